@@ -1,0 +1,135 @@
+"""The alphabet of a run: frozen, past-tense events, each complete in itself, with a JSON line for every one.
+
+Order:   RunStarted, EpochEnded*, then one ending: RunFinished (from `training`), RunCancelled or RunFailed (from the worker).
+         After RunFinished the worker adds to a run that is already usable: StageAdvanced*, one RunCompleted.
+JSON:    {"event": "EpochEnded", "at": 1764000000.0, ...}; arrays are lists, a number that is not finite is null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from crl_core.results import RunResult
+
+Array = np.ndarray
+Stage = Literal["projection", "evidence"]
+
+# What became of a model, as stored in `status` arrays.
+OK, DIVERGED, COLLAPSED = 0, 1, 2
+STATUS_WORDS = ("ok", "diverged", "collapsed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunStarted:
+    """The data is drawn and the models are initialised; `device` is where they are trained."""
+
+    key: str
+    device: str
+    lam: Array  # [M]
+    replicate: Array  # [M] int
+    epochs: int
+    steps_per_epoch: int
+    n_train: int
+    n_held_out: int
+    n_pairs: (
+        int  # of environments (or arms) that the penalty compares; 0 means that there is nothing to align
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EpochEnded:
+    """All M models have completed `epoch`. Sent once per epoch, in order. Losses are means over the epoch's batches."""
+
+    epoch: int  # from 1
+    elapsed_s: float
+    loss: Array  # [M] factual_train + λ · penalty
+    factual_train: Array  # [M]
+    penalty: Array  # [M] mean MMD² over pairs of the batch, without λ
+    factual_mse: Array  # [M] held out
+    mmd2: Array  # [M] held out, mean over pairs
+    ite_rmse: Array | None  # [M] held out; None where the truth is not known
+    status: Array  # [M] int, index into STATUS_WORDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunFinished:
+    """Training has ended by itself. `result` is set in the process that trained and is not part of the JSON line."""
+
+    elapsed_s: float
+    result: RunResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunCancelled:
+    """Someone asked for the end before the last epoch; nothing was stored."""
+
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunFailed:
+    """Training could not go on. `reason` is one sentence for a person."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StageAdvanced:
+    """After training: `done` of `total` parts of a stage are ready."""
+
+    stage: Stage
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunCompleted:
+    """Everything about the run is stored: training, projection, evidence."""
+
+    elapsed_s: float
+
+
+Event = RunStarted | EpochEnded | RunFinished | RunCancelled | RunFailed | StageAdvanced | RunCompleted
+TrainingEvent = RunStarted | EpochEnded | RunFinished
+_TYPES: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (RunStarted, EpochEnded, RunFinished, RunCancelled, RunFailed, StageAdvanced, RunCompleted)
+}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value.tolist()]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def to_json(event: Event, *, at: float) -> str:
+    """One line without its line break. `at` is the time of writing, seconds since 1970."""
+    content = {f.name: _plain(getattr(event, f.name)) for f in fields(event) if f.name != "result"}
+    return json.dumps(
+        {"event": type(event).__name__, "at": at} | content, separators=(",", ":"), allow_nan=False
+    )
+
+
+def from_json(line: str | bytes) -> Event:
+    """Inverse of `to_json`; null in an array comes back as NaN. Raises ValueError on anything else."""
+    try:
+        content = json.loads(line)
+        kind = _TYPES[content.pop("event")]
+        content.pop("at", None)
+        for name, value in content.items():
+            if isinstance(value, list):
+                whole = name in ("replicate", "status")
+                content[name] = np.array(value, dtype=np.int64 if whole else np.float64)
+        event: Event = kind(**content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not an event line ({error!s:.80}): {line[:60]!r}") from None
+    return event

@@ -1,0 +1,95 @@
+"""Named scenarios with a title, a sentence, what to look for, and the verdict that was measured on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from crl_core.config import RunConfig, Scenario, Training
+
+Verdict = Literal["helps", "nothing to gain", "hurts", "destroys"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A world to try alignment on. `env_names` name the environments on screen, one each for as many as the preset has."""
+
+    id: str
+    title: str
+    sentence: str  # what this world is
+    look_for: str
+    verdict: Verdict
+    config: RunConfig
+    env_word: str = "environment"  # what an environment is called in this world
+
+    def env_name(self, index: int) -> str:
+        return f"{self.env_word} {chr(ord('A') + index)}"
+
+
+def _config(scenario: Scenario, **training: object) -> RunConfig:
+    return RunConfig(scenario=scenario, training=Training(**training))  # type: ignore[arg-type]
+
+
+_ALL = (
+    Preset(
+        id="hospital",
+        title="Two hospitals, one cause",
+        sentence="Hospital A treats everyone, hospital B no one, and each measures the patients with its own machine.",
+        look_for="Without a penalty the network mistakes the machine for the treatment. Raise λ until the hospitals "
+        "overlap: the effect error falls, and for a very large λ it rises again.",
+        verdict="helps",
+        env_word="hospital",
+        config=_config(Scenario(propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)),
+    ),
+    Preset(
+        id="recipe",
+        title="The textbook recipe",
+        sentence="Treatment is a coin flip and its effect is 1 for everyone; only the noise in s differs between "
+        "the environments.",
+        look_for="The effect error is already small at λ = 0: there is no bias for the penalty to remove. A very large "
+        "λ can only do harm.",
+        verdict="nothing to gain",
+        config=_config(Scenario(interaction=-1.0)),
+    ),
+    Preset(
+        id="leaky",
+        title="The sensor that leaks the answer",
+        sentence="A sensor picks up the outcome itself, with a different offset and noise at each site.",
+        look_for="The factual error is best where the effect error is worst: choosing λ by prediction error picks a "
+        "model that reads the leak.",
+        verdict="helps",
+        env_word="site",
+        config=_config(Scenario(offset=(3.0, -3.0), heterogeneity=0.5, leak=1.0, noise=0.3)),
+    ),
+    Preset(
+        id="sensors",
+        title="Twenty noisy sensors",
+        sentence="Five causes and twenty site-specific sensor readings, rotated into 25 inputs; treatment follows the site.",
+        look_for="The same story as the two hospitals with more dimensions and fewer samples: alignment helps, but it "
+        "takes a larger λ.",
+        verdict="helps",
+        env_word="site",
+        config=_config(
+            Scenario(
+                n_samples=2500,
+                propensity=(1.0, 0.0),
+                offset=(2.0, -2.0),
+                heterogeneity=0.5,
+                dim_causal=5,
+                dim_spurious=20,
+                mixing="rotation",
+            )
+        ),
+    ),
+)
+
+PRESETS: Mapping[str, Preset] = {item.id: item for item in _ALL}
+DEFAULT_PRESET = "hospital"
+
+
+def preset(name: str) -> RunConfig:
+    """The config of a preset. Raises ValueError naming the presets there are."""
+    if name not in PRESETS:
+        raise ValueError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name].config

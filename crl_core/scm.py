@@ -1,0 +1,140 @@
+"""The structural causal model: `sample` draws several environments of one `Scenario`, with both potential outcomes.
+
+z  ~ N(cause_mean_e, cause_scale_e²)                     cause, dz coordinates
+t  ~ Bernoulli(sigmoid(logit(p_e) + confounding · z̄))    z̄ = z · 1/√dz, the cause along a fixed unit direction
+y⁰ = 2 z̄ + interaction · z̄ · s̄                          s̄ = s · 1/√ds
+y¹ = y⁰ + effect + heterogeneity · z̄
+y  = yᵗ + ε,  ε ~ N(0, noise²)
+s  = offset_e + leak · y + σ_e · N(0, 1)                 nuisance, ds coordinates
+x  = [z, s], or a mixing of it: an orthogonal map, or two with a smooth bend between them
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from crl_core.config import Scenario
+
+Array = np.ndarray
+HELD_OUT = 0.2
+
+
+class Stream(IntEnum):
+    """Independent random streams of one seed, so that drawing more of one thing never moves another."""
+
+    MIXING = 0
+    DATA = 1
+    SPLIT = 2
+    WEIGHTS = 3
+    BATCHES = 4
+    VIEW = 5
+    PROJECTION = 6
+    OVERLAP = 7
+    BASELINES = 8
+
+
+def rng_for(seed: int, stream: Stream) -> np.random.Generator:
+    """The generator of one purpose. Equal seed and stream give equal bits in every process."""
+    return np.random.default_rng(np.random.SeedSequence([seed, int(stream)]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MultiEnvData:
+    """Rows of several environments. `y0`, `y1`, `z`, `s` are the truth that only a simulation knows; a real table has None.
+
+    x: [n, d] float64.  t, env: [n] int64.  y: [n] float64, factual, noisy.
+    y0, y1: [n], noiseless potential outcomes.  z: [n, dz].  s: [n, ds].
+    """
+
+    x: Array
+    t: Array
+    env: Array
+    y: Array
+    y0: Array | None = None
+    y1: Array | None = None
+    z: Array | None = None
+    s: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def ite(self) -> Array | None:
+        """Ground-truth individual treatment effect y1 - y0, [n], without noise; None for a table without truth."""
+        return None if self.y0 is None or self.y1 is None else self.y1 - self.y0
+
+    def rows(self, index: Array) -> MultiEnvData:
+        """The rows at `index`, in its order."""
+        picked = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(
+            self, **{name: None if value is None else value[index] for name, value in picked.items()}
+        )
+
+
+def along(values: Array) -> Array:
+    """The scalar that [n, k] latents enter the equations with: their projection on the unit direction 1/√k, [n]."""
+    return np.asarray(values.sum(axis=1) / np.sqrt(values.shape[1]))
+
+
+def mix(u: Array, scenario: Scenario, seed: int) -> Array:
+    """Covariates x of the latents u = [z, s], both [n, d]. The map depends on `seed` alone, never on the rows."""
+    if scenario.mixing == "none":
+        return u
+    rng = rng_for(seed, Stream.MIXING)
+    first, second = (np.linalg.qr(rng.standard_normal((scenario.dim_x,) * 2))[0] for _ in range(2))
+    if scenario.mixing == "rotation":
+        return np.asarray(u @ first)
+    bent = u @ first
+    return np.asarray((0.25 * bent + 0.75 * np.tanh(bent)) @ second)  # strictly increasing, so invertible
+
+
+def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
+    """Draw `scenario.n_samples` rows, environments of equal size (the first ones one larger), in environment order.
+
+    Same scenario and seed: the same bits.
+    """
+    rng = rng_for(seed, Stream.DATA)
+    n, n_envs = scenario.n_samples, scenario.n_envs
+    env = np.sort(np.arange(n) % n_envs).astype(np.int64)
+    sigma, offset, cause_mean, cause_scale, propensity = (
+        np.asarray(values)[env]
+        for values in (
+            scenario.sigma,
+            scenario.offset,
+            scenario.cause_mean,
+            scenario.cause_scale,
+            scenario.propensity,
+        )
+    )
+
+    z = cause_mean[:, None] + cause_scale[:, None] * rng.standard_normal((n, scenario.dim_causal))
+    z_bar = along(z)
+    with np.errstate(divide="ignore"):  # p_e of 0 and 1 have logits of -inf and inf, as they should
+        logit = np.log(propensity) - np.log1p(-propensity)
+    t = (rng.random(n) < 1 / (1 + np.exp(-(logit + scenario.confounding * z_bar)))).astype(np.int64)
+    s = offset[:, None] + sigma[:, None] * rng.standard_normal((n, scenario.dim_spurious))
+    y0 = 2 * z_bar + scenario.interaction * z_bar * along(s)
+    y1 = y0 + scenario.effect + scenario.heterogeneity * z_bar
+    y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
+    s = s + scenario.leak * y[:, None]  # leak ≠ 0 implies interaction = 0, so y does not depend on s
+    x = mix(np.concatenate([z, s], axis=1), scenario, seed)
+    return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s)
+
+
+def split(data: MultiEnvData, seed: int = 0) -> tuple[Array, Array]:
+    """Row indices of the training part and of the held-out fifth, stratified by environment and treatment.
+
+    A stratum of two or more rows appears in both parts; a single row goes to the training part.
+    """
+    rng = rng_for(seed, Stream.SPLIT)
+    train, held_out = [], []
+    for stratum in np.unique(2 * data.env + data.t):
+        index = rng.permutation(np.flatnonzero(2 * data.env + data.t == stratum))
+        cut = 0 if len(index) == 1 else max(1, round(HELD_OUT * len(index)))
+        held_out.append(index[:cut])
+        train.append(index[cut:])
+    return np.sort(np.concatenate(train)), np.sort(np.concatenate(held_out))
