@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from crl_core.config import Scenario
 
@@ -113,9 +113,10 @@ def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
 
     z = cause_mean[:, None] + cause_scale[:, None] * rng.standard_normal((n, scenario.dim_causal))
     z_bar = along(z)
-    with np.errstate(divide="ignore"):  # p_e of 0 and 1 have logits of -inf and inf, as they should
-        logit = np.log(propensity) - np.log1p(-propensity)
-    t = (rng.random(n) < 1 / (1 + np.exp(-(logit + scenario.confounding * z_bar)))).astype(np.int64)
+    treated = expit(
+        logit(propensity) + scenario.confounding * z_bar
+    )  # p_e of 0 and 1 stay certain: their logits are ∓inf
+    t = (rng.random(n) < treated).astype(np.int64)
     s = offset[:, None] + sigma[:, None] * rng.standard_normal((n, scenario.dim_spurious))
     y0 = 2 * z_bar + scenario.interaction * z_bar * along(s)
     y1 = y0 + scenario.effect + scenario.heterogeneity * z_bar
@@ -126,15 +127,25 @@ def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
 
 
 def split(data: MultiEnvData, seed: int = 0) -> tuple[Array, Array]:
-    """Row indices of the training part and of the held-out fifth, stratified by environment and treatment.
+    """Row indices of the training part and of the held-out part, stratified by environment and treatment.
 
-    A stratum of two or more rows appears in both parts; a single row goes to the training part.
+    Exactly round(n / 5) rows are held out, so that every seed trains on the same number. Each stratum (environment ×
+    arm) gives its share; one of two or more rows appears in both parts, a single row goes to the training part.
     """
     rng = rng_for(seed, Stream.SPLIT)
-    train, held_out = [], []
-    for stratum in np.unique(2 * data.env + data.t):
-        index = rng.permutation(np.flatnonzero(2 * data.env + data.t == stratum))
-        cut = 0 if len(index) == 1 else max(1, round(HELD_OUT * len(index)))
-        held_out.append(index[:cut])
-        train.append(index[cut:])
-    return np.sort(np.concatenate(train)), np.sort(np.concatenate(held_out))
+    stratum = 2 * data.env + data.t
+    groups = [rng.permutation(np.flatnonzero(stratum == value)) for value in np.unique(stratum)]
+    sizes = np.array([len(group) for group in groups])
+    least, most = np.minimum(1, sizes - 1), sizes - 1
+    share = HELD_OUT * sizes
+    cut = np.clip(np.floor(share), least, most).astype(int)
+    target = int(np.clip(round(HELD_OUT * len(data)), least.sum(), most.sum()))
+    while (
+        missing := target - cut.sum()
+    ) != 0:  # largest remainder: the stratum furthest from its share moves by one
+        step = 1 if missing > 0 else -1
+        movable = cut < most if missing > 0 else cut > least
+        cut[np.argmax(np.where(movable, step * (share - cut), -np.inf))] += step
+    held_out = np.concatenate([group[:k] for group, k in zip(groups, cut, strict=True)])
+    train = np.concatenate([group[k:] for group, k in zip(groups, cut, strict=True)])
+    return np.sort(train), np.sort(held_out)

@@ -1,0 +1,124 @@
+"""Discrepancies between samples, batched over models. An integral probability metric (IPM) is the λ-weighted penalty.
+
+MMD² between many groups at once is one quadratic form: with u_e = (indicator of group e) / n_e over the pooled batch,
+
+    mean over pairs of MMD²(e, e') = Σ_ij S_ij k(φ_i, φ_j),   S = (P Σ_e u_e u_eᵀ - v vᵀ) / pairs,   v = Σ_e u_e,
+
+for P groups and pairs = P (P - 1) / 2. S depends on the labels alone, so it is shared by all models of a batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def mmd2(a: Tensor, b: Tensor, bandwidth: float | Tensor | None = None) -> Tensor:
+    """Squared maximum mean discrepancy between two samples, one value per model.
+
+    Kernel:    Gaussian, k(u, v) = exp(-|u - v|² / (2 h²)).
+    Estimator: biased (V-statistic); the diagonal terms k(u, u) are included.
+    Root:      not taken; the result is squared and smooth at zero.
+    a, b:      [n, k] and [m, k], or stacks [M, n, k] and [M, m, k], in the units of the latents.
+    bandwidth: h > 0; None is the median distance between rows of the pooled sample (`median_distance`), detached.
+    Returns:   a scalar, or [M]; >= 0; dtype and device of `a`.
+    Raises:    ValueError if `bandwidth` is not positive or a sample is empty.
+    Source:    Gretton et al. (2012), A Kernel Two-Sample Test, JMLR 13, the squared biased estimate.
+    """
+    n, m = a.shape[-2], b.shape[-2]
+    if n == 0 or m == 0:
+        raise ValueError(f"the samples have {n} and {m} rows; both need at least 1. Use a larger sample.")
+    if isinstance(bandwidth, (int, float)) and not bandwidth > 0:
+        raise ValueError(f"bandwidth is {bandwidth}; it must be > 0. Try the median distance between rows.")
+    pooled = torch.cat([a, b], dim=-2)
+    stacked = pooled if pooled.dim() == 3 else pooled.unsqueeze(0)
+    h = median_distance(stacked) if bandwidth is None else torch.as_tensor(bandwidth).to(stacked)
+    signed = torch.cat([a.new_full((n,), 1 / n), a.new_full((m,), -1 / m)])
+    value = grouped_mmd2(stacked, torch.outer(signed, signed).unsqueeze(0), h.expand(len(stacked)))
+    return value if pooled.dim() == 3 else value[0]
+
+
+def pair_factors(labels: Tensor, n_groups: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Factors F, F' [..., b, n_groups + 1] with S = F F'ᵀ, from the group of each row, [..., b] int64.
+
+    A group with fewer than two rows is left out: one row says nothing about a distribution. With fewer than two groups
+    left S is zero.
+    """
+    member = torch.nn.functional.one_hot(labels, n_groups).to(dtype)
+    count = member.sum(dim=-2, keepdim=True)
+    present = (count >= 2).to(member.dtype)
+    u = member * present / count.clamp_min(1)
+    n_present = present.sum(dim=-1, keepdim=True)
+    pairs = n_present * (n_present - 1) / 2
+    per_pair = torch.where(pairs > 0, 1 / pairs.clamp_min(1), 0)
+    own = u * (n_present * per_pair).sqrt()
+    all_groups = u.sum(dim=-1, keepdim=True) * per_pair.sqrt()
+    return torch.cat([own, all_groups], dim=-1), torch.cat([own, -all_groups], dim=-1)
+
+
+def pair_weights(labels: Tensor, n_groups: int, dtype: torch.dtype) -> Tensor:
+    """S of the module's formula, [..., b, b], from the group of each row, [..., b] int64."""
+    left, right = pair_factors(labels, n_groups, dtype)
+    return left @ right.mT
+
+
+def grouped_mmd2(phi: Tensor, weights: Tensor, bandwidth: Tensor) -> Tensor:
+    """Σ_ij S_ij k(φ_i, φ_j) per model: the mean MMD² over pairs of groups when `weights` comes from `pair_weights`.
+
+    phi: [M, b, k].  weights: S, symmetric, rows summing to 0, [G, b, b] with M a multiple of G (models of a group follow
+    each other).  bandwidth: h, [M].  Returns: [M], clamped at 0 since rounding can dip below.
+    The gradient with respect to `phi` is in closed form; there is none with respect to the other arguments.
+    """
+    value: Tensor = _WeightedKernelSum.apply(phi, weights, bandwidth)
+    return value
+
+
+class _WeightedKernelSum(torch.autograd.Function):
+    """value = Σ_ij G_ij with G = S ∘ K, and ∂value/∂φ_i = -(2 / h²) Σ_j G_ij (φ_i - φ_j), since S and K are symmetric."""
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx, phi: Tensor, weights: Tensor, bandwidth: Tensor
+    ) -> Tensor:  # type: ignore[override]
+        n_models, rows, _ = phi.shape
+        h2 = bandwidth.square()[:, None, None]
+        kernel = squared_distances(phi).mul_(-0.5 / h2).exp_()
+        weighted = (
+            kernel.view(len(weights), -1, rows, rows).mul_(weights.unsqueeze(1)).view(n_models, rows, rows)
+        )
+        row_sum = weighted.sum(dim=-1, keepdim=True)
+        phi = phi - phi.mean(dim=1, keepdim=True)  # only differences enter; small numbers cancel less
+        ctx.save_for_backward(torch.baddbmm(phi * row_sum, weighted, phi, alpha=-1).mul_(-2 / h2))
+        return row_sum.sum(dim=(1, 2)).clamp_min_(0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (gradient,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        return gradient * grad[:, None, None], None, None
+
+
+@torch.no_grad()
+def median_distance(phi: Tensor) -> Tensor:
+    """Median Euclidean distance between different rows of each model, [M, n, k] -> [M], > 0, without gradient.
+
+    A single row, or equal rows, give 1: any width will do.
+    """
+    rows = phi.shape[1]
+    if rows < 2:
+        return phi.new_ones(len(phi))
+    distance2 = squared_distances(phi)
+    distance2.diagonal(dim1=1, dim2=2).fill_(-1)  # the n smallest values; then each pair stands twice
+    count = rows * (rows - 1) // 2
+    flat = distance2.flatten(1)
+    middle = [flat.kthvalue(rows + 2 * k, dim=1).values for k in ((count + 1) // 2, count // 2 + 1)]
+    median = torch.stack(middle).clamp_min(0).sqrt().mean(dim=0)
+    return torch.where(median > 0, median, torch.ones_like(median))
+
+
+def squared_distances(phi: Tensor) -> Tensor:
+    """Squared Euclidean distances between all rows of each model, [M, n, k] -> [M, n, n], >= 0."""
+    phi = phi - phi.mean(dim=1, keepdim=True)  # distances do not change, and far less cancels in float32
+    norm = phi.square().sum(dim=-1, keepdim=True)
+    return torch.baddbmm(norm + norm.mT, phi, phi.mT, alpha=-2).clamp_min_(0)

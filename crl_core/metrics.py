@@ -1,0 +1,51 @@
+"""How good an estimate is: errors of effects and of factual outcomes, one value per model, in float64.
+
+Estimates are [M, n], one row a model; truth, treatment and environment are [n]. Nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def ite_rmse(ite_hat: Array, ite: Array) -> Array:
+    """ITE RMSE, also called √PEHE: √mean((τ̂ - τ)²) over units, in units of the outcome, [M].
+
+    ite: the noiseless truth y1 - y0.  Source: Hill (2011), precision in estimating heterogeneous effects.
+    """
+    return np.asarray(np.sqrt(np.mean(np.square(ite_hat - ite), axis=-1)), dtype=np.float64)
+
+
+def ate_error(ite_hat: Array, ite: Array) -> Array:
+    """Absolute error of the average effect, |mean τ̂ - mean τ|, [M]."""
+    return np.asarray(np.abs(ite_hat.mean(axis=-1) - ite.mean()), dtype=np.float64)
+
+
+def factual_mse(y0_hat: Array, y1_hat: Array, t: Array, y: Array) -> Array:
+    """Mean squared error of the outcome under the treatment received, [M]; y is noisy, so its variance is the floor."""
+    return np.asarray(np.mean(np.square(np.where(t == 1, y1_hat, y0_hat) - y), axis=-1), dtype=np.float64)
+
+
+def factual_mse_by_env(y0_hat: Array, y1_hat: Array, t: Array, y: Array, env: Array, n_envs: int) -> Array:
+    """`factual_mse` of each environment, [M, E]; NaN for one without rows."""
+    return by_env(np.square(np.where(t == 1, y1_hat, y0_hat) - y), env, n_envs)
+
+
+def ite_rmse_by_env(ite_hat: Array, ite: Array, env: Array, n_envs: int) -> Array:
+    """`ite_rmse` of each environment, [M, E]; NaN for one without rows."""
+    return np.asarray(np.sqrt(by_env(np.square(ite_hat - ite), env, n_envs)))
+
+
+def by_env(values: Array, env: Array, n_envs: int) -> Array:
+    """Mean of [M, n] values over each environment's rows, [M, E]; NaN for one without rows."""
+    means = np.full((len(values), n_envs), np.nan)
+    for e in np.unique(env):
+        means[:, e] = values[:, env == e].mean(axis=1)
+    return means
+
+
+def generalisation_gap(error_by_env: Array) -> Array:
+    """Worst environment's error minus the mean over environments, [M, E] -> [M]; 0 for a single environment."""
+    return np.asarray(np.nanmax(error_by_env, axis=1) - np.nanmean(error_by_env, axis=1))

@@ -1,0 +1,242 @@
+"""A path trains every λ as it would be trained alone, reports what happened, and hides no failure."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from crl_core import RunConfig, Scenario, Training, preset, train, train_path
+from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted
+from crl_core.results import data_of, mmd_rows, predict, view_rows
+from crl_core.training import resolve_device
+
+
+def config(**changes: object) -> RunConfig:
+    scenario = Scenario(n_samples=500, propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)
+    scenario = replace(scenario, **{k: v for k, v in changes.items() if hasattr(scenario, k)})  # type: ignore[arg-type]
+    training = Training(lams=(0.0, 0.1, 10.0), replicates=2, epochs=3, batch_size=64, hidden=16, latent_dim=4)
+    training = replace(training, **{k: v for k, v in changes.items() if hasattr(training, k)})  # type: ignore[arg-type]
+    return RunConfig(scenario=scenario, training=training)
+
+
+def test_the_stream_is_started_then_every_epoch_in_order_then_finished() -> None:
+    events = list(train_path(config()))
+    assert isinstance(events[0], RunStarted)
+    assert [event.epoch for event in events[1:-1] if isinstance(event, EpochEnded)] == [1, 2, 3]
+    assert isinstance(events[-1], RunFinished)
+    assert events[0].n_pairs == 1
+    assert events[0].n_train == 400
+    assert events[0].n_held_out == 100
+    np.testing.assert_array_equal(events[0].lam, [0, 0.1, 10, 0, 0.1, 10])
+    np.testing.assert_array_equal(events[0].replicate, [0, 0, 0, 1, 1, 1])
+
+
+def test_the_same_config_gives_the_same_numbers() -> None:
+    a, b = train(config()), train(config())
+    for name in a.weights:
+        np.testing.assert_array_equal(a.weights[name], b.weights[name])
+    np.testing.assert_array_equal(a.ite_rmse, b.ite_rmse)
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.1, 10.0])
+def test_a_model_of_a_path_equals_the_same_model_trained_alone(lam: float) -> None:
+    together = train(config(), dtype="float64")
+    alone = train(config(lams=(lam,), replicates=1), dtype="float64")
+    m = together.model(lam)
+    for name in ("loss", "factual_mse", "mmd2", "ite_rmse"):
+        np.testing.assert_allclose(
+            together.history[name][:, m], alone.history[name][:, 0], rtol=1e-8, atol=1e-10
+        )
+
+
+def test_a_second_replicate_is_the_first_of_the_next_seed() -> None:
+    both = train(config(seed=4), dtype="float64")
+    next_seed = train(config(seed=5, replicates=1), dtype="float64")
+    np.testing.assert_allclose(both.ite_rmse[3:], next_seed.ite_rmse, rtol=1e-8)
+
+
+def test_in_float32_a_path_and_a_model_alone_agree_within_a_percent() -> None:
+    together = train(config(epochs=10))
+    for lam in together.lams:
+        alone = train(config(epochs=10, lams=(lam,), replicates=1))
+        assert together.ite_rmse[together.model(lam)] == pytest.approx(float(alone.ite_rmse[0]), rel=0.01)
+
+
+def plain_training(run: RunConfig, lam: float) -> float:
+    """One model in the plainest torch: Linear layers, autograd through MMD² as defined, Adam. Returns its ITE RMSE."""
+    from crl_core.ipm import median_distance
+    from crl_core.nets import initial_weights
+    from crl_core.scm import Stream, rng_for
+    from crl_core.training import BANDWIDTH_STEPS
+    from tests.crl_core.test_nets import plain_cfrnet
+
+    training, seed = run.training, run.training.seed
+    rows, held_out = data_of(run)
+    start = initial_weights(rng_for(seed, Stream.WEIGHTS), 2, training.hidden, training.latent_dim)
+    encoder, control, treated = (m.double() for m in plain_cfrnet({k: v[None] for k, v in start.items()}, 0))
+    modules = torch.nn.ModuleList([encoder, control, treated])
+    optimiser = torch.optim.Adam(modules.parameters(), lr=training.learning_rate)
+    order = rng_for(seed, Stream.BATCHES)
+    x, y = torch.from_numpy(rows.x), torch.from_numpy(rows.y)
+    steps = len(rows) // training.batch_size
+    for _ in range(training.epochs):
+        permutation = order.permutation(len(rows))
+        for step in range(steps):
+            index = permutation[step * training.batch_size : (step + 1) * training.batch_size]
+            t, env = rows.t[index], rows.env[index]
+            phi = encoder(x[index])
+            if step % BANDWIDTH_STEPS == 0:
+                h = median_distance(phi.detach()[None])[0]
+            loss = torch.zeros((), dtype=torch.float64)
+            for arm, head in ((0, control), (1, treated)):
+                if (t == arm).any():
+                    loss = loss + (head(phi[t == arm]).squeeze(1) - y[index][t == arm]).square().mean()
+            kernel = torch.exp(-torch.cdist(phi, phi).square() / (2 * h**2))
+            a, b = env == 0, env == 1
+            loss = loss + lam * (kernel[a][:, a].mean() + kernel[b][:, b].mean() - 2 * kernel[a][:, b].mean())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    phi = encoder(torch.from_numpy(held_out.x))
+    ite_hat = (treated(phi) - control(phi)).squeeze(1).detach().numpy()
+    return float(np.sqrt(np.mean((ite_hat - held_out.ite) ** 2)))
+
+
+@pytest.mark.parametrize("lam", [0.0, 10.0])
+def test_the_ensemble_equals_the_plainest_way_to_train_one_model(lam: float) -> None:
+    run = config(lams=(lam,), replicates=1)
+    assert train(run, dtype="float64").ite_rmse[0] == pytest.approx(plain_training(run, lam), rel=1e-4)
+
+
+def test_reported_metrics_can_be_recomputed_from_the_stored_weights() -> None:
+    result = train(config())
+    for replicate in range(2):
+        _, held_out = data_of(result.config, replicate)
+        mine = slice(3 * replicate, 3 * replicate + 3)
+        _, y0_hat, y1_hat = predict({k: v[mine] for k, v in result.weights.items()}, held_out.x)
+        rmse = np.sqrt(np.mean((y1_hat - y0_hat - held_out.ite) ** 2, axis=1))
+        np.testing.assert_allclose(result.ite_rmse[mine], rmse, rtol=1e-4)
+        factual = np.mean((np.where(held_out.t == 1, y1_hat, y0_hat) - held_out.y) ** 2, axis=1)
+        np.testing.assert_allclose(result.factual_mse[mine], factual, rtol=1e-4)
+    np.testing.assert_array_equal(result.history["ite_rmse"][-1], result.ite_rmse)
+
+
+def test_the_reported_mmd2_is_that_of_the_latents_of_the_stored_view() -> None:
+    from crl_core.ipm import mmd2
+
+    result = train(config())
+    rows = mmd_rows(view_rows(result.config))
+    phi = torch.from_numpy(predict(result.weights, rows.x)[0][:3])
+    want = mmd2(phi[:, rows.env == 0], phi[:, rows.env == 1])
+    np.testing.assert_allclose(result.mmd2[:3], want, rtol=1e-3, atol=1e-6)
+
+
+def test_the_penalty_pulls_the_environments_together() -> None:
+    result = train(config(n_samples=1000, epochs=10, replicates=1, learning_rate=0.01))
+    assert result.mmd2[2] < 0.2 * result.mmd2[0]
+
+
+def test_aligning_by_treatment_compares_the_arms_instead() -> None:
+    same = config(
+        propensity=(0.5, 0.5), offset=(0.0, 0.0), confounding=3.0, epochs=8, replicates=1, lams=(0.0, 10.0)
+    )
+    by_arm = train(replace(same, training=replace(same.training, align="treatment")))
+    rows = mmd_rows(view_rows(same))
+    phi = torch.from_numpy(predict(by_arm.weights, rows.x)[0])
+    from crl_core.ipm import mmd2
+
+    np.testing.assert_allclose(
+        by_arm.mmd2, mmd2(phi[:, rows.t == 0], phi[:, rows.t == 1]), rtol=1e-3, atol=1e-6
+    )
+    assert by_arm.mmd2[1] < 0.3 * by_arm.mmd2[0]
+
+
+def test_one_environment_trains_without_a_penalty_and_says_so() -> None:
+    run = config(sigma=(1.0,), propensity=(0.5,), offset=(0.0,), cause_mean=(0.0,), cause_scale=(1.0,))
+    events = list(train_path(run))
+    assert isinstance(events[0], RunStarted)
+    assert events[0].n_pairs == 0
+    assert isinstance(events[-1], RunFinished)
+    result = events[-1].result
+    assert result is not None
+    np.testing.assert_array_equal(result.mmd2, 0)
+    np.testing.assert_array_equal(result.ite_rmse[:3], result.ite_rmse[0])  # λ changes nothing
+
+
+def test_a_model_that_diverges_is_flagged_and_its_neighbours_are_unharmed() -> None:
+    wild = config(lams=(0.0, 1e4), learning_rate=0.01, replicates=1)
+    calm = train(config(lams=(0.0,), learning_rate=0.01, replicates=1), dtype="float64")
+    from crl_core import training as room
+
+    original = room._Group.train_epoch
+
+    def poisoned(self: object, should_stop: object = None) -> object:
+        losses = original(self, should_stop)  # type: ignore[arg-type]
+        self.net.params["encoder.0.weight"].data[1].fill_(float("inf"))  # type: ignore[attr-defined]
+        return losses
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room._Group, "train_epoch", poisoned)
+        events = list(train_path(wild, dtype="float64"))
+    result = events[-1].result  # type: ignore[union-attr]
+    np.testing.assert_array_equal(result.status, [OK, DIVERGED])
+    assert np.isnan(result.ite_rmse[1])
+    assert np.isnan(result.factual_mse_by_env[1]).all()
+    np.testing.assert_allclose(result.ite_rmse[0], calm.ite_rmse[0], rtol=1e-8)
+
+
+def test_a_model_whose_output_is_constant_is_flagged_as_collapsed() -> None:
+    result = train(config(lams=(0.0,), epochs=8, replicates=1, learning_rate=0.01))
+    stuck = train(config(lams=(0.0,), epochs=1, replicates=1, learning_rate=1e-6))
+    assert result.status[0] == OK
+    _, y0_hat, y1_hat = predict(stuck.weights, data_of(stuck.config)[1].x)
+    assert y0_hat.std() < 0.2
+    assert y1_hat.std() < 0.2
+    assert stuck.status[0] == COLLAPSED
+
+
+def test_nothing_to_predict_is_not_called_a_collapse() -> None:
+    result = train(config(cause_scale=(0.0, 0.0), noise=1.0, lams=(0.0,), replicates=1))
+    assert result.status[0] == OK
+
+
+def test_a_stop_ends_the_stream_without_a_result() -> None:
+    asked = []
+
+    def stop() -> bool:
+        asked.append(True)
+        return len(asked) > 3
+
+    events = list(train_path(config(epochs=50), should_stop=stop))
+    assert not any(isinstance(event, RunFinished) for event in events)
+    assert len(events) < 10
+
+
+def test_a_batch_larger_than_the_data_is_the_whole_data() -> None:
+    result = train(config(batch_size=4096, replicates=1))
+    assert np.isfinite(result.ite_rmse).all()
+
+
+def test_a_device_that_is_not_there_is_refused_and_auto_finds_one() -> None:
+    assert resolve_device("auto") in ("cuda", "mps", "cpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="device is cuda, which this machine does not have; it has cpu"):
+            resolve_device("cuda")
+
+
+def test_importing_the_library_does_not_load_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, crl_core, crl_core.results, crl_core.events; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_hospital_needs_the_penalty_and_finds_the_effect_with_it() -> None:
+    base = preset("hospital")
+    run = replace(base, training=replace(base.training, lams=(0.0, 1.0), replicates=5, epochs=25))
+    by_lam = np.median(train(run).ite_rmse.reshape(5, 2), axis=0)
+    assert by_lam[0] > 0.25
+    assert by_lam[1] < 0.15
