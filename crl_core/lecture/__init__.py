@@ -1,0 +1,1 @@
+"""Lecture mode: the λ scrubber as data, script and style, for the page and for the handout."""

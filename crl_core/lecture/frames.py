@@ -1,0 +1,338 @@
+"""Everything the λ scrubber shows of one run, packed once: dragging then needs no server and no arithmetic but gliding.
+
+The models in view are those of replicate 0; the other replicates appear as bands. Rows are the run's view rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crl_core.config import RunConfig
+from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunStarted
+from crl_core.lecture import story as story_texts
+from crl_core.lecture.effect_map import EffectMap, effect_map
+from crl_core.lecture.pack import limits, pack_f32, pack_i16, pack_index, pack_u8
+from crl_core.lecture.probe import probe_parts
+from crl_core.presets import Preset
+from crl_core.results import N_VIEW, RunResult, data_of, predict, view_of
+from crl_core.scm import MultiEnvData
+
+Array = np.ndarray
+Part = Mapping[str, Array] | None
+FORMAT = 1
+MAX_EPOCHS = 160  # of a curve that is drawn some 300 pixels wide
+METRICS = ("ite_rmse", "factual_mse", "mmd2", "domain_auc")
+LANES = {"ite_rmse": "ITE RMSE", "factual_mse": "factual MSE", "mmd2": "MMD²", "domain_auc": "domain AUC"}
+HISTORY = ("loss", "factual_train", "mmd2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """How a run is called on screen."""
+
+    title: str
+    preset_id: str | None = None
+    env_word: str = "environment"
+    row_word: str = "units"
+
+    @classmethod
+    def of(cls, preset: Preset | None) -> World:
+        if preset is None:
+            return cls(title="Your own world")
+        row_word = "patients" if preset.env_word == "hospital" else "units"
+        return cls(title=preset.title, preset_id=preset.id, env_word=preset.env_word, row_word=row_word)
+
+    def env_names(self, n_envs: int) -> list[str]:
+        return [f"{self.env_word} {chr(ord('A') + index)}" for index in range(n_envs)]
+
+
+def _plain(values: Array) -> list[float | None]:
+    return [float(f"{v:.6g}") if math.isfinite(v) else None for v in np.asarray(values, dtype=np.float64)]
+
+
+def _metric(name: str, values: Array) -> dict[str, Any]:
+    """values [R, L] -> the model in view and the range over replicates."""
+    finite = np.isfinite(values)
+    low = np.where(finite, values, np.inf).min(axis=0)
+    high = np.where(finite, values, -np.inf).max(axis=0)
+    metric: dict[str, Any] = {"label": LANES[name], "value": _plain(values[0]), "low": _plain(low), "high": _plain(high)}
+    if name == "domain_auc":
+        metric |= {"linear": True, "floor": 0.5, "ceiling": 1.0}
+    return metric
+
+
+def _epochs(count: int) -> Array:
+    """Indices of the epochs that are sent: all, or MAX_EPOCHS of them, closer together at the beginning."""
+    if count <= MAX_EPOCHS:
+        return np.arange(count)
+    return np.unique(np.rint((count - 1) * np.linspace(0, 1, MAX_EPOCHS) ** 1.5).astype(int))
+
+
+def _curves(config: RunConfig, history: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]:
+    """Curves over epochs of replicate 0: description, arrays, and the earlier epochs of the main curve along λ."""
+    n_lams = len(config.training.lams)
+    first = {name: np.asarray(history[name], dtype=np.float64)[:, :n_lams] for name in HISTORY if name in history}
+    count = len(next(iter(first.values()))) if first else 0
+    kept = _epochs(count)
+    arrays = {f"history.{name}": pack_f32(values[kept]) for name, values in first.items()}
+    main = next((history[name] for name in ("ite_rmse", "factual_mse") if history.get(name) is not None), None)
+    earlier = None
+    if main is not None and count > 1:
+        at = np.unique(np.rint(np.geomspace(1, count - 1, 7)).astype(int)) - 1  # the last epoch is the bold line
+        values = [_plain(row) for row in np.asarray(main, dtype=np.float64)[at][:, :n_lams]]
+        earlier = {"epochs": [int(e) + 1 for e in at], "values": values}
+    return {"epochs": [int(e) + 1 for e in kept]}, arrays, earlier
+
+
+def _scatter(ite: Array | None, ite_hat: Array, factual: Array) -> dict[str, Any]:
+    """Axes of predicted against true that hold for every λ; what lies outside sits at the edge.
+
+    ite: [n] or None.  ite_hat: [L, n].  Where the true effect is constant, or not known, rows are drawn by environment.
+    """
+    finite = ite_hat[np.isfinite(ite_hat)]
+    low, high = (float(v) for v in np.quantile(finite, [0.02, 0.98])) if finite.size else (0.0, 1.0)
+    constant = ite is not None and float(np.ptp(ite)) < 1e-9
+    if ite is not None:
+        t_low, t_high = float(ite.min()), float(ite.max())
+        room = max(t_high - t_low, 0.25 * abs(t_high), 0.5)
+        low, high = max(min(low, t_low), t_low - room), min(max(high, t_high), t_high + room)
+    pad = 0.05 * (high - low) or 0.5
+    return {
+        "low": low - pad, "high": high + pad, "by_env": ite is None or constant,
+        "truth": float(ite[0]) if constant and ite is not None else None,
+    }  # fmt: skip
+
+
+def _numbers(
+    config: RunConfig, status: Array, metrics: Mapping[str, Array], evidence: Part, n_pairs: int
+) -> list[dict[str, float]]:
+    """The numbers that the texts may speak of, for each λ of replicate 0."""
+    lams = config.training.lams
+    nan = np.full(len(lams), np.nan)
+    ite, factual = metrics.get("ite_rmse", nan), metrics.get("factual_mse", nan)
+    every: list[dict[str, float]] = []
+    shared: dict[str, float] = {"n_envs": config.scenario.n_envs, "n_pairs": n_pairs}
+    for name, values in metrics.items():
+        ok = values[np.isfinite(values)]
+        shared |= {f"first_{name}": float(values[0]), f"last_{name}": float(values[-1])}
+        if name == "ite_rmse" and ok.size:
+            shared |= {"best_ite_rmse": float(ok.min()), "best_lam": lams[int(np.nanargmin(ite))]}
+        if name == "factual_mse" and ok.size:
+            shared["least_factual_mse"] = float(factual[np.isfinite(factual)].min())
+    for i, lam in enumerate(lams):
+        each = shared | {"lam": lam, "diverged": float(status[i] == DIVERGED), "collapsed": float(status[i] == COLLAPSED)}
+        each |= {name: float(values[i]) for name, values in metrics.items()}
+        for latent in ("z", "s"):
+            r2 = [float(evidence[k][i]) for k in (f"r2_{latent}_ridge", f"r2_{latent}_knn") if evidence and k in evidence]
+            if r2:
+                each[f"r2_{latent}"] = max(r2)  # the better reader of the two
+        every.append(each)
+    return every
+
+
+def _n_pairs(config: RunConfig) -> int:
+    if config.training.align == "treatment":
+        return 1
+    return config.scenario.n_envs * (config.scenario.n_envs - 1) // 2
+
+
+def _captions(world: World, config: RunConfig, n: int, picture: str, spec: Mapping[str, Any] | None, is_slice: bool) -> dict[str, Any]:
+    training = config.training
+    rows = f"{n} held-out {world.row_word}"
+    if spec is None:
+        effect = "after training"
+    elif not spec["by_env"]:
+        effect = "line: the truth, known only in simulation; out of range: at the edge"
+    elif spec["truth"] is not None:
+        effect = "line: the true effect, the same for everyone, known only in simulation"
+    else:
+        effect = f"predicted for {rows}; the true effects are not known here"
+    replicates = training.replicates
+    band = f", band: smallest to largest of {replicates} replicates" if replicates > 1 else ""
+    about = f"line: the models in view, seed {training.seed}{band}; faint: earlier epochs; held out"
+    return {
+        "latent": {"title": "Latent space", "caption": f"{picture} of the {training.latent_dim}-d representation, {rows}; ● control, ◆ treated"},
+        "effect": {"title": "Predicted and true effect" if spec and not spec["by_env"] else "Predicted effect", "caption": effect},
+        "map": {"title": "What the model believes", "caption": (
+            "effect in a slice through the data's mean, along cause z and nuisance s" if is_slice else "effect over cause z and nuisance s; vertical bands: s is ignored")},
+        "training": {"title": "This λ in training", "caption": f"over {training.epochs} epochs; faint: the other λ"},
+        "path": {"title": "Drag λ" if len(training.lams) > 1 else "One λ was trained", "caption": about if len(training.lams) > 1 else "train more than one λ, and this line becomes a slider"},
+    }  # fmt: skip
+
+
+def _base(config: RunConfig, world: World, palettes: Mapping[str, Any]) -> dict[str, Any]:
+    scenario, training = config.scenario, config.training
+    return {
+        "format": FORMAT,
+        "key": config.key,
+        "title": world.title,
+        "seed": training.seed,
+        "epochs": training.epochs,
+        "lams": list(training.lams),
+        "lam_labels": [story_texts.lam_text(lam) for lam in training.lams],
+        "envs": world.env_names(scenario.n_envs),
+        "palettes": {name: _colours(palette) for name, palette in palettes.items()},
+    }
+
+
+def _colours(palette: Any) -> dict[str, Any]:
+    """The colours the scrubber uses of a theme's palette."""
+    return dict(palette)
+
+
+def _metrics(result: RunResult, evidence: Part) -> dict[str, Array]:
+    """[R, L] of each metric that is known."""
+    known: dict[str, Array | None] = {
+        "ite_rmse": result.ite_rmse,
+        "factual_mse": result.factual_mse,
+        "mmd2": result.mmd2 if _n_pairs(result.config) else None,
+        "domain_auc": evidence.get("domain_auc") if evidence else None,
+    }
+    return {k: result.by_lam(np.asarray(v, dtype=np.float64)) for k, v in known.items() if v is not None}
+
+
+def _pictures(phi: Array, projection: Part) -> tuple[Array, str]:
+    """[L, n, 2] of the latents and what it is: the aligned t-SNE if it is there for these rows, else PCA."""
+    if projection is not None and "tsne_xy" in projection and projection["tsne_xy"].shape == (*phi.shape[:2], 2):
+        return np.asarray(projection["tsne_xy"], dtype=np.float64), "t-SNE"
+    from crl_core.projection import pca_path
+
+    return np.asarray(pca_path(phi), dtype=np.float64), "PCA"
+
+
+def frames(
+    result: RunResult,
+    projection: Part = None,
+    evidence: Part = None,
+    *,
+    world: World,
+    palettes: Mapping[str, Any],
+    n_rows: int = N_VIEW,
+) -> dict[str, Any]:
+    """One JSON-ready dict, at most 3 MB as text for 16 λ × 1,500 rows.
+
+    projection, evidence: the parts of a sealed run, or None while they are not there (PCA stands in for t-SNE).
+    palettes:             {"dark": …, "light": …, "projector": …}, see `crl_core.figures.palette`.
+    n_rows:               rows drawn; the projection must have as many to be used.
+    """
+    config = result.config
+    n_lams = len(result.lams)
+    view = view_of(data_of(config)[1], config.training.seed, n_rows)
+    weights = {name: value[:n_lams] for name, value in result.weights.items()}
+    phi, y0_hat, y1_hat = predict(weights, view.x)
+    ite_hat = np.asarray(y1_hat - y0_hat, dtype=np.float64)
+    status = np.asarray(result.status[:n_lams])
+    xy, picture = _pictures(phi, projection)
+    seen = xy[status == OK] if (status == OK).any() else xy
+    extent = [*limits(seen[..., 0]), *limits(seen[..., 1])]
+    spec = _scatter(view.ite, ite_hat, view.y)
+    maps = effect_map(result, view)
+
+    by_metric = _metrics(result, evidence)
+    mine = {name: values[0] for name, values in by_metric.items()}
+    numbers = _numbers(config, status, mine, evidence, _n_pairs(config))
+    nan = np.full(n_lams, np.nan)
+    ite_rmse, factual_mse = mine.get("ite_rmse", nan), mine.get("factual_mse", nan)
+    curves, arrays, earlier = _curves(config, result.history)
+
+    low, high = min(extent), max(extent)
+    arrays |= {
+        "xy": pack_i16(xy, low - 0.5 * (high - low), high + 0.5 * (high - low)),
+        "ite_hat": pack_i16(ite_hat, spec["low"], spec["high"]),
+        "env": pack_index(view.env),
+        "t": pack_index(view.t),
+    }
+    if view.ite is not None:
+        arrays["ite"] = pack_f32(view.ite)
+    if maps is not None:
+        arrays |= _map_arrays(maps)
+    probe = probe_parts(result, n_rows)
+    if probe is not None:
+        arrays |= {f"probe.{name}": pack_f32(values) for name, values in probe[1].items()}
+    lanes = [name for name in METRICS if name in by_metric]
+    return _base(config, world, palettes) | {
+        "state": "trained",
+        "n": len(view),
+        "status": status.tolist(),
+        "picture": picture,
+        "metrics": {name: _metric(name, values) for name, values in by_metric.items()},
+        "lanes": lanes[:3],
+        "all_lanes": lanes,
+        "earlier": earlier,
+        "history": curves,
+        "latent": {"extent": extent},
+        "scatter": spec,
+        "map": _map_spec(maps),
+        "probe": probe[0] if probe else None,
+        "readings": story_texts.readings(numbers, world.env_word),
+        "story": story_texts.story(world.preset_id, numbers, result.lams, ite_rmse, factual_mse, world.env_word),
+        "captions": _captions(world, config, len(view), picture, spec, bool(maps and maps.is_slice)),
+        "arrays": arrays,
+    }
+
+
+def _map_arrays(maps: EffectMap) -> dict[str, Any]:
+    low, high = maps.centre - maps.half, maps.centre + maps.half
+    return {
+        "map": pack_u8(maps.tau_hat, low, high),
+        "map_true": pack_u8(maps.tau, low, high),
+        "plane": pack_f32(maps.plane),
+    }
+
+
+def _map_spec(maps: EffectMap | None) -> dict[str, Any] | None:
+    if maps is None:
+        return None
+    return {
+        "size": maps.tau.shape[0], "x": list(maps.z), "y": list(maps.s), "x_label": "cause z", "y_label": "nuisance s",
+        "centre": maps.centre, "half": maps.half,
+    }  # fmt: skip
+
+
+def training_frames(
+    config: RunConfig, started: RunStarted | None, epochs: Sequence[EpochEnded], *, world: World, palettes: Mapping[str, Any]
+) -> dict[str, Any]:  # fmt: skip
+    """The same dict while a run is under way: the curves so far; what needs weights says "after training"."""
+    n_lams, replicates = len(config.training.lams), config.training.replicates
+    names = ("loss", "factual_train", "mmd2", "factual_mse", "ite_rmse")
+    history = {
+        name: np.stack([np.asarray(getattr(event, name), dtype=np.float64) for event in epochs])
+        for name in names
+        if epochs and getattr(epochs[-1], name) is not None
+    }
+    last = {k: v[-1].reshape(replicates, n_lams) for k, v in history.items() if k in METRICS}
+    if not _n_pairs(config):
+        last.pop("mmd2", None)
+    status = np.asarray(epochs[-1].status[:n_lams]) if epochs else np.zeros(n_lams, dtype=int)
+    mine = {name: values[0] for name, values in last.items()}
+    curves, arrays, earlier = _curves(config, history) if epochs else ({"epochs": []}, {}, None)
+    n = started.n_held_out if started else 0
+    captions = _captions(world, config, min(n, N_VIEW), "picture", None, config.scenario.dim_x > 2)
+    return _base(config, world, palettes) | {
+        "state": "training",
+        "epoch": epochs[-1].epoch if epochs else 0,
+        "n": 0,
+        "status": status.tolist(),
+        "metrics": {name: _metric(name, values) for name, values in last.items()},
+        "lanes": [name for name in METRICS if name in last][:3],
+        "all_lanes": [name for name in METRICS if name in last],
+        "earlier": earlier,
+        "history": curves,
+        "scatter": None,
+        "map": None,
+        "probe": None,
+        "readings": [f"In training: epoch {epochs[-1].epoch if epochs else 0} of {config.training.epochs}."] * n_lams,
+        "story": [],
+        "captions": captions,
+        "arrays": arrays,
+    }
+
+
+def without_truth(view: MultiEnvData) -> bool:
+    """Whether the rows are a real table."""
+    return view.ite is None

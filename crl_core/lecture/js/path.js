@@ -1,0 +1,132 @@
+// The metric curves along λ. The cursor on them is the handle: this picture is the slider.
+
+const pathView = {
+  lanes(frames, tall) {
+    return (tall ? frames.all_lanes : frames.lanes).map((name) => ({ name, ...frames.metrics[name] }));
+  },
+  still(panel, scene) {
+    const { frames, style } = scene, c = panel.still, gap = style.size, L = frames.lams.length;
+    const gutter = gap * 9.6, left = gap * 4.2, right = panel.w - gutter - gap, bottom = panel.h - gap * 1.9;
+    this.left = left; this.right = right; this.count = L;
+    this.X = (p) => (L < 2 ? (left + right) / 2 : left + (p / (L - 1)) * (right - left));
+    const tall = panel.h > gap * 26, lanes = this.lanes(frames, tall);
+    const shares = lanes.map((_, k) => (tall ? (k === 0 ? 1.5 : 1) : k === 0 ? 2.6 : 1));
+    const sum = shares.reduce((a, b) => a + b, 0), between = gap * (tall ? 1.4 : 0.75), top = gap * 0.8;
+    const room = bottom - top - between * (lanes.length - 1);
+    let y = top;
+    this.drawn = lanes.map((lane, k) => {
+      const h = (room * shares[k]) / sum, box = { left, right, top: y, bottom: y + h };
+      y += h + between;
+      return this.lane(c, lane, box, frames, style, k === 0);
+    });
+    // λ labels: as many as fit, the ends always
+    c.font = style.small; c.fillStyle = style.muted; c.textAlign = "center"; c.textBaseline = "top";
+    let taken = -Infinity;
+    const width = (i) => c.measureText(frames.lam_labels[i]).width, lastLeft = this.X(L - 1) - width(L - 1) / 2;
+    for (let i = 0; i < L; i++) {
+      const from = this.X(i) - width(i) / 2, to = from + width(i);
+      if (i > 0 && i < L - 1 && (from < taken + gap || to > lastLeft - gap)) continue;
+      c.fillText(frames.lam_labels[i], this.X(i), bottom + gap * 0.55);
+      taken = to;
+    }
+    c.textAlign = "left"; c.fillText("λ", right + gap * 2.4, bottom + gap * 0.55);
+    this.bottom = bottom; this.top = top;
+  },
+  lane(c, lane, box, frames, style, main) {
+    const L = frames.lams.length, X = this.X, gap = style.size;
+    const everything = [...lane.value, ...lane.low, ...lane.high, ...(main && frames.earlier ? frames.earlier.values.flat() : [])];
+    let [low, high] = range(everything.filter((v) => finite(v) && (lane.linear || v > 0)));
+    if (lane.linear) { low = Math.min(low, lane.floor ?? low); high = Math.max(high, lane.ceiling ?? high); }
+    else {
+      if (high / low < 3) { const middle = Math.sqrt(low * high); low = middle / 2; high = middle * 2; }
+      low *= 0.85; high *= 1.18;
+    }
+    const most = Math.max(1, Math.floor((box.bottom - box.top) / (gap * (main ? 1.9 : 1.3))));
+    const ticks = lane.linear ? undefined : logTicks(low, high, most);
+    const scale = axes(c, box, { low: 0, high: Math.max(1, L - 1), ticks: [] }, { low, high, kind: lane.linear ? "linear" : "log", ticks: ticks && (ticks.length ? ticks : [low * 1.2]) }, style);
+    const colour = main ? style.accent : style.text;
+    c.save();
+    c.fillStyle = colour; c.globalAlpha = style.band;
+    for (let i = 0, run = []; i <= L; i++) { // the band, broken where a model has no numbers
+      if (i < L && finite(lane.low[i]) && finite(lane.high[i])) { run.push(i); continue; }
+      if (run.length > 1) {
+        c.beginPath();
+        run.forEach((j, k) => (k ? c.lineTo(X(j), scale.Y(lane.high[j])) : c.moveTo(X(j), scale.Y(lane.high[j]))));
+        run.reverse().forEach((j) => c.lineTo(X(j), scale.Y(lane.low[j])));
+        c.closePath(); c.fill();
+      }
+      run = [];
+    }
+    c.restore();
+    if (main && frames.earlier) {
+      c.strokeStyle = style.faint; c.lineWidth = style.hair;
+      for (const earlier of frames.earlier.values) line(c, L, X, scale.Y, (i) => earlier[i]);
+    }
+    c.strokeStyle = colour; c.lineWidth = main ? style.bold : style.bold * 0.55; c.lineJoin = "round"; c.lineCap = "round";
+    line(c, L, X, scale.Y, (i) => lane.value[i]);
+    c.fillStyle = colour;
+    for (let i = 0; i < L; i++)
+      if (finite(lane.value[i])) { c.beginPath(); c.arc(X(i), scale.Y(lane.value[i]), main ? style.bold * 0.95 : style.bold * 0.6, 0, 2 * Math.PI); c.fill(); }
+      else if (frames.status[i] > 0) {
+        c.strokeStyle = style.bad; c.lineWidth = style.hair * 1.6;
+        const r = gap * 0.32, y = box.bottom - r - 1;
+        c.beginPath(); c.moveTo(X(i) - r, y - r); c.lineTo(X(i) + r, y + r); c.moveTo(X(i) + r, y - r); c.lineTo(X(i) - r, y + r); c.stroke();
+      }
+    if (main)
+      for (let i = 0; i < L; i++)
+        if (frames.status[i] === 2 && finite(lane.value[i])) { // collapsed: has numbers, and says so
+          c.strokeStyle = style.bad; c.lineWidth = style.hair * 1.6;
+          c.beginPath(); c.arc(X(i), scale.Y(lane.value[i]), gap * 0.45, 0, 2 * Math.PI); c.stroke();
+        }
+    c.font = style.small; c.fillStyle = style.muted; c.textAlign = "left"; c.textBaseline = "middle";
+    const middle = (box.top + box.bottom) / 2;
+    const stacked = box.bottom - box.top > gap * 3;
+    c.fillText(lane.label, box.right + gap * 1.4, stacked ? middle - gap * 0.75 : middle);
+    return { lane, scale, box, colour, main, middle, stacked };
+  },
+  /** Height of a lane's line at a position between two grid values: straight from model to model. */
+  between(lane, p) {
+    const low = Math.floor(p), high = Math.min(low + 1, this.count - 1), a = lane.value[low], b = lane.value[high];
+    if (!finite(a) || !finite(b)) return finite(a) && p - low < 0.5 ? a : finite(b) && p - low >= 0.5 ? b : NaN;
+    if (lane.linear) return a + (b - a) * (p - low);
+    return Math.exp(Math.log(Math.max(a, 1e-12)) + (Math.log(Math.max(b, 1e-12)) - Math.log(Math.max(a, 1e-12))) * (p - low));
+  },
+  moving(panel, scene) {
+    const { style } = scene, c = panel.moving, gap = style.size, p = scene.position, x = this.X(p);
+    c.clearRect(0, 0, panel.w, panel.h);
+    if (!this.drawn) return;
+    if (scene.shifted) {
+      const main = this.drawn[0];
+      c.strokeStyle = style.text; c.lineWidth = style.bold * 0.7; c.setLineDash([7, 5]);
+      line(c, this.count, this.X, main.scale.Y, (i) => scene.shifted[i]);
+      c.setLineDash([]);
+    }
+    c.strokeStyle = style.text; c.lineWidth = style.hair * 1.2;
+    c.beginPath(); c.moveTo(x, this.top - gap * 0.4); c.lineTo(x, this.bottom); c.stroke();
+    // the model whose numbers are written
+    c.beginPath(); c.moveTo(this.X(scene.near), this.bottom); c.lineTo(this.X(scene.near) - gap * 0.36, this.bottom + gap * 0.5);
+    c.lineTo(this.X(scene.near) + gap * 0.36, this.bottom + gap * 0.5); c.closePath(); c.fillStyle = style.text; c.fill();
+    c.textBaseline = "middle";
+    for (const { lane, scale, colour, box, main, middle, stacked } of this.drawn) {
+      c.textAlign = "left"; c.font = style.strong; c.fillStyle = style.text;
+      const text = figure(lane.value[scene.near]);
+      if (stacked) c.fillText(text, box.right + gap * 1.4, middle + gap * 0.75);
+      else { c.textAlign = "right"; c.fillText(text, panel.w - 2, middle); }
+      const v = this.between(lane, p), y = finite(v) ? scale.Y(v) : box.bottom;
+      if (main) this.handle = { x, y };
+      else if (finite(v)) { c.fillStyle = style.panel; c.strokeStyle = colour; c.lineWidth = style.bold * 0.6; c.beginPath(); c.arc(x, y, gap * 0.28, 0, 2 * Math.PI); c.fill(); c.stroke(); }
+    }
+    const grip = gap * (scene.dragging ? 1.05 : 0.9);
+    c.lineWidth = style.bold * 1.35; c.strokeStyle = style.accent; c.fillStyle = style.panel;
+    c.beginPath(); c.arc(this.handle.x, this.handle.y, grip, 0, 2 * Math.PI); c.fill(); c.stroke();
+    if (scene.focused) {
+      c.strokeStyle = style.text; c.lineWidth = style.hair * 1.8;
+      c.beginPath(); c.arc(this.handle.x, this.handle.y, grip + style.bold * 1.9, 0, 2 * Math.PI); c.stroke();
+    }
+  },
+  /** Position on the grid under a pointer, in index units. */
+  positionAt(px) {
+    if (!this.X || this.count < 2) return 0;
+    return clamp(((px - this.left) / (this.right - this.left)) * (this.count - 1), 0, this.count - 1);
+  },
+};

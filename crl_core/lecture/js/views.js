@@ -1,0 +1,221 @@
+// The four views above the slider. Each has `still` (on resize, theme or new data) and `moving` (each painted frame).
+// scene: { frames, style, low, high, share, near, mid, probe }: low/high are the two trained models that the
+// position lies between, share how far the glide has come, near the model whose numbers are shown.
+
+function drawable(frames, index) {
+  return frames.status[index] !== 1; // a diverged model has no numbers at all
+}
+
+function range(values) {
+  let low = Infinity, high = -Infinity;
+  for (const v of values) if (finite(v)) { if (v < low) low = v; if (v > high) high = v; }
+  return low <= high ? [low, high] : [0, 1];
+}
+
+function waiting(scene) {
+  if (scene.frames.state === "training") return "after training";
+  return drawable(scene.frames, scene.near) ? "" : "This λ diverged in training: there is no model to draw. The λ beside it are unharmed.";
+}
+
+/** Copies of sprites at [n, 2] points that glide from frame `a` to frame `b`. */
+function drawPoints(c, scene, sprite, x, y) {
+  const { order, n, arrays } = scene.frames, env = arrays.env.values, t = arrays.t.values;
+  const half = sprite.side / 2, side = sprite.side, pictures = sprite.canvases;
+  for (let o = 0; o < n; o++) {
+    const i = order[o], px = x(i), py = y(i);
+    if (px === px && py === py) c.drawImage(pictures[2 * env[i] + t[i]], px - half, py - half, side, side);
+  }
+}
+
+const latentView = {
+  still(panel, scene) {
+    const { frames, style } = scene;
+    const xy = frames.arrays.xy;
+    if (!xy) { this.sprite = null; return; }
+    this.sprite = sprites(style.envs, style.radius * clamp(Math.min(panel.w, panel.h) / 300, 0.75, 1.8), panel.ratio, style.alpha);
+    const [x0, x1, y0, y1] = frames.latent.extent, pad = this.sprite.side;
+    const scale = Math.min((panel.w - 2 * pad) / (x1 - x0 || 1), (panel.h - 2 * pad) / (y1 - y0 || 1));
+    this.scale = scale; this.x0 = panel.w / 2 - (scale * (x0 + x1)) / 2; this.y0 = panel.h / 2 + (scale * (y0 + y1)) / 2;
+  },
+  moving(panel, scene) {
+    const c = panel.moving, message = waiting(scene) || (this.sprite ? "" : "no picture of the latents yet");
+    c.clearRect(0, 0, panel.w, panel.h);
+    if (message) return note(c, panel, message, scene.style);
+    const xy = scene.frames.arrays.xy.values, n = scene.frames.n, a = scene.low * n * 2, b = scene.high * n * 2, f = scene.share;
+    const { scale, x0, y0 } = this;
+    drawPoints(c, scene, this.sprite,
+      (i) => x0 + scale * (xy[a + 2 * i] + (xy[b + 2 * i] - xy[a + 2 * i]) * f),
+      (i) => y0 - scale * (xy[a + 2 * i + 1] + (xy[b + 2 * i + 1] - xy[a + 2 * i + 1]) * f));
+  },
+};
+
+const effectView = {
+  still(panel, scene) {
+    const { frames, style } = scene, c = panel.still, spec = frames.scatter;
+    this.sprite = null;
+    if (!spec) return;
+    const gap = style.size, box = { left: gap * 2.6, top: gap * 0.6, right: panel.w - gap * 0.8, bottom: panel.h - gap * (spec.by_env ? 2 : 3) };
+    this.sprite = sprites(style.envs, style.radius * clamp(Math.min(panel.w, panel.h) / 330, 0.7, 1.5), panel.ratio, style.alpha);
+    const y = { low: spec.low, high: spec.high };
+    if (spec.by_env) {
+      const E = frames.envs.length;
+      const scale = axes(c, box, { low: 0, high: E, ticks: [] }, y, style);
+      c.textAlign = "center"; c.textBaseline = "top"; c.fillStyle = style.muted;
+      if (E <= 4) frames.envs.forEach((name, e) => c.fillText(name, scale.X(e + 0.5), box.bottom + gap * 0.35));
+      this.Y = scale.Y;
+      const width = (box.right - box.left) / E, env = frames.arrays.env.values;
+      this.px = Float32Array.from({ length: frames.n }, (_, i) => box.left + width * (env[i] + 0.15 + 0.7 * ((i * 0.618034) % 1)));
+      if (finite(spec.truth)) this.truth(c, style, [box.left, scale.Y(spec.truth)], [box.right, scale.Y(spec.truth)]);
+    } else {
+      const scale = axes(c, box, { low: spec.low, high: spec.high }, y, style), ite = frames.arrays.ite.values;
+      c.textAlign = "right"; c.textBaseline = "bottom"; c.fillStyle = style.muted;
+      c.fillText("true effect →", box.right, panel.h - 1);
+      c.textAlign = "left"; c.textBaseline = "top"; c.fillText("↑ predicted", box.left + gap * 0.4, box.top);
+      this.Y = scale.Y;
+      this.px = Float32Array.from(ite, (v) => scale.X(clamp(v, spec.low, spec.high)));
+      this.truth(c, style, [scale.X(spec.low), scale.Y(spec.low)], [scale.X(spec.high), scale.Y(spec.high)]);
+    }
+  },
+  truth(c, style, from, to) {
+    c.strokeStyle = style.truth; c.lineWidth = style.hair * 1.3;
+    c.beginPath(); c.moveTo(...from); c.lineTo(...to); c.stroke();
+  },
+  moving(panel, scene) {
+    const c = panel.moving, message = waiting(scene);
+    c.clearRect(0, 0, panel.w, panel.h);
+    if (message) return note(c, panel, message, scene.style);
+    if (!this.sprite) return;
+    const { px, Y } = this, spec = scene.frames.scatter;
+    if (scene.probe) {
+      const hat = scene.probe.predicted;
+      return drawPoints(c, scene, this.sprite, (i) => px[i], (i) => Y(clamp(hat[i], spec.low, spec.high)));
+    }
+    const hat = scene.frames.arrays.ite_hat.values, n = scene.frames.n, a = scene.low * n, b = scene.high * n, f = scene.share;
+    drawPoints(c, scene, this.sprite, (i) => px[i], (i) => Y(hat[a + i] + (hat[b + i] - hat[a + i]) * f));
+  },
+};
+
+const mapView = {
+  still(panel, scene) {
+    const { frames, style } = scene, c = panel.still, spec = frames.map;
+    this.images = null;
+    if (!spec) return;
+    const gap = style.size, size = spec.size, table = lookup(style.diverging), maps = frames.arrays.map.values;
+    this.images = frames.lams.map((_, i) => mapImage(maps, i * size * size, size, table));
+    const both = !!frames.arrays.map_true, legend = gap * 2.6, head = gap * 1.5, foot = gap * 1.5, rim = gap * 1.3;
+    const stacked = both && panel.h > panel.w * 1.35;
+    const W = panel.w - rim, H = panel.h - legend;
+    const one = (k) => stacked
+      ? { x: rim, y: k * (H / 2) + head, w: W, h: H / 2 - head - foot * 0.9 }
+      : { x: rim + (k * (W + gap)) / (both ? 2 : 1), y: head, w: both ? (W - gap) / 2 : W, h: H - head - foot };
+    this.box = one(0);
+    const frame = (box, label, below, beside) => {
+      c.font = style.normal; c.fillStyle = style.text; c.textAlign = "left"; c.textBaseline = "alphabetic";
+      c.fillText(label, box.x, box.y - gap * 0.45);
+      c.font = style.small; c.fillStyle = style.muted; c.textAlign = "center"; c.textBaseline = "top";
+      if (below) c.fillText(spec.x_label, box.x + box.w / 2, box.y + box.h + gap * 0.25);
+      c.save(); c.translate(box.x - gap * 0.4, box.y + box.h / 2); c.rotate(-Math.PI / 2); c.textBaseline = "alphabetic";
+      if (beside) c.fillText(spec.y_label, 0, 0);
+      c.restore();
+    };
+    frame(this.box, "the model", !stacked, true);
+    c.imageSmoothingEnabled = true;
+    if (both) {
+      const box = one(1);
+      c.drawImage(mapImage(frames.arrays.map_true.values, 0, size, table), box.x, box.y, box.w, box.h);
+      frame(box, "the truth", true, stacked);
+    }
+    this.legend(c, style, spec, table, { x: rim, w: W, y: panel.h - gap * 1.7, h: gap * 0.5 });
+    this.sprite = sprites(style.envs, Math.max(1.3, style.radius * 0.55 * clamp(this.box.w / 170, 0.8, 2)), panel.ratio, 0.95, style.panel);
+    this.cloud = this.paintCloud(panel, scene, frames.arrays.plane.values);
+  },
+  legend(c, style, spec, table, box) {
+    for (let x = 0; x < box.w; x++) {
+      const v = Math.round((x / box.w) * 254);
+      c.fillStyle = `rgb(${table[3 * v]},${table[3 * v + 1]},${table[3 * v + 2]})`;
+      c.fillRect(box.x + x, box.y, 1.5, box.h);
+    }
+    c.font = style.small; c.fillStyle = style.muted; c.textBaseline = "top";
+    const y = box.y + box.h + style.size * 0.25, text = (v) => tickText(Number(v.toFixed(2)));
+    c.textAlign = "left"; c.fillText("≤ " + text(spec.centre - spec.half), box.x, y);
+    c.textAlign = "center"; c.fillText((box.w > style.size * 22 ? "average effect " : "") + text(spec.centre), box.x + box.w / 2, y);
+    c.textAlign = "right"; c.fillText("≥ " + text(spec.centre + spec.half), box.x + box.w, y);
+  },
+  paintCloud(panel, scene, plane) {
+    const layer = offscreen(panel.w, panel.h, panel.ratio), { x, y, w, h } = this.box, spec = scene.frames.map;
+    layer.beginPath(); layer.rect(x, y, w, h); layer.clip();
+    drawPoints(layer, scene, this.sprite,
+      (i) => x + (w * (plane[2 * i] - spec.x[0])) / (spec.x[1] - spec.x[0]),
+      (i) => y + h - (h * clamp((plane[2 * i + 1] - spec.y[0]) / (spec.y[1] - spec.y[0]), 0.005, 0.995)));
+    return layer.canvas;
+  },
+  moving(panel, scene) {
+    const c = panel.moving, message = waiting(scene);
+    c.clearRect(0, 0, panel.w, panel.h);
+    if (!this.images) return message ? note(c, panel, message, scene.style) : undefined;
+    const { x, y, w, h } = this.box;
+    c.imageSmoothingEnabled = true;
+    if (message) {
+      c.strokeStyle = scene.style.grid; c.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
+      c.save(); c.translate(x, y); note(c, { w, h }, message, scene.style); c.restore();
+      return;
+    }
+    c.globalAlpha = 1;
+    c.drawImage(this.images[scene.low], x, y, w, h);
+    if (scene.share > 0 && scene.high !== scene.low) { c.globalAlpha = scene.share; c.drawImage(this.images[scene.high], x, y, w, h); c.globalAlpha = 1; }
+    const cloud = scene.probe ? this.paintCloud(panel, scene, scene.probe.plane) : this.cloud;
+    c.drawImage(cloud, 0, 0, panel.w, panel.h);
+  },
+};
+
+const trainingView = {
+  charts: [
+    { name: "loss", label: "loss", second: "factual_train", secondLabel: "factual part" },
+    { name: "mmd2", label: "MMD², held out" },
+  ],
+  still(panel, scene) {
+    const { frames, style } = scene, c = panel.still, history = frames.history;
+    this.scales = null;
+    if (!history || !history.epochs.length) return;
+    const gap = style.size, L = frames.lams.length, count = history.epochs.length, last = Math.max(frames.epochs, 2);
+    const wide = panel.w > panel.h * 1.5;
+    this.scales = this.charts.map((chart, k) => {
+      const values = frames.arrays["history." + chart.name].values;
+      const second = chart.second ? frames.arrays["history." + chart.second].values : [];
+      const positive = [...values, ...second].filter((v) => finite(v) && v > 0).sort((p, q) => p - q);
+      if (!positive.length) return null;
+      const low = Math.max(positive[Math.floor(positive.length * 0.005)], 1e-6), high = positive[Math.floor(positive.length * 0.995)];
+      const box = wide
+        ? { left: gap * 3.4 + (k * panel.w) / 2, right: (panel.w * (k + 1)) / 2 - gap, top: gap * 1.8, bottom: panel.h - gap * 1.8 }
+        : { left: gap * 3.6, right: panel.w - gap * 0.6, top: (k * panel.h) / 2 + gap * 1.7, bottom: (panel.h * (k + 1)) / 2 - gap * 1.7 };
+      const scale = axes(c, box, { low: 1, high: last, ticks: [1, last], lines: false }, { low: low * 0.8, high: high * 1.25, kind: "log" }, style);
+      c.font = style.normal; c.textAlign = "left"; c.textBaseline = "alphabetic"; c.fillStyle = style.text;
+      c.fillText(chart.label, box.left, box.top - gap * 0.5);
+      if (chart.second) {
+        const at = box.left + c.measureText(chart.label).width + gap;
+        c.strokeStyle = style.muted; c.lineWidth = style.hair * 1.4; c.setLineDash([4, 3]);
+        c.beginPath(); c.moveTo(at, box.top - gap * 0.85); c.lineTo(at + gap * 1.6, box.top - gap * 0.85); c.stroke(); c.setLineDash([]);
+        c.font = style.small; c.fillStyle = style.muted; c.fillText(chart.secondLabel, at + gap * 2, box.top - gap * 0.5);
+      }
+      c.strokeStyle = style.faint; c.lineWidth = style.hair;
+      for (let l = 0; l < L; l++) line(c, count, (i) => scale.X(history.epochs[i]), scale.Y, (i) => values[i * L + l]);
+      return { ...scale, values, second };
+    });
+  },
+  moving(panel, scene) {
+    const { frames, style } = scene, c = panel.moving, L = frames.lams.length;
+    c.clearRect(0, 0, panel.w, panel.h);
+    if (!this.scales) return note(c, panel, "curves appear with the first epoch", style);
+    for (const scale of this.scales) {
+      if (!scale) continue;
+      const X = (i) => scale.X(frames.history.epochs[i]), count = frames.history.epochs.length;
+      if (scale.second.length) {
+        c.strokeStyle = style.muted; c.lineWidth = style.hair * 1.4; c.setLineDash([4, 3]);
+        line(c, count, X, scale.Y, (i) => scale.second[i * L + scene.near]);
+        c.setLineDash([]);
+      }
+      c.strokeStyle = style.text; c.lineWidth = style.bold * 0.75; c.lineJoin = "round";
+      line(c, count, X, scale.Y, (i) => scale.values[i * L + scene.near]);
+    }
+  },
+};

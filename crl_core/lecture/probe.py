@@ -1,0 +1,94 @@
+"""The distribution-shift probe: the run's own held-out rows with another σ, and what its models predict for them.
+
+The rows keep their seed, so z, t and every random draw stay; only s moves. The true effect does not depend on s.
+A browser does the same from `probe_parts` while a finger moves σ; `shifted` is the NumPy version of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from crl_core.config import RunConfig, Scenario
+from crl_core.results import RunResult, data_of, predict, view_of
+from crl_core.scm import MultiEnvData, Stream, mix, rng_for
+
+Array = np.ndarray
+MAX_WEIGHTS = 400_000  # numbers that a page may be sent for the probe: 1.6 MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shifted:
+    """Rows under another σ. ite_hat: [L, n] of one replicate; ite_rmse: [L] on these rows."""
+
+    view: MultiEnvData
+    ite_hat: Array
+    ite_rmse: Array
+
+
+def shifted_config(config: RunConfig, sigma: Sequence[float]) -> RunConfig:
+    """The same world and training with another σ. Raises ValueError as `Scenario` does."""
+    return replace(config, scenario=replace(config.scenario, sigma=tuple(sigma)))
+
+
+def _rows(config: RunConfig, n_rows: int, replicate: int) -> MultiEnvData:
+    return view_of(data_of(config, replicate)[1], config.training.seed + replicate, n_rows)
+
+
+def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: int = 0) -> Shifted:
+    """What the models of a replicate predict for their held-out rows when σ is `sigma`.
+
+    Raises: ValueError if `sigma` is out of range or has another number of environments.
+    """
+    scenario = result.config.scenario
+    if len(sigma) != scenario.n_envs:
+        raise ValueError(
+            f"sigma has {len(sigma)} values; this run has {scenario.n_envs} environments, give one each."
+        )
+    view = _rows(shifted_config(result.config, sigma), n_rows, replicate)
+    n_lams = len(result.lams)
+    weights = {k: v[replicate * n_lams : (replicate + 1) * n_lams] for k, v in result.weights.items()}
+    _, y0_hat, y1_hat = predict(weights, view.x)
+    ite_hat = y1_hat - y0_hat
+    assert view.ite is not None
+    return Shifted(view=view, ite_hat=ite_hat, ite_rmse=np.sqrt(np.mean((ite_hat - view.ite) ** 2, axis=1)))
+
+
+def mixing_maps(scenario: Scenario, seed: int) -> tuple[Array, Array]:
+    """The two orthogonal maps that `scm.mix` draws from a seed, [d, d] each."""
+    rng = rng_for(seed, Stream.MIXING)
+    first, second = (np.linalg.qr(rng.standard_normal((scenario.dim_x,) * 2))[0] for _ in range(2))
+    return first, second
+
+
+def probe_parts(result: RunResult, n_rows: int, replicate: int = 0) -> tuple[dict[str, Any], dict[str, Array]] | None:
+    """All that a browser needs to shift σ by itself: a description, and arrays (z, noise, leaked, weights, maps).
+
+    None where the networks are too large to send, or z and s are not known.
+    """
+    scenario, seed = result.config.scenario, result.config.training.seed + replicate
+    n_lams = len(result.lams)
+    weights = {k: v[replicate * n_lams : (replicate + 1) * n_lams] for k, v in result.weights.items()}
+    if sum(value.size for value in weights.values()) > MAX_WEIGHTS:
+        return None
+    ones = _rows(shifted_config(result.config, (1.0,) * scenario.n_envs), n_rows, replicate)
+    if ones.z is None or ones.s is None:
+        return None
+    leaked = scenario.leak * ones.y  # y does not depend on σ where s leaks it
+    noise = ones.s - np.asarray(scenario.offset)[ones.env][:, None] - leaked[:, None]
+    arrays: dict[str, Array] = {"z": ones.z, "noise": noise, "leaked": leaked, **weights}
+    if scenario.mixing != "none":
+        arrays["first"], arrays["second"] = mixing_maps(scenario, seed)
+        check = mix(np.eye(scenario.dim_x), replace(scenario, mixing="rotation"), seed)
+        assert np.array_equal(check, arrays["first"])  # the browser must turn x as the training did
+    about = {
+        "sigma": list(scenario.sigma),
+        "offset": list(scenario.offset),
+        "dim_causal": scenario.dim_causal,
+        "dim_spurious": scenario.dim_spurious,
+        "mixing": scenario.mixing,
+    }
+    return about, arrays
