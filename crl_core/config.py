@@ -35,6 +35,7 @@ _GROWN_POSITION = (0.0, 1.0, 0.25, 0.75, 0.5, 0.125, 0.875, 0.375, 0.625, 0.0625
 
 MAX_ENVS = 10
 MAX_MODELS = 320
+MAX_QUEUE = 20  # runs that may wait for the worker at a time
 MAX_MODEL_SAMPLES = 2_000_000_000  # models × epochs × rows: about an hour on two cores
 LIMITS: Mapping[str, tuple[float, float]] = {
     "n_samples": (100, 100_000),

@@ -1,0 +1,45 @@
+"""What a run will cost before it is started, judged by what runs have cost on this machine."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from crl_core.config import RunConfig
+from crl_core.records import RunSummary
+from crl_core.runs import RunStore
+from crl_core.scm import HELD_OUT
+
+RECENT = 5  # runs that the rate is taken from
+# Seconds for a million units of `work`, until a run has been measured: twice what two cores of a small virtual machine
+# took for the default config, so that the first surprise is a pleasant one.
+DEFAULT_RATE = 4e-6
+_STEP = 2e6  # work that a step costs however few models and rows it has: the calls themselves
+
+
+def estimate_seconds(config: RunConfig, store: RunStore) -> float:
+    """Seconds that training `config` will take here, without the parts that follow it.
+
+    The rate is the median of the most recent runs that were trained on this machine and, as far as can be told, on the
+    same device; `DEFAULT_RATE` before there is one. Runs that came with the program do not count.
+    """
+    own = [item for item in store.summaries() if not item.baked and item.seconds > 0]
+    wanted = config.training.device
+    if wanted == "auto" and own:
+        wanted = own[0].device  # type: ignore[assignment]  # where auto led last time
+    rates = [_rate(item) for item in own if item.device.split(":")[0] == wanted][:RECENT]
+    return work(config) * (median(rates) if rates else DEFAULT_RATE * 1e-6)
+
+
+def work(config: RunConfig) -> float:
+    """A measure of a run's arithmetic: parameters and kernel entries that each row of each model passes in all epochs."""
+    scenario, training = config.scenario, config.training
+    hidden, k = training.hidden, training.latent_dim
+    rows = scenario.n_samples * (1 - HELD_OUT)
+    batch = min(training.batch_size, rows)
+    parameters = scenario.dim_x * hidden + hidden * hidden + hidden * k + k * hidden + hidden
+    kernel = batch * (k + 4)  # products of latents, and the exponential
+    return training.epochs * (training.n_models * rows * (parameters + kernel) + _STEP * (rows // batch))
+
+
+def _rate(item: RunSummary) -> float:
+    return item.seconds / work(item.config)
