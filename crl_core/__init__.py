@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 from crl_core.config import RunConfig, Scenario, Training
 from crl_core.presets import PRESETS, preset
 from crl_core.scm import MultiEnvData, sample
+
+# Threads of torch's OpenMP sleep while they wait instead of spinning. Beside a server and a browser on two cores, spinning
+# threads starve each other (measured: up to a hundred times slower). It is read when torch loads, so it is set here.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
     from crl_core.runs import RunStore

@@ -83,7 +83,7 @@ class Ensemble:
         h = elu(torch.baddbmm(p["encoder.1.bias"], h, p["encoder.1.weight"]))
         phi = torch.baddbmm(p["encoder.2.bias"], h, p["encoder.2.weight"])
         arms = elu(torch.baddbmm(p["head.0.bias"], phi, p["head.0.weight"]))
-        arms = arms.unflatten(-1, (2, -1)) * p["head.1.weight"].unsqueeze(1)  # [M, n, 2, units]
+        arms = arms.view(*arms.shape[:2], 2, -1) * p["head.1.weight"].unsqueeze(1)  # [M, n, 2, units]
         return phi, arms.sum(dim=-1) + p["head.1.bias"].unsqueeze(1)
 
     def weights(self) -> Mapping[str, np.ndarray]:

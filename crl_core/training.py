@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -90,7 +90,7 @@ def train_path(
             parts.append(losses | group.evaluate())
         columns = _joined(parts)
         status = columns.pop("status").astype(np.int64)
-        numbers: dict[str, Array | None] = {"ite_rmse": None} | _without_broken(columns, status)
+        numbers: dict[str, Any] = {"ite_rmse": None} | _without_broken(columns, status)
         history.append(
             EpochEnded(epoch=epoch, elapsed_s=time.perf_counter() - began, status=status, **numbers)
         )
@@ -266,7 +266,7 @@ class _Group:
             factual = (batches.arm[:, rows] * (y_hat - batches.y[:, rows]).square()).sum(dim=(1, 2))
             weights = batches.left[:, rows] @ batches.right[:, rows].mT
             penalty = ipm.grouped_mmd2(phi, weights, bandwidth)
-            torch.add(factual, self.lam * penalty).sum().backward()
+            torch.add(factual, self.lam * penalty).sum().backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             factual_sum += factual.detach()
             penalty_sum += penalty.detach()
@@ -350,7 +350,7 @@ def _truth(rows: MultiEnvData) -> Array:
 
 def _arm_variance(values: Array, t: Array) -> Array:
     """Mean over the arms present of the variance of `values` [..., n] within the arm."""
-    return np.mean([values[..., t == arm].var(axis=-1) for arm in np.unique(t)], axis=0)
+    return np.asarray(np.mean([values[..., t == arm].var(axis=-1) for arm in np.unique(t)], axis=0))
 
 
 def _explainable_variance(rows: MultiEnvData, noise: float) -> float:

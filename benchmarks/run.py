@@ -1,0 +1,159 @@
+"""Speed, as ratios within one run: python benchmarks/run.py [--rounds 3] [--epochs 4] [--json FILE]
+
+Compared on the same data and machine, in turn, several rounds; the ratio of each round, then the median of the rounds:
+one model in PyTorch Lightning, one model here, the default 16-λ path here, and that path's bare matrix products.
+Then, once each: first point after asking for a run (cold and warm worker), memory, opening a stored run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import psutil
+import torch
+
+from benchmarks.lightning_recipe import fit
+from crl_core import RunConfig, Training, preset, train
+from crl_core.results import N_MMD
+from crl_core.training import warm_up
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def bare_products(config: RunConfig) -> Callable[[], None]:
+    """The path's matrix products alone, with its shapes and counts: no activation, loss, kernel, optimiser or metric."""
+    training, n = config.training, config.scenario.n_samples
+    models, b, h, k, d = training.n_models, training.batch_size, training.hidden, training.latent_dim, config.scenario.dim_x
+    layers = [(d, h), (h, h), (h, k), (k, 2 * (h // 2))]
+    steps = round(0.8 * n) // b
+
+    def tensors(rows: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        return [
+            (torch.randn(models, rows, i), torch.randn(models, i, o), torch.randn(models, rows, o)) for i, o in layers
+        ]
+
+    batch, held_out = tensors(b), tensors(round(0.2 * n))
+    phi, kernel = torch.randn(models, b, k), torch.randn(models, b, b)
+    phi_view = torch.randn(models, N_MMD, k)
+
+    def work() -> None:
+        for _ in range(training.epochs):
+            for _ in range(steps):
+                for index, (rows, weight, grad) in enumerate(batch):
+                    torch.bmm(rows, weight)
+                    torch.bmm(rows.mT, grad)
+                    if index > 0:
+                        torch.bmm(grad, weight.mT)
+                torch.bmm(phi, phi.mT)
+                torch.bmm(kernel, phi)
+            for rows, weight, _ in held_out:
+                torch.bmm(rows, weight)
+            torch.bmm(phi_view, phi_view.mT)
+
+    return work
+
+
+def training_ratios(rounds: int, epochs: int) -> dict[str, float]:
+    """Median over rounds of each ratio; every round times all four, one after the other."""
+    base = preset("recipe")
+    path = replace(base, training=Training(replicates=1, epochs=epochs))
+    one = replace(base, training=Training(replicates=1, epochs=epochs, lams=(1.0,)))
+    bare = bare_products(path)
+    warm_up()
+    fit(replace(one, training=replace(one.training, epochs=1)), 1.0)
+    bare()
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        t_lightning, t_one = seconds(lambda: fit(one, 1.0)), seconds(lambda: train(one))
+        t_path, t_bare = seconds(lambda: train(path)), seconds(bare)
+        per_model = t_path / path.training.n_models
+        for name, value in {
+            "lightning_s_per_epoch": t_lightning / epochs,
+            "one_model_s_per_epoch": t_one / epochs,
+            "path_s_per_epoch": t_path / epochs,
+            "one_model_vs_lightning": t_lightning / t_one,
+            "path_per_model_vs_lightning": t_lightning / per_model,
+            "path_vs_bare_products": t_path / t_bare,
+        }.items():
+            found.setdefault(name, []).append(value)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def worker_figures() -> dict[str, float]:
+    """First point after asking for a run, from a cold and from a warm worker; memory; opening the stored run."""
+    from crl_core.jobs import JobManager
+    from crl_core.runs import RunStore
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = RunStore(folder)
+        manager = JobManager(store)
+        base = preset("hospital")
+        found = {}
+        try:
+            for name, seed in (("cold", 1), ("warm", 2)):
+                config = replace(base, training=replace(base.training, epochs=3, seed=seed))
+                began = time.perf_counter()
+                key = manager.submit(config)
+                while manager.state(key).epoch < 1:
+                    time.sleep(0.01)
+                found[f"first_point_{name}_s"] = time.perf_counter() - began
+                while manager.state(key).phase not in ("completed", "failed"):
+                    time.sleep(0.05)
+            workers = psutil.Process().children(recursive=True)
+            found["worker_mb"] = max(child.memory_info().rss for child in workers) / 2**20
+        finally:
+            manager.close()
+        code = (
+            "import sys, time; began = time.perf_counter()\n"
+            "from crl_core import RunStore\n"
+            f"RunStore({folder!r}).load({key!r})\n"
+            "assert 'torch' not in sys.modules\n"
+            "print(time.perf_counter() - began)"
+        )
+        opened = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        found["open_stored_run_cold_s"] = float(opened.stdout)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    figures = training_ratios(options.rounds, options.epochs) | worker_figures()
+    about = {"python": platform.python_version(), "torch": torch.__version__, "cores": os.cpu_count()}
+    budgets = {
+        "one_model_vs_lightning": "at least 8",
+        "path_per_model_vs_lightning": "at least 25",
+        "path_vs_bare_products": "at most 3",
+        "first_point_warm_s": "at most 0.5",
+        "first_point_cold_s": "at most 4",
+        "worker_mb": "at most 700",
+        "open_stored_run_cold_s": "at most 3",
+    }
+    for name, value in figures.items():
+        print(f"{name:32} {value:10.3f}   {budgets.get(name, '')}")
+    if options.json:
+        options.json.write_text(json.dumps(about | figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
