@@ -1,0 +1,107 @@
+"""A run's state in words, and the buttons that change it: in the sidebar for the run that the controls describe.
+
+While somebody works on the run a fragment looks twice a second, and the whole page is drawn again when its phase changes.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from crl_core.config import RunConfig
+from crl_core.jobs import JobState
+from crl_core.sealing import StoreError
+from pages.shared import services, style
+
+_POLL_S = 0.5
+_STAGES = {"projection": "t-SNE maps", "evidence": "overlap and baselines"}
+
+
+def state_of(key: str) -> JobState:
+    """The run's state; a store that cannot be read counts as a failure with its sentence."""
+    try:
+        return services.jobs().state(key)
+    except StoreError as error:
+        return JobState(phase="failed", reason=str(error))
+
+
+def train(config: RunConfig, lam: float) -> None:
+    """Ask for a run and go to its live curves. For callbacks; a refusal is shown by the sidebar."""
+    try:
+        services.jobs().submit(config, lam_in_view=lam)
+    except (ValueError, StoreError) as error:
+        st.session_state["job.refusal"] = str(error)
+    else:
+        st.session_state["job.refusal"] = None
+        st.session_state["job.go"] = True
+
+
+def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float) -> None:
+    """Train or Cancel, what the run will cost, and how it stands."""
+    if config is None:
+        st.button("Train", type="primary", disabled=True, width="stretch", key="job.train")
+        st.error(problem or "These settings cannot be trained.")
+        return
+    state = state_of(config.key)
+    if state.active:
+        st.button(
+            "Cancel", width="stretch", key="job.cancel", on_click=services.jobs().cancel, args=(config.key,)
+        )
+        watch = st.fragment(_watch, run_every=_POLL_S)
+        watch(config.key, state.phase, state.active)
+    else:
+        done = state.phase == "completed"
+        label = "Compute what is missing" if state.phase == "finished" else "Train"
+        st.button(
+            label,
+            type="primary",
+            disabled=done,
+            width="stretch",
+            key="job.train",
+            on_click=train,
+            args=(config, lam),
+        )
+        style.quiet(resting_line(config, state))
+    if st.session_state.get("job.refusal"):
+        st.error(st.session_state.pop("job.refusal"))
+
+
+def resting_line(config: RunConfig, state: JobState) -> str:
+    """How a run stands that nobody works on, with the cost of training it."""
+    training = config.training
+    models = f"{len(training.lams)} λ × {training.replicates} replicates"
+    cost = f"Training {models} takes about {style.duration(services.estimate_s(config))} ({services.device_line()})."
+    match state.phase:
+        case "completed":
+            summary = services.store().summary(config.key)
+            where = f" on {summary.device}" if summary else ""
+            return f"Already trained: {models} in {style.duration(state.elapsed_s)}{where}."
+        case "finished":
+            return "Trained; its maps and probes have not been computed."
+        case "cancelled":
+            return f"Cancelled at epoch {state.epoch}; nothing was stored. {cost}"
+        case "failed":
+            return f"Training failed. {cost}"
+        case _:
+            return f"Not trained yet. {cost}"
+
+
+def progress_line(state: JobState) -> tuple[float, str]:
+    """How far a run is, 0 to 1, and the sentence to it."""
+    if state.phase == "queued":
+        return 0.0, f"Waiting, {state.position} in the queue" if state.position > 1 else "Starting"
+    if state.phase == "running":
+        share = state.epoch / max(1, state.epochs)
+        left = f", {style.duration(state.eta_s)} left" if state.eta_s is not None else ""
+        return share, f"Epoch {state.epoch} of {state.epochs}{left}"
+    if state.stage is not None:
+        share = state.stage_done / max(1, state.stage_total)
+        return share, f"Trained. Computing {_STAGES[state.stage]}: {state.stage_done} of {state.stage_total}"
+    return 1.0, "Trained. Computing overlap and maps"
+
+
+def _watch(key: str, phase: str, active: bool) -> None:
+    state = state_of(key)
+    share, line = progress_line(state)
+    st.progress(min(1.0, share), text=line)
+    if (state.phase, state.active) != (phase, active):
+        st.rerun()

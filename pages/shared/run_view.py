@@ -1,0 +1,149 @@
+"""The run that a page draws, or the page's designed view of not having one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from crl_core.config import RunConfig
+from crl_core.events import STATUS_WORDS
+from crl_core.presets import Preset
+from crl_core.results import RunResult
+from crl_core.runs import RunCorrupted, RunNotFound
+from crl_core.scm import MultiEnvData
+from crl_core.sealing import StoreError
+from pages.shared import job_panel, services, sidebar, style
+from pages.shared.sidebar import Controls
+
+LAST_SEEN = "run.last_seen"  # config of the last run that was drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunInView:
+    """A finished run and the λ in view. `m` is that λ's model of replicate 0, whose rows `view` holds."""
+
+    config: RunConfig
+    key: str
+    result: RunResult
+    lam: float  # a value of the grid
+    m: int
+    preset: Preset
+    env_names: tuple[str, ...]
+    theme: str  # "dark" or "light"
+    projection: dict[str, np.ndarray] | None  # None while it has not been computed
+    evidence: dict[str, np.ndarray] | None
+    computing: bool  # somebody is computing the parts that are missing
+
+    @property
+    def view(self) -> MultiEnvData:
+        """The held-out rows of replicate 0 that pictures show."""
+        return services.view_data(self.config)
+
+    @property
+    def status(self) -> str:
+        """ "ok", "diverged" or "collapsed": the model in view."""
+        return STATUS_WORDS[int(self.result.status[self.m])]
+
+    def at_lam(self, values: np.ndarray | None) -> float | None:
+        """Median over replicates at the λ in view of a figure [M]; None where no replicate has a number."""
+        if values is None:
+            return None
+        column = self.result.by_lam(np.asarray(values, dtype=np.float64))[:, self.result.lams.index(self.lam)]
+        finite = column[np.isfinite(column)]
+        return float(np.median(finite)) if len(finite) else None
+
+
+def page_header(
+    title: str, says: str, definitions: str | None = None, numbers: Iterable[tuple[str, str]] = ()
+) -> None:
+    """Title, what the page shows in two sentences, its definitions a click away, and large figures on the right."""
+    figures = list(numbers)
+    left, right = st.columns([5, 6], vertical_alignment="bottom") if figures else (st.container(), None)
+    with left:
+        st.title(title, anchor=False)
+        style.quiet(says)
+        if definitions:
+            with st.popover("Definitions", type="tertiary"):
+                st.markdown(definitions)
+    if right is not None:
+        with right:
+            style.numbers(figures)
+
+
+def run_in_view(page: str) -> RunInView:
+    """The stored run of the sidebar's settings. Where there is none: the view that says so, and the page ends there."""
+    controls = sidebar.controls()
+    if controls.config is None:
+        page_header(page, controls.preset.sentence)
+        style.notice("These settings cannot be trained", controls.problem or "")
+        st.stop()
+    config = controls.config
+    state = job_panel.state_of(config.key)
+    if state.phase not in ("finished", "completed"):
+        page_header(page, controls.preset.sentence)
+        without_run(controls)
+        st.stop()
+    try:
+        result = services.load(config.key)
+        run = RunInView(
+            config=config,
+            key=config.key,
+            result=result,
+            lam=controls.lam,
+            m=result.model(controls.lam),
+            preset=controls.preset,
+            env_names=controls.env_names,
+            theme=style.theme(),
+            projection=services.load_part(config.key, "projection"),
+            evidence=services.load_part(config.key, "evidence"),
+            computing=state.active,
+        )
+    except (RunCorrupted, RunNotFound, StoreError) as error:
+        page_header(page, controls.preset.sentence)
+        damaged(controls, error)
+        st.stop()
+    st.session_state[LAST_SEEN] = config
+    return run
+
+
+def damaged(controls: Controls, error: Exception) -> None:
+    """A stored run that cannot be shown: what happened, and the way out."""
+    st.error(str(error))
+    if controls.config is not None:
+        st.button(
+            "Train it again", key="run.again", on_click=job_panel.train, args=(controls.config, controls.lam)
+        )
+
+
+def without_run(controls: Controls) -> None:
+    """Empty, queued, running, cancelled and failed, in words and with what can be done."""
+    config = controls.config
+    assert config is not None
+    state = job_panel.state_of(config.key)
+    if state.active:
+        share, line = job_panel.progress_line(state)
+        style.notice("This run is being trained", f"{line}. The page draws itself when it is there.")
+        st.progress(min(1.0, share))
+        st.page_link("pages/train.py", label="Watch it live")
+        return
+    if state.phase == "failed":
+        st.error(state.reason or "Training failed.")
+        style.notice("There is no run to show", job_panel.resting_line(config, state))
+    elif state.phase == "cancelled":
+        style.notice("Training was cancelled", job_panel.resting_line(config, state))
+    else:
+        style.notice("These settings have not been trained yet", job_panel.resting_line(config, state))
+    last: RunConfig | None = st.session_state.get(LAST_SEEN)
+    with st.container(horizontal=True):
+        st.button(
+            "Train these settings",
+            type="primary",
+            key="run.train",
+            on_click=job_panel.train,
+            args=(config, controls.lam),
+        )
+        if last is not None and last.key != config.key and services.store().has(last.key):
+            st.button("Back to the last run", key="run.back", on_click=sidebar.show, args=(last,))

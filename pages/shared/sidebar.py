@@ -1,0 +1,246 @@
+"""The sidebar: one bound widget for every field, so that the URL is the whole configuration and the λ in view.
+
+Defaults:  a widget's default is the preset's value, so `?preset=leaky` alone is the leaky world as it comes, and the URL
+           names only what differs from it.
+Assigning: a value set by code reaches the URL only once its widget exists; so values are assigned, the widgets drawn,
+           and the same values assigned once more in a second run (`_assign`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from crl_core.config import MAX_ENVS, RunConfig
+from crl_core.presets import DEFAULT_PRESET, PRESETS, Preset
+from pages.shared import fields, job_panel
+from pages.shared.fields import Field, Value, lam_text
+
+_AGAIN = "sidebar.again"  # values to assign once more
+_CONTROLS = "sidebar.controls"
+_NOTES = "sidebar.notes"
+_N_ENVS = "sidebar.n_envs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """What the sidebar says. `config` is None where it cannot be trained; `problem` is then the sentence why."""
+
+    preset: Preset
+    values: Mapping[str, Value]
+    config: RunConfig | None
+    problem: str | None
+    lam: float
+
+    @property
+    def env_names(self) -> tuple[str, ...]:
+        n_envs = self.config.scenario.n_envs if self.config else int(self.values["envs"])
+        return tuple(self.preset.env_name(env) for env in range(n_envs))
+
+
+def controls() -> Controls:
+    """The sidebar's values in this run of the script."""
+    found: Controls = st.session_state[_CONTROLS]
+    return found
+
+
+def draw() -> Controls:
+    """Draw the sidebar. Called once a run, by the shell."""
+    _arrive()
+    again = st.session_state.pop(_AGAIN, {})
+    for name, value in again.items():
+        st.session_state[name] = value
+    with st.sidebar:
+        found = _widgets()
+        st.session_state[_CONTROLS] = found
+        job_panel.sidebar_panel(found.config, found.problem, found.lam)
+        for note in st.session_state.get(_NOTES, ()):
+            st.warning(note)
+    if st.session_state.pop("sidebar.rerun", False):
+        st.rerun()
+    return found
+
+
+def show(config: RunConfig) -> None:
+    """Set the sidebar to `config`. For callbacks."""
+    preset_id, values = fields.describe(config)
+    _assign({"preset": preset_id} | values)
+    st.session_state[_N_ENVS] = config.scenario.n_envs
+
+
+def _assign(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        st.session_state[name] = value
+    st.session_state[_AGAIN] = dict(values)
+    st.session_state["sidebar.rerun"] = True
+
+
+def _arrive() -> None:
+    """A session's first run: mend what the link asks for and cannot have, and say so."""
+    if "sidebar.arrived" in st.session_state:
+        return
+    st.session_state["sidebar.arrived"] = True
+    params = st.query_params.to_dict()
+    mended, notes = fields.mend(params)
+    if "lam" in params:
+        lams = _grid(params, mended)
+        asked = fields.number(params["lam"])
+        if asked is None or asked < 0:
+            mended["lam"] = fields.nearest_lam(lams, fields.DEFAULT_LAM)
+            notes.append(
+                f"The link has λ = {params['lam'][:20]}; it must be a number ≥ 0. Shown: {lam_text(mended['lam'])}."
+            )
+        elif lam_text(asked) != params["lam"] or asked not in lams:
+            mended["lam"] = fields.nearest_lam(lams, asked)
+            if asked not in lams:
+                notes.append(
+                    f"λ = {lam_text(asked)} is not trained in this run. Shown: the nearest, {lam_text(mended['lam'])}."
+                )
+    st.session_state[_NOTES] = notes
+    if mended:
+        _assign(mended)
+
+
+def _grid(params: Mapping[str, str], mended: Mapping[str, Value]) -> tuple[float, ...]:
+    preset_id = str(mended.get("preset", params.get("preset", DEFAULT_PRESET)))
+    try:
+        return fields.build(
+            preset_id, {fields.SET: mended.get(fields.SET, params.get(fields.SET, ""))}
+        ).training.lams
+    except ValueError:
+        return PRESETS[preset_id].config.training.lams
+
+
+def _forget_notes() -> None:
+    st.session_state[_NOTES] = []
+
+
+def _preset_changed() -> None:
+    _forget_notes()
+    values = fields.defaults(st.session_state["preset"])
+    st.session_state[_N_ENVS] = values["envs"]
+    for name, value in values.items():
+        st.session_state[name] = value
+
+
+def _envs_changed() -> None:
+    """Environments that stay keep their values; a new one gets what `Scenario.with_envs` gives it."""
+    _forget_notes()
+    state = st.session_state
+    old_n, new_n = int(state.get(_N_ENVS, 2)), int(state["envs"])
+    shown = fields.defaults(state["preset"], old_n)
+    try:
+        old = fields.build(state["preset"], {name: state.get(name, value) for name, value in shown.items()}
+                           | {"envs": old_n, fields.SET: ""}).scenario  # fmt: skip
+        grown = old.with_envs(new_n)
+    except ValueError:
+        return  # the sidebar says what is wrong; the preset's values are good enough to go on with
+    state[_N_ENVS] = new_n
+    _assign(
+        {
+            fields.per_env_name(field, env): getattr(grown, field.attribute)[env]
+            for field in fields.PER_ENV
+            for env in range(old_n, new_n)
+        }
+    )
+
+
+def _widgets() -> Controls:
+    preset_id = st.selectbox(
+        "Preset", list(PRESETS), key="preset", bind="query-params", on_change=_preset_changed,
+        help="A world to try alignment on. Changing it resets the fields below to its values.",
+    )  # fmt: skip
+    preset = PRESETS[preset_id]
+    st.html(f'<p class="crl-world"><b>{preset.title}.</b> {preset.sentence}</p>')
+    values: dict[str, Value] = {}
+    home = fields.defaults(preset_id)
+    values["envs"] = st.slider(
+        "Environments", 1, MAX_ENVS, value=int(home["envs"]), key="envs", bind="query-params",
+        on_change=_envs_changed, help="How many sites the data comes from. With one there is nothing to align.",
+    )  # fmt: skip
+    n_envs = int(values["envs"])
+    st.session_state[_N_ENVS] = n_envs
+    shown = fields.defaults(preset_id, n_envs)
+    columns = st.columns(2) if n_envs > 3 else [st.container()]
+    for env in range(n_envs):
+        with columns[env % len(columns)]:
+            name = fields.per_env_name(fields.SIGMA, env)
+            values[name] = _slider(
+                fields.SIGMA,
+                name,
+                shown,
+                f"σ{_subscript(env + 1)}",
+                f"Standard deviation of s in {preset.env_name(env)}.",
+            )
+    lam_slot = st.container()  # filled below: which λ there are is known once all fields are read
+    values["epochs"] = _number(fields.BY_NAME["epochs"], shown)
+    with st.expander("Advanced"):
+        for field, word in ((fields.PROPENSITY, "P(t = 1)"), (fields.OFFSET, "Offset of s")):
+            st.caption(f"{word} in each {preset.env_word}")
+            columns = st.columns(2)
+            for env in range(n_envs):
+                with columns[env % 2]:
+                    name = fields.per_env_name(field, env)
+                    label = preset.env_name(env)
+                    draw_field = _slider if field is fields.PROPENSITY else _per_env_number
+                    values[name] = draw_field(field, name, shown, label, "")
+        columns = st.columns(2)
+        for index, field in enumerate(field for field in fields.SINGLE if field.name != "epochs"):
+            with columns[index % 2] if not field.options else st.container():
+                values[field.name] = _choice(field, shown) if field.options else _number(field, shown)
+        values[fields.SET] = st.text_input(
+            "More settings", key=fields.SET, bind="query-params", placeholder="training.hidden=32", on_change=_forget_notes,
+            help="Anything else a config holds, written as on the command line, e.g. training.lams=0,0.1,1 "
+            "scenario.cause_mean=1,-1. It wins over the fields above.",
+        )  # fmt: skip
+    config, problem = None, None
+    try:
+        config = fields.build(preset_id, values)
+    except ValueError as error:
+        problem = str(error)
+    lams = (config or preset.config).training.lams
+    with lam_slot:
+        lam = st.select_slider(
+            "λ in view", lams, value=fields.nearest_lam(lams, fields.DEFAULT_LAM), format_func=lam_text, key="lam",
+            bind="query-params", on_change=_forget_notes,
+            help="Weight of the penalty. All λ are trained at once; this one is drawn. Arrow keys move it.",
+        )  # fmt: skip
+    return Controls(preset=preset, values=values, config=config, problem=problem, lam=float(lam))
+
+
+def _subscript(number: int) -> str:
+    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(number))
+
+
+def _slider(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
+    return st.slider(
+        label, field.low, field.high, value=float(shown[name]), step=field.step, key=name, bind="query-params",
+        help=help or None, on_change=_forget_notes,
+    )  # fmt: skip
+
+
+def _per_env_number(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
+    return st.number_input(
+        label, field.low, field.high, value=float(shown[name]), step=field.step, key=name, bind="query-params",
+        help=help or None, on_change=_forget_notes,
+    )  # fmt: skip
+
+
+def _number(field: Field, shown: Mapping[str, Value]) -> Value:
+    kind: Any = int if field.whole else float
+    value: Value = st.number_input(
+        field.label, kind(field.low), kind(field.high), value=kind(shown[field.name]), step=kind(field.step),
+        key=field.name, bind="query-params", help=field.help, on_change=_forget_notes,
+    )  # fmt: skip
+    return value
+
+
+def _choice(field: Field, shown: Mapping[str, Value]) -> Value:
+    value: Value | None = st.segmented_control(
+        field.label, field.options, default=str(shown[field.name]), key=field.name, bind="query-params", required=True,
+        help=field.help, on_change=_forget_notes,
+    )  # fmt: skip
+    return value if value is not None else shown[field.name]

@@ -1,0 +1,86 @@
+"""The little CSS and HTML that the theme in `.streamlit/config.toml` cannot say: hairline panels, tabular numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+import streamlit as st
+
+_CSS = """
+<style>
+.stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 2.5rem; max-width: 1500px; }
+.stSidebar [data-testid="stSidebarUserContent"] { padding-bottom: 2rem; }
+.stSidebar [data-testid="stSidebarHeader"] { height: 2.4rem; margin-bottom: 0; }
+.stApp { font-variant-numeric: tabular-nums; }
+.stApp h1 { padding: 0 0 .1rem 0; letter-spacing: -.01em; }
+.stApp h3 { padding: 0; font-size: 1rem; }
+[class*="st-key-panel"] { border: 1px solid var(--hairline); border-radius: 8px; background: var(--panel);
+  padding: .8rem 1rem .9rem 1rem; }
+[class*="st-key-panel"] h3 { font-size: .95rem; }
+.crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
+.crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem 2.1rem; justify-content: flex-end; text-align: right; }
+.crl-numbers div { min-width: 4.2rem; }
+.crl-numbers b { display: block; font-size: 2.1rem; line-height: 1.1; font-weight: 650; white-space: nowrap; }
+.crl-numbers span { color: var(--quiet); font-size: .82rem; }
+.crl-empty { max-width: 44rem; padding: 1.2rem 0 .4rem 0; }
+.crl-empty b { font-size: 1.15rem; font-weight: 650; display: block; margin-bottom: .3rem; }
+.crl-empty p { color: var(--quiet); margin: 0 0 .3rem 0; line-height: 1.5; }
+.crl-world { color: var(--quiet); font-size: .84rem; line-height: 1.45; margin: -.35rem 0 .2rem 0; }
+.crl-world b { color: inherit; font-weight: 650; }
+.crl-brand { font-weight: 650; font-size: .98rem; letter-spacing: .01em; }
+@media (max-width: 640px) {
+  .crl-numbers { justify-content: flex-start; text-align: left; gap: .3rem 1.3rem; }
+  .crl-numbers b { font-size: 1.5rem; }
+  .crl-numbers div { min-width: 0; }
+}
+</style>
+"""
+_DARK = "<style>.stApp { --panel: #151a21; --hairline: #2a323d; --quiet: #98a3b0; }</style>"
+_LIGHT = "<style>.stApp { --panel: #ffffff; --hairline: #dcdad3; --quiet: #5b636c; }</style>"
+
+
+def theme() -> str:
+    """ "dark" or "light", as the viewer's menu says."""
+    return "light" if st.context.theme.type == "light" else "dark"
+
+
+def inject() -> None:
+    """Put the style sheet on the page. Once a run, by the shell."""
+    st.html(_CSS + (_LIGHT if theme() == "light" else _DARK))
+
+
+def numbers(items: Iterable[tuple[str, str]]) -> None:
+    """Large figures, right-aligned: (figure, what it is)."""
+    cells = "".join(
+        f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>" for value, label in items
+    )
+    st.html(f'<div class="crl-numbers">{cells}</div>')
+
+
+def quiet(text: str) -> None:
+    """A line that explains, in the quiet colour."""
+    st.html(f'<p class="crl-quiet">{escape(text)}</p>')
+
+
+def notice(title: str, *lines: str) -> None:
+    """A state of a page in words: what is so, and what can be done."""
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    st.html(f'<div class="crl-empty"><b>{escape(title)}</b>{paragraphs}</div>')
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A number of constant width for the head of a page; a dash where there is none."""
+    if value is None or value != value:
+        return "–"
+    if value != 0 and abs(value) < 10**-digits:
+        return f"< {10**-digits:.{digits}f}"
+    return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """ "8 s", "2 min", "1 h 10 min": as exact as an estimate deserves."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
