@@ -20,7 +20,6 @@ from crl_core.lecture.pack import limits, pack_f32, pack_i16, pack_index, pack_u
 from crl_core.lecture.probe import probe_parts
 from crl_core.presets import Preset
 from crl_core.results import N_VIEW, RunResult, data_of, predict, view_of
-from crl_core.scm import MultiEnvData
 
 Array = np.ndarray
 Part = Mapping[str, Array] | None
@@ -147,20 +146,20 @@ def _captions(world: World, config: RunConfig, n: int, picture: str, spec: Mappi
     if spec is None:
         effect = "after training"
     elif not spec["by_env"]:
-        effect = "line: the truth, known only in simulation; out of range: at the edge"
+        effect = "predicted against true; the line is the truth, known only in simulation"
     elif spec["truth"] is not None:
-        effect = "line: the true effect, the same for everyone, known only in simulation"
+        effect = "predicted; the line is the truth, the same for everyone, known only in simulation"
     else:
         effect = f"predicted for {rows}; the true effects are not known here"
     replicates = training.replicates
-    band = f", band: smallest to largest of {replicates} replicates" if replicates > 1 else ""
-    about = f"line: the models in view, seed {training.seed}{band}; faint: earlier epochs; held out"
+    band = f"; band: all {replicates} replicates" if replicates > 1 else ""
+    about = f"held out; line: seed {training.seed}{band}; faint: earlier epochs"
     return {
-        "latent": {"title": "Latent space", "caption": f"{picture} of the {training.latent_dim}-d representation, {rows}; ● control, ◆ treated"},
-        "effect": {"title": "Predicted and true effect" if spec and not spec["by_env"] else "Predicted effect", "caption": effect},
+        "latent": {"title": "Latent space", "caption": f"{picture} of the {training.latent_dim}-d representation, {rows}"},
+        "effect": {"title": "Individual effects", "caption": effect},
         "map": {"title": "What the model believes", "caption": (
             "effect in a slice through the data's mean, along cause z and nuisance s" if is_slice else "effect over cause z and nuisance s; vertical bands: s is ignored")},
-        "training": {"title": "This λ in training", "caption": f"over {training.epochs} epochs; faint: the other λ"},
+        "training": {"title": "Loss and MMD²", "caption": f"of this λ over {training.epochs} epochs; faint: the other λ"},
         "path": {"title": "Drag λ" if len(training.lams) > 1 else "One λ was trained", "caption": about if len(training.lams) > 1 else "train more than one λ, and this line becomes a slider"},
     }  # fmt: skip
 
@@ -331,8 +330,3 @@ def training_frames(
         "captions": captions,
         "arrays": arrays,
     }
-
-
-def without_truth(view: MultiEnvData) -> bool:
-    """Whether the rows are a real table."""
-    return view.ite is None

@@ -6,7 +6,7 @@ const pathView = {
   },
   still(panel, scene) {
     const { frames, style } = scene, c = panel.still, gap = style.size, L = frames.lams.length;
-    const gutter = gap * 9.6, left = gap * 4.2, right = panel.w - gutter - gap, bottom = panel.h - gap * 1.9;
+    const gutter = gap * 11, left = gap * 4.2, right = panel.w - gutter - gap, bottom = panel.h - gap * 1.9;
     this.left = left; this.right = right; this.count = L;
     this.X = (p) => (L < 2 ? (left + right) / 2 : left + (p / (L - 1)) * (right - left));
     const tall = panel.h > gap * 26, lanes = this.lanes(frames, tall);

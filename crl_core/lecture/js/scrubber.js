@@ -12,16 +12,15 @@ const PAGE = `
   <div class="words"><h2 class="title"></h2><p class="says" aria-live="polite"></p></div>
   <dl class="figures">
     <div><dd data-figure="lam"></dd><dt>λ</dt></div>
-    <div><dd data-figure="ite_rmse"></dd><dt>ITE RMSE</dt></div>
+    <div><dd data-figure="ite_rmse"></dd><dt class="error-name">ITE RMSE</dt></div>
     <div><dd data-figure="mmd2"></dd><dt>MMD²</dt></div>
     <div><dd data-figure="domain_auc"></dd><dt>domain AUC</dt></div>
   </dl>
 </header>
-<p class="probe-note" hidden></p>
 <div class="views">
   ${VIEWS.slice(0, 4).map((v, i) => `<section class="panel" data-view="${v}">
-    <div class="bar"><h3></h3><span class="legend"></span><button class="enlarge" type="button" aria-pressed="false">${i + 1}</button></div>
-    <p class="caption"></p><div class="plot"></div></section>`).join("")}
+    <div class="bar"><h3></h3><button class="enlarge" type="button" aria-pressed="false">${i + 1}</button></div>
+    <p class="caption"></p>${v === "latent" ? '<p class="legend"></p>' : ""}<div class="plot"></div></section>`).join("")}
 </div>
 <div class="shift" hidden><span class="shift-title">Shift σ</span><span class="sliders"></span>
   <button type="button" data-do="unshift">Back to the data it was trained on</button><button type="button" data-do="train">Train for this σ</button></div>
@@ -83,7 +82,7 @@ function mountScrubber(root, data, hooks) {
       panel.querySelector(".caption").title = text.caption;
       panel.querySelector(".enlarge").setAttribute("aria-label", `Enlarge ${text.title}, key ${VIEWS.indexOf(view) + 1}`);
     }
-    const legend = $("[data-view=latent] .legend");
+    const legend = $(".legend");
     const few = frames.envs.length <= 4;
     legend.replaceChildren(...frames.envs.map((name, e) => {
       const chip = document.createElement("span");
@@ -92,6 +91,7 @@ function mountScrubber(root, data, hooks) {
       chip.className = "chip";
       return chip;
     }));
+    legend.insertAdjacentHTML("beforeend", '<span class="key">● control</span><span class="key">◆ treated</span>');
     grip.setAttribute("aria-valuemax", L() - 1);
     $(".story").hidden = !frames.story.length;
     $("[data-do=shift]").hidden = !network;
@@ -120,9 +120,14 @@ function mountScrubber(root, data, hooks) {
     const put = (name, text) => { const at = $(`[data-figure=${name}]`); if (at.textContent !== text) at.textContent = text; };
     put("lam", frames.lam_labels[near]);
     for (const name of ["ite_rmse", "mmd2", "domain_auc"]) put(name, frames.metrics[name] ? figure(frames.metrics[name].value[near]) : "–");
-    if (shift && network.hasTruth) put("ite_rmse", figure(shift.errors[near]));
-    const told = step >= 0 && frames.story[step].index === near ? frames.story[step] : null;
-    const says = $(".says"), text = told ? told.sentence : frames.readings[near] || "";
+    if (shift) { // what is not known for the shifted rows is not shown
+      put("ite_rmse", network.hasTruth ? figure(shift.errors[near]) : "–");
+      put("mmd2", "–"); put("domain_auc", "–");
+    }
+    const name = shift ? "ITE RMSE, shifted" : "ITE RMSE";
+    if ($(".error-name").textContent !== name) $(".error-name").textContent = name;
+    const told = step >= 0 && !shift && frames.story[step].index === near ? frames.story[step] : null;
+    const says = $(".says"), text = shift ? probeText() : told ? told.sentence : frames.readings[near] || "";
     if (says.textContent !== text) says.textContent = text;
     root.classList.toggle("telling", !!told);
     for (const view of VIEWS) $(`[data-view=${view}]`).classList.toggle("pointed", !!told && told.point === view);
@@ -365,14 +370,14 @@ function mountScrubber(root, data, hooks) {
       label.append(dot, input, value);
       return label;
     }));
-    $(".shift").hidden = false; $(".probe-note").hidden = false;
+    $(".shift").hidden = false;
     $("[data-do=shift]").setAttribute("aria-pressed", "true");
     root.classList.add("shifting"); stale = true;
     probeAll();
   }
   function unshift() {
     shift = null;
-    $(".shift").hidden = true; $(".probe-note").hidden = true;
+    $(".shift").hidden = true;
     $("[data-do=shift]").setAttribute("aria-pressed", "false");
     root.classList.remove("shifting"); stale = true;
     numbers(); repaint();
@@ -384,12 +389,15 @@ function mountScrubber(root, data, hooks) {
     repaint();
   }
   function predictShifted() {
-    if (!drawable(frames, near)) return;
+    if (!drawable(frames, near)) return shift.predicted.fill(NaN);
     network.effects(near, shift.predicted);
     if (network.hasTruth) shift.errors[near] = network.error(shift.predicted);
-    $(".probe-note").textContent = `Distribution-shift probe: this model never saw these data. ` +
-      (network.hasTruth ? `ITE RMSE on the ${frames.n} rows shown, with σ as set below: ${figure(shift.errors[near])}; dashed: along λ.` : "");
     numbers();
+  }
+  function probeText() {
+    if (!drawable(frames, near)) return frames.readings[near];
+    const truth = network.hasTruth ? ` ITE RMSE on the ${frames.n} rows shown: ${figure(shift.errors[near])}; on the data as trained: ${figure(frames.metrics.ite_rmse.value[near])} (all held-out rows).` : "";
+    return "Distribution-shift probe: this model never saw these data." + truth;
   }
   let spare = null;
   function shiftOne() { // one more λ of the dashed curve each frame, so that the finger is never kept waiting
@@ -418,7 +426,7 @@ function mountScrubber(root, data, hooks) {
     restyle(); words(); numbers();
     stale = true; repaint();
   }
-  function unshift2() { shift = null; $(".shift").hidden = true; $(".probe-note").hidden = true; root.classList.remove("shifting"); }
+  function unshift2() { shift = null; $(".shift").hidden = true; root.classList.remove("shifting"); }
 
   const resized = new ResizeObserver(() => repaint());
   resized.observe(root);

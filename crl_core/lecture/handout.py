@@ -1,0 +1,194 @@
+"""The handout: one HTML file of a run that opens from disk without a network, with everything needed to get it again.
+
+The same frames, script and style as the lecture page. A content policy in the file forbids any request.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import platform
+import shlex
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from crl_core.config import CONFIG_VERSION, RECIPE_VERSION, RunConfig
+from crl_core.lecture.assets import script, style
+from crl_core.lecture.frames import World, frames
+from crl_core.presets import DEFAULT_PRESET, PRESETS
+from crl_core.results import N_VIEW, RunResult
+
+Part = Mapping[str, np.ndarray] | None
+THEMES = ("auto", "dark", "light", "projector")
+_LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
+_FLAGS = {"lams": "--lam", "epochs": "--epochs", "seed": "--seed", "replicates": "--replicates", "device": "--device"}
+
+
+def preset_of(config: RunConfig) -> str | None:
+    """The preset whose world this is: the same but for its size, σ and noise, and penalised in the same way; else None."""
+    free = ("n_samples", "sigma", "noise")
+    for name, preset in PRESETS.items():
+        mine, its = config.to_dict(), preset.config.to_dict()
+        same = all(mine["scenario"][k] == v for k, v in its["scenario"].items() if k not in free)
+        if same and mine["training"]["align"] == its["training"]["align"]:
+            return name
+    return None
+
+
+def reproducing_command(config: RunConfig) -> str:
+    """The command line that trains exactly this config: the nearest preset and what differs from it."""
+    name = preset_of(config) or DEFAULT_PRESET
+    base, mine = PRESETS[name].config.to_dict(), config.to_dict()
+    words = ["python", "-m", "crl_core", "train", "--preset", name]
+
+    def text(value: Any) -> list[str]:
+        values = value if isinstance(value, list) else [value]
+        return [str(v) if isinstance(v, str) else f"{v:.17g}" if isinstance(v, int) else repr(v) for v in values]
+
+    for field, value in mine["training"].items():
+        if value != base["training"][field] and field in _FLAGS:
+            words += [_FLAGS[field], *text(value)]
+        elif value != base["training"][field]:
+            words += ["--set", f"training.{field}={','.join(text(value))}"]
+    for field, value in mine["scenario"].items():
+        if value != base["scenario"][field]:
+            words += ["--set", f"scenario.{field}={','.join(text(value))}"]
+    return shlex.join(words)
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def provenance(result: RunResult) -> dict[str, Any]:
+    """What identifies the run and how to get it again."""
+    config = result.config
+    return {
+        "key": config.key,
+        "command": reproducing_command(config),
+        "seed": config.training.seed,
+        "recipe_version": RECIPE_VERSION,
+        "config_version": CONFIG_VERSION,
+        "trained_on": result.device,
+        "training_seconds": round(result.seconds, 1),
+        "written_with": _versions(),
+        "config": config.to_dict(),
+    }
+
+
+def handout_html(
+    result: RunResult,
+    projection: Part = None,
+    evidence: Part = None,
+    theme: str = "auto",
+    *,
+    palettes: Mapping[str, Any] | None = None,
+    lam: float | None = None,
+    n_rows: int = N_VIEW,
+) -> str:
+    """The whole file as text, at most 3 MB for 16 λ × 1,500 rows.
+
+    theme:  "dark", "light", "projector", or "auto": what the reader's system prefers.
+    lam:    the λ that is shown first; the smallest if None.
+    Raises: ValueError if the theme is not one of these.
+    """
+    if theme not in THEMES:
+        raise ValueError(f"theme is {theme!r}; it must be one of {', '.join(THEMES)}.")
+    if palettes is None:
+        from crl_core.figures import palette
+
+        palettes = {name: palette(name) for name in THEMES[1:]}
+    name = preset_of(result.config)
+    world = World.of(PRESETS[name] if name else None)
+    data = frames(result, projection, evidence, world=world, palettes=palettes, n_rows=n_rows)
+    data["lam"] = result.lams[result.model(lam)] if lam is not None else result.lams[0]
+    origin = provenance(result)
+
+    def embedded(content: Any) -> str:
+        return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+    versions = ", ".join(f"{library} {number}" for library, number in origin["written_with"].items())
+    return _PAGE.format(
+        title=html.escape(f"{world.title}: λ under the finger"),
+        style=style(),
+        data=embedded(data),
+        provenance=embedded(origin),
+        script=script(),
+        theme=embedded(theme),
+        key=origin["key"],
+        seed=origin["seed"],
+        command=html.escape(origin["command"]),
+        versions=html.escape(versions),
+        recipe=RECIPE_VERSION,
+        device=html.escape(result.device),
+        seconds=f"{result.seconds:.0f}",
+        config=html.escape(result.config.to_json(indent=1)),
+    )
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
+<title>{title}</title>
+<style>
+{style}
+body {{ margin: 0; font-family: "Source Sans 3", "Source Sans Pro", system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }}
+.lecture-frame {{ height: calc(100vh - 3.4rem); min-height: 36rem; padding: 0; margin: 1.1rem 1.5rem 0; }}
+.provenance {{ margin: 0.5rem 1.5rem 1.5rem; font-size: 0.86rem; line-height: 1.5; }}
+.provenance summary {{ cursor: pointer; opacity: 0.85; height: 1.6rem; }}
+.provenance dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1.5rem; margin: 0.8rem 0; }}
+.provenance dt {{ opacity: 0.75; }}
+.provenance dd {{ margin: 0; overflow-wrap: anywhere; }}
+.provenance code, .provenance pre {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 0.95em; white-space: pre-wrap; user-select: text; }}
+</style>
+</head>
+<body>
+<main class="lecture-frame"><div id="scrubber"></div></main>
+<details class="provenance">
+<summary>Drag the curve, or use the arrow keys; space plays, 1 to 5 enlarge, F fills the screen. Where this comes from: run {key}.</summary>
+<dl>
+<dt>run</dt><dd><code>{key}</code>, seed {seed}, recipe version {recipe}, trained on {device} in {seconds} s</dd>
+<dt>the same again</dt><dd><code>{command}</code></dd>
+<dt>page written with</dt><dd>{versions}</dd>
+<dt>ITE RMSE</dt><dd>root mean squared error of the individual effects (√PEHE) on held-out rows; needs the true effects, which only a simulation has</dd>
+<dt>MMD²</dt><dd>Gaussian kernel, bandwidth by the median heuristic unless the config says otherwise, biased estimate, no root taken; held out, mean over pairs</dd>
+<dt>domain AUC</dt><dd>how well a cross-validated classifier tells the environments apart from the latent; 0.5 is a coin flip</dd>
+</dl>
+<pre>{config}</pre>
+</details>
+<script type="application/json" id="frames">{data}</script>
+<script type="application/json" id="provenance">{provenance}</script>
+<script>
+"use strict";
+{script}
+(() => {{
+  const wanted = {theme}, light = matchMedia("(prefers-color-scheme: light)");
+  const root = document.getElementById("scrubber");
+  const theme = () => (wanted !== "auto" ? wanted : light.matches ? "light" : "dark");
+  const data = JSON.parse(document.getElementById("frames").textContent);
+  const paper = () => {{
+    const name = root.dataset.theme || theme(), colours = data.palettes[name];
+    document.body.style.background = colours.bg; document.body.style.color = colours.text;
+  }};
+  const handle = mountScrubber(root, data, {{ theme, settled: () => {{}}, keysFrom: document }});
+  new MutationObserver(paper).observe(root, {{ attributeFilter: ["data-theme"] }});
+  light.addEventListener("change", () => handle.restyle());
+  paper();
+  root.querySelector("[role=slider]").focus({{ preventScroll: true }});
+}})();
+</script>
+</body>
+</html>
+"""
