@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from crl_core.config import RunConfig, Scenario, Training
@@ -20,6 +20,7 @@ class Preset:
     sentence: str  # what this world is
     look_for: str
     verdict: Verdict
+    why: str  # the verdict's reason, in a sentence that the claims page can put to the test
     config: RunConfig
     env_word: str = "environment"  # what an environment is called in this world
 
@@ -31,6 +32,7 @@ def _config(scenario: Scenario, **training: object) -> RunConfig:
     return RunConfig(scenario=scenario, training=Training(**training))  # type: ignore[arg-type]
 
 
+_TWO_HOSPITALS = Scenario(propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)
 _ALL = (
     Preset(
         id="hospital",
@@ -39,8 +41,9 @@ _ALL = (
         look_for="Without a penalty the network mistakes the machine for the treatment. Raise λ until the hospitals "
         "overlap: the effect error falls, and for a very large λ it rises again.",
         verdict="helps",
+        why="The environment decides the treatment, so a network without a penalty confuses the two; aligned, it cannot.",
         env_word="hospital",
-        config=_config(Scenario(propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)),
+        config=_config(_TWO_HOSPITALS),
     ),
     Preset(
         id="recipe",
@@ -50,6 +53,7 @@ _ALL = (
         look_for="The effect error is already small at λ = 0: there is no bias for the penalty to remove. A very large "
         "λ can only do harm.",
         verdict="nothing to gain",
+        why="Treatment is randomised: a plain difference in means is already right, with or without a penalty.",
         config=_config(Scenario(interaction=-1.0)),
     ),
     Preset(
@@ -59,6 +63,7 @@ _ALL = (
         look_for="The factual error is best where the effect error is worst: choosing λ by prediction error picks a "
         "model that reads the leak.",
         verdict="helps",
+        why="The leak is removed, but at a λ that no one would choose by prediction error.",
         env_word="site",
         config=_config(Scenario(offset=(3.0, -3.0), heterogeneity=0.5, leak=1.0, noise=0.3)),
     ),
@@ -69,6 +74,7 @@ _ALL = (
         look_for="The same story as the two hospitals with more dimensions and fewer samples: alignment helps, but it "
         "takes a larger λ.",
         verdict="helps",
+        why="The environment decides the treatment, as in the two hospitals.",
         env_word="site",
         config=_config(
             Scenario(
@@ -81,6 +87,39 @@ _ALL = (
                 mixing="rotation",
             )
         ),
+    ),
+    Preset(
+        id="hospitals",
+        title="Four hospitals",
+        sentence="Two hospitals treat everyone and two treat no one; each of the four has a machine of its own.",
+        look_for="More environments help by themselves: the same treatment is seen with different machines, so even at "
+        "λ = 0 the error is a tenth of that of two hospitals. A penalty still lowers it.",
+        verdict="helps",
+        why="Alignment removes what is left of the machines after four of them have been seen.",
+        env_word="hospital",
+        config=_config(_TWO_HOSPITALS.with_envs(4)),
+    ),
+    Preset(
+        id="shifted",
+        title="Two hospitals, two kinds of patients",
+        sentence="As the two hospitals, but hospital A has the severe cases: the cause itself differs between them.",
+        look_for="Raise λ and watch the clouds merge while the effect error explodes: the difference that is aligned "
+        "away is the signal.",
+        verdict="destroys",
+        why="The environments differ in the cause, so making them alike forces different patients onto one point.",
+        env_word="hospital",
+        config=_config(replace(_TWO_HOSPITALS, cause_mean=(1.5, -1.5))),
+    ),
+    Preset(
+        id="confounded",
+        title="The cause decides the treatment",
+        sentence="One population in which the severe cases are treated more often; the penalty aligns the treated with "
+        "the untreated.",
+        look_for="λ = 0 is best. The treated differ from the untreated in the very thing that drives the effect, so "
+        "making them alike costs accuracy.",
+        verdict="hurts",
+        why="The only confounder is also the effect modifier; balancing it away raises the error steadily.",
+        config=_config(Scenario(sigma=(1.0, 1.0), heterogeneity=0.5, confounding=2.0), align="treatment"),
     ),
 )
 

@@ -250,6 +250,11 @@ class _Group:
 
     def train_epoch(self, should_stop: Callable[[], bool] | None = None) -> dict[str, Array] | None:
         """One pass over the training rows; mean losses over its batches, each [M]. None if asked to stop."""
+        losses = self._pass_over_rows(should_stop)
+        return losses and {name: value.cpu().numpy().astype(np.float64) for name, value in losses.items()}
+
+    def _pass_over_rows(self, should_stop: Callable[[], bool] | None) -> dict[str, Tensor] | None:
+        """The steps of an epoch. Nothing here waits for the device: losses stay there until the epoch is over."""
         batches = self._epoch_batches()
         factual_sum = torch.zeros_like(self.lam)
         penalty_sum = torch.zeros_like(self.lam)
@@ -271,8 +276,7 @@ class _Group:
             factual_sum += factual.detach()
             penalty_sum += penalty.detach()
         factual, penalty = factual_sum / self.steps, penalty_sum / self.steps
-        numbers = {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
-        return {name: value.cpu().numpy().astype(np.float64) for name, value in numbers.items()}
+        return {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
 
     @torch.no_grad()
     def _predict_held_out(self) -> tuple[Array, Array]:

@@ -200,6 +200,7 @@ def test_every_preset_explains_itself_and_an_unknown_one_is_refused() -> None:
         assert item.title
         assert item.sentence.endswith(".")
         assert item.look_for.endswith(".")
+        assert item.why.endswith(".")
         assert json.loads(item.config.to_json())
     with pytest.raises(ValueError, match="there is no preset 'hospitel'; choose one of hospital"):
         preset("hospitel")

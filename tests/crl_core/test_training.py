@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl_core import RunConfig, Scenario, Training, preset, train, train_path
+from crl_core import RunConfig, Scenario, Training, ipm, preset, train, train_path
 from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted
 from crl_core.results import data_of, mmd_rows, predict, view_rows
 from crl_core.training import resolve_device
@@ -223,6 +223,26 @@ def test_a_device_that_is_not_there_is_refused_and_auto_finds_one() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="device is cuda, which this machine does not have; it has cpu"):
             resolve_device("cuda")
+
+
+def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> None:
+    """Fake tensors know devices, not values: mixing two devices, or asking a value of the device, raises."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    from crl_core.training import _Group
+
+    run = config()
+    with FakeTensorMode(allow_non_fake_inputs=True), pytest.MonkeyPatch.context() as patch:
+        # "meta" stands for the accelerator, which a processor's build of torch cannot name; Adam refuses to fuse on it.
+        patch.setattr(torch.optim, "Adam", lambda params, lr, fused: torch.optim.SGD(params, lr, foreach=False))
+        group = _Group(run, [0, 1], torch.device("meta"), torch.float32)
+        losses = group._pass_over_rows(None)
+        phi, _ = group.net(group._along_lams(group._x_view))
+        mmd2 = ipm.grouped_mmd2(phi, group._view_weights, group._bandwidth(phi))
+    assert losses is not None
+    for value in (*losses.values(), mmd2):
+        assert value.device.type == "meta"
+        assert value.shape == (6,)
 
 
 def test_importing_the_library_does_not_load_torch() -> None:
