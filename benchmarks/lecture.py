@@ -82,7 +82,9 @@ def measure(url: str, drags: int) -> dict[str, float]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=CHROMIUM_ARGS)
+        browser = p.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=CHROMIUM_ARGS
+        )
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         began = time.perf_counter()
         page.goto(url, wait_until="commit")
@@ -139,7 +141,9 @@ def handout() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     parser.add_argument("--url", help="measure this page instead of a fresh handout")
     parser.add_argument("--drags", type=int, default=1000, help="drags for the memory figure")

@@ -6,7 +6,14 @@ from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("frames", "network", "paint", "views", "path", "scrubber")  # in the order in which they use each other
+_SCRIPTS = (
+    "frames",
+    "network",
+    "paint",
+    "views",
+    "path",
+    "scrubber",
+)  # in the order in which they use each other
 
 
 @cache

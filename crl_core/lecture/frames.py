@@ -59,7 +59,12 @@ def _metric(name: str, values: Array) -> dict[str, Any]:
     finite = np.isfinite(values)
     low = np.where(finite, values, np.inf).min(axis=0)
     high = np.where(finite, values, -np.inf).max(axis=0)
-    metric: dict[str, Any] = {"label": LANES[name], "value": _plain(values[0]), "low": _plain(low), "high": _plain(high)}
+    metric: dict[str, Any] = {
+        "label": LANES[name],
+        "value": _plain(values[0]),
+        "low": _plain(low),
+        "high": _plain(high),
+    }
     if name == "domain_auc":
         metric |= {"linear": True, "floor": 0.5, "ceiling": 1.0}
     return metric
@@ -72,17 +77,25 @@ def _epochs(count: int) -> Array:
     return np.unique(np.rint((count - 1) * np.linspace(0, 1, MAX_EPOCHS) ** 1.5).astype(int))
 
 
-def _curves(config: RunConfig, history: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]:
+def _curves(
+    config: RunConfig, history: Mapping[str, Array]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]:
     """Curves over epochs of replicate 0: description, arrays, and the earlier epochs of the main curve along λ."""
     n_lams = len(config.training.lams)
-    first = {name: np.asarray(history[name], dtype=np.float64)[:, :n_lams] for name in HISTORY if name in history}
+    first = {
+        name: np.asarray(history[name], dtype=np.float64)[:, :n_lams] for name in HISTORY if name in history
+    }
     count = len(next(iter(first.values()))) if first else 0
     kept = _epochs(count)
     arrays = {f"history.{name}": pack_f32(values[kept]) for name, values in first.items()}
-    main = next((history[name] for name in ("ite_rmse", "factual_mse") if history.get(name) is not None), None)
+    main = next(
+        (history[name] for name in ("ite_rmse", "factual_mse") if history.get(name) is not None), None
+    )
     earlier = None
     if main is not None and count > 1:
-        at = np.unique(np.rint(np.geomspace(1, count - 1, 7)).astype(int)) - 1  # the last epoch is the bold line
+        at = (
+            np.unique(np.rint(np.geomspace(1, count - 1, 7)).astype(int)) - 1
+        )  # the last epoch is the bold line
         values = [_plain(row) for row in np.asarray(main, dtype=np.float64)[at][:, :n_lams]]
         earlier = {"epochs": [int(e) + 1 for e in at], "values": values}
     return {"epochs": [int(e) + 1 for e in kept]}, arrays, earlier
@@ -124,10 +137,18 @@ def _numbers(
         if name == "factual_mse" and ok.size:
             shared["least_factual_mse"] = float(factual[np.isfinite(factual)].min())
     for i, lam in enumerate(lams):
-        each = shared | {"lam": lam, "diverged": float(status[i] == DIVERGED), "collapsed": float(status[i] == COLLAPSED)}
+        each = shared | {
+            "lam": lam,
+            "diverged": float(status[i] == DIVERGED),
+            "collapsed": float(status[i] == COLLAPSED),
+        }
         each |= {name: float(values[i]) for name, values in metrics.items()}
         for latent in ("z", "s"):
-            r2 = [float(evidence[k][i]) for k in (f"r2_{latent}_ridge", f"r2_{latent}_knn") if evidence and k in evidence]
+            r2 = [
+                float(evidence[k][i])
+                for k in (f"r2_{latent}_ridge", f"r2_{latent}_knn")
+                if evidence and k in evidence
+            ]
             if r2:
                 each[f"r2_{latent}"] = max(r2)  # the better reader of the two
         every.append(each)
@@ -140,7 +161,9 @@ def _n_pairs(config: RunConfig) -> int:
     return config.scenario.n_envs * (config.scenario.n_envs - 1) // 2
 
 
-def _captions(world: World, config: RunConfig, n: int, picture: str, spec: Mapping[str, Any] | None, is_slice: bool) -> dict[str, Any]:
+def _captions(
+    world: World, config: RunConfig, n: int, picture: str, spec: Mapping[str, Any] | None, is_slice: bool
+) -> dict[str, Any]:
     training = config.training
     rows = f"{n} held-out {world.row_word}"
     if spec is None:
@@ -197,7 +220,11 @@ def _metrics(result: RunResult, evidence: Part) -> dict[str, Array]:
 
 def _pictures(phi: Array, projection: Part) -> tuple[Array, str]:
     """[L, n, 2] of the latents and what it is: the aligned t-SNE if it is there for these rows, else PCA."""
-    if projection is not None and "tsne_xy" in projection and projection["tsne_xy"].shape == (*phi.shape[:2], 2):
+    if (
+        projection is not None
+        and "tsne_xy" in projection
+        and projection["tsne_xy"].shape == (*phi.shape[:2], 2)
+    ):
         return np.asarray(projection["tsne_xy"], dtype=np.float64), "t-SNE"
     from crl_core.projection import pca_path
 
@@ -269,7 +296,9 @@ def frames(
         "map": _map_spec(maps),
         "probe": probe[0] if probe else None,
         "readings": story_texts.readings(numbers, world.env_word),
-        "story": story_texts.story(world.preset_id, numbers, result.lams, ite_rmse, factual_mse, world.env_word),
+        "story": story_texts.story(
+            world.preset_id, numbers, result.lams, ite_rmse, factual_mse, world.env_word
+        ),
         "captions": _captions(world, config, len(view), picture, spec, bool(maps and maps.is_slice)),
         "arrays": arrays,
     }
@@ -325,7 +354,8 @@ def training_frames(
         "scatter": None,
         "map": None,
         "probe": None,
-        "readings": [f"In training: epoch {epochs[-1].epoch if epochs else 0} of {config.training.epochs}."] * n_lams,
+        "readings": [f"In training: epoch {epochs[-1].epoch if epochs else 0} of {config.training.epochs}."]
+        * n_lams,
         "story": [],
         "captions": captions,
         "arrays": arrays,

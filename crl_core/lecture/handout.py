@@ -24,7 +24,13 @@ from crl_core.results import N_VIEW, RunResult
 Part = Mapping[str, np.ndarray] | None
 THEMES = ("auto", "dark", "light", "projector")
 _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
-_FLAGS = {"lams": "--lam", "epochs": "--epochs", "seed": "--seed", "replicates": "--replicates", "device": "--device"}
+_FLAGS = {
+    "lams": "--lam",
+    "epochs": "--epochs",
+    "seed": "--seed",
+    "replicates": "--replicates",
+    "device": "--device",
+}
 
 
 def preset_of(config: RunConfig) -> str | None:
@@ -46,7 +52,9 @@ def reproducing_command(config: RunConfig) -> str:
 
     def text(value: Any) -> list[str]:
         values = value if isinstance(value, list) else [value]
-        return [str(v) if isinstance(v, str) else f"{v:.17g}" if isinstance(v, int) else repr(v) for v in values]
+        return [
+            str(v) if isinstance(v, str) else f"{v:.17g}" if isinstance(v, int) else repr(v) for v in values
+        ]
 
     for field, value in mine["training"].items():
         if value != base["training"][field] and field in _FLAGS:

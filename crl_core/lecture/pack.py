@@ -55,7 +55,13 @@ def pack_u8(values: Array, low: float, high: float) -> Packed:
 
 def pack_index(values: Array) -> Packed:
     """Small whole numbers, 0 .. 254, as they are."""
-    return {"kind": "u8", "shape": list(values.shape), "low": 0, "high": _TOP_U8, "b64": _text(values.astype(np.uint8))}
+    return {
+        "kind": "u8",
+        "shape": list(values.shape),
+        "low": 0,
+        "high": _TOP_U8,
+        "b64": _text(values.astype(np.uint8)),
+    }
 
 
 def pack_f32(values: Array) -> Packed:

@@ -64,7 +64,9 @@ def mixing_maps(scenario: Scenario, seed: int) -> tuple[Array, Array]:
     return first, second
 
 
-def probe_parts(result: RunResult, n_rows: int, replicate: int = 0) -> tuple[dict[str, Any], dict[str, Array]] | None:
+def probe_parts(
+    result: RunResult, n_rows: int, replicate: int = 0
+) -> tuple[dict[str, Any], dict[str, Array]] | None:
     """All that a browser needs to shift σ by itself: a description, and arrays (z, noise, leaked, weights, maps).
 
     None where the networks are too large to send, or z and s are not known.

@@ -55,7 +55,9 @@ def holds(condition: str, numbers: Numbers) -> bool:
     """
     match = _CONDITION.fullmatch(condition)
     if match is None:
-        raise ValueError(f"the condition {condition!r} cannot be read; write e.g. 'ite_rmse > 2 * best_ite_rmse'.")
+        raise ValueError(
+            f"the condition {condition!r} cannot be read; write e.g. 'ite_rmse > 2 * best_ite_rmse'."
+        )
     name, sign, constant, other = match.groups()
     left = numbers.get(name, math.nan)
     right = float(constant) * (numbers.get(other, math.nan) if other else 1.0)
@@ -66,9 +68,13 @@ def say(variants: Sequence[Mapping[str, Any]], numbers: Numbers, env_word: str) 
     """The first variant whose conditions all hold, with its numbers filled in; "" if none does."""
     for variant in variants:
         if all(holds(condition, numbers) for condition in variant["when"]):
-            shown = {name: lam_text(v) if name in ("lam", "best_lam") else figure(v) for name, v in numbers.items()}
+            shown = {
+                name: lam_text(v) if name in ("lam", "best_lam") else figure(v) for name, v in numbers.items()
+            }
             times = numbers.get("ite_rmse", math.nan) / (numbers.get("best_ite_rmse", math.nan) or math.nan)
-            shown["times"] = "–" if not math.isfinite(times) else f"{times:.1f}" if times < 9.95 else f"{times:.0f}"
+            shown["times"] = (
+                "–" if not math.isfinite(times) else f"{times:.1f}" if times < 9.95 else f"{times:.0f}"
+            )
             return str(variant["say"]).format_map(_Shown(shown | {"envs": env_word + "s"}))
     return ""
 

@@ -1,0 +1,111 @@
+"""λ under the finger: one run, every view of it, moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from crl_core.config import RunConfig
+from crl_core.events import EpochEnded, RunStarted
+from crl_core.figures import palette
+from crl_core.lecture.frames import World, frames, training_frames
+from crl_core.lecture.handout import handout_html, preset_of
+from crl_core.lecture.probe import shifted_config
+from crl_core.presets import PRESETS
+from crl_core.results import RunResult
+from pages.shared import Controls, controls, quiet, require, run_in_view
+from pages.shared import job_panel, services, sidebar
+from pages.shared.scrubber import scrubber
+
+POLL_S = 1.0
+THEMES = ("dark", "light", "projector")
+
+
+def world_of(config: RunConfig) -> World:
+    name = preset_of(config)
+    return World.of(PRESETS[name] if name else None)
+
+
+def palettes() -> Mapping[str, Any]:
+    return {name: palette(name) for name in THEMES}
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def packed(
+    stamp: str, _result: RunResult, _projection: Mapping[str, np.ndarray] | None, _evidence: Mapping[str, np.ndarray] | None
+) -> dict[str, Any]:  # fmt: skip
+    """The frames of a run; `stamp` names the run and which of its parts are there."""
+    return frames(_result, _projection, _evidence, world=world_of(_result.config), palettes=palettes())
+
+
+def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None:
+    """Put the σ that was dragged to into the sidebar and train it."""
+    wanted = shifted_config(config, sigma)
+    sidebar.show(wanted)
+    job_panel.train(wanted, lam)
+
+
+def in_training(now: Controls, config: RunConfig) -> None:
+    """The curves so far; the whole page is drawn again when the run is there."""
+
+    @st.fragment(run_every=POLL_S)
+    def live() -> None:
+        state = job_panel.state_of(config.key)
+        if not state.active or state.phase in ("finished", "completed"):
+            st.rerun()
+        events, _ = services.jobs().events(config.key)
+        started = next((event for event in events if isinstance(event, RunStarted)), None)
+        epochs = [event for event in events if isinstance(event, EpochEnded)]
+        so_far = training_frames(config, started, epochs, world=world_of(config), palettes=palettes())
+        scrubber(so_far, f"{config.key}|epoch {len(epochs)}", now.lam, lambda sigma: None)
+
+    live()
+
+
+def finished() -> None:
+    run = run_in_view("Lecture")
+    parts = [
+        name
+        for name, part in (("projection", run.projection), ("evidence", run.evidence))
+        if part is not None
+    ]
+    data = packed(f"{run.key}|{'+'.join(parts)}", run.result, run.projection, run.evidence)
+    scrubber(
+        data, f"{run.key}|{'+'.join(parts)}", run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma)
+    )
+    missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
+    waiting = [words for name, words in missing.items() if name not in parts]
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    with left:
+        if waiting:
+            verb = "are being computed" if run.computing else "have not been computed"
+            quiet(
+                f"{' and '.join(waiting).capitalize()} {verb}; until then PCA stands in and a dash is shown."
+            )
+        else:
+            quiet(
+                "Arrow keys step, Home and End jump, space plays, Page Down tells the story, 1 to 5 enlarge, F fills the screen, P is for projectors."
+            )
+    with right:
+        st.download_button(
+            "Handout",
+            data=lambda: handout_html(run.result, run.projection, run.evidence, lam=run.lam),
+            file_name=f"lambda-{run.key}.html",
+            mime="text/html",
+            on_click="ignore",
+            key="lecture.handout",
+            width="stretch",
+            help="One HTML file of this run that opens without a network, with its config and the command that reproduces it.",
+        )
+
+
+require()
+now = controls()
+state = job_panel.state_of(now.config.key) if now.config is not None else None
+if now.config is not None and state is not None and state.active and state.phase in ("queued", "running"):
+    in_training(now, now.config)
+else:
+    finished()

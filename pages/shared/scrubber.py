@@ -1,0 +1,105 @@
+"""The λ scrubber on a page: everything is sent once, dragging stays in the browser, λ comes back on release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from crl_core.lecture.assets import script, style
+
+KEY = "lecture.scrubber"
+_AT = "lecture.at"  # λ that browser and sidebar agree on
+_SENT = "lecture.sent"  # (λ, turn): where the browser was last told to go
+
+_STYLE = """
+.lecture-frame { container-type: inline-size; height: max(36rem, calc(100vh - 8.2rem)); }
+"""
+
+# The page's script: keeps one scrubber for each mount, and gives it new frames when they come.
+_GLUE = """
+const mounted = new WeakMap(), lastSeen = new Map();
+
+function themeOf(host) {
+  const colour = getComputedStyle(host).getPropertyValue("--st-background-color").trim();
+  const hex = /^#([0-9a-f]{6})/i.exec(colour), parts = hex ? rgb(colour.slice(0, 7)) : (colour.match(/[0-9.]+/g) || [0, 0, 0]).slice(0, 3).map(Number);
+  return parts[0] * 0.3 + parts[1] * 0.59 + parts[2] * 0.11 > 128 ? "light" : "dark";
+}
+
+export default function (component) {
+  const { parentElement, data, setStateValue, setTriggerValue } = component;
+  const host = parentElement.host || parentElement;
+  const frames = { ...data.frames, lam: data.lam, lam_turn: data.turn };
+  const stamp = data.stamp + "|" + data.turn;
+  let it = mounted.get(parentElement);
+  if (it && it.root.isConnected) {
+    if (it.stamp !== stamp) { it.stamp = stamp; it.place = data.frames.key + "|" + data.turn; it.handle.update(frames); }
+    else it.handle.restyle();
+  } else {
+    const root = parentElement.querySelector(".root");
+    const before = lastSeen.get(data.frames.key + "|" + data.turn);
+    if (before !== undefined) frames.lam = before;
+    it = { root, stamp, place: data.frames.key + "|" + data.turn };
+    it.handle = mountScrubber(root, frames, {
+      theme: () => themeOf(host),
+      settled: (lam) => { lastSeen.clear(); lastSeen.set(it.place, lam); it.setState("lam", lam); },
+      train: (sigma) => it.setTrigger("train", sigma),
+    });
+    mounted.set(parentElement, it);
+    if (document.activeElement === document.body) root.querySelector("[role=slider]").focus({ preventScroll: true });
+  }
+  it.setState = setStateValue; it.setTrigger = setTriggerValue;
+  return () => { it.handle.destroy(); mounted.delete(parentElement); };
+}
+"""
+
+
+@st.cache_resource(show_spinner=False)
+def _component(code: str, look: str) -> Callable[..., Any]:
+    """Registered once a server, and again only when the script changes."""
+    return st.components.v2.component(
+        "lambda_scrubber",
+        html='<div class="lecture-frame">\n<div class="root"></div></div>',
+        css=look,
+        js=code,
+    )
+
+
+def _follow() -> None:
+    """λ was released in the browser: the sidebar and the URL follow."""
+    lam = st.session_state[KEY].get("lam")
+    if lam is not None:
+        st.session_state["lam"] = lam
+        st.session_state[_AT] = lam
+
+
+def scrubber(
+    frames: Mapping[str, Any], stamp: str, lam: float, on_train: Callable[[Sequence[float]], None]
+) -> None:
+    """Show the frames. `stamp` names their version: equal stamps are taken for equal frames.
+
+    lam:      λ of the sidebar; where somebody moved it there, the handle goes to it.
+    on_train: called with one σ an environment when somebody wants to train for the σ they dragged to.
+    """
+    sent: tuple[float, int] = st.session_state.get(_SENT, (lam, 0))
+    if st.session_state.get(_AT, lam) != lam:
+        sent = (lam, sent[1] + 1)
+    st.session_state[_SENT], st.session_state[_AT] = sent, lam
+
+    def wish() -> None:
+        sigma = st.session_state[KEY].get("train")
+        if sigma:
+            on_train([float(value) for value in sigma])
+
+    _component(_GLUE_AND_SCRIPT, style() + _STYLE)(
+        key=KEY,
+        data={"frames": dict(frames), "stamp": stamp, "lam": sent[0], "turn": sent[1]},
+        default={"lam": lam},
+        on_lam_change=_follow,
+        on_train_change=wish,
+        height="content",
+    )
+
+
+_GLUE_AND_SCRIPT = script() + _GLUE
