@@ -10,10 +10,10 @@ from crl_core.runs import RunStore
 from crl_core.scm import HELD_OUT
 
 RECENT = 5  # runs that the rate is taken from
-# Seconds for a million units of `work`, until a run has been measured: twice what two cores of a small virtual machine
-# took for the default config, so that the first surprise is a pleasant one.
-DEFAULT_RATE = 4e-6
-_STEP = 2e6  # work that a step costs however few models and rows it has: the calls themselves
+# Seconds a unit of `work`, until a run has been measured: twice what one busy core of a small virtual machine took,
+# so that the first surprise is a pleasant one.
+DEFAULT_RATE = 8e-10
+_STEP = 4e6  # work that a step costs however few models and rows it has: the calls themselves
 
 
 def estimate_seconds(config: RunConfig, store: RunStore) -> float:
@@ -27,7 +27,7 @@ def estimate_seconds(config: RunConfig, store: RunStore) -> float:
     if wanted == "auto" and own:
         wanted = own[0].device  # type: ignore[assignment]  # where auto led last time
     rates = [_rate(item) for item in own if item.device.split(":")[0] == wanted][:RECENT]
-    return work(config) * (median(rates) if rates else DEFAULT_RATE * 1e-6)
+    return work(config) * (median(rates) if rates else DEFAULT_RATE)
 
 
 def work(config: RunConfig) -> float:

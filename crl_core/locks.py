@@ -29,7 +29,7 @@ class Locks:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._locks: dict[str, FileLock] = {}
+        self._locks: dict[tuple[int, str], FileLock] = {}  # by process, too: a lock does not survive a fork
         self._mutex = threading.Lock()
 
     @contextmanager
@@ -37,7 +37,7 @@ class Locks:
         """Hold the lock of `key`. The same thread may take it again. Raises RunBusy, or StoreError if the disk refuses."""
         path = self._path(key)
         with self._mutex:
-            lock = self._locks.setdefault(key, FileLock(path))
+            lock = self._locks.setdefault((os.getpid(), key), FileLock(path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=wait_s, poll_interval=0.02)

@@ -144,6 +144,10 @@ class RunStore:
         found = [self.summary(key) for key in sorted({*_keys_in(self.baked), *_keys_in(self._runs)})]
         return sorted((item for item in found if item is not None), key=lambda item: -item.created)
 
+    def trashed(self) -> list[str]:
+        """Keys of the deleted runs that can be restored, the latest first."""
+        return [path.name.split("-")[0] for path in reversed(put_away_in(self.root / "trash"))]
+
     def summary(self, key: str) -> RunSummary | None:
         """The summary of one run; None if it is not there or cannot be read. Moves nothing."""
         try:

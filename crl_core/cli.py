@@ -1,0 +1,307 @@
+"""The command line: presets, train, runs. Results go to standard output, everything else to standard error.
+
+Exit status: 0 done; 1 training failed; 2 bad input or a store that cannot be used, with one line saying so; 130 Ctrl+C.
+With `--json -` standard output carries JSON and nothing else; a number that is not finite is null.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from crl_core import cli_table as table
+from crl_core.cli_config import config_of
+from crl_core.config import RunConfig
+from crl_core.eventlog import read_entries
+from crl_core.events import Event, RunFinished
+from crl_core.presets import PRESETS
+from crl_core.results import RunResult
+from crl_core.runner import carry_out, sentence
+from crl_core.runs import RunCorrupted, RunNotFound, RunStore
+from crl_core.sealing import StoreError, write_atomically
+
+PROGRAM = "python -m crl_core"
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class TrainingFailed(Exception):  # noqa: N818 - named for the fact
+    """Training could not go on, through no fault of the input."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without λ shows ?
+    try:
+        options = _parser().parse_args(arguments)
+        _check_target(options.json)
+        status: int = options.command(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return _complain("cancelled; nothing was stored.", INTERRUPTED)
+    except TrainingFailed as error:
+        return _complain(f"training failed. {error}", FAILED)
+    except (StoreError, ValueError) as error:
+        return _complain(str(error), BAD_INPUT)
+
+
+def _complain(text: str, status: int) -> int:
+    print(f"{PROGRAM}: {' '.join(text.split())}", file=sys.stderr)
+    return status
+
+
+# -- what may be typed ------------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{PROGRAM}: {message}; see {self.prog} --help\n")
+
+
+def _number(text: str) -> float | int:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+_number.__name__ = "number"  # argparse names it in its complaint
+
+
+def _parser() -> _Parser:
+    json_option = argparse.ArgumentParser(add_help=False)
+    json_option.add_argument("--json", metavar="FILE", help="write JSON to FILE, - for standard output")
+    parser = _Parser(
+        prog=PROGRAM, description="Train and keep λ paths of CFRNets on worlds whose truth is known."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str, does: Callable[[argparse.Namespace], int], text: str, where: Any = commands
+    ) -> _Parser:
+        added: _Parser = where.add_parser(
+            name, help=text, description=text, parents=[json_option], allow_abbrev=False
+        )
+        added.set_defaults(command=does)
+        return added
+
+    command("presets", _presets, "list the worlds that come with the program")
+
+    train = command("train", _train, "train all λ of a run at once, or take it from the cache")
+    train.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}; default hospital")
+    train.add_argument("--config", metavar="FILE", help="a run's configuration as JSON, instead of a preset")
+    train.add_argument("--lam", nargs="+", type=_number, metavar="λ", help="penalty weights")
+    train.add_argument("--epochs", type=_number, metavar="N")
+    train.add_argument("--seed", type=_number, metavar="N")
+    train.add_argument("--replicates", type=_number, metavar="R", help="data and initialisations per λ")
+    train.add_argument("--envs", type=_number, metavar="E", help="number of environments")
+    train.add_argument("--sigma", nargs="+", type=_number, metavar="σ", help="one a environment")
+    train.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="e.g. scenario.offset=-2,2; may be repeated",
+    )
+    train.add_argument("--device", metavar="NAME", help="auto, cuda, mps or cpu")
+    train.add_argument("--no-cache", action="store_true", help="train even if stored, and store nothing")
+
+    runs = commands.add_parser("runs", help="list and look after the stored runs")
+    actions = runs.add_subparsers(required=True, metavar="ACTION")
+    command("list", _list, "all stored runs, newest first", actions)
+    command("verify", _verify, "check every byte of every run; damaged ones go to quarantine", actions)
+    for name, does, text in (
+        ("show", _show, "the figures of a run"),
+        ("delete", _delete, "move a run to the trash"),
+        ("restore", _restore, "take a deleted run out of the trash again"),
+    ):
+        command(name, does, text, actions).add_argument("key", metavar="KEY", help="or how it begins")
+    return parser
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+def _presets(options: argparse.Namespace) -> int:
+    content = [
+        {
+            "id": item.id,
+            "title": item.title,
+            "sentence": item.sentence,
+            "look_for": item.look_for,
+            "verdict": item.verdict,
+            "config": item.config.to_dict(),
+        }
+        for item in PRESETS.values()
+    ]
+    _put(options.json, {"presets": content}, table.presets)
+    return OK
+
+
+def _train(options: argparse.Namespace) -> int:
+    config = config_of(options)
+    bar = table.ProgressBar(sys.stderr)
+    if options.no_cache:
+        result, cached, problem = _without_store(config, bar), False, None
+    else:
+        result, cached, problem = _with_store(config, RunStore(), bar)
+    bar.close()
+    _put(
+        options.json, table.run_content(result, cached=cached), lambda: table.run_table(result, cached=cached)
+    )
+    if problem is not None:
+        return _complain(str(problem), BAD_INPUT)
+    return OK
+
+
+def _without_store(config: RunConfig, listen: Callable[[Event], None]) -> RunResult:
+    from crl_core.training import train_path
+
+    try:
+        for event in train_path(config):
+            listen(event)
+            if isinstance(event, RunFinished) and event.result is not None:
+                return event.result
+    except ValueError:  # the device is not there
+        raise
+    except Exception as error:
+        raise TrainingFailed(sentence(error)) from error
+    raise TrainingFailed("It ended without a result.")
+
+
+def _with_store(
+    config: RunConfig, store: RunStore, listen: Callable[[Event], None]
+) -> tuple[RunResult, bool, Exception | None]:
+    """The result, whether it was there before, and what kept it from being stored."""
+    while True:
+        try:
+            return store.load(config.key), True, None
+        except RunCorrupted as error:
+            print(f"{PROGRAM}: {error}", file=sys.stderr)
+        except RunNotFound:
+            pass
+        outcome = carry_out(config, store, with_parts=False, listen=listen)
+        if outcome.ending == "busy":
+            _follow(config.key, store, listen)
+        elif outcome.result is not None:
+            return outcome.result, False, outcome.error
+        elif outcome.ending == "cancelled":
+            raise TrainingFailed("Someone cancelled it; nothing was stored.")
+        elif isinstance(outcome.error, (StoreError, ValueError)):
+            raise outcome.error
+        elif outcome.ending == "failed":
+            raise TrainingFailed(outcome.reason or "")
+
+
+def _follow(key: str, store: RunStore, listen: Callable[[Event], None]) -> None:
+    """Watch another process train the run, until it lets go of it."""
+    print("Another process is training this run; following it.", file=sys.stderr)
+    offset = 0
+    while store.busy(key) and not store.has(key):
+        entries, offset = read_entries(store.events_path(key), offset)
+        for entry in entries:
+            listen(entry.event)
+        time.sleep(0.1)
+
+
+def _list(options: argparse.Namespace) -> int:
+    found = RunStore().summaries()
+    _put(
+        options.json,
+        {"runs": [table.summary_content(item) for item in found]},
+        lambda: table.runs_table(found),
+    )
+    return OK
+
+
+def _show(options: argparse.Namespace) -> int:
+    store = RunStore()
+    key = _key(options.key, store.keys())
+    result, summary = store.load(key), store.summary(key)
+    content = table.run_content(result, cached=True)
+    if summary is not None:
+        content |= {"created": summary.created, "parts": list(summary.parts), "pinned": summary.pinned}
+    _put(options.json, content, lambda: table.run_table(result, cached=True))
+    return OK
+
+
+def _verify(options: argparse.Namespace) -> int:
+    store = RunStore()
+    damaged = store.verify()
+    whole = store.keys()
+    content = {
+        "intact": whole,
+        "damaged": [{"key": e.key, "file": e.file, "reason": str(e)} for e in damaged],
+    }
+    _put(options.json, content, lambda: table.verdict(len(whole), [str(error) for error in damaged]))
+    return BAD_INPUT if damaged else OK
+
+
+def _delete(options: argparse.Namespace) -> int:
+    store = RunStore()
+    key = _key(options.key, store.keys())
+    store.delete(key)
+    _put(
+        options.json,
+        {"deleted": key},
+        lambda: f"Run {key} is in the trash. Undo: {PROGRAM} runs restore {key}",
+    )
+    return OK
+
+
+def _restore(options: argparse.Namespace) -> int:
+    store = RunStore()
+    key = _key(options.key, store.trashed())
+    store.restore(key)
+    _put(options.json, {"restored": key}, lambda: f"Run {key} is back.")
+    return OK
+
+
+def _key(text: str, keys: Sequence[str]) -> str:
+    """The key that `text` is, or is the beginning of; `text` itself if there is none."""
+    found = [key for key in dict.fromkeys(keys) if text and key.startswith(text)]
+    if len(found) > 1 and text not in found:
+        raise ValueError(
+            f"{len(found)} runs begin with {text}; type more of the key: {', '.join(found[:5])}."
+        )
+    return text if text in found or not found else found[0]
+
+
+# -- output -----------------------------------------------------------------------------------------------------------
+
+
+def _check_target(target: str | None) -> None:
+    """Before an hour of training: can the JSON be written where it is wanted?"""
+    if target is None or target == "-":
+        return
+    path = Path(target)
+    if path.is_dir() or not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise ValueError(
+            f"--json {target}: no file can be written there; give a file in a folder that exists."
+        )
+
+
+def _put(target: str | None, content: Any, readable: Callable[[], str]) -> None:
+    if target != "-":
+        print(readable())
+    if target is None:
+        return
+    text = json.dumps(table.finite(content), indent=2, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        write_atomically(Path(target), text.encode())
+    except OSError as error:
+        raise ValueError(f"--json {target}: {error.strerror or error}; give another file.") from None

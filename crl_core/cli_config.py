@@ -1,0 +1,86 @@
+"""From what was typed to a `RunConfig`: a preset or a file first, then the flags, then every --set in turn."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from crl_core.config import RunConfig, Scenario
+from crl_core.presets import DEFAULT_PRESET, preset
+
+_FLAGS = {
+    "lam": "lams", "epochs": "epochs", "seed": "seed", "replicates": "replicates", "device": "device",
+}  # fmt: skip
+
+
+def config_of(options: argparse.Namespace) -> RunConfig:
+    """Raises ValueError with one sentence."""
+    if options.preset is not None and options.config is not None:
+        raise ValueError("--preset and --config both say where to start; give one of them.")
+    config = (
+        _from_file(options.config) if options.config is not None else preset(options.preset or DEFAULT_PRESET)
+    )
+    config = replace(config, scenario=_with_envs(config.scenario, options.envs, options.sigma))
+    content = config.to_dict()
+    for flag, field in _FLAGS.items():
+        value = getattr(options, flag)
+        if value is not None:
+            content["training"][field] = value
+    for assignment in options.set:
+        _assign(content, assignment)
+    return RunConfig.from_dict(content)
+
+
+def _from_file(name: str) -> RunConfig:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(
+            f"--config {name}: {error.strerror or error}; give a file with a run's configuration."
+        ) from None
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"--config {name}: this is not text; give a file with a run's configuration."
+        ) from None
+    try:
+        return RunConfig.from_json(text)
+    except ValueError as error:
+        raise ValueError(f"--config {name}: {error}") from None
+    except RecursionError:
+        raise ValueError(f"--config {name}: this is nested too deeply to be a run's configuration.") from None
+
+
+def _with_envs(scenario: Scenario, n_envs: Any, sigma: list[float] | None) -> Scenario:
+    """--envs grows or shrinks the world; --sigma alone does so too if it has another number of values."""
+    if n_envs is not None:
+        scenario = scenario.with_envs(n_envs)
+    if sigma is None:
+        return scenario
+    if len(sigma) != scenario.n_envs:
+        if n_envs is not None:
+            raise ValueError(f"--sigma has {len(sigma)} values for --envs {n_envs}; give one an environment.")
+        scenario = scenario.with_envs(len(sigma))
+    return replace(scenario, sigma=tuple(sigma))
+
+
+def _assign(content: dict[str, Any], assignment: str) -> None:
+    path, equals, text = assignment.partition("=")
+    room, dot, field = path.strip().partition(".")
+    if not (equals and dot and field and text.strip() and room in ("scenario", "training")):
+        raise ValueError(
+            f"--set {assignment}: write scenario.FIELD=VALUE or training.FIELD=VALUE, e.g. scenario.offset=-2,2."
+        )
+    values = [_value(item.strip()) for item in text.split(",")]
+    content[room][field] = values if len(values) > 1 else values[0]
+
+
+def _value(text: str) -> float | int | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
