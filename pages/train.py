@@ -1,7 +1,148 @@
-"""Training, watched: all λ at once, live."""
+"""Training, watched: the curves of all λ at once as they come, and the effect error along λ as it forms."""
 
-from pages.shared import figure, page_header, require, run_in_view
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from crl_core import figures_live
+from crl_core.config import RunConfig
+from crl_core.curves import Curves, empty
+from crl_core.jobs import JobState
+from crl_core.sealing import StoreError
+from pages.shared import (
+    Controls,
+    controls,
+    figure,
+    job_panel,
+    page_header,
+    require,
+    run_view,
+    services,
+    style,
+)
+
+_POLL_S = 0.3
+_DEFINITIONS = """
+**Loss** of a model is its factual error plus λ times the penalty, as a mean over the epoch's batches. Nothing is smoothed.
+
+**Factual error**: mean squared error of the outcome under the treatment that was given.
+
+**Penalty**: mean over pairs of environments (or of treated and untreated units) of MMD² between their latents: Gaussian
+kernel exp(−‖a − b‖² / 2h²), biased estimate, no root, h the median distance in the pooled batch.
+
+**ITE RMSE** (√PEHE): root mean square error of the estimated individual effects. It needs the truth, which only a
+simulation has.
+
+A **collapsed** λ gives the same answer to everyone; a **diverged** one has no finite loss any more.
+"""
+_PANELS = (
+    ("loss", "Loss", "factual error + λ · penalty, training rows"),
+    ("factual_train", "Factual error", "mean squared error, training rows"),
+    ("penalty", "Penalty", "MMD² between environments in a batch"),
+)
 
 require()
-run = run_in_view("Train")
-page_header("Train", run.preset.look_for, numbers=[(figure(run.at_lam(run.result.ite_rmse)), "ITE RMSE")])
+asked: Controls = controls()
+
+
+def curves_of(config: RunConfig, state: JobState) -> Curves:
+    """What there is of the run's curves: sealed, under way, left over from an attempt that ended early, or none yet."""
+    training = config.training
+    nothing = empty(training.lams, training.epochs, training.replicates)
+    if state.phase in ("finished", "completed"):
+        return services.final_curves(config.key)
+    if state.phase in ("running", "failed", "cancelled"):
+        return services.follower(config.key).follow() or nothing
+    return nothing
+
+
+def draw(config: RunConfig, lam: float) -> None:
+    """The whole page for one state of the run. A fragment: while training it is drawn again by itself."""
+    state = job_panel.state_of(config.key)
+    try:
+        curves = curves_of(config, state)
+    except StoreError as error:
+        page_header("Train", asked.preset.sentence)
+        run_view.damaged(asked, error)
+        return
+    head(config, state, curves, lam)
+    final = not (state.active and state.phase in ("queued", "running"))
+    ink = figures_live.LIGHT if style.theme() == "light" else figures_live.DARK
+    left, right = st.columns([3, 2])
+    error_label = "ITE RMSE" if curves.error_name == "ite_rmse" else "factual MSE"
+    with left, st.container(key="panel_path"):
+        style.panel_title(
+            "Effect error along λ", f"{error_label}, held out; faint: earlier epochs" + _spread(curves)
+        )
+        spec = figures_live.path_spec(curves, ink, height=290, label=error_label, zoom=final)
+        _chart(figures_live.path_rows(curves, lam), spec, "path", f"{error_label} against λ")
+    with right, st.container(key="panel_mmd2"):
+        style.panel_title("MMD² between environments", "held out, in the latent space")
+        spec = figures_live.epoch_spec(curves, "mmd2", ink, height=290, label="MMD²", zoom=final)
+        _chart(
+            figures_live.epoch_rows(curves, "mmd2", lam),
+            spec,
+            "mmd2",
+            "held-out MMD² over epochs for every λ",
+        )
+    for column, (name, title, says) in zip(st.columns(3), _PANELS, strict=True):
+        with column, st.container(key=f"panel_{name}"):
+            style.panel_title(title, says)
+            spec = figures_live.epoch_spec(curves, name, ink, height=200, label=title, zoom=final)
+            _chart(figures_live.epoch_rows(curves, name, lam), spec, name, f"{title} over epochs for every λ")
+    style.lam_legend(ink.low, ink.high, ink.accent, curves.lams, lam, zoom=final and curves.n_epochs > 0)
+    if (curves.n_bad > 0).any():
+        style.quiet(_casualties(curves))
+
+
+def head(config: RunConfig, state: JobState, curves: Curves, lam: float) -> None:
+    """Title, the four figures of the λ in view, and how the run stands."""
+    figures = [
+        (f"{lam:g}", "λ in view"),
+        (figure(curves.last("ite_rmse", lam)), "ITE RMSE"),
+        (figure(curves.last("factual_mse", lam)), "factual MSE"),
+        (figure(curves.last("mmd2", lam)), "MMD²"),
+    ]
+    page_header(asked.preset.title, asked.preset.look_for, _DEFINITIONS, figures)
+    with st.container(key="train_status"):
+        if state.active:
+            share, line = job_panel.progress_line(state)
+            st.progress(min(1.0, share), text=line)
+        elif state.phase in ("finished", "completed"):
+            style.quiet(job_panel.resting_line(config, state))
+        else:
+            run_view.without_run(asked)
+
+
+def _spread(curves: Curves) -> str:
+    return f"; band: {curves.replicates} replicates" if curves.replicates > 1 else ""
+
+
+def _casualties(curves: Curves) -> str:
+    """Which λ lost replicates."""
+    lost = [
+        f"λ = {lam:g} ({count} of {curves.replicates})"
+        for lam, count in zip(curves.lams, curves.n_bad, strict=True)
+        if count
+    ]
+    return (
+        "Replicates that diverged (×) or collapsed (○) and are left out of the medians: "
+        + ", ".join(lost)
+        + "."
+    )
+
+
+def _chart(rows: figures_live.Rows, spec: figures_live.Spec, name: str, alt: str) -> None:
+    st.vega_lite_chart(pd.DataFrame(rows), spec, key=f"train.{name}", theme=None, alt=alt)
+
+
+if asked.config is None:
+    page_header(asked.preset.title, asked.preset.sentence)
+    style.notice("These settings cannot be trained", asked.problem or "")
+else:
+    now = job_panel.state_of(asked.config.key)
+    live = now.active and now.phase in ("queued", "running")
+    st.fragment(draw, run_every=_POLL_S if live else None)(asked.config, asked.lam)
+    if not live and now.phase in ("finished", "completed"):
+        st.session_state[run_view.LAST_SEEN] = asked.config

@@ -62,7 +62,7 @@ def page_header(
     """Title, what the page shows in two sentences, its definitions a click away, and large figures on the right."""
     figures = list(numbers)
     left, right = st.columns([5, 6], vertical_alignment="bottom") if figures else (st.container(), None)
-    with left:
+    with left, st.container(gap="xxsmall"):
         st.title(title, anchor=False)
         style.quiet(says)
         if definitions:

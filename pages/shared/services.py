@@ -7,6 +7,7 @@ import streamlit as st
 
 from crl_core import jobs as crl_jobs
 from crl_core.config import RunConfig
+from crl_core.curves import Curves, Follower, of_result
 from crl_core.jobs import JobManager
 from crl_core.results import RunResult, view_rows
 from crl_core.runs import RunStore
@@ -66,3 +67,26 @@ def device_line() -> str:
     """Where a run is trained, as far as a server without torch can say."""
     own = [item for item in store().summaries() if not item.baked]
     return f"device: {own[0].device}" if own else "device: the best that is found"
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def follower(key: str) -> Follower:
+    """The growing curves of a run under way, one for all who watch it."""
+    return Follower(read=lambda offset: jobs().events(key, offset))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _final_curves(key: str, sealed_at: float) -> Curves:
+    return of_result(load(key))
+
+
+def final_curves(key: str) -> Curves:
+    """The curves of a sealed run. Raises as `load` does."""
+    summary = store().summary(key)
+    return of_result(load(key)) if summary is None else _final_curves(key, summary.created)
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def verified() -> list[str]:
+    """Check every byte of the store, at most once a minute; a sentence for each run that was found damaged."""
+    return [str(error) for error in store().verify()]

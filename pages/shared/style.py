@@ -9,7 +9,7 @@ import streamlit as st
 
 _CSS = """
 <style>
-.stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 2.5rem; max-width: 1500px; }
+.stMainBlockContainer { padding: 4.2rem 2.4rem 2.5rem 2.4rem; max-width: 1500px; }
 .stSidebar [data-testid="stSidebarUserContent"] { padding-bottom: 2rem; }
 .stSidebar [data-testid="stSidebarHeader"] { height: 2.4rem; margin-bottom: 0; }
 .stApp { font-variant-numeric: tabular-nums; }
@@ -23,9 +23,15 @@ _CSS = """
 .crl-numbers div { min-width: 4.2rem; }
 .crl-numbers b { display: block; font-size: 2.1rem; line-height: 1.1; font-weight: 650; white-space: nowrap; }
 .crl-numbers span { color: var(--quiet); font-size: .82rem; }
-.crl-empty { max-width: 44rem; padding: 1.2rem 0 .4rem 0; }
+.crl-empty { max-width: 44rem; padding: .6rem 0 .2rem 0; }
+.st-key-train_status { min-height: 3.3rem; justify-content: center; }
 .crl-empty b { font-size: 1.15rem; font-weight: 650; display: block; margin-bottom: .3rem; }
 .crl-empty p { color: var(--quiet); margin: 0 0 .3rem 0; line-height: 1.5; }
+.crl-panel b { font-size: .95rem; font-weight: 650; display: block; }
+.crl-panel span { color: var(--quiet); font-size: .82rem; }
+.crl-legend { color: var(--quiet); font-size: .84rem; margin: 0; }
+.crl-legend i { display: inline-block; height: .28rem; border-radius: 2px; vertical-align: middle; margin: 0 .25rem; }
+.stApp button[kind="primary"]:not(:disabled) p { color: var(--on-accent); font-weight: 600; }
 .crl-world { color: var(--quiet); font-size: .84rem; line-height: 1.45; margin: -.35rem 0 .2rem 0; }
 .crl-world b { color: inherit; font-weight: 650; }
 .crl-brand { font-weight: 650; font-size: .98rem; letter-spacing: .01em; }
@@ -36,8 +42,12 @@ _CSS = """
 }
 </style>
 """
-_DARK = "<style>.stApp { --panel: #151a21; --hairline: #2a323d; --quiet: #98a3b0; }</style>"
-_LIGHT = "<style>.stApp { --panel: #ffffff; --hairline: #dcdad3; --quiet: #5b636c; }</style>"
+_DARK = (
+    "<style>.stApp { --panel: #151a21; --hairline: #2a323d; --quiet: #98a3b0; --on-accent: #0b1512; }</style>"
+)
+_LIGHT = (
+    "<style>.stApp { --panel: #ffffff; --hairline: #dcdad3; --quiet: #5b636c; --on-accent: #ffffff; }</style>"
+)
 
 
 def theme() -> str:
@@ -67,6 +77,25 @@ def notice(title: str, *lines: str) -> None:
     """A state of a page in words: what is so, and what can be done."""
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
     st.html(f'<div class="crl-empty"><b>{escape(title)}</b>{paragraphs}</div>')
+
+
+def panel_title(title: str, says: str) -> None:
+    """Head of a panel: what is drawn, and from what."""
+    st.html(f'<div class="crl-panel"><b>{escape(title)}</b><span>{escape(says)}</span></div>')
+
+
+def lam_legend(low: str, high: str, accent: str, lams: tuple[float, ...], lam: float, *, zoom: bool) -> None:
+    """What the colours of the curves mean, in one line."""
+    bar = f'<i style="width:5rem;background:linear-gradient(90deg,{low},{high})"></i>'
+    one = f'<i style="width:1.4rem;background:{accent}"></i>'
+    more = (
+        " Curves are medians over replicates. Drag to move, scroll to zoom, double-click to reset."
+        if zoom
+        else (" Curves are medians over replicates.")
+    )
+    st.html(
+        f'<p class="crl-legend">λ = {lams[0]:g} {bar} {lams[-1]:g}&emsp;{one} λ in view, {lam:g}.{more}</p>'
+    )
 
 
 def figure(value: float | None, digits: int = 3) -> str:

@@ -1,0 +1,173 @@
+"""The learning curves of a run, from its events as they come or from its result: medians over replicates, one a λ.
+
+A model that diverged has no numbers from then on; a λ has a number while any of its replicates has one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from crl_core.events import OK, EpochEnded, Event, RunStarted
+from crl_core.results import RunResult
+
+Array = np.ndarray
+CURVES = ("loss", "factual_train", "penalty", "factual_mse", "mmd2", "ite_rmse")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Curves:
+    """What is known of the curves by now; T epochs of `epochs`, L = len(lams).
+
+    values:  name of CURVES -> [T, L], median over replicates; no "ite_rmse" where the truth is not known.
+    low, high: [L] smallest and largest ITE RMSE (held-out factual MSE without truth) of the replicates, last epoch.
+    status:  [L] worst status of the replicates, index into events.STATUS_WORDS; `n_bad` [L] counts those not ok.
+    """
+
+    lams: tuple[float, ...]
+    epochs: int
+    replicates: int
+    values: dict[str, Array]
+    low: Array
+    high: Array
+    status: Array
+    n_bad: Array
+
+    @property
+    def n_epochs(self) -> int:
+        return len(self.values["loss"])
+
+    @property
+    def error_name(self) -> str:
+        """What is drawn against λ: the effect error where it is known, else the factual error."""
+        return "ite_rmse" if "ite_rmse" in self.values else "factual_mse"
+
+    def last(self, name: str, lam: float) -> float | None:
+        """The latest value of a curve at a λ of the grid; None where there is none."""
+        if name not in self.values or not self.n_epochs or lam not in self.lams:
+            return None
+        value = float(self.values[name][-1, self.lams.index(lam)])
+        return value if np.isfinite(value) else None
+
+
+def empty(lams: tuple[float, ...], epochs: int, replicates: int = 1) -> Curves:
+    """Curves of a run that has not begun."""
+    nothing = np.full(len(lams), np.nan)
+    return Curves(
+        lams=lams,
+        epochs=epochs,
+        replicates=replicates,
+        values={name: np.empty((0, len(lams))) for name in CURVES},
+        low=nothing,
+        high=nothing,
+        status=np.zeros(len(lams), dtype=np.int64),
+        n_bad=np.zeros(len(lams), dtype=np.int64),
+    )
+
+
+def of_result(result: RunResult) -> Curves:
+    """The curves of a finished run, from its history."""
+    replicates, lams = result.config.training.replicates, result.lams
+    values = {
+        name: _medians(np.asarray(rows, dtype=np.float64).reshape(len(rows), replicates, len(lams)))
+        for name, rows in result.history.items()
+        if name in CURVES
+    }
+    error = result.factual_mse if result.ite_rmse is None else result.ite_rmse
+    low, high = _range(result.by_lam(np.asarray(error, dtype=np.float64)))
+    status = result.by_lam(result.status)
+    return Curves(
+        lams=lams,
+        epochs=result.config.training.epochs,
+        replicates=replicates,
+        values=values,
+        low=low,
+        high=high,
+        status=status.max(axis=0),
+        n_bad=(status != OK).sum(axis=0),
+    )
+
+
+@dataclass(slots=True)
+class Follower:
+    """Curves that grow with the events of one run; shared by threads.
+
+    read: (offset) -> (events from there on, next offset), as `JobManager.events` gives them for a key.
+    """
+
+    read: Callable[[int], tuple[Iterable[Event], int]]
+    _offset: int = 0
+    _started: RunStarted | None = None
+    _rows: dict[str, list[Array]] = field(default_factory=dict)
+    _latest: EpochEnded | None = None
+    _mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    def follow(self) -> Curves | None:
+        """The curves by now; None before the run has started."""
+        with self._mutex:
+            events, end = self.read(self._offset)
+            if end < self._offset:  # another file has taken the place of the one that was read
+                self._started = None
+                events, end = self.read(0)
+            self._offset = end
+            for event in events:
+                if isinstance(event, RunStarted):
+                    self._started, self._latest = event, None
+                    self._rows = {name: [] for name in CURVES}
+                elif isinstance(event, EpochEnded) and self._started is not None:
+                    self._add(event)
+            return self._curves()
+
+    def _shape(self) -> tuple[int, int]:
+        assert self._started is not None
+        replicates = int(self._started.replicate.max()) + 1
+        return replicates, len(self._started.lam) // replicates
+
+    def _add(self, event: EpochEnded) -> None:
+        for name, rows in self._rows.items():
+            values = getattr(event, name)
+            if values is not None:
+                rows.append(_medians(np.asarray(values, dtype=np.float64).reshape(1, *self._shape()))[0])
+        self._latest = event
+
+    def _curves(self) -> Curves | None:
+        started = self._started
+        if started is None:
+            return None
+        replicates, n_lams = self._shape()
+        blank = empty(tuple(float(lam) for lam in started.lam[:n_lams]), started.epochs, replicates)
+        latest = self._latest
+        if latest is None:
+            return blank
+        error = latest.factual_mse if latest.ite_rmse is None else latest.ite_rmse
+        low, high = _range(error.reshape(replicates, n_lams))
+        status = latest.status.reshape(replicates, n_lams)
+        return Curves(
+            lams=blank.lams,
+            epochs=blank.epochs,
+            replicates=replicates,
+            values={name: np.array(rows) for name, rows in self._rows.items() if rows},
+            low=low,
+            high=high,
+            status=status.max(axis=0),
+            n_bad=(status != OK).sum(axis=0),
+        )
+
+
+def _medians(values: Array) -> Array:
+    """[T, R, L] -> [T, L], over the replicates that have a number; NaN where none has."""
+    finite = np.where(np.isfinite(values), values, np.nan)
+    missing = np.isnan(finite).all(axis=1)
+    return np.where(missing, np.nan, np.nanmedian(np.where(missing[:, None], 0.0, finite), axis=1))
+
+
+def _range(values: Array) -> tuple[Array, Array]:
+    """[R, L] -> smallest and largest of the finite values, [L] each; NaN where there is none."""
+    finite = np.isfinite(values)
+    none = ~finite.any(axis=0)
+    low = np.where(finite, values, np.inf).min(axis=0)
+    high = np.where(finite, values, -np.inf).max(axis=0)
+    return np.where(none, np.nan, low), np.where(none, np.nan, high)

@@ -1,0 +1,146 @@
+"""The runs that are stored: what they were, what came out, open one, delete one."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import streamlit as st
+
+from crl_core.config import RunConfig
+from crl_core.presets import PRESETS
+from crl_core.runs import RunSummary
+from crl_core.sealing import StoreError
+from pages.shared import page_header, require, services, sidebar, style
+from pages.shared.fields import describe, lam_text, values_of
+
+_DELETED = "runs.deleted"
+_TABLE = "runs.table"
+
+require()
+
+
+def main() -> None:
+    page_header(
+        "Runs",
+        "Every run that is stored, newest first. Opening one sets the sidebar to its settings, so that every page shows it.",
+    )
+    undo()
+    for damaged in services.verified():
+        st.error(f"{damaged} It was taken out of the list; train it again if you need it.")
+    runs = services.store().summaries()
+    if not runs:
+        style.notice(
+            "Nothing is stored yet", "Choose a preset in the sidebar and press Train; the run appears here."
+        )
+        return
+    shown = sidebar.controls().config
+    selection = st.dataframe(
+        table(runs, shown), key=_TABLE, hide_index=True, on_select="rerun", selection_mode="single-row",
+        column_config={
+            "Best ITE RMSE": st.column_config.NumberColumn(format="%.3f", help="Held out, median over replicates"),
+            "at λ = 0": st.column_config.NumberColumn(format="%.3f", help="ITE RMSE without the penalty"),
+            "Least factual MSE": st.column_config.NumberColumn(format="%.3f"),
+            "MB": st.column_config.NumberColumn(format="%.1f"),
+        },
+        alt="Stored runs with their settings and main figures",
+    )  # fmt: skip
+    rows = selection["selection"]["rows"]
+    chosen = runs[rows[0]] if rows and rows[0] < len(runs) else None
+    actions(chosen)
+
+
+def actions(chosen: RunSummary | None) -> None:
+    """Open and delete, for the selected row."""
+    if chosen is None:
+        style.quiet("Select a row to open or delete the run.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Open",
+            type="primary",
+            key="runs.open",
+            on_click=sidebar.show,
+            args=(chosen.config,),
+            disabled=chosen.outdated,
+        )
+        st.button("Delete", key="runs.delete", on_click=delete, args=(chosen.key,), disabled=chosen.baked)
+        style.quiet(_remark(chosen))
+
+
+def _remark(chosen: RunSummary) -> str:
+    if chosen.outdated:
+        return f"Run {chosen.key} was made by an older version of the recipe, whose numbers differ; it can only be deleted."
+    if chosen.baked:
+        return f"Run {chosen.key} comes with the program and stays."
+    return f"Run {chosen.key}, {len(chosen.lams)} λ, seed {chosen.config.training.seed}."
+
+
+def delete(key: str) -> None:
+    """Move a run to the trash. For callbacks."""
+    try:
+        services.store().delete(key)
+    except StoreError as error:
+        st.session_state["runs.problem"] = str(error)
+    else:
+        st.session_state[_DELETED] = key
+
+
+def restore(key: str) -> None:
+    """Undo `delete`. For callbacks."""
+    st.session_state.pop(_DELETED, None)
+    try:
+        services.store().restore(key)
+    except StoreError as error:
+        st.session_state["runs.problem"] = str(error)
+
+
+def undo() -> None:
+    """What the last click did, and the way back."""
+    problem = st.session_state.pop("runs.problem", None)
+    if problem:
+        st.error(problem)
+    key = st.session_state.get(_DELETED)
+    if key is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Undo", key="runs.undo", on_click=restore, args=(key,))
+            style.quiet(f"Run {key} was moved to the trash.")
+
+
+def table(runs: list[RunSummary], shown: RunConfig | None) -> pd.DataFrame:
+    """One row a run."""
+    return pd.DataFrame([_row(run, shown) for run in runs])
+
+
+def _row(run: RunSummary, shown: RunConfig | None) -> dict[str, object]:
+    config, best = run.config, run.best()
+    preset_id, values = describe(config)
+    home = values_of(PRESETS[preset_id].config)
+    changed = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+               for name, value in values.items() if value != home.get(name, value) and name not in _OWN_COLUMNS]  # fmt: skip
+    without = run.ite_rmse[0] if run.lams[0] == 0 else None
+    factual = [value for value in run.factual_mse if value is not None]
+    return {
+        "Shown": "●" if shown is not None and run.key == shown.key else "",
+        "Preset": preset_id,
+        "Changed": ", ".join(changed) or "as it comes",
+        "σ": ", ".join(f"{sigma:g}" for sigma in config.scenario.sigma),
+        "Epochs": config.training.epochs,
+        "Samples": config.scenario.n_samples,
+        "Replicates": config.training.replicates,
+        "Best ITE RMSE": best[1] if best else None,
+        "at": f"λ = {lam_text(best[0])}" if best else "–",
+        "at λ = 0": without,
+        "Least factual MSE": min(factual) if factual else None,
+        "Took": style.duration(run.seconds),
+        "Device": run.device,
+        "Trained": time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
+        "MB": run.bytes / 1e6,
+    }
+
+
+_OWN_COLUMNS = frozenset(
+    {"epochs", "samples", "replicates", "envs"} | {f"sigma{env}" for env in range(1, 11)}
+)
+
+main()
