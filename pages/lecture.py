@@ -11,13 +11,13 @@ import streamlit as st
 from crl_core.config import RunConfig
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.figures import palette
-from crl_core.lecture.frames import World, frames, training_frames
+from crl_core.lecture.frames import frames, training_frames
 from crl_core.lecture.handout import handout_html, preset_of
 from crl_core.lecture.probe import shifted_config
+from crl_core.lecture.world import World
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
-from pages.shared import Controls, controls, quiet, require, run_in_view
-from pages.shared import job_panel, services, sidebar
+from pages.shared import Controls, controls, job_panel, quiet, require, run_in_view, services, sidebar
 from pages.shared.scrubber import scrubber
 
 POLL_S = 1.0

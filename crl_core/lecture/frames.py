@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunStarted
+from crl_core.events import OK, EpochEnded, RunStarted
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.effect_map import EffectMap, effect_map
 from crl_core.lecture.pack import limits, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.probe import probe_parts
-from crl_core.presets import Preset
+from crl_core.lecture.world import World, captions, n_pairs_of, numbers_by_lam
 from crl_core.results import N_VIEW, RunResult, data_of, predict, view_of
 
 Array = np.ndarray
@@ -28,26 +27,6 @@ MAX_EPOCHS = 160  # of a curve that is drawn some 300 pixels wide
 METRICS = ("ite_rmse", "factual_mse", "mmd2", "domain_auc")
 LANES = {"ite_rmse": "ITE RMSE", "factual_mse": "factual MSE", "mmd2": "MMD²", "domain_auc": "domain AUC"}
 HISTORY = ("loss", "factual_train", "mmd2")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """How a run is called on screen."""
-
-    title: str
-    preset_id: str | None = None
-    env_word: str = "environment"
-    row_word: str = "units"
-
-    @classmethod
-    def of(cls, preset: Preset | None) -> World:
-        if preset is None:
-            return cls(title="Your own world")
-        row_word = "patients" if preset.env_word == "hospital" else "units"
-        return cls(title=preset.title, preset_id=preset.id, env_word=preset.env_word, row_word=row_word)
-
-    def env_names(self, n_envs: int) -> list[str]:
-        return [f"{self.env_word} {chr(ord('A') + index)}" for index in range(n_envs)]
 
 
 def _plain(values: Array) -> list[float | None]:
@@ -120,73 +99,6 @@ def _scatter(ite: Array | None, ite_hat: Array, factual: Array) -> dict[str, Any
     }  # fmt: skip
 
 
-def _numbers(
-    config: RunConfig, status: Array, metrics: Mapping[str, Array], evidence: Part, n_pairs: int
-) -> list[dict[str, float]]:
-    """The numbers that the texts may speak of, for each λ of replicate 0."""
-    lams = config.training.lams
-    nan = np.full(len(lams), np.nan)
-    ite, factual = metrics.get("ite_rmse", nan), metrics.get("factual_mse", nan)
-    every: list[dict[str, float]] = []
-    shared: dict[str, float] = {"n_envs": config.scenario.n_envs, "n_pairs": n_pairs}
-    for name, values in metrics.items():
-        ok = values[np.isfinite(values)]
-        shared |= {f"first_{name}": float(values[0]), f"last_{name}": float(values[-1])}
-        if name == "ite_rmse" and ok.size:
-            shared |= {"best_ite_rmse": float(ok.min()), "best_lam": lams[int(np.nanargmin(ite))]}
-        if name == "factual_mse" and ok.size:
-            shared["least_factual_mse"] = float(factual[np.isfinite(factual)].min())
-    for i, lam in enumerate(lams):
-        each = shared | {
-            "lam": lam,
-            "diverged": float(status[i] == DIVERGED),
-            "collapsed": float(status[i] == COLLAPSED),
-        }
-        each |= {name: float(values[i]) for name, values in metrics.items()}
-        for latent in ("z", "s"):
-            r2 = [
-                float(evidence[k][i])
-                for k in (f"r2_{latent}_ridge", f"r2_{latent}_knn")
-                if evidence and k in evidence
-            ]
-            if r2:
-                each[f"r2_{latent}"] = max(r2)  # the better reader of the two
-        every.append(each)
-    return every
-
-
-def _n_pairs(config: RunConfig) -> int:
-    if config.training.align == "treatment":
-        return 1
-    return config.scenario.n_envs * (config.scenario.n_envs - 1) // 2
-
-
-def _captions(
-    world: World, config: RunConfig, n: int, picture: str, spec: Mapping[str, Any] | None, is_slice: bool
-) -> dict[str, Any]:
-    training = config.training
-    rows = f"{n} held-out {world.row_word}"
-    if spec is None:
-        effect = "after training"
-    elif not spec["by_env"]:
-        effect = "predicted against true; the line is the truth, known only in simulation"
-    elif spec["truth"] is not None:
-        effect = "predicted; the line is the truth, the same for everyone, known only in simulation"
-    else:
-        effect = f"predicted for {rows}; the true effects are not known here"
-    replicates = training.replicates
-    band = f"; band: all {replicates} replicates" if replicates > 1 else ""
-    about = f"held out; line: seed {training.seed}{band}; faint: earlier epochs"
-    return {
-        "latent": {"title": "Latent space", "caption": f"{picture} of the {training.latent_dim}-d representation, {rows}"},
-        "effect": {"title": "Individual effects", "caption": effect},
-        "map": {"title": "What the model believes", "caption": (
-            "effect in a slice through the data's mean, along cause z and nuisance s" if is_slice else "effect over cause z and nuisance s; vertical bands: s is ignored")},
-        "training": {"title": "Loss and MMD²", "caption": f"of this λ over {training.epochs} epochs; faint: the other λ"},
-        "path": {"title": "Drag λ" if len(training.lams) > 1 else "One λ was trained", "caption": about if len(training.lams) > 1 else "train more than one λ, and this line becomes a slider"},
-    }  # fmt: skip
-
-
 def _base(config: RunConfig, world: World, palettes: Mapping[str, Any]) -> dict[str, Any]:
     scenario, training = config.scenario, config.training
     return {
@@ -212,7 +124,7 @@ def _metrics(result: RunResult, evidence: Part) -> dict[str, Array]:
     known: dict[str, Array | None] = {
         "ite_rmse": result.ite_rmse,
         "factual_mse": result.factual_mse,
-        "mmd2": result.mmd2 if _n_pairs(result.config) else None,
+        "mmd2": result.mmd2 if n_pairs_of(result.config) else None,
         "domain_auc": evidence.get("domain_auc") if evidence else None,
     }
     return {k: result.by_lam(np.asarray(v, dtype=np.float64)) for k, v in known.items() if v is not None}
@@ -261,7 +173,7 @@ def frames(
 
     by_metric = _metrics(result, evidence)
     mine = {name: values[0] for name, values in by_metric.items()}
-    numbers = _numbers(config, status, mine, evidence, _n_pairs(config))
+    numbers = numbers_by_lam(config, status, mine, evidence, n_pairs_of(config))
     nan = np.full(n_lams, np.nan)
     ite_rmse, factual_mse = mine.get("ite_rmse", nan), mine.get("factual_mse", nan)
     curves, arrays, earlier = _curves(config, result.history)
@@ -299,7 +211,7 @@ def frames(
         "story": story_texts.story(
             world.preset_id, numbers, result.lams, ite_rmse, factual_mse, world.env_word
         ),
-        "captions": _captions(world, config, len(view), picture, spec, bool(maps and maps.is_slice)),
+        "captions": captions(world, config, len(view), picture, spec, bool(maps and maps.is_slice)),
         "arrays": arrays,
     }
 
@@ -334,13 +246,12 @@ def training_frames(
         if epochs and getattr(epochs[-1], name) is not None
     }
     last = {k: v[-1].reshape(replicates, n_lams) for k, v in history.items() if k in METRICS}
-    if not _n_pairs(config):
+    if not n_pairs_of(config):
         last.pop("mmd2", None)
     status = np.asarray(epochs[-1].status[:n_lams]) if epochs else np.zeros(n_lams, dtype=int)
-    mine = {name: values[0] for name, values in last.items()}
     curves, arrays, earlier = _curves(config, history) if epochs else ({"epochs": []}, {}, None)
     n = started.n_held_out if started else 0
-    captions = _captions(world, config, min(n, N_VIEW), "picture", None, config.scenario.dim_x > 2)
+    words = captions(world, config, min(n, N_VIEW), "picture", None, config.scenario.dim_x > 2)
     return _base(config, world, palettes) | {
         "state": "training",
         "epoch": epochs[-1].epoch if epochs else 0,
@@ -357,6 +268,6 @@ def training_frames(
         "readings": [f"In training: epoch {epochs[-1].epoch if epochs else 0} of {config.training.epochs}."]
         * n_lams,
         "story": [],
-        "captions": captions,
+        "captions": words,
         "arrays": arrays,
     }

@@ -17,7 +17,8 @@ import numpy as np
 
 from crl_core.config import CONFIG_VERSION, RECIPE_VERSION, RunConfig
 from crl_core.lecture.assets import script, style
-from crl_core.lecture.frames import World, frames
+from crl_core.lecture.frames import frames
+from crl_core.lecture.world import World
 from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.results import N_VIEW, RunResult
 
@@ -52,9 +53,7 @@ def reproducing_command(config: RunConfig) -> str:
 
     def text(value: Any) -> list[str]:
         values = value if isinstance(value, list) else [value]
-        return [
-            str(v) if isinstance(v, str) else f"{v:.17g}" if isinstance(v, int) else repr(v) for v in values
-        ]
+        return [str(v) for v in values]
 
     for field, value in mine["training"].items():
         if value != base["training"][field] and field in _FLAGS:

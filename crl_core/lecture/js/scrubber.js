@@ -359,7 +359,7 @@ function mountScrubber(root, data, hooks) {
     shift = { sigma: [...frames.probe.sigma], predicted: new Float32Array(frames.n), errors: [], pending: [], plane: network.plane };
     $(".sliders").replaceChildren(...frames.envs.map((name, e) => {
       const label = document.createElement("label"), input = document.createElement("input"), value = document.createElement("output");
-      Object.assign(input, { type: "range", min: 0, max: Math.max(3, 2 * frames.probe.sigma[e]), step: 0.05, value: frames.probe.sigma[e] });
+      Object.assign(input, { type: "range", min: 0, max: Math.max(3, frames.probe.sigma[e]), step: 0.05, value: frames.probe.sigma[e] });
       input.setAttribute("aria-label", `σ of ${name}`);
       const show = () => { value.textContent = Number(input.value).toFixed(2); };
       input.addEventListener("input", () => { shift.sigma[e] = Number(input.value); show(); wake(); probeAll(); });
@@ -396,7 +396,7 @@ function mountScrubber(root, data, hooks) {
   }
   function probeText() {
     if (!drawable(frames, near)) return frames.readings[near];
-    const truth = network.hasTruth ? ` ITE RMSE on the ${frames.n} rows shown: ${figure(shift.errors[near])}; on the data as trained: ${figure(frames.metrics.ite_rmse.value[near])} (all held-out rows).` : "";
+    const truth = network.hasTruth ? ` ITE RMSE ${figure(shift.errors[near])} on the ${frames.n} shifted rows; ${figure(frames.metrics.ite_rmse.value[near])} on held-out rows as trained.` : "";
     return "Distribution-shift probe: this model never saw these data." + truth;
   }
   let spare = null;

@@ -1,0 +1,104 @@
+"""How a run is called on screen: its world, the captions of its views, and the numbers its texts may speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crl_core.config import RunConfig
+from crl_core.events import COLLAPSED, DIVERGED
+from crl_core.presets import Preset
+
+Array = np.ndarray
+Part = Mapping[str, Array] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """How a run is called on screen."""
+
+    title: str
+    preset_id: str | None = None
+    env_word: str = "environment"
+    row_word: str = "units"
+
+    @classmethod
+    def of(cls, preset: Preset | None) -> World:
+        if preset is None:
+            return cls(title="Your own world")
+        row_word = "patients" if preset.env_word == "hospital" else "units"
+        return cls(title=preset.title, preset_id=preset.id, env_word=preset.env_word, row_word=row_word)
+
+    def env_names(self, n_envs: int) -> list[str]:
+        return [f"{self.env_word} {chr(ord('A') + index)}" for index in range(n_envs)]
+
+
+def n_pairs_of(config: RunConfig) -> int:
+    """How many pairs of samples the penalty compares; 0 means that there is nothing to align."""
+    if config.training.align == "treatment":
+        return 1
+    return config.scenario.n_envs * (config.scenario.n_envs - 1) // 2
+
+
+def captions(
+    world: World, config: RunConfig, n: int, picture: str, spec: Mapping[str, Any] | None, is_slice: bool
+) -> dict[str, Any]:
+    training = config.training
+    rows = f"{n} held-out {world.row_word}"
+    if spec is None:
+        effect = "after training"
+    elif not spec["by_env"]:
+        effect = "predicted against true; the line is the truth, known only in simulation"
+    elif spec["truth"] is not None:
+        effect = "predicted; the line is the truth, the same for everyone, known only in simulation"
+    else:
+        effect = f"predicted for {rows}; the true effects are not known here"
+    replicates = training.replicates
+    band = f"; band: all {replicates} replicates" if replicates > 1 else ""
+    about = f"held out; line: seed {training.seed}{band}; faint: earlier epochs"
+    return {
+        "latent": {"title": "Latent space", "caption": f"{picture} of the {training.latent_dim}-d representation, {rows}"},
+        "effect": {"title": "Individual effects", "caption": effect},
+        "map": {"title": "What the model believes", "caption": (
+            "effect in a slice through the data's mean, along cause z and nuisance s" if is_slice else "effect over cause z and nuisance s; vertical bands: s is ignored")},
+        "training": {"title": "Loss and MMD²", "caption": f"of this λ over {training.epochs} epochs; faint: the other λ"},
+        "path": {"title": "Drag λ" if len(training.lams) > 1 else "One λ was trained", "caption": about if len(training.lams) > 1 else "train more than one λ, and this line becomes a slider"},
+    }  # fmt: skip
+
+
+def numbers_by_lam(
+    config: RunConfig, status: Array, metrics: Mapping[str, Array], evidence: Part, n_pairs: int
+) -> list[dict[str, float]]:
+    """The numbers that the texts may speak of, for each λ of replicate 0."""
+    lams = config.training.lams
+    nan = np.full(len(lams), np.nan)
+    ite, factual = metrics.get("ite_rmse", nan), metrics.get("factual_mse", nan)
+    every: list[dict[str, float]] = []
+    shared: dict[str, float] = {"n_envs": config.scenario.n_envs, "n_pairs": n_pairs}
+    for name, values in metrics.items():
+        ok = values[np.isfinite(values)]
+        shared |= {f"first_{name}": float(values[0]), f"last_{name}": float(values[-1])}
+        if name == "ite_rmse" and ok.size:
+            shared |= {"best_ite_rmse": float(ok.min()), "best_lam": lams[int(np.nanargmin(ite))]}
+        if name == "factual_mse" and ok.size:
+            shared["least_factual_mse"] = float(factual[np.isfinite(factual)].min())
+    for i, lam in enumerate(lams):
+        each = shared | {
+            "lam": lam,
+            "diverged": float(status[i] == DIVERGED),
+            "collapsed": float(status[i] == COLLAPSED),
+        }
+        each |= {name: float(values[i]) for name, values in metrics.items()}
+        for latent in ("z", "s"):
+            r2 = [
+                float(evidence[k][i])
+                for k in (f"r2_{latent}_ridge", f"r2_{latent}_knn")
+                if evidence and k in evidence
+            ]
+            if r2:
+                each[f"r2_{latent}"] = max(r2)  # the better reader of the two
+        every.append(each)
+    return every

@@ -1,0 +1,282 @@
+"""What the scrubber is sent is what was computed, to the last drawn pixel, and small."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from crl_core.config import Scenario
+from crl_core.events import EpochEnded, RunStarted
+from crl_core.figures import palette
+from crl_core.lecture.effect_map import SIZE, effect_map
+from crl_core.lecture.frames import frames, training_frames
+from crl_core.lecture.pack import pack_f32, pack_i16, pack_u8, unpack
+from crl_core.lecture.probe import mixing_maps, probe_parts, shifted
+from crl_core.lecture.world import World
+from crl_core.presets import PRESETS
+from crl_core.results import RunResult, data_of, predict, view_of, view_rows
+from crl_core.scm import along, mix
+from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
+
+PALETTES = {name: palette(name) for name in ("dark", "light", "projector")}
+WORLD = World.of(PRESETS["hospital"])
+
+
+def frames_of(result: RunResult, projection=None, evidence=None, n_rows=200) -> dict:
+    data = frames(result, projection, evidence, world=WORLD, palettes=PALETTES, n_rows=n_rows)
+    return json.loads(json.dumps(data, allow_nan=False))
+
+
+def rows_of(result: RunResult, n_rows=200):
+    return view_of(data_of(result.config)[1], result.config.training.seed, n_rows)
+
+
+def effects_of(result: RunResult, x: np.ndarray) -> np.ndarray:
+    weights = {name: value[: len(result.lams)] for name, value in result.weights.items()}
+    _, y0_hat, y1_hat = predict(weights, x)
+    return y1_hat - y0_hat
+
+
+finite = st.floats(-1e6, 1e6, allow_nan=False)
+arrays = hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=6), elements=finite | st.just(np.nan))
+
+
+@given(arrays)
+def test_a_quantised_array_comes_back_within_half_a_step_and_nan_stays_nan(values):
+    packed = pack_i16(values)
+    back = unpack(packed)
+    step = (packed["high"] - packed["low"]) / 65534
+    assert back.shape == values.shape
+    assert np.array_equal(np.isnan(back), np.isnan(values))
+    assert np.nanmax(np.abs(back - values), initial=0) <= step / 2 * (1 + 1e-6) + 1e-9
+
+
+@given(arrays)
+def test_what_lies_outside_the_axes_sits_at_their_edge(values):
+    for pack in (pack_i16, pack_u8):
+        back = unpack(pack(values, -1.0, 2.0))
+        tolerance = 3 / 508 + 1e-9
+        assert np.nanmax(np.abs(back - np.clip(values, -1, 2)), initial=0) <= tolerance
+
+
+def test_float_arrays_come_back_exactly():
+    values = np.array([[0.1, -3.5e-8], [np.nan, 7e9]], dtype=np.float32)
+    assert np.array_equal(unpack(pack_f32(values)).astype(np.float32), values, equal_nan=True)
+
+
+def test_predicted_effects_are_those_of_the_networks():
+    result = run_of()
+    data, rows = frames_of(result), rows_of(result)
+    hat = effects_of(result, rows.x)
+    spec = data["scatter"]
+    expected = np.clip(hat, spec["low"], spec["high"])
+    assert np.abs(unpack(data["arrays"]["ite_hat"]) - expected).max() < 1e-3
+    assert np.allclose(unpack(data["arrays"]["ite"]), rows.ite, atol=1e-6)
+    assert np.array_equal(unpack(data["arrays"]["env"]), rows.env)
+    assert np.array_equal(unpack(data["arrays"]["t"]), rows.t)
+
+
+def test_the_aligned_tsne_is_shown_where_it_is_there_and_pca_says_its_name():
+    result = run_of()
+    n = len(rows_of(result))
+    xy = np.random.default_rng(0).normal(0, 30, (len(LAMS), n, 2)).astype(np.float32)
+    with_map = frames_of(result, {"tsne_xy": xy})
+    assert with_map["picture"] == "t-SNE"
+    assert "t-SNE" in with_map["captions"]["latent"]["caption"]
+    assert np.abs(unpack(with_map["arrays"]["xy"]) - xy).max() < 0.02
+    for projection in (None, {"tsne_xy": xy[:, :-1]}):  # not there, or of other rows
+        without = frames_of(result, projection)
+        assert without["picture"] == "PCA"
+        assert "PCA" in without["captions"]["latent"]["caption"]
+
+
+def test_the_effect_map_agrees_with_a_loop_over_its_cells():
+    result = run_of()
+    rows = rows_of(result)
+    maps = effect_map(result, rows)
+    z, s = np.linspace(*maps.z, SIZE), np.linspace(maps.s[1], maps.s[0], SIZE)
+    for row, column in ((0, 0), (3, 50), (55, 20)):
+        x = np.array([[z[column], s[row]]])
+        assert np.allclose(maps.tau_hat[:, row, column], effects_of(result, x)[:, 0], atol=1e-4)
+        scenario = result.config.scenario
+        assert maps.tau[row, column] == pytest.approx(scenario.effect + scenario.heterogeneity * z[column])
+
+
+def test_with_many_inputs_the_map_is_a_slice_through_the_mean_and_says_so():
+    result = run_of("sensors")
+    rows = rows_of(result)
+    maps = effect_map(result, rows)
+    assert maps.is_slice
+    assert "slice" in frames_of(result)["captions"]["map"]["caption"]
+    # The cell at the mean of z̄ and s̄ is the mean of all latents.
+    at_mean = mix(
+        np.concatenate([rows.z, rows.s], axis=1).mean(axis=0)[None],
+        result.config.scenario,
+        result.config.training.seed,
+    )
+    z, s = np.linspace(*maps.z, SIZE), np.linspace(maps.s[1], maps.s[0], SIZE)
+    row = np.abs(s - along(rows.s).mean()).argmin()
+    column = np.abs(z - along(rows.z).mean()).argmin()
+    near = maps.tau_hat[:, row - 1 : row + 2, column - 1 : column + 2]
+    assert (near.min(axis=(1, 2)) - 1e-3 <= effects_of(result, at_mean)[:, 0]).all()
+    assert (near.max(axis=(1, 2)) + 1e-3 >= effects_of(result, at_mean)[:, 0]).all()
+
+
+def test_the_line_is_the_model_in_view_and_the_band_all_replicates():
+    result = run_of()
+    data = frames_of(result, evidence=evidence_of(result))
+    for name in ("ite_rmse", "factual_mse", "mmd2"):
+        values = result.by_lam(getattr(result, name))
+        metric = data["metrics"][name]
+        assert np.allclose(metric["value"], values[0], rtol=1e-5)
+        assert np.allclose(metric["low"], values.min(axis=0), rtol=1e-5)
+        assert np.allclose(metric["high"], values.max(axis=0), rtol=1e-5)
+    assert data["metrics"]["domain_auc"]["value"][0] == pytest.approx(0.99)
+    assert "domain_auc" not in frames_of(result)["metrics"]  # nobody has computed it yet
+
+
+def test_curves_over_epochs_are_those_of_the_run():
+    result = run_of()
+    data = frames_of(result)
+    assert data["history"]["epochs"] == [1, 2, 3]
+    for name in ("loss", "mmd2"):
+        mine = unpack(data["arrays"][f"history.{name}"])
+        assert np.allclose(mine, result.history[name][:, : len(LAMS)], rtol=1e-6)
+    assert np.allclose(data["earlier"]["values"][0], result.history["ite_rmse"][0, : len(LAMS)], rtol=1e-5)
+
+
+def test_a_diverged_and_a_collapsed_model_have_no_numbers_and_a_sentence():
+    data = frames_of(broken(run_of(), diverged=1, collapsed=4))
+    assert data["status"] == [0, 1, 0, 0, 2]
+    assert data["metrics"]["ite_rmse"]["value"][1] is None
+    assert "diverged" in data["readings"][1]
+    assert "collapsed" in data["readings"][4]
+    assert np.isnan(unpack(data["arrays"]["ite_hat"])[1]).all()
+    assert np.isfinite(unpack(data["arrays"]["ite_hat"])[[0, 2, 3]]).all()
+
+
+def test_one_environment_has_no_mmd_and_says_that_there_is_nothing_to_align():
+    data = frames_of(run_of(n_envs=1))
+    assert "mmd2" not in data["metrics"]
+    assert len(data["envs"]) == 1
+    assert all("only one environment" in sentence for sentence in data["readings"])
+
+
+def test_one_lambda_has_a_picture_and_no_slider_to_promise():
+    data = frames_of(run_of(lams=(1.0,)))
+    assert len(data["lams"]) == 1
+    assert data["captions"]["path"]["title"] == "One λ was trained"
+
+
+def test_a_constant_effect_is_drawn_by_environment_around_its_truth():
+    data = frames_of(run_of("recipe"))
+    assert data["scatter"]["by_env"]
+    assert data["scatter"]["truth"] == pytest.approx(1.0)
+
+
+def test_frames_of_sixteen_lambdas_and_1500_rows_are_below_three_megabytes():
+    config = config_of(lams=config_of().training.lams)
+    lams = (0.0, *np.geomspace(1e-4, 100, 15).round(6))
+    base = run_of()
+    models = np.resize(np.arange(len(LAMS)), len(lams))  # the same weights again: only the size matters here
+    weights = {
+        "encoder.0.weight": (2, 64), "encoder.0.bias": (1, 64), "encoder.1.weight": (64, 64), "encoder.1.bias": (1, 64),
+        "encoder.2.weight": (64, 16), "encoder.2.bias": (1, 16), "head.0.weight": (16, 64), "head.0.bias": (1, 64),
+        "head.1.weight": (2, 32), "head.1.bias": (2,),
+    }  # fmt: skip
+    rng = np.random.default_rng(0)
+    training = replace(config.training, lams=lams, replicates=1, hidden=64)
+    big = replace(
+        base,
+        config=replace(config, scenario=replace(config.scenario, n_samples=10_000), training=training),
+        lam=np.array(lams), replicate=np.zeros(len(lams), int), status=np.zeros(len(lams), int),
+        factual_mse=base.factual_mse[models], mmd2=base.mmd2[models], ite_rmse=base.ite_rmse[models],
+        history={name: np.repeat(value[:, models], 17, axis=0) for name, value in base.history.items()},
+        weights={name: rng.normal(0, 0.1, (16, *shape)).astype(np.float32) for name, shape in weights.items()},
+    )  # fmt: skip
+    data = frames(big, world=WORLD, palettes=PALETTES, n_rows=1500)
+    assert data["n"] == 1500
+    assert data["probe"] is not None
+    assert len(json.dumps(data)) < 3_000_000
+
+
+def test_while_training_the_curves_so_far_are_there_and_the_rest_waits():
+    config = config_of()
+    result = run_of()
+    started = RunStarted(
+        key=config.key, device="cpu", lam=result.lam, replicate=result.replicate, epochs=3, steps_per_epoch=6,
+        n_train=800, n_held_out=200, n_pairs=1,
+    )  # fmt: skip
+    nothing = training_frames(config, None, [], world=WORLD, palettes=PALETTES)
+    assert nothing["history"]["epochs"] == []
+    history = {name: values for name, values in result.history.items() if name != "status"}
+    epochs = [
+        EpochEnded(epoch=e + 1, elapsed_s=1.0, status=result.status, **{k: v[e] for k, v in history.items()}) for e in range(2)
+    ]  # fmt: skip
+    data = json.loads(
+        json.dumps(training_frames(config, started, epochs, world=WORLD, palettes=PALETTES), allow_nan=False)
+    )
+    assert data["state"] == "training"
+    assert data["epoch"] == 2
+    assert np.allclose(
+        data["metrics"]["ite_rmse"]["value"], result.history["ite_rmse"][1, : len(LAMS)], rtol=1e-5
+    )
+    assert "xy" not in data["arrays"]
+    assert data["captions"]["effect"]["caption"] == "after training"
+
+
+def test_the_probe_with_the_runs_own_sigma_predicts_as_before():
+    result = run_of()
+    same = shifted(result, result.config.scenario.sigma, 200)
+    assert np.allclose(same.ite_hat, effects_of(result, rows_of(result).x), atol=1e-5)
+
+
+def test_the_probe_moves_only_s_and_leaves_the_true_effect():
+    result = run_of("leaky")
+    moved, before = shifted(result, (2.0, 0.0), 200), rows_of(result)
+    assert np.array_equal(moved.view.z, before.z)
+    assert np.array_equal(moved.view.t, before.t)
+    assert np.array_equal(moved.view.ite, before.ite)
+    assert not np.allclose(moved.view.s, before.s)
+    calm = moved.view.env == 1  # σ = 0: s is its offset and what leaks
+    scenario = result.config.scenario
+    expected = scenario.offset[1] + scenario.leak * moved.view.y[calm]
+    assert np.allclose(moved.view.s[calm, 0], expected)
+
+
+@pytest.mark.parametrize("name", ["hospital", "leaky", "sensors"])
+def test_the_parts_sent_for_the_probe_rebuild_the_shifted_rows(name):
+    result = run_of(name)
+    about, parts = probe_parts(result, 200)
+    sigma = np.array([0.7, 2.0])
+    rows = shifted(result, tuple(sigma), 200).view
+    s = (
+        np.asarray(about["offset"])[rows.env][:, None]
+        + sigma[rows.env][:, None] * parts["noise"]
+        + parts["leaked"][:, None]
+    )
+    assert np.allclose(s, rows.s)
+    u = np.concatenate([parts["z"], s], axis=1)
+    assert np.allclose(u if about["mixing"] == "none" else u @ parts["first"], rows.x)
+
+
+def test_the_mixing_maps_are_those_that_mix_uses():
+    scenario = Scenario(dim_causal=2, dim_spurious=3, mixing="nonlinear")
+    first, second = mixing_maps(scenario, 4)
+    u = np.random.default_rng(1).normal(size=(7, 5))
+    bent = u @ first
+    assert np.allclose(mix(u, scenario, 4), (0.25 * bent + 0.75 * np.tanh(bent)) @ second)
+
+
+def test_sigma_for_another_number_of_environments_is_refused_with_a_sentence():
+    with pytest.raises(ValueError, match="this run has 2 environments"):
+        shifted(run_of(), (1.0,), 200)
+
+
+def test_view_rows_are_the_rows_that_the_frames_hold():
+    result = run_of()
+    assert np.array_equal(view_rows(result.config).x, rows_of(result, 700).x)
