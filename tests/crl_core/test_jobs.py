@@ -1,0 +1,583 @@
+"""Pressing Train: one training whoever asks, whatever is killed, and a state that the files alone can tell."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crl_core import RunConfig, RunStore, runner
+from crl_core.config import MAX_QUEUE
+from crl_core.cost import DEFAULT_RATE, work
+from crl_core.eventlog import EventLog, read_entries
+from crl_core.events import (
+    EpochEnded,
+    Event,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    StageAdvanced,
+)  # fmt: skip
+from crl_core.jobs import STOPPED, JobManager, estimate_seconds
+from crl_core.results import RunResult
+from crl_core.runner import OnProgress, carry_out
+from crl_core.sealing import StoreError
+from tests.crl_core.made_up import (
+    assert_same,
+    endless_config,
+    made_up_part,
+    made_up_result,
+    store_in,
+    tiny_config,
+    wait_until,
+)  # fmt: skip
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return store_in(tmp_path)
+
+
+@pytest.fixture
+def manager(store: RunStore) -> Iterator[JobManager]:
+    jobs = JobManager(store)
+    yield jobs
+    jobs.close()
+
+
+@pytest.fixture
+def quick_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float | None]]:
+    """Parts that take no time; which were asked for, with the λ in view."""
+    asked: list[tuple[str, float | None]] = []
+
+    def part(name: str) -> Callable[[RunResult, float | None, OnProgress], dict[str, np.ndarray]]:
+        def compute(result: RunResult, lam: float | None, progress: OnProgress) -> dict[str, np.ndarray]:
+            asked.append((name, lam))
+            progress(1, 2)
+            progress(2, 2)
+            return made_up_part()
+
+        return compute
+
+    monkeypatch.setattr(runner, "_PARTS", {name: part(name) for name in ("evidence", "projection")})
+    return asked
+
+
+@pytest.fixture
+def slow_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that never ends by itself, without torch."""
+
+    def train_path(config: RunConfig, *, should_stop: Callable[[], bool]) -> Iterator[Event]:
+        yield started(config)
+        while not should_stop():
+            time.sleep(0.005)
+
+    monkeypatch.setitem(sys.modules, "crl_core.training", types.SimpleNamespace(train_path=train_path))
+
+
+def made_up_training(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None = None) -> None:
+    """A training of made-up numbers that is over at once, or fails after its first epoch."""
+
+    def train_path(config: RunConfig, *, should_stop: Callable[[], bool]) -> Iterator[Event]:
+        yield started(config)
+        yield ended(1)
+        if error is not None:
+            raise error
+        yield RunFinished(elapsed_s=1.5, result=made_up_result(config))
+
+    monkeypatch.setitem(sys.modules, "crl_core.training", types.SimpleNamespace(train_path=train_path))
+
+
+def started(config: RunConfig) -> RunStarted:
+    return RunStarted(
+        key=config.key, device="cpu", lam=np.array([0.0, 1.0]), replicate=np.zeros(2, dtype=np.int64),
+        epochs=config.training.epochs, steps_per_epoch=1, n_train=160, n_held_out=40, n_pairs=1,
+    )  # fmt: skip
+
+
+def ended(epoch: int) -> EpochEnded:
+    numbers = np.full(2, 0.5)
+    return EpochEnded(
+        epoch=epoch, elapsed_s=0.5 * epoch, loss=numbers, factual_train=numbers, penalty=numbers, factual_mse=numbers,
+        mmd2=numbers, ite_rmse=numbers, status=np.zeros(2, dtype=np.int64),
+    )  # fmt: skip
+
+
+def write(store: RunStore, key: str, *events: Event) -> None:
+    with EventLog(store.events_path(key)) as log:
+        for event in events:
+            log.append(event)
+
+
+def kinds(store: RunStore, key: str) -> list[str]:
+    return [type(entry.event).__name__ for entry in read_entries(store.events_path(key))[0]]
+
+
+# -- carrying a run out --------------------------------------------------------------------------------------------
+
+
+def test_a_run_tells_its_story_in_order_and_is_sealed_before_it_is_said_to_be(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, quick_parts: list[tuple[str, float | None]]
+) -> None:
+    made_up_training(monkeypatch)
+    config = tiny_config()
+    sealed_at: dict[str, bool] = {}
+    outcome = carry_out(
+        config,
+        store,
+        lam_in_view=1.0,
+        listen=lambda e: sealed_at.setdefault(type(e).__name__, store.has(config.key)),
+    )
+    assert outcome.ending == "trained"
+    assert outcome.reason is None
+    assert kinds(store, config.key) == [
+        "RunStarted", "EpochEnded", "RunFinished", *["StageAdvanced"] * 6, "RunCompleted",
+    ]  # fmt: skip
+    assert sealed_at["EpochEnded"] is False
+    assert sealed_at["RunFinished"] is True
+    assert quick_parts == [("evidence", 1.0), ("projection", 1.0)]
+    assert store.missing_parts(config.key) == ()
+    assert store.intact(config.key)
+    content = store.events_path(config.key).read_bytes()
+    store.events_path(config.key).write_bytes(content[:-1])  # the last line is under the seal
+    assert not store.intact(config.key)
+
+
+def test_a_stored_run_is_not_trained_again_but_gets_the_parts_that_it_lacks(
+    store: RunStore, quick_parts: list[tuple[str, float | None]]
+) -> None:
+    key = store.save(made_up_result())
+    store.add(key, "evidence", made_up_part())
+    assert carry_out(tiny_config(), store).ending == "stored"
+    assert [name for name, _ in quick_parts] == ["projection"]
+    assert "RunStarted" not in kinds(store, key)
+    assert carry_out(tiny_config(), store).ending == "stored"
+    assert len(quick_parts) == 1
+
+
+def test_a_cancelled_run_stores_nothing_and_can_be_trained(
+    store: RunStore, slow_training: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config()
+
+    def cancel(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            store.locks.ask_to_stop(config.key)
+
+    assert carry_out(config, store, listen=cancel).ending == "cancelled"
+    assert kinds(store, config.key) == ["RunStarted", "RunCancelled"]
+    assert not store.has(config.key)
+    made_up_training(monkeypatch)
+    assert carry_out(config, store, with_parts=False).ending == "trained"  # the flag is down again
+
+
+def test_a_flag_from_before_the_run_was_asked_for_does_not_cancel_it(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up_training(monkeypatch)
+    store.locks.ask_to_stop(tiny_config().key)
+    time.sleep(0.01)
+    assert carry_out(tiny_config(), store, with_parts=False, asked_at=time.time()).ending == "trained"
+
+
+def test_cancelling_during_the_parts_keeps_the_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_up_training(monkeypatch)
+    config = tiny_config()
+
+    def endless(result: RunResult, lam: float | None, progress: OnProgress) -> dict[str, np.ndarray]:
+        store.locks.ask_to_stop(config.key)
+        while True:
+            progress(0, 9)
+            time.sleep(0.005)
+
+    monkeypatch.setattr(runner, "_PARTS", {"evidence": endless, "projection": endless})
+    outcome = carry_out(config, store)
+    assert outcome.ending == "trained"
+    assert outcome.reason == "The computation was cancelled."
+    assert_same(store.load(config.key), made_up_result(config))
+    assert "RunCompleted" not in kinds(store, config.key)
+    assert store.missing_parts(config.key) == ("evidence", "projection")
+
+
+def test_a_part_that_fails_does_not_take_the_others_with_it(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, quick_parts: list[tuple[str, float | None]]
+) -> None:
+    made_up_training(monkeypatch)
+
+    def broken(result: RunResult, lam: float | None, progress: OnProgress) -> dict[str, np.ndarray]:
+        raise RuntimeError("no such\nthing")
+
+    monkeypatch.setitem(runner._PARTS, "evidence", broken)  # type: ignore[arg-type]
+    outcome = carry_out(tiny_config(), store)
+    assert outcome.reason is not None
+    assert outcome.reason.startswith("The evidence is missing. ")
+    assert "\n" not in outcome.reason
+    assert store.missing_parts(tiny_config().key) == ("evidence",)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "memory did not suffice"),
+        (RuntimeError("CUDA out of memory. Tried"), "memory did not suffice"),
+        (ValueError("device is cuda, which this machine does not have."), "device is cuda"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_failed_training_says_why_in_one_sentence(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    made_up_training(monkeypatch, error=error)
+    outcome = carry_out(tiny_config(), store)
+    assert outcome.ending == "failed"
+    assert outcome.reason is not None
+    assert words in outcome.reason
+    assert kinds(store, tiny_config().key) == ["RunStarted", "EpochEnded", "RunFailed"]
+    assert JobManager(store).state(tiny_config().key).reason == outcome.reason
+
+
+def test_ctrl_c_leaves_a_cancelled_run_and_a_free_lock(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up_training(monkeypatch)
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(tiny_config(), store, listen=interrupt)
+    assert kinds(store, tiny_config().key)[-1] == "RunCancelled"
+    assert not store.busy(tiny_config().key)
+
+
+def test_a_disk_that_fills_up_at_the_end_gives_the_result_and_the_sentence(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up_training(monkeypatch)
+
+    def full(result: RunResult) -> str:
+        raise StoreError("Cannot store the run: the disk is full.")
+
+    monkeypatch.setattr(store, "save", full)
+    outcome = carry_out(tiny_config(), store)
+    assert outcome.ending == "failed"
+    assert outcome.result is not None
+    assert outcome.reason == "Cannot store the run: the disk is full."
+    state = JobManager(store).state(tiny_config().key)
+    assert (state.phase, state.reason) == ("failed", outcome.reason)
+
+
+def test_a_disk_that_takes_no_event_fails_the_run_and_frees_it(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up_training(monkeypatch)
+
+    def full(self: EventLog, event: Event) -> None:
+        raise StoreError("Cannot write the events: the disk is full.")
+
+    monkeypatch.setattr(EventLog, "append", full)
+    outcome = carry_out(tiny_config(), store)
+    assert (outcome.ending, outcome.reason) == ("failed", "Cannot write the events: the disk is full.")
+    assert not store.has(tiny_config().key)
+    assert not store.busy(tiny_config().key)
+
+
+# -- the state, from files alone -----------------------------------------------------------------------------------
+
+
+def test_each_phase_is_told_by_the_files(store: RunStore) -> None:
+    jobs, config = JobManager(store), tiny_config()
+    key = config.key
+    assert jobs.state(key).phase == "absent"
+    with store.lock(key):
+        assert jobs.state(key).phase == "queued"  # someone has it in hand and has not said anything yet
+        write(store, key, started(config))
+        assert (jobs.state(key).phase, jobs.state(key).eta_s) == ("running", None)
+        write(store, key, ended(1), ended(2))
+        state = jobs.state(key)
+        assert (state.phase, state.active, state.epoch, state.epochs) == ("running", True, 2, 3)
+        assert state.eta_s is not None
+        assert state.started_at is not None
+    stopped = jobs.state(key)
+    assert (stopped.phase, stopped.active, stopped.reason) == ("failed", False, STOPPED)
+    with store.lock(key):
+        write(store, key, started(config), ended(1))
+        assert (jobs.state(key).phase, jobs.state(key).epoch) == ("running", 1)
+    write(store, key, RunCancelled(elapsed_s=1.0))
+    assert jobs.state(key).phase == "cancelled"
+    write(store, key, started(config), RunFailed(reason="because"))
+    assert (jobs.state(key).phase, jobs.state(key).reason) == ("failed", "because")
+    with store.lock(key):
+        write(store, key, started(config), ended(1), ended(2), ended(3))
+        store.save(made_up_result(config))
+        assert (jobs.state(key).phase, jobs.state(key).active) == (
+            "finished",
+            True,
+        )  # before RunFinished is written
+        write(store, key, RunFinished(elapsed_s=1.5), StageAdvanced(stage="evidence", done=1, total=2))
+        state = jobs.state(key)
+        assert (state.phase, state.stage, state.stage_done, state.stage_total) == (
+            "finished",
+            "evidence",
+            1,
+            2,
+        )
+    assert (jobs.state(key).phase, jobs.state(key).active, jobs.state(key).stage) == ("finished", False, None)
+    for part in ("evidence", "projection"):
+        store.add(key, part, made_up_part())
+    assert (jobs.state(key).phase, jobs.state(key).epoch) == ("completed", 3)
+    assert JobManager(store).state(key) == jobs.state(key)  # another one, without a past
+    store.delete(key)
+    assert jobs.state(key).phase == "absent"
+
+
+def test_events_are_those_of_the_latest_attempt(store: RunStore) -> None:
+    jobs, config = JobManager(store), tiny_config()
+    assert jobs.events(config.key) == ([], 0)
+    write(store, config.key, started(config), ended(1), RunFailed(reason="because"))
+    first, offset = jobs.events(config.key)
+    write(store, config.key, started(config), ended(1))
+    assert [type(event) for event in first] == [RunStarted, EpochEnded, RunFailed]
+    assert [type(event) for event in jobs.events(config.key, offset)[0]] == [RunStarted, EpochEnded]
+    assert [type(event) for event in jobs.events(config.key)[0]] == [RunStarted, EpochEnded]
+
+
+def test_the_cost_is_judged_by_what_runs_have_cost_here(store: RunStore) -> None:
+    config = tiny_config(epochs=30)
+    assert estimate_seconds(config, store) == pytest.approx(work(config) * DEFAULT_RATE)
+    store.save(made_up_result(tiny_config(epochs=10)))
+    assert estimate_seconds(config, store) == pytest.approx(3 * 1.5)
+
+
+# -- with a worker -------------------------------------------------------------------------------------------------
+
+
+def all_ended(jobs: JobManager, *keys: str) -> Callable[[], bool]:
+    return lambda: all(not jobs.state(key).active for key in keys)
+
+
+def test_a_run_is_trained_by_the_worker_and_the_next_one_by_the_same(
+    manager: JobManager, store: RunStore
+) -> None:
+    manager.warm()
+    configs = [tiny_config(0), tiny_config(1)]
+    keys = [manager.submit(config) for config in configs]
+    assert keys == [config.key for config in configs]
+    assert manager.state(keys[1]).position >= 1
+    wait_until(all_ended(manager, *keys))
+    pid = manager.worker_pid
+    for config in configs:
+        story = kinds(store, config.key)
+        assert story[:5] == ["RunStarted", *["EpochEnded"] * 3, "RunFinished"]
+        assert store.load(config.key).config == config
+        assert manager.state(config.key).phase in ("finished", "completed")
+    again = manager.submit(tiny_config(2))
+    wait_until(all_ended(manager, again))
+    assert manager.worker_pid == pid
+    assert "torch" not in imports_of("crl_core.jobs")
+
+
+def imports_of(module: str) -> set[str]:
+    code = f"import sys, {module}; print(' '.join(name for name in sys.modules if '.' not in name))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_many_threads_asking_for_one_run_cause_one_training(manager: JobManager, store: RunStore) -> None:
+    config = tiny_config()
+    threads = [threading.Thread(target=manager.submit, args=(config,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_until(all_ended(manager, config.key))
+    manager.submit(config)
+    wait_until(all_ended(manager, config.key))
+    assert kinds(store, config.key).count("RunStarted") == 1
+
+
+def test_a_running_and_a_waiting_run_can_be_cancelled_and_asked_for_again(
+    manager: JobManager, store: RunStore
+) -> None:
+    running, waiting = endless_config(0), endless_config(1)
+    manager.submit(running)
+    manager.submit(waiting)
+    wait_until(lambda: manager.state(running.key).phase == "running")
+    assert (manager.state(waiting.key).phase, manager.state(waiting.key).position) == ("queued", 1)
+    manager.cancel(waiting.key)
+    assert manager.state(waiting.key).phase == "absent"
+    manager.cancel(running.key)
+    manager.submit(running)  # at once, while the first attempt is still ending
+    wait_until(lambda: kinds(store, running.key).count("RunStarted") == 2)
+    assert "RunCancelled" in kinds(store, running.key)
+    manager.cancel(running.key)
+    wait_until(lambda: manager.state(running.key).phase == "cancelled")
+    assert not store.has(running.key)
+    assert kinds(store, running.key)[-1] == "RunCancelled"
+
+
+def test_a_killed_worker_is_a_clear_failure_and_the_next_run_is_trained(
+    manager: JobManager, store: RunStore
+) -> None:
+    doomed, next_one = endless_config(), tiny_config()
+    sealed = store.save(made_up_result(tiny_config(7)))
+    manager.submit(doomed)
+    manager.submit(next_one)
+    wait_until(lambda: manager.state(doomed.key).phase == "running")
+    pid = manager.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: manager.state(doomed.key).phase == "failed")
+    reason = manager.state(doomed.key).reason
+    assert reason is not None
+    assert "ran out of memory" in reason
+    assert JobManager(store).state(doomed.key).reason == reason
+    wait_until(all_ended(manager, next_one.key))
+    assert manager.worker_pid not in (None, pid)
+    assert store.intact(next_one.key)
+    assert store.intact(sealed)
+
+
+def test_a_worker_that_cannot_start_is_a_clear_failure(
+    manager: JobManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHOME", "nowhere")
+    key = manager.submit(tiny_config())
+    wait_until(lambda: manager.state(key).phase == "failed")
+    assert "ended unexpectedly (with exit status 1)" in str(manager.state(key).reason)
+    monkeypatch.delenv("PYTHONHOME")
+    manager.submit(tiny_config())
+    wait_until(lambda: manager.state(key).phase in ("finished", "completed"))
+
+
+def test_a_full_queue_is_said(manager: JobManager) -> None:
+    manager.submit(endless_config(0))
+    wait_until(lambda: manager.state(endless_config(0).key).position == 0)
+    for seed in range(1, MAX_QUEUE + 1):
+        manager.submit(tiny_config(seed))
+    with pytest.raises(ValueError, match=f"{MAX_QUEUE} runs are waiting already"):
+        manager.submit(tiny_config(999))
+
+
+def test_a_cache_that_cannot_be_used_is_a_failure_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    jobs = JobManager(store_in(tmp_path))
+    try:
+        key = jobs.submit(tiny_config())
+        wait_until(lambda: jobs.state(key).phase == "failed")
+        assert "set CRL_CACHE to a folder" in str(jobs.state(key).reason)
+    finally:
+        jobs.close()
+
+
+# -- servers that come and go --------------------------------------------------------------------------------------
+
+SERVER = """
+import json, sys, time
+from crl_core import RunConfig, RunStore
+from crl_core.jobs import JobManager
+root, baked, *configs = sys.argv[1:]
+jobs = JobManager(RunStore(root, baked))
+keys = [jobs.submit(RunConfig.from_json(config)) for config in configs]
+while any(jobs.state(key).active for key in keys):
+    print(json.dumps([jobs.worker_pid, [jobs.state(key).phase for key in keys]]), flush=True)
+    time.sleep(0.02)
+jobs.close()
+"""
+
+
+def server(store: RunStore, *configs: RunConfig) -> subprocess.Popen[str]:
+    arguments = [str(store.root), str(store.baked), *(config.to_json() for config in configs)]
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVER, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_two_servers_asking_for_one_run_cause_one_training(store: RunStore) -> None:
+    config = tiny_config(epochs=40)
+    servers = [server(store, config) for _ in range(2)]
+    for process in servers:
+        process.communicate(timeout=300)
+        assert process.returncode == 0
+    assert kinds(store, config.key).count("RunStarted") == 1
+    assert store.intact(config.key)
+
+
+@pytest.mark.parametrize("moment", ["queued", "running", "finished"])
+def test_a_killed_server_leaves_no_worker_and_no_half_run(store: RunStore, moment: str) -> None:
+    first, then = tiny_config(0, epochs=20), endless_config(1)
+    sealed = store.save(made_up_result(tiny_config(7)))
+    process = server(store, first, then)
+    assert process.stdout is not None
+    pid = None
+    for line in process.stdout:
+        worker, (phase, next_phase) = json.loads(line)
+        pid = worker or pid
+        if phase == moment or next_phase == "running":
+            break
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    if pid is not None:
+        wait_until(lambda: gone(pid))
+    wait_until(lambda: not store.busy(first.key) and not store.busy(then.key))  # its last thread is gone, too
+    jobs = JobManager(store)
+    for config in (first, then):
+        state = jobs.state(config.key)
+        assert not state.active
+        assert state.phase in ("absent", "failed", "finished", "completed")
+        if state.phase == "failed":
+            assert state.reason == STOPPED
+        assert (state.phase in ("finished", "completed")) == store.intact(config.key)
+    assert store.verify() == []
+    assert_same(store.load(sealed), made_up_result(tiny_config(7)))
+    key = jobs.submit(first)
+    wait_until(all_ended(jobs, key))
+    jobs.close()
+    assert store.load(key).config == first
+
+
+def test_closing_ends_the_worker_at_once_and_asks_nothing_more_of_it(store: RunStore) -> None:
+    jobs = JobManager(store)
+    key = jobs.submit(endless_config())
+    wait_until(lambda: jobs.state(key).phase == "running")
+    pid = jobs.worker_pid
+    assert pid is not None
+    jobs.close()
+    assert gone(pid)
+    assert not store.busy(key)
+    assert JobManager(store).state(key).reason == STOPPED
+    with pytest.raises(ValueError, match="shutting down"):
+        jobs.submit(tiny_config())
+
+
+def test_the_whole_of_a_real_run_is_stored(manager: JobManager, store: RunStore) -> None:
+    pytest.importorskip("crl_core.evidence")
+    pytest.importorskip("crl_core.projection")
+    key = manager.submit(tiny_config(), lam_in_view=1.0)
+    wait_until(lambda: manager.state(key).phase == "completed")
+    assert isinstance(manager.events(key)[0][-1], RunCompleted)
+    projection = store.part(key, "projection")
+    assert projection is not None
+    assert projection["tsne_xy"].shape == (2, 40, 2)
+    assert np.isfinite(projection["tsne_xy"]).all()
