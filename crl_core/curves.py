@@ -160,7 +160,7 @@ class Follower:
 def _medians(values: Array) -> Array:
     """[T, R, L] -> [T, L], over the replicates that have a number; NaN where none has."""
     finite = np.where(np.isfinite(values), values, np.nan)
-    missing = np.isnan(finite).all(axis=1)
+    missing = np.asarray(np.isnan(finite).all(axis=1))
     return np.where(missing, np.nan, np.nanmedian(np.where(missing[:, None], 0.0, finite), axis=1))
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from crl_core.curves import Curves
 from crl_core.events import COLLAPSED, DIVERGED, OK, STATUS_WORDS
+from crl_core.palette import Palette
 
 Array = np.ndarray
 Rows = dict[str, Array]
@@ -24,38 +24,6 @@ MAX_EPOCHS_DRAWN = 150
 _GHOSTS = 6  # earlier epochs that stay visible under the curve along λ
 _STEPS = (1.0, 3.0)  # where a log axis may end, times a power of ten
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ink:
-    """Colours of a chart."""
-
-    text: str
-    quiet: str
-    grid: str
-    panel: str
-    accent: str
-    low: str  # of the smallest λ
-    high: str  # of the largest
-
-
-DARK = Ink(
-    text="#e8ecf1",
-    quiet="#98a3b0",
-    grid="#242b35",
-    panel="#151a21",
-    accent="#7be0bf",
-    low="#566273",
-    high="#dbe4ee",
-)
-LIGHT = Ink(
-    text="#14181d",
-    quiet="#5b636c",
-    grid="#e7e5df",
-    panel="#ffffff",
-    accent="#007a5a",
-    low="#a3a9b0",
-    high="#1c2733",
-)
 
 FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"  # as in .streamlit/config.toml
 
@@ -127,7 +95,7 @@ def epoch_rows(curves: Curves, name: str, lam: float, max_epochs: int = MAX_EPOC
     return {name: column[drawable] for name, column in rows.items()}
 
 
-def epoch_spec(curves: Curves, name: str, ink: Ink, *, height: int, label: str, zoom: bool) -> Spec:
+def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: str, zoom: bool) -> Spec:
     """Curves over epochs, one a λ, on a log axis. `zoom` for a run that is final."""
     low, high = axis_range(curves.values.get(name, np.empty(0)), USUAL[name])
     x = {"field": "epoch", "type": "quantitative", "title": "epoch",
@@ -140,14 +108,14 @@ def epoch_spec(curves: Curves, name: str, ink: Ink, *, height: int, label: str, 
         {"field": "value", "type": "quantitative", "title": label, "format": ".4g"},
     ]
     colour = {"field": "order", "type": "quantitative", "legend": None,
-              "scale": {"domain": [0, 1], "range": [ink.low, ink.high]}}  # fmt: skip
+              "scale": {"domain": [0, 1], "range": ink["lam_scale"]}}  # fmt: skip
     every: Spec = {
         "mark": {"type": "line", "strokeWidth": 1.1, "opacity": 0.75, "clip": True},
         "encoding": {"x": x, "y": y, "detail": {"field": "order"}, "color": colour},
     }
     one: Spec = {
         "transform": [{"filter": "datum.in_view"}],
-        "mark": {"type": "line", "strokeWidth": 2.8, "color": ink.accent, "clip": True},
+        "mark": {"type": "line", "strokeWidth": 2.8, "color": ink["accent"], "clip": True},
         "encoding": {"x": x, "y": y},
     }
     hover: Spec = {
@@ -182,7 +150,7 @@ def path_rows(curves: Curves, lam: float) -> Rows:
     return {name: column[drawable] for name, column in rows.items()}
 
 
-def path_spec(curves: Curves, ink: Ink, *, height: int, label: str, zoom: bool) -> Spec:
+def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bool) -> Spec:
     """The error against λ as it forms: now, its replicates' band, and a few earlier epochs, faint."""
     positions = lam_position(curves.lams)
     span = float(positions[-1] - positions[0]) or 1.0
@@ -213,20 +181,20 @@ def path_spec(curves: Curves, ink: Ink, *, height: int, label: str, zoom: bool) 
     seen = [{"filter": "datum.now && datum.in_view"}]
     ghosts: Spec = {
         "transform": [{"filter": "!datum.now"}],
-        "mark": {"type": "line", "strokeWidth": 1, "color": ink.quiet, "clip": True},
+        "mark": {"type": "line", "strokeWidth": 1, "color": ink["muted"], "clip": True},
         "encoding": {"x": x, "y": y, "detail": {"field": "epoch"},
                      "opacity": {"field": "when", "type": "quantitative", "legend": None,
                                  "scale": {"domain": [0, 1], "range": [0.2, 0.6]}}},
     }  # fmt: skip
     layers: list[Spec] = [
         ghosts,
-        {"transform": now, "mark": {"type": "area", "color": ink.accent, "opacity": 0.16, "clip": True},
+        {"transform": now, "mark": {"type": "area", "color": ink["accent"], "opacity": 0.16, "clip": True},
          "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
-        {"transform": now, "mark": {"type": "line", "strokeWidth": 2.4, "color": ink.accent, "clip": True},
+        {"transform": now, "mark": {"type": "line", "strokeWidth": 2.4, "color": ink["accent"], "clip": True},
          "encoding": {"x": x, "y": y}},
-        {"transform": seen, "mark": {"type": "rule", "color": ink.text, "strokeWidth": 1}, "encoding": {"x": x}},
+        {"transform": seen, "mark": {"type": "rule", "color": ink["text"], "strokeWidth": 1}, "encoding": {"x": x}},
         {"transform": seen,
-         "mark": {"type": "point", "size": 150, "filled": True, "fill": ink.panel, "stroke": ink.accent, "strokeWidth": 3,
+         "mark": {"type": "point", "size": 150, "filled": True, "fill": ink["panel"], "stroke": ink["accent"], "strokeWidth": 3,
                   "opacity": 1},
          "encoding": {"x": x, "y": y}},
         _ended_layer(x, y, ink, {"field": "lam", "type": "nominal", "title": "λ"}),
@@ -238,14 +206,14 @@ def path_spec(curves: Curves, ink: Ink, *, height: int, label: str, zoom: bool) 
     return _framed(layers, ink, height)
 
 
-def _ended_layer(x: Spec, y: Spec, ink: Ink, lam: Spec) -> Spec:
+def _ended_layer(x: Spec, y: Spec, ink: Palette, lam: Spec) -> Spec:
     """Where a λ lost replicates: a cross for diverged, a ring for collapsed."""
     return {
         "transform": [
             {"filter": f"datum.ended > {OK}"},
             {"calculate": f"datum.ended == {DIVERGED} ? '{STATUS_WORDS[DIVERGED]}' : '{STATUS_WORDS[COLLAPSED]}'", "as": "what"},
         ],
-        "mark": {"type": "point", "size": 70, "strokeWidth": 2, "color": ink.text, "opacity": 1, "clip": True},
+        "mark": {"type": "point", "size": 70, "strokeWidth": 2, "color": ink["bad"], "opacity": 1, "clip": True},
         "encoding": {
             "x": x,
             "y": y,
@@ -256,8 +224,8 @@ def _ended_layer(x: Spec, y: Spec, ink: Ink, lam: Spec) -> Spec:
     }  # fmt: skip
 
 
-def _framed(layers: list[Spec], ink: Ink, height: int) -> Spec:
-    axis = {"labelColor": ink.quiet, "titleColor": ink.quiet, "gridColor": ink.grid, "domain": False, "ticks": False,
+def _framed(layers: list[Spec], ink: Palette, height: int) -> Spec:
+    axis = {"labelColor": ink["muted"], "titleColor": ink["muted"], "gridColor": ink["grid"], "domain": False, "ticks": False,
             "labelPadding": 6, "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal", "titlePadding": 6,
             "labelFont": FONT, "titleFont": FONT}  # fmt: skip
     return {

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
-import pandas as pd
 import streamlit as st
 
-from crl_core.config import RunConfig
-from crl_core.presets import PRESETS
 from crl_core.runs import RunSummary
 from crl_core.sealing import StoreError
 from pages.shared import page_header, require, services, sidebar, style
-from pages.shared.fields import describe, lam_text, values_of
+from pages.shared.run_table import table
 
 _DELETED = "runs.deleted"
 _TABLE = "runs.table"
+_CHECKED = "runs.checked"  # sentences of the last check; one empty sentence: nothing was found
 
 require()
 
@@ -26,8 +22,8 @@ def main() -> None:
         "Every run that is stored, newest first. Opening one sets the sidebar to its settings, so that every page shows it.",
     )
     undo()
-    for damaged in services.verified():
-        st.error(f"{damaged} It was taken out of the list; train it again if you need it.")
+    for sentence in st.session_state.pop(_CHECKED, []):
+        st.error(sentence) if sentence else st.success("Every byte of every run is as it was stored.")
     runs = services.store().summaries()
     if not runs:
         style.notice(
@@ -48,6 +44,16 @@ def main() -> None:
     rows = selection["selection"]["rows"]
     chosen = runs[rows[0]] if rows and rows[0] < len(runs) else None
     actions(chosen)
+    st.button("Check every file", type="tertiary", key="runs.check", on_click=check,
+              help="Reads every stored run and compares it with its checksum. Damaged runs are put aside.")  # fmt: skip
+
+
+def check() -> None:
+    """Compare every run with its checksum. For callbacks."""
+    try:
+        st.session_state[_CHECKED] = [str(damage) for damage in services.store().verify()] or [""]
+    except StoreError as error:
+        st.session_state[_CHECKED] = [str(error)]
 
 
 def actions(chosen: RunSummary | None) -> None:
@@ -106,41 +112,5 @@ def undo() -> None:
             st.button("Undo", key="runs.undo", on_click=restore, args=(key,))
             style.quiet(f"Run {key} was moved to the trash.")
 
-
-def table(runs: list[RunSummary], shown: RunConfig | None) -> pd.DataFrame:
-    """One row a run."""
-    return pd.DataFrame([_row(run, shown) for run in runs])
-
-
-def _row(run: RunSummary, shown: RunConfig | None) -> dict[str, object]:
-    config, best = run.config, run.best()
-    preset_id, values = describe(config)
-    home = values_of(PRESETS[preset_id].config)
-    changed = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-               for name, value in values.items() if value != home.get(name, value) and name not in _OWN_COLUMNS]  # fmt: skip
-    without = run.ite_rmse[0] if run.lams[0] == 0 else None
-    factual = [value for value in run.factual_mse if value is not None]
-    return {
-        "Shown": "●" if shown is not None and run.key == shown.key else "",
-        "Preset": preset_id,
-        "Changed": ", ".join(changed) or "as it comes",
-        "σ": ", ".join(f"{sigma:g}" for sigma in config.scenario.sigma),
-        "Epochs": config.training.epochs,
-        "Samples": config.scenario.n_samples,
-        "Replicates": config.training.replicates,
-        "Best ITE RMSE": best[1] if best else None,
-        "at": f"λ = {lam_text(best[0])}" if best else "–",
-        "at λ = 0": without,
-        "Least factual MSE": min(factual) if factual else None,
-        "Took": style.duration(run.seconds),
-        "Device": run.device,
-        "Trained": time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
-        "MB": run.bytes / 1e6,
-    }
-
-
-_OWN_COLUMNS = frozenset(
-    {"epochs", "samples", "replicates", "envs"} | {f"sigma{env}" for env in range(1, 11)}
-)
 
 main()

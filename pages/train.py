@@ -9,6 +9,7 @@ from crl_core import figures_live
 from crl_core.config import RunConfig
 from crl_core.curves import Curves, empty
 from crl_core.jobs import JobState
+from crl_core.palette import palette
 from crl_core.sealing import StoreError
 from pages.shared import (
     Controls,
@@ -68,7 +69,7 @@ def draw(config: RunConfig, lam: float) -> None:
         return
     head(config, state, curves, lam)
     final = not (state.active and state.phase in ("queued", "running"))
-    ink = figures_live.LIGHT if style.theme() == "light" else figures_live.DARK
+    ink = palette(style.theme())
     left, right = st.columns([3, 2])
     error_label = "ITE RMSE" if curves.error_name == "ite_rmse" else "factual MSE"
     with left, st.container(key="panel_path"):
@@ -91,7 +92,7 @@ def draw(config: RunConfig, lam: float) -> None:
             style.panel_title(title, says)
             spec = figures_live.epoch_spec(curves, name, ink, height=200, label=title, zoom=final)
             _chart(figures_live.epoch_rows(curves, name, lam), spec, name, f"{title} over epochs for every λ")
-    style.lam_legend(ink.low, ink.high, ink.accent, curves.lams, lam, zoom=final and curves.n_epochs > 0)
+    style.lam_legend(ink, curves.lams, lam, zoom=final and curves.n_epochs > 0)
     if (curves.n_bad > 0).any():
         style.quiet(_casualties(curves))
 

@@ -19,6 +19,9 @@ from pages.shared import job_panel, services, sidebar, style
 from pages.shared.sidebar import Controls
 
 LAST_SEEN = "run.last_seen"  # config of the last run that was drawn
+_DAMAGE = (
+    "run.damage"  # key and sentence of the last run that turned out to be damaged, until it is trained again
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,6 +116,8 @@ def damaged(controls: Controls, error: Exception) -> None:
     """A stored run that cannot be shown: what happened, and the way out."""
     st.error(str(error))
     if controls.config is not None:
+        st.session_state[_DAMAGE] = (controls.config.key, str(error))
+    if controls.config is not None:
         st.button(
             "Train it again", key="run.again", on_click=job_panel.train, args=(controls.config, controls.lam)
         )
@@ -123,7 +128,11 @@ def without_run(controls: Controls) -> None:
     config = controls.config
     assert config is not None
     state = job_panel.state_of(config.key)
+    key, damage = st.session_state.get(_DAMAGE, ("", ""))
+    if key == config.key and not state.active:
+        st.error(damage)
     if state.active:
+        st.session_state.pop(_DAMAGE, None)
         share, line = job_panel.progress_line(state)
         style.notice("This run is being trained", f"{line}. The page draws itself when it is there.")
         st.progress(min(1.0, share))

@@ -84,9 +84,3 @@ def final_curves(key: str) -> Curves:
     """The curves of a sealed run. Raises as `load` does."""
     summary = store().summary(key)
     return of_result(load(key)) if summary is None else _final_curves(key, summary.created)
-
-
-@st.cache_data(ttl=60, show_spinner=False)
-def verified() -> list[str]:
-    """Check every byte of the store, at most once a minute; a sentence for each run that was found damaged."""
-    return [str(error) for error in store().verify()]

@@ -7,6 +7,8 @@ from html import escape
 
 import streamlit as st
 
+from crl_core.palette import Palette, Theme, palette
+
 _CSS = """
 <style>
 .stMainBlockContainer { padding: 4.2rem 2.4rem 2.5rem 2.4rem; max-width: 1500px; }
@@ -42,22 +44,20 @@ _CSS = """
 }
 </style>
 """
-_DARK = (
-    "<style>.stApp { --panel: #151a21; --hairline: #2a323d; --quiet: #98a3b0; --on-accent: #0b1512; }</style>"
-)
-_LIGHT = (
-    "<style>.stApp { --panel: #ffffff; --hairline: #dcdad3; --quiet: #5b636c; --on-accent: #ffffff; }</style>"
-)
 
 
-def theme() -> str:
+def theme() -> Theme:
     """ "dark" or "light", as the viewer's menu says."""
     return "light" if st.context.theme.type == "light" else "dark"
 
 
 def inject() -> None:
     """Put the style sheet on the page. Once a run, by the shell."""
-    st.html(_CSS + (_LIGHT if theme() == "light" else _DARK))
+    ink = palette(theme())
+    on_accent = ink["bg"] if theme() == "dark" else ink["panel"]
+    names = {"panel": ink["panel"], "hairline": ink["grid"], "quiet": ink["muted"], "on-accent": on_accent}
+    tokens = "".join(f"--{name}: {colour};" for name, colour in names.items())
+    st.html(f"{_CSS}<style>.stApp {{ {tokens} }}</style>")
 
 
 def numbers(items: Iterable[tuple[str, str]]) -> None:
@@ -84,17 +84,14 @@ def panel_title(title: str, says: str) -> None:
     st.html(f'<div class="crl-panel"><b>{escape(title)}</b><span>{escape(says)}</span></div>')
 
 
-def lam_legend(low: str, high: str, accent: str, lams: tuple[float, ...], lam: float, *, zoom: bool) -> None:
+def lam_legend(ink: Palette, lams: tuple[float, ...], lam: float, *, zoom: bool) -> None:
     """What the colours of the curves mean, in one line."""
-    bar = f'<i style="width:5rem;background:linear-gradient(90deg,{low},{high})"></i>'
-    one = f'<i style="width:1.4rem;background:{accent}"></i>'
-    more = (
-        " Curves are medians over replicates. Drag to move, scroll to zoom, double-click to reset."
-        if zoom
-        else (" Curves are medians over replicates.")
-    )
+    bar = f'<i style="width:5rem;background:linear-gradient(90deg,{",".join(ink["lam_scale"])})"></i>'
+    one = f'<i style="width:1.4rem;background:{ink["accent"]}"></i>'
+    how = " Drag to move, scroll to zoom, double-click to reset." if zoom else ""
     st.html(
-        f'<p class="crl-legend">λ = {lams[0]:g} {bar} {lams[-1]:g}&emsp;{one} λ in view, {lam:g}.{more}</p>'
+        f'<p class="crl-legend">λ = {lams[0]:g} {bar} {lams[-1]:g}&emsp;{one} λ in view, {lam:g}. '
+        f"Curves are medians over replicates, not smoothed.{how}</p>"
     )
 
 

@@ -1,0 +1,129 @@
+"""The sidebar as values: every config has a place in it, and every link becomes something that can be shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crl_core import PRESETS, RunConfig, Scenario, Training
+from crl_core.config import LIMITS, MAX_ENVS
+from pages.shared import fields
+
+NAMES = [field.name for field in fields.SINGLE] + [
+    "sigma1",
+    "sigma2",
+    "offset1",
+    "propensity2",
+    "envs",
+    "preset",
+    "set",
+]
+
+
+def number(name: str) -> st.SearchStrategy[float]:
+    low, high = LIMITS[name]
+    return st.floats(low, high)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> RunConfig:
+    n_envs = draw(st.integers(1, MAX_ENVS))
+
+    def each(name: str) -> tuple[float, ...]:
+        return tuple(draw(st.lists(number(name), min_size=n_envs, max_size=n_envs)))
+
+    scenario = Scenario(
+        n_samples=draw(st.integers(200, 20_000)),
+        sigma=each("sigma"),
+        offset=each("offset"),
+        propensity=each("propensity"),
+        cause_mean=each("cause_mean"),
+        heterogeneity=draw(number("heterogeneity")),
+        leak=draw(st.sampled_from([0.0, 1.0, 0.3])),
+        dim_causal=draw(st.integers(1, 6)),
+        mixing=draw(st.sampled_from(["none", "rotation", "nonlinear"])),
+    )
+    training = Training(
+        lams=tuple(draw(st.lists(number("lams"), min_size=1, max_size=6))),
+        epochs=draw(st.integers(1, 60)),
+        replicates=draw(st.integers(1, 4)),
+        hidden=draw(st.sampled_from([16, 64])),
+        bandwidth=draw(st.sampled_from(["median", 1.0, 0.25])),
+        align=draw(st.sampled_from(["environment", "treatment"])),
+        seed=draw(st.integers(0, 2**31 - 1)),
+    )
+    return RunConfig(scenario=scenario, training=training)
+
+
+@given(configs())
+def test_any_config_can_be_opened_in_the_sidebar_and_comes_out_the_same(config: RunConfig) -> None:
+    preset_id, values = fields.describe(config)
+    assert fields.build(preset_id, values) == config
+
+
+@pytest.mark.parametrize("preset_id", PRESETS)
+def test_a_preset_is_described_by_its_own_name_alone(preset_id: str) -> None:
+    found, values = fields.describe(PRESETS[preset_id].config)
+    assert found == preset_id
+    assert values == fields.defaults(preset_id)
+
+
+@pytest.mark.parametrize("preset_id", PRESETS)
+@pytest.mark.parametrize("n_envs", [1, 2, 3, 10])
+def test_another_number_of_environments_is_what_the_scenario_makes_of_it(preset_id: str, n_envs: int) -> None:
+    config = PRESETS[preset_id].config
+    built = fields.build(preset_id, {"envs": n_envs})
+    assert built == replace(config, scenario=config.scenario.with_envs(n_envs))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(NAMES),
+        st.text("0123456789.-e, =training.hidden", max_size=20)
+        | st.floats().map(str)
+        | st.integers().map(str),
+    )
+)
+def test_whatever_a_link_says_it_is_mended_into_a_sidebar_and_each_change_is_said(
+    params: dict[str, str],
+) -> None:
+    mended, notes = fields.mend(params)
+    assert len(notes) >= len(mended)
+    preset_id = str(mended.get("preset", params.get("preset", "hospital")))
+    assert preset_id in PRESETS
+    for name, value in mended.items():
+        field = fields.field_of(name)
+        assert field is None or field.allows(value)
+
+
+def test_a_link_with_good_values_is_left_alone() -> None:
+    params = {
+        "preset": "leaky",
+        "sigma1": "0.35",
+        "epochs": "3",
+        "align": "treatment",
+        "set": "training.hidden=32",
+    }
+    assert fields.mend(params) == ({}, [])
+
+
+def test_a_bad_value_is_named_with_what_is_allowed_and_what_is_shown() -> None:
+    _, notes = fields.mend({"sigma1": "-1"})
+    assert notes == ["The link has sigma1 = -1; it must be a number from 0 to 3. Shown: 0.1."]
+
+
+@pytest.mark.parametrize(
+    "text", ["hidden=3", "training.nothing=1", "training.hidden", "scenario.sigma=a,b", "training.device=cpu"]
+)
+def test_more_settings_that_do_not_exist_are_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        fields.build("hospital", {"set": text})
+
+
+def test_lam_in_a_link_goes_to_the_nearest_of_the_grid_with_zero_a_decade_below() -> None:
+    assert fields.nearest_lam((0.0, 0.1, 1.0), 0.5) == 1.0
+    assert fields.nearest_lam((0.0, 0.1, 1.0), 0.02) == 0.0
+    assert fields.nearest_lam((0.0,), 7.0) == 0.0

@@ -1,0 +1,165 @@
+"""The Train page and the sidebar in each of their states."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from crl_core import PRESETS, train_path
+from crl_core.eventlog import EventLog
+from crl_core.events import EpochEnded, RunCancelled, RunFailed, RunStarted
+from crl_core.runs import RunStore
+from tests.pages.conftest import ROOT, Open, Tiny, charts, words
+
+CHARTS = 5
+
+
+def write_events(
+    store: RunStore, tiny: Tiny, *, epochs: int, ending: RunFailed | RunCancelled | None = None
+) -> None:
+    """The events of an attempt that has come so far."""
+    with EventLog(store.events_path(tiny.config.key)) as log:
+        for event in train_path(tiny.config):
+            if isinstance(event, RunStarted) or (isinstance(event, EpochEnded) and event.epoch <= epochs):
+                log.append(event)
+        if ending is not None:
+            log.append(ending)
+
+
+def test_without_a_run_the_page_says_so_with_the_cost_and_offers_to_train(open_app: Open, tiny: Tiny) -> None:
+    app = open_app(**tiny.params)
+    assert not app.exception
+    assert "have not been trained yet" in words(app)
+    assert "takes about" in words(app)
+    assert {button.label for button in app.button} >= {"Train", "Train these settings"}
+    assert charts(app) == CHARTS  # empty, so that the browser has loaded what draws them
+
+
+def test_a_run_under_way_shows_its_epochs_from_the_start_and_can_be_cancelled(
+    open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    write_events(store, tiny, epochs=2)
+    with store.lock(tiny.config.key):
+        app = open_app(**tiny.params)
+        assert not app.exception
+        assert "Epoch 2 of 3" in words(app)
+        assert [button.label for button in app.sidebar.button] == ["Cancel"]
+        assert charts(app) == CHARTS
+
+
+def test_a_failed_run_says_why_and_offers_to_train_again(open_app: Open, tiny: Tiny, store: RunStore) -> None:
+    write_events(
+        store, tiny, epochs=1, ending=RunFailed(reason="The memory did not suffice; use fewer samples.")
+    )
+    app = open_app(**tiny.params)
+    assert not app.exception
+    assert [error.value for error in app.error] == ["The memory did not suffice; use fewer samples."]
+    assert "Train these settings" in {button.label for button in app.button}
+
+
+def test_a_cancelled_run_says_at_which_epoch(open_app: Open, tiny: Tiny, store: RunStore) -> None:
+    write_events(store, tiny, epochs=2, ending=RunCancelled(elapsed_s=1.0))
+    app = open_app(**tiny.params)
+    assert not app.exception
+    assert "Cancelled at epoch 2; nothing was stored." in words(app)
+
+
+def test_a_finished_run_is_shown_with_its_figures(open_app: Open, tiny: Tiny, store: RunStore) -> None:
+    store.save(tiny.result)
+    app = open_app(**tiny.params, lam="1")
+    assert not app.exception
+    column = tiny.result.by_lam(tiny.result.ite_rmse)[:, 2]
+    assert f"<b>{(column[0] + column[1]) / 2:.3f}</b><span>ITE RMSE</span>" in words(app)
+    assert not app.error
+
+
+def test_a_damaged_run_is_told_and_can_be_trained_again(open_app: Open, tiny: Tiny, store: RunStore) -> None:
+    store.save(tiny.result)
+    path = store.root / "runs" / tiny.config.key / "result.joblib"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    app = open_app(**tiny.params)
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "result.joblib" in app.error[0].value
+    assert "Train it again" in {button.label for button in app.button}
+    app.run()
+    assert "result.joblib" in app.error[0].value  # still told while nothing has been done about it
+
+
+def test_settings_that_contradict_each_other_are_named_and_cannot_be_trained(open_app: Open) -> None:
+    app = open_app(leak="1", interaction="1")
+    assert not app.exception
+    assert "one of them must be 0" in app.error[0].value
+    assert app.sidebar.button[0].disabled
+
+
+def test_a_preset_alone_in_the_link_opens_with_its_own_values(open_app: Open) -> None:
+    app = open_app(preset="leaky")
+    assert app.session_state["sidebar.controls"].config == PRESETS["leaky"].config
+
+
+def test_changing_the_preset_resets_every_field_to_its_values(open_app: Open) -> None:
+    app = open_app(sigma1="0.5", epochs="7")
+    app.sidebar.selectbox[0].set_value("sensors").run()
+    assert app.session_state["sidebar.controls"].config == PRESETS["sensors"].config
+
+
+def test_more_environments_keep_the_old_ones_and_grow_as_the_scenario_does(open_app: Open) -> None:
+    app = open_app(offset1="4")
+    app.sidebar.slider(key="envs").set_value(4).run()
+    scenario = app.session_state["sidebar.controls"].config.scenario
+    hospital = PRESETS["hospital"].config.scenario
+    assert scenario == replace(hospital, offset=(4.0, -2.0)).with_envs(4)
+    app.sidebar.slider(key="envs").set_value(1).run()
+    assert app.session_state["sidebar.controls"].config.scenario.n_envs == 1
+
+
+def test_bad_values_in_a_link_are_mended_and_said(open_app: Open) -> None:
+    app = open_app(preset="leaky", sigma1="-2", lam="3", epochs="x")
+    assert not app.exception
+    said = [warning.value for warning in app.warning]
+    assert len(said) == 3
+    config = app.session_state["sidebar.controls"].config
+    assert config == PRESETS["leaky"].config
+    assert app.session_state["sidebar.controls"].lam == 1.9
+
+
+def test_going_back_to_the_last_run_restores_its_settings(
+    open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    store.save(tiny.result)
+    app = open_app(**tiny.params)
+    app.sidebar.slider(key="sigma1").set_value(0.6).run()
+    assert "have not been trained yet" in words(app)
+    next(button for button in app.button if button.label == "Back to the last run").click().run()
+    assert app.session_state["sidebar.controls"].config == tiny.config
+
+
+@pytest.mark.parametrize("page", ["train", "runs"])
+def test_the_server_process_never_loads_torch(page: str, tiny: Tiny, store: RunStore) -> None:
+    store.save(tiny.result)
+    code = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file("app.py", default_timeout=30)
+for name, value in {tiny.params!r}.items():
+    app.query_params[name] = value
+app.run()
+if {page!r} != "train":
+    app.switch_page("pages/{page}.py").run()
+assert not app.exception, app.exception
+assert "torch" not in sys.modules
+from pages.shared import services
+services.jobs().close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False,
+        env=os.environ | {"CRL_CACHE": str(store.root)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
