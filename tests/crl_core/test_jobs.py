@@ -513,6 +513,7 @@ def gone(pid: int) -> bool:
         return True
 
 
+@pytest.mark.slow
 def test_two_servers_asking_for_one_run_cause_one_training(store: RunStore) -> None:
     config = tiny_config(epochs=40)
     servers = [server(store, config) for _ in range(2)]
@@ -523,6 +524,7 @@ def test_two_servers_asking_for_one_run_cause_one_training(store: RunStore) -> N
     assert store.intact(config.key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["queued", "running", "finished"])
 def test_a_killed_server_leaves_no_worker_and_no_half_run(store: RunStore, moment: str) -> None:
     first, then = tiny_config(0, epochs=20), endless_config(1)
