@@ -73,11 +73,19 @@ def view_of(held_out: MultiEnvData, seed: int, n_rows: int = N_VIEW) -> MultiEnv
     return held_out.rows(np.sort(index))
 
 
+def mmd_index(n_view: int) -> Array:
+    """Which of `n_view` view rows MMD² is computed on: evenly spaced ones; in environment order each keeps its share."""
+    return np.arange(n_view) if n_view <= N_MMD else np.linspace(0, n_view - 1, N_MMD).astype(np.int64)
+
+
 def mmd_rows(view: MultiEnvData) -> MultiEnvData:
-    """The evenly spaced view rows that MMD² is computed on; in environment order, so each environment keeps its share."""
-    if len(view) <= N_MMD:
-        return view
-    return view.rows(np.linspace(0, len(view) - 1, N_MMD).astype(np.int64))
+    """The view rows at `mmd_index`."""
+    return view.rows(mmd_index(len(view)))
+
+
+def aligned_groups(config: RunConfig, rows: MultiEnvData) -> Array:
+    """What the penalty makes alike: each row's environment, or its arm where the config aligns treatments, [n]."""
+    return rows.env if config.training.align == "environment" else rows.t
 
 
 def view_rows(config: RunConfig, replicate: int = 0) -> MultiEnvData:

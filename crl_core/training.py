@@ -22,7 +22,7 @@ from crl_core import ipm, metrics
 from crl_core.config import RunConfig
 from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted, TrainingEvent
 from crl_core.nets import Ensemble, initial_weights
-from crl_core.results import RunResult, data_of, mmd_rows, view_of
+from crl_core.results import RunResult, aligned_groups, data_of, mmd_rows, view_of
 from crl_core.scm import MultiEnvData, Stream, rng_for
 
 Array = np.ndarray
@@ -182,7 +182,7 @@ class _Group:
         self.batch = min(training.batch_size, self.n_train)
         self.steps = self.n_train // self.batch
         self.n_labels = scenario.n_envs if training.align == "environment" else 2
-        self.n_pairs = _pairs_present(self._labels(train_rows[0]))
+        self.n_pairs = _pairs_present(aligned_groups(config, train_rows[0]))
         self.lam = self._tensor(np.tile(training.lams, len(seeds)))
         self.net = Ensemble(
             [
@@ -200,11 +200,13 @@ class _Group:
         self._x = self._tensor(np.stack([rows.x for rows in train_rows]))  # [G, n, d]
         self._y = self._tensor(np.stack([rows.y for rows in train_rows]))  # [G, n]
         self._t = torch.from_numpy(np.stack([rows.t for rows in train_rows])).to(device)
-        self._label = torch.from_numpy(np.stack([self._labels(rows) for rows in train_rows])).to(device)
+        self._label = torch.from_numpy(np.stack([aligned_groups(config, rows) for rows in train_rows])).to(
+            device
+        )
         self._x_held_out = self._tensor(np.stack([rows.x for rows in self.held_out]))
         views = [mmd_rows(view_of(rows, seed)) for rows, seed in zip(self.held_out, seeds, strict=True)]
         self._x_view = self._tensor(np.stack([rows.x for rows in views]))
-        view_label = torch.from_numpy(np.stack([self._labels(rows) for rows in views])).to(device)
+        view_label = torch.from_numpy(np.stack([aligned_groups(config, rows) for rows in views])).to(device)
         self._view_weights = ipm.pair_weights(view_label, self.n_labels, dtype)
         self._signal = np.repeat(
             [_explainable_variance(rows, scenario.noise) for rows in self.held_out], self._n_lams
@@ -213,9 +215,6 @@ class _Group:
     @property
     def _n_lams(self) -> int:
         return len(self.config.training.lams)
-
-    def _labels(self, rows: MultiEnvData) -> Array:
-        return rows.env if self.config.training.align == "environment" else rows.t
 
     def _tensor(self, values: Array) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, self.dtype)

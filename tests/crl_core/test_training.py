@@ -234,7 +234,9 @@ def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> Non
     run = config()
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.MonkeyPatch.context() as patch:
         # "meta" stands for the accelerator, which a processor's build of torch cannot name; Adam refuses to fuse on it.
-        patch.setattr(torch.optim, "Adam", lambda params, lr, fused: torch.optim.SGD(params, lr, foreach=False))
+        patch.setattr(
+            torch.optim, "Adam", lambda params, lr, fused: torch.optim.SGD(params, lr, foreach=False)
+        )
         group = _Group(run, [0, 1], torch.device("meta"), torch.float32)
         losses = group._pass_over_rows(None)
         phi, _ = group.net(group._along_lams(group._x_view))

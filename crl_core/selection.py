@@ -1,0 +1,167 @@
+"""Choosing λ without the truth: rules that see held-out rows, never an effect, and what each choice costs.
+
+A rule scores the L models of one replicate, lower is better, and picks the least; the oracle, which only a simulation
+has, is the λ with the least ITE RMSE. `regret` is ITE RMSE chosen over oracle. On the presets the rules differ by up to a
+factor of ten: this is an open problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.neighbors import NearestNeighbors
+
+from crl_core.scm import MultiEnvData
+
+Array = np.ndarray
+
+FACTOR = 2.0  # how much factual error the rules that trade it for overlap may give away
+LEAST_TREATMENT_VARIANCE = (
+    0.01  # below it, treatment is as good as certain given x, and the R-score divides by noise
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A way to choose λ. `needs` says what it looks at, in words for a page."""
+
+    id: str
+    title: str
+    needs: str
+
+
+RULES = (
+    Rule(id="factual", title="least factual error", needs="held-out outcomes"),
+    Rule(id="largest", title="largest λ within twice the least factual error", needs="held-out outcomes"),
+    Rule(
+        id="auc",
+        title="least domain AUC within twice the least factual error",
+        needs="held-out outcomes and environments",
+    ),
+    Rule(
+        id="r_score",
+        title="R-score",
+        needs="held-out outcomes, models of outcome and treatment, overlap of the arms",
+    ),
+    Rule(
+        id="nearest",
+        title="matched nearest-neighbour effect error",
+        needs="held-out outcomes, matches across arms",
+    ),
+    Rule(
+        id="left_out",
+        title="leave-one-environment-out factual error",
+        needs="a run without each environment, three or more",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """What a rule chose in one replicate: an index of λ, or None with the reason."""
+
+    rule: str
+    index: int | None
+    reason: str = ""
+
+
+def choose(
+    factual_mse: Array,
+    domain_auc: Array,
+    ite_hat: Array,
+    train: MultiEnvData,
+    held_out: MultiEnvData,
+    rng: np.random.Generator,
+) -> list[Pick]:
+    """Every rule's pick in one replicate: `factual_mse`, `domain_auc` [L], `ite_hat` [L, n] on `held_out`."""
+    picks = [_least("factual", factual_mse)]
+    affordable = (
+        factual_mse <= FACTOR * np.nanmin(factual_mse) if np.isfinite(factual_mse).any() else factual_mse < 0
+    )
+    largest = np.where(affordable, -np.arange(len(factual_mse), dtype=float), np.nan)
+    picks.append(_least("largest", largest))
+    picks.append(
+        _least(
+            "auc", np.where(affordable, domain_auc, np.nan), "the domain AUC is not defined: one environment"
+        )
+    )
+    scores, reason = r_score(ite_hat, train, held_out, rng)
+    picks.append(_least("r_score", -scores, reason))
+    errors, reason = nearest_neighbour_error(ite_hat, held_out)
+    picks.append(_least("nearest", errors, reason))
+    n_envs = len(np.unique(train.env))
+    reason = (
+        f"needs three environments or more; this run has {n_envs}"
+        if n_envs < 3
+        else "needs a run without each environment; the Environments page makes them"
+    )
+    picks.append(Pick(rule="left_out", index=None, reason=reason))
+    return picks
+
+
+def _least(rule: str, scores: Array, reason: str = "") -> Pick:
+    if not np.isfinite(scores).any():
+        return Pick(rule=rule, index=None, reason=reason or "no model has a score")
+    return Pick(rule=rule, index=int(np.nanargmin(np.where(np.isfinite(scores), scores, np.nan))))
+
+
+def r_score(
+    ite_hat: Array, train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator
+) -> tuple[Array, str]:
+    """R-score of effect estimates [L, n] on held-out rows, [L]: 1 - loss / loss of the best constant effect.
+
+    loss: mean((ỹ - τ̂ t̃)²) with ỹ = y - m(x), t̃ = t - e(x); m and e are random forests fitted on the training rows.
+    Not defined where x all but decides the treatment: NaN, and the reason.
+    Source: Nie, Wager (2021), Quasi-oracle estimation; Schuler et al. (2018) for its use in selection.
+    """
+    undefined = np.full(len(ite_hat), np.nan)
+    if len(np.unique(train.t)) < 2:
+        return undefined, "not defined: one arm only"
+    seed = int(rng.integers(2**31))
+    size = {
+        "n_estimators": 40,
+        "min_samples_leaf": 20,
+        "max_samples": min(1.0, 1500 / len(train)),
+        "random_state": seed,
+    }
+    t_rest = held_out.t - RandomForestClassifier(**size).fit(train.x, train.t).predict_proba(held_out.x)[:, 1]
+    if np.mean(t_rest**2) < LEAST_TREATMENT_VARIANCE:
+        return (
+            undefined,
+            "not defined: given x, the treatment is certain, so nothing is left to learn an effect from",
+        )
+    y_rest = held_out.y - RandomForestRegressor(**size).fit(train.x, train.y).predict(held_out.x)
+    constant = np.sum(y_rest * t_rest) / np.sum(t_rest**2)
+    loss = np.mean(np.square(y_rest - ite_hat * t_rest), axis=1)
+    return np.asarray(1 - loss / np.mean(np.square(y_rest - constant * t_rest))), ""
+
+
+def nearest_neighbour_error(ite_hat: Array, held_out: MultiEnvData) -> tuple[Array, str]:
+    """√mean((τ̂ - τ_nn)²) over held-out rows, [L, n] -> [L], both arms.
+
+    τ_nn compares a unit with its nearest neighbour of the other arm in x, standardised within each environment so that an
+    environment's offset does not decide who is near.
+    """
+    arms = [np.flatnonzero(held_out.t == arm) for arm in (0, 1)]
+    if min(len(arm) for arm in arms) == 0:
+        return np.full(len(ite_hat), np.nan), "not defined: one arm only"
+    x = np.empty_like(held_out.x, dtype=np.float64)
+    for e in np.unique(held_out.env):
+        rows = held_out.env == e
+        spread = held_out.x[rows].std(axis=0)
+        x[rows] = (held_out.x[rows] - held_out.x[rows].mean(axis=0)) / np.where(spread > 1e-12, spread, 1)
+    matched = np.empty(len(held_out))
+    for own, other in (arms, arms[::-1]):
+        nearest = (
+            NearestNeighbors(n_neighbors=1).fit(x[other]).kneighbors(x[own], return_distance=False)[:, 0]
+        )
+        matched[own] = held_out.y[own] - held_out.y[other[nearest]]
+    effect = np.where(held_out.t == 1, matched, -matched)
+    return np.asarray(np.sqrt(np.mean(np.square(ite_hat - effect), axis=1))), ""
+
+
+def regret(ite_rmse: Array, index: int) -> float:
+    """ITE RMSE of the chosen λ over the least of the path, [L] -> >= 1; needs the truth."""
+    return float(ite_rmse[index] / np.nanmin(ite_rmse))

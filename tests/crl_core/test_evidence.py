@@ -1,0 +1,237 @@
+"""Probes, baselines and the choices of λ are what scikit-learn gives when asked another way; none of them sees the truth."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression, RidgeCV
+from sklearn.neighbors import KNeighborsRegressor
+
+from crl_core import MultiEnvData, RunConfig, Scenario, Training, sample, train
+from crl_core import selection as rules
+from crl_core.baselines import BASELINES, fit_all
+from crl_core.evidence import Evidence, gather
+from crl_core.probes import effective_rank, latent_norm, read_from
+from crl_core.results import RunResult, data_of
+from crl_core.scm import split
+
+HOSPITAL = Scenario(n_samples=500, propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)
+TINY = Training(
+    lams=(0.0, 1.0), replicates=2, epochs=3, batch_size=64, hidden=8, latent_dim=4, learning_rate=0.01
+)
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
+def rows(scenario: Scenario = HOSPITAL) -> tuple[MultiEnvData, MultiEnvData]:
+    data = sample(scenario, 0)
+    fit, held_out = split(data, 0)
+    return data.rows(fit), data.rows(held_out)
+
+
+@pytest.fixture(scope="module")
+def result() -> RunResult:
+    return train(RunConfig(scenario=HOSPITAL, training=TINY))
+
+
+# -- probes --
+
+
+def test_what_stands_in_the_latent_can_be_read_and_what_does_not_cannot() -> None:
+    draw = rng()
+    z, s, other = draw.standard_normal((3, 600))
+    phi = np.column_stack([2 * z + 5, np.sin(z), s**2])
+    ridge, knn = read_from(phi, np.column_stack([z, s, other]), rng())
+    assert ridge[0] == pytest.approx(1, abs=0.01)
+    assert abs(ridge[1]) < 0.1  # the sign of s is gone, and a line cannot read its square
+    assert knn[0] > 0.8
+    assert ridge[2] < 0.1
+    assert knn[2] < 0.1
+
+
+def test_probe_r2_equals_scikit_learns_on_the_same_halves() -> None:
+    draw = rng()
+    phi, target = draw.standard_normal((200, 3)), draw.standard_normal((200, 1))
+    target += phi[:, :1]
+    ridge, knn = read_from(phi, target, rng())
+    order = rng().permutation(200)
+    x = (phi - phi.mean(0)) / phi.std(0)
+    fit, score = order[:100], order[100:]
+    assert ridge[0] == pytest.approx(
+        RidgeCV((1e-3, 0.1, 10.0)).fit(x[fit], target[fit]).score(x[score], target[score])
+    )
+    nearest = KNeighborsRegressor(10).fit(x[fit], target[fit])
+    assert knn[0] == pytest.approx(nearest.score(x[score], target[score]))
+
+
+def test_a_constant_cause_has_no_r2_instead_of_an_invented_one() -> None:
+    ridge, knn = read_from(rng().standard_normal((50, 2)), np.ones((50, 1)), rng())
+    assert np.isnan(ridge).all()
+    assert np.isnan(knn).all()
+
+
+def test_rank_counts_the_directions_in_use_and_norm_the_size() -> None:
+    base = np.linalg.qr(rng().standard_normal((500, 5)) - 0.0)[0]
+    base = (base - base.mean(0)) * 10
+    flat = np.column_stack([base[:, 0], 2 * base[:, 0], -base[:, 0]])
+    assert effective_rank(flat[None])[0] == pytest.approx(1, abs=1e-6)
+    assert effective_rank(base[None])[0] == pytest.approx(5, abs=0.05)
+    assert latent_norm(3 * base[None])[0] == pytest.approx(3 * latent_norm(base[None])[0])
+    assert np.isnan(effective_rank(np.zeros((1, 9, 2))))
+
+
+# -- baselines --
+
+
+def test_baselines_equal_plain_regressions_fitted_by_hand() -> None:
+    fit, held_out = rows(replace(HOSPITAL, propensity=(0.5, 0.5)))
+    found = {item.name: item for item in fit_all(fit, held_out, rng())}
+    assert list(found) == list(BASELINES)
+    difference = fit.y[fit.t == 1].mean() - fit.y[fit.t == 0].mean()
+    assert found["constant effect"].ite_rmse == pytest.approx(
+        np.sqrt(np.mean((difference - held_out.ite) ** 2))
+    )
+    with_t = LinearRegression().fit(np.c_[fit.x, fit.t], fit.y).coef_[-1]
+    assert found["least squares with t"].ate_error == pytest.approx(abs(with_t - held_out.ite.mean()))
+    per_arm = [
+        LinearRegression().fit(fit.x[fit.t == a], fit.y[fit.t == a]).predict(held_out.x) for a in (0, 1)
+    ]
+    factual = np.where(held_out.t == 1, per_arm[1], per_arm[0])
+    assert found["least squares per arm"].factual_mse == pytest.approx(np.mean((factual - held_out.y) ** 2))
+    assert found["least squares per arm"].ite_rmse < 0.1  # the world is linear
+    assert found["random forest per arm"].ite_rmse < found["constant effect"].ite_rmse
+
+
+def test_a_missing_arm_gives_a_reason_instead_of_an_error() -> None:
+    fit, held_out = rows(replace(HOSPITAL, propensity=(1.0, 1.0)))
+    for item in fit_all(fit, held_out, rng()):
+        assert np.isnan(item.ite_rmse)
+        assert item.reason == "0 untreated and 400 treated rows; both arms need at least 2"
+
+
+# -- choosing λ --
+
+
+def choices(
+    scenario: Scenario, ite_hat: np.ndarray, factual: list[float], auc: list[float]
+) -> dict[str, rules.Pick]:
+    fit, held_out = rows(scenario)
+    picks = rules.choose(np.array(factual), np.array(auc), ite_hat, fit, held_out, rng())
+    return {pick.rule: pick for pick in picks}
+
+
+def test_each_rule_picks_what_its_name_says() -> None:
+    scenario = replace(HOSPITAL, propensity=(0.5, 0.5), n_samples=2000)
+    _, held_out = rows(scenario)
+    ite_hat = np.stack([held_out.ite + 3, held_out.ite, np.zeros(len(held_out)), held_out.ite - 4])
+    picks = choices(scenario, ite_hat, [1.0, 1.5, 1.9, 2.1], [0.9, 0.7, 0.8, 0.5])
+    assert picks["factual"].index == 0
+    assert picks["largest"].index == 2
+    assert picks["auc"].index == 1
+    assert picks["r_score"].index == 1
+    assert picks["nearest"].index == 1
+    assert picks["left_out"].index is None
+
+
+def test_a_rule_that_cannot_work_says_why() -> None:
+    picks = choices(HOSPITAL, np.zeros((2, 100)), [1.0, 1.0], [np.nan, np.nan])
+    assert "the treatment is certain" in picks["r_score"].reason
+    assert "one environment" in picks["auc"].reason
+    assert "needs three environments or more; this run has 2" in picks["left_out"].reason
+    one_arm = choices(replace(HOSPITAL, propensity=(1.0, 1.0)), np.zeros((2, 100)), [1.0, 1.0], [0.6, 0.6])
+    assert one_arm["nearest"].reason == "not defined: one arm only"
+    assert one_arm["r_score"].reason == "not defined: one arm only"
+
+
+def test_broken_models_are_never_picked() -> None:
+    nothing = np.full((2, 100), np.nan)
+    nothing[1] = 0
+    picks = choices(HOSPITAL, nothing, [np.nan, 1.0], [np.nan, 0.7])
+    assert {pick.index for pick in picks.values()} <= {1, None}
+    none = choices(HOSPITAL, np.full((2, 100), np.nan), [np.nan, np.nan], [np.nan, np.nan])
+    assert all(pick.index is None and pick.reason for pick in none.values())
+
+
+def test_regret_is_the_error_chosen_over_the_least() -> None:
+    assert rules.regret(np.array([0.4, np.nan, 0.1]), 0) == pytest.approx(4)
+
+
+def test_no_rule_sees_the_truth() -> None:
+    fit, held_out = rows(replace(HOSPITAL, propensity=(0.5, 0.5)))
+    blind = [replace(part, y0=None, y1=None, z=None, s=None) for part in (fit, held_out)]
+    ite_hat = np.stack([held_out.ite, -held_out.ite])
+    seen = rules.choose(np.ones(2), np.ones(2), ite_hat, fit, held_out, rng())
+    assert rules.choose(np.ones(2), np.ones(2), ite_hat, *blind, rng()) == seen
+
+
+# -- all of it --
+
+
+def test_evidence_covers_every_model_and_survives_storage(result: RunResult) -> None:
+    told: list[tuple[int, int]] = []
+    evidence = gather(result, lambda done, total: told.append((done, total)))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    arrays = evidence.as_arrays()
+    for name in (
+        "domain_auc",
+        "knn_mixing",
+        "mmd2_p",
+        "r2_z_ridge",
+        "r2_s_knn",
+        "latent_norm",
+        "effective_rank",
+    ):
+        assert arrays[name].shape == (4,)
+        assert np.isfinite(arrays[name]).all()
+    assert arrays["baseline_ite_rmse"].shape == (4, 2)
+    assert arrays["rule_pick"].shape == (6, 2)
+    again = Evidence.from_arrays(arrays)
+    np.testing.assert_array_equal(again.rule_reason, evidence.rule_reason)
+
+
+def test_evidence_is_the_same_each_time(result: RunResult) -> None:
+    a, b = gather(result).as_arrays(), gather(result).as_arrays()
+    for name, value in a.items():
+        np.testing.assert_array_equal(value, b[name])
+
+
+def test_a_broken_model_leaves_gaps_and_its_neighbours_whole(result: RunResult) -> None:
+    weights = {name: value.copy() for name, value in result.weights.items()}
+    weights["encoder.0.weight"][1] = np.nan
+    broken = gather(replace(result, weights=weights)).as_arrays()
+    whole = gather(result).as_arrays()
+    assert np.isnan([broken["domain_auc"][1], broken["r2_z_ridge"][1], broken["latent_norm"][1]]).all()
+    np.testing.assert_array_equal(np.delete(broken["domain_auc"], 1), np.delete(whole["domain_auc"], 1))
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        Scenario(n_samples=200, sigma=(1.0,)),
+        Scenario(n_samples=200, cause_scale=(0.0,)),
+        Scenario(n_samples=200, propensity=(1.0,)),
+        Scenario(n_samples=200, sigma=(1.0,) * 10),
+    ],
+    ids=["one environment", "constant cause", "all treated", "a handful of rows in each of ten"],
+)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_odd_worlds_have_evidence_without_a_warning(scenario: Scenario) -> None:
+    run = RunConfig(scenario=scenario, training=replace(TINY, replicates=1, epochs=1))
+    arrays = gather(train(run)).as_arrays()
+    assert (np.isnan(arrays["domain_auc"]) | (arrays["domain_auc"] >= 0)).all()
+    if scenario.n_envs == 1:
+        assert np.isnan(arrays["domain_auc"]).all()
+    if scenario.cause_scale[0] == 0:
+        assert np.isnan(arrays["r2_z_ridge"]).all()
+
+
+def test_aligned_arms_are_what_overlap_compares(result: RunResult) -> None:
+    confounded = RunConfig(
+        scenario=Scenario(n_samples=500, confounding=4.0),
+        training=replace(TINY, align="treatment", replicates=1),
+    )
+    arrays = gather(train(confounded)).as_arrays()
+    assert arrays["x_domain_auc"][0] > 0.8  # the arms differ in z; the environments do not
+    assert data_of(confounded)[0].env.max() == 1

@@ -1,0 +1,139 @@
+"""Overlap measures agree with scikit-learn computed another way, and know when they say nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.neighbors import KNeighborsClassifier
+
+from crl_core.overlap import (
+    NEIGHBOURS,
+    domain_auc,
+    gaussian_kernel,
+    knn_mixing,
+    median_distance,
+    mmd2_test,
+    overlap,
+    pairs_mmd2,
+    relabelled,
+    standardised,
+)
+
+
+def two(shift: float, n: int = 150, k: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    phi = rng.standard_normal((2 * n, k))
+    phi[n:] += shift
+    return phi, np.repeat([0, 1], n)
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def test_environments_that_lie_apart_are_told_apart_and_do_not_mix() -> None:
+    found = overlap(*two(10.0), rng())
+    assert found.domain_auc == pytest.approx(1)
+    assert found.knn_mixing == 0
+    assert found.p_value == pytest.approx(1 / 201)  # never zero
+
+
+def test_environments_of_one_distribution_are_at_chance_and_mix_fully() -> None:
+    found = overlap(*two(0.0, n=400), rng())
+    assert found.domain_auc == pytest.approx(0.5, abs=0.07)
+    assert found.knn_mixing == pytest.approx(1, abs=0.06)
+    assert found.p_value > 0.01
+
+
+def test_the_p_value_is_uniform_when_nothing_differs() -> None:
+    small = [
+        mmd2_test(*two(0.0, n=25, k=2, seed=seed), np.random.default_rng(seed))[1] <= 0.1
+        for seed in range(200)
+    ]
+    assert 6 <= sum(small) <= 36  # binomial(200, 0.1): outside with probability below 0.0005
+
+
+def test_mixing_is_the_share_of_foreign_neighbours_counted_by_hand() -> None:
+    phi, env = two(1.0, n=40)
+    x = standardised(phi)
+    share, chance = [], []
+    for i in range(len(x)):
+        order = np.argsort(np.linalg.norm(x - x[i], axis=1), kind="stable")
+        nearest = [j for j in order if j != i][:NEIGHBOURS]
+        share.append(np.mean(env[nearest] != env[i]))
+        chance.append(np.sum(env != env[i]) / (len(x) - 1))
+    assert knn_mixing(phi, env) == pytest.approx(np.mean(share) / np.mean(chance))
+
+
+def test_the_auc_is_that_of_a_knn_classifier_on_rows_it_has_not_seen() -> None:
+    phi, env = two(0.8, n=300)
+    x, order = standardised(phi), rng().permutation(600)
+    fit, score = order[:400], order[400:]
+    chance = KNeighborsClassifier(NEIGHBOURS).fit(x[fit], env[fit]).predict_proba(x[score])[:, 1]
+    wins = [(a > b) + 0.5 * (a == b) for a in chance[env[score] == 1] for b in chance[env[score] == 0]]
+    assert domain_auc(phi, env, rng()) == pytest.approx(np.mean(wins), abs=0.06)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(2, 4), st.integers(0, 500), st.booleans())
+def test_mmd2_of_all_pairs_equals_scikit_learns_kernel_pair_by_pair(
+    n_envs: int, seed: int, unbiased: bool
+) -> None:
+    draw = np.random.default_rng(seed)
+    env = np.repeat(np.arange(n_envs), 9)
+    phi = draw.standard_normal((len(env), 3)) + env[:, None]
+    h = 1.7
+    got = pairs_mmd2(gaussian_kernel(phi, h), env[None], unbiased=unbiased)[0]
+    values = []
+    for a in range(n_envs):
+        for b in range(a + 1, n_envs):
+            kaa, kbb, kab = (
+                rbf_kernel(phi[env == p], phi[env == q], 1 / (2 * h**2)) for p, q in ((a, a), (b, b), (a, b))
+            )
+            if unbiased:
+                within = [(k.sum() - np.trace(k)) / (9 * 8) for k in (kaa, kbb)]
+            else:
+                within = [kaa.mean(), kbb.mean()]
+            values.append(sum(within) - 2 * kab.mean())
+    assert got == pytest.approx(np.mean(values), abs=1e-9)
+
+
+def test_numpy_and_torch_compute_the_same_mmd2() -> None:
+    import torch
+
+    from crl_core import ipm
+
+    phi, env = two(0.5)
+    want = ipm.mmd2(torch.from_numpy(phi[env == 0]), torch.from_numpy(phi[env == 1]))
+    assert mmd2_test(phi, env, rng())[0] == pytest.approx(float(want), rel=1e-9)
+
+
+def test_relabelling_keeps_the_sizes_and_puts_the_true_labels_first() -> None:
+    labels = relabelled(np.array([3, 3, 5, 5, 5, 9]), 20, rng())
+    np.testing.assert_array_equal(labels[0], [0, 0, 1, 1, 1, 2])
+    for row in labels:
+        np.testing.assert_array_equal(np.bincount(row), [2, 3, 1])
+
+
+def test_one_environment_or_broken_latents_give_no_number() -> None:
+    phi, env = two(0.0, n=20)
+    for found in (
+        overlap(phi, np.zeros(40, int), rng()),
+        overlap(np.where(phi > 1, np.nan, phi), env, rng()),
+        overlap(phi, np.where(np.arange(40) < 38, 0, 1), rng()),  # two rows say nothing about an environment
+    ):
+        assert np.isnan([found.domain_auc, found.knn_mixing, found.mmd2, found.p_value]).all()
+
+
+def test_a_latent_without_variance_cannot_tell_environments_apart() -> None:
+    found = overlap(np.zeros((60, 3)), np.repeat([0, 1], 30), rng())
+    assert found.domain_auc == pytest.approx(0.5)
+    assert found.mmd2 == 0
+    assert found.p_value == 1
+
+
+def test_the_median_distance_ignores_the_diagonal() -> None:
+    assert median_distance(np.array([[0.0, 4.0, 9.0], [4.0, 0.0, 1.0], [9.0, 1.0, 0.0]])) == 2
+    assert median_distance(np.zeros((4, 4))) == 1
+    assert median_distance(np.zeros((1, 1))) == 1
