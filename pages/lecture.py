@@ -12,10 +12,9 @@ from crl_core.config import RunConfig
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.figures import palette
 from crl_core.lecture.frames import frames, training_frames
-from crl_core.lecture.handout import handout_html, preset_of
+from crl_core.lecture.handout import handout_html, world_of
 from crl_core.lecture.probe import shifted_config
 from crl_core.lecture.world import World
-from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from pages.shared import Controls, controls, job_panel, quiet, require, run_in_view, services, sidebar
 from pages.shared.scrubber import scrubber
@@ -24,21 +23,17 @@ POLL_S = 1.0
 THEMES = ("dark", "light", "projector")
 
 
-def world_of(config: RunConfig) -> World:
-    name = preset_of(config)
-    return World.of(PRESETS[name] if name else None)
-
-
 def palettes() -> Mapping[str, Any]:
     return {name: palette(name) for name in THEMES}
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def packed(
-    stamp: str, _result: RunResult, _projection: Mapping[str, np.ndarray] | None, _evidence: Mapping[str, np.ndarray] | None
+    stamp: str,
+    world: World, _result: RunResult, _projection: Mapping[str, np.ndarray] | None, _evidence: Mapping[str, np.ndarray] | None
 ) -> dict[str, Any]:  # fmt: skip
     """The frames of a run; `stamp` names the run and which of its parts are there."""
-    return frames(_result, _projection, _evidence, world=world_of(_result.config), palettes=palettes())
+    return frames(_result, _projection, _evidence, world=world, palettes=palettes())
 
 
 def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None:
@@ -50,6 +45,7 @@ def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None
 
 def in_training(now: Controls, config: RunConfig) -> None:
     """The curves so far; the whole page is drawn again when the run is there."""
+    world = world_of(config, now.preset.env_word)
 
     @st.fragment(run_every=POLL_S)
     def live() -> None:
@@ -59,7 +55,7 @@ def in_training(now: Controls, config: RunConfig) -> None:
         events, _ = services.jobs().events(config.key)
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         epochs = [event for event in events if isinstance(event, EpochEnded)]
-        so_far = training_frames(config, started, epochs, world=world_of(config), palettes=palettes())
+        so_far = training_frames(config, started, epochs, world=world, palettes=palettes())
         scrubber(so_far, f"{config.key}|epoch {len(epochs)}", now.lam, lambda sigma: None)
 
     live()
@@ -67,12 +63,13 @@ def in_training(now: Controls, config: RunConfig) -> None:
 
 def finished() -> None:
     run = run_in_view("Lecture")
+    world = world_of(run.config, run.preset.env_word)
     parts = [
         name
         for name, part in (("projection", run.projection), ("evidence", run.evidence))
         if part is not None
     ]
-    data = packed(f"{run.key}|{'+'.join(parts)}", run.result, run.projection, run.evidence)
+    data = packed(f"{run.key}|{'+'.join(parts)}", world, run.result, run.projection, run.evidence)
     scrubber(
         data, f"{run.key}|{'+'.join(parts)}", run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma)
     )
@@ -92,7 +89,7 @@ def finished() -> None:
     with right:
         st.download_button(
             "Handout",
-            data=lambda: handout_html(run.result, run.projection, run.evidence, lam=run.lam),
+            data=lambda: handout_html(run.result, run.projection, run.evidence, lam=run.lam, world=world),
             file_name=f"lambda-{run.key}.html",
             mime="text/html",
             on_click="ignore",

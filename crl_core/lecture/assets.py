@@ -12,6 +12,7 @@ _SCRIPTS = (
     "paint",
     "views",
     "path",
+    "page",
     "scrubber",
 )  # in the order in which they use each other
 

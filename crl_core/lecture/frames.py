@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.events import OK, EpochEnded, RunStarted
+from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.effect_map import EffectMap, effect_map
 from crl_core.lecture.pack import limits, pack_f32, pack_i16, pack_index, pack_u8
@@ -116,7 +116,8 @@ def _base(config: RunConfig, world: World, palettes: Mapping[str, Any]) -> dict[
 
 def _colours(palette: Any) -> dict[str, Any]:
     """The colours the scrubber uses of a theme's palette."""
-    return dict(palette)
+    used = ("bg", "panel", "grid", "text", "muted", "accent", "truth", "bad", "envs", "diverging")
+    return {name: palette[name] for name in used}
 
 
 def _metrics(result: RunResult, evidence: Part) -> dict[str, Array]:
@@ -127,7 +128,8 @@ def _metrics(result: RunResult, evidence: Part) -> dict[str, Array]:
         "mmd2": result.mmd2 if n_pairs_of(result.config) else None,
         "domain_auc": evidence.get("domain_auc") if evidence else None,
     }
-    return {k: result.by_lam(np.asarray(v, dtype=np.float64)) for k, v in known.items() if v is not None}
+    there = {k: np.where(result.status == DIVERGED, np.nan, v) for k, v in known.items() if v is not None}
+    return {k: result.by_lam(v) for k, v in there.items()}
 
 
 def _pictures(phi: Array, projection: Part) -> tuple[Array, str]:

@@ -45,6 +45,12 @@ def preset_of(config: RunConfig) -> str | None:
     return None
 
 
+def world_of(config: RunConfig, env_word: str = "environment") -> World:
+    """How a config is called: as its preset, or as a world of one's own with `env_word` for its environments."""
+    name = preset_of(config)
+    return World.of(PRESETS[name]) if name else World(title="Your own world", env_word=env_word)
+
+
 def reproducing_command(config: RunConfig) -> str:
     """The command line that trains exactly this config: the nearest preset and what differs from it."""
     name = preset_of(config) or DEFAULT_PRESET
@@ -101,11 +107,13 @@ def handout_html(
     palettes: Mapping[str, Any] | None = None,
     lam: float | None = None,
     n_rows: int = N_VIEW,
+    world: World | None = None,
 ) -> str:
     """The whole file as text, at most 3 MB for 16 λ × 1,500 rows.
 
     theme:  "dark", "light", "projector", or "auto": what the reader's system prefers.
     lam:    the λ that is shown first; the smallest if None.
+    world:  how the run is called on screen; found from its config if None.
     Raises: ValueError if the theme is not one of these.
     """
     if theme not in THEMES:
@@ -114,8 +122,7 @@ def handout_html(
         from crl_core.figures import palette
 
         palettes = {name: palette(name) for name in THEMES[1:]}
-    name = preset_of(result.config)
-    world = World.of(PRESETS[name] if name else None)
+    world = world or world_of(result.config)
     data = frames(result, projection, evidence, world=world, palettes=palettes, n_rows=n_rows)
     data["lam"] = result.lams[result.model(lam)] if lam is not None else result.lams[0]
     origin = provenance(result)

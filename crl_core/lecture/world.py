@@ -26,9 +26,7 @@ class World:
     row_word: str = "units"
 
     @classmethod
-    def of(cls, preset: Preset | None) -> World:
-        if preset is None:
-            return cls(title="Your own world")
+    def of(cls, preset: Preset) -> World:
         row_word = "patients" if preset.env_word == "hospital" else "units"
         return cls(title=preset.title, preset_id=preset.id, env_word=preset.env_word, row_word=row_word)
 

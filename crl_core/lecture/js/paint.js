@@ -90,10 +90,12 @@ function sprites(colours, radius, ratio, alpha, rim = null) {
   for (const colour of colours)
     for (const treated of [false, true]) {
       const c = offscreen(side, side, ratio);
-      c.globalAlpha = alpha; c.fillStyle = colour;
-      marker(c, treated, side / 2, side / 2, radius);
-      c.fill();
-      if (rim) { c.strokeStyle = rim; c.lineWidth = Math.max(0.6, radius * 0.35); c.stroke(); }
+      // control is a hollow circle, treated a filled diamond, as on every page
+      const pen = Math.max(1, radius * 0.42);
+      marker(c, treated, side / 2, side / 2, treated ? radius : radius - pen / 2);
+      c.fillStyle = treated || !rim ? colour : rim; c.globalAlpha = treated ? alpha : rim ? 0.85 : 0.22; c.fill();
+      c.globalAlpha = alpha; c.lineWidth = treated ? pen * 0.8 : pen; c.strokeStyle = treated && rim ? rim : colour;
+      if (!treated || rim) c.stroke();
       canvases.push(c.canvas);
     }
   return { canvases, side };
@@ -174,5 +176,9 @@ function note(c, panel, text, style) {
     if (c.measureText(longer).width > panel.w * 0.8 && lines[lines.length - 1]) lines.push(word);
     else lines[lines.length - 1] = longer;
   }
+  const high = lines.length * style.size * 1.5, wide = Math.max(...lines.map((t) => c.measureText(t).width));
+  c.fillStyle = style.panel; // so that it can be read on top of axes
+  c.fillRect((panel.w - wide) / 2 - style.size, (panel.h - high) / 2 - style.size * 0.4, wide + 2 * style.size, high + style.size * 0.8);
+  c.fillStyle = style.muted;
   lines.forEach((t, i) => c.fillText(t, panel.w / 2, panel.h / 2 + (i - (lines.length - 1) / 2) * style.size * 1.5));
 }

@@ -6,12 +6,12 @@ const pathView = {
   },
   still(panel, scene) {
     const { frames, style } = scene, c = panel.still, gap = style.size, L = frames.lams.length;
-    const gutter = gap * 11, left = gap * 4.2, right = panel.w - gutter - gap, bottom = panel.h - gap * 1.9;
+    const gutter = gap * 11, left = gap * 5.4, right = panel.w - gutter - gap, bottom = panel.h - gap * 1.9;
     this.left = left; this.right = right; this.count = L;
     this.X = (p) => (L < 2 ? (left + right) / 2 : left + (p / (L - 1)) * (right - left));
     const tall = panel.h > gap * 26, lanes = this.lanes(frames, tall);
     const shares = lanes.map((_, k) => (tall ? (k === 0 ? 1.5 : 1) : k === 0 ? 2.6 : 1));
-    const sum = shares.reduce((a, b) => a + b, 0), between = gap * (tall ? 1.4 : 0.75), top = gap * 0.8;
+    const sum = shares.reduce((a, b) => a + b, 0), between = gap * (tall ? 1.4 : 0.75), top = gap * 1.5;
     const room = bottom - top - between * (lanes.length - 1);
     let y = top;
     this.drawn = lanes.map((lane, k) => {
@@ -43,7 +43,8 @@ const pathView = {
     }
     const most = Math.max(1, Math.floor((box.bottom - box.top) / (gap * (main ? 1.9 : 1.3))));
     const ticks = lane.linear ? undefined : logTicks(low, high, most);
-    const scale = axes(c, box, { low: 0, high: Math.max(1, L - 1), ticks: [] }, { low, high, kind: lane.linear ? "linear" : "log", ticks: ticks && (ticks.length ? ticks : [low * 1.2]) }, style);
+    const aired = { ...box, left: box.left - gap * 1.5, right: box.right + gap * 0.6 }; // the handle never covers a tick's text
+    const scale = axes(c, aired, { low: 0, high: Math.max(1, L - 1), ticks: [] }, { low, high, kind: lane.linear ? "linear" : "log", ticks: ticks && (ticks.length ? ticks : [low * 1.2]) }, style);
     const colour = main ? style.accent : style.text;
     c.save();
     c.fillStyle = colour; c.globalAlpha = style.band;

@@ -102,7 +102,7 @@ const mapView = {
     if (!spec) return;
     const gap = style.size, size = spec.size, table = lookup(style.diverging), maps = frames.arrays.map.values;
     this.images = frames.lams.map((_, i) => mapImage(maps, i * size * size, size, table));
-    const both = !!frames.arrays.map_true, legend = gap * 2.6, head = gap * 1.5, foot = gap * 1.5, rim = gap * 1.3;
+    const both = !!frames.arrays.map_true, legend = gap * 2.9, head = gap * 1.5, foot = gap * 1.5, rim = gap * 1.3;
     const stacked = both && panel.h > panel.w * 1.35;
     const W = panel.w - rim, H = panel.h - legend;
     const one = (k) => stacked
@@ -125,7 +125,7 @@ const mapView = {
       c.drawImage(mapImage(frames.arrays.map_true.values, 0, size, table), box.x, box.y, box.w, box.h);
       frame(box, "the truth", true, stacked);
     }
-    this.legend(c, style, spec, table, { x: rim, w: W, y: panel.h - gap * 1.7, h: gap * 0.5 });
+    this.legend(c, style, spec, table, { x: rim, w: W, y: panel.h - gap * 2, h: gap * 0.5 });
     this.sprite = sprites(style.envs, Math.max(1.3, style.radius * 0.55 * clamp(this.box.w / 170, 0.8, 2)), panel.ratio, 0.95, style.panel);
     this.cloud = this.paintCloud(panel, scene, frames.arrays.plane.values);
   },
