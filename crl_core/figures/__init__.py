@@ -1,7 +1,45 @@
-"""Figures: arrays in, a Plotly figure out. A builder given no rows returns a titled, empty figure."""
+"""Figures: arrays in, a Plotly figure out. A builder given no rows returns a titled, empty figure.
+
+Encodings are the same everywhere: environment is colour, treatment is symbol, λ one ordered axis with 0 beyond a break,
+truth a thin line in the colour of text. Axes hold for a whole λ path, so nothing jumps while λ moves; what lies beyond an
+axis sits on its edge and is counted (`outside`).
+"""
 
 from __future__ import annotations
 
+from crl_core.figures.along import Reference, along_lam, band, error_along_lam
+from crl_core.figures.base import KNOWN_ONLY, empty, outside
+from crl_core.figures.effects import (
+    effect_distribution,
+    effect_limits,
+    estimated_against_true,
+    tallest_bin,
+)
+from crl_core.figures.embedding import Rows, embedding, path_limits
+from crl_core.figures.plane import effect_plane
+from crl_core.figures.ranking import ErrorRow, error_ranking
 from crl_core.palette import THEMES, Palette, Theme, palette
 
-__all__ = ["THEMES", "Palette", "Theme", "palette"]
+__all__ = [
+    "KNOWN_ONLY",
+    "THEMES",
+    "ErrorRow",
+    "Palette",
+    "Reference",
+    "Rows",
+    "Theme",
+    "along_lam",
+    "band",
+    "effect_distribution",
+    "effect_limits",
+    "effect_plane",
+    "embedding",
+    "empty",
+    "error_along_lam",
+    "error_ranking",
+    "estimated_against_true",
+    "outside",
+    "palette",
+    "path_limits",
+    "tallest_bin",
+]

@@ -1,0 +1,313 @@
+"""Figures along λ: a median with its range over replicates, earlier epochs, baselines, and which λ each rule chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from crl_core.events import COLLAPSED, DIVERGED, STATUS_WORDS
+from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, note, number, rgba
+from crl_core.figures.lam_axis import break_marks, lam_axis, positions
+from crl_core.figures.lanes import lane_labels, lane_lines, lanes
+from crl_core.lam_choice import Choice
+from crl_core.palette import Palette
+
+Array = np.ndarray
+HEIGHT = 250
+_MAIN_HEIGHT = 330
+_LANE = 24  # pixels of a rule's lane
+_SYMBOLS = {DIVERGED: "x-thin-open", COLLAPSED: "circle-open"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A level to compare with. truth: a thin line in text colour; otherwise dashed."""
+
+    name: str
+    value: float
+    truth: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Band:
+    """Median and range over the replicates that have a number, [L] each; NaN where none has."""
+
+    median: Array
+    low: Array
+    high: Array
+
+
+def band(values: Array) -> Band:
+    """Of [R, L] values."""
+    finite = np.isfinite(values)
+    none = ~finite.any(axis=0)
+    filled = np.where(finite | none, values, np.nan)
+    median = np.full(values.shape[1], np.nan)
+    median[~none] = np.nanmedian(filled[:, ~none], axis=0)
+    low = np.where(none, np.nan, np.where(finite, values, np.inf).min(axis=0))
+    high = np.where(none, np.nan, np.where(finite, values, -np.inf).max(axis=0))
+    return Band(median=median, low=low, high=high)
+
+
+def log_range(values: Sequence[Array]) -> tuple[float, float]:
+    """A log axis that holds all positive values, a little wider."""
+    joined = np.concatenate([np.asarray(value, dtype=np.float64).ravel() for value in values])
+    joined = joined[np.isfinite(joined) & (joined > 0)]
+    if len(joined) == 0:
+        return 0.1, 1.0
+    low, high = float(joined.min()), float(joined.max())
+    room = max((high / low) ** 0.07, 1.12)
+    return low / room, high * room
+
+
+def along_lam(
+    lams: Sequence[float],
+    values: Array,
+    status: Array,
+    lam: float,
+    colours: Palette,
+    *,
+    title: str,
+    y_title: str,
+    references: Sequence[Reference] = (),
+    linear: tuple[float, float] | None = None,
+) -> go.Figure:
+    """values, status: [R, L]. The λ in view is marked. linear: limits of a linear axis; without it the axis is log."""
+    if values.size == 0 or not np.isfinite(values).any():
+        return empty(title, "No λ has a number here.", colours, height=HEIGHT)
+    spread = band(values)
+    low, high = linear or log_range([spread.low, spread.high, np.array([r.value for r in references])])
+    traces = [
+        *_reference_lines(lams, references, colours),
+        *_curve(lams, spread, colours, y_title, values.shape[0]),
+        *_casualties(lams, status, spread, high if linear else high / (high / low) ** 0.06, colours),
+        *_in_view(lams, spread.median, lam, colours),
+    ]
+    notes = _reference_labels(references, colours, low, high, linear is not None, inside=True)
+    y_axis = (
+        axis(colours, "", range=[low, high], nticks=5)
+        if linear
+        else axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high))
+    )
+    return figure(
+        title, traces, colours, height=HEIGHT, xaxis=lam_axis(lams, colours), yaxis=y_axis, annotations=notes,
+        shapes=[_lam_line(lams, lam, colours), *break_marks(lams, colours)],
+    )  # fmt: skip
+
+
+def error_along_lam(
+    lams: Sequence[float],
+    values: Array,
+    status: Array,
+    lam: float,
+    colours: Palette,
+    *,
+    title: str,
+    references: Sequence[Reference] = (),
+    earlier: Sequence[tuple[int, Array]] = (),
+    choices: Sequence[Choice] = (),
+) -> go.Figure:
+    """ITE RMSE along λ, and under it a lane for every rule with the λ it picks in each replicate.
+
+    values, status: [R, L].  earlier: (epoch, [L]) of some earlier epochs, drawn faint.
+    """
+    height = _MAIN_HEIGHT + _LANE * len(choices)
+    if values.size == 0 or not np.isfinite(values).any():
+        return empty(title, "No λ of this run has an effect error.", colours, height=height)
+    spread = band(values)
+    low, high = log_range(
+        [spread.low, spread.high, np.array([r.value for r in references]), *(v for _, v in earlier)]
+    )
+    traces: list[Trace] = []
+    at = positions(lams)
+    for epoch, row in earlier:
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines", "x": at, "y": row, "showlegend": False,
+                "line": {"color": rgba(colours["muted"], 0.42), "width": 1},
+                "hovertemplate": f"after epoch {epoch}: %{{y:.3g}}<extra></extra>",
+            }
+        )  # fmt: skip
+    traces += _reference_lines(lams, references, colours)
+    traces += _curve(lams, spread, colours, "ITE RMSE", values.shape[0], strong=True)
+    traces += _casualties(lams, status, spread, high / (high / low) ** 0.05, colours)
+    traces += _in_view(lams, spread.median, lam, colours, size=15)
+    inner = height - 38 - 48
+    share = _LANE * len(choices) / inner if choices else 0.0
+    gap = 30 / inner if choices else 0.0
+    traces += lanes(lams, choices, colours)
+    notes = _reference_labels(references, colours, low, high, False, inside=False)
+    notes += lane_labels(choices, colours)
+    if choices:
+        notes.append(
+            note(
+                "who chooses which λ",
+                0,
+                "left",
+                share + gap * 0.02,
+                "paper",
+                colours["muted"],
+                colours,
+                yshift=13,
+            )
+        )
+    lines = axis(
+        colours,
+        "",
+        ticks=False,
+        domain=[0, share],
+        range=[-len(choices) + 0.5, 0.5],
+        fixedrange=True,
+        anchor="x",
+    )
+    return figure(
+        title, traces, colours, height=height, margin={"r": 132, "b": 48, "l": 46}, annotations=notes,
+        xaxis=lam_axis(lams, colours, anchor="y2" if choices else "y"),
+        yaxis=axis(
+            colours, "", type="log", range=[np.log10(low), np.log10(high)], domain=[share + gap, 1],
+            **log_ticks(low, high),
+        ),
+        yaxis2=lines,
+        shapes=[_lam_line(lams, lam, colours), *break_marks(lams, colours), *lane_lines(choices, colours)],
+    )  # fmt: skip
+
+
+def _curve(
+    lams: Sequence[float], spread: Band, colours: Palette, name: str, replicates: int, strong: bool = False
+) -> list[Trace]:
+    """The band and the median; the stretch between 0 and the smallest positive λ is dotted, since the axis leaps there."""
+    at, colour = positions(lams), colours["accent"] if strong else colours["text"]
+    width = (2.6 if strong else 2.0) * colours["scale"]
+    there = np.isfinite(spread.median)
+    traces: list[Trace] = []
+    if replicates > 1 and there.any():
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines", "showlegend": False, "hoverinfo": "skip", "line": {"width": 0},
+                "x": np.concatenate([at[there], at[there][::-1]]), "fill": "toself", "fillcolor": rgba(colour, 0.17),
+                "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
+            }
+        )  # fmt: skip
+    texts = [
+        f"λ = {lam:g}: {number(m)}" + (f"<br>{number(a)} to {number(b)}" if replicates > 1 else "")
+        for lam, m, a, b in zip(lams, spread.median, spread.low, spread.high, strict=True)
+    ]
+    leap = 1 if lams[0] == 0 and len(lams) > 1 else 0
+    line = {"color": colour, "width": width}
+    if leap:
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines", "x": at[:2], "y": spread.median[:2], "showlegend": False,
+                "line": line | {"dash": "dot", "width": width * 0.7}, "hoverinfo": "skip",
+            }
+        )  # fmt: skip
+    traces.append(
+        {
+            "type": "scatter", "mode": "lines", "x": at[leap:], "y": spread.median[leap:], "line": line,
+            "showlegend": False, "hoverinfo": "skip",
+        }
+    )  # fmt: skip
+    traces.append(
+        {
+            "type": "scatter", "mode": "markers", "x": at, "y": spread.median, "text": texts, "name": name,
+            "marker": {"color": colour, "size": 5.5 * colours["scale"]}, "showlegend": False,
+            "hovertemplate": name + "<br>%{text}<extra></extra>",
+        }
+    )  # fmt: skip
+    return traces
+
+
+def _in_view(
+    lams: Sequence[float], median: Array, lam: float, colours: Palette, size: float = 12
+) -> list[Trace]:
+    index = list(lams).index(lam)
+    if not np.isfinite(median[index]):
+        return []
+    return [
+        {
+            "type": "scatter", "mode": "markers", "x": [positions(lams)[index]], "y": [median[index]],
+            "showlegend": False, "hoverinfo": "skip",
+            "marker": {
+                "size": size * colours["scale"], "color": colours["panel"],
+                "line": {"color": colours["accent"], "width": 3 * colours["scale"]},
+            },
+        }
+    ]  # fmt: skip
+
+
+def _lam_line(lams: Sequence[float], lam: float, colours: Palette) -> dict[str, Any]:
+    at = float(positions(lams)[list(lams).index(lam)])
+    return {
+        "type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "layer": "below",
+        "line": {"color": colours["accent"], "width": 1.4},
+    }  # fmt: skip
+
+
+def _casualties(
+    lams: Sequence[float], status: Array, spread: Band, top: float, colours: Palette
+) -> list[Trace]:
+    """A λ that lost replicates carries the word: at the top where none is left, on the curve where some are."""
+    traces: list[Trace] = []
+    at, replicates = positions(lams), len(status)
+    for code in (DIVERGED, COLLAPSED):
+        lost = (status == code).sum(axis=0)
+        for index in np.flatnonzero(lost):
+            all_gone = not np.isfinite(spread.median[index])
+            word = (
+                STATUS_WORDS[code]
+                if lost[index] == replicates
+                else f"{lost[index]} of {replicates} {STATUS_WORDS[code]}"
+            )
+            traces.append(
+                {
+                    "type": "scatter", "mode": "markers+text", "x": [at[index]], "y": [top if all_gone else spread.high[index]],
+                    "text": [word], "textposition": "bottom left" if index > len(at) / 2 else "bottom right",
+                    "textfont": {"color": colours["bad"], "size": 11 * colours["scale"]}, "showlegend": False,
+                    "marker": {"symbol": _SYMBOLS[code], "size": 10, "color": colours["bad"], "line": {"width": 2, "color": colours["bad"]}},
+                    "hovertemplate": f"λ = {lams[int(index)]:g}: {word}<extra></extra>", "cliponaxis": False,
+                }
+            )  # fmt: skip
+    return traces
+
+
+def _reference_lines(lams: Sequence[float], references: Sequence[Reference], colours: Palette) -> list[Trace]:
+    at = positions(lams)
+    room = 0.04 * (float(at[-1] - at[0]) or 10.0)
+    shown = [reference for reference in references if np.isfinite(reference.value) and reference.value > 0]
+    return [
+                {
+                    "type": "scatter", "mode": "lines", "x": [at[0] - room, at[-1] + room], "showlegend": False,
+                    "y": [reference.value] * 2,
+                    "line": {"color": colours["truth"], "width": 1.2} if reference.truth
+                    else {"color": colours["muted"], "width": 1.3, "dash": "dash"},
+                    "hovertemplate": f"{reference.name}: {number(reference.value)}<extra></extra>",
+                }
+        for reference in shown
+    ]  # fmt: skip
+
+
+def _reference_labels(
+    references: Sequence[Reference], colours: Palette, low: float, high: float, linear: bool, *, inside: bool
+) -> list[dict[str, Any]]:
+    """Names of the levels at the right, pushed apart where levels lie close together."""
+    shown = sorted((r for r in references if np.isfinite(r.value) and r.value > 0), key=lambda r: r.value)
+    where = [r.value if linear else float(np.log10(r.value)) for r in shown]
+    span = (high - low) if linear else float(np.log10(high / low))
+    pixels = [w / span * (150 if inside else 240) for w in where]
+    placed: list[float] = []
+    for pixel in pixels:
+        placed.append(max(pixel, placed[-1] + 14) if placed else pixel)
+    excess = sum(p - q for p, q in zip(placed, pixels, strict=True)) / max(1, len(placed))
+    notes = []
+    for reference, level, pixel, target in zip(shown, where, pixels, placed, strict=True):
+        shift = target - pixel - excess
+        label = note(
+            reference.name, 1, "right" if inside else "left", level, "y", colours["text"] if reference.truth else colours["muted"],
+            colours, yshift=shift + (9 if inside else 0), xshift=0 if inside else 5,
+        )  # fmt: skip
+        notes.append(label)
+    return notes

@@ -1,0 +1,222 @@
+"""What all figures share: the frame, axes that stay where they are, the key, and the designed view of having no rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from crl_core.palette import Palette
+
+Array = np.ndarray
+Trace = dict[str, Any]
+FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"
+KNOWN_ONLY = "truth (known only in simulation)"
+ARM_NAMES = ("untreated", "treated")
+ARM_SYMBOLS = np.array(["circle", "diamond"])  # treatment is symbol, on every page
+_KEY_ROW = 19  # pixels a row of the key takes
+
+
+def rgba(colour: str, opacity: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def colour_scale(colours: Sequence[str]) -> list[list[Any]]:
+    """Evenly spaced stops, as Plotly wants them."""
+    return [[index / (len(colours) - 1), colour] for index, colour in enumerate(colours)]
+
+
+def robust_range(values: Array, share: float = 0.005, room: float = 0.06) -> tuple[float, float]:
+    """All finite values but the outermost `share` on each side, with some room; (0, 1) where there is none."""
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.quantile(finite, [share, 1 - share]))
+    pad = room * (high - low) or 0.5
+    return low - pad, high + pad
+
+
+def held_in(values: Array, limits: tuple[float, float]) -> tuple[Array, int]:
+    """Values moved onto the edge where they lie outside, and how many were."""
+    low, high = limits
+    outside = (values < low) | (values > high)  # False for NaN, which is not drawn
+    return np.clip(values, low, high), int(outside.sum())
+
+
+def axis(colours: Palette, title: str = "", *, ticks: bool = True, **more: Any) -> dict[str, Any]:
+    look: dict[str, Any] = {
+        "title": {"text": title, "standoff": 7},
+        "gridcolor": colours["grid"],
+        "linecolor": colours["grid"],
+        "zeroline": False,
+        "showgrid": ticks,
+        "showticklabels": ticks,
+        "tickfont": {"color": colours["muted"]},
+        "title_font": {"color": colours["muted"]},
+        "automargin": False,
+    }
+    return look | more
+
+
+def figure(
+    title: str,
+    traces: Sequence[Trace],
+    colours: Palette,
+    *,
+    height: int,
+    key_items: int = 0,
+    margin: dict[str, int] | None = None,
+    outside: int = 0,
+    **layout: Any,
+) -> go.Figure:
+    """A titled figure on a panel. key_items: entries of the key below it; outside: points moved onto the edge."""
+    scale = colours["scale"]
+    key_rows = -(-key_items // 3)
+    edge = {"l": 52, "r": 14, "t": 38, "b": 44} | (margin or {})
+    edge["b"] += key_rows * round(_KEY_ROW * scale)
+    return go.Figure(
+        data=list(traces),
+        layout={
+            "title": {
+                "text": f"<b>{title}</b>",
+                "x": 0,
+                "xref": "container",
+                "xanchor": "left",
+                "y": 1,
+                "yref": "container",
+                "yanchor": "top",
+                "pad": {"l": 6, "t": 8},
+                "font": {"size": 14 * scale, "color": colours["text"]},
+            },
+            "font": {"family": FONT, "size": 12 * scale, "color": colours["muted"]},
+            "paper_bgcolor": colours["panel"],
+            "plot_bgcolor": colours["panel"],
+            "margin": edge,
+            "height": height,
+            "showlegend": key_items > 0,
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "xanchor": "left",
+                "xref": "container",
+                "y": 0,
+                "yref": "container",
+                "yanchor": "bottom",
+                "bgcolor": "rgba(0,0,0,0)",
+                "itemsizing": "constant",
+                "font": {"size": 11.5 * scale, "color": colours["text"]},
+            },
+            "hovermode": "closest",
+            "hoverlabel": {
+                "bgcolor": colours["panel"],
+                "bordercolor": colours["grid"],
+                "font": {"family": FONT, "color": colours["text"]},
+            },
+            "modebar": {
+                "bgcolor": "rgba(0,0,0,0)",
+                "color": colours["muted"],
+                "activecolor": colours["text"],
+            },
+            "dragmode": "pan",
+            "meta": {"outside": outside},
+        }
+        | layout,
+    )
+
+
+def empty(title: str, why: str, colours: Palette, *, height: int) -> go.Figure:
+    """A titled figure without rows that says why there is nothing to see."""
+    hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
+    words = "<br>".join(_lines(why, 44))
+    note = {
+        "text": words, "x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False,
+        "font": {"color": colours["muted"], "size": 12.5 * colours["scale"]},
+    }  # fmt: skip
+    return figure(title, [], colours, height=height, xaxis=hidden, yaxis=hidden, annotations=[note])
+
+
+def _lines(text: str, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
+def outside(drawn: go.Figure) -> int:
+    """How many points a figure shows at its edge because they lie beyond it."""
+    return int((drawn.layout.meta or {}).get("outside", 0))
+
+
+def env_key(env_names: Sequence[str], colours: Palette) -> list[Trace]:
+    """Entries of the key: environment is colour. A click hides the environment's points (`legendgroup`)."""
+    return [
+        _key_entry(name, colours["envs"][e], "circle", colours, legendgroup=f"env{e}")
+        for e, name in enumerate(env_names)
+    ]
+
+
+def arm_key(colours: Palette, coloured: bool = False) -> list[Trace]:
+    """Entries of the key: treatment is symbol."""
+    return [
+        _key_entry(
+            name,
+            colours["arms"][arm] if coloured else colours["muted"],
+            str(ARM_SYMBOLS[arm]) + ("-open" if coloured and arm == 0 else ""),
+            colours,
+            legendgroup=f"arm{arm}",
+        )
+        for arm, name in enumerate(ARM_NAMES)
+    ]
+
+
+def truth_key(colours: Palette, name: str = KNOWN_ONLY) -> Trace:
+    return {
+        "type": "scatter", "mode": "lines", "x": [None], "y": [None], "name": name, "hoverinfo": "skip",
+        "line": {"color": colours["truth"], "width": 1.2},
+    }  # fmt: skip
+
+
+def _key_entry(name: str, colour: str, symbol: str, colours: Palette, **more: Any) -> Trace:
+    return {
+        "type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": name, "hoverinfo": "skip",
+        "marker": {"color": colour, "symbol": symbol, "size": 8 * colours["scale"]},
+    } | more  # fmt: skip
+
+
+def truth_line(x: Sequence[float], y: Sequence[float], colours: Palette, **more: Any) -> Trace:
+    """Truth is a thin line in the colour of text."""
+    return {
+        "type": "scatter", "mode": "lines", "x": list(x), "y": list(y), "showlegend": False,
+        "line": {"color": colours["truth"], "width": 1.2}, "hoverinfo": "skip",
+    } | more  # fmt: skip
+
+
+def number(value: float) -> str:
+    """A figure of three digits for a label or a hover text."""
+    return f"{value:.3g}" if np.isfinite(value) else "not defined"
+
+
+def log_ticks(low: float, high: float) -> dict[str, Any]:
+    """1, 3, 10, ... within a range; 1, 2, 5, 10 where that gives too few."""
+    decades = np.arange(np.floor(np.log10(low)) - 1, np.ceil(np.log10(high)) + 1)
+    for steps in ((1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)):
+        ticks = np.array([step * 10**decade for decade in decades for step in steps])
+        ticks = ticks[(ticks >= low * 0.999) & (ticks <= high * 1.001)]
+        if len(ticks) >= 3:
+            break
+    return {"tickvals": ticks, "ticktext": [f"{tick:.6g}" for tick in ticks]}
+
+
+def note(
+    text: str, x: float, xanchor: str, y: float, yref: str, colour: str, colours: Palette, **more: Any
+) -> dict[str, Any]:
+    """A short text at a place of the figure, without an arrow; x in shares of the paper."""
+    return {
+        "text": text, "x": x, "xref": "paper", "xanchor": xanchor, "y": y, "yref": yref, "yanchor": "middle",
+        "showarrow": False, "font": {"color": colour, "size": 11 * colours["scale"]},
+    } | more  # fmt: skip

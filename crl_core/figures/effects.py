@@ -1,0 +1,192 @@
+"""Estimated against true effects, and their distribution where the truth is one number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from crl_core.figures.base import (
+    ARM_NAMES,
+    ARM_SYMBOLS,
+    Trace,
+    arm_key,
+    axis,
+    empty,
+    env_key,
+    figure,
+    held_in,
+    rgba,
+    robust_range,
+    truth_key,
+    truth_line,
+)
+from crl_core.palette import Palette
+
+Array = np.ndarray
+HEIGHT = 430
+_FACETS = 3  # environments side by side
+
+
+def effect_limits(ite: Array, ite_hat: Array) -> tuple[float, float]:
+    """Axis of effects that holds for every λ: nearly all estimates [L, n], but never far beyond the true ones [n]."""
+    low, high = robust_range(ite_hat, share=0.02, room=0.0)
+    if len(ite) == 0:
+        return low, high
+    true_low, true_high = float(ite.min()), float(ite.max())
+    room = max(true_high - true_low, 0.25 * abs(true_high), 0.5)
+    low, high = max(min(low, true_low), true_low - room), min(max(high, true_high), true_high + room)
+    pad = 0.05 * (high - low) or 0.5
+    return low - pad, high + pad
+
+
+def estimated_against_true(
+    ite: Array,
+    ite_hat: Array,
+    env: Array,
+    t: Array,
+    env_names: Sequence[str],
+    colours: Palette,
+    *,
+    limits: tuple[float, float],
+    title: str,
+    apart: bool = False,
+) -> go.Figure:
+    """Scatter with the line on which estimates are right. ite, ite_hat, env, t: [n]. apart: one plot an environment."""
+    if len(ite) == 0 or not np.isfinite(ite_hat).all():
+        return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
+    y, beyond = held_in(ite_hat, limits)
+    traces: list[Trace] = []
+    panes = range(len(env_names)) if apart else [None]
+    for pane in panes:
+        axes: dict[str, Any] = {} if not pane else {"xaxis": f"x{pane + 1}", "yaxis": f"y{pane + 1}"}
+        traces.append(truth_line(limits, limits, colours, **axes))
+        drawn = range(len(env_names)) if pane is None else [pane]
+        traces += [_points(ite, y, ite_hat, env, t, e, env_names[e], colours) | axes for e in drawn]
+    keys = [*([] if apart else env_key(env_names, colours)), *arm_key(colours), truth_key(colours)]
+    if apart:
+        return _apart(title, traces, keys, env_names, colours, limits, beyond)
+    return figure(
+        title, [*traces, *keys], colours, height=HEIGHT, key_items=len(keys), outside=beyond,
+        xaxis=axis(colours, "true effect τ", range=list(limits), nticks=7),
+        yaxis=axis(colours, "estimated effect τ̂", range=list(limits), nticks=7),
+    )  # fmt: skip
+
+
+def _points(
+    ite: Array, y: Array, ite_hat: Array, env: Array, t: Array, e: int, name: str, colours: Palette
+) -> Trace:
+    mine = env == e
+    return {
+        "type": "scatter", "mode": "markers", "x": ite[mine], "y": y[mine], "showlegend": False, "legendgroup": f"env{e}",
+        "marker": {
+            "color": colours["envs"][e], "symbol": ARM_SYMBOLS[t[mine]], "size": 5.6 * colours["scale"], "opacity": 0.75,
+            "line": {"width": 0.4, "color": colours["panel"]},
+        },
+        "customdata": np.column_stack([ite_hat[mine], np.array(ARM_NAMES, dtype=object)[t[mine]]]),
+        "hovertemplate": name + ", %{customdata[1]}<br>true %{x:.2f}, estimated %{customdata[0]:.2f}<extra></extra>",
+    }  # fmt: skip
+
+
+def _apart(
+    title: str,
+    traces: list[Trace],
+    keys: list[Trace],
+    env_names: Sequence[str],
+    colours: Palette,
+    limits: tuple[float, float],
+    beyond: int,
+) -> go.Figure:
+    n_envs = len(env_names)
+    columns = min(_FACETS, n_envs)
+    lines = -(-n_envs // columns)
+    grid = make_subplots(
+        lines, columns, subplot_titles=list(env_names), horizontal_spacing=0.05, vertical_spacing=0.17 / lines
+    )
+    drawn = figure(
+        title, [*traces, *keys], colours, height=max(HEIGHT, 250 * lines), key_items=len(keys), outside=beyond,
+        margin={"t": 62},
+    )  # fmt: skip
+    notes = []
+    for e, note in enumerate(grid.layout.annotations):
+        suffix = "" if e == 0 else str(e + 1)
+        last_line, first = e + columns >= n_envs, e % columns == 0
+        place: dict[str, Any] = {"range": list(limits), "nticks": 5}
+        x = axis(
+            colours,
+            "true effect τ" if last_line else "",
+            domain=grid.layout[f"xaxis{suffix}"].domain,
+            **place,
+        )
+        y = axis(
+            colours, "estimated τ̂" if first else "", domain=grid.layout[f"yaxis{suffix}"].domain, **place
+        )
+        x["anchor"], y["anchor"] = f"y{suffix}", f"x{suffix}"
+        x["showticklabels"], y["showticklabels"] = last_line, first
+        drawn.layout[f"xaxis{suffix}"] = x
+        drawn.layout[f"yaxis{suffix}"] = y
+        note.font.color, note.font.size = colours["envs"][e], 12.5 * colours["scale"]
+        notes.append(note)
+    drawn.layout.annotations = notes
+    return drawn
+
+
+def effect_distribution(
+    ite_hat: Array,
+    truth: float,
+    env: Array,
+    env_names: Sequence[str],
+    colours: Palette,
+    *,
+    limits: tuple[float, float],
+    tallest: float,
+    title: str,
+) -> go.Figure:
+    """How estimates [n] spread around one true effect: a stepped outline for each environment. `tallest`: see `tallest_bin`."""
+    if len(ite_hat) == 0 or not np.isfinite(ite_hat).all():
+        return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
+    inside, beyond = held_in(ite_hat, limits)
+    edges = _edges(limits)
+    traces: list[Trace] = []
+    for e, name in enumerate(env_names):
+        mine = inside[env == e]
+        if len(mine) == 0:
+            continue
+        share = np.histogram(mine, edges)[0] / len(mine)
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines", "name": name, "showlegend": True,
+                "x": np.repeat(edges, 2), "y": np.concatenate([[0], np.repeat(share, 2), [0]]),
+                "line": {"color": colours["envs"][e], "width": 1.8 * colours["scale"], "dash": colours["env_dashes"][e]},
+                "fill": "tozeroy", "fillcolor": rgba(colours["envs"][e], 0.22),
+                "hovertemplate": name + "<br>τ̂ about %{x:.2f}: %{y:.1%} of rows<extra></extra>",
+            }
+        )  # fmt: skip
+    top = 1.12 * max(tallest, 1e-6)
+    traces.append(truth_line([truth, truth], [0, top], colours))
+    traces.append(truth_key(colours))
+    return figure(
+        title, traces, colours, height=HEIGHT, key_items=len(traces) - 1, outside=beyond,
+        xaxis=axis(colours, "estimated effect τ̂", range=list(limits), nticks=7),
+        yaxis=axis(colours, "share of rows", range=[0, top], tickformat=".0%", nticks=6),
+    )  # fmt: skip
+
+
+def _edges(limits: tuple[float, float]) -> Array:
+    return np.linspace(*limits, 61)
+
+
+def tallest_bin(ite_hat: Array, env: Array, limits: tuple[float, float]) -> float:
+    """The largest share that one bin of `effect_distribution` holds at any λ, of [L, n] estimates."""
+    edges, tallest = _edges(limits), 0.0
+    for row in ite_hat:
+        for e in np.unique(env):
+            mine = row[env == e]
+            if np.isfinite(mine).all():
+                tallest = max(
+                    tallest, float(np.histogram(np.clip(mine, *limits), edges)[0].max()) / len(mine)
+                )
+    return tallest

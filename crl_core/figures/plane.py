@@ -1,0 +1,73 @@
+"""The effect over the plane of cause and nuisance as a coloured picture, with the rows on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from crl_core.figures.base import ARM_SYMBOLS, Trace, axis, colour_scale, empty, figure
+from crl_core.palette import Palette
+
+Array = np.ndarray
+HEIGHT = 390
+_MOST_ROWS = 240  # drawn on a map: where data lies is clear, and the map stays visible
+
+
+def effect_plane(
+    values: Array,
+    z: Array,
+    s: Array,
+    colours: Palette,
+    *,
+    title: str,
+    limits: tuple[float, float],
+    bar: str,
+    rows: Array,
+    env: Array,
+    t: Array,
+    env_names: Sequence[str],
+) -> go.Figure:
+    """Effects [size, size], first s then z, on the diverging scale between `limits`; rows [n, 2] lie on top.
+
+    bar: what the colours say.
+    """
+    if values.size == 0 or not np.isfinite(values).all():
+        return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
+    scale = colours["scale"]
+    centre = (limits[0] + limits[1]) / 2
+    picture: Trace = {
+        "type": "heatmap", "x": z.astype(np.float32), "y": s.astype(np.float32), "z": values.astype(np.float32),
+        "zmin": limits[0], "zmax": limits[1], "colorscale": colour_scale(colours["diverging"]), "zsmooth": "best",
+        "hovertemplate": "z %{x:.2f}, s %{y:.2f}<br>" + bar + " %{z:.2f}<extra></extra>",
+        "colorbar": {
+            "orientation": "h", "x": 0.5, "xanchor": "center", "y": 0, "yref": "container", "yanchor": "bottom",
+            "ypad": 2, "len": 0.9, "thickness": 9 * scale, "outlinewidth": 0, "tickvals": [limits[0], centre, limits[1]],
+            "ticktext": [f"≤ {limits[0]:.2f}", f"{bar} = {centre:.2f}", f"≥ {limits[1]:.2f}"],
+            "tickfont": {"color": colours["muted"]},
+        },
+    }  # fmt: skip
+    shown = (
+        np.linspace(0, len(rows) - 1, min(_MOST_ROWS, len(rows))).astype(int) if len(rows) else np.arange(0)
+    )
+    points: list[Trace] = []
+    for e, name in enumerate(env_names):
+        mine = shown[env[shown] == e]
+        points.append(
+            {
+                "type": "scatter", "mode": "markers", "x": rows[mine, 0], "y": rows[mine, 1], "showlegend": False,
+                "marker": {
+                    "color": colours["envs"][e], "symbol": ARM_SYMBOLS[t[mine]], "size": 4.6 * scale,
+                    "line": {"width": 0.8, "color": colours["panel"]},
+                },
+                "hovertemplate": name + "<br>z %{x:.2f}, s %{y:.2f}<extra></extra>",
+            }
+        )  # fmt: skip
+    still: dict[str, Any] = {"fixedrange": False, "showgrid": False, "nticks": 6}
+    return figure(
+        title, [picture, *points], colours, height=HEIGHT, margin={"b": 92, "l": 40, "r": 12},
+        xaxis=axis(colours, "z", range=[float(z[0]), float(z[-1])], **still),
+        yaxis=axis(colours, "s", range=[float(s[0]), float(s[-1])], **still),
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""Errors of several estimators side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number, rgba
+from crl_core.palette import Palette
+
+Array = np.ndarray
+HEIGHT = 430
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ErrorRow:
+    """One estimator's ITE RMSE in every replicate, [R]. kind: "in view", "network" or "baseline"."""
+
+    name: str
+    values: Array
+    kind: str = "baseline"
+
+
+def error_ranking(
+    rows: Sequence[ErrorRow], colours: Palette, *, title: str, low: float, high: float
+) -> go.Figure:
+    """Median (point) and range (bar) of each estimator's ITE RMSE on a log axis from `low` to `high`, in the order given."""
+    rows = [row for row in rows if np.isfinite(row.values).any()]
+    if not rows:
+        return empty(title, "There are no errors to compare.", colours, height=HEIGHT)
+    look = {
+        "in view": (colours["accent"], 12, "circle"),
+        "network": (colours["text"], 9, "circle-open"),
+        "baseline": (colours["muted"], 9, "square"),
+    }
+    traces: list[Trace] = []
+    notes = []
+    for place, row in enumerate(rows):
+        finite = row.values[np.isfinite(row.values)]
+        colour, size, symbol = look[row.kind]
+        median = float(np.median(finite))
+        y = -place
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines", "x": [finite.min(), finite.max()], "y": [y, y], "hoverinfo": "skip",
+                "line": {"color": rgba(colour, 0.55), "width": 5 * colours["scale"]},
+            }
+        )  # fmt: skip
+        spread = (
+            ""
+            if len(finite) < 2
+            else f"<br>{number(finite.min())} to {number(finite.max())} in {len(finite)} replicates"
+        )
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "x": [median], "y": [y],
+                "marker": {"color": colour, "size": size * colours["scale"], "symbol": symbol, "line": {"width": 2}},
+                "hovertemplate": f"{row.name}<br>median {number(median)}{spread}<extra></extra>",
+            }
+        )  # fmt: skip
+        strong = row.kind == "in view"
+        notes.append(
+            {
+                "x": 0, "xref": "paper", "xanchor": "left", "y": y, "yref": "y", "yanchor": "bottom", "yshift": 7,
+                "text": f"<b>{row.name}</b>" if strong else row.name, "showarrow": False,
+                "font": {"color": colours["text"], "size": 12 * colours["scale"]},
+            }
+        )  # fmt: skip
+        notes.append(
+            {
+                "x": 1, "xref": "paper", "xanchor": "right", "y": y, "yref": "y", "yanchor": "bottom", "yshift": 7,
+                "text": f"<b>{median:.3f}</b>" if strong else f"{median:.3f}", "showarrow": False,
+                "font": {"color": colours["accent"] if strong else colours["text"], "size": 12 * colours["scale"]},
+            }
+        )  # fmt: skip
+    return figure(
+        title, traces, colours, height=HEIGHT, margin={"l": 14, "r": 16}, annotations=notes,
+        xaxis=axis(colours, "ITE RMSE, log scale", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high)),
+        yaxis=axis(colours, ticks=False, range=[-len(rows) + 0.6, 0.75], fixedrange=True),
+    )  # fmt: skip

@@ -1,0 +1,51 @@
+"""Choosing λ: the oracle that knows the truth, what a user would choose without it, and what the difference costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choice:
+    """One rule's λ in every replicate. `index` -1 and NaN where the rule has nothing to choose from."""
+
+    name: str
+    knows_truth: bool
+    index: Array  # [R] index of λ
+    ite_rmse: Array  # [R] of the chosen models
+    regret: Array  # [R] ITE RMSE chosen over ITE RMSE of the oracle, >= 1
+
+
+def least(values: Array) -> Array:
+    """Index of the smallest finite value of each row, [R, L] -> [R]; -1 for a row without one."""
+    found = np.where(np.isfinite(values), values, np.inf)
+    return np.where(np.isfinite(values).any(axis=1), found.argmin(axis=1), -1)
+
+
+def chosen(name: str, index: Array, ite_rmse: Array, *, knows_truth: bool = False) -> Choice:
+    """What choosing `index` [R] costs, given the ITE RMSE of every λ, [R, L]."""
+    rows = np.arange(len(index))
+    picked = np.where(index >= 0, ite_rmse[rows, np.maximum(index, 0)], np.nan)
+    oracle = least(ite_rmse)
+    best = np.where(oracle >= 0, ite_rmse[rows, np.maximum(oracle, 0)], np.nan)
+    regret = np.full(len(index), np.nan)
+    known = np.isfinite(picked) & (best > 0)
+    regret[known] = picked[known] / best[known]
+    return Choice(name=name, knows_truth=knows_truth, index=index, ite_rmse=picked, regret=regret)
+
+
+def choices(ite_rmse: Array, factual_mse: Array, rules: Mapping[str, Array] | None = None) -> list[Choice]:
+    """The oracle, the least held-out factual error, and further rules.
+
+    ite_rmse, factual_mse: [R, L], held out.  rules: name -> index of λ it picks, [R]; -1 for no pick.
+    """
+    found = [
+        chosen("oracle", least(ite_rmse), ite_rmse, knows_truth=True),
+        chosen("factual error", least(factual_mse), ite_rmse),
+    ]
+    return found + [chosen(name, np.asarray(index), ite_rmse) for name, index in (rules or {}).items()]
