@@ -35,7 +35,7 @@ def constant_effect(train: MultiEnvData, x: Array, _: np.random.Generator) -> Ou
 def least_squares_with_t(train: MultiEnvData, x: Array, _: np.random.Generator) -> Outcomes:
     """One linear regression of y on x and t (an S-learner): the same effect for everyone."""
     model = LinearRegression().fit(np.column_stack([train.x, train.t]), train.y)
-    return tuple(model.predict(np.column_stack([x, np.full(len(x), arm)])) for arm in (0, 1))  # type: ignore[return-value]
+    return tuple(model.predict(np.column_stack([x, np.full(len(x), arm)])) for arm in (0, 1))
 
 
 def least_squares_per_arm(train: MultiEnvData, x: Array, _: np.random.Generator) -> Outcomes:
@@ -59,7 +59,7 @@ def random_forest_per_arm(train: MultiEnvData, x: Array, rng: np.random.Generato
 def _per_arm(
     train: MultiEnvData, x: Array, new: Callable[[], LinearRegression | RandomForestRegressor]
 ) -> Outcomes:
-    return tuple(new().fit(train.x[train.t == arm], train.y[train.t == arm]).predict(x) for arm in (0, 1))  # type: ignore[return-value]
+    return tuple(new().fit(train.x[train.t == arm], train.y[train.t == arm]).predict(x) for arm in (0, 1))
 
 
 BASELINES: dict[str, Callable[[MultiEnvData, Array, np.random.Generator], Outcomes]] = {

@@ -41,18 +41,18 @@ class Quantity:
 
 
 def _metric(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
-    return lambda run, _, at: run.by_lam(getattr(run, name))[:, at]
+    return lambda run, _, at: np.asarray(run.by_lam(getattr(run, name))[:, at])
 
 
 def _from_evidence(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
-    return lambda run, evidence, at: run.by_lam(evidence[name])[:, at]
+    return lambda run, evidence, at: np.asarray(run.by_lam(evidence[name])[:, at])
 
 
 def _read(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
     """R² by the better of the two probes: what can be read at all."""
-    return lambda run, evidence, at: run.by_lam(
-        np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"])
-    )[:, at]
+    return lambda run, evidence, at: np.asarray(
+        run.by_lam(np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]))[:, at]
+    )
 
 
 def _mmd2_last_over_first(run: RunResult, _: Evidence, at: int | None) -> Array:

@@ -30,7 +30,7 @@ PROGRAM = "python -m crl_core"
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
-class TrainingFailed(Exception):  # noqa: N818 - named for the fact
+class TrainingFailed(Exception):
     """Training could not go on, through no fault of the input."""
 
 

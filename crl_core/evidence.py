@@ -90,7 +90,7 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> Evidence:
         _add(per_replicate, _of_replicate(result, replicate, mine, auc, train, held_out))
     return Evidence(
         **{name: np.array(values) for name, values in per_model.items()},
-        **{name: np.stack(values, axis=-1) for name, values in per_replicate.items()},  # type: ignore[arg-type]
+        **{name: np.stack(values, axis=-1) for name, values in per_replicate.items()},
     )
 
 

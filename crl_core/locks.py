@@ -20,7 +20,7 @@ from crl_core.sealing import StoreError, disk_error
 LOOK_S = 0.05  # how often `Cancellation` looks at the disk
 
 
-class RunBusy(StoreError):  # noqa: N818 - named for the fact, as all errors of the store
+class RunBusy(StoreError):
     """The run is being trained or changed by someone else just now."""
 
 

@@ -84,7 +84,7 @@ def gaussian_kernel(phi: Array, bandwidth: float | None = None) -> Array:
     norm = np.square(centred).sum(axis=1)
     distance2 = np.maximum(norm[:, None] + norm[None] - 2 * centred @ centred.T, 0)
     h = median_distance(distance2) if bandwidth is None else bandwidth
-    return np.exp(-distance2 / (2 * h**2))
+    return np.asarray(np.exp(-distance2 / (2 * h**2)))
 
 
 def median_distance(distance2: Array) -> float:

@@ -81,7 +81,7 @@ def turned_onto(layout: Array, target: Array) -> Array:
 
 def _usable(phi: Array) -> Array:
     finite = np.isfinite(phi).all(axis=(1, 2))
-    return finite & (np.where(finite[:, None, None], phi, 0).std(axis=1).max(axis=1) > 1e-8)
+    return np.asarray(finite & (np.where(finite[:, None, None], phi, 0).std(axis=1).max(axis=1) > 1e-8))
 
 
 def _walk(usable: Array, start: int) -> list[tuple[int, int | None]]:

@@ -50,7 +50,7 @@ class Outcome:
     error: Exception | None = None
 
 
-class _StopAsked(Exception):  # noqa: N818
+class _StopAsked(Exception):
     """Someone cancelled while a part was being computed."""
 
 

@@ -50,11 +50,11 @@ _KEY = re.compile(r"[0-9a-f]{16}")
 Manifest = dict[str, Any]
 
 
-class RunNotFound(StoreError):  # noqa: N818 - named for the fact
+class RunNotFound(StoreError):
     """There is no such run."""
 
 
-class RunCorrupted(StoreError):  # noqa: N818
+class RunCorrupted(StoreError):
     """A stored file is not what was sealed. `moved_to` is the run's place in quarantine, None if it stays where it is."""
 
     def __init__(self, key: str, file: str, sentence: str, moved_to: Path | None) -> None:

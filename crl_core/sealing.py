@@ -28,7 +28,7 @@ class StoreError(Exception):
     """The disk did not do what was asked. The text is one sentence for a person; nothing is left half there."""
 
 
-class Damaged(Exception):  # noqa: N818 - named for the fact
+class Damaged(Exception):
     """A file is missing or is not what was sealed. `file` is its name in the run's folder."""
 
     def __init__(self, file: str, why: str) -> None:

@@ -12,6 +12,11 @@ ORDER = [
     {"config", "events"},
     {"presets", "scm", "ipm"},
     {"results", "metrics", "nets"},
+    {"training", "overlap", "sealing"},
+    {"probes", "baselines", "selection", "projection", "records", "locks", "eventlog", "housekeeping"},
+    {"evidence", "runs", "progress"},
+    {"cost", "runner"},
+    {"worker", "jobs"},
 ]
 
 
