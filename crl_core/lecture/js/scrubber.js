@@ -411,6 +411,7 @@ function mountScrubber(root, data, hooks) {
     get index() { return near; },
     get position() { return position; },
     get probe() { return shift; },
+    place: (at) => PAINTERS_OF.path.X(at), // pixels from the plot's left edge
     go,
     destroy() {
       gone = true;

@@ -1,0 +1,516 @@
+"""The λ scrubber under a real hand: pointer, keys, play, resize, bad runs; the handout without a network; the page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crl_core.lecture.handout import handout_html
+from crl_core.lecture.probe import shifted
+from crl_core.results import RunResult
+from crl_core.runs import RunStore
+from tests.lecture_runs import LAMS, broken, evidence_of, run_of
+
+pytestmark = pytest.mark.browser
+playwright = pytest.importorskip("playwright.sync_api")
+ROOT = Path(__file__).parents[2]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+N_ROWS = 200
+LABELS = ["0", "0.01", "0.1", "1", "10"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[playwright.Browser]:
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()
+
+
+class Hand:
+    """A scrubber in a browser, and what can be done with it and read from it."""
+
+    def __init__(self, page: playwright.Page) -> None:
+        self.page = page
+        self.slider = page.get_by_role("slider", name="λ", exact=True)
+        self.slider.wait_for()
+
+    @property
+    def index(self) -> int:
+        return int(self.slider.get_attribute("aria-valuenow"))
+
+    @property
+    def text(self) -> str:
+        return self.slider.get_attribute("aria-valuetext")
+
+    def figure(self, name: str) -> str:
+        return self.page.locator(f"[data-figure={name}]").inner_text()
+
+    def says(self) -> str:
+        return self.page.locator(".says").inner_text()
+
+    def place(self, index: float, count: int = 5) -> tuple[float, float]:
+        """Where on the page a grid position lies, asked of the picture itself."""
+        box = self.slider.bounding_box()
+        share = self.page.evaluate(
+            """([k, n]) => { const find = (node) => { const hit = node.querySelector('.lecture'); if (hit) return hit;
+                 for (const e of node.querySelectorAll('*')) if (e.shadowRoot) { const i = find(e.shadowRoot); if (i) return i; } return null; };
+                 return find(document).scrubber.place(k); }""",
+            [index, count],
+        )
+        return box["x"] + share, box["y"] + box["height"] / 2
+
+    def drag(self, start: float, end: float, steps: int = 12) -> None:
+        self.page.mouse.move(*self.place(start))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.place(end), steps=steps)
+        self.page.wait_for_timeout(120)  # the hand is still before it lets go
+        self.page.mouse.up()
+
+    def settle(self, index: int) -> None:
+        playwright.expect(self.slider).to_have_attribute("aria-valuenow", str(index))
+
+    def picture(self, view: str) -> bytes:
+        return self.page.locator(f"[data-view={view}] .plot").screenshot()
+
+
+Open = Callable[..., Hand]
+
+
+@pytest.fixture
+def opened(chromium: playwright.Browser, tmp_path: Path) -> Iterator[Open]:
+    """Opens the handout of a run from disk, offline; fails the test on any error or request of the page."""
+    contexts, trouble = [], []
+
+    def open_run(result: RunResult, *, theme: str = "dark", evidence: bool = True, **context) -> Hand:
+        file = tmp_path / "handout.html"
+        parts = evidence_of(result) if evidence else None
+        file.write_text(handout_html(result, None, parts, theme, n_rows=N_ROWS), encoding="utf-8")
+        made = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True, **context)
+        contexts.append(made)
+        page = made.new_page()
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+        page.on(
+            "request", lambda request: None if request.url == file.as_uri() else trouble.append(request.url)
+        )
+        page.goto(file.as_uri())
+        return Hand(page)
+
+    yield open_run
+    for context in contexts:
+        context.close()
+    assert trouble == []
+
+
+def test_the_handout_opens_from_disk_without_a_network_and_says_where_it_comes_from(opened: Open) -> None:
+    hand = opened(run_of())
+    result = run_of()
+    assert hand.index == 0
+    assert hand.figure("lam") == "0"
+    hand.page.locator("summary").click()
+    playwright.expect(hand.page.locator(".provenance dl")).to_contain_text(result.config.key)
+    playwright.expect(hand.page.locator(".provenance dl")).to_contain_text(
+        "python -m crl_core train --preset hospital"
+    )
+
+
+def test_there_is_one_slider_for_lambda_with_a_name_a_value_and_a_text(opened: Open) -> None:
+    hand = opened(run_of())
+    assert hand.slider.count() == 1
+    assert hand.slider.get_attribute("aria-valuemin") == "0"
+    assert hand.slider.get_attribute("aria-valuemax") == "4"
+    assert re.fullmatch(r"λ = 0, ITE RMSE [\d.]+", hand.text)
+
+
+def test_a_drag_across_the_range_shows_the_numbers_of_each_model_it_passes(opened: Open) -> None:
+    hand, result = opened(run_of()), run_of()
+    hand.page.mouse.move(*hand.place(0))
+    hand.page.mouse.down()
+    for index, label in enumerate(LABELS):
+        hand.page.mouse.move(*hand.place(index), steps=6)
+        hand.settle(index)
+        assert hand.figure("lam") == label
+        assert float(hand.figure("ite_rmse")) == pytest.approx(result.ite_rmse[index], abs=0.005)
+        assert float(hand.figure("domain_auc")) == pytest.approx(
+            evidence_of(result)["domain_auc"][index], abs=0.005
+        )
+    hand.page.mouse.up()
+    hand.settle(4)
+
+
+def test_between_two_models_the_nearest_ones_lambda_is_written(opened: Open) -> None:
+    hand = opened(run_of())
+    hand.page.mouse.move(*hand.place(1))
+    hand.page.mouse.down()
+    hand.page.mouse.move(*hand.place(1.4), steps=4)
+    hand.settle(1)
+    assert hand.figure("lam") == "0.01"
+    hand.page.mouse.move(*hand.place(1.6), steps=4)
+    hand.settle(2)
+    hand.page.wait_for_timeout(120)
+    hand.page.mouse.up()
+    hand.page.wait_for_function(
+        "() => document.querySelector('.lecture').scrubber.position === 2"
+    )  # it snaps
+
+
+def test_every_view_changes_with_lambda_and_comes_back_with_it(opened: Open) -> None:
+    hand = opened(run_of())
+    hand.drag(1, 0)  # from here on the handle is held by the same hand
+    hand.settle(0)
+    hand.page.wait_for_timeout(600)
+    views = ("latent", "effect", "map", "training", "path")
+    before = {view: hand.picture(view) for view in views}
+    hand.drag(0, 3)
+    hand.settle(3)
+    hand.page.wait_for_timeout(600)
+    for view in views:
+        assert hand.picture(view) != before[view], view
+    hand.drag(3, 0)
+    hand.settle(0)
+    hand.page.wait_for_timeout(600)
+    for view in views:
+        assert hand.picture(view) == before[view], view
+
+
+def test_arrow_keys_step_and_home_and_end_go_to_the_ends(opened: Open) -> None:
+    hand = opened(run_of())
+    press = hand.page.keyboard.press
+    for key, index in (
+        ("ArrowRight", 1),
+        ("ArrowRight", 2),
+        ("ArrowLeft", 1),
+        ("End", 4),
+        ("ArrowRight", 4),
+        ("Home", 0),
+        ("ArrowLeft", 0),
+    ):
+        press(key)
+        hand.settle(index)
+
+
+def test_quick_presses_are_all_counted(opened: Open) -> None:
+    hand = opened(run_of())
+    for _ in range(3):
+        hand.page.keyboard.press("ArrowRight")
+    hand.settle(3)
+
+
+def test_space_plays_to_the_end_and_stops_there(opened: Open) -> None:
+    hand = opened(run_of())
+    hand.page.get_by_label("Pace of play").select_option("quick")
+    hand.slider.focus()
+    hand.page.keyboard.press("Space")
+    playwright.expect(hand.page.get_by_role("button", name="Pause")).to_be_visible()
+    seen = set()
+    while hand.page.get_by_role("button", name="Pause").count():
+        seen.add(hand.index)
+        hand.page.wait_for_timeout(60)
+    assert hand.index == 4
+    assert {1, 2, 3} <= seen
+    hand.page.keyboard.press("Space")  # from the start again
+    hand.page.wait_for_function("() => document.querySelector('.lecture').scrubber.position < 1.5")
+    hand.page.keyboard.press("Space")  # and pause: it comes to rest on a model
+    hand.page.wait_for_function(
+        "() => Number.isInteger(document.querySelector('.lecture').scrubber.position)"
+    )
+
+
+def test_the_story_leads_through_its_steps_and_points_at_views(opened: Open) -> None:
+    hand = opened(run_of())
+    data = json.loads(hand.page.locator("#frames").text_content())
+    assert len(data["story"]) >= 4
+    for step in data["story"]:
+        hand.page.keyboard.press("PageDown")
+        hand.settle(step["index"])
+        playwright.expect(hand.page.locator(".says")).to_have_text(step["sentence"])
+        assert "pointed" in hand.page.locator(f"[data-view={step['point']}]").get_attribute("class")
+    hand.page.keyboard.press("ArrowLeft")  # leaving the story: the sentence is again that of the λ in view
+    hand.settle(data["story"][-1]["index"] - 1)
+    playwright.expect(hand.page.locator(".says")).to_have_text(data["readings"][hand.index])
+
+
+def test_digits_enlarge_a_view_and_escape_brings_all_back(opened: Open) -> None:
+    hand = opened(run_of())
+    for digit, view in enumerate(("latent", "effect", "map", "training"), start=1):
+        plot = hand.page.locator(f"[data-view={view}] .plot")
+        small = plot.bounding_box()["width"]
+        hand.page.keyboard.press(str(digit))
+        assert plot.bounding_box()["width"] > 2 * small
+        playwright.expect(hand.slider).to_be_visible()  # λ can still be dragged
+        hand.page.keyboard.press("Escape")
+        assert plot.bounding_box()["width"] == pytest.approx(small)
+    hand.page.keyboard.press("5")
+    assert hand.page.locator("[data-view=path] .plot").bounding_box()["height"] > 400
+    hand.drag(0, 2)
+    hand.settle(2)
+
+
+def test_f_fills_the_screen_and_the_drag_goes_on(opened: Open) -> None:
+    hand = opened(run_of())
+    hand.page.keyboard.press("f")
+    hand.page.wait_for_function("() => document.fullscreenElement !== null")
+    hand.drag(0, 3)
+    hand.settle(3)
+    hand.page.keyboard.press("f")
+    hand.page.wait_for_function("() => document.fullscreenElement === null")
+
+
+def test_the_projector_theme_is_a_key_away(opened: Open) -> None:
+    hand = opened(run_of())
+    root = hand.page.locator(".lecture")
+    assert root.get_attribute("data-theme") == "dark"
+    hand.page.keyboard.press("p")
+    playwright.expect(root).to_have_attribute("data-theme", "projector")
+    hand.page.keyboard.press("p")
+    playwright.expect(root).to_have_attribute("data-theme", "dark")
+
+
+def test_the_big_figures_are_forty_pixels_at_1280(opened: Open) -> None:
+    hand = opened(run_of())
+    size = hand.page.locator("[data-figure=ite_rmse]").evaluate("(e) => getComputedStyle(e).fontSize")
+    assert float(size.removesuffix("px")) >= 40
+
+
+def test_the_figures_keep_their_places_while_their_numbers_change(opened: Open) -> None:
+    hand = opened(run_of())
+    places = []
+    for _ in LAMS:
+        places.append(
+            [
+                hand.page.locator(f"[data-figure={n}]").bounding_box()["x"]
+                for n in ("lam", "ite_rmse", "mmd2", "domain_auc")
+            ]
+        )
+        hand.page.keyboard.press("ArrowRight")
+        hand.page.wait_for_timeout(350)
+    assert np.ptp(np.array(places), axis=0).max() < 1
+
+
+def test_a_window_resized_while_dragging_keeps_the_hand_on_lambda(opened: Open) -> None:
+    hand = opened(run_of())
+    hand.page.mouse.move(*hand.place(1))
+    hand.page.mouse.down()
+    hand.page.mouse.move(*hand.place(2), steps=4)
+    hand.settle(2)
+    hand.page.set_viewport_size({"width": 1024, "height": 800})
+    hand.page.wait_for_timeout(200)
+    hand.settle(2)
+    hand.page.mouse.move(*hand.place(4), steps=6)
+    hand.settle(4)
+    hand.page.mouse.up()
+    hand.settle(4)
+
+
+def test_touch_and_pen_drag_as_a_mouse_does(opened: Open) -> None:
+    hand = opened(run_of(), has_touch=True)
+    session = hand.page.context.new_cdp_session(hand.page)
+    for kind, x in (("touchStart", 1), ("touchMove", 2), ("touchMove", 3)):
+        px, py = hand.place(x)
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": px, "y": py}]})
+        hand.page.wait_for_timeout(200)
+    hand.settle(3)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    hand.settle(3)
+
+
+def test_with_reduced_motion_nothing_glides(opened: Open) -> None:
+    hand = opened(run_of(), reduced_motion="reduce")
+    hand.page.keyboard.press("End")
+    hand.page.wait_for_timeout(50)
+    assert hand.index == 4
+    assert hand.page.evaluate("() => document.querySelector('.lecture').scrubber.position") == 4
+
+
+def test_a_diverged_and_a_collapsed_lambda_say_so_and_the_drag_passes_over_them(opened: Open) -> None:
+    hand = opened(broken(run_of(), diverged=1, collapsed=4))
+    hand.drag(0, 1)
+    hand.settle(1)
+    assert hand.text == "λ = 0.01, diverged"
+    assert hand.figure("ite_rmse") == "–"
+    assert "diverged" in hand.says()
+    hand.drag(1, 4)
+    hand.settle(4)
+    assert "collapsed" in hand.text
+    hand.drag(4, 3)
+    hand.settle(3)
+    assert hand.figure("ite_rmse") != "–"
+
+
+@pytest.mark.parametrize("n_envs", [1, 10])
+def test_one_environment_and_ten_can_be_dragged(opened: Open, n_envs: int) -> None:
+    hand = opened(run_of(n_envs=n_envs), evidence=n_envs > 1)
+    assert hand.page.locator(".legend .chip").count() == n_envs
+    hand.drag(0, 3)
+    hand.settle(3)
+    if n_envs == 1:
+        assert hand.figure("mmd2") == "–"
+        assert "only one environment" in hand.says()
+
+
+def test_a_single_lambda_is_shown_and_drags_and_keys_do_no_harm(opened: Open) -> None:
+    hand = opened(run_of(lams=(1.0,)))
+    box = hand.slider.bounding_box()
+    hand.page.mouse.move(box["x"] + 100, box["y"] + 50)
+    hand.page.mouse.down()
+    hand.page.mouse.move(box["x"] + 500, box["y"] + 50, steps=5)
+    hand.page.mouse.up()
+    for key in ("ArrowRight", "End", "Space", "PageDown"):
+        hand.page.keyboard.press(key)
+    assert hand.index == 0
+    assert hand.figure("lam") == "1"
+    playwright.expect(hand.page.get_by_role("heading", name="One λ was trained")).to_be_visible()
+
+
+def test_shifting_sigma_predicts_what_numpy_predicts_and_says_what_it_is(opened: Open) -> None:
+    for name in ("hospital", "sensors"):
+        hand, result = opened(run_of(name)), run_of(name)
+        hand.page.keyboard.press("End")
+        hand.settle(4)
+        hand.page.get_by_role("button", name="Shift σ").click()
+        slider = hand.page.locator(".sliders input").nth(1)
+        slider.fill("2.5")
+        playwright.expect(hand.page.locator(".says")).to_contain_text("this model never saw these data")
+        expected = shifted(result, (result.config.scenario.sigma[0], 2.5), N_ROWS)
+        hand.page.wait_for_function(
+            "() => document.querySelector('.lecture').scrubber.probe.pending.length === 0"
+        )
+        probe = hand.page.evaluate(
+            "() => { const p = document.querySelector('.lecture').scrubber.probe; return [[...p.predicted], p.errors]; }"
+        )
+        assert np.allclose(probe[0], expected.ite_hat[4], atol=1e-3)
+        assert np.allclose(probe[1], expected.ite_rmse, atol=1e-3)
+        assert float(hand.figure("ite_rmse")) == pytest.approx(expected.ite_rmse[4], abs=0.006)
+        assert hand.figure("mmd2") == "–"  # not known for the shifted rows
+        hand.page.get_by_role("button", name="Back to the data").click()
+        assert float(hand.figure("ite_rmse")) == pytest.approx(result.ite_rmse[4], abs=0.006)
+
+
+def test_with_large_networks_the_probe_is_not_offered(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crl_core.lecture.probe.MAX_WEIGHTS", 10)
+    hand = opened(run_of())
+    assert not hand.page.get_by_role("button", name="Shift σ").is_visible()
+
+
+# ---- the page -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own with one sealed run without its parts; the address of that run's lecture."""
+    cache = tmp_path_factory.mktemp("cache")
+    result = run_of()
+    RunStore(cache).save(result)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app.py",
+        f"--server.port={port}",
+        "--server.headless=true",
+    ]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"CRL_CACHE": str(cache)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:  # fmt: skip
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.2)
+        lams = ",".join(f"{lam:g}" for lam in LAMS)
+        more = f"training.lams={lams}%20training.hidden=16%20training.learning_rate=0.01"
+        yield f"http://127.0.0.1:{port}/lecture?samples=1000&epochs=3&replicates=2&set={more}"
+        server.terminate()
+
+
+@pytest.fixture
+def lecture(chromium: playwright.Browser, app: str) -> Iterator[Hand]:
+    page = chromium.new_page(viewport={"width": 1280, "height": 720})
+    page.goto(app)
+    page.locator(".lecture").wait_for(timeout=60_000)
+    yield Hand(page)
+    page.close()
+
+
+def test_on_the_page_a_drag_sends_nothing_until_it_ends_and_then_the_url_follows(lecture: Hand) -> None:
+    page, sent = lecture.page, []
+    lecture.drag(2, 0)
+    lecture.settle(0)
+    page.wait_for_function("() => location.search.includes('lam=0')")
+    page.wait_for_timeout(1000)
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.webSocketFrameSent", lambda frame: sent.append(frame))
+    page.mouse.move(*lecture.place(0))
+    page.mouse.down()
+    page.mouse.move(*lecture.place(3), steps=30)
+    lecture.settle(3)
+    page.wait_for_timeout(120)
+    assert sent == []
+    page.mouse.up()
+    page.wait_for_function("() => !location.search.includes('lam=0')")  # λ = 1 is where the sidebar starts
+    assert sent
+
+
+def test_on_the_page_lambda_moved_in_the_sidebar_moves_the_handle(lecture: Hand) -> None:
+    lecture.drag(3, 1)
+    lecture.settle(1)
+    lecture.page.wait_for_function("() => location.search.includes('lam=0.01')")
+    thumb = lecture.page.get_by_role("slider", name="λ in view")
+    thumb.focus()
+    thumb.press("ArrowRight")
+    lecture.settle(2)
+
+
+def test_on_the_page_the_drag_goes_on_when_the_server_is_lost(lecture: Hand) -> None:
+    session = lecture.page.context.new_cdp_session(lecture.page)
+    lecture.page.mouse.move(*lecture.place(2))
+    lecture.page.mouse.down()
+    lecture.page.mouse.move(*lecture.place(1), steps=5)
+    lecture.settle(1)
+    session.send(
+        "Network.emulateNetworkConditions",
+        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
+    )
+    lecture.page.context.set_offline(True)
+    lecture.page.mouse.move(*lecture.place(4), steps=10)
+    lecture.settle(4)
+    lecture.page.mouse.up()
+    lecture.drag(4, 0)
+    lecture.settle(0)
+
+
+def test_on_the_page_the_parts_that_are_missing_are_named(lecture: Hand) -> None:
+    playwright.expect(lecture.page.get_by_text("PCA stands in")).to_be_visible()
+    assert lecture.figure("domain_auc") == "–"
+
+
+def test_on_the_page_the_handout_can_be_taken_home(lecture: Hand, tmp_path: Path) -> None:
+    with lecture.page.expect_download() as waiting:
+        lecture.page.get_by_role("button", name="Handout").click()
+    file = tmp_path / "taken.html"
+    waiting.value.save_as(file)
+    text = file.read_text(encoding="utf-8")
+    assert run_of().config.key in text
+    assert len(text.encode()) < 3_000_000
