@@ -20,7 +20,7 @@ from crl_core.cli_config import config_of
 from crl_core.config import RunConfig
 from crl_core.eventlog import read_entries
 from crl_core.events import Event, RunFinished
-from crl_core.presets import PRESETS
+from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult
 from crl_core.runner import carry_out, sentence
 from crl_core.runs import RunCorrupted, RunNotFound, RunStore
@@ -116,6 +116,9 @@ def _parser() -> _Parser:
     )
     train.add_argument("--device", metavar="NAME", help="auto, cuda, mps or cpu")
     train.add_argument("--no-cache", action="store_true", help="train even if stored, and store nothing")
+
+    bake = command("bake", _bake, "train the presets again that come with the program")
+    bake.add_argument("--only", nargs="+", metavar="NAME", help=f"some of {', '.join(PRESETS)}; default all")
 
     runs = commands.add_parser("runs", help="list and look after the stored runs")
     actions = runs.add_subparsers(required=True, metavar="ACTION")
@@ -213,6 +216,22 @@ def _follow(key: str, store: RunStore, listen: Callable[[Event], None]) -> None:
         for entry in entries:
             listen(entry.event)
         time.sleep(0.1)
+
+
+def _bake(options: argparse.Namespace) -> int:
+    from crl_core.bake import bake, remove_outdated
+
+    store, bar = RunStore(), table.ProgressBar(sys.stderr)
+    for name in options.only or []:
+        preset(name)
+    try:
+        keys = bake(options.only or list(PRESETS), store, bar)
+    except RuntimeError as error:
+        raise TrainingFailed(str(error)) from None
+    bar.close()
+    removed = remove_outdated(store)
+    _put(options.json, {"baked": keys, "removed": removed}, lambda: f"Baked {len(keys)} runs in {store.baked}.")
+    return OK
 
 
 def _list(options: argparse.Namespace) -> int:
