@@ -1,0 +1,85 @@
+"""Measures in words: what a latent's probes and overlap say, and no more than they say.
+
+A sentence is chosen by figures alone, so that the same figures read the same on every page.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+READ_WELL, READ_HARDLY = 0.5, 0.2  # R² from which a latent is said to carry, or to have lost, a variable
+HIDDEN = 0.25  # share of the unpenalised MMD² below which the kernel is said not to see a difference any more
+ENOUGH_P = 0.05
+
+
+def r2_text(value: float) -> str:
+    """R² as papers write it: ".97"; "0" where it is not above 0."""
+    if not isfinite(value):
+        return "not defined"
+    shown = f"{max(value, 0.0):.2f}"
+    return "0" if shown == "0.00" else shown.removeprefix("0")
+
+
+def what_the_latent_knows(
+    lam: float, r2_z: float, r2_s: float, mmd2: float, mmd2_at_0: float, p_value: float
+) -> str:
+    """Two sentences on s and z, from the larger of the ridge and the kNN probe's R².
+
+    mmd2_at_0: of the run's smallest λ; NaN where it has no figure, as any argument may be.
+    """
+    if not (isfinite(r2_z) and isfinite(r2_s)):
+        return "What this latent still knows of z and s is not defined: it has no usable values."
+    return f"{_of_s(lam, r2_s, mmd2, mmd2_at_0, p_value)} {_of_z(r2_z)}"
+
+
+def _of_s(lam: float, r2: float, mmd2: float, mmd2_at_0: float, p_value: float) -> str:
+    text = r2_text(r2)
+    if r2 < READ_HARDLY:
+        how = "the penalty has removed it" if lam > 0 else "the network never needed it"
+        return f"s can hardly be read from this latent (R² {text}): {how}."
+    if r2 < READ_WELL:
+        return f"A part of s can be read from this latent (R² {text})."
+    if lam == 0:
+        return f"s can be read from this latent (R² {text}): without a penalty nothing asks the network to forget it."
+    hidden = (isfinite(p_value) and p_value > ENOUGH_P) or mmd2 < HIDDEN * mmd2_at_0
+    if hidden:
+        return f"s can still be read from this latent (R² {text}): it was not forgotten, only hidden from the kernel."
+    return f"s can still be read from this latent (R² {text}), and the kernel still sees the difference."
+
+
+def _of_z(r2: float) -> str:
+    text = r2_text(r2)
+    if r2 >= READ_WELL:
+        return f"z, the cause, can be read too (R² {text})."
+    if r2 >= READ_HARDLY:
+        return f"Of z, the cause, only a part is left (R² {text})."
+    return f"z, the cause, can hardly be read any more (R² {text}): the latent has lost what the outcome depends on."
+
+
+def p_text(value: float) -> str:
+    """A permutation p-value; it is never zero."""
+    if not isfinite(value):
+        return "not defined"
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def times(value: float) -> str:
+    """A ratio in words: "1.3 times"."""
+    return "not defined" if not isfinite(value) else f"{value:.2g} times"
+
+
+def _lam(value: float) -> str:
+    return f"λ = {value:g}"
+
+
+def what_choosing_costs(oracle: float, oracle_error: float, chosen: float, error: float, regret: float) -> str:
+    """The oracle's λ, the λ of least factual error, and what the difference costs; all of medians over replicates."""
+    if not (isfinite(oracle_error) and isfinite(error)):
+        return "No λ of this run has an effect error to compare."
+    best = f"With the truth one would take {_lam(oracle)} (ITE RMSE {oracle_error:.3f})."
+    if chosen == oracle:
+        return f"{best} The least held-out factual error, which needs no truth, leads to the same λ."
+    return (
+        f"{best} Without it, the least held-out factual error leads to {_lam(chosen)} (ITE RMSE {error:.3f}): "
+        f"{times(regret)} the error."
+    )

@@ -1,0 +1,163 @@
+"""Do the environments overlap in latent space, and what does the latent still know?"""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from crl_core.figures import Rows, along_lam, embedding, outside, palette, path_limits
+from crl_core.reading import p_text, what_the_latent_knows
+from crl_core.scm import along
+from pages.shared import RunInView, figure, page_header, quiet, require, run_in_view, views
+
+_DEFINITIONS = """
+**Latent** φ(x): what the encoder makes of the covariates, 16 numbers a row unless the run says otherwise. Heads
+predict both outcomes from it, and the penalty looks at nothing else.
+
+**t-SNE** keeps neighbours together; distances between clouds, and their sizes, mean nothing. Each λ starts from its
+neighbour's layout, so that moving λ moves points. **PCA** shows the two directions of largest variance.
+
+**Domain AUC**: a classifier of 15 nearest neighbours tells the groups apart from the latent, cross-validated in three
+folds. 0.5: it cannot; 1: it always can.
+
+**kNN mixing**: the share of a row's 15 nearest neighbours that come from other groups, over the share that full mixing
+would give. 0: apart; 1: fully mixed.
+
+**MMD²**: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate (diagonal included), no root taken, h the median
+distance in the pooled sample, mean over pairs of groups, on at most 400 held-out rows. p by 200 permutations,
+(k + 1) / (n + 1), so never zero.
+
+**R²** of z and of s: the better of ridge regression and 15 nearest neighbours, cross-validated on held-out rows. With
+several dimensions, z and s are taken along the unit directions with which they enter the equations.
+"""
+
+require()
+run = run_in_view("Latent space")
+ink = palette(run.theme)
+evidence = run.evidence
+groups = "environments" if run.config.training.align == "environment" else "treatment arms"
+waiting = "being computed" if run.computing else "not computed"
+
+
+def head(run: RunInView) -> None:
+    def of(name: str) -> float | None:
+        return run.at_lam(evidence[name]) if evidence else None
+
+    page_header(
+        "Latent space",
+        f"Held-out rows as the encoder sees them at λ = {run.lam:g}, beside the inputs it was given. A mixed picture proves "
+        "nothing by itself, so three measures and two probes stand beside it.",
+        _DEFINITIONS,
+        [
+            (f"{run.lam:g}", "λ in view"),
+            (figure(of("domain_auc"), 2), "domain AUC"),
+            (figure(of("knn_mixing"), 2), "kNN mixing"),
+            (figure(run.at_lam(run.result.mmd2)), "MMD²"),
+            (p_text(value) if (value := of("mmd2_p")) is not None else "–", "p of MMD²"),
+        ],
+    )
+
+
+def pictures(run: RunInView) -> None:
+    """The latent in view and the input, laid out and coloured alike."""
+    view, path = run.view, views.path_of(run)
+    amounts = {} if view.z is None or view.s is None else {"z": along(view.z), "s": along(view.s)}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layout = st.segmented_control(
+            "Layout", ["t-SNE", "PCA"], default="t-SNE", required=True, key="latent.layout"
+        )
+        colour = st.segmented_control(
+            "Colour", ["environment", "treatment", *amounts], default="environment", required=True, key="latent.colour"
+        )  # fmt: skip
+    if layout == "t-SNE" and run.projection is None:
+        quiet(f"t-SNE is {waiting}; PCA stands in for it.")
+        layout = "PCA"
+    xy, xy_input = (
+        (run.projection["tsne_xy"], run.projection["tsne_x"])
+        if layout == "t-SNE" and run.projection is not None
+        else (path.pca, path.pca_x)
+    )
+    rows = Rows(env=view.env, t=view.t, env_names=run.env_names, amounts=amounts)
+    why = {
+        "diverged": "Training diverged at this λ: there are no latents to show.",
+        "collapsed": "The latent has collapsed at this λ: all rows lie on one point.",
+    }.get(run.status, "The latents of this model cannot be laid out.")
+    left, right = st.columns(2)
+    latent = embedding(
+        xy[run.m], rows, ink, title=f"Latent at λ = {run.lam:g}", colour_by=colour, limits=path_limits(xy), why_empty=why
+    )  # fmt: skip
+    given = embedding(
+        xy_input, rows, ink, title="Input x, before the encoder", colour_by=colour, limits=path_limits(xy_input[None]),
+        why_empty="There is nothing to lay out: the input has one dimension.",
+    )  # fmt: skip
+    with left, st.container(key="panel_latent"):
+        views.drawn(latent, "latent.phi")
+    with right, st.container(key="panel_input"):
+        views.drawn(given, "latent.x")
+    quiet(_caption(run, layout, outside(latent), len(view)))
+
+
+def _caption(run: RunInView, layout: str, beyond: int, n_rows: int) -> str:
+    replicates = run.config.training.replicates
+    whose = f" of replicate 1 of {replicates}" if replicates > 1 else ""
+    edge = f" {beyond} points lie beyond the window and sit on its edge." if beyond else ""
+    axes = "Axes have no unit" if layout == "t-SNE" else "Axes are in standard deviations of a coordinate"
+    return f"{layout} of {n_rows} held-out rows{whose}, the same window for every λ. {axes}.{edge}"
+
+
+def measures(run: RunInView) -> None:
+    """The measures in a table: what they are for the input and for the latent, and what that means."""
+    if evidence is None:
+        quiet(f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.result.mmd2))}.")
+        return
+    best_z, best_s = (np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]) for name in "zs")
+    mmd2_path = run.result.by_lam(run.result.mmd2)[:, 0]
+    finite = mmd2_path[np.isfinite(mmd2_path)]
+
+    def at(values: np.ndarray) -> float:
+        found = run.at_lam(values)
+        return float("nan") if found is None else found
+
+    views.says(
+        what_the_latent_knows(
+            run.lam, at(best_z), at(best_s), at(run.result.mmd2), float(np.median(finite)) if len(finite) else float("nan"),
+            at(evidence["mmd2_p"]),
+        )
+    )  # fmt: skip
+    input_of, middle = evidence, views.median_and_range
+    lines = [
+        ("domain AUC", middle(input_of["x_domain_auc"]), views.spread(run, evidence["domain_auc"]),
+         f"0.5: the {groups} cannot be told apart; 1: always"),
+        ("kNN mixing", middle(input_of["x_knn_mixing"]), views.spread(run, evidence["knn_mixing"]),
+         "0: neighbours are of one’s own group; 1: as mixed as chance"),
+        ("MMD²", middle(input_of["x_mmd2"], 3), views.spread(run, run.result.mmd2, 3),
+         "what the penalty lowers; falls also when the kernel looks away"),
+        ("p of MMD²", middle(input_of["x_mmd2_p"], 3), views.spread(run, evidence["mmd2_p"], 3),
+         "small: no two samples of one distribution differ so much"),
+        ("R² of z", "–", views.spread(run, best_z), "how well the cause can be read from the latent"),
+        ("R² of s", "–", views.spread(run, best_s), "how well the nuisance can be read from the latent"),
+        ("latent norm", "–", views.spread(run, evidence["latent_norm"]), "MMD² falls also where the latent shrinks as a whole"),
+        ("effective rank", "–", views.spread(run, evidence["effective_rank"], 1), "directions that the latent really uses"),
+    ]  # fmt: skip
+    replicates = run.config.training.replicates
+    among = f"median ({replicates} replicates, smallest to largest)" if replicates > 1 else "one replicate"
+    views.table(["measure", "input x", f"latent, λ = {run.lam:g}", f"what it means; {among}"], lines, words=True)
+    along_the_path(run, best_z, best_s)
+
+
+def along_the_path(run: RunInView, best_z: np.ndarray, best_s: np.ndarray) -> None:
+    """What the probes read at every λ."""
+    columns = st.columns(2)
+    names = (("z", "The cause z, read from the latent", best_z), ("s", "The nuisance s, read from the latent", best_s))
+    for column, (name, title, values) in zip(columns, names, strict=True):
+        drawn = along_lam(
+            run.result.lams, run.result.by_lam(values), run.result.by_lam(run.result.status), run.lam, ink,
+            title=f"{title}: R²", y_title="R²", linear=(min(0.0, float(np.nanmin(values, initial=0.0))) - 0.03, 1.04),
+        )  # fmt: skip
+        with column, st.container(key=f"panel_r2_{name}"):
+            views.drawn(drawn, f"latent.r2_{name}")
+
+
+head(run)
+pictures(run)
+measures(run)
