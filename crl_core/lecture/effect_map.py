@@ -61,8 +61,9 @@ def effect_map(result: RunResult, view: MultiEnvData, replicate: int = 0) -> Eff
     x = mix(_grid_rows(view, z_bar.ravel(), s_bar.ravel()), scenario, result.config.training.seed + replicate)
     models = slice(replicate * n_lams, (replicate + 1) * n_lams)
     weights = {name: value[models] for name, value in result.weights.items()}
-    _, y0_hat, y1_hat = predict(weights, x)
-    tau_hat = (y1_hat - y0_hat).reshape(n_lams, SIZE, SIZE)
+    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
+        _, y0_hat, y1_hat = predict(weights, x)
+        tau_hat = (y1_hat - y0_hat).reshape(n_lams, SIZE, SIZE)
     tau = scenario.effect + scenario.heterogeneity * z_bar  # interaction enters both arms alike
 
     centre = float(view.ite.mean())

@@ -164,8 +164,11 @@ def frames(
     n_lams = len(result.lams)
     view = view_of(data_of(config)[1], config.training.seed, n_rows)
     weights = {name: value[:n_lams] for name, value in result.weights.items()}
-    phi, y0_hat, y1_hat = predict(weights, view.x)
-    ite_hat = np.asarray(y1_hat - y0_hat, dtype=np.float64)
+    with np.errstate(
+        invalid="ignore", over="ignore"
+    ):  # a diverged model's weights are not finite; it is not drawn
+        phi, y0_hat, y1_hat = predict(weights, view.x)
+        ite_hat = np.asarray(y1_hat - y0_hat, dtype=np.float64)
     status = np.asarray(result.status[:n_lams])
     xy, picture = _pictures(phi, projection)
     seen = xy[status == OK] if (status == OK).any() else xy
@@ -180,6 +183,7 @@ def frames(
     ite_rmse, factual_mse = mine.get("ite_rmse", nan), mine.get("factual_mse", nan)
     curves, arrays, earlier = _curves(config, result.history)
 
+    groups = "treatment arm" if config.training.align == "treatment" else world.env_word  # what is aligned
     low, high = min(extent), max(extent)
     arrays |= {
         "xy": pack_i16(xy, low - 0.5 * (high - low), high + 0.5 * (high - low)),
@@ -209,10 +213,8 @@ def frames(
         "scatter": spec,
         "map": _map_spec(maps),
         "probe": probe[0] if probe else None,
-        "readings": story_texts.readings(numbers, world.env_word),
-        "story": story_texts.story(
-            world.preset_id, numbers, result.lams, ite_rmse, factual_mse, world.env_word
-        ),
+        "readings": story_texts.readings(numbers, groups),
+        "story": story_texts.story(world.preset_id, numbers, result.lams, ite_rmse, factual_mse, groups),
         "captions": captions(world, config, len(view), picture, spec, bool(maps and maps.is_slice)),
         "arrays": arrays,
     }

@@ -51,8 +51,9 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
     view = _rows(shifted_config(result.config, sigma), n_rows, replicate)
     n_lams = len(result.lams)
     weights = {k: v[replicate * n_lams : (replicate + 1) * n_lams] for k, v in result.weights.items()}
-    _, y0_hat, y1_hat = predict(weights, view.x)
-    ite_hat = y1_hat - y0_hat
+    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
+        _, y0_hat, y1_hat = predict(weights, view.x)
+        ite_hat = y1_hat - y0_hat
     assert view.ite is not None
     return Shifted(view=view, ite_hat=ite_hat, ite_rmse=np.sqrt(np.mean((ite_hat - view.ite) ** 2, axis=1)))
 

@@ -64,8 +64,11 @@ def holds(condition: str, numbers: Numbers) -> bool:
     return math.isfinite(left) and math.isfinite(right) and bool(_COMPARE[sign](left, right))
 
 
-def say(variants: Sequence[Mapping[str, Any]], numbers: Numbers, env_word: str) -> str:
-    """The first variant whose conditions all hold, with its numbers filled in; "" if none does."""
+def say(variants: Sequence[Mapping[str, Any]], numbers: Numbers, group_word: str) -> str:
+    """The first variant whose conditions all hold, with its numbers filled in; "" if none does.
+
+    group_word: what one of the aligned groups is called, e.g. "hospital".
+    """
     for variant in variants:
         if all(holds(condition, numbers) for condition in variant["when"]):
             shown = {
@@ -75,7 +78,7 @@ def say(variants: Sequence[Mapping[str, Any]], numbers: Numbers, env_word: str) 
             shown["times"] = (
                 "–" if not math.isfinite(times) else f"{times:.1f}" if times < 9.95 else f"{times:.0f}"
             )
-            return str(variant["say"]).format_map(_Shown(shown | {"envs": env_word + "s"}))
+            return str(variant["say"]).format_map(_Shown(shown | {"envs": group_word + "s"}))
     return ""
 
 
@@ -111,20 +114,20 @@ def position(at: str | float, lams: Sequence[float], ite_rmse: Array, factual_ms
     return int(np.abs(np.log(np.maximum(grid, floor)) - math.log(max(float(at), floor))).argmin())
 
 
-def readings(numbers: Sequence[Numbers], env_word: str) -> list[str]:
+def readings(numbers: Sequence[Numbers], group_word: str) -> list[str]:
     """One sentence for each λ."""
-    return [say(texts()["readings"], each, env_word) for each in numbers]
+    return [say(texts()["readings"], each, group_word) for each in numbers]
 
 
 def story(
-    preset_id: str | None, numbers: Sequence[Numbers], lams: Sequence[float], ite_rmse: Array, factual_mse: Array, env_word: str
+    preset_id: str | None, numbers: Sequence[Numbers], lams: Sequence[float], ite_rmse: Array, factual_mse: Array, group_word: str
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The steps of a preset (or those that fit any world): grid index, sentence, and the view to point at."""
     steps = texts()["presets"].get(preset_id, texts()["any"])
     told = []
     for step in steps:
         index = position(step["at"], lams, ite_rmse, factual_mse)
-        sentence = say(step["variants"], numbers[index], env_word)
+        sentence = say(step["variants"], numbers[index], group_word)
         if sentence:
             told.append({"index": index, "sentence": sentence, "point": step["point"]})
     return told

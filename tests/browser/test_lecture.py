@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright import sync_api as playwright
 
 from crl_core.lecture.handout import handout_html
 from crl_core.lecture.probe import shifted
 from crl_core.results import RunResult
 from crl_core.runs import RunStore
+from tests.browser.conftest import start_server
 from tests.lecture_runs import LAMS, broken, evidence_of, run_of
 
 pytestmark = pytest.mark.browser
-playwright = pytest.importorskip("playwright.sync_api")
-ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 N_ROWS = 200
 LABELS = ["0", "0.01", "0.1", "1", "10"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
 
 
 class Hand:
@@ -413,35 +394,14 @@ def test_with_large_networks_the_probe_is_not_offered(opened: Open, monkeypatch:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of its own with one sealed run without its parts; the address of that run's lecture."""
-    cache = tmp_path_factory.mktemp("cache")
-    result = run_of()
-    RunStore(cache).save(result)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        f"--server.port={port}",
-        "--server.headless=true",
-    ]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"CRL_CACHE": str(cache)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:  # fmt: skip
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.2)
-        lams = ",".join(f"{lam:g}" for lam in LAMS)
-        more = f"training.lams={lams}%20training.hidden=16%20training.learning_rate=0.01"
-        yield f"http://127.0.0.1:{port}/lecture?samples=1000&epochs=3&replicates=2&set={more}"
-        server.terminate()
+    """A server with one sealed run that lacks its parts; the address of that run's lecture."""
+    cache = tmp_path_factory.mktemp("app") / "cache"
+    RunStore(cache).save(run_of())
+    server = start_server(cache)
+    lams = ",".join(f"{lam:g}" for lam in LAMS)
+    settings = f"training.lams={lams} training.hidden=16 training.learning_rate=0.01"
+    yield server.url("lecture", samples="1000", epochs="3", replicates="2", set=settings)
+    server.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ const pathView = {
   },
   still(panel, scene) {
     const { frames, style } = scene, c = panel.still, gap = style.size, L = frames.lams.length;
-    const gutter = gap * 11, left = gap * 5.4, right = panel.w - gutter - gap, bottom = panel.h - gap * 1.9;
+    const gutter = gap * 11.6, left = gap * 5.4, right = panel.w - gutter - gap, bottom = panel.h - gap * 1.9;
     this.left = left; this.right = right; this.count = L;
     this.X = (p) => (L < 2 ? (left + right) / 2 : left + (p / (L - 1)) * (right - left));
     const tall = panel.h > gap * 26, lanes = this.lanes(frames, tall);
@@ -82,7 +82,7 @@ const pathView = {
     c.font = style.small; c.fillStyle = style.muted; c.textAlign = "left"; c.textBaseline = "middle";
     const middle = (box.top + box.bottom) / 2;
     const stacked = box.bottom - box.top > gap * 3;
-    c.fillText(lane.label, box.right + gap * 1.4, stacked ? middle - gap * 0.75 : middle);
+    c.fillText(lane.label, box.right + gap * 2.1, stacked ? middle - gap * 0.75 : middle);
     return { lane, scale, box, colour, main, middle, stacked };
   },
   /** Height of a lane's line at a position between two grid values: straight from model to model. */
@@ -111,7 +111,7 @@ const pathView = {
     for (const { lane, scale, colour, box, main, middle, stacked } of this.drawn) {
       c.textAlign = "left"; c.font = style.strong; c.fillStyle = style.text;
       const text = figure(lane.value[scene.near]);
-      if (stacked) c.fillText(text, box.right + gap * 1.4, middle + gap * 0.75);
+      if (stacked) c.fillText(text, box.right + gap * 2.1, middle + gap * 0.75);
       else { c.textAlign = "right"; c.fillText(text, panel.w - 2, middle); }
       const v = this.between(lane, p), y = finite(v) ? scale.Y(v) : box.bottom;
       if (main) this.handle = { x, y };
