@@ -72,7 +72,9 @@ def _lam(value: float) -> str:
     return f"λ = {value:g}"
 
 
-def what_choosing_costs(oracle: float, oracle_error: float, chosen: float, error: float, regret: float) -> str:
+def what_choosing_costs(
+    oracle: float, oracle_error: float, chosen: float, error: float, regret: float
+) -> str:
     """The oracle's λ, the λ of least factual error, and what the difference costs; all of medians over replicates."""
     if not (isfinite(oracle_error) and isfinite(error)):
         return "No λ of this run has an effect error to compare."

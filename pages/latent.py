@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from crl_core.figures import Rows, along_lam, embedding, outside, palette, path_limits
+from crl_core.figures import Rows, along_lam, embedding, outside, palette
 from crl_core.reading import p_text, what_the_latent_knows
 from crl_core.scm import along
-from pages.shared import RunInView, figure, page_header, quiet, require, run_in_view, views
+from pages.shared import RunInView, figure, page_header, quiet, require, run_in_view
+from pages.shared.estimates import pca_layout, tsne_layout
+from pages.shared.tables import beyond, chart, say, table
 
 _DEFINITIONS = """
 **Latent** φ(x): what the encoder makes of the covariates, 16 numbers a row unless the run says otherwise. Heads
@@ -60,55 +62,73 @@ def head(run: RunInView) -> None:
 
 def pictures(run: RunInView) -> None:
     """The latent in view and the input, laid out and coloured alike."""
-    view, path = run.view, views.path_of(run)
+    view = run.view
     amounts = {} if view.z is None or view.s is None else {"z": along(view.z), "s": along(view.s)}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         layout = st.segmented_control(
-            "Layout", ["t-SNE", "PCA"], default="t-SNE", required=True, key="latent.layout"
+            "Layout",
+            ["t-SNE", "PCA"],
+            default="t-SNE",
+            required=True,
+            key="latent.layout",
+            persist_state="session",
         )
         colour = st.segmented_control(
-            "Colour", ["environment", "treatment", *amounts], default="environment", required=True, key="latent.colour"
+            "Colour by", ["environment", "treatment", *amounts], default="environment", required=True,
+            key="latent.colour", persist_state="session",
         )  # fmt: skip
     if layout == "t-SNE" and run.projection is None:
         quiet(f"t-SNE is {waiting}; PCA stands in for it.")
         layout = "PCA"
-    xy, xy_input = (
-        (run.projection["tsne_xy"], run.projection["tsne_x"])
-        if layout == "t-SNE" and run.projection is not None
-        else (path.pca, path.pca_x)
-    )
+    laid = tsne_layout(run.key, run.projection) if layout == "t-SNE" and run.projection else pca_layout(run)
     rows = Rows(env=view.env, t=view.t, env_names=run.env_names, amounts=amounts)
     why = {
         "diverged": "Training diverged at this λ: there are no latents to show.",
         "collapsed": "The latent has collapsed at this λ: all rows lie on one point.",
     }.get(run.status, "The latents of this model cannot be laid out.")
-    left, right = st.columns(2)
     latent = embedding(
-        xy[run.m], rows, ink, title=f"Latent at λ = {run.lam:g}", colour_by=colour, limits=path_limits(xy), why_empty=why
+        laid.xy[run.m], rows, ink, title=f"Latent at λ = {run.lam:g}", colour_by=colour, limits=laid.limits, why_empty=why
     )  # fmt: skip
     given = embedding(
-        xy_input, rows, ink, title="Input x, before the encoder", colour_by=colour, limits=path_limits(xy_input[None]),
-        why_empty="There is nothing to lay out: the input has one dimension.",
-    )  # fmt: skip
+        laid.x, rows, ink, title="Input x, before the encoder", colour_by=colour, limits=laid.x_limits
+    )
+    left, right = st.columns(2)
     with left, st.container(key="panel_latent"):
-        views.drawn(latent, "latent.phi")
+        chart(latent, "latent.phi")
     with right, st.container(key="panel_input"):
-        views.drawn(given, "latent.x")
+        chart(given, "latent.x")
     quiet(_caption(run, layout, outside(latent), len(view)))
 
 
-def _caption(run: RunInView, layout: str, beyond: int, n_rows: int) -> str:
+def _caption(run: RunInView, layout: str, at_edge: int, n_rows: int) -> str:
     replicates = run.config.training.replicates
-    whose = f" of replicate 1 of {replicates}" if replicates > 1 else ""
-    edge = f" {beyond} points lie beyond the window and sit on its edge." if beyond else ""
-    axes = "Axes have no unit" if layout == "t-SNE" else "Axes are in standard deviations of a coordinate"
-    return f"{layout} of {n_rows} held-out rows{whose}, the same window for every λ. {axes}.{edge}"
+    whose = f" of the first of {replicates} replicates" if replicates > 1 else ""
+    return (
+        f"{layout} of {n_rows} held-out rows{whose}, in the same window for every λ. Directions and units mean nothing here, "
+        "neighbourhood does." + beyond(at_edge)
+    )
+
+
+def middle(values: np.ndarray, digits: int = 2) -> str:
+    """Median, and smallest to largest of several: "0.71 [0.65, 0.78]"; a dash where no value is finite."""
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0:
+        return "–"
+    words = f"{np.median(finite):.{digits}f}"
+    return words if len(finite) == 1 else f"{words} [{finite.min():.{digits}f}, {finite.max():.{digits}f}]"
+
+
+def at_lam(run: RunInView, values: np.ndarray, digits: int = 2) -> str:
+    """`middle` of the replicates at the λ in view, of a figure [M]."""
+    return middle(run.result.by_lam(np.asarray(values))[:, run.result.lams.index(run.lam)], digits)
 
 
 def measures(run: RunInView) -> None:
     """The measures in a table: what they are for the input and for the latent, and what that means."""
     if evidence is None:
-        quiet(f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.result.mmd2))}.")
+        quiet(
+            f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.result.mmd2))}."
+        )
         return
     best_z, best_s = (np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]) for name in "zs")
     mmd2_path = run.result.by_lam(run.result.mmd2)[:, 0]
@@ -118,44 +138,49 @@ def measures(run: RunInView) -> None:
         found = run.at_lam(values)
         return float("nan") if found is None else found
 
-    views.says(
+    say(
         what_the_latent_knows(
             run.lam, at(best_z), at(best_s), at(run.result.mmd2), float(np.median(finite)) if len(finite) else float("nan"),
             at(evidence["mmd2_p"]),
         )
     )  # fmt: skip
-    input_of, middle = evidence, views.median_and_range
     lines = [
-        ("domain AUC", middle(input_of["x_domain_auc"]), views.spread(run, evidence["domain_auc"]),
+        ("domain AUC", middle(evidence["x_domain_auc"]), at_lam(run, evidence["domain_auc"]),
          f"0.5: the {groups} cannot be told apart; 1: always"),
-        ("kNN mixing", middle(input_of["x_knn_mixing"]), views.spread(run, evidence["knn_mixing"]),
+        ("kNN mixing", middle(evidence["x_knn_mixing"]), at_lam(run, evidence["knn_mixing"]),
          "0: neighbours are of one’s own group; 1: as mixed as chance"),
-        ("MMD²", middle(input_of["x_mmd2"], 3), views.spread(run, run.result.mmd2, 3),
+        ("MMD²", middle(evidence["x_mmd2"], 3), at_lam(run, run.result.mmd2, 3),
          "what the penalty lowers; falls also when the kernel looks away"),
-        ("p of MMD²", middle(input_of["x_mmd2_p"], 3), views.spread(run, evidence["mmd2_p"], 3),
+        ("p of MMD²", middle(evidence["x_mmd2_p"], 3), at_lam(run, evidence["mmd2_p"], 3),
          "small: no two samples of one distribution differ so much"),
-        ("R² of z", "–", views.spread(run, best_z), "how well the cause can be read from the latent"),
-        ("R² of s", "–", views.spread(run, best_s), "how well the nuisance can be read from the latent"),
-        ("latent norm", "–", views.spread(run, evidence["latent_norm"]), "MMD² falls also where the latent shrinks as a whole"),
-        ("effective rank", "–", views.spread(run, evidence["effective_rank"], 1), "directions that the latent really uses"),
+        ("R² of z", "–", at_lam(run, best_z), "how well the cause can be read from the latent"),
+        ("R² of s", "–", at_lam(run, best_s), "how well the nuisance can be read from the latent"),
+        ("latent norm", "–", at_lam(run, evidence["latent_norm"]), "MMD² falls also where the latent shrinks as a whole"),
+        ("effective rank", "–", at_lam(run, evidence["effective_rank"], 1), "directions that the latent really uses"),
     ]  # fmt: skip
-    replicates = run.config.training.replicates
-    among = f"median ({replicates} replicates, smallest to largest)" if replicates > 1 else "one replicate"
-    views.table(["measure", "input x", f"latent, λ = {run.lam:g}", f"what it means; {among}"], lines, words=True)
+    with st.container(key="panel_measures"):
+        table(["Measure", "input x", f"latent, λ = {run.lam:g}", "What it says"], lines, words_from=3)
+        if run.config.training.replicates > 1:
+            quiet(
+                f"Median [smallest, largest] of {run.config.training.replicates} replicates, held-out rows."
+            )
     along_the_path(run, best_z, best_s)
 
 
 def along_the_path(run: RunInView, best_z: np.ndarray, best_s: np.ndarray) -> None:
     """What the probes read at every λ."""
     columns = st.columns(2)
-    names = (("z", "The cause z, read from the latent", best_z), ("s", "The nuisance s, read from the latent", best_s))
+    names = (
+        ("z", "The cause z, read from the latent", best_z),
+        ("s", "The nuisance s, read from the latent", best_s),
+    )
     for column, (name, title, values) in zip(columns, names, strict=True):
         drawn = along_lam(
             run.result.lams, run.result.by_lam(values), run.result.by_lam(run.result.status), run.lam, ink,
             title=f"{title}: R²", y_title="R²", linear=(min(0.0, float(np.nanmin(values, initial=0.0))) - 0.03, 1.04),
         )  # fmt: skip
         with column, st.container(key=f"panel_r2_{name}"):
-            views.drawn(drawn, f"latent.r2_{name}")
+            chart(drawn, f"latent.r2_{name}")
 
 
 head(run)
