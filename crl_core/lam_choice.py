@@ -10,11 +10,56 @@ import numpy as np
 Array = np.ndarray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleWords:
+    """How a rule is called on screen. The rules themselves are in `selection`, which needs scikit-learn; words do not."""
+
+    short: str  # for the margin of a figure
+    title: str
+    needs: str  # what it looks at
+
+
+RULE_WORDS: Mapping[str, RuleWords] = {
+    "oracle": RuleWords(short="oracle", title="oracle", needs="the true effects, known only in simulation"),
+    "factual": RuleWords(short="factual error", title="least factual error", needs="held-out outcomes"),
+    "largest": RuleWords(
+        short="largest λ in 2×",
+        title="largest λ within twice the least factual error",
+        needs="held-out outcomes",
+    ),
+    "auc": RuleWords(
+        short="least AUC in 2×",
+        title="least domain AUC within twice the least factual error",
+        needs="held-out outcomes and environments",
+    ),
+    "r_score": RuleWords(
+        short="R-score",
+        title="R-score",
+        needs="held-out outcomes, models of outcome and treatment, overlap of the arms",
+    ),
+    "nearest": RuleWords(
+        short="neighbours",
+        title="matched nearest-neighbour effect error",
+        needs="held-out outcomes, matches across arms",
+    ),
+    "left_out": RuleWords(
+        short="left-out env.",
+        title="leave-one-environment-out factual error",
+        needs="a run without each environment, three or more",
+    ),
+}
+
+
+def words_of(rule: str) -> RuleWords:
+    """The words for a rule; for one that has none yet, its id."""
+    return RULE_WORDS.get(rule, RuleWords(short=rule, title=rule, needs=""))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
     """One rule's λ in every replicate. `index` -1 and NaN where the rule has nothing to choose from."""
 
-    name: str
+    rule: str  # id
     knows_truth: bool
     index: Array  # [R] index of λ
     ite_rmse: Array  # [R] of the chosen models
@@ -27,7 +72,7 @@ def least(values: Array) -> Array:
     return np.where(np.isfinite(values).any(axis=1), found.argmin(axis=1), -1)
 
 
-def chosen(name: str, index: Array, ite_rmse: Array, *, knows_truth: bool = False) -> Choice:
+def chosen(rule: str, index: Array, ite_rmse: Array, *, knows_truth: bool = False) -> Choice:
     """What choosing `index` [R] costs, given the ITE RMSE of every λ, [R, L]."""
     rows = np.arange(len(index))
     picked = np.where(index >= 0, ite_rmse[rows, np.maximum(index, 0)], np.nan)
@@ -36,16 +81,16 @@ def chosen(name: str, index: Array, ite_rmse: Array, *, knows_truth: bool = Fals
     regret = np.full(len(index), np.nan)
     known = np.isfinite(picked) & (best > 0)
     regret[known] = picked[known] / best[known]
-    return Choice(name=name, knows_truth=knows_truth, index=index, ite_rmse=picked, regret=regret)
+    return Choice(rule=rule, knows_truth=knows_truth, index=index, ite_rmse=picked, regret=regret)
 
 
 def choices(ite_rmse: Array, factual_mse: Array, rules: Mapping[str, Array] | None = None) -> list[Choice]:
     """The oracle, the least held-out factual error, and further rules.
 
-    ite_rmse, factual_mse: [R, L], held out.  rules: name -> index of λ it picks, [R]; -1 for no pick.
+    ite_rmse, factual_mse: [R, L], held out.  rules: id -> index of λ it picks, [R]; -1 for no pick.
     """
     found = [
         chosen("oracle", least(ite_rmse), ite_rmse, knows_truth=True),
-        chosen("factual error", least(factual_mse), ite_rmse),
+        chosen("factual", least(factual_mse), ite_rmse),
     ]
     return found + [chosen(name, np.asarray(index), ite_rmse) for name, index in (rules or {}).items()]

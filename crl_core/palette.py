@@ -61,7 +61,7 @@ _DARK = Palette(
     ],
     env_dashes=_DASHES,
     arms=["#98a3b0", "#e8ecf1"],
-    diverging=["#76a5ff", "#3d5da8", "#222932", "#a3552d", "#ff9d5c"],
+    diverging=["#6896f0", "#385796", "#222932", "#93502d", "#ee8d4e"],
     sequential=["#8468c8", "#4a97c9", "#5cc4a0", "#f2ea8c"],
     lam_scale=["#6c7a8c", "#dbe4ee"],
     scale=1.0,

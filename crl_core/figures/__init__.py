@@ -15,15 +15,16 @@ from crl_core.figures.effects import (
     estimated_against_true,
     tallest_bin,
 )
-from crl_core.figures.embedding import Rows, embedding, path_limits
+from crl_core.figures.embedding import Limits, Rows, embedding, path_limits
 from crl_core.figures.plane import effect_plane
-from crl_core.figures.ranking import ErrorRow, error_ranking
+from crl_core.figures.ranking import ErrorRow, error_range, error_ranking
 from crl_core.palette import THEMES, Palette, Theme, palette
 
 __all__ = [
     "KNOWN_ONLY",
     "THEMES",
     "ErrorRow",
+    "Limits",
     "Palette",
     "Reference",
     "Rows",
@@ -36,6 +37,7 @@ __all__ = [
     "embedding",
     "empty",
     "error_along_lam",
+    "error_range",
     "error_ranking",
     "estimated_against_true",
     "outside",

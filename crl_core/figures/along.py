@@ -19,7 +19,7 @@ from crl_core.palette import Palette
 Array = np.ndarray
 HEIGHT = 250
 _MAIN_HEIGHT = 330
-_LANE = 24  # pixels of a rule's lane
+_LANE = 27  # pixels of a rule's lane
 _SYMBOLS = {DIVERGED: "x-thin-open", COLLAPSED: "circle-open"}
 
 
@@ -136,7 +136,7 @@ def error_along_lam(
     traces += _curve(lams, spread, colours, "ITE RMSE", values.shape[0], strong=True)
     traces += _casualties(lams, status, spread, high / (high / low) ** 0.05, colours)
     traces += _in_view(lams, spread.median, lam, colours, size=15)
-    inner = height - 38 - 48
+    inner = height - 34 - 48
     share = _LANE * len(choices) / inner if choices else 0.0
     gap = 30 / inner if choices else 0.0
     traces += lanes(lams, choices, colours)
@@ -160,7 +160,7 @@ def error_along_lam(
         "",
         ticks=False,
         domain=[0, share],
-        range=[-len(choices) + 0.5, 0.5],
+        range=[-len(choices) + 0.45, 0.55],
         fixedrange=True,
         anchor="x",
     )

@@ -16,7 +16,8 @@ FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"
 KNOWN_ONLY = "truth (known only in simulation)"
 ARM_NAMES = ("untreated", "treated")
 ARM_SYMBOLS = np.array(["circle", "diamond"])  # treatment is symbol, on every page
-_KEY_ROW = 19  # pixels a row of the key takes
+_TITLE = 34  # pixels of the title's line
+_KEY_ROW = 20  # pixels of a row of the key
 
 
 def rgba(colour: str, opacity: float) -> str:
@@ -72,11 +73,12 @@ def figure(
     outside: int = 0,
     **layout: Any,
 ) -> go.Figure:
-    """A titled figure on a panel. key_items: entries of the key below it; outside: points moved onto the edge."""
+    """A titled figure on a panel. key_items: entries of the key under the title; outside: points moved onto the edge."""
     scale = colours["scale"]
     key_rows = -(-key_items // 3)
-    edge = {"l": 52, "r": 14, "t": 38, "b": 44} | (margin or {})
-    edge["b"] += key_rows * round(_KEY_ROW * scale)
+    edge = {"l": 50, "r": 12, "t": round(_TITLE * scale), "b": round(46 * scale)} | (margin or {})
+    key_top = 1 - round(_TITLE * scale - 4) / height
+    edge["t"] += key_rows * round(_KEY_ROW * scale) + (6 if key_rows else 0)
     return go.Figure(
         data=list(traces),
         layout={
@@ -88,7 +90,7 @@ def figure(
                 "y": 1,
                 "yref": "container",
                 "yanchor": "top",
-                "pad": {"l": 6, "t": 8},
+                "pad": {"l": 0, "t": 6},
                 "font": {"size": 14 * scale, "color": colours["text"]},
             },
             "font": {"family": FONT, "size": 12 * scale, "color": colours["muted"]},
@@ -102,9 +104,9 @@ def figure(
                 "x": 0,
                 "xanchor": "left",
                 "xref": "container",
-                "y": 0,
+                "y": key_top,
                 "yref": "container",
-                "yanchor": "bottom",
+                "yanchor": "top",
                 "bgcolor": "rgba(0,0,0,0)",
                 "itemsizing": "constant",
                 "font": {"size": 11.5 * scale, "color": colours["text"]},

@@ -27,7 +27,7 @@ from crl_core.figures.base import (
 from crl_core.palette import Palette
 
 Array = np.ndarray
-HEIGHT = 430
+HEIGHT = 520
 _FACETS = 3  # environments side by side
 
 
@@ -108,7 +108,7 @@ def _apart(
     )
     drawn = figure(
         title, [*traces, *keys], colours, height=max(HEIGHT, 250 * lines), key_items=len(keys), outside=beyond,
-        margin={"t": 62},
+        margin={"t": 58},
     )  # fmt: skip
     notes = []
     for e, note in enumerate(grid.layout.annotations):

@@ -66,8 +66,8 @@ def embedding(
         [*traces, *key],
         colours,
         height=HEIGHT,
-        key_items=max(len(key), 4),  # room for the longest key, so that the picture keeps its place
-        margin={"l": 10, "r": 10, "b": 14},
+        key_items=max(len(key), 5),  # room for the longest key, so that the picture keeps its place
+        margin={"l": 8, "r": 8, "b": 10},
         outside=max(beyond_x, beyond_y),
         xaxis=axis(colours, range=list(limits[0]), **bare),
         yaxis=axis(colours, range=list(limits[1]), scaleanchor="x", **bare),
@@ -127,9 +127,9 @@ def _traces(
         "color": amount, "colorscale": colour_scale(colours["sequential"]), "cmin": low, "cmax": max(high, low + 1e-6),
         "symbol": ARM_SYMBOLS[rows.t], "size": size, "opacity": 0.9, "line": {"width": 0.4, "color": colours["panel"]},
         "colorbar": {
-            "orientation": "h", "x": 0.5, "xanchor": "center", "y": 0, "yref": "container", "yanchor": "bottom",
-            "len": 0.45, "thickness": 9, "outlinewidth": 0, "title": {"text": colour_by, "side": "top"}, "nticks": 5,
-            "tickfont": {"color": colours["muted"]},
+            "orientation": "h", "x": 0, "xanchor": "left", "y": 1 - 30 / HEIGHT, "yref": "container", "yanchor": "top", "ypad": 0,
+            "xpad": 0, "len": 0.5, "thickness": 8, "outlinewidth": 0, "title": {"text": colour_by, "side": "top"}, "nticks": 5,
+            "tickfont": {"color": colours["muted"]}, "ticklabelposition": "outside bottom",
         },
     }  # fmt: skip
     return [base | {"x": x, "y": y, "marker": marker, "text": hover}], []

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.figures.base import Trace, note
+from crl_core.figures.base import Trace, note, number
 from crl_core.figures.lam_axis import positions
-from crl_core.lam_choice import Choice
+from crl_core.lam_choice import Choice, words_of
 from crl_core.palette import Palette
 
 
@@ -18,25 +18,27 @@ def lanes(lams: Sequence[float], choices: Sequence[Choice], colours: Palette) ->
     at = positions(lams)
     traces: list[Trace] = []
     for lane, choice in enumerate(choices):
-        known = choice.index >= 0
-        if not known.any():
+        picked, counts = np.unique(choice.index[choice.index >= 0], return_counts=True)
+        if len(picked) == 0:
             continue
-        picked = choice.index[known]
-        replicates = np.flatnonzero(known)
-        spread = (replicates - (len(known) - 1) / 2) * min(0.16, 0.5 / max(1, len(known)))
+        replicates, words = len(choice.index), words_of(choice.rule)
+        regret = [np.nanmedian(choice.regret[choice.index == index]) for index in picked]
         texts = [
-            f"{choice.name}, replicate {r + 1}<br>λ = {lams[i]:g}, ITE RMSE {number(e)}, {g:.2f} × the oracle's"
-            for r, i, e, g in zip(
-                replicates, picked, choice.ite_rmse[known], choice.regret[known], strict=True
-            )
+            f"{words.title}<br>λ = {lams[int(index)]:g}"
+            + (f", in {count} of {replicates} replicates" if replicates > 1 else "")
+            + f"<br>{number(float(times))} × the oracle's error"
+            for index, count, times in zip(picked, counts, regret, strict=True)
         ]
+        colour = colours["truth"] if choice.knows_truth else colours["muted"]
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "x": at[picked], "y": -lane + spread, "yaxis": "y2", "text": texts,
-                "hovertemplate": "%{text}<extra></extra>", "showlegend": False,
+                "type": "scatter", "mode": "markers+text", "x": at[picked], "y": [-lane] * len(picked), "yaxis": "y2",
+                "text": [f" {count}" if replicates > 1 else "" for count in counts], "textposition": "middle right",
+                "textfont": {"color": colour, "size": 10 * colours["scale"]}, "cliponaxis": False, "customdata": texts,
+                "hovertemplate": "%{customdata}<extra></extra>", "showlegend": False,
                 "marker": {
-                    "symbol": "star" if choice.knows_truth else "triangle-up", "size": (9 if choice.knows_truth else 8) * colours["scale"],
-                    "color": colours["truth"] if choice.knows_truth else colours["muted"], "line": {"width": 0.6, "color": colours["panel"]},
+                    "symbol": "star" if choice.knows_truth else "triangle-up", "color": colour,
+                    "size": 10 * colours["scale"], "line": {"width": 0.6, "color": colours["panel"]},
                 },
             }
         )  # fmt: skip
@@ -50,7 +52,9 @@ def lane_labels(choices: Sequence[Choice], colours: Palette) -> list[dict[str, A
         known = choice.regret[np.isfinite(choice.regret)]
         cost = "" if choice.knows_truth else (f" ×{np.median(known):.2g}" if len(known) else " –")
         colour = colours["text"] if choice.knows_truth else colours["muted"]
-        notes.append(note(choice.name + cost, 1, "left", -lane, "y2", colour, colours, xshift=5))
+        notes.append(
+            note(words_of(choice.rule).short + cost, 1, "left", -lane, "y2", colour, colours, xshift=5)
+        )
     return notes
 
 

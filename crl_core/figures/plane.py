@@ -32,7 +32,7 @@ def effect_plane(
 ) -> go.Figure:
     """Effects [size, size], first s then z, on the diverging scale between `limits`; rows [n, 2] lie on top.
 
-    bar: what the colours say.
+    bar: what the centre of the scale is, e.g. "average τ = "; "" for nothing.
     """
     if values.size == 0 or not np.isfinite(values).all():
         return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
@@ -43,9 +43,9 @@ def effect_plane(
         "zmin": limits[0], "zmax": limits[1], "colorscale": colour_scale(colours["diverging"]), "zsmooth": "best",
         "hovertemplate": "z %{x:.2f}, s %{y:.2f}<br>" + bar + " %{z:.2f}<extra></extra>",
         "colorbar": {
-            "orientation": "h", "x": 0.5, "xanchor": "center", "y": 0, "yref": "container", "yanchor": "bottom",
-            "ypad": 2, "len": 0.9, "thickness": 9 * scale, "outlinewidth": 0, "tickvals": [limits[0], centre, limits[1]],
-            "ticktext": [f"≤ {limits[0]:.2f}", f"{bar} = {centre:.2f}", f"≥ {limits[1]:.2f}"],
+            "orientation": "h", "ticklabelposition": "outside top", "x": 0.5, "xanchor": "center", "y": 0.02, "yref": "container", "yanchor": "bottom",
+            "ypad": 0, "len": 0.9, "thickness": 9 * scale, "outlinewidth": 0, "tickvals": [limits[0], centre, limits[1]],
+            "ticktext": [signed(limits[0]), f"{bar}{signed(centre)}", signed(limits[1])],
             "tickfont": {"color": colours["muted"]},
         },
     }  # fmt: skip
@@ -67,7 +67,12 @@ def effect_plane(
         )  # fmt: skip
     still: dict[str, Any] = {"fixedrange": False, "showgrid": False, "nticks": 6}
     return figure(
-        title, [picture, *points], colours, height=HEIGHT, margin={"b": 92, "l": 40, "r": 12},
+        title, [picture, *points], colours, height=HEIGHT, margin={"b": 88, "l": 36, "r": 12},
         xaxis=axis(colours, "z", range=[float(z[0]), float(z[-1])], **still),
         yaxis=axis(colours, "s", range=[float(s[0]), float(s[-1])], **still),
     )  # fmt: skip
+
+
+def signed(value: float) -> str:
+    """A number of two decimals with a true minus sign."""
+    return f"{value:.2f}".replace("-", "−")

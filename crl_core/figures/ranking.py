@@ -12,7 +12,7 @@ from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number,
 from crl_core.palette import Palette
 
 Array = np.ndarray
-HEIGHT = 430
+HEIGHT = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +77,16 @@ def error_ranking(
             }
         )  # fmt: skip
     return figure(
-        title, traces, colours, height=HEIGHT, margin={"l": 14, "r": 16}, annotations=notes,
+        title, traces, colours, height=HEIGHT, margin={"l": 8, "r": 8}, annotations=notes,
         xaxis=axis(colours, "ITE RMSE, log scale", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high)),
         yaxis=axis(colours, ticks=False, range=[-len(rows) + 0.6, 0.75], fixedrange=True),
     )  # fmt: skip
+
+
+def error_range(errors: Sequence[Array]) -> tuple[float, float]:
+    """Ends of a log axis that hold for every λ of a run: of all errors that are positive and finite."""
+    joined = np.concatenate([np.asarray(values, dtype=np.float64).ravel() for values in errors])
+    joined = joined[np.isfinite(joined) & (joined > 0)]
+    if len(joined) == 0:
+        return 0.1, 1.0
+    return float(joined.min()) / 1.25, float(joined.max()) * 1.25
