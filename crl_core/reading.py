@@ -61,27 +61,3 @@ def p_text(value: float) -> str:
     if not isfinite(value):
         return "not defined"
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
-
-
-def times(value: float) -> str:
-    """A ratio in words: "1.3 times"."""
-    return "not defined" if not isfinite(value) else f"{value:.2g} times"
-
-
-def _lam(value: float) -> str:
-    return f"λ = {value:g}"
-
-
-def what_choosing_costs(
-    oracle: float, oracle_error: float, chosen: float, error: float, regret: float
-) -> str:
-    """The oracle's λ, the λ of least factual error, and what the difference costs; all of medians over replicates."""
-    if not (isfinite(oracle_error) and isfinite(error)):
-        return "No λ of this run has an effect error to compare."
-    best = f"With the truth one would take {_lam(oracle)} (ITE RMSE {oracle_error:.3f})."
-    if chosen == oracle:
-        return f"{best} The least held-out factual error, which needs no truth, leads to the same λ."
-    return (
-        f"{best} Without it, the least held-out factual error leads to {_lam(chosen)} (ITE RMSE {error:.3f}): "
-        f"{times(regret)} the error."
-    )
