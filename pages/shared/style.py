@@ -16,6 +16,7 @@ _CSS = """
 .stSidebar [data-testid="stSidebarHeader"] { height: 2.4rem; margin-bottom: 0; }
 .stApp { font-variant-numeric: tabular-nums; }
 .stApp h1 { padding: 0 0 .1rem 0; letter-spacing: -.01em; }
+.stHeading [data-testid="stMarkdownContainer"] { margin-bottom: 0; }
 .stApp h3 { padding: 0; font-size: 1rem; }
 [class*="st-key-panel"] { border: 1px solid var(--hairline); border-radius: 8px; background: var(--panel);
   padding: .8rem 1rem .9rem 1rem; }
