@@ -23,12 +23,12 @@ RULE_WORDS: Mapping[str, RuleWords] = {
     "oracle": RuleWords(short="oracle", title="oracle", needs="the true effects, known only in simulation"),
     "factual": RuleWords(short="factual error", title="least factual error", needs="held-out outcomes"),
     "largest": RuleWords(
-        short="largest λ in 2×",
+        short="largest λ",
         title="largest λ within twice the least factual error",
         needs="held-out outcomes",
     ),
     "auc": RuleWords(
-        short="least AUC in 2×",
+        short="least AUC",
         title="least domain AUC within twice the least factual error",
         needs="held-out outcomes and environments",
     ),

@@ -94,7 +94,7 @@ def along_lam(
         else axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high))
     )
     return figure(
-        title, traces, colours, height=HEIGHT, xaxis=lam_axis(lams, colours), yaxis=y_axis, annotations=notes,
+        title, traces, colours, height=HEIGHT, xaxis=lam_axis(lams, colours, sparse=True), yaxis=y_axis, annotations=notes,
         shapes=[_lam_line(lams, lam, colours), *break_marks(lams, colours)],
     )  # fmt: skip
 

@@ -49,14 +49,17 @@ def held_in(values: Array, limits: tuple[float, float]) -> tuple[Array, int]:
 
 def axis(colours: Palette, title: str = "", *, ticks: bool = True, **more: Any) -> dict[str, Any]:
     look: dict[str, Any] = {
-        "title": {"text": title, "standoff": 7},
+        "title": {
+            "text": title,
+            "standoff": 7,
+            "font": {"color": colours["muted"], "size": 11.5 * colours["scale"]},
+        },
         "gridcolor": colours["grid"],
         "linecolor": colours["grid"],
         "zeroline": False,
         "showgrid": ticks,
         "showticklabels": ticks,
         "tickfont": {"color": colours["muted"]},
-        "title_font": {"color": colours["muted"]},
         "automargin": False,
     }
     return look | more

@@ -50,7 +50,7 @@ def lane_labels(choices: Sequence[Choice], colours: Palette) -> list[dict[str, A
     notes = []
     for lane, choice in enumerate(choices):
         known = choice.regret[np.isfinite(choice.regret)]
-        cost = "" if choice.knows_truth else (f" ×{np.median(known):.2g}" if len(known) else " –")
+        cost = "" if choice.knows_truth else (f" ×{np.median(known):.1f}" if len(known) else " –")
         colour = colours["text"] if choice.knows_truth else colours["muted"]
         notes.append(
             note(words_of(choice.rule).short + cost, 1, "left", -lane, "y2", colour, colours, xshift=5)

@@ -12,7 +12,7 @@ from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number,
 from crl_core.palette import Palette
 
 Array = np.ndarray
-HEIGHT = 300
+HEIGHT = 340
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

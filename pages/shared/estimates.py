@@ -64,7 +64,7 @@ def _effects(key: str, _run: RunInView) -> Effects:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def tsne_layout(key: str, _projection: dict[str, Array]) -> Layout:
-    return _layout(_projection["tsne_xy"], _projection["tsne_x"])
+    return _layout(_one_size(_projection["tsne_xy"]), _one_size(_projection["tsne_x"][None])[0])
 
 
 def pca_layout(run: RunInView) -> Layout:
@@ -83,3 +83,10 @@ def _pca_layout(key: str, _run: RunInView) -> Layout:
 
 def _layout(xy: Array, x: Array) -> Layout:
     return Layout(xy=xy, limits=path_limits(xy), x=x, x_limits=path_limits(x[None]))
+
+
+def _one_size(xy: Array) -> Array:
+    """Layouts [L, n, 2] scaled to the same spread: a t-SNE's size means nothing, and a window then holds them all."""
+    centred = xy - xy.mean(axis=1, keepdims=True)
+    spread = np.sqrt(np.square(centred).sum(axis=2).mean(axis=1))[:, None, None]
+    return np.asarray(centred / np.where(spread > 0, spread, 1.0))
