@@ -78,13 +78,22 @@ def knn_mixing(phi: Array, env: Array) -> float:
     return float(np.mean(others) / np.mean((len(env) - size) / (len(env) - 1)))
 
 
-def gaussian_kernel(phi: Array, bandwidth: float | None = None) -> Array:
-    """k(u, v) = exp(-|u - v|² / (2 h²)) between all rows [n, n]; h is the median distance unless given."""
+def squared_distances(phi: Array) -> Array:
+    """Squared Euclidean distances between all rows of [n, k], [n, n] float64."""
     centred = phi.astype(np.float64) - phi.mean(axis=0)
     norm = np.square(centred).sum(axis=1)
-    distance2 = np.maximum(norm[:, None] + norm[None] - 2 * centred @ centred.T, 0)
-    h = median_distance(distance2) if bandwidth is None else bandwidth
-    return np.asarray(np.exp(-distance2 / (2 * h**2)))
+    return np.asarray(np.maximum(norm[:, None] + norm[None] - 2 * centred @ centred.T, 0))
+
+
+def gaussian_kernel(phi: Array, bandwidth: float | None = None) -> Array:
+    """k(u, v) = exp(-|u - v|² / (2 h²)) between all rows [n, n]; h is the median distance unless given."""
+    distance2 = squared_distances(phi)
+    return kernel_of(distance2, median_distance(distance2) if bandwidth is None else bandwidth)
+
+
+def kernel_of(distance2: Array, bandwidth: float) -> Array:
+    """exp(-d² / (2 h²)) of squared distances."""
+    return np.asarray(np.exp(-distance2 / (2 * bandwidth**2)))
 
 
 def median_distance(distance2: Array) -> float:
