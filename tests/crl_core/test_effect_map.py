@@ -132,7 +132,8 @@ def test_choosing_blind_costs_what_the_chosen_model_errs_over_the_best() -> None
     factual = np.array([[0.5, 0.1, 0.2], [0.3, 0.2, 0.9]])
     oracle, blind, other = choices(errors, factual, {"largest": np.array([2, -1])})
     assert list(oracle.index) == [2, 1]
-    assert oracle.knows_truth and not blind.knows_truth
+    assert oracle.knows_truth
+    assert not blind.knows_truth
     assert list(blind.index) == [1, 1]
     np.testing.assert_allclose(blind.regret, [3.0, 1.0])
     assert other.regret[0] == pytest.approx(1.0)
