@@ -2,8 +2,7 @@
 
 Defaults:  a widget's default is the preset's value, so `?preset=leaky` alone is the leaky world as it comes, and the URL
            names only what differs from it.
-Assigning: a value set by code reaches the URL only once its widget exists; so values are assigned, the widgets drawn,
-           and the same values assigned once more in a second run (`_assign`).
+Links:     a session's first run mends what a link asks for and cannot have, in the URL itself, and says so.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from crl_core.presets import DEFAULT_PRESET, PRESETS, Preset
 from pages.shared import fields, job_panel
 from pages.shared.fields import Field, Value, lam_text
 
-_AGAIN = "sidebar.again"  # values to assign once more
 _CONTROLS = "sidebar.controls"
 _NOTES = "sidebar.notes"
 _N_ENVS = "sidebar.n_envs"
@@ -50,66 +48,74 @@ def controls() -> Controls:
 def draw() -> Controls:
     """Draw the sidebar. Called once a run, by the shell."""
     _arrive()
-    again = st.session_state.pop(_AGAIN, {})
-    for name, value in again.items():
-        st.session_state[name] = value
     with st.sidebar:
         found = _widgets()
         st.session_state[_CONTROLS] = found
         job_panel.sidebar_panel(found.config, found.problem, found.lam)
         for note in st.session_state.get(_NOTES, ()):
             st.warning(note)
-    if st.session_state.pop("sidebar.rerun", False):
-        st.rerun()
     return found
 
 
 def show(config: RunConfig) -> None:
     """Set the sidebar to `config`. For callbacks."""
+    _forget_notes()
     preset_id, values = fields.describe(config)
-    _assign({"preset": preset_id} | values)
-    st.session_state[_N_ENVS] = config.scenario.n_envs
+    _assign(preset_id, {"preset": preset_id} | values)
 
 
-def _assign(values: Mapping[str, Any]) -> None:
+def _assign(preset_id: str, values: Mapping[str, Any]) -> None:
+    """Set fields by code. Those of environments that have no widget yet are written into the URL here."""
+    n_before = int(st.session_state.get(_N_ENVS, 0))
+    n_now = int(values["envs"])
+    at_home = fields.defaults(preset_id, n_now)
     for name, value in values.items():
         st.session_state[name] = value
-    st.session_state[_AGAIN] = dict(values)
-    st.session_state["sidebar.rerun"] = True
+    for field in fields.PER_ENV:
+        for env in range(n_before, n_now):
+            name = fields.per_env_name(field, env)
+            if values.get(name, at_home[name]) != at_home[name]:
+                st.query_params[name] = str(values[name])
 
 
 def _arrive() -> None:
-    """A session's first run: mend what the link asks for and cannot have, and say so."""
-    if "sidebar.arrived" in st.session_state:
+    """A session's first run: mend the link where it asks for what cannot be had, and say so."""
+    if _NOTES in st.session_state:
         return
-    st.session_state["sidebar.arrived"] = True
     params = st.query_params.to_dict()
     mended, notes = fields.mend(params)
+    preset_id = str(mended.get("preset", params.get("preset", DEFAULT_PRESET)))
+    at_home = {"preset": DEFAULT_PRESET, **fields.defaults(preset_id)}
     if "lam" in params:
-        lams = _grid(params, mended)
+        lams = _grid(preset_id, str(mended.get(fields.SET, params.get(fields.SET, ""))))
+        at_home["lam"] = fields.nearest_lam(lams, fields.DEFAULT_LAM)
         asked = fields.number(params["lam"])
         if asked is None or asked < 0:
-            mended["lam"] = fields.nearest_lam(lams, fields.DEFAULT_LAM)
+            mended["lam"] = at_home["lam"]
             notes.append(
-                f"The link has λ = {params['lam'][:20]}; it must be a number ≥ 0. Shown: {lam_text(mended['lam'])}."
+                f"The link has λ = {params['lam'][:20]}; it must be a number ≥ 0. Shown: {lam_text(at_home['lam'])}."
             )
-        elif lam_text(asked) != params["lam"] or asked not in lams:
+        elif asked not in lams:
             mended["lam"] = fields.nearest_lam(lams, asked)
-            if asked not in lams:
-                notes.append(
-                    f"λ = {lam_text(asked)} is not trained in this run. Shown: the nearest, {lam_text(mended['lam'])}."
-                )
+            notes.append(
+                f"λ = {lam_text(asked)} is not trained in this run. Shown: the nearest, {lam_text(mended['lam'])}."
+            )
+        elif lam_text(asked) != params["lam"]:
+            mended["lam"] = asked
     st.session_state[_NOTES] = notes
     if mended:
-        _assign(mended)
+        # No widget is bound yet, so the URL itself can be put right; the next run reads it.
+        for name, value in mended.items():
+            if value == at_home.get(name):
+                del st.query_params[name]
+            else:
+                st.query_params[name] = lam_text(value) if name == "lam" else str(value)
+        st.rerun()
 
 
-def _grid(params: Mapping[str, str], mended: Mapping[str, Value]) -> tuple[float, ...]:
-    preset_id = str(mended.get("preset", params.get("preset", DEFAULT_PRESET)))
+def _grid(preset_id: str, more: str) -> tuple[float, ...]:
     try:
-        return fields.build(
-            preset_id, {fields.SET: mended.get(fields.SET, params.get(fields.SET, ""))}
-        ).training.lams
+        return fields.build(preset_id, {fields.SET: more}).training.lams
     except ValueError:
         return PRESETS[preset_id].config.training.lams
 
@@ -120,10 +126,8 @@ def _forget_notes() -> None:
 
 def _preset_changed() -> None:
     _forget_notes()
-    values = fields.defaults(st.session_state["preset"])
-    st.session_state[_N_ENVS] = values["envs"]
-    for name, value in values.items():
-        st.session_state[name] = value
+    preset_id = st.session_state["preset"]
+    _assign(preset_id, fields.defaults(preset_id))
 
 
 def _envs_changed() -> None:
@@ -138,14 +142,11 @@ def _envs_changed() -> None:
         grown = old.with_envs(new_n)
     except ValueError:
         return  # the sidebar says what is wrong; the preset's values are good enough to go on with
-    state[_N_ENVS] = new_n
-    _assign(
-        {
-            fields.per_env_name(field, env): getattr(grown, field.attribute)[env]
-            for field in fields.PER_ENV
-            for env in range(old_n, new_n)
-        }
-    )
+    _assign(state["preset"], {"envs": new_n} | {
+        fields.per_env_name(field, env): getattr(grown, field.attribute)[env]
+        for field in fields.PER_ENV
+        for env in range(old_n, new_n)
+    })  # fmt: skip
 
 
 def _widgets() -> Controls:

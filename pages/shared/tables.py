@@ -18,8 +18,9 @@ _CSS = """
 .crl-table th:last-child, .crl-table td:last-child { padding-right: 0; }
 .crl-table .says { color: var(--quiet); white-space: normal; padding-right: 0; line-height: 1.4; }
 .crl-table .strong { font-weight: 650; }
+.crl-scroll { overflow-x: auto; }
 .crl-say { font-size: .98rem; line-height: 1.5; margin: .15rem 0 0 0; max-width: 62rem; }
-@media (max-width: 640px) { .crl-table td { white-space: normal; } .crl-table .says { font-size: .8rem; } }
+@media (max-width: 640px) { .crl-table { font-size: .8rem; } .crl-table .says { min-width: 11rem; } }
 </style>
 """
 
@@ -43,7 +44,9 @@ def table(
         "<tr>" + "".join(cell("td", index, text, place == strong) for index, text in enumerate(row)) + "</tr>"
         for place, row in enumerate(rows)
     )
-    st.html(f'{_CSS}<table class="crl-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+    st.html(
+        f'{_CSS}<div class="crl-scroll"><table class="crl-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def say(text: str) -> None:

@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 from playwright import sync_api as playwright
 
+from crl_core.events import EpochEnded
+from crl_core.figures import palette
+from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import handout_html
 from crl_core.lecture.probe import shifted
+from crl_core.lecture.story import figure
+from crl_core.lecture.world import World
 from crl_core.results import RunResult
 from crl_core.runs import RunStore
 from tests.browser.conftest import start_server
@@ -387,6 +392,38 @@ def test_with_large_networks_the_probe_is_not_offered(opened: Open, monkeypatch:
     monkeypatch.setattr("crl_core.lecture.probe.MAX_WEIGHTS", 10)
     hand = opened(run_of())
     assert not hand.page.get_by_role("button", name="Shift σ").is_visible()
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 3])
+def test_during_training_what_is_there_is_shown_and_can_be_dragged(
+    chromium: playwright.Browser, tmp_path: Path, epochs: int
+) -> None:
+    result = run_of()
+    history = {name: values for name, values in result.history.items() if name != "status"}
+    so_far = [
+        EpochEnded(epoch=e + 1, elapsed_s=1.0, status=result.status, **{k: v[e] for k, v in history.items()})
+        for e in range(epochs)
+    ]
+    palettes = {name: palette(name) for name in ("dark", "light", "projector")}
+    data = training_frames(result.config, None, so_far, world=World(title="In training"), palettes=palettes)
+    text = handout_html(result, n_rows=N_ROWS)
+    head, rest = text.split('<script type="application/json" id="frames">')
+    file = tmp_path / "training.html"
+    file.write_text(
+        f'{head}<script type="application/json" id="frames">{json.dumps(data)}</script>{rest.split("</script>", 1)[1]}'
+    )
+    page, trouble = chromium.new_page(), []
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.goto(file.as_uri())
+    hand = Hand(page)
+    hand.drag(0, 2)
+    hand.settle(2)
+    assert f"epoch {epochs} of 3" in hand.says()
+    assert hand.figure("ite_rmse") == (
+        "–" if epochs == 0 else figure(result.history["ite_rmse"][epochs - 1, 2])
+    )
+    assert trouble == []
+    page.close()
 
 
 # ---- the page -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,116 @@
+"""A real server on a free loopback port with a cache of its own, and a real Chromium to look at it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WAIT_MS = 90_000  # generous: the machine may be busy, and nothing here measures time
+
+
+@dataclass
+class Server:
+    port: int
+    cache: Path
+    process: subprocess.Popen[bytes]
+
+    def url(self, page: str = "", **params: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{page}" + (f"?{urlencode(params)}" if params else "")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def start_server(cache: Path) -> Server:
+    """The app on a free port; returns once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (cache.parent / f"server-{port}.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.address", "127.0.0.1",
+         "--server.headless", "true"],
+        cwd=ROOT, env=os.environ | {"CRL_CACHE": str(cache)}, stdout=log, stderr=log,
+    )  # fmt: skip
+    server = Server(port, cache, process)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
+                return server
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                server.stop()
+                pytest.fail(f"The server did not start: {Path(log.name).read_text()[-2000:]}")
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        if os.environ.get("CRL_REQUIRE_BROWSER") == "1":
+            pytest.fail(
+                "Chromium is missing; install it, or unset CRL_REQUIRE_BROWSER to skip the browser tests."
+            )
+        pytest.skip("Chromium is missing.")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
+    """One server for the tests of a module."""
+    running = start_server(tmp_path_factory.mktemp("app") / "cache")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def cold_server(tmp_path: Path, chromium: Browser) -> Iterator[Server]:
+    """A server that nobody has visited yet."""
+    running = start_server(tmp_path / "cache")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A visitor."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
+    context.set_default_timeout(WAIT_MS)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def other_page(chromium: Browser) -> Iterator[Page]:
+    """Another visitor, with a browser profile of their own."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    context.set_default_timeout(WAIT_MS)
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,160 @@
+"""What only a browser shows: links, the live curves, the URL that follows, two visitors and one training."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+TINY = {"epochs": "3", "samples": "400", "replicates": "1", "set": "training.lams=0,0.1,1,10"}
+# Long enough to be looked at while it trains, short enough not to be waited for.
+SLOW = {"epochs": "1000", "samples": "8000", "replicates": "1", "set": "training.lams=0,0.1,1,10"}
+
+
+def said(page: Page, what: str | re.Pattern[str]) -> None:
+    expect(page.locator("body")).to_contain_text(what, timeout=90_000)
+
+
+def settled(page: Page) -> None:
+    """Wait until no script runs and the page is drawn."""
+    page.wait_for_selector("[data-testid=stMain] h1")
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
+    )
+
+
+def params(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlparse(page.url).query)
+
+
+def sidebar_slider(page: Page, label: str) -> str:
+    return (
+        page.get_by_test_id("stSidebar")
+        .get_by_role("slider", name=label, exact=True)
+        .get_attribute("aria-valuetext")
+        or ""
+    )
+
+
+def starts(server: Server) -> int:
+    """How many trainings have begun in the server's cache."""
+    logs = (server.cache / "runs").glob("*/events.jsonl")
+    return sum(
+        json.loads(line)["event"] == "RunStarted" for log in logs for line in log.read_text().splitlines()
+    )
+
+
+@pytest.mark.parametrize("address", ["runs", "train"])
+def test_a_link_opens_its_page_with_all_settings_on_a_server_nobody_has_visited(
+    cold_server: Server, page: Page, address: str
+) -> None:
+    page.goto(cold_server.url(address, preset="leaky", sigma1="0.5", lam="10" if address == "runs" else "14"))
+    settled(page)
+    said(page, "The sensor that leaks the answer")
+    expect(page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")).to_have_attribute(
+        "aria-valuetext", "14"
+    )
+    assert urlparse(page.url).path.strip("/") in (address, "")
+    found = params(page)
+    assert found["preset"] == ["leaky"]
+    assert found["sigma1"] == ["0.5"]
+    assert found["lam"] == ["14"]
+
+
+def test_train_draws_curves_live_and_the_run_is_found_again(
+    server: Server, page: Page, other_page: Page
+) -> None:
+    page.goto(server.url(**SLOW))
+    settled(page)
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click()
+    said(page, re.compile(r"Epoch [1-9]\d* of 1000"))
+    page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
+    assert "double-click to reset" not in page.content()  # no zoom while data comes in: it would not be kept
+    other_page.goto(server.url(**SLOW))  # a late visitor sees the same run, from its start
+    said(other_page, re.compile(r"Epoch [1-9]\d* of 1000"))
+    other_page.get_by_test_id("stSidebar").get_by_role("button", name="Cancel").click()
+    said(page, re.compile(r"Cancelled at epoch \d+"))
+    said(other_page, re.compile(r"Cancelled at epoch \d+"))
+
+
+def test_two_visitors_who_ask_for_the_same_run_cause_one_training(
+    server: Server, page: Page, other_page: Page
+) -> None:
+    before = starts(server)
+    for visitor in (page, other_page):
+        visitor.goto(server.url(**TINY))
+        settled(visitor)
+    for visitor in (page, other_page):
+        visitor.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click()
+    for visitor in (page, other_page):
+        said(visitor, re.compile(r"Already trained|Trained"))
+        said(visitor, "double-click to reset")  # final, so it can be zoomed
+    assert starts(server) == before + 1
+    page.reload()
+    settled(page)
+    said(page, re.compile(r"Already trained|Trained"))
+
+
+def test_the_sidebar_survives_page_changes_and_the_url_is_the_state(
+    server: Server, page: Page, other_page: Page
+) -> None:
+    page.goto(server.url())
+    settled(page)
+    assert params(page) == {}  # the first visit's defaults are not spelled out
+    slider = page.get_by_test_id("stSidebar").get_by_role("slider", name=re.compile("σ₁"))
+    slider.focus()
+    slider.press("ArrowRight")
+    lam = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")
+    lam.focus()
+    lam.press("ArrowLeft")
+    page.wait_for_url(re.compile("sigma1=0.15.*lam=0.27|lam=0.27.*sigma1=0.15"))
+    settled(page)
+    page.get_by_role("link", name="Runs").first.click()
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    settled(page)
+    assert params(page) == {"sigma1": ["0.15"], "lam": ["0.27"]}
+    other_page.goto(page.url)
+    settled(other_page)
+    expect(
+        other_page.get_by_test_id("stSidebar").get_by_role("slider", name=re.compile("σ₁"))
+    ).to_have_attribute("aria-valuetext", "0.15")
+    assert params(other_page) == params(page)
+
+
+def test_a_preset_resets_the_fields_and_more_environments_are_in_the_url(
+    server: Server, page: Page, other_page: Page
+) -> None:
+    page.goto(server.url(sigma2="0.4", offset1="4"))
+    settled(page)
+    envs = page.get_by_test_id("stSidebar").get_by_role("slider", name="Environments")
+    envs.focus()
+    envs.press("ArrowRight")
+    page.wait_for_url(re.compile("envs=3"))
+    settled(page)
+    page.wait_for_url(re.compile("offset3=2.5"))  # a quarter of the way from 4 to -2, as the scenario grows
+    other_page.goto(page.url)
+    settled(other_page)
+    assert params(other_page) == params(page)
+    page.get_by_test_id("stSidebar").get_by_role("combobox", name=re.compile("Preset")).click()
+    page.get_by_role("option", name="sensors").click()
+    said(page, "Twenty noisy sensors")
+    settled(page)
+    assert params(page) == {"preset": ["sensors"]}
+
+
+def test_a_link_that_cannot_be_shown_is_mended_with_a_sentence_and_a_good_url(
+    server: Server, page: Page
+) -> None:
+    page.goto(server.url(preset="leaky", lam="3", sigma1="-1", epochs="many"))
+    settled(page)
+    said(page, "λ = 3 is not trained in this run. Shown: the nearest, 1.9.")
+    said(page, "sigma1 = -1")
+    page.wait_for_url(re.compile("lam=1.9"))
+    assert params(page) == {"preset": ["leaky"], "lam": ["1.9"]}
