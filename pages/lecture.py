@@ -37,10 +37,11 @@ def packed(
 
 
 def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None:
-    """Put the σ that was dragged to into the sidebar and train it."""
+    """Put the σ that was dragged to into the sidebar and train it; this page then shows its curves as they come."""
     wanted = shifted_config(config, sigma)
     sidebar.show(wanted)
     job_panel.train(wanted, lam)
+    st.session_state["job.go"] = False
 
 
 def in_training(now: Controls, config: RunConfig) -> None:

@@ -95,7 +95,7 @@ const pathView = {
   moving(panel, scene) {
     const { style } = scene, c = panel.moving, gap = style.size, p = scene.position, x = this.X(p);
     c.clearRect(0, 0, panel.w, panel.h);
-    if (!this.drawn) return;
+    if (!this.drawn || !this.drawn.length) return note(c, panel, "curves appear with the first epoch", style);
     if (scene.shifted) {
       const main = this.drawn[0];
       c.strokeStyle = style.text; c.lineWidth = style.bold * 0.7; c.setLineDash([7, 5]);
