@@ -7,24 +7,25 @@ With `--json -` standard output carries JSON and nothing else; a number that is 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from crl_core import cli_table as table
 from crl_core.cli_config import config_of
+from crl_core.cli_output import check_target, put
+from crl_core.cli_studies import add_study_commands
 from crl_core.config import RunConfig
 from crl_core.eventlog import read_entries
 from crl_core.events import Event, RunFinished
+from crl_core.obtain import PassFailed
 from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult
 from crl_core.runner import carry_out, sentence
 from crl_core.runs import RunCorrupted, RunNotFound, RunStore
-from crl_core.sealing import StoreError, write_atomically
+from crl_core.sealing import StoreError
 
 PROGRAM = "python -m crl_core"
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without λ shows ?
     try:
         options = _parser().parse_args(arguments)
-        _check_target(options.json)
+        check_target(options.json)
         status: int = options.command(options)
         sys.stdout.flush()
         return status
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     except KeyboardInterrupt:
         return _complain("cancelled; nothing was stored.", INTERRUPTED)
-    except TrainingFailed as error:
+    except (TrainingFailed, PassFailed) as error:
         return _complain(f"training failed. {error}", FAILED)
     except (StoreError, ValueError) as error:
         return _complain(str(error), BAD_INPUT)
@@ -120,6 +121,8 @@ def _parser() -> _Parser:
     bake = command("bake", _bake, "train the presets again that come with the program")
     bake.add_argument("--only", nargs="+", metavar="NAME", help=f"some of {', '.join(PRESETS)}; default all")
 
+    add_study_commands(command)
+
     runs = commands.add_parser("runs", help="list and look after the stored runs")
     actions = runs.add_subparsers(required=True, metavar="ACTION")
     command("list", _list, "all stored runs, newest first", actions)
@@ -148,7 +151,7 @@ def _presets(options: argparse.Namespace) -> int:
         }
         for item in PRESETS.values()
     ]
-    _put(options.json, {"presets": content}, table.presets)
+    put(options.json, {"presets": content}, table.presets)
     return OK
 
 
@@ -160,7 +163,7 @@ def _train(options: argparse.Namespace) -> int:
     else:
         result, cached, problem = _with_store(config, RunStore(), bar)
     bar.close()
-    _put(
+    put(
         options.json, table.run_content(result, cached=cached), lambda: table.run_table(result, cached=cached)
     )
     if problem is not None:
@@ -230,13 +233,15 @@ def _bake(options: argparse.Namespace) -> int:
         raise TrainingFailed(str(error)) from None
     bar.close()
     removed = remove_outdated(store)
-    _put(options.json, {"baked": keys, "removed": removed}, lambda: f"Baked {len(keys)} runs in {store.baked}.")
+    put(
+        options.json, {"baked": keys, "removed": removed}, lambda: f"Baked {len(keys)} runs in {store.baked}."
+    )
     return OK
 
 
 def _list(options: argparse.Namespace) -> int:
     found = RunStore().summaries()
-    _put(
+    put(
         options.json,
         {"runs": [table.summary_content(item) for item in found]},
         lambda: table.runs_table(found),
@@ -251,7 +256,7 @@ def _show(options: argparse.Namespace) -> int:
     content = table.run_content(result, cached=True)
     if summary is not None:
         content |= {"created": summary.created, "parts": list(summary.parts), "pinned": summary.pinned}
-    _put(options.json, content, lambda: table.run_table(result, cached=True))
+    put(options.json, content, lambda: table.run_table(result, cached=True))
     return OK
 
 
@@ -263,7 +268,7 @@ def _verify(options: argparse.Namespace) -> int:
         "intact": whole,
         "damaged": [{"key": e.key, "file": e.file, "reason": str(e)} for e in damaged],
     }
-    _put(options.json, content, lambda: table.verdict(len(whole), [str(error) for error in damaged]))
+    put(options.json, content, lambda: table.verdict(len(whole), [str(error) for error in damaged]))
     return BAD_INPUT if damaged else OK
 
 
@@ -271,7 +276,7 @@ def _delete(options: argparse.Namespace) -> int:
     store = RunStore()
     key = _key(options.key, store.keys())
     store.delete(key)
-    _put(
+    put(
         options.json,
         {"deleted": key},
         lambda: f"Run {key} is in the trash. Undo: {PROGRAM} runs restore {key}",
@@ -283,7 +288,7 @@ def _restore(options: argparse.Namespace) -> int:
     store = RunStore()
     key = _key(options.key, store.trashed())
     store.restore(key)
-    _put(options.json, {"restored": key}, lambda: f"Run {key} is back.")
+    put(options.json, {"restored": key}, lambda: f"Run {key} is back.")
     return OK
 
 
@@ -295,32 +300,3 @@ def _key(text: str, keys: Sequence[str]) -> str:
             f"{len(found)} runs begin with {text}; type more of the key: {', '.join(found[:5])}."
         )
     return text if text in found or not found else found[0]
-
-
-# -- output -----------------------------------------------------------------------------------------------------------
-
-
-def _check_target(target: str | None) -> None:
-    """Before an hour of training: can the JSON be written where it is wanted?"""
-    if target is None or target == "-":
-        return
-    path = Path(target)
-    if path.is_dir() or not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
-        raise ValueError(
-            f"--json {target}: no file can be written there; give a file in a folder that exists."
-        )
-
-
-def _put(target: str | None, content: Any, readable: Callable[[], str]) -> None:
-    if target != "-":
-        print(readable())
-    if target is None:
-        return
-    text = json.dumps(table.finite(content), indent=2, allow_nan=False) + "\n"
-    if target == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        write_atomically(Path(target), text.encode())
-    except OSError as error:
-        raise ValueError(f"--json {target}: {error.strerror or error}; give another file.") from None

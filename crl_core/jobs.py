@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from crl_core.cost import estimate_seconds
 from crl_core.eventlog import EventLog, latest_attempt, read_entries
 from crl_core.events import Event, RunFailed, Stage
 from crl_core.progress import Progress, Tail
+from crl_core.records import PART_NAMES
 from crl_core.runs import RunBusy, RunStore
 from crl_core.sealing import StoreError
 
@@ -58,6 +60,7 @@ class JobState:
 class _Job:
     config: RunConfig
     lam_in_view: float | None
+    parts: frozenset[str]  # to compute after training
     asked_at: float
     log_size: int = 0  # of the events when the worker was given the job
 
@@ -83,15 +86,22 @@ class JobManager:
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
-    def submit(self, config: RunConfig, lam_in_view: float | None = None) -> str:
-        """Ask for a run; its key. One that is stored is there at once, one under way is joined; parts that it lacks are added."""
-        key = config.key
+    def submit(
+        self, config: RunConfig, lam_in_view: float | None = None, parts: Collection[str] = PART_NAMES
+    ) -> str:
+        """Ask for a run; its key. One that is stored is there at once, one under way is joined; `parts` it lacks are added."""
+        key, wanted = config.key, frozenset(parts)
         with self._change:
             if self._closed:
                 raise ValueError("The program is shutting down; start it again to train.")
-            if self._waiting(key) is not None or (self._is_current(key) and not self._ending(key)):
+            waiting = self._waiting(key)
+            if waiting is not None:
+                waiting.parts |= wanted
                 return key
-            if self.store.intact(key) and not self.store.missing_parts(key):
+            if self._current is not None and self._is_current(key) and not self._ending(key):
+                if wanted <= self._current.parts:
+                    return key
+            elif self.store.intact(key) and not wanted & set(self.store.missing_parts(key)):
                 return key
             if not self._is_current(key) and self.store.busy(key):
                 return key  # another process has it in hand
@@ -100,7 +110,7 @@ class JobManager:
                     f"{MAX_QUEUE} runs are waiting already; wait until one has ended, or cancel one."
                 )
             self._reasons.pop(key, None)
-            self._queue.append(_Job(config, lam_in_view, time.time()))
+            self._queue.append(_Job(config, lam_in_view, wanted, time.time()))
             self._start()
         return key
 
@@ -172,7 +182,7 @@ class JobManager:
                 return done
             unfinished = replace(done, phase="finished", active=active, position=position, reason=reason)
             return _with_stage(unfinished, progress) if active else unfinished
-        if waiting is not None:
+        if waiting is not None and current is None:
             return JobState(phase="queued", active=True, position=position)
         if current is not None and progress.began < current.log_size:
             return JobState(
@@ -312,7 +322,12 @@ def _new_worker(store: RunStore) -> subprocess.Popen[str]:
 
 def _converse(worker: subprocess.Popen[str], job: _Job) -> dict[str, Any] | None:
     """Give the worker a job and wait for its reply; None if it died."""
-    content = {"config": job.config.to_dict(), "lam_in_view": job.lam_in_view, "asked_at": job.asked_at}
+    content = {
+        "config": job.config.to_dict(),
+        "lam_in_view": job.lam_in_view,
+        "parts": sorted(job.parts),
+        "asked_at": job.asked_at,
+    }
     assert worker.stdin is not None
     assert worker.stdout is not None
     try:

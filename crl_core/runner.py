@@ -10,7 +10,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,6 +20,7 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.eventlog import EventLog
 from crl_core.events import Event, RunCancelled, RunCompleted, RunFailed, RunFinished, Stage, StageAdvanced
+from crl_core.records import PART_NAMES
 from crl_core.results import RunResult
 from crl_core.runs import RunBusy, RunStore
 from crl_core.sealing import StoreError
@@ -59,31 +60,32 @@ def carry_out(
     store: RunStore,
     *,
     lam_in_view: float | None = None,
-    with_parts: bool = True,
+    with_parts: bool | Collection[str] = True,
     asked_at: float | None = None,
     listen: Listener | None = None,
 ) -> Outcome:
     """Train and store `config` unless it is stored already, then add the parts that it lacks.
 
+    with_parts:  which: all, none, or some of PART_NAMES.
     lam_in_view: λ whose projection is computed first; default the middle of the grid.
     asked_at:    when the run was asked for, seconds since 1970; a cancel flag older than that is stale. Default now.
     listen:      is given every event as it is written.
     Raises:      KeyboardInterrupt, after RunCancelled was written. Everything else is told by the outcome.
     """
     key = config.key
+    wanted = (PART_NAMES if with_parts else ()) if isinstance(with_parts, bool) else tuple(with_parts)
     try:
         with store.lock(key, wait_s=1.0):
             try:
                 stored = store.intact(key)
-                if stored and not (with_parts and store.missing_parts(key)):
+                if stored and not set(wanted) & set(store.missing_parts(key)):
                     return Outcome(ending="stored")
                 with EventLog(store.events_path(key)) as log:
                     job = _Job(config, store, log, time.time() if asked_at is None else asked_at, listen)
                     outcome = Outcome(ending="stored") if stored else job.train()
-                    if with_parts and outcome.ending in ("stored", "trained"):
-                        outcome = replace(
-                            outcome, reason=job.add_parts(outcome.result, lam_in_view) or outcome.reason
-                        )
+                    if wanted and outcome.ending in ("stored", "trained"):
+                        reason = job.add_parts(outcome.result, lam_in_view, wanted)
+                        outcome = replace(outcome, reason=reason or outcome.reason)
                     return outcome
             finally:
                 store.locks.lower_flag(key)
@@ -155,12 +157,14 @@ class _Job:
         with suppress(StoreError):
             self.say(event)
 
-    def add_parts(self, result: RunResult | None, lam_in_view: float | None) -> str | None:
-        """Compute what the run lacks; a sentence if that failed. The run stays usable whatever happens here."""
+    def add_parts(
+        self, result: RunResult | None, lam_in_view: float | None, wanted: Collection[str]
+    ) -> str | None:
+        """Compute what the run lacks of `wanted`; a sentence if that failed. The run stays usable whatever happens here."""
         reason = None
         try:
             result = result or self.store.load(self.key)
-            for name in self.store.missing_parts(self.key):
+            for name in [name for name in self.store.missing_parts(self.key) if name in wanted]:
                 try:
                     self.store.add(self.key, name, _PARTS[name](result, lam_in_view, self.progress(name)))
                 except _StopAsked:
@@ -170,7 +174,7 @@ class _Job:
                         raise
                     traceback.print_exc(file=sys.stderr)
                     reason = f"The {name} is missing. {sentence(error)}"
-            if reason is None:
+            if not self.store.missing_parts(self.key):
                 self.say(RunCompleted(elapsed_s=self.elapsed_s()))
             self.store.seal_events(self.key)
         except StoreError as error:

@@ -1,6 +1,6 @@
 """The process that trains: python -m crl_core.worker ROOT BAKED QUOTA_BYTES.
 
-In:   one JSON line a job on standard input: {"config": ..., "lam_in_view": ..., "asked_at": ...}.
+In:   one JSON line a job on standard input: {"config": ..., "lam_in_view": ..., "parts": [...], "asked_at": ...}.
 Out:  one JSON line on standard output when it is warm, {"ready": true}, and one a job, {"key", "ending", "reason"}.
       Everything else that it has to say goes to the run's events, and to standard error.
 Ends: when standard input closes, at once, even in the middle of a run: whoever asked is gone.
@@ -37,7 +37,13 @@ def main(arguments: list[str]) -> None:
     while True:
         job = jobs.get()
         config = RunConfig.from_dict(job["config"])
-        outcome = carry_out(config, store, lam_in_view=job["lam_in_view"], asked_at=job["asked_at"])
+        outcome = carry_out(
+            config,
+            store,
+            lam_in_view=job["lam_in_view"],
+            with_parts=job["parts"],
+            asked_at=job["asked_at"],
+        )
         _reply(replies, {"key": config.key, "ending": outcome.ending, "reason": outcome.reason})
 
 

@@ -1,0 +1,40 @@
+"""Where a command's result goes: readable on standard output, JSON to a file or to standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crl_core.cli_table import finite
+from crl_core.sealing import write_atomically
+
+
+def check_target(target: str | None) -> None:
+    """Before an hour of training: can the JSON be written where it is wanted?"""
+    if target is None or target == "-":
+        return
+    path = Path(target)
+    if path.is_dir() or not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise ValueError(
+            f"--json {target}: no file can be written there; give a file in a folder that exists."
+        )
+
+
+def put(target: str | None, content: Any, readable: Callable[[], str]) -> None:
+    """Print the result, or write it as JSON where `--json` says. Raises ValueError if it cannot be written."""
+    if target != "-":
+        print(readable())
+    if target is None:
+        return
+    text = json.dumps(finite(content), indent=2, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        write_atomically(Path(target), text.encode())
+    except OSError as error:
+        raise ValueError(f"--json {target}: {error.strerror or error}; give another file.") from None

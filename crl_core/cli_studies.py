@@ -1,0 +1,93 @@
+"""The commands that run a whole study and print its answer: claims."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from crl_core import claims_run
+from crl_core.claims import Measured, load_claims, pick_claims
+from crl_core.cli_output import put
+from crl_core.cli_table import ProgressBar
+from crl_core.config import RunConfig
+from crl_core.presets import PRESETS
+from crl_core.runs import RunStore
+
+
+def add_study_commands(command: Callable[..., Any]) -> None:
+    """Add them with `command(name, what does it, text)`, which returns a parser."""
+    claims = command("claims", _claims, "put claims to the test over several seeds")
+    claims.add_argument(
+        "--seeds", type=_seeds, default=claims_run.SEEDS, metavar="N", help="1 to 20; default 10"
+    )
+    claims.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help=f"some of {', '.join(c.id for c in load_claims())}",
+    )
+
+
+def _seeds(text: str) -> int:
+    seeds = int(text)
+    if not 1 <= seeds <= 20:
+        raise argparse.ArgumentTypeError(f"{seeds} seeds; from 1 to 20 are possible")
+    return seeds
+
+
+_seeds.__name__ = "number of seeds"
+
+
+def world_name(config: RunConfig) -> str:
+    """The preset whose world this is, or what kind of world it is."""
+    same = [item.id for item in PRESETS.values() if item.config.scenario == config.scenario]
+    return same[0] if same else f"{config.scenario.n_envs} environments"
+
+
+def _claims(options: argparse.Namespace) -> int:
+    claims, bar = pick_claims(options.only), ProgressBar(sys.stderr)
+
+    def on_run(done: int, total: int, config: RunConfig) -> None:
+        bar.close()
+        models = f"{len(config.training.lams)} λ × {config.training.replicates} seeds"
+        print(f"run {done + 1} of {total}: {world_name(config)}, {models}", file=sys.stderr, flush=True)
+
+    measured = claims_run.run_claims(claims, options.seeds, RunStore(), bar, on_run=on_run)
+    bar.close()
+    put(
+        options.json,
+        claims_run.content_of(measured, options.seeds),
+        lambda: claims_table(measured, options.seeds),
+    )
+    return 0
+
+
+def claims_table(measured: Sequence[Measured], seeds: int) -> str:
+    """Every claim with its median, interval, threshold and verdict; statement and note under it."""
+    width = max((len(item.claim.id) for item in measured), default=0)
+    lines = []
+    for item in measured:
+        claim = item.claim
+        sign = "<" if claim.holds_if == "below" else ">"
+        interval = f"[{_number(item.interval[0])}, {_number(item.interval[1])}]"
+        lines.append(
+            f"{claim.id:<{width}}  {item.verdict.upper():<13}  median {_number(item.median)} {interval}, "
+            f"claimed {sign} {claim.threshold:g}"
+        )
+        lines += [
+            f"{'':<{width}}  {line}"
+            for text in (claim.statement, claim.note)
+            for line in textwrap.wrap(text, 100)
+        ]
+        lines.append("")
+    ending = f"Medians over {seeds} seeds with 95 % bootstrap intervals; undecided where the interval holds the threshold."
+    return "\n".join([*lines, ending])
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "∞"
