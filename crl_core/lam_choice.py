@@ -21,7 +21,7 @@ class RuleWords:
 
 RULE_WORDS: Mapping[str, RuleWords] = {
     "oracle": RuleWords(short="oracle", title="oracle", needs="the true effects, known only in simulation"),
-    "factual": RuleWords(short="factual error", title="least factual error", needs="held-out outcomes"),
+    "factual": RuleWords(short="factual", title="least factual error", needs="held-out outcomes"),
     "largest": RuleWords(
         short="largest λ",
         title="largest λ within twice the least factual error",
@@ -43,7 +43,7 @@ RULE_WORDS: Mapping[str, RuleWords] = {
         needs="held-out outcomes, matches across arms",
     ),
     "left_out": RuleWords(
-        short="left-out env.",
+        short="left-out",
         title="leave-one-environment-out factual error",
         needs="a run without each environment, three or more",
     ),

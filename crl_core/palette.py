@@ -89,7 +89,7 @@ _LIGHT = Palette(
     ],
     env_dashes=_DASHES,
     arms=["#5b636c", "#14181d"],
-    diverging=["#2f55c0", "#9aaedb", "#f6f3ec", "#e9a585", "#bd4a14"],
+    diverging=["#4a6cc9", "#a9bbe2", "#f6f3ec", "#ecb394", "#cb6030"],
     sequential=["#a98500", "#2f8f6b", "#1f6591", "#3b1f6b"],
     lam_scale=["#8a929b", "#1c2733"],
     scale=1.0,

@@ -181,7 +181,7 @@ if run.status != "ok":
 apart = False
 if len(run.env_names) > 1 and not found.constant:
     split = st.segmented_control(
-        "Rows", ["all together", "each environment"], default="all together", key="effects.split",
+        "Show rows", ["all together", "each environment"], default="all together", key="effects.split",
         persist_state="session", required=True,
     )  # fmt: skip
     apart = split == "each environment"

@@ -25,10 +25,10 @@ logarithmic axis has no 0.
 """
 _GHOSTS = 6  # earlier epochs drawn under the curve
 _SHORT = {
-    "constant effect": "constant effect",
-    "least squares with t": "least squares + t",
-    "least squares per arm": "least sq. per arm",
-    "random forest per arm": "random forest",
+    "constant effect": "constant",
+    "least squares with t": "LS with t",
+    "least squares per arm": "LS per arm",
+    "random forest per arm": "forest",
 }  # for the margin of a figure; the caption says what they are
 
 require()
@@ -156,7 +156,7 @@ with st.container(key="panel_path_error"):
         quiet(
             f"Held out; {band}. Faint: earlier epochs. Leftmost, λ = 0: TARNet, plain ERM. "
             + (
-                "Dashed: baselines fitted on the same rows. "
+                "Dashed: baselines fitted on the same rows (LS: least squares; forest: random forest for each arm). "
                 if run.evidence is not None
                 else f"Baselines and further rules are {waiting}. "
             )

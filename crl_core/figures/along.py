@@ -94,7 +94,7 @@ def along_lam(
         else axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high))
     )
     return figure(
-        title, traces, colours, height=HEIGHT, xaxis=lam_axis(lams, colours, sparse=True), yaxis=y_axis, annotations=notes,
+        title, traces, colours, height=HEIGHT, xaxis=lam_axis(lams, colours), yaxis=y_axis, annotations=notes,
         shapes=[_lam_line(lams, lam, colours), *break_marks(lams, colours)],
     )  # fmt: skip
 
@@ -165,7 +165,7 @@ def error_along_lam(
         anchor="x",
     )
     return figure(
-        title, traces, colours, height=height, margin={"r": 132, "b": 48, "l": 46}, annotations=notes,
+        title, traces, colours, height=height, margin={"r": 106, "b": 48, "l": 46}, annotations=notes,
         xaxis=lam_axis(lams, colours, anchor="y2" if choices else "y"),
         yaxis=axis(
             colours, "", type="log", range=[np.log10(low), np.log10(high)], domain=[share + gap, 1],

@@ -111,7 +111,7 @@ def figure(
                 "yref": "container",
                 "yanchor": "top",
                 "bgcolor": "rgba(0,0,0,0)",
-                "itemsizing": "constant",
+                "itemsizing": "trace",
                 "font": {"size": 11.5 * scale, "color": colours["text"]},
             },
             "hovermode": "closest",

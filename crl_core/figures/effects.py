@@ -160,7 +160,7 @@ def effect_distribution(
             {
                 "type": "scatter", "mode": "lines", "name": name, "showlegend": True,
                 "x": np.repeat(edges, 2), "y": np.concatenate([[0], np.repeat(share, 2), [0]]),
-                "line": {"color": colours["envs"][e], "width": 1.8 * colours["scale"], "dash": colours["env_dashes"][e]},
+                "line": {"color": colours["envs"][e], "width": 1.8 * colours["scale"], "dash": colours["env_dashes"][e] if len(env_names) > 4 else "solid"},
                 "fill": "tozeroy", "fillcolor": rgba(colours["envs"][e], 0.22),
                 "hovertemplate": name + "<br>τ̂ about %{x:.2f}: %{y:.1%} of rows<extra></extra>",
             }

@@ -23,10 +23,8 @@ def positions(lams: Sequence[float]) -> Array:
         return np.where(values > 0, np.log10(values), start)
 
 
-def lam_axis(
-    lams: Sequence[float], colours: Palette, *, title: str = "λ", sparse: bool = False, **more: Any
-) -> dict[str, Any]:
-    """The axis itself: ticks at 0 and at every decade; sparse: at every second one where there are many."""
+def lam_axis(lams: Sequence[float], colours: Palette, *, title: str = "λ", **more: Any) -> dict[str, Any]:
+    """The axis itself: ticks at 0 and at every decade, labels at every second one where there are many."""
     at = positions(lams)
     positive = [float(np.log10(lam)) for lam in lams if lam > 0]
     ticks: list[float] = [float(at[0])] if lams and lams[0] == 0 else []
@@ -34,16 +32,15 @@ def lam_axis(
     if positive:
         decades = range(int(np.ceil(positive[0] - 1e-9)), int(np.floor(positive[-1] + 1e-9)) + 1)
         marks: list[float] = [float(decade) for decade in decades]
-        if sparse and len(marks) > 4:
-            marks = marks[1::2]
         if len(marks) < 2:
             marks = (
                 positive if len(positive) <= 6 else [positive[0], positive[len(positive) // 2], positive[-1]]
             )
         ticks += marks
-        labels += [
+        words = [
             f"{10**mark:.2g}" if abs(mark - round(mark)) > 1e-9 else _decade(round(mark)) for mark in marks
         ]
+        labels += [word if len(words) <= 4 or index % 2 else "" for index, word in enumerate(words)]
     room = 0.04 * (float(at[-1] - at[0]) or 10.0)
     return axis(
         colours, title, tickvals=ticks, ticktext=labels, range=[float(at[0]) - room, float(at[-1]) + room],

@@ -45,7 +45,7 @@ def effect_plane(
         "colorbar": {
             "orientation": "h", "ticklabelposition": "outside top", "x": 0.5, "xanchor": "center", "y": 0.02, "yref": "container", "yanchor": "bottom",
             "ypad": 0, "len": 0.9, "thickness": 9 * scale, "outlinewidth": 0, "tickvals": [limits[0], centre, limits[1]],
-            "ticktext": [signed(limits[0]), f"{bar}{signed(centre)}", signed(limits[1])],
+            "ticktext": ["≤ " + signed(limits[0]), bar + signed(centre), "≥ " + signed(limits[1])],
             "tickfont": {"color": colours["muted"]},
         },
     }  # fmt: skip

@@ -57,7 +57,7 @@ def error_ranking(
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "x": [median], "y": [y],
-                "marker": {"color": colour, "size": size * colours["scale"], "symbol": symbol, "line": {"width": 2}},
+                "marker": {"color": colour, "size": size * colours["scale"], "symbol": symbol, "line": {"width": 2, "color": colour}},
                 "hovertemplate": f"{row.name}<br>median {number(median)}{spread}<extra></extra>",
             }
         )  # fmt: skip
