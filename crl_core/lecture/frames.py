@@ -255,7 +255,7 @@ def training_frames(
     status = np.asarray(epochs[-1].status[:n_lams]) if epochs else np.zeros(n_lams, dtype=int)
     curves, arrays, earlier = _curves(config, history) if epochs else ({"epochs": []}, {}, None)
     n = started.n_held_out if started else 0
-    words = captions(world, config, min(n, N_VIEW), "picture", None, config.scenario.dim_x > 2)
+    words = captions(world, config, min(n, N_VIEW), "map", None, config.scenario.dim_x > 2)
     return _base(config, world, palettes) | {
         "state": "training",
         "epoch": epochs[-1].epoch if epochs else 0,

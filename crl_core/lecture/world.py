@@ -58,7 +58,7 @@ def captions(
     band = f"; band: all {replicates} replicates" if replicates > 1 else ""
     about = f"held out; line: seed {training.seed}{band}; faint: earlier epochs"
     return {
-        "latent": {"title": "Latent space", "caption": f"{picture} of the {training.latent_dim}-d representation, {rows}"},
+        "latent": {"title": "Latent space", "caption": f"{picture} of the {training.latent_dim}-d representation" + (f", {rows}" if spec else "")},
         "effect": {"title": "Individual effects", "caption": effect},
         "map": {"title": "What the model believes", "caption": (
             "effect in a slice through the data's mean, along cause z and nuisance s" if is_slice else "effect over cause z and nuisance s; vertical bands: s is ignored")},

@@ -365,7 +365,7 @@ function mountScrubber(root, data, hooks) {
   }
   function probeText() {
     if (!drawable(frames, near)) return frames.readings[near];
-    const truth = network.hasTruth ? ` ITE RMSE ${figure(shift.errors[near])} on the ${frames.n} shifted rows; ${figure(frames.metrics.ite_rmse.value[near])} on held-out rows as trained.` : "";
+    const truth = network.hasTruth ? ` ITE RMSE ${figure(shift.errors[near])} here, ${figure(frames.metrics.ite_rmse.value[near])} on data like its own.` : "";
     return "Distribution-shift probe: this model never saw these data." + truth;
   }
   let spare = null;
