@@ -11,7 +11,7 @@ from crl_core.results import view_rows
 from crl_core.runs import RunStore
 from tests.lecture_runs import broken
 from tests.pages.conftest import Open, Tiny, words
-from tests.pages.figures import figures, numbers, rows_drawn, titled, written
+from tests.pages.figures import figures, numbers, rows_drawn, sound, titled, written
 
 Parts = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
@@ -109,7 +109,7 @@ def test_a_sentence_says_what_the_latent_still_knows(open_app: Open, tiny: Tiny,
 
 
 def test_lost_models_are_named_and_no_number_is_invented(open_app: Open, tiny: Tiny, store: RunStore) -> None:
-    lost = broken(tiny.result, diverged=1, collapsed=2)
+    lost = broken(sound(tiny), diverged=1, collapsed=2)
     store.save(lost)
     store.add(tiny.config.key, "evidence", gather(lost).as_arrays())
     app = open_app("latent", **tiny.params, lam="0.1")
