@@ -111,11 +111,10 @@ def dot(scenario: Scenario, colours: Palette, env_word: str = "environment") -> 
     env_colours = colours["envs"][: min(scenario.n_envs, _LINES)]
     lines = [
         "digraph world {",
-        'layout=neato; bgcolor="transparent"; splines=true; overlap=true; outputorder=edgesfirst; pad=0.15;',
+        'layout=neato; bgcolor="transparent"; splines=line; overlap=true; outputorder=edgesfirst; pad=0.15;',
         f'node [fontname="DejaVu Sans" fontsize=13 style=filled fillcolor="{colours["panel"]}" '
         f'color="{colours["muted"]}" fontcolor="{colours["text"]}" penwidth=1.2 margin="0.09,0.05" width=0.62 height=0.46];',
-        f'edge [fontname="DejaVu Sans" fontsize=11 color="{colours["muted"]}" fontcolor="{colours["muted"]}" '
-        "penwidth=1.5 arrowsize=0.75];",
+        f'edge [color="{colours["muted"]}" penwidth=1.5 arrowsize=0.75];',
     ]
     for name, (x, y, words, seen) in _NODES.items():
         if name == "e" and scenario.n_envs == 1:
@@ -125,16 +124,26 @@ def dot(scenario: Scenario, colours: Palette, env_word: str = "environment") -> 
         if name == "e" and not differs(scenario).anything:
             words = f"{env_word}s do not differ"
         label = (
-            f'<<font point-size="14"><b>{name}</b></font><br/>'
-            f'<font point-size="10" color="{colours["muted"]}">{words}</font>>'
+            f'<<font point-size="15"><b>{name}</b></font><br/>'
+            f'<font point-size="11" color="{colours["muted"]}">{words}</font>>'
         )
         lines.append(f'{name} [pos="{x},{y}!" label={label} {" ".join(look)}];')
-    for arrow in arrows:
-        look = [f'label=" {arrow.label} "'] if arrow.label else []
-        if arrow.by_env:
-            look += [f'color="{":".join(env_colours)}"', f'fontcolor="{colours["text"]}"', "penwidth=1.8"]
+    for index, arrow in enumerate(arrows):
+        look = [f'color="{":".join(env_colours)}" penwidth=1.8'] if arrow.by_env else []
         lines.append(f"{arrow.source} -> {arrow.target} [{' '.join(look)}];")
+        if arrow.label:
+            ink = colours["text"] if arrow.by_env else colours["muted"]
+            lines.append(
+                f'label{index} [pos="{_middle(arrow)}!" label="{arrow.label}" fontsize=12 fontcolor="{ink}" shape=box '
+                f'style=filled penwidth=0 margin="0.04,0.01" width=0.1 height=0.1];'
+            )
     return "\n".join([*lines, "}"])
+
+
+def _middle(arrow: Edge) -> str:
+    """Where an arrow's label interrupts its line, as a label beside a slanted line would lie on it."""
+    (x0, y0, *_), (x1, y1, *_) = _NODES[arrow.source], _NODES[arrow.target]
+    return f"{(x0 + x1) / 2:.3f},{(y0 + y1) / 2:.3f}"
 
 
 def said(scenario: Scenario, env_word: str = "environment") -> str:
