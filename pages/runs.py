@@ -34,10 +34,9 @@ def main() -> None:
     selection = st.dataframe(
         table(runs, shown), key=_TABLE, hide_index=True, on_select="rerun", selection_mode="single-row",
         column_config={
-            "Best ITE RMSE": st.column_config.NumberColumn(format="%.3f", help="Held out, median over replicates"),
+            "ITE RMSE": st.column_config.NumberColumn(format="%.3f", help="Least over λ; held out, median over replicates"),
             "at λ = 0": st.column_config.NumberColumn(format="%.3f", help="ITE RMSE without the penalty"),
-            "Least factual MSE": st.column_config.NumberColumn(format="%.3f"),
-            "MB": st.column_config.NumberColumn(format="%.1f"),
+            "Factual MSE": st.column_config.NumberColumn(format="%.3f", help="Least over λ; held out"),
         },
         alt="Stored runs with their settings and main figures",
     )  # fmt: skip

@@ -38,9 +38,9 @@ simulation has.
 A **collapsed** λ gives the same answer to everyone; a **diverged** one has no finite loss any more.
 """
 _PANELS = (
-    ("loss", "Loss", "factual error + λ · penalty, training rows"),
-    ("factual_train", "Factual error", "mean squared error, training rows"),
-    ("penalty", "Penalty", "MMD² between environments in a batch"),
+    ("loss", "Loss", "factual error + λ · penalty"),
+    ("factual_train", "Factual error", "mean square, training rows"),
+    ("penalty", "Penalty", "MMD² within a batch"),
 )
 
 require()
@@ -71,15 +71,16 @@ def draw(config: RunConfig, lam: float) -> None:
     final = not (state.active and state.phase in ("queued", "running"))
     ink = palette(style.theme())
     left, right = st.columns([3, 2])
+    between = "environments" if config.training.align == "environment" else "treated and untreated"
     error_label = "ITE RMSE" if curves.error_name == "ite_rmse" else "factual MSE"
     with left, st.container(key="panel_path"):
         style.panel_title(
-            "Effect error along λ", f"{error_label}, held out; faint: earlier epochs" + _spread(curves)
+            "Effect error along λ", f"{error_label}, held out; faint: earlier" + _spread(curves)
         )
         spec = figures_live.path_spec(curves, ink, height=290, label=error_label, zoom=final)
         _chart(figures_live.path_rows(curves, lam), spec, "path", f"{error_label} against λ")
     with right, st.container(key="panel_mmd2"):
-        style.panel_title("MMD² between environments", "held out, in the latent space")
+        style.panel_title("Latent MMD²", f"between {between}, held out")
         spec = figures_live.epoch_spec(curves, "mmd2", ink, height=290, label="MMD²", zoom=final)
         _chart(
             figures_live.epoch_rows(curves, "mmd2", lam),
@@ -117,7 +118,7 @@ def head(config: RunConfig, state: JobState, curves: Curves, lam: float) -> None
 
 
 def _spread(curves: Curves) -> str:
-    return f"; band: {curves.replicates} replicates" if curves.replicates > 1 else ""
+    return f"; band: {curves.replicates} replicates" if curves.replicates > 1 else " epochs"
 
 
 def _casualties(curves: Curves) -> str:

@@ -67,9 +67,9 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float) -> 
 
 def resting_line(config: RunConfig, state: JobState) -> str:
     """How a run stands that nobody works on, with the cost of training it."""
+    cost = cost_line(config)
     training = config.training
-    models = f"{len(training.lams)} λ × {training.replicates} replicates"
-    cost = f"Training {models} takes about {style.duration(services.estimate_s(config))} ({services.device_line()})."
+    models = f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"
     match state.phase:
         case "completed":
             summary = services.store().summary(config.key)
@@ -83,6 +83,13 @@ def resting_line(config: RunConfig, state: JobState) -> str:
             return f"Training failed. {cost}"
         case _:
             return f"Not trained yet. {cost}"
+
+
+def cost_line(config: RunConfig) -> str:
+    """What training will cost."""
+    training = config.training
+    models = f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"
+    return f"Training {models} takes about {style.duration(services.estimate_s(config))} ({services.device_line()})."
 
 
 def progress_line(state: JobState) -> tuple[float, str]:

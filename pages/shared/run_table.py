@@ -31,21 +31,20 @@ def _row(run: RunSummary, shown: RunConfig | None) -> dict[str, object]:
     without = run.ite_rmse[0] if run.lams[0] == 0 else None
     factual = [value for value in run.factual_mse if value is not None]
     return {
-        "Shown": "●" if shown is not None and run.key == shown.key else "",
+        "View": "●" if shown is not None and run.key == shown.key else "",
         "Preset": preset_id,
         "Changed": ", ".join(changed) or "as it comes",
         "σ": ", ".join(f"{sigma:g}" for sigma in config.scenario.sigma),
         "Epochs": config.training.epochs,
         "Samples": config.scenario.n_samples,
         "Replicates": config.training.replicates,
-        "Best ITE RMSE": best[1] if best else None,
-        "at": f"λ = {lam_text(best[0])}" if best else "–",
+        "ITE RMSE": best[1] if best else None,
+        "at λ": lam_text(best[0]) if best else "–",
         "at λ = 0": without,
-        "Least factual MSE": min(factual) if factual else None,
+        "Factual MSE": min(factual) if factual else None,
         "Took": style.duration(run.seconds),
         "Device": run.device,
-        "Trained": time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
-        "MB": run.bytes / 1e6,
+        "Trained": time.strftime("%d %b %H:%M", time.localtime(run.created)),
     }
 
 

@@ -140,11 +140,11 @@ def without_run(controls: Controls) -> None:
         return
     if state.phase == "failed":
         st.error(state.reason or "Training failed.")
-        style.notice("There is no run to show", job_panel.resting_line(config, state))
+        style.notice("There is no run to show", job_panel.cost_line(config))
     elif state.phase == "cancelled":
         style.notice("Training was cancelled", job_panel.resting_line(config, state))
     else:
-        style.notice("These settings have not been trained yet", job_panel.resting_line(config, state))
+        style.notice("These settings have not been trained yet", job_panel.cost_line(config))
     last: RunConfig | None = st.session_state.get(LAST_SEEN)
     with st.container(horizontal=True):
         st.button(

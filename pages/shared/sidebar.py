@@ -15,7 +15,7 @@ import streamlit as st
 
 from crl_core.config import MAX_ENVS, RunConfig
 from crl_core.presets import DEFAULT_PRESET, PRESETS, Preset
-from pages.shared import fields, job_panel
+from pages.shared import fields, job_panel, style
 from pages.shared.fields import Field, Value, lam_text
 
 _CONTROLS = "sidebar.controls"
@@ -164,6 +164,8 @@ def _widgets() -> Controls:
     )  # fmt: skip
     n_envs = int(values["envs"])
     st.session_state[_N_ENVS] = n_envs
+    if n_envs == 1 and st.session_state.get("align", home["align"]) == "environment":
+        style.quiet("With one environment there is nothing to align: every λ trains the same network.")
     shown = fields.defaults(preset_id, n_envs)
     columns = st.columns(2) if n_envs > 3 else [st.container()]
     for env in range(n_envs):

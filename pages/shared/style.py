@@ -22,9 +22,10 @@ _CSS = """
   padding: .8rem 1rem .9rem 1rem; }
 [class*="st-key-panel"] h3 { font-size: .95rem; }
 .crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
-.crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem 2.1rem; justify-content: flex-end; text-align: right; }
-.crl-numbers div { min-width: 4.2rem; }
-.crl-numbers b { display: block; font-size: 2.1rem; line-height: 1.1; font-weight: 650; white-space: nowrap; }
+.crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end; text-align: right; }
+.crl-numbers div { min-width: 3rem; }
+.crl-numbers b { display: block; font-size: clamp(1.3rem, 2.1vw, 2.1rem); line-height: 1.1; font-weight: 650;
+  white-space: nowrap; }
 .crl-numbers span { color: var(--quiet); font-size: .82rem; }
 .crl-empty { max-width: 44rem; padding: .6rem 0 .2rem 0; }
 .st-key-train_status { min-height: 3.3rem; justify-content: center; }
@@ -103,6 +104,11 @@ def figure(value: float | None, digits: int = 3) -> str:
     if value != 0 and abs(value) < 10**-digits:
         return f"< {10**-digits:.{digits}f}"
     return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.3g}"
+
+
+def count(number: int, word: str) -> str:
+    """ "1 replicate", "3 replicates"."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def duration(seconds: float) -> str:

@@ -11,16 +11,18 @@ import streamlit as st
 _CSS = """
 <style>
 .crl-table { border-collapse: collapse; width: 100%; font-size: .88rem; }
-.crl-table th { text-align: right; font-weight: 600; color: var(--quiet); padding: .25rem .8rem .35rem 0; border-bottom: 1px solid var(--hairline); }
-.crl-table td { font-variant-numeric: tabular-nums; text-align: right; padding: .38rem .8rem .38rem 0; border-bottom: 1px solid var(--hairline); vertical-align: top; white-space: nowrap; }
+.crl-table th { text-align: right; font-weight: 600; color: var(--quiet); padding: .25rem .7rem .35rem 0; border-bottom: 1px solid var(--hairline); }
+.crl-table td { font-variant-numeric: tabular-nums; text-align: right; padding: .38rem .7rem .38rem 0; border-bottom: 1px solid var(--hairline); vertical-align: top; white-space: nowrap; }
 .crl-table tr:last-child td { border-bottom: 0; }
 .crl-table th:first-child, .crl-table td:first-child, .crl-table .says { text-align: left; }
 .crl-table th:last-child, .crl-table td:last-child { padding-right: 0; }
 .crl-table .says { color: var(--quiet); white-space: normal; padding-right: 0; line-height: 1.4; }
 .crl-table .strong { font-weight: 650; }
+.crl-table td:first-child { white-space: normal; min-width: 4.5rem; }
+.crl-table .says { min-width: 13rem; }
 .crl-scroll { overflow-x: auto; }
 .crl-say { font-size: .98rem; line-height: 1.5; margin: .15rem 0 0 0; max-width: 62rem; }
-@media (max-width: 640px) { .crl-table { font-size: .8rem; } .crl-table .says { min-width: 11rem; } }
+@media (max-width: 640px) { .crl-table { font-size: .8rem; } }
 </style>
 """
 

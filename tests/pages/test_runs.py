@@ -32,15 +32,15 @@ def test_a_stored_run_is_listed_with_what_was_changed_and_its_best_error(tiny: T
     row = table(store.summaries(), tiny.config).iloc[0]
     assert (row["Preset"], row["Changed"], row["σ"]) == ("hospital", "set training.lams=0,0.1,1,10", "0.1, 1")
     median = [sum(column) / 2 for column in tiny.result.by_lam(tiny.result.ite_rmse).T.tolist()]
-    assert row["Best ITE RMSE"] == pytest.approx(min(median))
+    assert row["ITE RMSE"] == pytest.approx(min(median))
     assert row["at λ = 0"] == pytest.approx(median[0])
-    assert row["Shown"] == "●"
+    assert row["View"] == "●"
 
 
 def test_a_run_of_other_settings_is_not_marked_as_shown(tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     other = replace(tiny.config, training=replace(tiny.config.training, seed=9))
-    assert table(store.summaries(), other).iloc[0]["Shown"] == ""
+    assert table(store.summaries(), other).iloc[0]["View"] == ""
 
 
 def test_opening_a_run_sets_the_sidebar_to_its_settings(open_app: Open, tiny: Tiny, store: RunStore) -> None:

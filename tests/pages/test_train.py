@@ -117,6 +117,8 @@ def test_more_environments_keep_the_old_ones_and_grow_as_the_scenario_does(open_
     hospital = PRESETS["hospital"].config.scenario
     assert scenario == replace(hospital, offset=(4.0, -2.0)).with_envs(4)
     app.sidebar.slider(key="envs").set_value(1).run()
+    assert not app.exception
+    assert "there is nothing to align" in words(app)
     assert app.session_state["sidebar.controls"].config.scenario.n_envs == 1
 
 
