@@ -101,12 +101,6 @@ def draw_errors(run: RunInView) -> None:
     )
 
 
-def correlation_text(value: float | None, found: Effects) -> str:
-    if found.constant:
-        return "not defined"
-    return "not defined" if value is None or not np.isfinite(value) else f"{value:.3f}"
-
-
 def by_environment(run: RunInView, found: Effects) -> None:
     """Error, bias and correlation of everyone and of each environment."""
     scores = found.scores
@@ -114,16 +108,22 @@ def by_environment(run: RunInView, found: Effects) -> None:
         return
     lines = [
         ("all", f"{scores.n_rows}", three(run.at_lam(scores.ite_rmse)), signed(run.at_lam(scores.bias)),
-         correlation_text(run.at_lam(scores.correlation), found))
+         three(run.at_lam(scores.correlation)))
     ]  # fmt: skip
     for e, name in enumerate(run.env_names):
         lines.append(
             (name, f"{scores.n_by_env[e]}", three(run.at_lam(scores.ite_rmse_by_env[:, e])),
-             signed(run.at_lam(scores.bias_by_env[:, e])), correlation_text(run.at_lam(scores.correlation_by_env[:, e]), found))
+             signed(run.at_lam(scores.bias_by_env[:, e])), three(run.at_lam(scores.correlation_by_env[:, e])))
         )  # fmt: skip
-    table(["Held-out rows", "n", "ITE RMSE", "bias", "correlation"], lines, strong=0)
+    table(["rows", "n", "ITE RMSE", "bias", "corr."], lines, strong=0)
+    quiet(f"Held-out rows{of_replicates(run)}.")
     if found.constant:
         quiet("Correlation is not defined: the true effect is the same for everyone.")
+
+
+def of_replicates(run: RunInView) -> str:
+    count = run.config.training.replicates
+    return f"; medians over {count} replicates" if count > 1 else ""
 
 
 def signed(value: float | None) -> str:
@@ -138,22 +138,38 @@ def draw_maps(run: RunInView, found: Effects) -> None:
         return
     view, tau_hat = run.view, plane.tau_hat[run.result.lams.index(run.lam)]
     maps = (
-        (f"Estimate τ̂ at λ = {run.lam:g}", tau_hat, plane.limits, "average τ = ", "estimate"),
-        ("Truth τ, known only in simulation", plane.tau, plane.limits, "average τ = ", "truth"),
-        ("Difference τ̂ − τ", tau_hat - plane.tau, (-plane.half, plane.half), "", "difference"),
+        (f"Estimate τ̂ at λ = {run.lam:g}", tau_hat, plane.limits, "estimate", "What this network believes."),
+        (
+            "Truth τ",
+            plane.tau,
+            plane.limits,
+            "truth",
+            "Known only in simulation. Same colours as the estimate.",
+        ),
+        (
+            "Difference τ̂ − τ",
+            tau_hat - plane.tau,
+            (-plane.half, plane.half),
+            "difference",
+            "Estimate minus truth.",
+        ),
     )
-    for column, (title, values, limits, bar, name) in zip(st.columns(3), maps, strict=True):
+    for column, (title, values, limits, name, says) in zip(st.columns(3), maps, strict=True):
         with column, st.container(key=f"panel_effects_{name}", height="stretch"):
             drawn = effect_plane(
-                values, plane.z, plane.s, colours, title=title, limits=limits, bar=bar, rows=plane.rows, env=view.env,
-                t=view.t, env_names=run.env_names,
+                values, plane.z, plane.s, colours, title=title, limits=limits, rows=plane.rows, env=view.env, t=view.t,
+                env_names=run.env_names,
             )  # fmt: skip
             chart(drawn, f"effects.map_{name}")
+            quiet(says)
     words = "A model that ignores s has vertical bands only. Where no points lie, a map is extrapolation."
     if plane.is_slice:
         dims = run.config.scenario.dim_x
-        words += f" A slice through the data's mean: {dims} inputs, of which z and s move along one direction each."
-    quiet(words + " Points: held-out rows, coloured by environment; diamonds are treated.")
+        words += f" Each is a slice through the data's mean: {dims} inputs, of which z and s move along one direction each."
+    quiet(
+        words
+        + " Colours are centred on the average effect. Points: held-out rows, coloured by environment; diamonds are treated."
+    )
 
 
 found = effects(run)

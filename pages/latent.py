@@ -171,13 +171,13 @@ def along_the_path(run: RunInView, best_z: np.ndarray, best_s: np.ndarray) -> No
     """What the probes read at every λ."""
     columns = st.columns(2)
     names = (
-        ("z", "The cause z, read from the latent", best_z),
-        ("s", "The nuisance s, read from the latent", best_s),
+        ("z", "R² of the cause z", best_z),
+        ("s", "R² of the nuisance s", best_s),
     )
     for column, (name, title, values) in zip(columns, names, strict=True):
         drawn = along_lam(
             run.result.lams, run.result.by_lam(values), run.result.by_lam(run.result.status), run.lam, ink,
-            title=f"{title}: R²", y_title="R²", linear=(min(0.0, float(np.nanmin(values, initial=0.0))) - 0.03, 1.04),
+            title=title, y_title="R²", linear=(min(0.0, float(np.nanmin(values, initial=0.0))) - 0.03, 1.04),
         )  # fmt: skip
         with column, st.container(key=f"panel_r2_{name}"):
             chart(drawn, f"latent.r2_{name}")

@@ -172,9 +172,9 @@ for column, name in zip(st.columns(3), ("factual", "mmd2", "auc"), strict=True):
         if name == "factual":
             drawn = along_lam(
                 lams, spread(run.result.factual_mse), status, run.lam, colours, title="Factual MSE", y_title="factual MSE",
-                references=[Reference(name="noise: none can do better", value=noise, truth=True)] if noise > 0 else [],
+                references=[Reference(name="noise", value=noise, truth=True)] if noise > 0 else [],
             )  # fmt: skip
-            says = "Squared error of the outcome received, held out. What a user can see."
+            says = "Squared error of the outcome received, held out: what a user can see. Nobody gets below the noise, a line known only in simulation."
         elif name == "mmd2":
             x = [] if run.evidence is None else run.evidence["x_mmd2"][np.isfinite(run.evidence["x_mmd2"])]
             drawn = along_lam(

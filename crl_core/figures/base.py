@@ -78,7 +78,7 @@ def figure(
 ) -> go.Figure:
     """A titled figure on a panel. key_items: entries of the key under the title; outside: points moved onto the edge."""
     scale = colours["scale"]
-    key_rows = -(-key_items // 3)
+    key_rows = -(-key_items // (2 if key_items <= 6 else 3))  # as many as a narrow panel needs
     edge = {"l": 50, "r": 12, "t": round(_TITLE * scale), "b": round(46 * scale)} | (margin or {})
     key_top = 1 - round(_TITLE * scale - 4) / height
     edge["t"] += key_rows * round(_KEY_ROW * scale) + (6 if key_rows else 0)

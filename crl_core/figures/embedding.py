@@ -66,7 +66,7 @@ def embedding(
         [*traces, *key],
         colours,
         height=HEIGHT,
-        key_items=max(len(key), 5),  # room for the longest key, so that the picture keeps its place
+        key_items=max(len(key), 4),  # room for the longest key, so that the picture keeps its place
         margin={"l": 8, "r": 8, "b": 10},
         outside=max(beyond_x, beyond_y),
         xaxis=axis(colours, range=list(limits[0]), **bare),

@@ -24,15 +24,15 @@ def effect_plane(
     *,
     title: str,
     limits: tuple[float, float],
-    bar: str,
     rows: Array,
     env: Array,
     t: Array,
     env_names: Sequence[str],
+    bar: str = "effect",
 ) -> go.Figure:
     """Effects [size, size], first s then z, on the diverging scale between `limits`; rows [n, 2] lie on top.
 
-    bar: what the centre of the scale is, e.g. "average τ = "; "" for nothing.
+    bar: what the colours say, for the hover text.
     """
     if values.size == 0 or not np.isfinite(values).all():
         return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
@@ -45,8 +45,8 @@ def effect_plane(
         "colorbar": {
             "orientation": "h", "ticklabelposition": "outside top", "x": 0.5, "xanchor": "center", "y": 0.02, "yref": "container", "yanchor": "bottom",
             "ypad": 0, "len": 0.9, "thickness": 9 * scale, "outlinewidth": 0, "tickvals": [limits[0], centre, limits[1]],
-            "ticktext": ["≤ " + signed(limits[0]), bar + signed(centre), "≥ " + signed(limits[1])],
-            "tickfont": {"color": colours["muted"]},
+            "ticktext": ["≤ " + signed(limits[0]), signed(centre), "≥ " + signed(limits[1])],
+            "tickfont": {"color": colours["muted"]}, "tickangle": 0,
         },
     }  # fmt: skip
     shown = (
