@@ -75,21 +75,28 @@ def grouped_mmd2(phi: Tensor, weights: Tensor, bandwidth: Tensor) -> Tensor:
 
 
 class _WeightedKernelSum(torch.autograd.Function):
-    """value = Σ_ij G_ij with G = S ∘ K, and ∂value/∂φ_i = -(2 / h²) Σ_j G_ij (φ_i - φ_j), since S and K are symmetric."""
+    """value = Σ_ij G_ij with G = S ∘ K, and ∂value/∂φ_i = -(2 / h²) Σ_j G_ij (φ_i - φ_j), since S and K are symmetric.
+
+    With c = (φ - mean) / h and a = |c|² / 2 the kernel's exponent is c_i·c_j - a_i - a_j: one product of c with two more
+    columns. G [c, 1] then gives both sums of the gradient, so the [b, b] matrix is passed over four times in all.
+    """
 
     @staticmethod
     def forward(
         ctx: torch.autograd.function.FunctionCtx, phi: Tensor, weights: Tensor, bandwidth: Tensor
     ) -> Tensor:
-        n_models, rows, _ = phi.shape
-        h2 = bandwidth.square()[:, None, None]
-        kernel = squared_distances(phi).mul_(-0.5 / h2).exp_()
-        weighted = (
-            kernel.view(len(weights), -1, rows, rows).mul_(weights.unsqueeze(1)).view(n_models, rows, rows)
-        )
-        row_sum = weighted.sum(dim=-1, keepdim=True)
-        phi = phi - phi.mean(dim=1, keepdim=True)  # only differences enter; small numbers cancel less
-        ctx.save_for_backward(torch.baddbmm(phi * row_sum, weighted, phi, alpha=-1).mul_(-2 / h2))
+        rows = phi.shape[1]
+        h = bandwidth[:, None, None]
+        c = (
+            phi - phi.mean(dim=1, keepdim=True)
+        ) / h  # centred: distances do not change, and far less cancels
+        a = c.square().sum(dim=-1, keepdim=True) / 2
+        one = torch.ones_like(a)
+        kernel = torch.bmm(torch.cat([c, -a, one], dim=-1), torch.cat([c, one, -a], dim=-1).mT).exp_()
+        kernel.view(len(weights), -1, rows, rows).mul_(weights.unsqueeze(1))
+        sums = torch.bmm(kernel, torch.cat([c, one], dim=-1))
+        row_sum = sums[..., -1:]
+        ctx.save_for_backward((c * row_sum).sub_(sums[..., :-1]).mul_(-2 / h))
         return row_sum.sum(dim=(1, 2)).clamp_min_(0)
 
     @staticmethod
@@ -119,4 +126,4 @@ def squared_distances(phi: Tensor) -> Tensor:
     """Squared Euclidean distances between all rows of each model, [M, n, k] -> [M, n, n], >= 0."""
     phi = phi - phi.mean(dim=1, keepdim=True)  # distances do not change, and far less cancels in float32
     norm = phi.square().sum(dim=-1, keepdim=True)
-    return torch.baddbmm(norm + norm.mT, phi, phi.mT, alpha=-2).clamp_min_(0)
+    return (norm + norm.mT).baddbmm_(phi, phi.mT, alpha=-2).clamp_min_(0)

@@ -67,6 +67,7 @@ class Ensemble:
             device, dtype
         )
         self.flat.grad = torch.zeros_like(self.flat)
+        self._arms = torch.eye(2, device=device, dtype=dtype).unsqueeze(1)  # [2, 1, 2]
         self.params: dict[str, Tensor] = {}
         start = 0
         for name, value in stacked.items():
@@ -79,12 +80,17 @@ class Ensemble:
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """phi [M, n, k] and both arms' outcomes [M, n, 2] of covariates [M, n, d]."""
         p = self.params
-        h = elu(torch.baddbmm(p["encoder.0.bias"], x, p["encoder.0.weight"]))
-        h = elu(torch.baddbmm(p["encoder.1.bias"], h, p["encoder.1.weight"]))
-        phi = torch.baddbmm(p["encoder.2.bias"], h, p["encoder.2.weight"])
-        arms = elu(torch.baddbmm(p["head.0.bias"], phi, p["head.0.weight"]))
-        arms = arms.view(*arms.shape[:2], 2, -1) * p["head.1.weight"].unsqueeze(1)  # [M, n, 2, units]
-        return phi, arms.sum(dim=-1) + p["head.1.bias"].unsqueeze(1)
+
+        def layer(rows: Tensor, name: str) -> Tensor:
+            return torch.baddbmm(p[name + ".bias"], rows, p[name + ".weight"])
+
+        h = elu(layer(x, "encoder.0"), inplace=True)
+        h = elu(layer(h, "encoder.1"), inplace=True)
+        phi = layer(h, "encoder.2")
+        arms = elu(layer(phi, "head.0"), inplace=True)  # [M, n, 2 · units]
+        # Each arm's units reach its own outcome only: a weight of two block columns, [M, 2, units, 2].
+        last = p["head.1.weight"].unsqueeze(-1) * self._arms
+        return phi, torch.baddbmm(p["head.1.bias"].unsqueeze(1), arms, last.flatten(1, 2))
 
     def weights(self) -> Mapping[str, np.ndarray]:
         """All parameters as NumPy, [M, ...] float32."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -155,17 +154,6 @@ def _without_broken(columns: dict[str, Array], status: Array) -> dict[str, Array
     return {name: np.where(broken.reshape(-1, *[1] * (v.ndim - 1)), np.nan, v) for name, v in columns.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Batches:
-    """One epoch's rows in order, [M or G, steps · b, ...]; a batch is a slice of them."""
-
-    x: Tensor  # [M, rows, d]
-    y: Tensor  # [M, rows, 1]
-    arm: Tensor  # [M, rows, 2], 1 / (rows of that arm in the batch) where the row is of that arm, else 0
-    left: Tensor  # [G, rows, P + 1], factors of the pair weights
-    right: Tensor
-
-
 class _Group:
     """Whole replicates trained together: G replicates × L values of λ = M models."""
 
@@ -184,6 +172,7 @@ class _Group:
         self.n_labels = scenario.n_envs if training.align == "environment" else 2
         self.n_pairs = _pairs_present(aligned_groups(config, train_rows[0]))
         self.lam = self._tensor(np.tile(training.lams, len(seeds)))
+        self._one = torch.ones_like(self.lam)
         self.net = Ensemble(
             [
                 initial_weights(
@@ -223,23 +212,25 @@ class _Group:
         """[G, ...] -> [M, ...]."""
         return values.repeat_interleave(self._n_lams, dim=0)
 
-    def _epoch_batches(self) -> _Batches:
+    def _epoch_batches(self) -> Iterator[tuple[Tensor, ...]]:
+        """The epoch's batches, rows in a new order: x [M, b, d], y [M, b, 1], arm [M, b, 2], and the two factors of the pair
+        weights [G, b, P + 1]. arm is 1 / (rows of the arm in the batch) where a row is of that arm, else 0.
+        """
         used = self.steps * self.batch
         order = np.stack([rng.permutation(self.n_train)[:used] for rng in self._order])
         index = torch.from_numpy(order).to(self.device)
         replicate = torch.arange(len(order), device=self.device).unsqueeze(1)
-        arm = torch.nn.functional.one_hot(self._t[replicate, index], 2).to(self.dtype)
-        arm = arm.view(len(order), self.steps, self.batch, 2)
+
+        def batched(rows: Tensor) -> Tensor:
+            return rows[replicate, index].unflatten(1, (self.steps, self.batch))  # type: ignore[no-untyped-call,no-any-return]
+
+        arm = torch.nn.functional.one_hot(batched(self._t), 2).to(self.dtype)
         arm = arm / arm.sum(dim=2, keepdim=True).clamp_min(1)  # an arm that a batch lacks adds nothing
-        labels = self._label[replicate, index].view(len(order), self.steps, self.batch)
-        left, right = ipm.pair_factors(labels, self.n_labels, self.dtype)
-        return _Batches(
-            x=self._along_lams(self._x[replicate, index]),
-            y=self._along_lams(self._y[replicate, index].unsqueeze(-1)),
-            arm=self._along_lams(arm.flatten(1, 2)),
-            left=left.flatten(1, 2),
-            right=right.flatten(1, 2),
+        factors = ipm.pair_factors(batched(self._label), self.n_labels, self.dtype)
+        along_lams = (
+            self._along_lams(part) for part in (batched(self._x), batched(self._y).unsqueeze(-1), arm)
         )
+        return zip(*(part.unbind(1) for part in (*along_lams, *factors)), strict=True)
 
     def _bandwidth(self, phi: Tensor) -> Tensor:
         fixed = self.config.training.bandwidth
@@ -250,27 +241,26 @@ class _Group:
     def train_epoch(self, should_stop: Callable[[], bool] | None = None) -> dict[str, Array] | None:
         """One pass over the training rows; mean losses over its batches, each [M]. None if asked to stop."""
         losses = self._pass_over_rows(should_stop)
-        return losses and {name: value.cpu().numpy().astype(np.float64) for name, value in losses.items()}
+        if losses is None:
+            return None
+        return {name: value.cpu().numpy().astype(np.float64) for name, value in losses.items()}
 
     def _pass_over_rows(self, should_stop: Callable[[], bool] | None) -> dict[str, Tensor] | None:
         """The steps of an epoch. Nothing here waits for the device: losses stay there until the epoch is over."""
-        batches = self._epoch_batches()
         factual_sum = torch.zeros_like(self.lam)
         penalty_sum = torch.zeros_like(self.lam)
         bandwidth = torch.ones_like(self.lam)
         assert self.net.flat.grad is not None
-        for step in range(self.steps):
+        for step, (x, y, arm, left, right) in enumerate(self._epoch_batches()):
             if should_stop is not None and step % STOP_STEPS == 0 and should_stop():
                 return None
-            rows = slice(step * self.batch, (step + 1) * self.batch)
             self.net.flat.grad.zero_()
-            phi, y_hat = self.net(batches.x[:, rows])
+            phi, y_hat = self.net(x)
             if step % BANDWIDTH_STEPS == 0:
                 bandwidth = self._bandwidth(phi)
-            factual = (batches.arm[:, rows] * (y_hat - batches.y[:, rows]).square()).sum(dim=(1, 2))
-            weights = batches.left[:, rows] @ batches.right[:, rows].mT
-            penalty = ipm.grouped_mmd2(phi, weights, bandwidth)
-            torch.add(factual, self.lam * penalty).sum().backward()  # type: ignore[no-untyped-call]
+            factual = (arm * (y_hat - y).square()).sum(dim=(1, 2))
+            penalty = ipm.grouped_mmd2(phi, left @ right.mT, bandwidth)
+            torch.autograd.backward([factual, penalty], [self._one, self.lam])  # of factual + λ · penalty
             self.optimiser.step()
             factual_sum += factual.detach()
             penalty_sum += penalty.detach()
