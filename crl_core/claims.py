@@ -3,6 +3,8 @@
 Seeds:    the replicates of one batched run; claims about the same world share a run, which is cached like any other.
 Verdict:  from the bootstrap interval of the median over seeds: "holds" if all of it is on the claim's side of the
           threshold, "does not hold" if all of it is on the other, "undecided" if it contains the threshold.
+Broken:   a model that diverged has an infinite error, and a value that is not defined because of it counts against the
+          claim; so breaking models never makes a claim about anything but their error true.
 """
 
 from __future__ import annotations
@@ -44,6 +46,11 @@ def _metric(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
     return lambda run, _, at: np.asarray(run.by_lam(getattr(run, name))[:, at])
 
 
+def _error(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
+    """A broken model is infinitely wrong."""
+    return lambda run, _, at: np.asarray(np.nan_to_num(run.by_lam(getattr(run, name)), nan=np.inf)[:, at])
+
+
 def _from_evidence(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
     return lambda run, evidence, at: np.asarray(run.by_lam(evidence[name])[:, at])
 
@@ -57,18 +64,18 @@ def _read(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
 
 def _mmd2_last_over_first(run: RunResult, _: Evidence, at: int | None) -> Array:
     history = run.history["mmd2"]
-    return run.by_lam(history[-1])[:, at] / run.by_lam(history[0])[:, at]
+    return np.asarray(run.by_lam(history[-1])[:, at] / run.by_lam(history[0])[:, at])
 
 
 def _ite_by_lam(run: RunResult) -> Array:
     """[R, L]; a diverged model counts as infinitely wrong, never as missing."""
     assert run.ite_rmse is not None, "claims are made on worlds whose truth is known"
-    return np.nan_to_num(run.by_lam(run.ite_rmse), nan=np.inf)
+    return np.asarray(np.nan_to_num(run.by_lam(run.ite_rmse), nan=np.inf))
 
 
 def _u_shape(run: RunResult, _: Evidence, __: int | None) -> Array:
     error = _ite_by_lam(run)
-    return np.minimum(error[:, 0], error[:, -1]) / error.min(axis=1)
+    return np.asarray(np.minimum(error[:, 0], error[:, -1]) / error.min(axis=1))
 
 
 def _regret_factual(run: RunResult, _: Evidence, __: int | None) -> Array:
@@ -79,8 +86,8 @@ def _regret_factual(run: RunResult, _: Evidence, __: int | None) -> Array:
 
 
 QUANTITIES: Mapping[str, Quantity] = {
-    "ite_rmse": Quantity("ITE RMSE (√PEHE), held out", _metric("ite_rmse")),
-    "factual_mse": Quantity("factual MSE, held out", _metric("factual_mse")),
+    "ite_rmse": Quantity("ITE RMSE (√PEHE), held out", _error("ite_rmse")),
+    "factual_mse": Quantity("factual MSE, held out", _error("factual_mse")),
     "mmd2": Quantity("MMD² between environments, held out", _metric("mmd2")),
     "mmd2_last_over_first": Quantity("MMD², last epoch over first", _mmd2_last_over_first),
     "u_shape": Quantity("lower end of the path over its best ITE RMSE", _u_shape, whole_path=True),
@@ -287,16 +294,19 @@ def measure(
         at = None if world.lam is None else run.lams.index(world.lam)
         return QUANTITIES[claim.quantity].of(run, evidence, at)
 
-    values = np.asarray(values_in(claim.world), dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):  # of broken models
+        values = np.asarray(values_in(claim.world), dtype=np.float64)
+        if claim.against is not None:
+            values = values / values_in(claim.against)
     keys = [runs[claim.world.setting][0].config.key]
     if claim.against is not None:
-        values = values / values_in(claim.against)
         keys.append(runs[claim.against.setting][0].config.key)
-    low, high = median_interval(values)
+    counted = np.where(np.isnan(values), np.inf if claim.holds_if == "below" else -np.inf, values)
+    low, high = median_interval(counted)
     return Measured(
         claim=claim,
         values=tuple(float(value) for value in values),
-        median=_median(values),
+        median=_median(counted),
         interval=(low, high),
         verdict=verdict_of(low, high, claim.holds_if, claim.threshold),
         keys=tuple(dict.fromkeys(keys)),
@@ -304,25 +314,24 @@ def measure(
 
 
 def median_interval(values: Array, seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap interval of the median at `LEVEL`. A broken model (NaN) counts as the worst: infinity.
+    """Percentile bootstrap interval of the median at `LEVEL`. Values may be infinite, never NaN.
 
     The lower and upper order statistics are taken as they are, without interpolation, so infinities stay what they are.
     """
-    known = np.where(np.isnan(values), np.inf, values)
-    index = rng_for(seed, Stream.BASELINES).integers(len(known), size=(RESAMPLES, len(known)))
+    index = rng_for(seed, Stream.BASELINES).integers(len(values), size=(RESAMPLES, len(values)))
     medians = np.sort(
-        [_median(row) for row in known[index]]
-        if not np.isfinite(known).all()
-        else np.median(known[index], axis=1)
+        np.median(values[index], axis=1)
+        if np.isfinite(values).all()
+        else [_median(row) for row in values[index]]
     )
     tail = int((1 - LEVEL) / 2 * RESAMPLES)
     return float(medians[tail]), float(medians[-1 - tail])
 
 
 def _median(values: Array) -> float:
-    ordered = np.sort(np.where(np.isnan(values), np.inf, values))
+    ordered = np.sort(values)
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return float(low if low == high else (low + high) / 2)
+    return float(low if low == high or np.isinf(low) else (low + high) / 2)
 
 
 def verdict_of(low: float, high: float, holds_if: str, threshold: float) -> Verdict:

@@ -13,14 +13,14 @@ from crl_core.cli_table import finite
 from crl_core.sealing import write_atomically
 
 
-def check_target(target: str | None) -> None:
-    """Before an hour of training: can the JSON be written where it is wanted?"""
+def check_target(target: str | None, option: str = "--json") -> None:
+    """Before an hour of training: can the file be written where it is wanted? Raises ValueError if not."""
     if target is None or target == "-":
         return
     path = Path(target)
     if path.is_dir() or not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
         raise ValueError(
-            f"--json {target}: no file can be written there; give a file in a folder that exists."
+            f"{option} {target}: no file can be written there; give a file in a folder that exists."
         )
 
 
@@ -34,7 +34,12 @@ def put(target: str | None, content: Any, readable: Callable[[], str]) -> None:
     if target == "-":
         sys.stdout.write(text)
         return
+    write_text(target, text, "--json")
+
+
+def write_text(target: str, text: str, option: str) -> None:
+    """Raises ValueError if the file cannot be written."""
     try:
         write_atomically(Path(target), text.encode())
     except OSError as error:
-        raise ValueError(f"--json {target}: {error.strerror or error}; give another file.") from None
+        raise ValueError(f"{option} {target}: {error.strerror or error}; give another file.") from None

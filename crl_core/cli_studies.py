@@ -1,4 +1,4 @@
-"""The commands that run a whole study and print its answer: claims."""
+"""The commands that run a whole study and print its answer: claims, environments."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from crl_core import claims_run
+from crl_core import claims_run, study_report
 from crl_core.claims import Measured, load_claims, pick_claims
-from crl_core.cli_output import put
-from crl_core.cli_table import ProgressBar
+from crl_core.cli_output import check_target, put, write_text
+from crl_core.cli_table import ProgressBar, text_table
 from crl_core.config import RunConfig
-from crl_core.presets import PRESETS
+from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs import RunStore
+from crl_core.study import SEEDS, Study, run_study
 
 
 def add_study_commands(command: Callable[..., Any]) -> None:
@@ -31,6 +32,10 @@ def add_study_commands(command: Callable[..., Any]) -> None:
         metavar="ID",
         help=f"some of {', '.join(c.id for c in load_claims())}",
     )
+    envs = command("environments", _environments, "what does another environment buy? E from 2 to 5")
+    envs.add_argument("--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {', '.join(PRESETS)}")
+    envs.add_argument("--seeds", type=_seeds, default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}")
+    envs.add_argument("--report", metavar="FILE", help="also write a report, .md or .html")
 
 
 def _seeds(text: str) -> int:
@@ -91,3 +96,38 @@ def claims_table(measured: Sequence[Measured], seeds: int) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.3g}" if math.isfinite(value) else "∞"
+
+
+def _environments(options: argparse.Namespace) -> int:
+    bar = ProgressBar(sys.stderr)
+    check_target(options.report, "--report")
+
+    def on_run(done: int, total: int, config: RunConfig) -> None:
+        bar.close()
+        places = ", ".join(f"{offset:g}" for offset in config.scenario.offset)
+        print(f"run {done + 1} of {total}: environments at {places}", file=sys.stderr, flush=True)
+
+    study = run_study(options.preset, options.seeds, RunStore(), bar, on_run=on_run)
+    bar.close()
+    put(options.json, study_report.report_content(study), lambda: study_table(study))
+    if options.report is not None:
+        text = study_report.html if options.report.endswith((".html", ".htm")) else study_report.markdown
+        write_text(options.report, text(study), "--report")
+    return 0
+
+
+def study_table(study: Study) -> str:
+    """The study's answer for a terminal: sentences first, then every number."""
+    rows = [row for panels in (study_report.UNSEEN, study_report.LEFT_OUT, study_report.OVERLAP)
+            for row in study_report.table_cells(study, panels)]  # fmt: skip
+    chosen = [study_report.rule_cells(row) for row in study_report.rules(study)]
+    return "\n\n".join(
+        (
+            study_report.setting(study),
+            study_report.headline(study),
+            "\n".join(f"- {sentence}" for sentence in study_report.sentences(study)),
+            text_table(study_report.HEADER, rows),
+            study_report.why_not(study),
+            text_table(study_report.RULE_HEADER, chosen),
+        )
+    )

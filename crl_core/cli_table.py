@@ -104,7 +104,7 @@ def run_table(result: RunResult, *, cached: bool) -> str:
                 "; ".join(notes),
             )
         )
-    rows = _table(("λ", "ITE RMSE", "factual MSE", "MMD²", ""), lines)
+    rows = text_table(("λ", "ITE RMSE", "factual MSE", "MMD²", ""), lines)
     return "\n\n".join((head, rows, f"held-out data; {_kind(training.replicates)}"))
 
 
@@ -132,7 +132,7 @@ def runs_table(found: Sequence[RunSummary]) -> str:
                 " ".join(marks),
             )
         )
-    return _table(
+    return text_table(
         ("key", "world", "created", "models", "epochs", "least ITE RMSE", "training", "size", ""), lines
     )
 
@@ -216,7 +216,8 @@ def _kind(replicates: int) -> str:
     return "median [smallest, largest] of the replicates" if replicates > 1 else "one replicate"
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def text_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell."""
     widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

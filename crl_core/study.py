@@ -96,7 +96,7 @@ def world(preset_id: str, set_id: str, n_envs: int) -> Scenario:
 def pick(scenario: Scenario, envs: Sequence[int]) -> Scenario:
     """The same world with only the environments at `envs`, which may repeat; the number of rows stays."""
     values = {name: tuple(getattr(scenario, name)[e] for e in envs) for name in _PER_ENV}
-    return replace(scenario, **values)
+    return replace(scenario, **values)  # type: ignore[arg-type]
 
 
 def unseen(preset_id: str, set_id: str) -> Scenario:
