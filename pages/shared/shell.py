@@ -21,6 +21,7 @@ PAGES = (
     ("latent", "Latent"),
     ("effects", "Effects"),
     ("path", "λ path"),
+    ("lens", "MMD lens"),
     ("lecture", "Lecture"),
     ("compare", "Compare"),
     ("claims", "Claims"),
