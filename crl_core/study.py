@@ -11,8 +11,10 @@ Seeds:    the replicates of a run; every training set of environments is one bat
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -296,6 +298,23 @@ def errors_on(run: RunResult, scenario: Scenario) -> tuple[Array, Array]:
             effect.append(ite_rmse(y1_hat - y0_hat, rows.ite))
             factual.append(factual_mse(y0_hat, y1_hat, rows.t, rows.y))
     return np.stack(effect), np.stack(factual)
+
+
+BAKED = "environments.json"  # in the folder of the baked runs: the study of the first visit's preset
+
+
+def baked_study(folder: Path, preset_id: str) -> Study | None:
+    """The stored study that comes with the program; None if there is none of this preset.
+
+    Raises: ValueError with one sentence if there is one that is out of date or damaged.
+    """
+    try:
+        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    except ValueError:
+        raise ValueError("the study that comes with the program is damaged; run it again.") from None
+    return Study.from_dict(content) if content.get("preset") == preset_id else None
 
 
 def _gap(by_env: Array) -> Array:
