@@ -242,7 +242,7 @@ def _in_view(
 def _lam_line(lams: Sequence[float], lam: float, colours: Palette) -> dict[str, Any]:
     at = float(positions(lams)[list(lams).index(lam)])
     return {
-        "type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "layer": "below",
+        "type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "layer": "between",
         "line": {"color": colours["accent"], "width": 1.4},
     }  # fmt: skip
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
 import streamlit as st
 
+_RANGE = re.compile(r"\[[^\]]*\]")
 _CSS = """
 <style>
 .crl-table { border-collapse: collapse; width: 100%; font-size: .88rem; }
@@ -18,9 +20,18 @@ _CSS = """
 .crl-table th:last-child, .crl-table td:last-child { padding-right: 0; }
 .crl-table .says { color: var(--quiet); white-space: normal; padding-right: 0; line-height: 1.4; }
 .crl-table .strong { font-weight: 650; }
-.crl-table td:first-child { white-space: normal; min-width: 4.5rem; }
-.crl-table .says { min-width: 13rem; }
-.crl-scroll { overflow-x: auto; }
+.crl-table td:first-child { white-space: normal; min-width: 5.2rem; }
+.crl-table .says { min-width: 10rem; }
+.crl-scroll { overflow-x: auto; container-type: inline-size; }
+@container (max-width: 800px) {  /* no room for sentences beside the figures: they go below, over the whole width */
+  .worded tr { display: grid; grid-template-columns: minmax(0, 1.6fr) repeat(var(--figures), minmax(0, 1fr)); padding: .3rem 0 .4rem 0;
+    border-bottom: 1px solid var(--hairline); }
+  .worded tbody tr:last-child { border-bottom: 0; }
+  .worded th, .worded td { border-bottom: 0; padding: .1rem .5rem .1rem 0; white-space: normal; }
+  .worded th.says { display: none; }
+  .worded td.says { grid-column: 1 / -1; min-width: 0; font-size: .94em; }
+  .worded th:nth-last-child(2), .worded td:nth-last-child(2) { padding-right: 0; }
+}
 .crl-say { font-size: .98rem; line-height: 1.5; margin: .15rem 0 0 0; max-width: 62rem; }
 @media (max-width: 640px) { .crl-table { font-size: .8rem; } }
 </style>
@@ -39,15 +50,20 @@ def table(
     def cell(tag: str, index: int, text: str, bold: bool) -> str:
         kinds = ["says"] if words_from is not None and index >= words_from else []
         kinds += ["strong"] if bold and not kinds else []
-        return f'<{tag} class="{" ".join(kinds)}">{escape(text)}</{tag}>'
+        whole = _RANGE.sub(
+            lambda found: found[0].replace(" ", "\u00a0"), text
+        )  # a range does not break in two
+        return f'<{tag} class="{" ".join(kinds)}">{escape(whole)}</{tag}>'
 
     head = "".join(cell("th", index, text, False) for index, text in enumerate(header))
     body = "".join(
         "<tr>" + "".join(cell("td", index, text, place == strong) for index, text in enumerate(row)) + "</tr>"
         for place, row in enumerate(rows)
     )
+    worded = "" if words_from is None else f' worded" style="--figures: {words_from - 1}'
     st.html(
-        f'{_CSS}<div class="crl-scroll"><table class="crl-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'{_CSS}<div class="crl-scroll"><table class="crl-table{worded}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
