@@ -64,7 +64,7 @@ def pictures(run: RunInView) -> None:
     """The latent in view and the input, laid out and coloured alike."""
     view = run.view
     amounts = {} if view.z is None or view.s is None else {"z": along(view.z), "s": along(view.s)}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         layout = st.segmented_control(
             "Layout",
             ["t-SNE", "PCA"],

@@ -101,7 +101,7 @@ def _apart(
     beyond: int,
 ) -> go.Figure:
     n_envs = len(env_names)
-    columns = min(_FACETS, n_envs)
+    columns = 2 if n_envs == 4 else min(_FACETS, n_envs)  # four make a square
     lines = -(-n_envs // columns)
     grid = make_subplots(
         lines, columns, subplot_titles=list(env_names), horizontal_spacing=0.05, vertical_spacing=0.17 / lines
@@ -161,7 +161,7 @@ def effect_distribution(
                 "type": "scatter", "mode": "lines", "name": name, "showlegend": True,
                 "x": np.repeat(edges, 2), "y": np.concatenate([[0], np.repeat(share, 2), [0]]),
                 "line": {"color": colours["envs"][e], "width": 1.8 * colours["scale"], "dash": colours["env_dashes"][e] if len(env_names) > 4 else "solid"},
-                "fill": "tozeroy", "fillcolor": rgba(colours["envs"][e], 0.22),
+                "fill": "tozeroy" if len(env_names) <= 4 else "none", "fillcolor": rgba(colours["envs"][e], 0.22),
                 "hovertemplate": name + "<br>τ̂ about %{x:.2f}: %{y:.1%} of rows<extra></extra>",
             }
         )  # fmt: skip
