@@ -20,7 +20,8 @@ from crl_core.palette import Palette
 Array = np.ndarray
 Rows = dict[str, Array]
 Spec = dict[str, Any]
-MAX_EPOCHS_DRAWN = 150
+MAX_EPOCHS_DRAWN = 150  # of a final run
+MAX_EPOCHS_LIVE = 75  # while it trains and is drawn again and again
 _GHOSTS = 6  # earlier epochs that stay visible under the curve along λ
 _STEPS = (1.0, 3.0)  # where a log axis may end, times a power of ten
 
@@ -122,8 +123,9 @@ def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: s
         "mark": {"type": "point", "size": 60, "opacity": 0, "clip": True},
         "encoding": {"x": x, "y": y, "tooltip": tip},
     }
-    layers = [every, one, _ended_layer(x, y, ink, {"field": "lam", "type": "nominal", "title": "λ"}), hover]
+    layers = [every, one, _ended_layer(x, y, ink, {"field": "lam", "type": "nominal", "title": "λ"})]
     if zoom:
+        layers.append(hover)  # a thousand invisible points: too slow to draw again at every epoch
         every["params"] = [{"name": "zoom", "select": "interval", "bind": "scales"}]
     return _framed(layers, ink, height)
 

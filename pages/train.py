@@ -23,7 +23,7 @@ from pages.shared import (
     style,
 )
 
-_POLL_S = 0.3
+_POLL_S = 0.4
 _DEFINITIONS = """
 **Loss** of a model is its factual error plus λ times the penalty, as a mean over the epoch's batches. Nothing is smoothed.
 
@@ -69,6 +69,7 @@ def draw(config: RunConfig, lam: float) -> None:
         return
     head(config, state, curves, lam)
     final = not (state.active and state.phase in ("queued", "running"))
+    most = figures_live.MAX_EPOCHS_DRAWN if final else figures_live.MAX_EPOCHS_LIVE
     ink = palette(style.theme())
     left, right = st.columns([3, 2])
     between = "environments" if config.training.align == "environment" else "treated and untreated"
@@ -83,7 +84,7 @@ def draw(config: RunConfig, lam: float) -> None:
         style.panel_title("Latent MMD²", f"between {between}, held out")
         spec = figures_live.epoch_spec(curves, "mmd2", ink, height=290, label="MMD²", zoom=final)
         _chart(
-            figures_live.epoch_rows(curves, "mmd2", lam),
+            figures_live.epoch_rows(curves, "mmd2", lam, most),
             spec,
             "mmd2",
             "held-out MMD² over epochs for every λ",
@@ -92,7 +93,12 @@ def draw(config: RunConfig, lam: float) -> None:
         with column, st.container(key=f"panel_{name}"):
             style.panel_title(title, says)
             spec = figures_live.epoch_spec(curves, name, ink, height=200, label=title, zoom=final)
-            _chart(figures_live.epoch_rows(curves, name, lam), spec, name, f"{title} over epochs for every λ")
+            _chart(
+                figures_live.epoch_rows(curves, name, lam, most),
+                spec,
+                name,
+                f"{title} over epochs for every λ",
+            )
     style.lam_legend(ink, curves.lams, lam, zoom=final and curves.n_epochs > 0)
     if (curves.n_bad > 0).any():
         style.quiet(_casualties(curves))

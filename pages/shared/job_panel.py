@@ -1,6 +1,6 @@
 """A run's state in words, and the buttons that change it: in the sidebar for the run that the controls describe.
 
-While somebody works on the run a fragment looks twice a second, and the whole page is drawn again when its phase changes.
+While somebody works on the run a fragment looks again and again, and the whole page is drawn again when its phase changes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from crl_core.jobs import JobState
 from crl_core.sealing import StoreError
 from pages.shared import services, style
 
-_POLL_S = 0.5
+_POLL_S = 0.7
 _STAGES = {"projection": "t-SNE maps", "evidence": "overlap and baselines"}
 
 
