@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -186,6 +187,8 @@ def parse_claims(text: str) -> tuple[Claim, ...]:
         entries = tomllib.loads(text).get("claim", [])
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"the list of claims is not TOML ({error}).") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise ValueError("the list of claims has no entries; write each one under a line [[claim]].")
     claims = tuple(_claim(entry) for entry in entries)
     ids = [claim.id for claim in claims]
     twice = sorted({name for name in ids if ids.count(name) > 1})
@@ -227,36 +230,48 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
         raise wrong(f"there is no quantity {entry['quantity']!r}; choose one of {', '.join(QUANTITIES)}.")
     if entry["holds_if"] not in ("below", "above"):
         raise wrong(f'holds_if is {entry["holds_if"]!r}; it must be "below" or "above".')
+    threshold = entry["threshold"]
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not isfinite(threshold):
+        raise wrong(f"threshold is {threshold!r}; it must be a number.")
     if (entry.get("lam") is None) != QUANTITIES[entry["quantity"]].whole_path:
         raise wrong(
             f"{entry['quantity']} is measured {'along the path: leave lam out' if 'lam' in entry else 'at a lam: give it'}."
         )
     against = entry.get("against")
+    if against is not None and not isinstance(against, Mapping):
+        raise wrong(f"against is {against!r}; write what differs, e.g. {{ lam = 0.0 }}.")
     if against is not None and set(against) - _WORLD_FIELDS:
         raise wrong(f"against has no field {', '.join(sorted(set(against) - _WORLD_FIELDS))}.")
     try:
         own = {key: entry[key] for key in _WORLD_FIELDS & set(entry)}
         # `against` names what differs; another preset starts from that preset, not from this claim's changes.
-        other = None if against is None else against if "preset" in against else own | against
+        other = None if against is None else against if "preset" in against else own | dict(against)
         worlds = [None if w is None else _world(w) for w in (own, other)]
     except (ValueError, TypeError) as error:
         raise wrong(str(error)) from None
     assert worlds[0] is not None
     return Claim(
         **{key: entry[key] for key in ("id", "source", "statement", "note", "quantity", "holds_if")},
-        threshold=float(entry["threshold"]),
+        threshold=float(threshold),
         world=worlds[0],
         against=worlds[1],
     )
 
 
 def _world(content: Mapping[str, Any]) -> World:
-    scenario = content.get("scenario", {})
+    scenario, known = content.get("scenario", {}), {f.name for f in fields(Scenario)}
+    if not isinstance(scenario, Mapping) or not set(scenario) <= known:
+        unknown = (
+            ", ".join(sorted(set(scenario) - known)) if isinstance(scenario, Mapping) else repr(scenario)
+        )
+        raise ValueError(f"a scenario has no field {unknown}; its fields are {', '.join(sorted(known))}.")
     changes = tuple((key, tuple(v) if isinstance(v, list) else v) for key, v in sorted(scenario.items()))
     world = World(
         preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes
     )
-    _ = world.setting  # an impossible world is refused here, not in the middle of a pass
+    _ = world.setting  # an impossible world or λ is refused here, not in the middle of a pass
+    if world.lam is not None:
+        Training(lams=(world.lam,))
     return world
 
 
