@@ -165,7 +165,7 @@ def error_along_lam(
         anchor="x",
     )
     return figure(
-        title, traces, colours, height=height, margin={"r": 106, "b": 48, "l": 46}, annotations=notes,
+        title, traces, colours, height=height, margin={"r": round(106 * colours["scale"]), "b": 48, "l": round(46 * colours["scale"])}, annotations=notes,
         xaxis=lam_axis(lams, colours, anchor="y2" if choices else "y"),
         yaxis=axis(
             colours, "", type="log", range=[np.log10(low), np.log10(high)], domain=[share + gap, 1],
@@ -265,7 +265,7 @@ def _casualties(
             traces.append(
                 {
                     "type": "scatter", "mode": "markers+text", "x": [at[index]], "y": [top if all_gone else spread.high[index]],
-                    "text": [word], "textposition": "bottom left" if index > len(at) / 2 else "bottom right",
+                    "text": [word], "textposition": ("bottom " if all_gone else "top ") + ("left" if index > len(at) / 2 else "right"),
                     "textfont": {"color": colours["bad"], "size": 11 * colours["scale"]}, "showlegend": False,
                     "marker": {"symbol": _SYMBOLS[code], "size": 10, "color": colours["bad"], "line": {"width": 2, "color": colours["bad"]}},
                     "hovertemplate": f"λ = {lams[int(index)]:g}: {word}<extra></extra>", "cliponaxis": False,

@@ -38,6 +38,7 @@ def reading_along_lam(
         return empty(title, "No λ has a reading.", colours, height=HEIGHT)
     unit = float(np.median(np.maximum(np.abs(low), np.abs(high))[there])) or 1e-3
     at, index = positions(lams), list(lams).index(lam)
+    leap = 1 if lams[0] == 0 and len(lams) > 1 else 0  # the axis leaps to 0
 
     def bent(values: Array) -> Array:
         return np.asarray(np.arcsinh(values / unit))
@@ -53,7 +54,11 @@ def reading_along_lam(
             "fill": "toself", "fillcolor": rgba(colours["muted"], 0.26), "line": {"width": 0},
         },
         {
-            "type": "scatter", "mode": "lines", "x": at, "y": bent(value), "name": "reading", "hoverinfo": "skip",
+            "type": "scatter", "mode": "lines", "x": at[: leap + 1], "y": bent(value[: leap + 1]), "hoverinfo": "skip",
+            "line": {"color": colours["text"], "width": 1.4 * colours["scale"], "dash": "dot"}, "showlegend": False,
+        },
+        {
+            "type": "scatter", "mode": "lines", "x": at[leap:], "y": bent(value[leap:]), "name": "reading", "hoverinfo": "skip",
             "line": {"color": colours["text"], "width": 2 * colours["scale"]}, "showlegend": True,
         },
         {
@@ -73,15 +78,16 @@ def reading_along_lam(
                 },
             }
         )  # fmt: skip
-    bottom, top = float(min(low[there].min(), value[there].min())), float(
-        max(high[there].max(), value[there].max())
+    bottom, top = (
+        float(min(low[there].min(), value[there].min())),
+        float(max(high[there].max(), value[there].max())),
     )
     reach = bent(np.array([bottom, top]))
     room = 0.07 * float(reach[1] - reach[0])
     ticks = _ticks(bottom, top, unit)
     line: dict[str, Any] = {
         "type": "line", "x0": at[index], "x1": at[index], "yref": "paper", "y0": 0, "y1": 1, "layer": "below",
-        "line": {"color": colours["accent"], "width": 1.2, "dash": "dot"},
+        "line": {"color": colours["accent"], "width": 1.5},
     }  # fmt: skip
     zero: dict[str, Any] = {
         "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "layer": "below",

@@ -29,7 +29,7 @@ from crl_core.palette import Palette
 Array = np.ndarray
 PLANE_HEIGHT = 360
 _ROW_HEIGHT = 190  # of a panel of outcomes
-_LANE = 30  # of an environment's propensity
+_LANES = (44, 27)  # pixels of an environment's propensity where there are few, and where there are many
 _MOST_A_ROW = 5
 
 
@@ -160,7 +160,7 @@ def propensities(
     spread: whether the range is worth drawing. An end of the scale, where an arm is missing, is shaded.
     """
     title = "Who is treated"
-    height = max(150, 84 + _LANE * len(env_names))
+    height = 104 + _LANES[len(env_names) > 4] * len(env_names)
     if len(env_names) == 0:
         return empty(title, "There is no environment.", colours, height=height)
     lanes = -np.arange(len(env_names), dtype=float)
