@@ -37,6 +37,7 @@ SIZES = (2, 3, 4, 5)
 SEEDS = 5
 EPOCHS = 25  # about 1,500 steps; more changes little here
 N_FRESH = 2000  # rows of an unseen environment
+_MOST = 5  # environments in a set
 _FRESH = 1_000_000  # added to a replicate's seed: rows of an unseen environment repeat no training row
 _PER_ENV = ("sigma", "offset", "propensity", "cause_mean", "cause_scale")
 
@@ -86,7 +87,7 @@ SETS: Mapping[str, EnvSet] = {
 def world(preset_id: str, set_id: str, n_envs: int) -> Scenario:
     """The preset's world with `n_envs` environments (2 to 5) of a set. Raises ValueError for an unknown preset."""
     two = preset(preset_id).scenario.with_envs(2)
-    grown, env_set = two.with_envs(max(SIZES)), SETS[set_id]
+    grown, env_set = two.with_envs(_MOST), SETS[set_id]
     if set_id == "copies":
         return pick(two, [k % 2 for k in range(n_envs)])
     if env_set.steps is not None:
@@ -175,6 +176,14 @@ def runs_of(preset_id: str, seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tu
 # -- measuring ---------------------------------------------------------------------------------------------------------
 
 
+SERIES = (
+    *(f"unseen.{name}.{what}" for name in SETS for what in ("ite_rmse", "factual_mse")),
+    *(f"seen.{name}.ite_rmse" for name in SETS),
+    "left_out.ite_rmse", "left_out.factual_mse", "within.factual_mse", "within.gap_ite", "within.gap_factual",
+    "within.knn_mixing", "within.domain_auc", "within.mmd2",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
     """What was found. `series`: name -> [len(SIZES), seeds, len(LAMS)]; NaN where a value is not defined.
@@ -217,15 +226,19 @@ class Study:
         try:
             if (tuple(content["lams"]), tuple(content["environments"])) != (LAMS, SIZES):
                 raise ValueError("the stored study has other λ or sizes; run it again.")
+            seeds, given = int(content["seeds"]), content["series"]
+            series = {name: np.array(given[name], dtype=np.float64) for name in SERIES}
+            if any(values.shape != (len(SIZES), seeds, len(LAMS)) for values in series.values()):
+                raise ValueError("the stored study has series of another size; run it again.")
             return cls(
-                preset_id=content["preset"],
-                seeds=content["seeds"],
-                epochs=content["epochs"],
-                series={name: np.array(v, dtype=np.float64) for name, v in content["series"].items()},
+                preset_id=str(content["preset"]),
+                seeds=seeds,
+                epochs=int(content["epochs"]),
+                series=series,
                 folds=tuple(tuple(fold) for fold in content["left_out"]),
             )
         except (KeyError, TypeError) as error:
-            raise ValueError(f"the stored study lacks {error}; run it again.") from None
+            raise ValueError(f"the stored study is incomplete ({error}); run it again.") from None
 
 
 def run_study(
