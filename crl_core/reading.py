@@ -21,27 +21,42 @@ def r2_text(value: float) -> str:
 
 
 def what_the_latent_knows(
-    lam: float, r2_z: float, r2_s: float, mmd2: float, mmd2_at_0: float, p_value: float
+    lam: float,
+    r2_z: float,
+    r2_s: float,
+    mmd2: float,
+    mmd2_at_0: float,
+    p_value: float,
+    *,
+    align: str = "environment",
 ) -> str:
     """Two sentences on s and z, from the larger of the ridge and the kNN probe's R².
 
     mmd2_at_0: of the run's smallest λ; NaN where it has no figure, as any argument may be.
+    align:     what the penalty compares; between treatment arms nothing asks for s to be forgotten.
     """
     if not (isfinite(r2_z) and isfinite(r2_s)):
         return "What this latent still knows of z and s is not defined: it has no usable values."
-    return f"{_of_s(lam, r2_s, mmd2, mmd2_at_0, p_value)} {_of_z(r2_z)}"
+    hidden = (isfinite(p_value) and p_value > ENOUGH_P) or mmd2 < HIDDEN * mmd2_at_0
+    return f"{_of_s(lam, r2_s, hidden, align)} {_of_z(r2_z)}"
 
 
-def _of_s(lam: float, r2: float, mmd2: float, mmd2_at_0: float, p_value: float) -> str:
+def _of_s(lam: float, r2: float, hidden: bool, align: str) -> str:
     text = r2_text(r2)
     if r2 < READ_HARDLY:
-        how = "the penalty has removed it" if lam > 0 else "the network never needed it"
+        how = "at this λ it is gone" if lam > 0 else "the network never needed it"
         return f"s can hardly be read from this latent (R² {text}): {how}."
     if r2 < READ_WELL:
         return f"A part of s can be read from this latent (R² {text})."
     if lam == 0:
         return f"s can be read from this latent (R² {text}): without a penalty nothing asks the network to forget it."
-    hidden = (isfinite(p_value) and p_value > ENOUGH_P) or mmd2 < HIDDEN * mmd2_at_0
+    if align == "treatment":
+        seen = (
+            "the kernel hardly tells the treatment arms apart"
+            if hidden
+            else "the kernel still tells the treatment arms apart"
+        )
+        return f"s can be read from this latent (R² {text}), and {seen}."
     if hidden:
         return f"s can still be read from this latent (R² {text}): it was not forgotten, only hidden from the kernel."
     return f"s can still be read from this latent (R² {text}), and the kernel still sees the difference."

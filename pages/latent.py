@@ -141,7 +141,7 @@ def measures(run: RunInView) -> None:
     say(
         what_the_latent_knows(
             run.lam, at(best_z), at(best_s), at(run.result.mmd2), float(np.median(finite)) if len(finite) else float("nan"),
-            at(evidence["mmd2_p"]),
+            at(evidence["mmd2_p"]), align=run.config.training.align,
         )
     )  # fmt: skip
     lines = [

@@ -250,25 +250,28 @@ def _lam_line(lams: Sequence[float], lam: float, colours: Palette) -> dict[str, 
 def _casualties(
     lams: Sequence[float], status: Array, spread: Band, top: float, colours: Palette
 ) -> list[Trace]:
-    """A λ that lost replicates carries the word: at the top where none is left, on the curve where some are."""
+    """A λ that lost replicates is marked: at the top where none is left, on the curve where some are. Neighbours share a word."""
     traces: list[Trace] = []
     at, replicates = positions(lams), len(status)
     for code in (DIVERGED, COLLAPSED):
         lost = (status == code).sum(axis=0)
-        for index in np.flatnonzero(lost):
-            all_gone = not np.isfinite(spread.median[index])
-            word = (
-                STATUS_WORDS[code]
-                if lost[index] == replicates
-                else f"{lost[index]} of {replicates} {STATUS_WORDS[code]}"
-            )
+        marked = np.flatnonzero(lost)
+        for run in np.split(marked, np.flatnonzero(np.diff(marked) > 1) + 1) if len(marked) else []:
+            few, many = int(lost[run].min()), int(lost[run].max())
+            share = f"{few} of {replicates} " if few == many else f"{few} to {many} of {replicates} "
+            word = ("" if few == replicates else share) + STATUS_WORDS[code]
+            to_the_left = run[-1] > len(at) / 2
+            all_gone = ~np.isfinite(spread.median[run])
+            texts = [""] * len(run)
+            texts[0 if to_the_left else -1] = word
             traces.append(
                 {
-                    "type": "scatter", "mode": "markers+text", "x": [at[index]], "y": [top if all_gone else spread.high[index]],
-                    "text": [word], "textposition": ("bottom " if all_gone else "top ") + ("left" if index > len(at) / 2 else "right"),
+                    "type": "scatter", "mode": "markers+text", "x": at[run], "y": np.where(all_gone, top, spread.high[run]), "text": texts,
+                    "textposition": ("bottom " if all_gone.any() else "top ") + ("left" if to_the_left else "right"),
                     "textfont": {"color": colours["bad"], "size": 11 * colours["scale"]}, "showlegend": False,
                     "marker": {"symbol": _SYMBOLS[code], "size": 10, "color": colours["bad"], "line": {"width": 2, "color": colours["bad"]}},
-                    "hovertemplate": f"λ = {lams[int(index)]:g}: {word}<extra></extra>", "cliponaxis": False,
+                    "customdata": [f"λ = {lams[int(index)]:g}: {lost[index]} of {replicates} {STATUS_WORDS[code]}" for index in run],
+                    "hovertemplate": "%{customdata}<extra></extra>", "cliponaxis": False,
                 }
             )  # fmt: skip
     return traces

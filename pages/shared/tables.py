@@ -14,7 +14,7 @@ _CSS = """
 <style>
 .crl-table { border-collapse: collapse; width: 100%; font-size: .88rem; }
 .crl-table th { text-align: right; font-weight: 600; color: var(--quiet); padding: .25rem .7rem .35rem 0; border-bottom: 1px solid var(--hairline); }
-.crl-table td { font-variant-numeric: tabular-nums; text-align: right; padding: .38rem .7rem .38rem 0; border-bottom: 1px solid var(--hairline); vertical-align: top; white-space: nowrap; }
+.crl-table td { font-variant-numeric: tabular-nums; text-align: right; padding: .38rem .7rem .38rem 0; border-bottom: 1px solid var(--hairline); vertical-align: top; white-space: nowrap; line-height: 1.4; }
 .crl-table tr:last-child td { border-bottom: 0; }
 .crl-table th:first-child, .crl-table td:first-child, .crl-table .says { text-align: left; }
 .crl-table th:last-child, .crl-table td:last-child { padding-right: 0; }
@@ -69,7 +69,8 @@ def table(
 
 def say(text: str) -> None:
     """The sentence of a page: what the numbers mean here."""
-    st.html(f'{_CSS}<p class="crl-say">{escape(text)}</p>')
+    whole = text.replace("(R² ", "(R²\u00a0")
+    st.html(f'{_CSS}<p class="crl-say">{escape(whole)}</p>')
 
 
 def chart(drawn: Any, key: str) -> None:
@@ -89,6 +90,8 @@ def chart(drawn: Any, key: str) -> None:
 
 def beyond(count: int, what: str = "points") -> str:
     """A caption's half sentence on points at the edge; empty where there are none."""
+    if count == 1:
+        return f" 1 {what.removesuffix('s')} beyond the axes is drawn on the edge."
     return f" {count} {what} beyond the axes are drawn on the edge." if count else ""
 
 

@@ -247,13 +247,22 @@ def test_lost_models_carry_the_word_and_do_not_bend_the_curve() -> None:
     values[:, 4], status[:, 4] = np.nan, DIVERGED
     values[0, 3], status[0, 3] = np.nan, COLLAPSED
     for drawn in (
-        error_along_lam(LAMS, values, status, 4.0 if 4.0 in LAMS else 1.0, DARK, title="Error"),
+        error_along_lam(LAMS, values, status, 1.0, DARK, title="Error"),
         along_lam(LAMS, values, status, 10.0, DARK, title="Error", y_title="error"),
     ):
         assert "diverged" in texts(drawn)
         assert "1 of 3 collapsed" in texts(drawn)
         symbols = {str(trace.marker.symbol) for trace in drawn.data if trace.mode == "markers+text"}
         assert symbols == {"x-thin-open", "circle-open"}  # told apart without colour
+
+
+def test_neighbours_that_are_lost_share_one_word_so_that_words_do_not_lie_on_each_other() -> None:
+    status = OK.copy()
+    status[:, 3:], status[0, 2] = COLLAPSED, COLLAPSED
+    drawn = along_lam(LAMS, ERRORS, status, 0.1, DARK, title="Error", y_title="error")
+    marks = [trace for trace in drawn.data if trace.mode == "markers+text"]
+    assert [len(trace.x) for trace in marks] == [3]
+    assert [word for word in marks[0].text if word] == ["1 to 3 of 3 collapsed"]
 
 
 def test_the_lam_in_view_is_marked_on_the_median_of_its_replicates() -> None:

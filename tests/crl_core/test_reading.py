@@ -12,7 +12,10 @@ MAYBE = st.floats(-1, 1) | st.just(nan)
 
 def test_a_small_mmd_with_s_still_readable_is_called_hidden_not_forgotten() -> None:
     said = what_the_latent_knows(10.0, 0.99, 0.97, mmd2=0.01, mmd2_at_0=0.9, p_value=0.005)
-    assert "s can still be read from this latent (R² .97): it was not forgotten, only hidden from the kernel." in said
+    assert (
+        "s can still be read from this latent (R² .97): it was not forgotten, only hidden from the kernel."
+        in said
+    )
 
 
 def test_a_difference_that_chance_explains_is_hidden_from_the_kernel_too() -> None:
@@ -25,16 +28,23 @@ def test_where_the_kernel_still_sees_the_difference_nothing_is_called_hidden() -
     assert "the kernel still sees the difference" in said
 
 
-def test_without_a_penalty_nothing_is_said_to_be_hidden_or_removed() -> None:
+def test_without_a_penalty_nothing_is_said_to_be_hidden_or_gone() -> None:
     for r2_s in (0.05, 0.3, 0.99):
         said = what_the_latent_knows(0.0, 0.99, r2_s, mmd2=0.9, mmd2_at_0=0.9, p_value=0.005)
         assert "hidden" not in said
-        assert "removed" not in said
+        assert "gone" not in said
 
 
 def test_forgetting_is_claimed_only_where_s_cannot_be_read() -> None:
-    assert "removed" in what_the_latent_knows(10.0, 0.99, 0.04, 0.01, 0.9, 0.3)
-    assert "removed" not in what_the_latent_knows(10.0, 0.99, 0.3, 0.01, 0.9, 0.3)
+    assert "it is gone" in what_the_latent_knows(10.0, 0.99, 0.04, 0.01, 0.9, 0.3)
+    assert "it is gone" not in what_the_latent_knows(10.0, 0.99, 0.3, 0.01, 0.9, 0.3)
+
+
+def test_between_treatment_arms_the_penalty_is_not_said_to_hide_s() -> None:
+    for p_value in (0.005, 0.6):
+        said = what_the_latent_knows(10.0, 0.97, 1.0, 0.008, 0.2, p_value, align="treatment")
+        assert "hidden" not in said
+        assert "treatment arms apart" in said
 
 
 def test_losing_the_cause_is_told() -> None:
@@ -51,7 +61,14 @@ def test_no_figure_however_broken_puts_nan_on_the_page(
 
 
 def test_r2_is_written_as_papers_do() -> None:
-    assert [r2_text(v) for v in (0.974, 1.0, 0.996, 0.0, -3.0, nan)] == [".97", "1.00", "1.00", "0", "0", "not defined"]
+    assert [r2_text(v) for v in (0.974, 1.0, 0.996, 0.0, -3.0, nan)] == [
+        ".97",
+        "1.00",
+        "1.00",
+        "0",
+        "0",
+        "not defined",
+    ]
 
 
 def test_a_permutation_p_value_keeps_its_digits_where_they_matter() -> None:
