@@ -165,7 +165,7 @@ def _same_cause(scenario: Scenario, align: Align, env_word: str) -> Assumption:
         name = "The cause is the same in both arms: p(z) does not differ"
         if cause_decides(scenario):
             p = [expit(logit(scenario.propensity) + scenario.confounding * z).mean() for z in (-1.0, 1.0)]
-            says = f"z decides who is treated: {p[0]:.0%} at z = −1, {p[1]:.0%} at z = 1."
+            says = f"z decides who is treated: {100 * p[0]:.0f} % at z = −1, {100 * p[1]:.0f} % at z = 1."
         elif found.cause and found.treatment:
             says = f"The {env_word}s that treat more have other units: z follows the treatment."
         else:
@@ -204,7 +204,7 @@ def _overlap(scenario: Scenario) -> Assumption:
     elif share == 0:
         says = "No: at every z one treatment is missing or rarer than one in twenty."
     else:
-        says = f"For {share:.0%} of the units; the others' z sees one treatment in fewer than one of twenty cases."
+        says = f"For {100 * share:.0f} % of the units; the others' z sees one treatment in fewer than one of twenty cases."
     return Assumption(
         name="For every z both treatments are seen somewhere",
         status="granted" if share >= ENOUGH else "in part" if share >= SOME else "violated",

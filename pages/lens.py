@@ -81,7 +81,10 @@ def reading(key: str, convention: Convention, at: int | None, _run: RunInView) -
 
 
 def h_text(rule: Rule | float) -> str:
-    return next((text for text, known in _RULES.items() if known == rule), f"{rule:g}" if not isinstance(rule, str) else rule)
+    return next(
+        (text for text, known in _RULES.items() if known == rule),
+        f"{rule:g}" if not isinstance(rule, str) else rule,
+    )
 
 
 def h_of(text: str | None) -> Rule | float:
@@ -112,7 +115,7 @@ def take_named() -> None:
 def chosen() -> Convention:
     """The convention that the controls spell. Raises ValueError for a bandwidth that is none."""
     slot = st.container()
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="lens_parts"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="lens_parts"):
         keep = {"persist_state": "session"}
         estimator = st.segmented_control(
             "Estimate", ["biased", "unbiased"], default=mine.estimator, key="lens.estimator", required=True, **keep
@@ -123,7 +126,7 @@ def chosen() -> Convention:
         options = list(_RULES) if h_text(mine.bandwidth) in _RULES else [h_text(mine.bandwidth), *_RULES]
         bandwidth = st.selectbox(
             "Bandwidth h", options, index=options.index(h_text(mine.bandwidth)), key="lens.bandwidth",
-            accept_new_options=True, width=260, help="A rule, or a number of your own: type it.", **keep,
+            accept_new_options=True, width=240, placeholder="a rule or a number", **keep,
         )  # fmt: skip
         root = st.segmented_control(
             "Report", ["MMD²", "MMD"], default="MMD²", key="lens.root", required=True, **keep
@@ -151,9 +154,14 @@ def chosen() -> Convention:
     return convention
 
 
-def value_text(value: float) -> str:
-    """Three digits, and a minus that is one."""
-    return "–" if not np.isfinite(value) else f"{value:.3g}".replace("-", "−")
+def value_text(value: float, digits: int = 3) -> str:
+    """So many digits, and a minus that is one."""
+    return "–" if not np.isfinite(value) else f"{value:.{digits}g}".replace("-", "−")
+
+
+def range_text(found: Reading, at: int) -> str:
+    """What chance gives."""
+    return "–" if not np.isfinite(found.value[at]) else f"{value_text(found.low[at], 2)} to {value_text(found.high[at], 2)}"
 
 
 def apart(found: Reading, at: int) -> bool:
@@ -162,17 +170,17 @@ def apart(found: Reading, at: int) -> bool:
 
 def reading_sentence(name: str, found: Reading, at: int, as_reported: Reading) -> str:
     """What this reading says of the λ in view, and whether the trained one agrees."""
-    value, low, high, p = found.value[at], found.low[at], found.high[at], found.p_value[at]
+    value, p = found.value[at], found.p_value[at]
     if not np.isfinite(value):
-        return f"The model at λ = {run.lam:g} {run.status}: there is no latent to read."
+        return f"The model at λ = {run.lam:g} {run.status}: there is no latent to read here. The λ beside it are unharmed."
     verdict = (
         f"it still tells the {words_of_groups} apart"
         if apart(found, at)
         else f"chance would do, so it does not tell the {words_of_groups} apart"
     )
     text = (
-        f"Read {name}, {symbol} at λ = {run.lam:g} is {value_text(value)}. Two samples of one distribution give {value_text(low)} to "
-        f"{value_text(high)} in nine of ten shuffles (p = {p:.3f}): {verdict}."
+        f"Read {name}, {symbol} at λ = {run.lam:g} is {value_text(value)}. Two samples of one distribution give "
+        f"{range_text(found, at)} in nine of ten shuffles (p = {p:.3f}): {verdict}."
     )
     if found is not as_reported and apart(found, at) != apart(as_reported, at):
         text += (
@@ -209,7 +217,9 @@ with st.container(key="panel_lens_controls"):
 colours = palette(run.theme)
 at = lams.index(run.lam)
 symbol = "MMD" if convention.rooted else "MMD²"
-spelled = next((f"as {name} does" for name, known in NAMED.items() if known == convention), "by these choices")
+spelled = next(
+    (f"as {name} does" for name, known in NAMED.items() if known == convention), "by these choices"
+)
 found = reading(run.key, convention, None, run)
 as_reported = reading(run.key, mine, None, run) if convention != mine else found
 
@@ -248,7 +258,7 @@ with st.container(key="panel_lens_named"):
             (
                 name,
                 value_text(one.value[0]),
-                f"{value_text(one.low[0])} to {value_text(one.high[0])}",
+                range_text(one, 0),
                 f"{one.p_value[0]:.3f}" if np.isfinite(one.p_value[0]) else "–",
                 "–" if same is None else value_text(same),
                 named.estimator,
@@ -266,17 +276,17 @@ with st.container(key="panel_lens_named"):
     quiet(
         f"All of the latents at λ = {run.lam:g}. λ of equal weight: the λ′ at which λ′ times that reading is as large a penalty as this "
         "run's λ times its own, on these latents. It is another number at every λ, so no single factor turns the λ of one paper into "
-        "that of another."
+        "that of another; where a reading is not above 0 there is none."
     )
 
-norm, rank = latent_norm(phi)[None], effective_rank(phi)[None]
+norm, rank = np.full((1, n_lams), np.nan), np.full((1, n_lams), np.nan)
+trusted = np.isfinite(phi).all(axis=(1, 2))
+norm[0, trusted], rank[0, trusted] = latent_norm(phi[trusted]), effective_rank(phi[trusted])
 status = run.result.status[:n_lams][None]
 left, right = st.columns(2)
 with left, st.container(key="panel_lens_norm"):
     chart(
-        along_lam(
-            lams, norm, status, run.lam, colours, title="Latent norm along λ", y_title="latent norm"
-        ),
+        along_lam(lams, norm, status, run.lam, colours, title="Latent norm along λ", y_title="latent norm"),
         "lens.norm",
     )
 with right, st.container(key="panel_lens_rank"):

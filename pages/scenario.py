@@ -173,13 +173,12 @@ with left, st.container(key="panel_equations", height="stretch"):
 with right, st.container(key="panel_envs", height="stretch"):
     panel_title(f"The {word}s", "what the sliders set, and what came out of it")
     table(
-        ["", "σ", "offset", "P(t = 1)", "mean, sd of z", "treated", ""],
+        ["", "σ", "offset", "P(t = 1)", "z: mean, sd", "treated"],
         [
-            (row.name, number(row.sigma), number(row.offset), number(row.propensity),
-             f"{number(row.cause_mean)}, {number(row.cause_scale)}", f"{row.treated} of {row.rows}", "new" if row.new else "")
+            (f"{row.name} (new)" if row.new else row.name, number(row.sigma), number(row.offset), number(row.propensity),
+             f"{number(row.cause_mean)}, {number(row.cause_scale)}", f"{row.treated} of {row.rows}")
             for row in table_rows
         ],
-        words_from=6,
     )  # fmt: skip
     quiet(newcomer_said(scenario, preset.env_name))
 

@@ -83,7 +83,7 @@ def reading_along_lam(
         float(max(high[there].max(), value[there].max())),
     )
     reach = bent(np.array([bottom, top]))
-    room = 0.07 * float(reach[1] - reach[0])
+    room = 0.07 * float(reach[1] - reach[0]) or 1.0
     ticks = _ticks(bottom, top, unit)
     line: dict[str, Any] = {
         "type": "line", "x0": at[index], "x1": at[index], "yref": "paper", "y0": 0, "y1": 1, "layer": "below",
@@ -108,7 +108,11 @@ def chance_at_lam(null: Array, value: float, name: str, colours: Palette, *, tit
     if not (np.isfinite(value) and np.isfinite(null).all() and len(null)):
         return empty(title, "The model in view has no reading.", colours, height=HEIGHT)
     low, high = float(null.min()), float(null.max())
-    width = (high - low) or 1e-6
+    if high == low:
+        return empty(
+            title, "All rows have the same latent: every shuffle gives the same.", colours, height=HEIGHT
+        )
+    width = high - low
     counts, edges = np.histogram(null, bins=_BINS, range=(low, low + width))
     beyond = value > high + 1.5 * width or value < low - 1.5 * width  # too far to be drawn to scale
     right = max(high, value) if not beyond else high + 0.9 * width
