@@ -47,5 +47,11 @@ def by_env(values: Array, env: Array, n_envs: int) -> Array:
 
 
 def generalisation_gap(error_by_env: Array) -> Array:
-    """Worst environment's error minus the mean over environments, [M, E] -> [M]; 0 for a single environment."""
-    return np.asarray(np.nanmax(error_by_env, axis=1) - np.nanmean(error_by_env, axis=1))
+    """Worst environment's error minus the mean over environments, [M, E] -> [M].
+
+    0 for a single environment. Environments without rows are left out; NaN for a model that has no error at all.
+    """
+    known = np.isfinite(error_by_env)
+    worst = np.where(known, error_by_env, -np.inf).max(axis=1)
+    mean = np.where(known, error_by_env, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return np.asarray(np.where(known.any(axis=1), worst, np.nan) - mean, dtype=np.float64)
