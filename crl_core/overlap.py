@@ -10,12 +10,11 @@ The first two look at latents standardised per coordinate, so that shrinking the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.model_selection import StratifiedKFold
 
 Array = np.ndarray
 
@@ -35,23 +34,46 @@ class Overlap:
     p_value: float
 
 
+NOT_DEFINED = Overlap(domain_auc=np.nan, knn_mixing=np.nan, mmd2=np.nan, p_value=np.nan)
+
+
 def overlap(phi: Array, groups: Array, rng: np.random.Generator, at: Array | None = None) -> Overlap:
     """All measures of latents [n, k] (or covariates) of rows from the environments, or arms, `groups` [n].
 
     at: indices of the rows that MMD² is computed on; None is all of them.
     """
-    at = np.arange(len(phi)) if at is None else at
+    return next(overlaps(phi[None], groups, rng, at))
+
+
+def overlaps(
+    phi: Array, groups: Array, rng: np.random.Generator, at: Array | None = None
+) -> Iterator[Overlap]:
+    """`overlap` of each of L sets of latents [L, n, k] of the same rows, in turn.
+
+    All share the folds and the shuffles, so that what differs along λ is the latents. Groups with fewer than `LEAST_ROWS`
+    rows are left out.
+    """
+    at = np.arange(phi.shape[1]) if at is None else at
     kept = np.isin(groups, [g for g in np.unique(groups) if np.sum(groups[at] == g) >= LEAST_ROWS])
-    if len(np.unique(groups[kept])) < 2 or not np.isfinite(phi).all():
-        return Overlap(domain_auc=np.nan, knn_mixing=np.nan, mmd2=np.nan, p_value=np.nan)
     at = at[kept[at]]
-    value, p_value = mmd2_test(phi[at], groups[at], rng)
-    return Overlap(
-        domain_auc=domain_auc(phi[kept], groups[kept], rng),
-        knn_mixing=knn_mixing(phi[kept], groups[kept]),
-        mmd2=value,
-        p_value=p_value,
-    )
+    if len(np.unique(groups[kept])) < 2:
+        yield from [NOT_DEFINED] * len(phi)
+        return
+    shuffles = relabelled(groups[at], PERMUTATIONS, rng)
+    labels = relabelled(groups[kept], 0, rng)[0]
+    folds = folds_of(labels, rng)
+    for rows in phi:
+        if not np.isfinite(rows).all():
+            yield NOT_DEFINED
+            continue
+        distance2 = squared_distances(standardised(rows[kept].astype(np.float64)))
+        value, p_value = _tested(gaussian_kernel(rows[at]), shuffles)
+        yield Overlap(
+            domain_auc=_auc(distance2, labels, folds),
+            knn_mixing=_mixing(distance2, labels),
+            mmd2=value,
+            p_value=p_value,
+        )
 
 
 def standardised(phi: Array) -> Array:
@@ -62,20 +84,59 @@ def standardised(phi: Array) -> Array:
 
 def domain_auc(phi: Array, env: Array, rng: np.random.Generator) -> float:
     """Cross-validated AUC of a kNN classifier that tells the environments apart; see the module."""
-    labels = np.unique(env, return_inverse=True)[1]
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
-    classifier = KNeighborsClassifier(min(NEIGHBOURS, len(env) * (FOLDS - 1) // FOLDS))
-    chance = cross_val_predict(classifier, standardised(phi), labels, cv=folds, method="predict_proba")
-    return float(np.mean([roc_auc_score(labels == e, chance[:, e]) for e in range(chance.shape[1])]))
+    labels = relabelled(env, 0, rng)[0]
+    return _auc(squared_distances(standardised(phi)), labels, folds_of(labels, rng))
 
 
 def knn_mixing(phi: Array, env: Array) -> float:
     """Share of neighbours from other environments over that of full mixing; 0 apart, 1 fully mixed."""
-    k = min(NEIGHBOURS, len(env) - 1)
-    index = NearestNeighbors(n_neighbors=k).fit(standardised(phi)).kneighbors(return_distance=False)
+    return _mixing(squared_distances(standardised(phi)), env)
+
+
+def folds_of(labels: Array, rng: np.random.Generator) -> Array:
+    """Which of `FOLDS` stratified folds each row is in, [n]."""
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
+    found = np.empty(len(labels), dtype=np.int64)
+    for fold, (_, rows) in enumerate(folds.split(labels, labels)):
+        found[rows] = fold
+    return found
+
+
+def _auc(distance2: Array, labels: Array, folds: Array) -> float:
+    """Mean one-vs-rest AUC of the votes that each row's nearest neighbours in the other folds give."""
+    if not distance2.any():  # all rows coincide: whoever is nearest is an accident of order
+        return 0.5
+    member = labels[:, None] == np.arange(labels.max() + 1)  # [n, E]
+    k = min(NEIGHBOURS, len(labels) - int(np.bincount(folds).max()))
+    votes = np.empty(member.shape, dtype=np.int64)
+    for fold in range(FOLDS):
+        own, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        votes[own] = member[others[_nearest(distance2[np.ix_(own, others)], k)]].sum(axis=1)
+    return float(np.mean([_auc_of_votes(votes[:, e], member[:, e], k) for e in range(member.shape[1])]))
+
+
+def _auc_of_votes(votes: Array, positive: Array, k: int) -> float:
+    """P(a positive row has more votes than another) + P(as many) / 2, of votes 0 .. k, [n]."""
+    yes, no = (np.bincount(votes[rows], minlength=k + 1) for rows in (positive, ~positive))
+    below = np.cumsum(no) - no
+    return float(yes @ (below + no / 2) / (yes.sum() * no.sum()))
+
+
+def _mixing(distance2: Array, env: Array) -> float:
+    if not distance2.any():
+        return 1.0
+    apart = distance2.copy()
+    np.fill_diagonal(apart, np.inf)
+    index = _nearest(apart, min(NEIGHBOURS, len(env) - 1))
     others = (env[index] != env[:, None]).mean(axis=1)
-    size = np.array([np.sum(env == e) for e in env])
-    return float(np.mean(others) / np.mean((len(env) - size) / (len(env) - 1)))
+    size = np.unique(env, return_counts=True)[1]
+    full = (size * (len(env) - size)).sum() / (len(env) * (len(env) - 1))
+    return float(others.mean() / full)
+
+
+def _nearest(distance2: Array, k: int) -> Array:
+    """Columns of the k smallest of each row, [m, n] -> [m, k], in no order."""
+    return np.asarray(np.argpartition(distance2, k - 1, axis=1)[:, :k])
 
 
 def squared_distances(phi: Array) -> Array:
@@ -113,9 +174,11 @@ def pairs_mmd2(kernel: Array, labels: Array, *, unbiased: bool = False) -> Array
     n_groups = int(labels.max()) + 1
     member = (labels[:, None, :] == np.arange(n_groups)[:, None]).astype(np.float64)  # [P, E, n]
     size = member[0].sum(axis=1)
-    sums = np.einsum(
-        "pen,pfn->pef", (member.reshape(-1, labels.shape[1]) @ kernel).reshape(member.shape), member
-    )
+    products = np.empty_like(member)  # member @ kernel; the last group has what the others leave
+    others = member[:, :-1].reshape(-1, labels.shape[1])
+    products[:, :-1] = (others @ kernel).reshape(len(member), n_groups - 1, -1)
+    products[:, -1] = kernel.sum(axis=0) - products[:, :-1].sum(axis=1)
+    sums = np.einsum("pen,pfn->pef", products, member)
     between = sums / np.outer(size, size)
     within = np.einsum("pee->pe", sums)
     if unbiased:
@@ -135,6 +198,10 @@ def relabelled(env: Array, n: int, rng: np.random.Generator) -> Array:
 
 def mmd2_test(phi: Array, env: Array, rng: np.random.Generator) -> tuple[float, float]:
     """MMD² of the environments and its permutation p-value; the null: all rows come from one distribution."""
-    values = pairs_mmd2(gaussian_kernel(phi), relabelled(env, PERMUTATIONS, rng))
+    return _tested(gaussian_kernel(phi), relabelled(env, PERMUTATIONS, rng))
+
+
+def _tested(kernel: Array, labels: Array) -> tuple[float, float]:
+    values = pairs_mmd2(kernel, labels)
     k = int(np.sum(values[1:] >= values[0] - 1e-12))
-    return float(max(values[0], 0.0)), (k + 1) / (PERMUTATIONS + 1)
+    return float(max(values[0], 0.0)), (k + 1) / len(labels)

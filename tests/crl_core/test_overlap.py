@@ -1,11 +1,15 @@
 """Overlap measures agree with scikit-learn computed another way, and know when they say nothing."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from crl_core.overlap import (
     NEIGHBOURS,
@@ -15,6 +19,7 @@ from crl_core.overlap import (
     median_distance,
     mmd2_test,
     overlap,
+    overlaps,
     pairs_mmd2,
     relabelled,
     standardised,
@@ -66,13 +71,45 @@ def test_mixing_is_the_share_of_foreign_neighbours_counted_by_hand() -> None:
     assert knn_mixing(phi, env) == pytest.approx(np.mean(share) / np.mean(chance))
 
 
-def test_the_auc_is_that_of_a_knn_classifier_on_rows_it_has_not_seen() -> None:
-    phi, env = two(0.8, n=300)
-    x, order = standardised(phi), rng().permutation(600)
-    fit, score = order[:400], order[400:]
-    chance = KNeighborsClassifier(NEIGHBOURS).fit(x[fit], env[fit]).predict_proba(x[score])[:, 1]
-    wins = [(a > b) + 0.5 * (a == b) for a in chance[env[score] == 1] for b in chance[env[score] == 0]]
-    assert domain_auc(phi, env, rng()) == pytest.approx(np.mean(wins), abs=0.06)
+@pytest.mark.parametrize("n_envs", [2, 3])
+def test_auc_and_mixing_equal_scikit_learns_on_the_same_folds(n_envs: int) -> None:
+    draw = np.random.default_rng(3)
+    env = np.repeat(np.arange(n_envs) + 4, 70)  # names of environments need not start at 0
+    phi = draw.standard_normal((len(env), 3)) + 0.4 * env[:, None]
+    x, labels = standardised(phi), env - 4
+    folds = StratifiedKFold(3, shuffle=True, random_state=int(rng().integers(2**31)))
+    classifier = KNeighborsClassifier(NEIGHBOURS)
+    chance = cross_val_predict(classifier, x, labels, cv=folds, method="predict_proba")
+    if n_envs == 2:
+        want = roc_auc_score(labels, chance[:, 1])
+    else:
+        want = roc_auc_score(labels, chance, multi_class="ovr", average="macro")
+    assert domain_auc(phi, env, rng()) == pytest.approx(want, abs=1e-12)
+    index = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(x).kneighbors(return_distance=False)
+    foreign = (env[index] != env[:, None]).mean()
+    assert knn_mixing(phi, env) == pytest.approx(foreign / (70 * (n_envs - 1) / (len(env) - 1)))
+
+
+def test_the_measures_of_a_path_are_those_of_each_lam_alone() -> None:
+    path = np.stack([two(shift)[0] for shift in (2.0, 0.5, 0.0)])
+    path[1, 0, 0] = np.inf
+    env, at = two(0.0)[1], np.arange(0, 300, 3)
+    for phi, found in zip(path, overlaps(path, env, rng(), at), strict=True):
+        alone = overlap(phi, env, rng(), at)
+        np.testing.assert_equal(asdict(found), asdict(alone))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 3))
+def test_size_and_place_of_a_latent_change_neither_auc_nor_mixing(seed: int, shift: float) -> None:
+    phi, env = two(shift, n=30, seed=seed)
+    order = np.random.default_rng(seed).permutation(60)
+    moved = 100 * phi - 7
+    assert domain_auc(moved, env, rng()) == pytest.approx(domain_auc(phi, env, rng()))
+    assert knn_mixing(moved[order], env[order]) == pytest.approx(knn_mixing(phi, env))
+    assert knn_mixing(phi, 1 - env) == pytest.approx(knn_mixing(phi, env))
+    swapped = mmd2_test(phi, 1 - env, rng())[0]
+    assert mmd2_test(phi[order], env[order], rng())[0] == pytest.approx(swapped)
 
 
 @settings(max_examples=20, deadline=None)
@@ -128,7 +165,8 @@ def test_one_environment_or_broken_latents_give_no_number() -> None:
 
 def test_a_latent_without_variance_cannot_tell_environments_apart() -> None:
     found = overlap(np.zeros((60, 3)), np.repeat([0, 1], 30), rng())
-    assert found.domain_auc == pytest.approx(0.5)
+    assert found.domain_auc == 0.5
+    assert found.knn_mixing == 1
     assert found.mmd2 == 0
     assert found.p_value == 1
 
