@@ -15,6 +15,8 @@ from crl_core.scm import MultiEnvData
 Array = np.ndarray
 Outcomes = tuple[Array, Array]  # y0_hat, y1_hat, each [n]
 
+TREE_ROWS = 1500  # that a tree of a forest sees at most, so that large samples stay quick
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
@@ -40,26 +42,28 @@ def least_squares_with_t(train: MultiEnvData, x: Array, _: np.random.Generator) 
 
 def least_squares_per_arm(train: MultiEnvData, x: Array, _: np.random.Generator) -> Outcomes:
     """A linear regression for each arm (a T-learner)."""
-    return _per_arm(train, x, LinearRegression)
+    return _per_arm(train, x, lambda rows: LinearRegression())
 
 
 def random_forest_per_arm(train: MultiEnvData, x: Array, rng: np.random.Generator) -> Outcomes:
     """A random forest for each arm (a T-learner)."""
     seed = int(rng.integers(2**31))
-    rows = min(
-        1.0, 1500 / max(len(train) // 2, 1)
-    )  # a tree sees about 1,500 rows, so that large samples stay quick
-    return _per_arm(
-        train,
-        x,
-        lambda: RandomForestRegressor(40, min_samples_leaf=5, max_samples=rows, random_state=seed),
-    )
+
+    def new(rows: int) -> RandomForestRegressor:
+        seen = min(1.0, TREE_ROWS / rows)
+        return RandomForestRegressor(40, min_samples_leaf=5, max_samples=seen, random_state=seed)
+
+    return _per_arm(train, x, new)
 
 
 def _per_arm(
-    train: MultiEnvData, x: Array, new: Callable[[], LinearRegression | RandomForestRegressor]
+    train: MultiEnvData, x: Array, new: Callable[[int], LinearRegression | RandomForestRegressor]
 ) -> Outcomes:
-    return tuple(new().fit(train.x[train.t == arm], train.y[train.t == arm]).predict(x) for arm in (0, 1))
+    """new(rows): an estimator for an arm of so many rows."""
+    control, treated = (
+        new(int(arm.sum())).fit(train.x[arm], train.y[arm]).predict(x) for arm in (train.t == 0, train.t == 1)
+    )
+    return control, treated
 
 
 BASELINES: dict[str, Callable[[MultiEnvData, Array, np.random.Generator], Outcomes]] = {

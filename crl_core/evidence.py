@@ -14,7 +14,8 @@ import numpy as np
 
 from crl_core import selection
 from crl_core.baselines import BASELINES, fit_all
-from crl_core.overlap import Overlap, overlap
+from crl_core.events import OK
+from crl_core.overlap import Overlap, overlap, overlaps
 from crl_core.probes import effective_rank, latent_norm, read_from
 from crl_core.results import RunResult, aligned_groups, data_of, mmd_index, predict, view_of
 from crl_core.scm import MultiEnvData, Stream, along, rng_for
@@ -27,8 +28,8 @@ OnProgress = Callable[[int, int], None]
 class Evidence:
     """Measures of every model [M] and replicate [R]; NaN where one is not defined. See `overlap`, `probes`, `selection`.
 
-    baseline_*: [B, R], in the order of `baseline_names`.  rule_pick: index of λ, -1 where the rule is not defined, [K, R];
-    rule_reason says why, "" where it is defined.
+    baseline_*: [B, R], in the order of `baseline_names`; baseline_reason says why one could not be fitted, else "".
+    rule_pick:  [K, R] index of λ, -1 where the rule is not defined; rule_reason says why, else "".
     """
 
     domain_auc: Array  # [M]
@@ -47,6 +48,7 @@ class Evidence:
     baseline_ite_rmse: Array  # [B, R]
     baseline_factual_mse: Array
     baseline_ate_error: Array
+    baseline_reason: Array  # [B, R] str, "" where it could be fitted
     rule_pick: Array  # [K, R] int
     rule_reason: Array  # [K, R] str
     baseline_names: Array = field(default_factory=lambda: np.array(list(BASELINES)))
@@ -79,11 +81,14 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> Evidence:
             invalid="ignore", over="ignore"
         ):  # a diverged model's weights are not finite; it is left out
             phi = predict(mine, view.x)[0].astype(np.float64)
-        for index in range(n_lams):
-            _add(per_model, _of_model(phi[index], view, groups, rng_for(seed + replicate, Stream.OVERLAP)))
+        at = mmd_index(len(view))
+        measures = overlaps(phi, groups, rng_for(seed + replicate, Stream.OVERLAP), at)
+        for index, found in enumerate(measures):
+            _add(per_model, _of_overlap(found))
+            _add(per_model, _read_from(phi[index], view, rng_for(seed + replicate, Stream.PROBES)))
             if progress is not None:
                 progress(replicate * n_lams + index + 1, n_models)
-        inputs = overlap(view.x, groups, rng_for(seed + replicate, Stream.OVERLAP), mmd_index(len(view)))
+        inputs = overlap(view.x, groups, rng_for(seed + replicate, Stream.OVERLAP), at)
         _add(per_replicate, {f"x_{name}": value for name, value in _of_overlap(inputs).items()})
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
         auc = np.array(per_model["domain_auc"][-n_lams:])
@@ -107,15 +112,15 @@ def _of_overlap(measures: Overlap) -> dict[str, float]:
     }
 
 
-def _of_model(phi: Array, view: MultiEnvData, groups: Array, rng: np.random.Generator) -> dict[str, float]:
-    found = _of_overlap(overlap(phi, groups, rng, mmd_index(len(view))))
+def _read_from(phi: Array, view: MultiEnvData, rng: np.random.Generator) -> dict[str, float]:
+    """What the probes say of one model's latents [n, k]."""
     ridge, knn = np.full(2, np.nan), np.full(2, np.nan)
     norm, rank = np.nan, np.nan
     if np.isfinite(phi).all():
         norm, rank = float(latent_norm(phi[None])[0]), float(effective_rank(phi[None])[0])
         if view.z is not None and view.s is not None:
             ridge, knn = read_from(phi, np.column_stack([along(view.z), along(view.s)]), rng)
-    found |= {"r2_z_ridge": ridge[0], "r2_z_knn": knn[0], "r2_s_ridge": ridge[1], "r2_s_knn": knn[1]}
+    found = {"r2_z_ridge": ridge[0], "r2_z_knn": knn[0], "r2_s_ridge": ridge[1], "r2_s_knn": knn[1]}
     return found | {"latent_norm": norm, "effective_rank": rank}
 
 
@@ -131,12 +136,18 @@ def _of_replicate(
     baselines = fit_all(train, held_out, rng)
     with np.errstate(invalid="ignore", over="ignore"):
         _, y0_hat, y1_hat = predict(weights, held_out.x)
-    factual = result.by_lam(result.factual_mse)[replicate]
-    picks = selection.choose(factual, auc, y1_hat - y0_hat, train, held_out, rng)
+    # Collapse and divergence show without the truth, and nobody would deploy such a model; so no rule picks one.
+    usable = result.by_lam(result.status)[replicate] == OK
+    factual, auc = (
+        np.where(usable, values, np.nan) for values in (result.by_lam(result.factual_mse)[replicate], auc)
+    )
+    ite_hat = np.where(usable[:, None], y1_hat - y0_hat, np.nan)
+    picks = selection.choose(factual, auc, ite_hat, train, held_out, rng)
     return {
         "baseline_ite_rmse": np.array([item.ite_rmse for item in baselines]),
         "baseline_factual_mse": np.array([item.factual_mse for item in baselines]),
         "baseline_ate_error": np.array([item.ate_error for item in baselines]),
+        "baseline_reason": np.array([item.reason for item in baselines]),
         "rule_pick": np.array([-1 if pick.index is None else pick.index for pick in picks]),
         "rule_reason": np.array([pick.reason for pick in picks]),
     }

@@ -35,6 +35,7 @@ class Stream(IntEnum):
     PROJECTION = 6
     OVERLAP = 7
     BASELINES = 8
+    PROBES = 9
 
 
 def rng_for(seed: int, stream: Stream) -> np.random.Generator:

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.neighbors import NearestNeighbors
 
+from crl_core.overlap import LEAST_ROWS
 from crl_core.scm import MultiEnvData
 
 Array = np.ndarray
@@ -74,31 +75,42 @@ def choose(
     train: MultiEnvData,
     held_out: MultiEnvData,
     rng: np.random.Generator,
+    left_out_mse: Array | None = None,
 ) -> list[Pick]:
-    """Every rule's pick in one replicate: `factual_mse`, `domain_auc` [L], `ite_hat` [L, n] on `held_out`."""
+    """Every rule's pick in one replicate: `factual_mse`, `domain_auc` [L], `ite_hat` [L, n] on `held_out`.
+
+    A model that is not to be picked has NaN in all of them.  left_out_mse: as in `left_out`, where it has been measured.
+    """
     picks = [_least("factual", factual_mse)]
     affordable = (
         factual_mse <= FACTOR * np.nanmin(factual_mse) if np.isfinite(factual_mse).any() else factual_mse < 0
     )
     largest = np.where(affordable, -np.arange(len(factual_mse), dtype=float), np.nan)
     picks.append(_least("largest", largest))
-    picks.append(
-        _least(
-            "auc", np.where(affordable, domain_auc, np.nan), "the domain AUC is not defined: one environment"
-        )
-    )
+    reason = f"not defined: the domain AUC needs two groups of {LEAST_ROWS} rows or more"
+    picks.append(_least("auc", np.where(affordable, domain_auc, np.nan), reason))
     scores, reason = r_score(ite_hat, train, held_out, rng)
     picks.append(_least("r_score", -scores, reason))
     errors, reason = nearest_neighbour_error(ite_hat, held_out)
     picks.append(_least("nearest", errors, reason))
-    n_envs = len(np.unique(train.env))
-    reason = (
-        f"needs three environments or more; this run has {n_envs}"
-        if n_envs < 3
-        else "needs a run without each environment; the Environments page makes them"
-    )
-    picks.append(Pick(rule="left_out", index=None, reason=reason))
+    picks.append(left_out(left_out_mse, len(np.unique(train.env))))
     return picks
+
+
+def left_out(mse: Array | None, n_envs: int) -> Pick:
+    """Leave-one-environment-out: the λ with the least mean factual MSE on an environment not trained on.
+
+    mse: [L, E], factual MSE on environment e of the model trained without it, for each λ; None if no such models have
+         been trained. It takes E more trainings. A λ that lacks an environment's error is not picked.
+    """
+    if n_envs < 3:
+        return Pick(
+            rule="left_out", index=None, reason=f"needs three environments or more; this run has {n_envs}"
+        )
+    if mse is None:
+        reason = "needs a run without each environment; the Environments page makes them"
+        return Pick(rule="left_out", index=None, reason=reason)
+    return _least("left_out", mse.mean(axis=1))
 
 
 def _least(rule: str, scores: Array, reason: str = "") -> Pick:
