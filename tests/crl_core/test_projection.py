@@ -2,20 +2,20 @@
 
 import numpy as np
 import pytest
+from sklearn.manifold import trustworthiness
 
 from crl_core import RunConfig, Scenario, Training, train
 from crl_core.projection import pca_path, project_path, project_run, turned_onto
 
 
-def path(n: int = 90) -> np.ndarray:
-    """Two clusters that come together along five values of λ, in random orientations."""
+def path(n: int = 90, n_lams: int = 5) -> np.ndarray:
+    """Two clusters that come together along λ, in random orientations."""
     rng = np.random.default_rng(0)
     base = rng.standard_normal((n, 6))
     apart = np.where(np.arange(n) < n // 2, 1.0, -1.0)[:, None] * np.eye(6)[0] * 4
-    turns = [np.linalg.qr(np.eye(6) + 0.2 * rng.standard_normal((6, 6)))[0] for _ in range(5)]
-    return np.stack(
-        [(base + apart * weight) @ turn for weight, turn in zip((1, 0.8, 0.5, 0.2, 0), turns, strict=True)]
-    )
+    turns = [np.linalg.qr(np.eye(6) + 0.2 * rng.standard_normal((6, 6)))[0] for _ in range(n_lams)]
+    weights = np.linspace(1, 0, n_lams)
+    return np.stack([(base + apart * weight) @ turn for weight, turn in zip(weights, turns, strict=True)])
 
 
 def drift(xy: np.ndarray) -> float:
@@ -25,10 +25,24 @@ def drift(xy: np.ndarray) -> float:
 
 
 def test_aligned_layouts_move_points_several_times_less_than_separate_ones() -> None:
-    phi = path()
-    together = project_path(phi, 2, np.random.default_rng(1))
-    apart = np.concatenate([project_path(phi[i : i + 1], 0, np.random.default_rng(i)) for i in range(5)])
-    assert drift(together) < 0.5 * drift(apart)
+    phi = path(60, n_lams=16)  # as fine as a run's
+    together = project_path(phi, 8, np.random.default_rng(1))
+    apart = np.concatenate([project_path(phi[i : i + 1], 0, np.random.default_rng(i)) for i in range(16)])
+    assert drift(together) < drift(apart) / 3
+    size = np.sqrt(np.square(together).sum(axis=(1, 2)))
+    np.testing.assert_allclose(size, size[8], rtol=1e-4)  # one window fits all
+
+
+def test_starting_from_the_neighbour_costs_little_of_what_a_picture_keeps() -> None:
+    phi = path(240)
+    together = project_path(phi, 0, np.random.default_rng(1))
+    kept, best = [], []
+    for index, rows in enumerate(phi):
+        alone = project_path(rows[None], 0, np.random.default_rng(2))[0]
+        kept.append(trustworthiness(rows / rows.std(0), together[index], n_neighbors=10))
+        best.append(trustworthiness(rows / rows.std(0), alone, n_neighbors=10))
+    assert np.mean(kept) > np.mean(best) - 0.015
+    assert np.mean(kept) > 0.9
 
 
 def test_the_same_seed_gives_the_same_picture_and_progress_is_told() -> None:
@@ -84,4 +98,5 @@ def test_a_runs_projection_has_a_point_for_every_view_row_at_every_lam() -> None
     assert parts["tsne_xy"].shape == (2, 60, 2)
     assert parts["tsne_x"].shape == (60, 2)
     assert parts["tsne_xy"].dtype == np.float32
+    assert np.isfinite(parts["tsne_xy"]).all()
     assert told[-1] == (3, 3)
