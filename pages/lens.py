@@ -161,7 +161,11 @@ def value_text(value: float, digits: int = 3) -> str:
 
 def range_text(found: Reading, at: int) -> str:
     """What chance gives."""
-    return "–" if not np.isfinite(found.value[at]) else f"{value_text(found.low[at], 2)} to {value_text(found.high[at], 2)}"
+    return (
+        "–"
+        if not np.isfinite(found.value[at])
+        else f"{value_text(found.low[at], 2)} to {value_text(found.high[at], 2)}"
+    )
 
 
 def apart(found: Reading, at: int) -> bool:
