@@ -41,7 +41,6 @@ def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None
     wanted = shifted_config(config, sigma)
     sidebar.show(wanted)
     job_panel.train(wanted, lam)
-    st.session_state["job.go"] = False
 
 
 def in_training(now: Controls, config: RunConfig) -> None:

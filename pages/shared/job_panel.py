@@ -25,14 +25,13 @@ def state_of(key: str) -> JobState:
 
 
 def train(config: RunConfig, lam: float) -> None:
-    """Ask for a run and go to its live curves. For callbacks; a refusal is shown by the sidebar."""
+    """Ask for a run. For callbacks; a refusal is shown by the sidebar."""
     try:
         services.jobs().submit(config, lam_in_view=lam)
     except (ValueError, StoreError) as error:
         st.session_state["job.refusal"] = str(error)
     else:
         st.session_state["job.refusal"] = None
-        st.session_state["job.go"] = True
 
 
 def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float) -> None:

@@ -52,10 +52,6 @@ def main() -> None:
     st.session_state["shell.framed"] = True
     try:
         style.inject()
-        if (
-            st.session_state.pop("job.go", False) and page.url_path
-        ):  # Train was pressed; the default page's path is ""
-            st.switch_page(page_file(PAGES[0][0]))
         sidebar.draw()
         page.run()
     finally:

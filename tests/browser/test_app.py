@@ -158,3 +158,15 @@ def test_a_link_that_cannot_be_shown_is_mended_with_a_sentence_and_a_good_url(
     said(page, "sigma1 = -1")
     page.wait_for_url(re.compile("lam=1.9"))
     assert params(page) == {"preset": ["leaky"], "lam": ["1.9"]}
+
+
+def test_train_can_be_pressed_on_any_page_and_that_page_shows_the_new_run(server: Server, page: Page) -> None:
+    page.goto(server.url("effects", **TINY, seed="5"))
+    settled(page)
+    said(page, "These settings have not been trained yet")
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click()
+    said(page, "Already trained")
+    settled(page)
+    expect(page.get_by_text("These settings have not been trained yet")).to_have_count(0)
+    assert "encountered an error" not in page.content()
+    assert params(page)["seed"] == ["5"]
