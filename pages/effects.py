@@ -127,7 +127,9 @@ def of_replicates(run: RunInView) -> str:
 
 
 def signed(value: float | None) -> str:
-    return "–" if value is None or not np.isfinite(value) else f"{value:+.3f}".replace("-", "−")
+    if value is None or not np.isfinite(value):
+        return "–"
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
 
 
 def draw_maps(run: RunInView, found: Effects) -> None:

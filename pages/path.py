@@ -166,7 +166,9 @@ with st.container(key="panel_path_error"):
     else:
         quiet("The true effects of this data are not known, so no λ has an effect error.")
 
-noise = run.config.scenario.noise**2
+# Where s leaks the outcome, its noise can be read from x, and is no floor.
+noise = run.config.scenario.noise**2 if run.config.scenario.leak == 0 else 0.0
+groups = "environments" if run.config.training.align == "environment" else "treatment arms"
 for column, name in zip(st.columns(3), ("factual", "mmd2", "auc"), strict=True):
     with column, st.container(key=f"panel_path_{name}", height="stretch"):
         if name == "factual":
@@ -174,23 +176,28 @@ for column, name in zip(st.columns(3), ("factual", "mmd2", "auc"), strict=True):
                 lams, spread(run.result.factual_mse), status, run.lam, colours, title="Factual MSE", y_title="factual MSE",
                 references=[Reference(name="noise", value=noise, truth=True)] if noise > 0 else [],
             )  # fmt: skip
-            says = "Squared error of the outcome received, held out: what a user can see. Nobody gets below the noise, a line known only in simulation."
+            says = "Squared error of the outcome received, held out: what a user can see."
+            says += (
+                " On average nobody gets below the noise, a line known only in simulation."
+                if noise > 0
+                else ""
+            )
         elif name == "mmd2":
             x = [] if run.evidence is None else run.evidence["x_mmd2"][np.isfinite(run.evidence["x_mmd2"])]
             drawn = along_lam(
                 lams, spread(run.result.mmd2), status, run.lam, colours, title="MMD²", y_title="MMD²",
                 references=[Reference(name="input x", value=float(np.median(x)))] if len(x) else [],
             )  # fmt: skip
-            says = "Between environments in the latent, held out: what the penalty lowers."
+            says = f"Between {groups} in the latent, held out: what the penalty lowers."
         elif run.evidence is None:
             drawn = empty("Domain AUC", f"This is {waiting}.", colours, height=250)
-            says = "How well a classifier tells the environments apart."
+            says = f"How well a classifier tells the {groups} apart."
         else:
             drawn = along_lam(
                 lams, spread(run.evidence["domain_auc"]), status, run.lam, colours, title="Domain AUC", y_title="domain AUC",
                 linear=(0.45, 1.03), references=[Reference(name="chance", value=0.5)],
             )  # fmt: skip
-            says = "How well a classifier tells the environments apart in the latent."
+            says = f"How well a classifier tells the {groups} apart in the latent."
         chart(drawn, f"path.{name}")
         quiet(says)
 

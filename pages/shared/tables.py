@@ -32,6 +32,7 @@ _CSS = """
   .worded td.says { grid-column: 1 / -1; min-width: 0; font-size: .94em; }
   .worded th:nth-last-child(2), .worded td:nth-last-child(2) { padding-right: 0; }
 }
+@container (max-width: 340px) { .crl-table { font-size: .78rem; } .crl-table th, .crl-table td { padding-right: .35rem; } }
 .crl-say { font-size: .98rem; line-height: 1.5; margin: .15rem 0 0 0; max-width: 62rem; }
 @media (max-width: 640px) { .crl-table { font-size: .8rem; } }
 </style>

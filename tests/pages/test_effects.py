@@ -67,6 +67,13 @@ def test_error_bias_and_correlation_are_those_of_all_held_out_rows(
     assert f"<b>{np.median(biases):+.3f}</b><span>bias</span>".replace("-", "−") in said
 
 
+def test_a_bias_that_rounds_to_nothing_has_no_sign(open_app: Open, tiny: Tiny, complete: None) -> None:
+    for lam in ("0", "0.1", "1", "10"):
+        said = words(open_app("effects", **tiny.params, lam=lam))
+        assert "+0.000" not in said
+        assert "−0.000" not in said
+
+
 def test_rows_can_be_split_by_environment(open_app: Open, tiny: Tiny, complete: None) -> None:
     app = open_app("effects", **tiny.params, lam="1")
     app.segmented_control(key="effects.split").set_value("each environment").run()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from crl_core.evidence import gather
 from crl_core.lam_choice import choices
 from crl_core.runs import RunStore
+from pages.shared import fields
 from tests.lecture_runs import broken
-from tests.pages.conftest import Open, Tiny, words
+from tests.pages.conftest import PARAMS, Open, Tiny, words
 from tests.pages.figures import figures, numbers, sound, titled, written
 
 Arrays = dict[str, np.ndarray]
@@ -95,6 +98,17 @@ def test_baselines_and_earlier_epochs_lie_under_the_curve(open_app: Open, tiny: 
     assert faint
     first = tiny.result.history["ite_rmse"][0].reshape(2, 4)
     np.testing.assert_allclose(numbers(faint[0]["y"]), np.median(first, axis=0), rtol=1e-5)
+
+
+def test_noise_is_called_a_floor_only_where_x_does_not_leak_it(
+    open_app: Open, tiny: Tiny, store: RunStore, complete: None
+) -> None:
+    assert "nobody gets below the noise" in words(open_app("path", **tiny.params, lam="1"))
+    leaky = fields.build("leaky", {"epochs": 3, "samples": 400, "replicates": 2, "set": PARAMS["set"]})
+    store.save(replace(tiny.result, config=leaky))
+    app = open_app("path", **(PARAMS | {"preset": "leaky"}), lam="1")
+    assert titled(app, "Factual MSE")["data"]
+    assert "nobody gets below the noise" not in words(app)
 
 
 def test_lam_zero_is_named_for_what_it_is(open_app: Open, tiny: Tiny, complete: None) -> None:
