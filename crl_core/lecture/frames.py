@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RunConfig
+from crl_core.effect_map import EffectMap, effect_map
 from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted
 from crl_core.lecture import story as story_texts
-from crl_core.lecture.effect_map import EffectMap, effect_map
 from crl_core.lecture.pack import limits, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.probe import probe_parts
 from crl_core.lecture.world import World, captions, n_pairs_of, numbers_by_lam
@@ -23,6 +23,7 @@ from crl_core.results import N_VIEW, RunResult, data_of, predict, view_of
 Array = np.ndarray
 Part = Mapping[str, Array] | None
 FORMAT = 1
+MAP_SIZE = 56  # cells a side; the browser smooths between them
 MAX_EPOCHS = 160  # of a curve that is drawn some 300 pixels wide
 METRICS = ("ite_rmse", "factual_mse", "mmd2", "domain_auc")
 LANES = {"ite_rmse": "ITE RMSE", "factual_mse": "factual MSE", "mmd2": "MMD²", "domain_auc": "domain AUC"}
@@ -174,7 +175,7 @@ def frames(
     seen = xy[status == OK] if (status == OK).any() else xy
     extent = [*limits(seen[..., 0]), *limits(seen[..., 1])]
     spec = _scatter(view.ite, ite_hat, view.y)
-    maps = effect_map(result, view)
+    maps = effect_map(result, view, size=MAP_SIZE)
 
     by_metric = _metrics(result, evidence)
     mine = {name: values[0] for name, values in by_metric.items()}
@@ -223,9 +224,11 @@ def frames(
 def _map_arrays(maps: EffectMap) -> dict[str, Any]:
     low, high = maps.centre - maps.half, maps.centre + maps.half
     return {
-        "map": pack_u8(maps.tau_hat, low, high),
-        "map_true": pack_u8(maps.tau, low, high),
-        "plane": pack_f32(maps.plane),
+        "map": pack_u8(
+            maps.tau_hat[:, ::-1], low, high
+        ),  # a picture begins with its upper row, the largest s
+        "map_true": pack_u8(maps.tau[::-1], low, high),
+        "plane": pack_f32(maps.rows),
     }
 
 
@@ -233,9 +236,14 @@ def _map_spec(maps: EffectMap | None) -> dict[str, Any] | None:
     if maps is None:
         return None
     return {
-        "size": maps.tau.shape[0], "x": list(maps.z), "y": list(maps.s), "x_label": "cause z", "y_label": "nuisance s",
-        "centre": maps.centre, "half": maps.half,
-    }  # fmt: skip
+        "size": len(maps.tau),
+        "x": [float(maps.z[0]), float(maps.z[-1])],
+        "y": [float(maps.s[0]), float(maps.s[-1])],
+        "x_label": "cause z",
+        "y_label": "nuisance s",
+        "centre": maps.centre,
+        "half": maps.half,
+    }
 
 
 def training_frames(

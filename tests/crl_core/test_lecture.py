@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crl_core.config import Scenario
+from crl_core.effect_map import effect_map
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.figures import palette
-from crl_core.lecture.effect_map import SIZE, effect_map
-from crl_core.lecture.frames import frames, training_frames
+from crl_core.lecture.frames import MAP_SIZE, frames, training_frames
 from crl_core.lecture.pack import pack_f32, pack_i16, pack_u8, unpack
 from crl_core.lecture.probe import mixing_maps, probe_parts, shifted
 from crl_core.lecture.world import World
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult, data_of, predict, view_of, view_rows
-from crl_core.scm import along, mix
+from crl_core.scm import mix
 from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
 
 PALETTES = {name: palette(name) for name in ("dark", "light", "projector")}
@@ -94,36 +94,19 @@ def test_the_aligned_tsne_is_shown_where_it_is_there_and_pca_says_its_name():
         assert "PCA" in without["captions"]["latent"]["caption"]
 
 
-def test_the_effect_map_agrees_with_a_loop_over_its_cells():
+def test_the_effect_map_is_drawn_from_its_upper_row_down():
     result = run_of()
-    rows = rows_of(result)
-    maps = effect_map(result, rows)
-    z, s = np.linspace(*maps.z, SIZE), np.linspace(maps.s[1], maps.s[0], SIZE)
-    for row, column in ((0, 0), (3, 50), (55, 20)):
-        x = np.array([[z[column], s[row]]])
-        assert np.allclose(maps.tau_hat[:, row, column], effects_of(result, x)[:, 0], atol=1e-4)
-        scenario = result.config.scenario
-        assert maps.tau[row, column] == pytest.approx(scenario.effect + scenario.heterogeneity * z[column])
+    maps = effect_map(result, rows_of(result), size=MAP_SIZE)
+    packed = frames_of(result)
+    spec, drawn = packed["map"], unpack(packed["arrays"]["map"])
+    step = 2 * maps.half / 254
+    want = np.clip(maps.tau_hat[:, ::-1], maps.centre - maps.half, maps.centre + maps.half)
+    assert np.abs(drawn.reshape(want.shape) - want).max() <= step
+    assert (spec["x"], spec["y"]) == ([maps.z[0], maps.z[-1]], [maps.s[0], maps.s[-1]])
 
 
-def test_with_many_inputs_the_map_is_a_slice_through_the_mean_and_says_so():
-    result = run_of("sensors")
-    rows = rows_of(result)
-    maps = effect_map(result, rows)
-    assert maps.is_slice
-    assert "slice" in frames_of(result)["captions"]["map"]["caption"]
-    # The cell at the mean of z̄ and s̄ is the mean of all latents.
-    at_mean = mix(
-        np.concatenate([rows.z, rows.s], axis=1).mean(axis=0)[None],
-        result.config.scenario,
-        result.config.training.seed,
-    )
-    z, s = np.linspace(*maps.z, SIZE), np.linspace(maps.s[1], maps.s[0], SIZE)
-    row = np.abs(s - along(rows.s).mean()).argmin()
-    column = np.abs(z - along(rows.z).mean()).argmin()
-    near = maps.tau_hat[:, row - 1 : row + 2, column - 1 : column + 2]
-    assert (near.min(axis=(1, 2)) - 1e-3 <= effects_of(result, at_mean)[:, 0]).all()
-    assert (near.max(axis=(1, 2)) + 1e-3 >= effects_of(result, at_mean)[:, 0]).all()
+def test_with_many_inputs_the_map_is_called_a_slice():
+    assert "slice" in frames_of(run_of("sensors"))["captions"]["map"]["caption"]
 
 
 def test_the_line_is_the_model_in_view_and_the_band_all_replicates():
