@@ -44,7 +44,7 @@ def what_the_latent_knows(
 def _of_s(lam: float, r2: float, hidden: bool, align: str) -> str:
     text = r2_text(r2)
     if r2 < READ_HARDLY:
-        how = "at this λ it is gone" if lam > 0 else "the network never needed it"
+        how = "at this λ little of it is left" if lam > 0 else "the network never needed it"
         return f"s can hardly be read from this latent (R² {text}): {how}."
     if r2 < READ_WELL:
         return f"A part of s can be read from this latent (R² {text})."
@@ -65,7 +65,7 @@ def _of_s(lam: float, r2: float, hidden: bool, align: str) -> str:
 def _of_z(r2: float) -> str:
     text = r2_text(r2)
     if r2 >= READ_WELL:
-        return f"z, the cause, can be read too (R² {text})."
+        return f"z, the cause, can be read (R² {text})."
     if r2 >= READ_HARDLY:
         return f"Of z, the cause, only a part is left (R² {text})."
     return f"z, the cause, can hardly be read any more (R² {text}): the latent has lost what the outcome depends on."
