@@ -80,16 +80,18 @@ def main() -> None:
             )
     head(content)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control("Seeds", [5, 10, 20], default=SEEDS, key="claims.seeds", required=True,
+        st.segmented_control("Seeds", [5, 10, 20], default=SEEDS, key="claims.seeds", required=True, width="content",
                              help="Replicates in each batched run; more seeds, narrower intervals.")  # fmt: skip
-    passes.panel("claims.pass", wanted, start="Put them to the test here", again=content is not None)
+        passes.panel("claims.pass", wanted, start="Put them to the test here", again=content is not None)
     if content is None:
         style.notice(
             "Nothing has been measured yet",
             "Run the claims here; each takes its place as a row of this page.",
         )
         return
-    style.quiet(where)
+    style.quiet(
+        f"{where} Shaded: where the claim is true. A dot is a seed; tick and bar are their median and its 95 % interval."
+    )
     rows(content)
 
 
@@ -138,15 +140,21 @@ def setting(claim: Claim) -> str:
         where += ", with the environments that the claim names"
     if other is None:
         return f"{quantity.title}, {where}"
-    beside = [] if other.preset == world.preset else [other.preset]
-    beside += [] if other.lam is None or (other.lam == world.lam and beside) else [f"λ = {other.lam:g}"]
-    return f"{quantity.title}, {where}, over that {'of' if beside and beside[0] == other.preset else 'at'} {' at '.join(beside)}"
+    beside = other.preset if other.setting != world.setting else ""
+    if other.lam is not None and (other.lam != world.lam or not beside):
+        beside = f"{beside} at λ = {other.lam:g}".strip()
+    return f"{quantity.title}, {where}, over that {'' if beside.startswith('at') else 'of '}{beside}"
+
+
+def unbroken(text: str) -> str:
+    """HTML whose equations stay on one line."""
+    return escape(text).replace(" = ", "\u00a0=\u00a0")
 
 
 def row(claim: Claim, entry: Mapping[str, Any] | None, colours: Palette) -> str:
     words = (
-        f'<div class="words"><p class="statement">{escape(claim.statement)}</p>'
-        f'<p class="small">Source: {escape(claim.source)}. {escape(claim.note)}</p></div>'
+        f'<div class="words"><p class="statement">{unbroken(claim.statement)}</p>'
+        f'<p class="small">Source: {escape(claim.source)}. {unbroken(claim.note)}</p></div>'
     )
     if entry is None:
         return f'<div class="crl-claim">{words}<p class="small">Not measured in this version: run the claims again.</p><i></i></div>'
@@ -159,7 +167,7 @@ def row(claim: Claim, entry: Mapping[str, Any] | None, colours: Palette) -> str:
     colour = {"holds": colours["text"], "does not hold": colours["bad"]}.get(verdict, colours["muted"])
     low, high = (strips.number(end) for end in entry["interval"])
     return (
-        f'<div class="crl-claim">{words}<div>{line}<p class="small">{escape(label)}</p></div>'
+        f'<div class="crl-claim">{words}<div>{line}<p class="small">{unbroken(label)}</p></div>'
         f'<div><p class="verdict" style="color:{colour}">{_MARKS.get(verdict, "")} {escape(verdict)}</p>'
         f'<p class="small">median {strips.number(entry["median"])}<br>[{low}, {high}]</p></div></div>'
     )

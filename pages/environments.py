@@ -59,13 +59,13 @@ def main(preset_id: str) -> None:
         _DEFINITIONS,
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control("Seeds", [3, 5, 10], default=SEEDS, key="environments.seeds", required=True,
+        st.segmented_control("Seeds", [3, 5, 10], default=SEEDS, key="environments.seeds", required=True, width="content",
                              help="Replicates of every training set.")  # fmt: skip
         if study is not None:
             downloads(study)
-    passes.panel(
-        f"environments.pass.{preset_id}", wanted, start="Run the study here", again=study is not None
-    )
+        passes.panel(
+            f"environments.pass.{preset_id}", wanted, start="Run the study here", again=study is not None
+        )
     if study is None:
         style.notice(
             "This world has not been studied yet",

@@ -29,7 +29,7 @@ class _Pass:
 
 
 def panel(name: str, wanted: Wanted, *, start: str, again: bool) -> bool:
-    """Draw the pass `name` (a session key) of the runs `wanted`; whether all of them are stored.
+    """Draw the pass `name` (a session key) of the runs `wanted`, in a horizontal container; whether all are stored.
 
     start: the button's words.  again: whether there is something to show already, so that the button is a quiet one.
     """
@@ -39,21 +39,22 @@ def panel(name: str, wanted: Wanted, *, start: str, again: bool) -> bool:
         st.session_state.pop(name, None)
         return True
     if running is not None and running.problem is None:
-        st.fragment(_watch, run_every=_POLL_S)(name, wanted)
+        with st.container():
+            st.fragment(_watch, run_every=_POLL_S)(name, wanted)
         return False
-    if running is not None:
-        st.error(running.problem or "")
     seconds = sum(services.estimate_s(config) for config, _ in missing)
     done = len(wanted) - len(missing)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Continue" if done else start,
-            type="secondary" if again else "primary",
-            key=f"{name}.start",
-            on_click=_start,
-            args=(name,),
-        )
-        stored = f"{done} of {len(wanted)} runs are stored. " if done else ""
+    st.button(
+        "Continue" if done else start,
+        type="secondary" if again else "primary",
+        key=f"{name}.start",
+        on_click=_start,
+        args=(name,),
+    )
+    stored = f"{done} of {len(wanted)} runs are stored. " if done else ""
+    with st.container():
+        if running is not None:
+            st.error(running.problem or "")
         style.quiet(
             f"{stored}Trains {len(missing)} batched {'run' if len(missing) == 1 else 'runs'}, "
             f"about {style.duration(seconds)} ({services.device_line()})."
