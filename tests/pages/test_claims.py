@@ -1,0 +1,136 @@
+"""The Claims page: stored answers, none, out of date, and measured here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from crl_core import claims_run
+from crl_core.claims import pick_claims
+from crl_core.claims_run import BAKED, content_of, run_claims, runs_of
+from crl_core.runs import RunStore
+from pages.shared import services
+from tests.pages.conftest import Open, words
+
+SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two claims about one small world, so that a pass takes a moment."""
+    claims = pick_claims(["recipe-with", "recipe-without"])
+    monkeypatch.setattr("crl_core.claims.load_claims", lambda: claims)
+    monkeypatch.setattr(claims_run.runs_of, "__defaults__", (10, 1))
+    monkeypatch.setattr(claims_run.run_claims, "__kwdefaults__", {"epochs": 1, "on_run": None})
+
+
+def ship(store: RunStore) -> dict[str, object]:
+    store.baked.mkdir(parents=True)
+    shutil.copy(SHIPPED, store.baked / BAKED)
+    content: dict[str, object] = json.loads(SHIPPED.read_text())
+    return content
+
+
+def test_the_first_visit_sees_every_claim_with_its_verdict(open_app: Open, store: RunStore) -> None:
+    content = ship(store)
+    app = open_app("claims")
+    assert not app.exception
+    shown = words(app)
+    for entry in content["claims"]:  # type: ignore[attr-defined]
+        assert entry["verdict"] in shown
+    assert "Measured before the program was shipped, 10 seeds." in shown
+    assert shown.count('class="crl-strip"') == len(content["claims"])  # type: ignore[arg-type]
+    assert shown.count('class="dot"') == 10 * len(content["claims"])  # type: ignore[arg-type]
+    assert "nan" not in shown.lower().replace("finance", "")
+    assert [button.label for button in app.button if button.label.startswith("Put")] == [
+        "Put them to the test here"
+    ]
+
+
+def test_without_stored_answers_the_page_says_how_to_get_them(open_app: Open) -> None:
+    app = open_app("claims")
+    assert not app.exception
+    assert "Nothing has been measured yet" in words(app)
+
+
+def test_answers_of_an_older_recipe_are_called_so(open_app: Open, store: RunStore) -> None:
+    content = ship(store) | {"recipe_version": 0}
+    (store.baked / BAKED).write_text(json.dumps(content))
+    assert "An older version of the recipe" in words(open_app("claims"))
+
+
+def test_a_claim_that_has_changed_since_is_not_shown_with_its_old_numbers(
+    open_app: Open, store: RunStore
+) -> None:
+    content = ship(store)
+    content["claims"][0]["threshold"] = 123.0  # type: ignore[index]
+    (store.baked / BAKED).write_text(json.dumps(content))
+    shown = words(open_app("claims"))
+    assert shown.count("Not measured in this version: run the claims again.") == 1
+    assert shown.count('class="crl-strip"') == len(content["claims"]) - 1  # type: ignore[arg-type]
+
+
+def test_values_that_are_not_finite_are_drawn_as_broken_seeds(open_app: Open, store: RunStore) -> None:
+    content = ship(store)
+    entry = content["claims"][0]  # type: ignore[index]
+    entry |= {"measured": [None] * 10, "median": None, "interval": [None, None], "verdict": "does not hold"}
+    (store.baked / BAKED).write_text(json.dumps(content))
+    app = open_app("claims")
+    assert not app.exception
+    assert words(app).count("not finite, a model broke") == 10
+
+
+def test_a_damaged_stored_answer_is_no_crash(open_app: Open, store: RunStore) -> None:
+    store.baked.mkdir(parents=True)
+    (store.baked / BAKED).write_text("{")
+    app = open_app("claims")
+    assert not app.exception
+    assert "Nothing has been measured yet" in words(app)
+
+
+def test_runs_that_are_stored_here_are_measured_here(few: None, open_app: Open, store: RunStore) -> None:
+    claims = pick_claims(["recipe-with", "recipe-without"])
+    measured = run_claims(claims, 10, store, epochs=1)
+    app = open_app("claims")
+    assert not app.exception
+    shown = words(app)
+    assert "Measured on this machine, 10 seeds." in shown
+    assert [entry["verdict"] in shown for entry in content_of(measured, 10)["claims"]] == [True, True]
+    assert not [button for button in app.button if button.label == "Put them to the test here"]
+
+
+def test_the_button_submits_the_pass_and_cancel_takes_it_back(
+    few: None, open_app: Open, store: RunStore
+) -> None:
+    asked: list[tuple[str, tuple[str, ...]]] = []
+    app = open_app("claims")
+    manager = services.jobs()
+    manager.submit = lambda config, lam_in_view=None, parts=(): (
+        asked.append((config.key, tuple(parts))) or config.key
+    )  # type: ignore[method-assign,assignment,func-returns-value]
+    next(button for button in app.button if button.label == "Put them to the test here").click().run()
+    assert not app.exception
+    ((config, _),) = runs_of(pick_claims(["recipe-with", "recipe-without"]))
+    assert asked == [(config.key, ())]
+    assert "Run 1 of 1" in words(app)
+    next(
+        button for button in app.button if button.label == "Cancel" and button.key == "claims.pass.cancel"
+    ).click().run()
+    assert not app.exception
+    assert [button for button in app.button if button.label == "Put them to the test here"]
+
+
+def test_a_pass_that_is_refused_says_why(few: None, open_app: Open, store: RunStore) -> None:
+    app = open_app("claims")
+
+    def refuse(*_: object, **__: object) -> str:
+        raise ValueError("20 runs are waiting already; wait until one has ended, or cancel one.")
+
+    services.jobs().submit = refuse  # type: ignore[method-assign,assignment]
+    next(button for button in app.button if button.label == "Put them to the test here").click().run()
+    app.run()
+    assert not app.exception
+    assert "20 runs are waiting already" in words(app)
