@@ -31,7 +31,9 @@ class CFRNet(lightning.LightningModule):
         self.encoder = nn.Sequential(
             nn.Linear(config.scenario.dim_x, h), nn.ELU(), nn.Linear(h, h), nn.ELU(), nn.Linear(h, k)
         )
-        self.heads = nn.ModuleList(nn.Sequential(nn.Linear(k, h // 2), nn.ELU(), nn.Linear(h // 2, 1)) for _ in "01")
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(k, h // 2), nn.ELU(), nn.Linear(h // 2, 1)) for _ in "01"
+        )
         self.lam, self.learning_rate = lam, training.learning_rate
 
     def training_step(self, batch: tuple[Tensor, ...], _: int) -> Tensor:

@@ -40,13 +40,20 @@ def seconds(work: Callable[[], object]) -> float:
 def bare_products(config: RunConfig) -> Callable[[], None]:
     """The path's matrix products alone, with its shapes and counts: no activation, loss, kernel, optimiser or metric."""
     training, n = config.training, config.scenario.n_samples
-    models, b, h, k, d = training.n_models, training.batch_size, training.hidden, training.latent_dim, config.scenario.dim_x
+    models, b, h, k, d = (
+        training.n_models,
+        training.batch_size,
+        training.hidden,
+        training.latent_dim,
+        config.scenario.dim_x,
+    )
     layers = [(d, h), (h, h), (h, k), (k, 2 * (h // 2))]
     steps = round(0.8 * n) // b
 
     def tensors(rows: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         return [
-            (torch.randn(models, rows, i), torch.randn(models, i, o), torch.randn(models, rows, o)) for i, o in layers
+            (torch.randn(models, rows, i), torch.randn(models, i, o), torch.randn(models, rows, o))
+            for i, o in layers
         ]
 
     batch, held_out = tensors(b), tensors(round(0.2 * n))

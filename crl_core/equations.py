@@ -10,8 +10,9 @@ def equations(scenario: Scenario) -> str:
     """An `aligned` environment, a line a variable. A number with subscript e is one of the table of environments."""
     z = r"\bar z" if scenario.dim_causal > 1 else "z"
     s = r"\bar s" if scenario.dim_spurious > 1 else "s"
-    lines = [f"z &\\sim {_normal(scenario.cause_mean, scenario.cause_scale, scenario.dim_causal)}"]
-    if scenario.dim_causal > 1:
+    i = rf",\quad i \le {scenario.dim_causal}" if scenario.dim_causal > 1 else ""
+    lines = [f"z{'_i' if i else ''} &\\sim {_normal(scenario.cause_mean, scenario.cause_scale)}{i}"]
+    if i:
         lines.append(rf"\bar z &= \textstyle\sum_i z_i / \sqrt{{{scenario.dim_causal}}}")
     lines.append(f"t &\\sim {_treatment(scenario, z)}")
     base = _sum((2.0, z), (scenario.interaction, rf"{z}\,{s}"))
@@ -20,9 +21,10 @@ def equations(scenario: Scenario) -> str:
     lines.append(f"y^1 &= y^0{'' if effect == '0' else _joined(effect)}")
     noise = rf" + {_n(scenario.noise)}\,\varepsilon" if scenario.noise else ""
     lines.append(f"y &= y^t{noise}")
-    lines.append(f"s &= {_nuisance(scenario)}")
-    if scenario.dim_spurious > 1:
-        lines.append(rf"\bar s &= \textstyle\sum_i s_i / \sqrt{{{scenario.dim_spurious}}}")
+    j = rf",\quad j \le {scenario.dim_spurious}" if scenario.dim_spurious > 1 else ""
+    lines.append(f"s{'_j' if j else ''} &= {_nuisance(scenario, r'\eta_j' if j else r'\eta')}{j}")
+    if j:
+        lines.append(rf"\bar s &= \textstyle\sum_j s_j / \sqrt{{{scenario.dim_spurious}}}")
     both = r"[z,\, s]"
     mixed = {
         "none": both,
@@ -68,7 +70,7 @@ def _treatment(scenario: Scenario, z: str) -> str:
     return rf"\mathrm{{Bernoulli}}(\mathrm{{sigmoid}}({inner}))"
 
 
-def _nuisance(scenario: Scenario) -> str:
+def _nuisance(scenario: Scenario, eta: str) -> str:
     offset, sigma = scenario.offset, scenario.sigma
     parts = []
     if len(set(offset)) > 1:
@@ -78,17 +80,16 @@ def _nuisance(scenario: Scenario) -> str:
     if scenario.leak:
         parts.append(_term(scenario.leak, "y", first=not parts))
     if len(set(sigma)) > 1:
-        parts.append((" + " if parts else "") + r"\sigma_e\,\eta")
+        parts.append((" + " if parts else "") + r"\sigma_e\," + eta)
     elif sigma[0]:
-        parts.append(_term(sigma[0], r"\eta", first=not parts))
+        parts.append(_term(sigma[0], eta, first=not parts))
     return "".join(parts) or "0"
 
 
-def _normal(mean: tuple[float, ...], scale: tuple[float, ...], dim: int) -> str:
+def _normal(mean: tuple[float, ...], scale: tuple[float, ...]) -> str:
     centre = _n(mean[0]) if len(set(mean)) == 1 else r"\mu_e"
     spread = r"\kappa_e^2" if len(set(scale)) > 1 else "1" if scale[0] == 1 else f"{_n(scale[0])}^2"
-    each = r"\quad\text{in each of }" + f"{dim}" + r"\text{ coordinates}" if dim > 1 else ""
-    return rf"\mathcal N({centre},\, {spread}){each}"
+    return rf"\mathcal N({centre},\, {spread})"
 
 
 def _sum(*terms: tuple[float, str]) -> str:

@@ -14,12 +14,12 @@ from crl_core.palette import Palette
 _LINES = 4  # environments an arrow out of e has room for
 # node: (x, y in inches, its words, seen in the data)
 _NODES = {
-    "e": (2.35, 3.45, "", True),
-    "z": (0.0, 2.3, "cause", False),
-    "t": (2.35, 2.3, "treatment", True),
-    "s": (4.7, 2.3, "nuisance", False),
-    "y": (2.35, 1.15, "outcome", True),
-    "x": (2.35, 0.0, "what the network sees", True),
+    "e": (1.9, 3.1, "", True),
+    "z": (0.0, 2.05, "cause", False),
+    "t": (1.9, 2.05, "treatment", True),
+    "s": (3.8, 2.05, "nuisance", False),
+    "y": (1.9, 1.0, "outcome", True),
+    "x": (1.9, 0.0, "what the network sees", True),
 }
 
 

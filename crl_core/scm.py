@@ -11,8 +11,9 @@ x  = [z, s], or a mixing of it: an orthogonal map, or two with a smooth bend bet
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
@@ -70,10 +71,9 @@ class MultiEnvData:
 
     def rows(self, index: Array) -> MultiEnvData:
         """The rows at `index`, in its order."""
-        picked = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(
-            self, **{name: None if value is None else value[index] for name, value in picked.items()}
-        )
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        picked: Any = {name: None if column is None else column[index] for name, column in columns.items()}
+        return MultiEnvData(**picked)
 
 
 def along(values: Array) -> Array:

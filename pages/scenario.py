@@ -176,7 +176,7 @@ with right, st.container(key="panel_envs", height="stretch"):
         ["", "σ", "offset", "P(t = 1)", "z: mean, sd", "treated"],
         [
             (f"{row.name} (new)" if row.new else row.name, number(row.sigma), number(row.offset), number(row.propensity),
-             f"{number(row.cause_mean)}, {number(row.cause_scale)}", f"{row.treated} of {row.rows}")
+             f"{number(row.cause_mean)}, {number(row.cause_scale)}", f"{100 * row.share:.3g} %")
             for row in table_rows
         ],
     )  # fmt: skip

@@ -67,7 +67,11 @@ def test_lower_rooms_do_not_know_the_higher_ones() -> None:
     for rooms in ORDER:
         allowed |= rooms
         for room in rooms:
-            own = {n.split(".")[1] for n in imports(ROOT / "crl_core" / f"{room}.py") if n.startswith("crl_core.")}
+            own = {
+                n.split(".")[1]
+                for n in imports(ROOT / "crl_core" / f"{room}.py")
+                if n.startswith("crl_core.")
+            }
             assert own <= allowed, f"{room} imports {own - allowed}"
 
 

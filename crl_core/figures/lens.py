@@ -138,7 +138,7 @@ def chance_at_lam(null: Array, value: float, name: str, colours: Palette, *, tit
     )
     return figure(
         title, traces, colours, height=HEIGHT, shapes=[mark], annotations=[label], bargap=0,
-        xaxis=axis(colours, name, range=[left - room, right + room], nticks=6),
+        xaxis=axis(colours, name, range=[left - room, right + room], nticks=4, tickangle=0),
         yaxis=axis(colours, "", range=[0, tallest * 1.15], nticks=4),
     )  # fmt: skip
 

@@ -180,7 +180,7 @@ def propensities(
                     "color": colours["envs"][e], "size": 12 * colours["scale"],
                     "line": {"width": 1.2, "color": colours["panel"]},
                 },
-                "cliponaxis": False, "hovertemplate": f"{name}: {shares[e]:.1%} treated<extra></extra>",
+                "cliponaxis": False, "hovertemplate": f"{name}: {100 * shares[e]:.3g} % treated<extra></extra>",
             }
         )  # fmt: skip
     top, bottom = 0.6, float(lanes[-1]) - 0.6
@@ -192,13 +192,13 @@ def propensities(
         for a, b in ((-0.06, 0.05), (0.95, 1.06))
     ]  # fmt: skip
     words = [
-        note("hardly any treated", 0.0, "left", 1, "paper", colours["muted"], colours, yshift=9),
-        note("hardly any untreated", 1.0, "right", 1, "paper", colours["muted"], colours, yshift=9),
+        note("no one", 0.0, "left", 1, "paper", colours["muted"], colours, yshift=9),
+        note("everyone", 1.0, "right", 1, "paper", colours["muted"], colours, yshift=9),
     ]
     return figure(
         title, traces, colours, height=height, margin={"l": 112, "t": 58, "b": 42}, shapes=shade, annotations=words,
         xaxis=axis(
-            colours, "share of treated rows", range=[-0.06, 1.06], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%",
+            colours, "share of treated rows", range=[-0.06, 1.06], tickvals=[0, 0.5, 1], ticktext=["0 %", "50 %", "100 %"], tickangle=0,
             fixedrange=True,
         ),
         yaxis=axis(
