@@ -24,7 +24,8 @@ Not defined where the others treat everyone or no one.
 **Generalisation gap**: ITE RMSE of the worst environment minus the mean over environments, held out.
 
 **kNN mixing**: share of nearest neighbours from other environments over that of full mixing. **Domain AUC**: how well a kNN
-classifier tells the environments apart, 0.5 is chance. **MMD²**: Gaussian kernel, median bandwidth, biased, no root.
+classifier tells the environments apart, 0.5 is chance. **MMD²**: Gaussian kernel, median bandwidth, no root; here the unbiased
+estimate (U-statistic), since the biased one grows as the same rows are shared by more environments.
 
 **Bars** reach from the least to the largest value over seeds; points are medians. A model that broke counts as the worst.
 """
@@ -85,9 +86,7 @@ def downloads(study: Study) -> None:
 
 def draw(study: Study, where: str) -> None:
     """Answer first, then the figures it stands on, then every number."""
-    say(
-        f"On the unseen environment, from 2 to {max(SIZES)} environments at λ = 1: {lower(report.headline(study))}"
-    )
+    say(report.headline(study))
     style.quiet(f"{where} {report.setting(study)}")
     section("On an environment that no network has seen", report.UNSEEN, study)
     for column, item in zip(st.columns(3), SETS.values(), strict=True):
@@ -122,10 +121,6 @@ def section(title: str, panels: tuple[report.Panel, ...], study: Study) -> None:
         )  # fmt: skip
         with column, st.container(key=f"panel_{panel.id.replace('.', '_')}"):
             chart(drawn, f"environments.{panel.id}")
-
-
-def lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 main(asked.preset.id)

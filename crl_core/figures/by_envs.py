@@ -101,7 +101,7 @@ def range_of(lines: Sequence[Line], log: bool) -> tuple[float, float]:
     low, high = float(joined.min()), float(joined.max())
     if log:
         return low / 1.3, high * 1.3
-    return min(0.0, low), high * 1.08 or 1.0
+    return min(0.0, low * 1.15), high * 1.08 or 1.0
 
 
 _W, _H, _L, _R, _T, _B = 460, 270, 58, 14, 46, 40  # of the drawing, and its margins

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ from crl_core.study import (
     pick,
     run_study,
     runs_of,
+    unbiased_mmd2,
     unseen,
     world,
 )
@@ -219,9 +221,10 @@ def test_the_answer_counts_seeds_and_never_says_more_than_they_do() -> None:
             unseen__range__ite_rmse=values * np.array([1, 0.9, 0.8, 0.7])[:, None, None],
         )
     )
-    assert (
-        words
-        == "Wider range: helps in every seed; between the first two: helps in 1 of 2 seeds; exact copies: helps in no seed."
+    assert words == (
+        "From 2 to 5 environments at λ = 1, the effect error on one that no network has seen: "
+        "wider range: lower in every seed (1.00 → 0.52); between the first two: no clear change "
+        "(1.00 → 0.75, lower in 1 of 2 seeds); exact copies: lower in no seed (1.00 → 1.00)."
     )
 
 
@@ -298,6 +301,19 @@ def test_the_study_that_comes_with_the_program_is_of_this_recipe() -> None:
     assert study is not None
     assert study.to_dict()["recipe_version"] == RECIPE_VERSION
     assert study.seeds >= 5
+
+
+def test_unbiased_mmd2_is_near_zero_for_copies_of_one_environment_however_many_there_are() -> None:
+    """Where the biased estimate grows with the number of environments that share the rows."""
+    two = replace(world("hospital", "inside", 2), offset=(0.0, 0.0), sigma=(1.0, 1.0), propensity=(0.5, 0.5))
+    biased, unbiased = [], []
+    for n_envs in (2, 5):
+        run = train(config_of("hospital", pick(two, [0] * n_envs), 2, 1))
+        biased.append(np.median(run.mmd2))
+        unbiased.append(unbiased_mmd2(run))
+        assert unbiased[-1].shape == (2, len(LAMS))
+    assert biased[1] > 1.5 * biased[0]
+    assert max(np.abs(values).max() for values in unbiased) < 0.5 * biased[0]
 
 
 @pytest.mark.slow
