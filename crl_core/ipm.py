@@ -74,30 +74,36 @@ def grouped_mmd2(phi: Tensor, weights: Tensor, bandwidth: Tensor) -> Tensor:
     return value
 
 
-class _WeightedKernelSum(torch.autograd.Function):
-    """value = Σ_ij G_ij with G = S ∘ K, and ∂value/∂φ_i = -(2 / h²) Σ_j G_ij (φ_i - φ_j), since S and K are symmetric.
+@torch.no_grad()
+def grouped_mmd2_and_gradient(phi: Tensor, weights: Tensor, bandwidth: Tensor) -> tuple[Tensor, Tensor]:
+    """`grouped_mmd2` [M] with its gradient with respect to `phi` [M, b, k], in one go.
 
+    value = Σ_ij G_ij with G = S ∘ K, and ∂value/∂φ_i = -(2 / h²) Σ_j G_ij (φ_i - φ_j), since S and K are symmetric.
     With c = (φ - mean) / h and a = |c|² / 2 the kernel's exponent is c_i·c_j - a_i - a_j: one product of c with two more
     columns. G [c, 1] then gives both sums of the gradient, so the [b, b] matrix is passed over four times in all.
     """
+    rows = phi.shape[1]
+    h = bandwidth[:, None, None]
+    c = (phi - phi.mean(dim=1, keepdim=True)) / h  # centred: distances do not change, and far less cancels
+    a = c.square().sum(dim=-1, keepdim=True) / 2
+    one = torch.ones_like(a)
+    with_one = torch.cat([c, one], dim=-1)
+    kernel = torch.bmm(torch.cat([with_one, a], dim=-1), torch.cat([c, -a, -one], dim=-1).mT).exp_()
+    kernel.view(len(weights), -1, rows, rows).mul_(weights.unsqueeze(1))
+    sums = torch.bmm(kernel, with_one)
+    row_sum = sums[..., -1:]
+    gradient = (c * row_sum).sub_(sums[..., :-1]).mul_(-2 / h)
+    return row_sum.sum(dim=(1, 2)).clamp_min_(0), gradient
 
+
+class _WeightedKernelSum(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: torch.autograd.function.FunctionCtx, phi: Tensor, weights: Tensor, bandwidth: Tensor
     ) -> Tensor:
-        rows = phi.shape[1]
-        h = bandwidth[:, None, None]
-        c = (
-            phi - phi.mean(dim=1, keepdim=True)
-        ) / h  # centred: distances do not change, and far less cancels
-        a = c.square().sum(dim=-1, keepdim=True) / 2
-        one = torch.ones_like(a)
-        kernel = torch.bmm(torch.cat([c, -a, one], dim=-1), torch.cat([c, one, -a], dim=-1).mT).exp_()
-        kernel.view(len(weights), -1, rows, rows).mul_(weights.unsqueeze(1))
-        sums = torch.bmm(kernel, torch.cat([c, one], dim=-1))
-        row_sum = sums[..., -1:]
-        ctx.save_for_backward((c * row_sum).sub_(sums[..., :-1]).mul_(-2 / h))
-        return row_sum.sum(dim=(1, 2)).clamp_min_(0)
+        value, gradient = grouped_mmd2_and_gradient(phi, weights, bandwidth)
+        ctx.save_for_backward(gradient)
+        return value
 
     @staticmethod
     @once_differentiable

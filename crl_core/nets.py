@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -52,8 +53,24 @@ def initial_weights(rng: np.random.Generator, dim_x: int, hidden: int, latent_di
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a forward pass leaves behind: the rows, every hidden layer after its ELU, the latents and both outcomes."""
+
+    x: Tensor  # [M, n, d]
+    h0: Tensor  # [M, n, hidden]
+    h1: Tensor
+    phi: Tensor  # [M, n, k]
+    arms: Tensor  # [M, n, 2 · units]
+    y_hat: Tensor  # [M, n, 2]
+
+
 class Ensemble:
-    """M CFRNets that share nothing but the calls. `flat` holds all parameters, `flat.grad` all gradients."""
+    """M CFRNets that share nothing but the calls. `flat` holds all parameters, `flat.grad` all gradients.
+
+    The gradient is written out: a dozen products instead of a recorded graph, which for networks this small costs more
+    than their arithmetic. Everything runs without autograd.
+    """
 
     def __init__(
         self, starts: Sequence[Weights], repeats: int, *, device: torch.device, dtype: torch.dtype
@@ -67,31 +84,63 @@ class Ensemble:
             device, dtype
         )
         self.flat.grad = torch.zeros_like(self.flat)
-        self._arms = torch.eye(2, device=device, dtype=dtype).unsqueeze(1)  # [2, 1, 2]
         self.params: dict[str, Tensor] = {}
+        self.grads: dict[str, Tensor] = {}
         start = 0
         for name, value in stacked.items():
             end = start + value.size
-            param = self.flat[start:end].view(value.shape).requires_grad_()
-            param.grad = self.flat.grad[start:end].view(value.shape)  # autograd adds into the flat gradient
-            self.params[name] = param
+            self.params[name] = self.flat[start:end].view(value.shape)
+            self.grads[name] = self.flat.grad[start:end].view(value.shape)
             start = end
+        units = stacked["head.1.weight"].shape[-1]
+        # Each arm's units reach its own outcome only: the last weight as a product is two blocks in a matrix of zeros.
+        self._last = torch.zeros((self.n_models, 2 * units, 2), device=device, dtype=dtype)
 
-    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """phi [M, n, k] and both arms' outcomes [M, n, 2] of covariates [M, n, d]."""
-        p = self.params
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Pass:
+        """Forward pass of covariates [M, n, d]."""
+        h0 = elu(self._layer("encoder.0", x), inplace=True)
+        h1 = elu(self._layer("encoder.1", h0), inplace=True)
+        phi = self._layer("encoder.2", h1)
+        arms = elu(self._layer("head.0", phi), inplace=True)
+        _blocks(self._last).copy_(self.params["head.1.weight"].mT)
+        y_hat = torch.baddbmm(self.params["head.1.bias"].unsqueeze(1), arms, self._last)
+        return Pass(x, h0, h1, phi, arms, y_hat)
 
-        def layer(rows: Tensor, name: str) -> Tensor:
-            return torch.baddbmm(p[name + ".bias"], rows, p[name + ".weight"])
+    @torch.no_grad()
+    def gradient(self, done: Pass, d_phi: Tensor, d_y: Tensor) -> None:
+        """Put into `flat.grad` the gradient of a loss whose derivative with respect to φ is `d_phi`, apart from what
+        reaches φ through the outcomes, and with respect to both outcomes `d_y`; both as φ and y_hat in shape.
+        """
+        self.grads["head.1.weight"].copy_(_blocks(torch.bmm(done.arms.mT, d_y)).mT)
+        torch.sum(d_y, dim=1, out=self.grads["head.1.bias"])
+        d_arms = _through_elu(torch.bmm(d_y, self._last.mT), done.arms)
+        self._layer_gradient("head.0", done.phi, d_arms)
+        d_phi = torch.baddbmm(d_phi, d_arms, self.params["head.0.weight"].mT)
+        self._layer_gradient("encoder.2", done.h1, d_phi)
+        d_h1 = _through_elu(torch.bmm(d_phi, self.params["encoder.2.weight"].mT), done.h1)
+        self._layer_gradient("encoder.1", done.h0, d_h1)
+        d_h0 = _through_elu(torch.bmm(d_h1, self.params["encoder.1.weight"].mT), done.h0)
+        self._layer_gradient("encoder.0", done.x, d_h0)
 
-        h = elu(layer(x, "encoder.0"), inplace=True)
-        h = elu(layer(h, "encoder.1"), inplace=True)
-        phi = layer(h, "encoder.2")
-        arms = elu(layer(phi, "head.0"), inplace=True)  # [M, n, 2 · units]
-        # Each arm's units reach its own outcome only: a weight of two block columns, [M, 2, units, 2].
-        last = p["head.1.weight"].unsqueeze(-1) * self._arms
-        return phi, torch.baddbmm(p["head.1.bias"].unsqueeze(1), arms, last.flatten(1, 2))
+    def _layer(self, name: str, rows: Tensor) -> Tensor:
+        return torch.baddbmm(self.params[name + ".bias"], rows, self.params[name + ".weight"])
+
+    def _layer_gradient(self, name: str, rows: Tensor, d_out: Tensor) -> None:
+        torch.bmm(rows.mT, d_out, out=self.grads[name + ".weight"])
+        torch.sum(d_out, dim=1, keepdim=True, out=self.grads[name + ".bias"])
 
     def weights(self) -> Mapping[str, np.ndarray]:
         """All parameters as NumPy, [M, ...] float32."""
-        return {name: param.detach().cpu().numpy().astype(np.float32) for name, param in self.params.items()}
+        return {name: param.cpu().numpy().astype(np.float32) for name, param in self.params.items()}
+
+
+def _blocks(weight: Tensor) -> Tensor:
+    """The entries [M, units, 2] of a last-layer matrix [M, 2 · units, 2] that lead from an arm's units to its outcome."""
+    n_models, rows, _ = weight.shape
+    return weight.view(n_models, 2, rows // 2, 2).diagonal(dim1=1, dim2=3)
+
+
+def _through_elu(d_out: Tensor, out: Tensor) -> Tensor:
+    """Derivative before an ELU from that after it and its output: times 1 where out > 0, else out + 1. Changes `d_out`."""
+    return d_out.mul_(out.clamp_max(0).add_(1))

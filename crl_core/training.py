@@ -172,7 +172,6 @@ class _Group:
         self.n_labels = scenario.n_envs if training.align == "environment" else 2
         self.n_pairs = _pairs_present(aligned_groups(config, train_rows[0]))
         self.lam = self._tensor(np.tile(training.lams, len(seeds)))
-        self._one = torch.ones_like(self.lam)
         self.net = Ensemble(
             [
                 initial_weights(
@@ -235,7 +234,7 @@ class _Group:
     def _bandwidth(self, phi: Tensor) -> Tensor:
         fixed = self.config.training.bandwidth
         if fixed == "median":
-            return ipm.median_distance(phi.detach())
+            return ipm.median_distance(phi)
         return torch.full((len(phi),), float(fixed), device=phi.device, dtype=phi.dtype)
 
     def train_epoch(self, should_stop: Callable[[], bool] | None = None) -> dict[str, Array] | None:
@@ -250,32 +249,29 @@ class _Group:
         factual_sum = torch.zeros_like(self.lam)
         penalty_sum = torch.zeros_like(self.lam)
         bandwidth = torch.ones_like(self.lam)
-        assert self.net.flat.grad is not None
+        lam = self.lam[:, None, None]
         for step, (x, y, arm, left, right) in enumerate(self._epoch_batches()):
             if should_stop is not None and step % STOP_STEPS == 0 and should_stop():
                 return None
-            self.net.flat.grad.zero_()
-            phi, y_hat = self.net(x)
+            done = self.net(x)
             if step % BANDWIDTH_STEPS == 0:
-                bandwidth = self._bandwidth(phi)
-            factual = (arm * (y_hat - y).square()).sum(dim=(1, 2))
-            penalty = ipm.grouped_mmd2(phi, left @ right.mT, bandwidth)
-            torch.autograd.backward([factual, penalty], [self._one, self.lam])  # of factual + λ · penalty
+                bandwidth = self._bandwidth(done.phi)
+            error = done.y_hat - y
+            d_y = arm * error  # half the derivative of Σ arm · error²
+            factual_sum += (d_y * error).sum(dim=(1, 2))
+            penalty, d_phi = ipm.grouped_mmd2_and_gradient(done.phi, left @ right.mT, bandwidth)
+            penalty_sum += penalty
+            self.net.gradient(done, d_phi.mul_(lam), d_y.mul_(2))
             self.optimiser.step()
-            factual_sum += factual.detach()
-            penalty_sum += penalty.detach()
         factual, penalty = factual_sum / self.steps, penalty_sum / self.steps
         return {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
 
-    @torch.no_grad()
     def _predict_held_out(self) -> tuple[Array, Array]:
-        _, y_hat = self.net(self._along_lams(self._x_held_out))
-        outcomes = y_hat.cpu().numpy().astype(np.float64)
+        outcomes = self.net(self._along_lams(self._x_held_out)).y_hat.cpu().numpy().astype(np.float64)
         return outcomes[..., 0], outcomes[..., 1]
 
-    @torch.no_grad()
     def _held_out_mmd2(self) -> Array:
-        phi, _ = self.net(self._along_lams(self._x_view))
+        phi = self.net(self._along_lams(self._x_view)).phi
         value = ipm.grouped_mmd2(phi, self._view_weights, self._bandwidth(phi))
         return value.cpu().numpy().astype(np.float64)
 
@@ -322,7 +318,7 @@ class _Group:
         """Diverged: a weight is not finite. Collapsed: within an arm the predictions hardly vary though outcomes do."""
         finite = np.ones(self.net.n_models, dtype=bool)
         for param in self.net.params.values():
-            finite &= param.detach().isfinite().flatten(1).all(dim=1).cpu().numpy()
+            finite &= param.isfinite().flatten(1).all(dim=1).cpu().numpy()
         spread = np.concatenate(
             [
                 _arm_variance(np.where(rows.t == 1, b, a), rows.t)

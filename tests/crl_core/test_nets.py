@@ -43,7 +43,8 @@ def net() -> Ensemble:
 
 def test_each_network_equals_one_built_from_ordinary_layers(net: Ensemble) -> None:
     x = torch.randn(6, 11, 5, generator=torch.Generator().manual_seed(0))
-    phi, y_hat = net(x)
+    done = net(x)
+    phi, y_hat = done.phi, done.y_hat
     for m in range(6):
         encoder, control, treated = plain_cfrnet(dict(net.weights()), m)
         own = encoder(x[m])
@@ -53,10 +54,10 @@ def test_each_network_equals_one_built_from_ordinary_layers(net: Ensemble) -> No
 
 def test_numpy_predicts_what_torch_predicts(net: Ensemble) -> None:
     x = np.random.default_rng(0).standard_normal((20, 5))
-    phi, y_hat = net(torch.from_numpy(x).float().expand(6, -1, -1))
+    done = net(torch.from_numpy(x).float().expand(6, -1, -1))
     got = predict(net.weights(), x)
-    for mine, theirs in zip(got, (phi, y_hat[..., 0], y_hat[..., 1]), strict=True):
-        np.testing.assert_allclose(mine, theirs.detach().numpy(), atol=1e-6)
+    for mine, theirs in zip(got, (done.phi, done.y_hat[..., 0], done.y_hat[..., 1]), strict=True):
+        np.testing.assert_allclose(mine, theirs.numpy(), atol=1e-6)
     one = predict({name: value[4:5] for name, value in net.weights().items()}, x)
     np.testing.assert_allclose(one[0][0], got[0][4], atol=1e-6)
 
@@ -75,11 +76,43 @@ def test_initial_weights_have_the_range_of_torchs_linear_layer() -> None:
     assert np.abs(start["head.0.weight"]).max() == pytest.approx(1 / 4, rel=0.05)
 
 
+def test_the_gradient_written_out_is_autograds() -> None:
+    starts = [initial_weights(np.random.default_rng(seed), 5, 8, 3) for seed in range(2)]
+    net = Ensemble(starts, 1, device=torch.device("cpu"), dtype=torch.float64)
+    draw = torch.Generator().manual_seed(0)
+    x, d_phi, d_y = (torch.randn(2, 11, k, generator=draw, dtype=torch.float64) for k in (5, 3, 2))
+    net.gradient(net(x), d_phi, d_y)
+    for m in range(2):
+        encoder, control, treated = (
+            part.double() for part in plain_cfrnet({k: v.numpy() for k, v in net.params.items()}, m)
+        )
+        phi = encoder(x[m])
+        outcomes = torch.cat([control(phi), treated(phi)], dim=1)
+        ((phi * d_phi[m]).sum() + (outcomes * d_y[m]).sum()).backward()
+        for name, module in (("encoder.0", encoder[0]), ("encoder.1", encoder[2]), ("encoder.2", encoder[4])):
+            torch.testing.assert_close(net.grads[name + ".weight"][m], module.weight.grad.T)
+            torch.testing.assert_close(net.grads[name + ".bias"][m, 0], module.bias.grad)
+        heads = (control, treated)
+        first = torch.cat([head[0].weight.grad for head in heads]).T
+        torch.testing.assert_close(net.grads["head.0.weight"][m], first)
+        torch.testing.assert_close(
+            net.grads["head.0.bias"][m, 0], torch.cat([head[0].bias.grad for head in heads])
+        )
+        torch.testing.assert_close(
+            net.grads["head.1.weight"][m], torch.cat([head[2].weight.grad for head in heads])
+        )
+        torch.testing.assert_close(
+            net.grads["head.1.bias"][m], torch.cat([head[2].bias.grad for head in heads])
+        )
+
+
 def test_gradients_land_in_one_flat_tensor_and_reach_their_own_model_alone(net: Ensemble) -> None:
-    x = torch.randn(6, 4, 5)
-    net(x)[1][2].sum().backward()
+    done = net(torch.randn(6, 4, 5))
+    d_y = torch.zeros_like(done.y_hat)
+    d_y[2] = 1
+    net.gradient(done, torch.zeros_like(done.phi), d_y)
     assert net.flat.grad is not None
     assert net.flat.grad.abs().sum() > 0
-    for param in net.params.values():
-        touched = param.grad.flatten(1).abs().sum(dim=1) > 0
+    for grad in net.grads.values():
+        touched = grad.flatten(1).abs().sum(dim=1) > 0
         assert not touched[[0, 1, 3, 4, 5]].any()
