@@ -35,7 +35,7 @@ UNSEEN = tuple(
         id=f"unseen.{item.id}",
         title=item.title,
         series=f"unseen.{item.id}.ite_rmse",
-        label="ITE RMSE, unseen environment",
+        label="ITE RMSE",
         log=True,
         share="unseen",
     )
@@ -44,7 +44,7 @@ UNSEEN = tuple(
 LEFT_OUT = (
     Panel(id="left.ite", title="Effect error, environment left out", series="left_out.ite_rmse", label="ITE RMSE", log=True),
     Panel(id="left.factual", title="Factual error, environment left out", series="left_out.factual_mse", label="factual MSE", log=True),
-    Panel(id="gap", title="Generalisation gap", series="within.gap_ite", label="ITE RMSE, worst − mean environment", log=True),
+    Panel(id="gap", title="Generalisation gap", series="within.gap_ite", label="ITE RMSE, worst − mean", log=True),
 )  # fmt: skip
 OVERLAP = (
     Panel(id="mixing", title="kNN mixing", series="within.knn_mixing", label="1 is full mixing", level=(1.0, "fully mixed")),

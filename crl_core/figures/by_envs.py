@@ -78,7 +78,7 @@ def by_envs(
         at = np.log10(level[0]) if log else level[0]
         shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level[0], "y1": level[0],
                        "line": {"color": colours["muted"], "width": 1, "dash": "dot"}})  # fmt: skip
-        notes.append({"text": level[1], "x": 1, "xref": "paper", "xanchor": "right", "y": at, "yanchor": "bottom",
+        notes.append({"text": level[1], "x": 0.02, "xref": "paper", "xanchor": "left", "y": at, "yanchor": "bottom",
                       "showarrow": False, "font": {"color": colours["muted"], "size": 11 * colours["scale"]}})  # fmt: skip
     vertical = (
         {"type": "log", "range": [np.log10(low), np.log10(high)], **log_ticks(low, high)}
