@@ -17,9 +17,10 @@ from crl_core.cli import main
 from crl_core.config import LIMITS, RECIPE_VERSION
 from crl_core.figures.by_envs import Line, by_envs, by_envs_svg, spread
 from crl_core.metrics import ite_rmse
+from crl_core.overlap import gaussian_kernel, pairs_mmd2
 from crl_core.palette import palette
 from crl_core.presets import PRESETS, preset
-from crl_core.results import data_of, predict
+from crl_core.results import data_of, mmd_rows, predict, view_rows
 from crl_core.runs import RunStore
 from crl_core.scm import sample
 from crl_core.study import (
@@ -303,17 +304,42 @@ def test_the_study_that_comes_with_the_program_is_of_this_recipe() -> None:
     assert study.seeds >= 5
 
 
-def test_unbiased_mmd2_is_near_zero_for_copies_of_one_environment_however_many_there_are() -> None:
-    """Where the biased estimate grows with the number of environments that share the rows."""
-    two = replace(world("hospital", "inside", 2), offset=(0.0, 0.0), sigma=(1.0, 1.0), propensity=(0.5, 0.5))
-    biased, unbiased = [], []
+def test_unbiased_mmd2_is_the_u_statistic_computed_pair_by_pair() -> None:
+    run = train(config_of("hospital", replace(world("hospital", "inside", 3), n_samples=300), 2, 1))
+    found = unbiased_mmd2(run)
+    assert found.shape == (2, len(LAMS))
+    rows = mmd_rows(view_rows(run.config, 1))
+    m = len(LAMS) + 2
+    phi = predict({name: value[m : m + 1] for name, value in run.weights.items()}, rows.x)[0][0].astype(float)
+    distances = [np.linalg.norm(a - b) for i, a in enumerate(phi) for b in phi[:i]]
+    h = sorted(distances)[(len(distances) - 1) // 2]
+    groups = [phi[rows.env == e] for e in range(3)]
+
+    def mean_kernel(a: np.ndarray, b: np.ndarray, own: bool) -> float:
+        values = [
+            np.exp(-np.sum((u - v) ** 2) / (2 * h**2))
+            for i, u in enumerate(a)
+            for j, v in enumerate(b)
+            if not own or i != j
+        ]
+        return float(np.mean(values))
+
+    pairs = [
+        mean_kernel(a, a, True) + mean_kernel(b, b, True) - 2 * mean_kernel(a, b, False)
+        for k, a in enumerate(groups)
+        for b in groups[:k]
+    ]
+    assert found[1, 2] == pytest.approx(np.mean(pairs), abs=1e-6)
+
+
+def test_more_environments_raise_the_biased_mmd2_of_one_distribution_and_not_the_unbiased_one() -> None:
+    rng = np.random.default_rng(0)
+    kernel, means = gaussian_kernel(rng.standard_normal((400, 3))), {}
     for n_envs in (2, 5):
-        run = train(config_of("hospital", pick(two, [0] * n_envs), 2, 1))
-        biased.append(np.median(run.mmd2))
-        unbiased.append(unbiased_mmd2(run))
-        assert unbiased[-1].shape == (2, len(LAMS))
-    assert biased[1] > 1.5 * biased[0]
-    assert max(np.abs(values).max() for values in unbiased) < 0.5 * biased[0]
+        labels = np.stack([rng.permutation(np.arange(400) % n_envs) for _ in range(200)])
+        means[n_envs] = [pairs_mmd2(kernel, labels, unbiased=unbiased).mean() for unbiased in (False, True)]
+    assert means[5][0] > 2 * means[2][0]
+    assert max(abs(means[n_envs][1]) for n_envs in (2, 5)) < 0.1 * means[2][0]
 
 
 @pytest.mark.slow
