@@ -22,7 +22,8 @@ def equations(scenario: Scenario) -> str:
     noise = rf" + {_n(scenario.noise)}\,\varepsilon" if scenario.noise else ""
     lines.append(f"y &= y^t{noise}")
     j = rf",\quad j \le {scenario.dim_spurious}" if scenario.dim_spurious > 1 else ""
-    lines.append(f"s{'_j' if j else ''} &= {_nuisance(scenario, r'\eta_j' if j else r'\eta')}{j}")
+    eta = r"\eta_j" if j else r"\eta"
+    lines.append(f"s{'_j' if j else ''} &= {_nuisance(scenario, eta)}{j}")
     if j:
         lines.append(rf"\bar s &= \textstyle\sum_j s_j / \sqrt{{{scenario.dim_spurious}}}")
     both = r"[z,\, s]"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from crl_core.config import Scenario
 from crl_core.palette import Palette
 
+_LETTER = 0.105  # inches a letter of a node's words takes
+_BARE = "shape=none style=solid fixedsize=true width=0.1 height=0.1"
 _LINES = 4  # environments an arrow out of e has room for
 # node: (x, y in inches, its words, seen in the data)
 _NODES = {
@@ -19,7 +21,7 @@ _NODES = {
     "t": (1.9, 2.05, "treatment", True),
     "s": (3.8, 2.05, "nuisance", False),
     "y": (1.9, 1.0, "outcome", True),
-    "x": (1.9, 0.0, "what the network sees", True),
+    "x": (1.9, 0.0, "network's input", True),
 }
 
 
@@ -120,21 +122,23 @@ def dot(scenario: Scenario, colours: Palette, env_word: str = "environment") -> 
         if name == "e" and scenario.n_envs == 1:
             continue
         words = env_word if name == "e" else words
-        look = ["shape=box", 'style="filled,rounded"'] if seen else ["shape=ellipse", 'style="filled,dashed"']
         if name == "e" and not differs(scenario).anything:
             words = f"{env_word}s do not differ"
-        label = (
-            f'<<font point-size="15"><b>{name}</b></font><br/>'
-            f'<font point-size="11" color="{colours["muted"]}">{words}</font>>'
-        )
-        lines.append(f'{name} [pos="{x},{y}!" label={label} {" ".join(look)}];')
+        shape = 'shape=box style="filled,rounded"' if seen else 'shape=ellipse style="filled,dashed"'
+        width = (0.3 + _LETTER * len(words)) * (1 if seen else 1.3)
+        # Two texts of their own in an empty shape: within one label the renderer would not centre the smaller line.
+        lines += [
+            f'{name} [pos="{x},{y}!" label="" {shape} fixedsize=true width={width:.2f} height=0.62];',
+            f'{name}_name [pos="{x},{y + 0.11:.2f}!" label="{name}" fontname="DejaVu Sans Bold" fontsize=17 {_BARE}];',
+            f'{name}_words [pos="{x},{y - 0.13:.2f}!" label="{words}" fontcolor="{colours["muted"]}" fontsize=12 {_BARE}];',
+        ]
     for index, arrow in enumerate(arrows):
         look = [f'color="{":".join(env_colours)}" penwidth=1.8'] if arrow.by_env else []
         lines.append(f"{arrow.source} -> {arrow.target} [{' '.join(look)}];")
         if arrow.label:
             ink = colours["text"] if arrow.by_env else colours["muted"]
             lines.append(
-                f'label{index} [pos="{_middle(arrow)}!" label="{arrow.label}" fontsize=12 fontcolor="{ink}" shape=box '
+                f'label{index} [pos="{_middle(arrow)}!" label="{arrow.label}" fontsize=14 fontcolor="{ink}" shape=box '
                 f'style=filled penwidth=0 margin="0.04,0.01" width=0.1 height=0.1];'
             )
     return "\n".join([*lines, "}"])

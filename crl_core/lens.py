@@ -74,10 +74,10 @@ CONVENTIONS: Mapping[str, Convention] = {
     "Gretton, unbiased": Convention(estimator="unbiased"),
 }
 SOURCES: Mapping[str, str] = {
-    "this dashboard": "what is trained and shown on every other page",
-    "cfrnet": "mmd2_rbf of the CFR authors' code: h = 0.1 fixed, on latents of length 1",
-    "alibi-detect": "its drift detector, which takes h from the reference sample alone: here the first group",
-    "Gretton, unbiased": "Gretton et al. (2012), the unbiased estimate, median heuristic on the pooled rows",
+    "this dashboard": "What is trained, and shown on every other page",
+    "cfrnet": "mmd2_rbf of the CFR authors' code, on latents of length 1",
+    "alibi-detect": "Its drift detector takes h from the reference sample alone: here the first group",
+    "Gretton, unbiased": "Gretton et al. (2012), with their median heuristic on the pooled rows",
 }
 
 

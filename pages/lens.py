@@ -23,7 +23,7 @@ from crl_core.probes import effective_rank, latent_norm
 from crl_core.results import aligned_groups, mmd_rows, predict
 from crl_core.scm import Stream, rng_for
 from pages.shared import RunInView, page_header, quiet, require, run_in_view
-from pages.shared.style import notice
+from pages.shared.style import notice, panel_title
 from pages.shared.tables import chart, say, table, two
 
 _DEFINITIONS = """
@@ -156,7 +156,11 @@ def chosen() -> Convention:
 
 def value_text(value: float, digits: int = 3) -> str:
     """So many digits, and a minus that is one."""
-    return "–" if not np.isfinite(value) else f"{value:.{digits}g}".replace("-", "−")
+    if not np.isfinite(value):
+        return "–"
+    return np.format_float_positional(value, digits, unique=False, fractional=False, trim="-").replace(
+        "-", "−"
+    )
 
 
 def range_text(found: Reading, at: int) -> str:
@@ -166,6 +170,15 @@ def range_text(found: Reading, at: int) -> str:
         if not np.isfinite(found.value[at])
         else f"{value_text(found.low[at], 2)} to {value_text(found.high[at], 2)}"
     )
+
+
+def weight_text(lam: float | None) -> str:
+    return "–" if lam is None else value_text(lam)
+
+
+def formula(named: Convention) -> str:
+    """A convention in a sentence."""
+    return f"{named.estimator.capitalize()}, {named.kernel}, h {'= ' if not isinstance(named.bandwidth, str) else 'by '}{h_text(named.bandwidth)}."
 
 
 def apart(found: Reading, at: int) -> bool:
@@ -231,7 +244,7 @@ say(reading_sentence(spelled, found, at, as_reported))
 left, right = st.columns([3, 2])
 with left, st.container(key="panel_lens_path", height="stretch"):
     drawn = reading_along_lam(
-        lams, found.value, found.low, found.high, found.p_value, run.lam, colours, title=f"{symbol} along λ, read {spelled}"
+        lams, found.value, found.low, found.high, found.p_value, run.lam, colours, title=f"{symbol} along λ"
     )  # fmt: skip
     chart(drawn, "lens.path")
     lost = [
@@ -252,35 +265,41 @@ with right, st.container(key="panel_lens_chance", height="stretch"):
         f"{found.null.shape[1]} shuffles of the groups (bars) and the reading (line). An arrow: too far out to be drawn to scale."
     )
 
-with st.container(key="panel_lens_named"):
-    rows = []
-    ours = float(reading(run.key, mine, at, run).value[0])
-    for name, named in NAMED.items():
-        one = reading(run.key, named, at, run)
-        same = equal_weight(run.lam, ours, float(one.value[0]))
-        rows.append(
+left, right = st.columns([6, 5])
+readings = {name: reading(run.key, named, at, run) for name, named in NAMED.items()}
+ours = float(readings["this dashboard"].value[0])
+current = next((index for index, known in enumerate(NAMED.values()) if known == convention), None)
+with left, st.container(key="panel_lens_named", height="stretch"):
+    panel_title("The same latents, read four ways", f"MMD² at λ = {run.lam:g}")
+    table(
+        ["Convention", "MMD²", "chance", "p", "λ of equal weight"],
+        [
             (
                 name,
                 value_text(one.value[0]),
                 range_text(one, 0),
                 f"{one.p_value[0]:.3f}" if np.isfinite(one.p_value[0]) else "–",
-                "–" if same is None else value_text(same),
-                named.estimator,
-                named.kernel,
-                value_text(one.bandwidth[0]),
-                SOURCES[name],
+                weight_text(equal_weight(run.lam, ours, float(one.value[0]))),
             )
-        )
-    table(
-        ["Convention", "MMD²", "chance, 5 to 95 %", "p", "λ of equal weight", "estimate", "kernel", "h here", "where from"],
-        rows,
-        words_from=8,
-        strong=next((index for index, known in enumerate(NAMED.values()) if known == convention), None),
-    )  # fmt: skip
+            for name, one in readings.items()
+        ],
+        strong=current,
+    )
     quiet(
-        f"All of the latents at λ = {run.lam:g}. λ of equal weight: the λ′ at which λ′ times that reading is as large a penalty as this "
-        "run's λ times its own, on these latents. It is another number at every λ, so no single factor turns the λ of one paper into "
-        "that of another; where a reading is not above 0 there is none."
+        "λ of equal weight: the λ′ at which λ′ times that reading is as large a penalty as this run's λ times its own, on these "
+        "latents; where a reading is not above 0 there is none. It is another number at every λ: no single factor turns the λ of one "
+        "paper into that of another."
+    )
+with right, st.container(key="panel_lens_differ", height="stretch"):
+    panel_title("What they differ in", "h as it comes out on these latents")
+    table(
+        ["Convention", "h", "What it computes"],
+        [
+            (name, value_text(readings[name].bandwidth[0]), f"{formula(named)} {SOURCES[name]}.")
+            for name, named in NAMED.items()
+        ],
+        words_from=2,
+        strong=current,
     )
 
 norm, rank = np.full((1, n_lams), np.nan), np.full((1, n_lams), np.nan)

@@ -37,6 +37,13 @@ _WORDS = {
     "n_samples": "number of samples", "dim_causal": "coordinates of z", "dim_spurious": "coordinates of s",
 }  # fmt: skip
 
+_MEASURED = {
+    "helps": "alignment helps",
+    "nothing to gain": "alignment gains nothing",
+    "hurts": "alignment hurts",
+    "destroys": "alignment destroys the effect",
+}
+
 require()
 asked = controls()
 
@@ -114,9 +121,7 @@ if changed:
         f"Changed from the preset ({', '.join(changed)}): the verdict may not hold; the expectation is of the numbers in force."
     )
 else:
-    quiet(
-        f"Measured: alignment {preset.verdict if preset.verdict != 'nothing to gain' else 'has nothing to gain'}. {preset.why}"
-    )
+    quiet(f"Measured: {_MEASURED[preset.verdict]}. {preset.why}")
 
 left, right = st.columns([5, 6])
 with left, st.container(key="panel_graph", height="stretch"):

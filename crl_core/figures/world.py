@@ -30,7 +30,9 @@ Array = np.ndarray
 PLANE_HEIGHT = 360
 _ROW_HEIGHT = 190  # of a panel of outcomes
 _LANES = (44, 27)  # pixels of an environment's propensity where there are few, and where there are many
-_MOST_A_ROW = 5
+_MOST_A_ROW = 4
+_SIGNS = ("●", "◆")  # of the arms, as the key shows them
+_OVER = {"yanchor": "bottom", "align": "left"}
 
 
 def world_plane(
@@ -97,17 +99,17 @@ def outcome_by_arm(
 
     arms: for each environment the intercepts and slopes [2] in z of the mean outcome untreated and treated.
     """
-    title = "Outcome y against the cause, in each environment"
+    title = "Outcomes by arm"
     n_envs = len(env_names)
     n_cols = n_envs if n_envs <= _MOST_A_ROW else -(-n_envs // -(-n_envs // _MOST_A_ROW))
     n_rows = -(-n_envs // n_cols) if n_envs else 1
-    height = 92 + (_ROW_HEIGHT + 34) * n_rows + (60 if n_envs <= 2 else 0)
+    height = 104 + (_ROW_HEIGHT + 44) * n_rows + (60 if n_envs <= 2 else 0)
     if len(z) == 0:
         return empty(title, "There are no rows to draw.", colours, height=height)
     x_range, y_range = robust_range(z, room=0.1), robust_range(y, room=0.1)
     x, beyond_x = held_in(z, x_range)
     held_y, beyond_y = held_in(y, y_range)
-    gap_x, gap_y = 0.022, 0.16 if n_rows > 1 else 0.0
+    gap_x, gap_y = 0.022, 0.34 / n_rows if n_rows > 1 else 0.0
     width, tall = (1 - gap_x * (n_cols - 1)) / n_cols, (1 - gap_y * (n_rows - 1)) / n_rows
     ends, mark = np.array(x_range), "̄" if bars else ""
     traces: list[Trace] = []
@@ -126,26 +128,26 @@ def outcome_by_arm(
             traces.append(line)
         layout[f"xaxis{k}"] = axis(
             colours, f"z{mark}" if row == n_rows - 1 or e + n_cols >= n_envs else "", range=list(x_range),
-            domain=[left, left + width], anchor=f"y{k}", nticks=5,
+            domain=[left, min(1.0, left + width)], anchor=f"y{k}", nticks=5,
         )  # fmt: skip
         layout[f"yaxis{k}"] = axis(
-            colours, "y" if col == 0 else "", range=list(y_range), domain=[top - tall, top], anchor=f"x{k}",
+            colours, "y" if col == 0 else "", range=list(y_range), domain=[max(0.0, top - tall), top], anchor=f"x{k}",
             nticks=5, showticklabels=col == 0,
         )  # fmt: skip
-        missing = [ARM_NAMES[arm] for arm in (0, 1) if not ((env == e) & (t == arm)).any()]
-        words = name + (f": no {missing[0]}" if missing else "")
-        notes.append(note(words, left, "left", top, "paper", colours["envs"][e], colours, yshift=9))
+        seen_arms = np.unique(t[env == e])
+        words = name + (f"<br>only {_SIGNS[int(seen_arms[0])]}" if len(seen_arms) == 1 else "")
+        notes.append(note(words, left, "left", top, "paper", colours["envs"][e], colours, yshift=3) | _OVER)
     return figure(
         title,
         [
             *traces,
             *arm_key(colours),
-            truth_key(colours, "mean outcome of an arm, as the truth has it; dotted: not seen here"),
+            truth_key(colours, "true mean of an arm; dotted: not seen"),
         ],
         colours,
         height=height,
         key_items=3,
-        margin={"t": 58, "l": 40},
+        margin={"t": 70, "l": 40},
         annotations=notes,
         outside=max(beyond_x, beyond_y),
         **layout,
