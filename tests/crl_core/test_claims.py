@@ -370,28 +370,33 @@ def test_a_damaged_stored_answer_counts_as_none(tmp_path: Path, text: str) -> No
 
 # -- science -----------------------------------------------------------------------------------------------------------
 
-# Verdicts that three seeds and half the epochs already show; the others need the full pass.
+# At the smallest size at which each verdict comes out: (seeds, epochs) -> verdicts.
 KEY_VERDICTS = {
-    "recipe-factual": "holds",
-    "recipe-with": "holds",
-    "recipe-without": "does not hold",
-    "recipe-forgets": "does not hold",
-    "hospital-factual": "holds",
-    "hospital-with": "holds",
-    "hospital-without": "holds",
-    "overlap-mixing-grows": "holds",
-    "overlap-mmd-shrinks": "holds",
-    "classifier-at-chance": "does not hold",
-    "more-environments-help": "holds",
-    "copies-help": "does not hold",
-    "alignment-destroys-shifted": "holds",
+    (5, 25): {
+        "recipe-factual": "holds",
+        "recipe-with": "holds",
+        "recipe-without": "does not hold",
+        "recipe-forgets": "does not hold",
+        "alignment-destroys-shifted": "holds",
+        "overlap-mixing-grows": "holds",
+        "overlap-mmd-shrinks": "holds",
+    },
+    (10, 50): {
+        "hospital-factual": "holds",
+        "hospital-with": "holds",
+        "hospital-without": "holds",
+        "more-environments-help": "holds",
+        "copies-help": "does not hold",
+    },
 }
 
 
 @pytest.mark.slow
-def test_the_key_verdicts_come_out_from_scratch(tmp_path: Path) -> None:
-    measured = run_claims(pick_claims(list(KEY_VERDICTS)), 5, store_in(tmp_path), epochs=25)
-    assert {item.claim.id: item.verdict for item in measured} == KEY_VERDICTS
+@pytest.mark.parametrize(("seeds", "epochs"), list(KEY_VERDICTS))
+def test_the_key_verdicts_come_out_from_scratch(tmp_path: Path, seeds: int, epochs: int) -> None:
+    expected = KEY_VERDICTS[seeds, epochs]
+    measured = run_claims(pick_claims(list(expected)), seeds, store_in(tmp_path), epochs=epochs)
+    assert {item.claim.id: item.verdict for item in measured} == expected
 
 
 @pytest.mark.slow

@@ -1,0 +1,91 @@
+"""Two ratios of the evidence, each within one run of this file: python benchmarks/claims.py [--rounds 3] [--epochs 2] [--json FILE]
+
+pass:      a claims pass of one preset over ten seeds, as one batched run, against the same models trained one after the other.
+           Wanted: at least 10. Both are given as seconds a pass; the one after the other is timed on three models and scaled.
+evidence:  probes, overlap and baselines of a default run as a share of that run's training time. Wanted: at most 0.15.
+           Training is timed over a few epochs and scaled to the default's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from crl_core import RunConfig, Training, preset, train
+from crl_core.claims import PATH
+from crl_core.evidence import gather
+from crl_core.results import RunResult
+from crl_core.training import warm_up
+
+SEEDS = 10
+SINGLE = 3  # models trained alone
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def pass_ratio(name: str, lams: tuple[float, ...], epochs: int) -> tuple[float, float]:
+    """Seconds of one batched pass, and of its models one after the other."""
+    scenario = preset(name).scenario
+
+    def config(lams: tuple[float, ...], seeds: int, seed: int = 0) -> RunConfig:
+        return RunConfig(
+            scenario=scenario, training=Training(lams=lams, replicates=seeds, epochs=epochs, seed=seed)
+        )
+
+    batched = seconds(lambda: train(config(lams, SEEDS)))
+    alone = sum(seconds(lambda k=k: train(config((lams[k % len(lams)],), 1, k))) for k in range(SINGLE))
+    return batched, alone / SINGLE * len(lams) * SEEDS
+
+
+def evidence_share(epochs: int) -> tuple[float, float]:
+    """Seconds of a default run's evidence, and of its training, the latter scaled from `epochs`."""
+    whole = preset("hospital")
+    short = replace(whole, training=replace(whole.training, epochs=epochs))
+    held: list[RunResult] = []
+    training = seconds(lambda: held.append(train(short))) / epochs * whole.training.epochs
+    return seconds(lambda: gather(held[0])), training
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--json", metavar="FILE")
+    options = parser.parse_args()
+    warm_up()
+    found: dict[str, float] = {"load_before": os.getloadavg()[0]}
+    for name, lams in (("recipe", (0.0, 1.0)), ("leaky", PATH)):
+        rounds = [pass_ratio(name, lams, options.epochs) for _ in range(options.rounds)]
+        ratio = statistics.median(alone / batched for batched, alone in rounds)
+        found[f"pass_{name}_{len(lams)}_lams_ratio"] = ratio
+        print(
+            f"{name}, {len(lams)} λ × {SEEDS} seeds: one batched pass is {ratio:.1f} times as fast as one training after the other"
+        )
+    rounds = [evidence_share(options.epochs) for _ in range(options.rounds)]
+    found["evidence_share"] = statistics.median(own / training for own, training in rounds)
+    print(
+        f"evidence of a default run: {found['evidence_share']:.1%} of its training time ({rounds[0][0]:.1f} s of {rounds[0][1]:.0f} s)"
+    )
+    found["load_after"] = os.getloadavg()[0]
+    print(f"load {found['load_before']:.1f} before, {found['load_after']:.1f} after")
+    if options.json:
+        Path(options.json).write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
