@@ -16,11 +16,11 @@ _BARE = "shape=none style=solid fixedsize=true width=0.1 height=0.1"
 _LINES = 4  # environments an arrow out of e has room for
 # node: (x, y in inches, its words, seen in the data)
 _NODES = {
-    "e": (1.9, 3.1, "", True),
-    "z": (0.0, 2.05, "cause", False),
-    "t": (1.9, 2.05, "treatment", True),
-    "s": (3.8, 2.05, "nuisance", False),
-    "y": (1.9, 1.0, "outcome", True),
+    "e": (1.9, 3.5, "", True),
+    "z": (0.0, 2.25, "cause", False),
+    "t": (1.9, 2.25, "treatment", True),
+    "s": (3.8, 2.25, "nuisance", False),
+    "y": (1.9, 1.1, "outcome", True),
     "x": (1.9, 0.0, "network's input", True),
 }
 
@@ -129,7 +129,7 @@ def dot(scenario: Scenario, colours: Palette, env_word: str = "environment") -> 
         # Two texts of their own in an empty shape: within one label the renderer would not centre the smaller line.
         lines += [
             f'{name} [pos="{x},{y}!" label="" {shape} fixedsize=true width={width:.2f} height=0.62];',
-            f'{name}_name [pos="{x},{y + 0.11:.2f}!" label="{name}" fontname="DejaVu Sans Bold" fontsize=17 {_BARE}];',
+            f'{name}_name [pos="{x},{y + 0.11:.2f}!" label=<<b>{name}</b>> fontsize=17 {_BARE}];',
             f'{name}_words [pos="{x},{y - 0.13:.2f}!" label="{words}" fontcolor="{colours["muted"]}" fontsize=12 {_BARE}];',
         ]
     for index, arrow in enumerate(arrows):

@@ -51,7 +51,8 @@ def world_plane(
         title,
         [*traces, *env_key(env_names, colours), *arm_key(colours)],
         colours,
-        height=PLANE_HEIGHT,
+        height=PLANE_HEIGHT
+        + 22 * max(0, (len(env_names) - 2) // 2),  # a longer key takes nothing from the picture
         key_items=len(env_names) + 2,
         outside=max(beyond_x, beyond_y),
         xaxis=axis(colours, f"z{mark}, the cause", range=list(limits[0])),
