@@ -58,6 +58,12 @@ def bare_products(config: RunConfig) -> Callable[[], None]:
 
     batch, held_out = tensors(b), tensors(round(0.2 * n))
     phi, kernel = torch.randn(models, b, k), torch.randn(models, b, b)
+    arms, last, outcomes = (
+        torch.randn(models, b, 2 * (h // 2)),
+        torch.randn(models, 2 * (h // 2), 2),
+        torch.randn(models, b, 2),
+    )
+    pairs = torch.randn(1, b, config.scenario.n_envs + 1)
     phi_view = torch.randn(models, N_MMD, k)
 
     def work() -> None:
@@ -68,6 +74,10 @@ def bare_products(config: RunConfig) -> Callable[[], None]:
                     torch.bmm(rows.mT, grad)
                     if index > 0:
                         torch.bmm(grad, weight.mT)
+                torch.bmm(arms, last)
+                torch.bmm(arms.mT, outcomes)
+                torch.bmm(outcomes, last.mT)
+                torch.bmm(pairs, pairs.mT)
                 torch.bmm(phi, phi.mT)
                 torch.bmm(kernel, phi)
             for rows, weight, _ in held_out:

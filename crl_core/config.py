@@ -15,7 +15,9 @@ from dataclasses import dataclass, fields
 from dataclasses import replace as _replace
 from typing import Any, Literal, get_args
 
-RECIPE_VERSION = 1  # raise when the numbers that a config yields change; old runs then get new keys
+RECIPE_VERSION = (
+    1  # raise when the numbers that a config yields change, evidence included; keys change with it
+)
 CONFIG_VERSION = 1  # raise when the JSON form of a config changes
 
 Mixing = Literal["none", "rotation", "nonlinear"]
