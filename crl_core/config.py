@@ -77,7 +77,10 @@ def _number(name: str, value: Any, kind: type[float] | type[int]) -> Any:
     allowed = f"{name} must be {'a whole number' if kind is int else 'a number'} from {low:g} to {high:g}"
     if isinstance(value, bool) or (not isinstance(value, (int, float)) and not hasattr(value, "__float__")):
         raise ValueError(f"{name} is {_shown(value)}; {allowed}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of more digits than a float can hold
+        number = math.inf
     if not math.isfinite(number) or not low <= number <= high or (kind is int and number != int(number)):
         raise ValueError(f"{name} is {_shown(number)}; {allowed}.")
     return int(number) if kind is int else number + 0.0  # + 0.0 turns -0.0 into 0.0

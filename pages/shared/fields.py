@@ -166,11 +166,12 @@ def overrides(text: str) -> Iterator[tuple[Part, str, Any]]:
 
 def _parsed(text: str) -> Any:
     def parsed(word: str) -> Any:
-        try:
-            value = float(word)
-        except ValueError:
-            return word
-        return int(value) if value == int(value) and "." not in word and "e" not in word.lower() else value
+        for kind in (int, float):
+            try:
+                return kind(word)
+            except ValueError:
+                pass
+        return word
 
     words = text.split(",")
     return parsed(text) if len(words) == 1 else tuple(parsed(word) for word in words if word)

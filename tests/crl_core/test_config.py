@@ -103,6 +103,7 @@ def test_a_config_cannot_be_changed_in_place() -> None:
         ("n_samples", 10, "n_samples is 10; n_samples must be a whole number from 100 to 100000"),
         ("n_samples", 200.5, "n_samples is 200.5"),
         ("n_samples", True, "n_samples is True"),
+        ("n_samples", 10**400, "n_samples is inf; n_samples must be a whole number"),
         ("mixing", "tanh", "mixing is 'tanh'; it must be one of none, rotation, nonlinear"),
         ("noise", float("inf"), "noise is inf"),
     ],

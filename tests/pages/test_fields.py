@@ -123,6 +123,19 @@ def test_more_settings_that_do_not_exist_are_refused_in_one_sentence(text: str) 
         fields.build("hospital", {"set": text})
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "9" * 400, "9" * 5000])
+@pytest.mark.parametrize(
+    "name", ["scenario.sigma", "scenario.effect", "training.lams", "training.epochs", "training.bandwidth"]
+)
+def test_more_settings_without_a_finite_number_are_left_out_and_the_field_is_named(
+    name: str, value: str
+) -> None:
+    mended, notes = fields.mend({"set": f"{name}={value}"})
+    assert mended == {"set": ""}
+    assert len(notes) == 1
+    assert f"{name.partition('.')[2]} is" in notes[0]
+
+
 def test_lam_in_a_link_goes_to_the_nearest_of_the_grid_with_zero_a_decade_below() -> None:
     assert fields.nearest_lam((0.0, 0.1, 1.0), 0.5) == 1.0
     assert fields.nearest_lam((0.0, 0.1, 1.0), 0.02) == 0.0
