@@ -279,9 +279,9 @@ def html(study: Study) -> str:
     body = "\n".join(parts)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>What does another environment buy?</title><style>'
-        "body{font:15px/1.5 Verdana,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem;color:#14181d}"
+        "body{font:15px/1.5 Verdana,sans-serif;max-width:1060px;margin:2rem auto;padding:0 1rem;color:#14181d}"
         "table{border-collapse:collapse;margin:1rem 0;font-size:13px}td,th{border-bottom:1px solid #dcdad3;padding:.3rem .8rem .3rem 0;"
-        "text-align:left}.figures{display:flex;flex-wrap:wrap;gap:1rem}svg{max-width:100%;height:auto;border:1px solid #dcdad3}"
+        "text-align:left}.figures{display:flex;flex-wrap:wrap;gap:1rem}svg{flex:1 1 300px;max-width:460px;height:auto;border:1px solid #dcdad3}"
         f"</style><body>{body}</body></html>\n"
     )
 

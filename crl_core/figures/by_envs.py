@@ -129,7 +129,7 @@ def by_envs_svg(
         share = (forward(np.clip(value, low, high)) - forward(low)) / (forward(high) - forward(low))
         return float(_H - _B - share * (_H - _T - _B))
 
-    ticks = log_ticks(low, high)["tickvals"] if log else np.linspace(low, high, 5)
+    ticks = log_ticks(low, high)["tickvals"] if log else _ticks(low, high)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_W} {_H}" width="{_W}" height="{_H}" role="img" '
         f'font-family="{FONT}" font-size="11"><title>{escape(title)}</title>'
@@ -165,6 +165,14 @@ def by_envs_svg(
     if not shown:
         parts.append(_text(_W / 2, _H / 2, "No value is defined in this world.", colours["muted"], "middle"))
     return "".join([*parts, "</svg>"])
+
+
+def _ticks(low: float, high: float) -> Array:
+    """Round values of a linear axis, three to six of them."""
+    rough = (high - low) / 4
+    decade = 10.0 ** np.floor(np.log10(rough))
+    step = next(decade * k for k in (1, 2, 2.5, 5, 10) if decade * k >= rough)
+    return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0
 
 
 def _text(x: float, y: float, words: str, colour: str, anchor: str) -> str:
