@@ -34,17 +34,23 @@ def train(config: RunConfig, lam: float) -> None:
         st.session_state["job.refusal"] = None
 
 
+def cancel(key: str) -> None:
+    """Ask whoever trains a run to stop. For callbacks; a refusal is shown by the sidebar."""
+    try:
+        services.jobs().cancel(key)
+    except StoreError as error:
+        st.session_state["job.refusal"] = str(error)
+
+
 def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float) -> None:
     """Train or Cancel, what the run will cost, and how it stands."""
     if config is None:
         st.button("Train", type="primary", disabled=True, width="stretch", key="job.train")
-        st.error(problem or "These settings cannot be trained.")
+        st.error(style.plain(problem or "These settings cannot be trained."))
         return
     state = state_of(config.key)
     if state.active:
-        st.button(
-            "Cancel", width="stretch", key="job.cancel", on_click=services.jobs().cancel, args=(config.key,)
-        )
+        st.button("Cancel", width="stretch", key="job.cancel", on_click=cancel, args=(config.key,))
         watch = st.fragment(_watch, run_every=_POLL_S)
         watch(config.key, state.phase, state.active)
     else:
@@ -61,7 +67,7 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float) -> 
         )
         style.quiet(resting_line(config, state))
     if st.session_state.get("job.refusal"):
-        st.error(st.session_state.pop("job.refusal"))
+        st.error(style.plain(st.session_state.pop("job.refusal")))
 
 
 def resting_line(config: RunConfig, state: JobState) -> str:

@@ -70,7 +70,7 @@ def _cancel(name: str, wanted: Wanted) -> None:
     st.session_state.pop(name, None)
     for config, _ in wanted:
         if job_panel.state_of(config.key).active:
-            services.jobs().cancel(config.key)
+            job_panel.cancel(config.key)
 
 
 def _there(item: tuple[RunConfig, bool]) -> bool:

@@ -114,7 +114,7 @@ def run_in_view(page: str) -> RunInView:
 
 def damaged(controls: Controls, error: Exception) -> None:
     """A stored run that cannot be shown: what happened, and the way out."""
-    st.error(str(error))
+    st.error(style.plain(str(error)))
     if controls.config is not None:
         st.session_state[_DAMAGE] = (controls.config.key, str(error))
     if controls.config is not None:
@@ -130,7 +130,7 @@ def without_run(controls: Controls) -> None:
     state = job_panel.state_of(config.key)
     key, damage = st.session_state.get(_DAMAGE, ("", ""))
     if key == config.key and not state.active:
-        st.error(damage)
+        st.error(style.plain(damage))
     if state.active:
         st.session_state.pop(_DAMAGE, None)
         share, line = job_panel.progress_line(state)
@@ -139,7 +139,7 @@ def without_run(controls: Controls) -> None:
         st.page_link("pages/train.py", label="Watch it live")
         return
     if state.phase == "failed":
-        st.error(state.reason or "Training failed.")
+        st.error(style.plain(state.reason or "Training failed."))
         style.notice("There is no run to show", job_panel.cost_line(config))
     elif state.phase == "cancelled":
         style.notice("Training was cancelled", job_panel.resting_line(config, state))

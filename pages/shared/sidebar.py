@@ -53,7 +53,7 @@ def draw() -> Controls:
         st.session_state[_CONTROLS] = found
         job_panel.sidebar_panel(found.config, found.problem, found.lam)
     for note in st.session_state.get(_NOTES, ()):
-        st.warning(note)  # above the page, where it is seen also with the sidebar closed
+        st.warning(style.plain(note))  # above the page, where it is seen also with the sidebar closed
     return found
 
 

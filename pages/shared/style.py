@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -68,6 +69,11 @@ def numbers(items: Iterable[tuple[str, str]]) -> None:
         f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>" for value, label in items
     )
     st.html(f'<div class="crl-numbers">{cells}</div>')
+
+
+def plain(text: str) -> str:
+    """Markdown that shows `text` as it is: what a link or a file says must not become a picture, a link or a formula."""
+    return re.sub(r"[\\`*\[\]<>$~|]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
 
 def quiet(text: str) -> None:

@@ -13,6 +13,7 @@ from crl_core import PRESETS, train_path
 from crl_core.eventlog import EventLog
 from crl_core.events import EpochEnded, RunCancelled, RunFailed, RunStarted
 from crl_core.runs import RunStore
+from crl_core.sealing import StoreError
 from tests.pages.conftest import ROOT, Open, Tiny, charts, words
 
 CHARTS = 5
@@ -49,6 +50,32 @@ def test_a_run_under_way_shows_its_epochs_from_the_start_and_can_be_cancelled(
         assert "Epoch 2 of 3" in words(app)
         assert [button.label for button in app.sidebar.button] == ["Cancel"]
         assert charts(app) == CHARTS
+
+
+def test_a_cancel_that_the_disk_refuses_is_said_in_the_sidebar(
+    open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(key: str) -> None:
+        raise StoreError(f"Cannot ask run {key} to stop: the folder is read-only.")
+
+    write_events(store, tiny, epochs=2)
+    with store.lock(tiny.config.key):
+        app = open_app(**tiny.params)
+        monkeypatch.setattr(store.locks, "ask_to_stop", refuse)
+        app.button(key="job.cancel").click().run()
+        assert not app.exception
+        assert [error.value for error in app.error] == [
+            f"Cannot ask run {tiny.config.key} to stop: the folder is read-only."
+        ]
+
+
+def test_what_a_link_says_is_shown_as_text_and_never_as_markdown(open_app: Open) -> None:
+    picture = "![x](https://example.org/x.png)"
+    app = open_app(preset=picture, set=f"training.align={picture}")
+    assert not app.exception
+    said = " ".join(str(warning.value) for warning in app.warning)
+    assert r"!\[x\](https://example.org/x.png)" in said
+    assert "[x](" not in said
 
 
 def test_a_failed_run_says_why_and_offers_to_train_again(open_app: Open, tiny: Tiny, store: RunStore) -> None:
