@@ -1,0 +1,158 @@
+"""Fill the README's tables from what was measured: python benchmarks/readme.py [--check]
+
+presets: from the baked runs (`python -m crl_core bake`); claims: from cache/baked/claims.json (`python -m crl_core claims
+--json cache/baked/claims.json`); speed: from benchmarks/figures.json, which `--speed FILE …` fills from the JSON that the
+benchmarks write. With --check nothing is written, and the exit status is 1 if a table is not what it would be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from crl_core.presets import PRESETS
+from crl_core.runs import RunStore
+
+ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "benchmarks" / "figures.json"
+# figure in the JSON -> what it is, its budget, how it is written
+SPEED = {
+    "one_model_vs_lightning": (
+        "one model, 50 epochs of the recipe, against PyTorch Lightning",
+        "≥ 8×",
+        "{:.1f}×",
+    ),
+    "path_per_model_vs_lightning": ("a model of the 16-λ path against Lightning", "≥ 25×", "{:.0f}×"),
+    "path_vs_bare_products": ("the path against its bare matrix products", "≤ 3×", "{:.1f}×"),
+    "click_to_point_warm_s": (
+        "Train clicked → first epoch on the page (48 models), worker warm",
+        "≤ 0.5 s",
+        "{:.2f} s",
+    ),
+    "click_to_point_cold_s": (
+        "Train clicked at once on a fresh server → first epoch on the page",
+        "≤ 4 s",
+        "{:.1f} s",
+    ),
+    "open_stored_run_cold_s": ("opening a stored run in a fresh process, without torch", "≤ 3 s", "{:.2f} s"),
+    "worker_mb": ("memory of the worker after a default run", "≤ 700 MB", "{:.0f} MB"),
+    "server_mb": ("memory of the server with one visitor", "≤ 300 MB", "{:.0f} MB"),
+    "latency_p50_ms": ("λ dragged: pointer move → paint, p50 (1,500 points a view)", "", "{:.0f} ms"),
+    "latency_p95_ms": ("λ dragged: pointer move → paint, p95", "≤ 50 ms", "{:.0f} ms"),
+    "heap_before_mb": ("memory of the page before 1,000 drags", "", "{:.1f} MB"),
+    "heap_after_mb": ("memory of the page after them", "the same", "{:.1f} MB"),
+    "longest_task_ms": ("longest task of the page while dragging", "≤ 100 ms", "{:.0f} ms"),
+    "payload_mb": ("what is sent for 16 λ × 1,500 points", "≤ 3 MB", "{:.2f} MB"),
+    "ready_s": ("component ready after the page", "≤ 1.5 s", "{:.2f} s"),
+    "pass_recipe_2_lams_lightning_ratio": (
+        "a claims pass of 2 λ × 10 seeds, batched, against one after the other in Lightning",
+        "≥ 10×",
+        "{:.0f}×",
+    ),
+    "pass_recipe_2_lams_here_ratio": ("the same against one after the other here", "≥ 10×", "{:.1f}×"),
+    "pass_leaky_9_lams_here_ratio": (
+        "a pass of 9 λ × 10 seeds, batched, against one after the other here",
+        "≥ 10×",
+        "{:.1f}×",
+    ),
+    "evidence_share": (
+        "probes, baselines and overlap, share of a default run's training time",
+        "≤ 15 %",
+        "{:.0%}",
+    ),
+}
+
+
+def presets_table() -> str:
+    store = RunStore(ROOT / "cache" / "baked" / "none", baked=ROOT / "cache" / "baked")
+    lines = [
+        "ITE RMSE on held-out rows, median [smallest, largest] of three replicates (50 epochs; the baked runs):",
+        "",
+        "| preset | verdict | at λ = 0 | at the oracle's λ | at λ = 100 | λ of least factual error: ITE RMSE |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, item in PRESETS.items():
+        run = store.load(item.config.key)
+        assert run.ite_rmse is not None
+        error, factual = run.by_lam(run.ite_rmse), run.by_lam(run.factual_mse)
+        best = int(np.nanmedian(error, axis=0).argmin())
+        chosen = int(np.nanmedian(factual, axis=0).argmin())
+        cells = [_spread(error[:, at]) for at in (0, best, -1, chosen)]
+        cells[1] = f"λ = {run.lams[best]:g}: {cells[1]}"
+        cells[3] = f"λ = {run.lams[chosen]:g}: {cells[3]}"
+        lines.append(f"| `{name}` | {item.verdict} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _spread(values: np.ndarray) -> str:
+    return f"{np.nanmedian(values):.3f} [{np.nanmin(values):.3f}, {np.nanmax(values):.3f}]"
+
+
+def claims_table() -> str:
+    content = json.loads((ROOT / "cache" / "baked" / "claims.json").read_text(encoding="utf-8"))
+    lines = [
+        f"The claims, as measured by `python -m crl_core claims --seeds {content['seeds']}` "
+        "(median over seeds and its bootstrap interval):",
+        "",
+        "| claim | world | median [interval] | threshold | verdict |",
+        "|---|---|---|---|---|",
+    ]
+    for claim in content["claims"]:
+        low, high = claim["interval"]
+        lines.append(
+            f"| {claim['statement']} | `{claim['preset']}` | {claim['median']:.3g} [{low:.3g}, {high:.3g}] | "
+            f"{claim['holds_if']} {claim['threshold']:g} | **{claim['verdict']}** |"
+        )
+    return "\n".join(lines)
+
+
+def speed_table() -> str:
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    lines = ["| what | budget | measured |", "|---|---|---|"]
+    for name, (what, budget, form) in SPEED.items():
+        if name in figures:
+            lines.append(f"| {what} | {budget} | {form.format(figures[name])} |")
+    return "\n".join(lines)
+
+
+TABLES = {"presets": presets_table, "claims": claims_table, "speed": speed_table}
+
+
+def filled(text: str) -> str:
+    """The README's text with every marked table made anew."""
+    for name, table in TABLES.items():
+        block = f"<!-- {name}:start -->\n{table()}\n<!-- {name}:end -->"
+        text = re.sub(rf"<!-- {name}:start -->.*?<!-- {name}:end -->", lambda _, b=block: b, text, flags=re.S)  # type: ignore[misc]
+    return text
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--speed", nargs="+", type=Path, default=[], metavar="FILE")
+    options = parser.parse_args()
+    if options.speed:
+        known: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+        for file in options.speed:
+            known |= json.loads(file.read_text())
+        FIGURES.write_text(
+            json.dumps({k: v for k, v in sorted(known.items()) if k in SPEED}, indent=1) + "\n"
+        )
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    if options.check:
+        return int(filled(text) != text)
+    readme.write_text(filled(text), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
