@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from crl_core import cli_table as table
+from crl_core.bundle import AlreadyStored, export_run, import_run
 from crl_core.cli_config import config_of
 from crl_core.cli_output import check_target, put
 from crl_core.cli_studies import add_study_commands
@@ -133,6 +134,11 @@ def _parser() -> _Parser:
         ("restore", _restore, "take a deleted run out of the trash again"),
     ):
         command(name, does, text, actions).add_argument("key", metavar="KEY", help="or how it begins")
+    export = command("export", _export, "write a run as one file for other people", actions)
+    export.add_argument("key", metavar="KEY", help="or how it begins")
+    export.add_argument("file", metavar="FILE", help="e.g. run.zip")
+    bring_in = command("import", _import, "check such a file and store its run", actions)
+    bring_in.add_argument("file", metavar="FILE")
     return parser
 
 
@@ -289,6 +295,30 @@ def _restore(options: argparse.Namespace) -> int:
     key = _key(options.key, store.trashed())
     store.restore(key)
     put(options.json, {"restored": key}, lambda: f"Run {key} is back.")
+    return OK
+
+
+def _export(options: argparse.Namespace) -> int:
+    store = RunStore()
+    key = _key(options.key, store.keys())
+    check_target(options.file, "FILE")
+    export_run(store, key, options.file)
+    size = os.path.getsize(options.file)
+    put(
+        options.json,
+        {"exported": key, "file": options.file, "bytes": size},
+        lambda: f"Run {key} is in {options.file}, {size / 1e6:.1f} MB.",
+    )
+    return OK
+
+
+def _import(options: argparse.Namespace) -> int:
+    try:
+        key, new = import_run(RunStore(), options.file), True
+    except AlreadyStored as stored:
+        key, new = stored.key, False
+    verdict = "is imported." if new else "is stored here already; nothing was changed."
+    put(options.json, {"key": key, "imported": new}, lambda: f"Run {key} {verdict}")
     return OK
 
 

@@ -264,6 +264,20 @@ class RunStore:
             except OSError as error:
                 raise disk_error(f"restore run {key} in {self._runs}", error) from None
 
+    def adopt(self, key: str, other: RunStore) -> None:
+        """Move a sealed run here, in one step, from another store on the same disk. Raises StoreError if there is one."""
+        with self.lock(key):
+            if self.has(key):
+                raise StoreError(f"Run {key} is there already; nothing was changed.")
+            try:
+                destroy(self._runs / key)  # what an unfinished attempt left
+                self._runs.mkdir(parents=True, exist_ok=True)
+                (other._runs / key).rename(self._runs / key)
+            except OSError as error:
+                raise disk_error(f"store run {key} in {self._runs}", error) from None
+            with suppress(OSError):
+                self._make_room(keep=key)
+
     # -- inside ------------------------------------------------------------------------------------------------------
 
     @property
