@@ -27,6 +27,8 @@ class Palette(TypedDict):
     bad: str  # diverged, collapsed, failed
     envs: list[str]  # ten, in the order of the environments
     env_dashes: list[str]  # a second sign for the environments where they are lines; Plotly's names
+    runs: list[str]  # four, of the runs side by side; none can be taken for an environment
+    run_dashes: list[str]  # a second sign for them; Plotly's names
     arms: list[str]  # control (drawn hollow, a circle), treated (drawn filled, a diamond)
     diverging: list[str]  # effects: blue, neutral at the centre, orange
     sequential: list[str]  # an amount: z or s of a unit
@@ -35,6 +37,7 @@ class Palette(TypedDict):
 
 
 _DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash", "dot", "dashdot"]
+_RUN_DASHES = ["solid", "longdash", "dash", "dot"]
 
 # The first six are Okabe and Ito's (in the light darkened until they carry on white); from the seventh on colours were
 # searched for that stay furthest from those before under normal, red-blind and green-blind sight.
@@ -60,6 +63,8 @@ _DARK = Palette(
         "#d9dcd4",
     ],
     env_dashes=_DASHES,
+    runs=["#f3caff", "#9ddb4c", "#c037ce", "#b3784c"],
+    run_dashes=_RUN_DASHES,
     arms=["#98a3b0", "#e8ecf1"],
     diverging=["#6896f0", "#385796", "#222932", "#93502d", "#ee8d4e"],
     sequential=["#8468c8", "#4a97c9", "#5cc4a0", "#f2ea8c"],
@@ -88,6 +93,8 @@ _LIGHT = Palette(
         "#8a8f96",
     ],
     env_dashes=_DASHES,
+    runs=["#0e8da6", "#745cce", "#5c913c", "#2a1ae8"],
+    run_dashes=_RUN_DASHES,
     arms=["#5b636c", "#14181d"],
     diverging=["#4a6cc9", "#a9bbe2", "#f6f3ec", "#ecb394", "#cb6030"],
     sequential=["#a98500", "#2f8f6b", "#1f6591", "#3b1f6b"],
@@ -116,6 +123,8 @@ _PROJECTOR = Palette(
         "#878c92",
     ],
     env_dashes=_DASHES,
+    runs=["#09707f", "#a542c0", "#426e29", "#2414e0"],
+    run_dashes=_RUN_DASHES,
     arms=["#3d444c", "#000000"],
     diverging=["#1c44b5", "#8aa3dc", "#ffffff", "#e8966f", "#b03c06"],
     sequential=["#957400", "#23805d", "#155a86", "#321860"],

@@ -60,6 +60,7 @@ def test_marks_stand_out_from_the_panel(theme: str) -> None:
     colours = palette(theme)
     marks = [
         *colours["envs"],
+        *colours["runs"],
         *colours["arms"],
         *colours["sequential"],
         *colours["lam_scale"],
@@ -79,6 +80,18 @@ def test_environments_are_told_apart_by_every_eye(theme: str, sight: str) -> Non
     assert min(apart) > 7  # of any two of ten; 2.3 is the least that an eye notices
     first = [np.linalg.norm(a - b) for a, b in itertools.combinations(seen[:4], 2)]
     assert min(first) > 14
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("sight", SIGHT)
+def test_runs_are_told_apart_and_never_taken_for_an_environment(theme: str, sight: str) -> None:
+    colours = palette(theme)
+    assert len(colours["runs"]) == len(set(colours["run_dashes"])) == 4
+    runs = [lab(colour, SIGHT[sight]) for colour in colours["runs"]]
+    taken = [lab(colour, SIGHT[sight]) for colour in [*colours["envs"], colours["accent"], colours["bad"]]]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(runs, 2)) > 25
+    apart = min(np.linalg.norm(a - b) for a in runs for b in taken)
+    assert apart > (24 if sight == "normal" else 9)
 
 
 @pytest.mark.parametrize("theme", THEMES)

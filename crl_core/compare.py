@@ -1,0 +1,216 @@
+"""Two stored runs side by side: which settings differ, and how far their figures are apart over replicates.
+
+Pairing: replicate r of a run has seed `config.training.seed + r`. Where two scenarios draw the same random numbers (same
+         rows, environments and dimensions), replicates of one seed see the same units and noise, so the difference is
+         taken seed by seed and what both share cancels. Otherwise the two samples of replicates are independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+import numpy as np
+
+from crl_core.config import RunConfig
+from crl_core.results import RunResult
+
+Array = np.ndarray
+LEVEL = 0.95
+_EXACT = 5  # replicates up to which every resample is counted, 5⁵ = 3125 of them
+_DRAWS = 4000  # resamples beyond that
+_MOST_PAIRS = 200_000  # differences of two resampled means that are all counted
+
+_WORDS = {
+    "n_samples": "samples", "sigma": "σ", "offset": "offset of s", "propensity": "P(t = 1)", "interaction": "interaction z·s",
+    "leak": "leak of y into s", "noise": "outcome noise", "dim_causal": "causal dimensions", "dim_spurious": "spurious dimensions",
+    "cause_mean": "mean of z", "cause_scale": "spread of z", "lams": "λ grid", "batch_size": "batch size",
+    "learning_rate": "learning rate", "hidden": "hidden units", "latent_dim": "latent dimensions", "align": "aligned",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting that is not the same in all runs: its words, and its value in each run as text."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Mean of b - a over replicates, with a bootstrap interval. NaN interval: fewer than two replicates have a number."""
+
+    mean: float
+    low: float
+    high: float
+    n: int  # pairs, or replicates of the smaller sample
+    paired: bool
+    same_sign: bool  # every pair (unpaired: every one of b against every one of a) points the same way
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a difference at all to speak of."""
+        return bool(np.isfinite(self.mean))
+
+    @property
+    def has_interval(self) -> bool:
+        return bool(np.isfinite(self.low))
+
+    @property
+    def seen(self) -> bool:
+        """The interval lies on one side of 0."""
+        return self.has_interval and (self.low > 0 or self.high < 0)
+
+
+def differing_settings(configs: Sequence[RunConfig]) -> list[Setting]:
+    """The settings in which the runs differ, in the order of the config. The device is not one: it changes no number."""
+    found: list[Setting] = []
+    counts = [config.scenario.n_envs for config in configs]
+    if len(set(counts)) > 1:
+        found.append(Setting("environments", tuple(str(count) for count in counts)))
+    for part in ("scenario", "training"):
+        for field in fields(getattr(configs[0], part)) if configs else ():
+            if field.name == "device":
+                continue
+            values = [getattr(getattr(config, part), field.name) for config in configs]
+            if len(set(values)) > 1:
+                word = _WORDS.get(field.name, field.name.replace("_", " "))
+                found.append(Setting(word, _texts(field.name, values)))
+    return found
+
+
+def _texts(name: str, values: Sequence[object]) -> tuple[str, ...]:
+    """Values as text; a long λ grid by its ends, unless that would make different grids look alike."""
+    whole = [_text(value) for value in values]
+    if name == "lams":
+        short = [
+            f"{len(grid)} λ, {grid[0]:g} to {grid[-1]:g}" if isinstance(grid, tuple) and len(grid) > 6 else text
+            for grid, text in zip(values, whole, strict=True)
+        ]  # fmt: skip
+        if len(set(short)) == len(set(whole)):
+            return tuple(short)
+    return tuple(whole)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        same = len(set(value)) == 1 and len(value) > 1
+        return f"{value[0]:g} in each" if same else ", ".join(f"{item:g}" for item in value)
+    return f"{value:g}" if isinstance(value, (int, float)) and abs(value) < 1e6 else str(value)
+
+
+def settings_apart(a: RunConfig, b: RunConfig) -> int:
+    """In how many settings two runs differ."""
+    return len(differing_settings([a, b]))
+
+
+def same_draws(a: RunConfig, b: RunConfig) -> bool:
+    """Whether equal seeds draw the same units: the stream of random numbers is then cut up in the same way."""
+    names = ("n_samples", "n_envs", "dim_causal", "dim_spurious")
+    return all(getattr(a.scenario, name) == getattr(b.scenario, name) for name in names)
+
+
+def seeds(config: RunConfig) -> Array:
+    """Seed of each replicate, [R]."""
+    return config.training.seed + np.arange(config.training.replicates)
+
+
+def difference(a: Array, b: Array, seeds_a: Array, seeds_b: Array, *, pair: bool) -> Difference:
+    """Mean of b - a with a percentile bootstrap interval over replicates, `LEVEL` wide.
+
+    a, b:    one value a replicate, [Ra] and [Rb]; NaN where a model diverged, which leaves its replicate out.
+    pair:    take the difference seed by seed, where at least two seeds are in both; otherwise both are resampled.
+    Exact:   for up to five replicates every resample is counted, so no random number is involved.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if pair:
+        _, in_a, in_b = np.intersect1d(seeds_a, seeds_b, return_indices=True)
+        apart = b[in_b] - a[in_a]
+        apart = apart[np.isfinite(apart)]
+        if len(apart) >= 2 or (len(apart) == 1 and len(a) == len(b) == 1):
+            means = _means(apart) if len(apart) >= 2 else np.empty(0)
+            return _difference(float(apart.mean()), means, len(apart), True, apart)
+    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
+    if len(a) == 0 or len(b) == 0:
+        return _difference(np.nan, np.empty(0), 0, False, np.empty(0))
+    few = min(len(a), len(b))
+    means = _differences(_means(a), _means(b)) if few >= 2 else np.empty(0)
+    return _difference(float(b.mean() - a.mean()), means, few, False, (b[:, None] - a[None, :]).ravel())
+
+
+def _difference(mean: float, means: Array, n: int, paired: bool, each: Array) -> Difference:
+    tail = (1 - LEVEL) / 2
+    low, high = (
+        np.quantile(means, [tail, 1 - tail], method="inverted_cdf") if len(means) else (np.nan, np.nan)
+    )
+    agree = len(each) > 0 and bool((each > 0).all() or (each < 0).all())
+    return Difference(mean=mean, low=float(low), high=float(high), n=n, paired=paired, same_sign=agree)
+
+
+@lru_cache(maxsize=32)
+def _resamples(n: int) -> Array:
+    """Indices of resamples of n values, [B, n]: all nⁿ, or many drawn ones with a seed of their own."""
+    if n <= _EXACT:
+        return np.stack(np.meshgrid(*[np.arange(n)] * n, indexing="ij"), axis=-1).reshape(-1, n)
+    return np.random.default_rng(n).integers(0, n, size=(_DRAWS, n))
+
+
+def _means(values: Array) -> Array:
+    return np.asarray(values[_resamples(len(values))].mean(axis=1))
+
+
+def _differences(means_a: Array, means_b: Array) -> Array:
+    if len(means_a) * len(means_b) <= _MOST_PAIRS:
+        return np.asarray((means_b[None, :] - means_a[:, None]).ravel())
+    rng = np.random.default_rng(len(means_a) + len(means_b))
+    return np.asarray(rng.choice(means_b, 5 * _DRAWS) - rng.choice(means_a, 5 * _DRAWS))
+
+
+def of_lam(result: RunResult, values: Array | None, lam: float) -> Array:
+    """A figure [M] at a λ of the grid, one value a replicate, [R]; NaN where there is none."""
+    if values is None:
+        return np.full(result.config.training.replicates, np.nan)
+    return np.asarray(result.by_lam(np.asarray(values, dtype=np.float64))[:, result.lams.index(lam)])
+
+
+def least_over_lam(result: RunResult, values: Array | None) -> Array:
+    """The least over λ of a figure [M] in each replicate, [R]; NaN where no λ has a number."""
+    if values is None:
+        return np.full(result.config.training.replicates, np.nan)
+    grid = result.by_lam(np.asarray(values, dtype=np.float64))
+    least = np.where(np.isfinite(grid), grid, np.inf).min(axis=1)
+    return np.asarray(np.where(np.isfinite(least), least, np.nan))
+
+
+def outcome(name: str, found: Difference, a: str, b: str) -> str:
+    """What a difference of `name` between runs a and b says, in a sentence."""
+    if not found.known:
+        return (
+            f"{name}: no difference between {a} and {b} can be stated, since one of them has no number here."
+        )
+    size = f"{abs(found.mean):.3g}"
+    way = "higher" if found.mean > 0 else "lower"
+    if not found.has_interval:
+        return f"{name}: {b} is {way} than {a} by {size}, with a single replicate to go by: no interval, no conclusion."
+    interval = f"{signed(found.low)} to {signed(found.high)}"
+    if not found.seen:
+        return f"{name}: no difference seen between {a} and {b} (95 % interval of {b} − {a}: {interval})."
+    each = ""
+    if found.same_sign:
+        each = (
+            f", in each of {found.n} pairs of replicates"
+            if found.paired
+            else ", every replicate against every other"
+        )
+    return f"{name}: {b} is {way} than {a} by {size} (95 % interval of {b} − {a}: {interval}){each}."
+
+
+def signed(value: float) -> str:
+    """Three digits with a sign, a true minus."""
+    if not np.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    return f"{value:+.3g}".replace("-", "−")
