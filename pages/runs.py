@@ -6,7 +6,7 @@ import streamlit as st
 
 from crl_core.runs import RunSummary
 from crl_core.sealing import StoreError
-from pages.shared import page_header, require, services, sidebar, style
+from pages.shared import page_header, require, services, sidebar, style, take_home
 from pages.shared.run_table import table
 
 _DELETED = "runs.deleted"
@@ -29,6 +29,7 @@ def main() -> None:
         style.notice(
             "Nothing is stored yet", "Choose a preset in the sidebar and press Train; the run appears here."
         )
+        take_home.uploader()
         return
     shown = sidebar.controls().config
     selection = st.dataframe(
@@ -43,6 +44,9 @@ def main() -> None:
     rows = selection["selection"]["rows"]
     chosen = runs[rows[0]] if rows and rows[0] < len(runs) else None
     actions(chosen)
+    if chosen is not None and not chosen.outdated:
+        take_home.section(chosen, sidebar.controls().lam)
+    take_home.uploader()
     st.button("Check every file", type="tertiary", key="runs.check", on_click=check,
               help="Reads every stored run and compares it with its checksum. Damaged runs are put aside.")  # fmt: skip
 
