@@ -74,17 +74,22 @@ def finished() -> None:
         data, f"{run.key}|{'+'.join(parts)}", run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma)
     )
     missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
-    waiting = [words for name, words in missing.items() if name not in parts]
+    waiting = [what for name, what in missing.items() if name not in parts]
     left, right = st.columns([4, 1], vertical_alignment="center")
     with left:
         if waiting:
+            words = " and ".join(waiting)
             verb = "are being computed" if run.computing else "have not been computed"
-            quiet(
-                f"{' and '.join(waiting).capitalize()} {verb}; until then PCA stands in and a dash is shown."
-            )
+            quiet(f"{words[:1].upper()}{words[1:]} {verb}; until then PCA stands in and a dash is shown.")
         else:
+            training = run.config.training
             quiet(
                 "Arrow keys step, Home and End jump, space plays, Page Down tells the story, 1 to 5 enlarge, F fills the screen, P is for projectors."
+                + (
+                    f" Pictures and figures: seed {training.seed}; other pages: medians of {training.replicates} replicates."
+                    if training.replicates > 1
+                    else ""
+                )
             )
     with right:
         st.download_button(

@@ -55,8 +55,11 @@ def captions(
     else:
         effect = f"predicted for {rows}; the true effects are not known here"
     replicates = training.replicates
-    band = f"; band: all {replicates} replicates" if replicates > 1 else ""
-    about = f"held out; line: seed {training.seed}{band}; faint: earlier epochs"
+    band = f"; band: {replicates} replicates" if replicates > 1 else ""
+    pulled = "treated and untreated" if training.align == "treatment" else f"the {world.env_word}s"
+    about = (
+        f"how hard {pulled} are pulled together\nheld out; seed {training.seed}{band}; faint: earlier epochs"
+    )
     return {
         "latent": {"title": "Latent space", "caption": f"{picture} of the {training.latent_dim}-d representation" + (f", {rows}" if spec else "")},
         "effect": {"title": "Individual effects", "caption": effect},

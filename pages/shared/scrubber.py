@@ -15,6 +15,7 @@ _SENT = "lecture.sent"  # (λ, turn): where the browser was last told to go
 
 _STYLE = """
 .lecture-frame { container-type: inline-size; height: max(36rem, calc(100vh - 8.2rem)); }
+@media (max-width: 640px) { .lecture-frame { height: 58rem; } }
 """
 
 # The page's script: keeps one scrubber for each mount, and gives it new frames when they come.

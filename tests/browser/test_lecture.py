@@ -289,6 +289,26 @@ def test_the_figures_keep_their_places_while_their_numbers_change(opened: Open) 
     assert np.ptp(np.array(places), axis=0).max() < 1
 
 
+def test_no_view_moves_when_sentences_grow_longer(opened: Open) -> None:
+    hand = opened(run_of())
+    hand.page.set_viewport_size({"width": 700, "height": 720})
+    places = set()
+    for key in ["Home", *["ArrowRight"] * len(LAMS), *["PageDown"] * 4]:
+        hand.page.keyboard.press(key)
+        hand.page.wait_for_timeout(250)
+        places.add(hand.page.locator(".views").bounding_box()["y"])
+    assert len(places) == 1
+
+
+@pytest.mark.parametrize("width", [390, 700, 1024])
+def test_nothing_sticks_out_of_a_narrow_window(opened: Open, width: int) -> None:
+    hand = opened(run_of())
+    hand.page.set_viewport_size({"width": width, "height": 900})
+    hand.page.wait_for_timeout(200)
+    assert hand.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert hand.slider.bounding_box()["height"] >= 60  # room for a thumb
+
+
 def test_a_window_resized_while_dragging_keeps_the_hand_on_lambda(opened: Open) -> None:
     hand = opened(run_of())
     hand.page.mouse.move(*hand.place(1))

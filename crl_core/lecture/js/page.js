@@ -7,7 +7,7 @@ const PAGE = `
 <header class="head">
   <div class="words"><h2 class="title"></h2><p class="says" aria-live="polite"></p></div>
   <dl class="figures">
-    <div><dd data-figure="lam"></dd><dt>λ</dt></div>
+    <div><dd data-figure="lam"></dd><dt>penalty λ</dt></div>
     <div><dd data-figure="ite_rmse"></dd><dt class="error-name">ITE RMSE</dt></div>
     <div><dd data-figure="mmd2"></dd><dt>MMD²</dt></div>
     <div><dd data-figure="domain_auc"></dd><dt>domain AUC</dt></div>

@@ -60,7 +60,7 @@ function mountScrubber(root, data, hooks) {
       chip.className = "chip";
       return chip;
     }));
-    legend.insertAdjacentHTML("beforeend", '<span class="key">○ control</span><span class="key">◆ treated</span>');
+    legend.insertAdjacentHTML("beforeend", '<span class="key">○ untreated</span><span class="key">◆ treated</span>');
     grip.setAttribute("aria-valuemax", L() - 1);
     $(".story").hidden = !frames.story.length;
     $("[data-do=shift]").hidden = !network;
@@ -73,6 +73,19 @@ function mountScrubber(root, data, hooks) {
     };
     reserve("lam", frames.lam_labels);
     for (const name of ["ite_rmse", "mmd2", "domain_auc"]) reserve(name, (frames.metrics[name] ? frames.metrics[name].value : []).map(figure).concat("0.00"));
+  }
+
+  function roomForWords() { // as many lines as the longest sentence of the path needs, so that no view moves with λ
+    const says = $(".says"), ruler = says.cloneNode(false);
+    ruler.removeAttribute("aria-live");
+    Object.assign(ruler.style, { position: "absolute", visibility: "hidden", width: `${says.clientWidth}px`, minHeight: "0" });
+    says.parentNode.append(ruler);
+    const heights = [...new Set([...frames.readings, ...frames.story.map((told) => told.sentence)])].map((text) => {
+      ruler.textContent = text;
+      return ruler.offsetHeight;
+    });
+    ruler.remove();
+    says.style.minHeight = heights.length ? `max(2.7em, ${Math.max(...heights)}px)` : "";
   }
 
   const valueText = (i) => {
@@ -121,6 +134,7 @@ function mountScrubber(root, data, hooks) {
     if (now === size && !stale) return;
     size = now; stale = false; dirty = true;
     restyle();
+    roomForWords();
     const at = scene();
     for (const view of VIEWS) {
       const panel = panels[view];

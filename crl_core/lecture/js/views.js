@@ -187,7 +187,7 @@ const trainingView = {
       const low = Math.max(positive[Math.floor(positive.length * 0.005)], 1e-6), high = positive[Math.floor(positive.length * 0.995)];
       const box = wide
         ? { left: gap * 3.4 + (k * panel.w) / 2, right: (panel.w * (k + 1)) / 2 - gap, top: gap * 1.8, bottom: panel.h - gap * 1.8 }
-        : { left: gap * 3.6, right: panel.w - gap * 0.6, top: (k * panel.h) / 2 + gap * 1.7, bottom: (panel.h * (k + 1)) / 2 - gap * 1.7 };
+        : { left: gap * 3.6, right: panel.w - gap * Math.max(0.6, 0.36 * String(last).length), top: (k * panel.h) / 2 + gap * 1.7, bottom: (panel.h * (k + 1)) / 2 - gap * 1.7 };
       const scale = axes(c, box, { low: 1, high: last, ticks: [1, last], lines: false }, { low: low * 0.8, high: high * 1.25, kind: "log" }, style);
       c.font = style.normal; c.textAlign = "left"; c.textBaseline = "alphabetic"; c.fillStyle = style.text;
       c.fillText(chart.label, box.left, box.top - gap * 0.5);
