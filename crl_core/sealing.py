@@ -54,9 +54,13 @@ def disk_error(doing: str, error: OSError) -> StoreError:
 def write_atomically(path: Path, content: bytes) -> None:
     """Put `content` at `path` in one step: after a crash at any moment the old file is there or the new one, never a mix.
 
+    A device or a pipe at `path` is written to; it is never replaced by a file.
     Raises: OSError, with nothing left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
     temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}"
     try:
         with open(temporary, "wb") as file:

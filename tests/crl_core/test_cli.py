@@ -439,6 +439,31 @@ def test_output_can_be_piped_into_something_that_stops_reading() -> None:
     assert (process.returncode, process.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("target", ["/dev/full", "closed"])
+def test_output_that_cannot_be_written_is_no_traceback(target: str) -> None:
+    if target == "/dev/full" and not os.path.exists(target):
+        pytest.skip("this system has no /dev/full")
+    where = ">&-" if target == "closed" else f"> {target}"
+    done = subprocess.run(
+        ["bash", "-c", f'"$0" -m crl_core presets {where}', sys.executable], capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert done.returncode == (0 if target == "closed" else 2)
+
+
+def test_json_into_a_pipe_or_a_device_is_written_there_and_never_replaces_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert main(["runs", "list", "--json", str(pipe)]) == 0
+        assert "runs" in json.loads(os.read(reader, 1_000_000))
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
 def test_help_and_lists_do_not_wait_for_torch() -> None:
     code = "import sys; from crl_core.cli import main; main(['presets']); sys.exit('torch' in sys.modules)"
     assert (
