@@ -33,7 +33,7 @@ def _row(run: RunSummary, shown: RunConfig | None) -> dict[str, object]:
     return {
         "View": "●" if shown is not None and run.key == shown.key else "",
         "Preset": preset_id,
-        "Changed": ", ".join(changed) or "as it comes",
+        "Changed": ", ".join(changed) or "–",
         "σ": ", ".join(f"{sigma:g}" for sigma in config.scenario.sigma),
         "Epochs": config.training.epochs,
         "Samples": config.scenario.n_samples,
