@@ -1,0 +1,309 @@
+"""Figures of several runs side by side: overlaid lines in the runs' own colours, and rows of pictures on shared axes.
+
+A run is a letter, a colour and a dash, in the order in which the runs were chosen; points keep the environments' colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from crl_core.figures.along import band, log_range
+from crl_core.figures.base import (
+    ARM_SYMBOLS,
+    Trace,
+    arm_key,
+    axis,
+    empty,
+    env_key,
+    figure,
+    held_in,
+    log_ticks,
+    note,
+    number,
+    rgba,
+    truth_key,
+    truth_line,
+)
+from crl_core.figures.lam_axis import break_marks, lam_axis, positions
+from crl_core.palette import Palette
+
+Array = np.ndarray
+LETTERS = "ABCD"
+HEIGHT = 320
+_SMALL = 250
+_MOST_ROWS = 320  # points of a pane
+_MOST_EPOCHS = 250  # points of a line
+_GAP = 0.022  # between panes, in shares of the figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunLine:
+    """One run's figure along λ. values: [R, L]. lam: the run's own λ in view, one of its grid."""
+
+    name: str
+    lams: tuple[float, ...]
+    values: Array
+    lam: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pane:
+    """One run's picture: points [n, 2], with environment and arm of each. why_empty: what is said where points are not finite."""
+
+    name: str
+    xy: Array
+    env: Array
+    t: Array
+    why_empty: str = ""
+
+
+def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> go.Figure:
+    """Median over replicates of every run with its band, on one λ axis that holds all grids; the λ in view are ringed."""
+    shown = [(place, run) for place, run in enumerate(runs) if np.isfinite(run.values).any()]
+    if not shown:
+        return empty(title, "No λ of these runs has a number here.", colours, height=HEIGHT)
+    grid = tuple(sorted({lam for run in runs for lam in run.lams}))
+    place_of = dict(zip(grid, positions(grid), strict=True))
+    spreads = {place: band(run.values) for place, run in shown}
+    low, high = log_range([part for spread in spreads.values() for part in (spread.low, spread.high)])
+    bands: list[Trace] = []
+    lines: list[Trace] = []
+    rings: list[Trace] = []
+    for place, run in shown:
+        colour, spread = colours["runs"][place], spreads[place]
+        at = np.array([place_of[lam] for lam in run.lams])
+        there = np.isfinite(spread.median)
+        if len(run.values) > 1:
+            bands.append(
+                {
+                    "type": "scatter", "mode": "lines", "showlegend": False, "hoverinfo": "skip", "line": {"width": 0},
+                    "x": np.concatenate([at[there], at[there][::-1]]), "fill": "toself", "fillcolor": rgba(colour, 0.2),
+                    "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
+                }
+            )  # fmt: skip
+        texts = [
+            f"λ = {lam:g}: {number(m)}" + (f"<br>{number(a)} to {number(b)}" if len(run.values) > 1 else "")
+            for lam, m, a, b in zip(run.lams, spread.median, spread.low, spread.high, strict=True)
+        ]
+        lines.append(
+            {
+                "type": "scatter", "mode": "lines+markers", "x": at, "y": spread.median, "text": texts,
+                "name": f"{LETTERS[place]}  {run.name}", "line": _line(place, colours),
+                "marker": {"color": colour, "size": 5 * colours["scale"]},
+                "hovertemplate": f"{LETTERS[place]} %{{text}}<extra></extra>",
+            }
+        )  # fmt: skip
+        index = run.lams.index(run.lam)
+        if there[index]:
+            rings.append(
+                {
+                    "type": "scatter", "mode": "markers", "x": [at[index]], "y": [spread.median[index]],
+                    "showlegend": False, "hoverinfo": "skip",
+                    "marker": {"size": 12 * colours["scale"], "color": colours["panel"],
+                               "line": {"color": colour, "width": 3 * colours["scale"]}},
+                }
+            )  # fmt: skip
+    marks = [
+        {"type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "layer": "below",
+         "line": {"color": colours["accent"], "width": 1.4}}
+        for at in sorted({float(place_of[run.lam]) for run in runs})
+    ]  # fmt: skip
+    return figure(
+        title, [*bands, *lines, *rings], colours, height=HEIGHT, key_items=len(lines), xaxis=lam_axis(grid, colours),
+        yaxis=axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high)),
+        shapes=[*marks, *break_marks(grid, colours)],
+    )  # fmt: skip
+
+
+def runs_over_epochs(
+    curves: Sequence[Array], limits: tuple[float, float], colours: Palette, *, title: str
+) -> go.Figure:
+    """Learning curves [T] of every run at its λ in view, on a log axis that holds for every λ. NaN from where one diverged."""
+    if not any(np.isfinite(curve).any() for curve in curves):
+        return empty(title, "None of these models has a number here.", colours, height=_SMALL)
+    traces: list[Trace] = []
+    for place, curve in enumerate(curves):
+        shown = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), _MOST_EPOCHS)).astype(int))
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines", "x": shown + 1, "y": curve[shown].astype(np.float32),
+                "line": _line(place, colours), "showlegend": False,
+                "hovertemplate": f"{LETTERS[place]}, epoch %{{x}}: %{{y:.3g}}<extra></extra>",
+            }
+        )  # fmt: skip
+    low, high = limits
+    longest = max(len(curve) for curve in curves)
+    return figure(
+        title, traces, colours, height=_SMALL,
+        xaxis=axis(colours, "epoch", range=[1 - 0.03 * longest, 1.03 * longest], nticks=6),
+        yaxis=axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **_few(log_ticks(low, high))),
+    )  # fmt: skip
+
+
+def curve_limits(histories: Sequence[Array]) -> tuple[float, float]:
+    """Ends of a log axis that holds nearly all of some histories [T, L], so that it stays where λ moves."""
+    joined = np.concatenate([history.ravel() for history in histories] or [np.empty(0)])
+    joined = joined[np.isfinite(joined) & (joined > 0)]
+    if len(joined) == 0:
+        return 0.1, 1.0
+    return log_range([np.quantile(joined, [0.002, 0.998])])
+
+
+def latents_in_a_row(
+    panes: Sequence[Pane],
+    env_names: Sequence[str],
+    colours: Palette,
+    *,
+    title: str,
+    limits: tuple[tuple[float, float], tuple[float, float]],
+) -> go.Figure:
+    """One picture a run, all in the same window; panning one pans all."""
+    bare: dict[str, Any] = {"ticks": False, "showline": False}
+    keys = [*env_key(env_names, colours), *arm_key(colours)]
+    return _row(panes, env_names, colours, keys, title, (bare, bare), limits)
+
+
+def effects_in_a_row(
+    panes: Sequence[Pane],
+    env_names: Sequence[str],
+    colours: Palette,
+    *,
+    title: str,
+    limits: tuple[float, float],
+) -> go.Figure:
+    """True (x) against estimated (y) effects, one scatter a run, all on the same axes, with the line where both agree."""
+    keys = [*env_key(env_names, colours), *arm_key(colours), truth_key(colours)]
+    named: tuple[dict[str, Any], dict[str, Any]] = (
+        {"title": "true effect τ", "nticks": 5},
+        {"title": "estimated τ̂", "nticks": 6},
+    )
+    return _row(panes, env_names, colours, keys, title, named, (limits, limits), truth=True)
+
+
+def _row(
+    panes: Sequence[Pane],
+    env_names: Sequence[str],
+    colours: Palette,
+    keys: list[Trace],
+    title: str,
+    looks: tuple[dict[str, Any], dict[str, Any]],
+    limits: tuple[tuple[float, float], tuple[float, float]],
+    *,
+    truth: bool = False,
+) -> go.Figure:
+    n = len(panes)
+    height = {1: 430, 2: 430, 3: 390}.get(n, 360)
+    if n == 0:
+        return empty(title, "No run has rows to draw.", colours, height=height)
+    width = (1 - _GAP * (n - 1)) / n
+    traces: list[Trace] = []
+    notes: list[dict[str, Any]] = []
+    axes: dict[str, Any] = {}
+    beyond = 0
+    for place, pane in enumerate(panes):
+        suffix = "" if place == 0 else str(place + 1)
+        here: dict[str, Any] = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+        start = place * (width + _GAP)
+        first = place == 0
+        shared: dict[str, Any] = {} if first else {"matches": "x"}
+        axes[f"xaxis{suffix}"] = axis(
+            colours, range=list(limits[0]), domain=[start, start + width], anchor=f"y{suffix}", **looks[0], **shared
+        ) | _framed(colours)  # fmt: skip
+        y_look: dict[str, Any] = (
+            looks[1] if first else {name: value for name, value in looks[1].items() if name != "title"}
+        )
+        matched: dict[str, Any] = {} if first else {"matches": "y"}
+        side = axis(
+            colours,
+            range=list(limits[1]),
+            anchor=f"x{suffix}",
+            **y_look,
+            **matched,
+        )
+        side |= _framed(colours) | ({} if first else {"showticklabels": False})
+        axes[f"yaxis{suffix}"] = side
+        notes.append(
+            note(f"<b>{LETTERS[place]}</b>  {pane.name}", start, "left", 1, "paper", colours["runs"][place], colours,
+                 yshift=10 * colours["scale"])
+        )  # fmt: skip
+        if truth:
+            traces.append(truth_line(limits[0], limits[0], colours, **here))
+        if len(pane.xy) == 0 or not np.isfinite(pane.xy).all():
+            why = pane.why_empty or "There is nothing to draw here."
+            notes.append(
+                note(_wrapped(why), start + width / 2, "center", 0.5, "paper", colours["muted"], colours)
+            )
+            traces.append({"type": "scatter", "x": [None], "y": [None], "showlegend": False} | here)
+            continue
+        x, beyond_x = held_in(pane.xy[:, 0], limits[0])
+        y, beyond_y = held_in(pane.xy[:, 1], limits[1])
+        beyond += max(beyond_x, beyond_y)
+        traces += _points(x, y, pane, env_names, colours, here)
+    return figure(
+        title, [*traces, *keys], colours, height=height, key_items=max(len(keys), 4), outside=beyond, annotations=notes,
+        margin={"l": 50 if truth else 8, "r": 8, "b": round(46 * colours["scale"]) if truth else 10,
+                "t": round((34 + 22) * colours["scale"])},
+        **axes,
+    )  # fmt: skip
+
+
+def _points(
+    x: Array, y: Array, pane: Pane, env_names: Sequence[str], colours: Palette, here: dict[str, Any]
+) -> list[Trace]:
+    shown = np.linspace(0, len(x) - 1, min(_MOST_ROWS, len(x))).astype(int)
+    traces: list[Trace] = []
+    for e, name in enumerate(env_names):
+        mine = shown[pane.env[shown] == e]
+        if len(mine):
+            traces.append(
+                {
+                    "type": "scatter", "mode": "markers", "x": x[mine].astype(np.float32), "y": y[mine].astype(np.float32),
+                    "showlegend": False, "legendgroup": f"env{e}",
+                    "marker": {
+                        "color": colours["envs"][e], "symbol": ARM_SYMBOLS[pane.t[mine]], "size": 5 * colours["scale"],
+                        "opacity": 0.8, "line": {"width": 0.4, "color": colours["panel"]},
+                    },
+                    "hovertemplate": name + "<br>%{x:.2f}, %{y:.2f}<extra></extra>",
+                }
+                | here
+            )  # fmt: skip
+    return traces
+
+
+def _line(place: int, colours: Palette) -> dict[str, Any]:
+    return {
+        "color": colours["runs"][place],
+        "width": 2.2 * colours["scale"],
+        "dash": colours["run_dashes"][place],
+    }
+
+
+def _framed(colours: Palette) -> dict[str, Any]:
+    """Panes side by side need an edge each."""
+    return {"showline": True, "mirror": True, "linecolor": colours["grid"]}
+
+
+def _few(ticks: dict[str, Any]) -> dict[str, Any]:
+    """Labels of a small axis: every one of few, else powers of ten."""
+    if len(ticks["tickvals"]) <= 6:
+        return ticks
+    tens = [
+        (v, t)
+        for v, t in zip(ticks["tickvals"], ticks["ticktext"], strict=True)
+        if round(np.log10(v), 6) % 1 == 0
+    ]
+    return {"tickvals": [v for v, _ in tens], "ticktext": [t for _, t in tens]}
+
+
+def _wrapped(text: str, width: int = 26) -> str:
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(lines)
