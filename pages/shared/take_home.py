@@ -37,7 +37,8 @@ def section(chosen: RunSummary, lam: float) -> None:
     near, diverged = float(result.lam[m]), result.status[m] == DIVERGED
     with st.container(key="panel_take_home"):
         style.panel_title(
-            "Take home", "Files are made when you press. Nothing in them can run code when it is opened here."
+            "Take home",
+            "Each file is made when you press. A bundle holds numbers and settings only, never code.",
         )
         with st.container(horizontal=True):
             st.download_button(
