@@ -24,6 +24,12 @@ MAX_EPOCHS_DRAWN = 150  # of a final run
 MAX_EPOCHS_LIVE = 75  # while it trains and is drawn again and again
 _GHOSTS = 6  # earlier epochs that stay visible under the curve along λ
 _STEPS = (1.0, 3.0)  # where a log axis may end, times a power of ten
+# A wheel alone scrolls the page, as everywhere; a pinch on a touchpad arrives as a wheel with Ctrl.
+_ZOOM: Spec = {
+    "name": "zoom",
+    "select": {"type": "interval", "zoom": "wheel![event.ctrlKey || event.metaKey]"},
+    "bind": "scales",
+}
 
 
 FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"  # as in .streamlit/config.toml
@@ -126,7 +132,7 @@ def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: s
     layers = [every, one, _ended_layer(x, y, ink, {"field": "lam", "type": "nominal", "title": "λ"})]
     if zoom:
         layers.append(hover)  # a thousand invisible points: too slow to draw again at every epoch
-        every["params"] = [{"name": "zoom", "select": "interval", "bind": "scales"}]
+        every["params"] = [_ZOOM]
     return _framed(layers, ink, height)
 
 
@@ -204,7 +210,7 @@ def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bo
          "encoding": {"x": x, "y": y, "tooltip": tip}},
     ]  # fmt: skip
     if zoom:
-        ghosts["params"] = [{"name": "zoom", "select": "interval", "bind": "scales"}]
+        ghosts["params"] = [_ZOOM]
     return _framed(layers, ink, height)
 
 
