@@ -271,7 +271,7 @@ class _Group:
     def _predict_held_out(self) -> tuple[Array, Array]:
         x = self._along_lams(self._x_held_out)
         outcomes = (
-            torch.cat([self.net(rows).y_hat for rows in x.split(EVALUATED_ROWS, dim=1)], dim=1)
+            torch.cat([self.net(rows).y_hat for rows in torch.split(x, EVALUATED_ROWS, dim=1)], dim=1)
             .cpu()
             .numpy()
             .astype(np.float64)
@@ -282,8 +282,8 @@ class _Group:
         phi = self.net(self._along_lams(self._x_view)).phi
         values = [
             ipm.grouped_mmd2(part, self._view_weights[g : g + 1], self._bandwidth(part))
-            for g, of_replicate in enumerate(phi.split(self._n_lams))
-            for part in of_replicate.split(EVALUATED_MODELS)
+            for g, of_replicate in enumerate(torch.split(phi, self._n_lams))
+            for part in torch.split(of_replicate, EVALUATED_MODELS)
         ]
         return torch.cat(values).cpu().numpy().astype(np.float64)
 

@@ -172,7 +172,7 @@ def _ticks(low: float, high: float) -> Array:
     rough = (high - low) / 4
     decade = 10.0 ** np.floor(np.log10(rough))
     step = next(decade * k for k in (1, 2, 2.5, 5, 10) if decade * k >= rough)
-    return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0
+    return np.asarray(np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0)
 
 
 def _text(x: float, y: float, words: str, colour: str, anchor: str) -> str:
