@@ -35,13 +35,20 @@ def what_the_latent_knows(
     mmd2_at_0: of the run's smallest λ; NaN where it has no figure, as any argument may be.
     align:     what the penalty compares; between treatment arms nothing asks for s to be forgotten.
     """
-    if not (isfinite(r2_z) and isfinite(r2_s)):
+    if not (isfinite(r2_z) or isfinite(r2_s)):
         return "What this latent still knows of z and s is not defined: it has no usable values."
-    hidden = (isfinite(p_value) and p_value > ENOUGH_P) or mmd2 < HIDDEN * mmd2_at_0
-    return f"{_of_s(lam, r2_s, hidden, align)} {_of_z(r2_z)}"
+    hidden: bool | None = (isfinite(p_value) and p_value > ENOUGH_P) or mmd2 < HIDDEN * mmd2_at_0
+    if not hidden and not isfinite(p_value):
+        hidden = None  # nothing says whether the kernel sees a difference
+    of_s = _of_s(lam, r2_s, hidden, align) if isfinite(r2_s) else _undefined("s")
+    return f"{of_s} {_of_z(r2_z) if isfinite(r2_z) else _undefined('z')}"
 
 
-def _of_s(lam: float, r2: float, hidden: bool, align: str) -> str:
+def _undefined(name: str) -> str:
+    return f"Whether {name} can be read is not defined: it hardly varies, or too few rows are held out."
+
+
+def _of_s(lam: float, r2: float, hidden: bool | None, align: str) -> str:
     text = r2_text(r2)
     if r2 < READ_HARDLY:
         how = "at this λ little of it is left" if lam > 0 else "the network never needed it"
@@ -50,6 +57,8 @@ def _of_s(lam: float, r2: float, hidden: bool, align: str) -> str:
         return f"A part of s can be read from this latent (R² {text})."
     if lam == 0:
         return f"s can be read from this latent (R² {text}): without a penalty nothing asks the network to forget it."
+    if hidden is None:
+        return f"s can still be read from this latent (R² {text})."
     if align == "treatment":
         seen = (
             "the kernel hardly tells the treatment arms apart"

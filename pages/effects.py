@@ -194,7 +194,7 @@ if run.result.ite_rmse is None or run.view.ite is None:
     notice("The true effects of this data are not known", "Estimates can be made, but not judged.")
     st.stop()
 if run.status != "ok":
-    say(f"At λ = {run.lam:g} the first replicate {run.status}; the λ beside it are unharmed.")
+    say(f"At λ = {run.lam:g} the first replicate {run.status}; {run.others}.")
 
 apart = False
 if len(run.env_names) > 1 and not found.constant:

@@ -54,7 +54,7 @@ def head(run: RunInView) -> None:
             (f"{run.lam:g}", "λ in view"),
             (figure(of("domain_auc"), 2), "domain AUC"),
             (figure(of("knn_mixing"), 2), "kNN mixing"),
-            (figure(run.at_lam(run.result.mmd2)), "MMD²"),
+            (figure(run.at_lam(run.mmd2)), "MMD²"),
             (p_text(value) if (value := of("mmd2_p")) is not None else "–", "p of MMD²"),
         ],
     )
@@ -127,11 +127,11 @@ def measures(run: RunInView) -> None:
     """The measures in a table: what they are for the input and for the latent, and what that means."""
     if evidence is None:
         quiet(
-            f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.result.mmd2))}."
+            f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.mmd2))}."
         )
         return
     best_z, best_s = (np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]) for name in "zs")
-    mmd2_path = run.result.by_lam(run.result.mmd2)[:, 0]
+    mmd2_path = run.result.by_lam(run.mmd2)[:, 0]
     finite = mmd2_path[np.isfinite(mmd2_path)]
 
     def at(values: np.ndarray) -> float:
@@ -140,7 +140,7 @@ def measures(run: RunInView) -> None:
 
     say(
         what_the_latent_knows(
-            run.lam, at(best_z), at(best_s), at(run.result.mmd2), float(np.median(finite)) if len(finite) else float("nan"),
+            run.lam, at(best_z), at(best_s), at(run.mmd2), float(np.median(finite)) if len(finite) else float("nan"),
             at(evidence["mmd2_p"]), align=run.config.training.align,
         )
     )  # fmt: skip
@@ -149,7 +149,7 @@ def measures(run: RunInView) -> None:
          f"0.5: the {groups} cannot be told apart; 1: always"),
         ("kNN mixing", middle(evidence["x_knn_mixing"]), at_lam(run, evidence["knn_mixing"]),
          "0: neighbours are of one’s own group; 1: as mixed as chance"),
-        ("MMD²", middle(evidence["x_mmd2"], 3), at_lam(run, run.result.mmd2, 3),
+        ("MMD²", middle(evidence["x_mmd2"], 3), at_lam(run, run.mmd2, 3),
          "what the penalty lowers; falls also when the kernel looks away"),
         ("p of MMD²", middle(evidence["x_mmd2_p"], 3), at_lam(run, evidence["mmd2_p"], 3),
          "small: no two samples of one distribution differ so much"),

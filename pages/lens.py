@@ -189,7 +189,7 @@ def reading_sentence(name: str, found: Reading, at: int, as_reported: Reading) -
     """What this reading says of the λ in view, and whether the trained one agrees."""
     value, p = found.value[at], found.p_value[at]
     if not np.isfinite(value):
-        return f"The model at λ = {run.lam:g} {run.status}: there is no latent to read here. The λ beside it are unharmed."
+        return f"The model at λ = {run.lam:g} {run.status}: there is no latent to read here; {run.others}."
     verdict = (
         f"it still tells the {words_of_groups} apart"
         if apart(found, at)

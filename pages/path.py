@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from crl_core.events import OK
 from crl_core.figures import Reference, along_lam, empty, error_along_lam, palette
 from crl_core.lam_choice import Choice, choices, words_of
 from pages.shared import RunInView, figure, page_header, quiet, require, run_in_view
@@ -86,7 +87,9 @@ def all_choices(run: RunInView) -> tuple[list[Choice], dict[str, str]]:
                 rules[name] = picks
             else:
                 reasons[name] = str(why[0])
-    return choices(spread(run.result.ite_rmse), spread(run.result.factual_mse), rules), reasons
+    usable = spread(run.result.status) == OK  # as for the rules of the evidence: a broken model is not picked
+    ite_rmse, factual_mse = spread(run.result.ite_rmse), spread(run.result.factual_mse)
+    return choices(np.where(usable, ite_rmse, np.nan), np.where(usable, factual_mse, np.nan), rules), reasons
 
 
 def pick_text(choice: Choice, between: str = ", ") -> str:
@@ -107,7 +110,7 @@ def verdict(oracle: Choice, factual: Choice) -> str:
     """What choosing without the truth costs here, in a sentence."""
     known = factual.regret[np.isfinite(factual.regret)]
     if len(known) == 0:
-        return "No λ of this run has an effect error to compare."
+        return "No λ of this run left a usable model, so there is nothing to choose from."
     cost = float(np.median(known))
     words = f"With the truth one would choose λ = {pick_text(oracle, ' or ')}; by held-out factual error λ = {pick_text(factual, ' or ')}. "
     if cost < 1.1:
@@ -185,7 +188,7 @@ for column, name in zip(st.columns(3), ("factual", "mmd2", "auc"), strict=True):
         elif name == "mmd2":
             x = [] if run.evidence is None else run.evidence["x_mmd2"][np.isfinite(run.evidence["x_mmd2"])]
             drawn = along_lam(
-                lams, spread(run.result.mmd2), status, run.lam, colours, title="MMD²", y_title="MMD²",
+                lams, spread(run.mmd2), status, run.lam, colours, title="MMD²", y_title="MMD²",
                 references=[Reference(name="input x", value=float(np.median(x)))] if len(x) else [],
             )  # fmt: skip
             says = f"Between {groups} in the latent, held out: what the penalty lowers."

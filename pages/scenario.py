@@ -111,7 +111,7 @@ expected = outlook(scenario, align, word)
 changed = changes(config, preset)
 page_header(
     preset.title,
-    preset.sentence,
+    asked.sentence,
     _DEFINITIONS,
     [(expected.word, "expectation from the numbers"), (preset.verdict, "verdict measured on the preset")],
 )

@@ -64,7 +64,7 @@ def draw(config: RunConfig, lam: float) -> None:
     try:
         curves = curves_of(config, state)
     except StoreError as error:
-        page_header("Train", asked.preset.sentence)
+        page_header("Train", asked.sentence)
         run_view.damaged(asked, error)
         return
     head(config, state, curves, lam)
@@ -106,13 +106,14 @@ def draw(config: RunConfig, lam: float) -> None:
 
 def head(config: RunConfig, state: JobState, curves: Curves, lam: float) -> None:
     """Title, the four figures of the λ in view, and how the run stands."""
+    alone = config.scenario.n_envs == 1 and config.training.align == "environment"  # nothing was compared
     figures = [
         (f"{lam:g}", "λ in view"),
         (figure(curves.last("ite_rmse", lam)), "ITE RMSE"),
         (figure(curves.last("factual_mse", lam)), "factual MSE"),
-        (figure(curves.last("mmd2", lam)), "MMD²"),
+        (figure(None if alone else curves.last("mmd2", lam)), "MMD²"),
     ]
-    page_header(asked.preset.title, asked.preset.look_for, _DEFINITIONS, figures)
+    page_header(asked.preset.title, asked.look_for, _DEFINITIONS, figures)
     with st.container(key="train_status"):
         if state.active:
             share, line = job_panel.progress_line(state)
@@ -146,7 +147,7 @@ def _chart(rows: figures_live.Rows, spec: figures_live.Spec, name: str, alt: str
 
 
 if asked.config is None:
-    page_header(asked.preset.title, asked.preset.sentence)
+    page_header(asked.preset.title, asked.sentence)
     style.notice("These settings cannot be trained", asked.problem or "")
 else:
     now = job_panel.state_of(asked.config.key)

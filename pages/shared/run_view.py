@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 
 from crl_core.config import RunConfig
-from crl_core.events import STATUS_WORDS
+from crl_core.events import OK, STATUS_WORDS
 from crl_core.presets import Preset
-from crl_core.results import RunResult
+from crl_core.results import RunResult, aligned_groups
 from crl_core.runs import RunCorrupted, RunNotFound
 from crl_core.scm import MultiEnvData
 from crl_core.sealing import StoreError
@@ -50,6 +50,22 @@ class RunInView:
         """ "ok", "diverged" or "collapsed": the model in view."""
         return STATUS_WORDS[int(self.result.status[self.m])]
 
+    @property
+    def others(self) -> str:
+        """How the same replicate fared at the other λ, where the model in view did not do well."""
+        n_ok = int((self.result.status[: len(self.result.lams)] == OK).sum())
+        return (
+            "no other λ of it is usable"
+            if n_ok == 0
+            else f"{n_ok} of its {len(self.result.lams)} λ are unharmed"
+        )
+
+    @property
+    def mmd2(self) -> np.ndarray:
+        """Held-out MMD² [M]; NaN where there is one group only, so that nothing was compared."""
+        groups = np.bincount(aligned_groups(self.config, self.view))
+        return self.result.mmd2 if (groups >= 2).sum() >= 2 else np.full(len(self.result.mmd2), np.nan)
+
     def at_lam(self, values: np.ndarray | None) -> float | None:
         """Median over replicates at the λ in view of a figure [M]; None where no replicate has a number."""
         if values is None:
@@ -80,13 +96,13 @@ def run_in_view(page: str) -> RunInView:
     """The stored run of the sidebar's settings. Where there is none: the view that says so, and the page ends there."""
     controls = sidebar.controls()
     if controls.config is None:
-        page_header(page, controls.preset.sentence)
+        page_header(page, controls.sentence)
         style.notice("These settings cannot be trained", controls.problem or "")
         st.stop()
     config = controls.config
     state = job_panel.state_of(config.key)
     if state.phase not in ("finished", "completed"):
-        page_header(page, controls.preset.sentence)
+        page_header(page, controls.sentence)
         without_run(controls)
         st.stop()
     try:
@@ -105,7 +121,7 @@ def run_in_view(page: str) -> RunInView:
             computing=state.active,
         )
     except (RunCorrupted, RunNotFound, StoreError) as error:
-        page_header(page, controls.preset.sentence)
+        page_header(page, controls.sentence)
         damaged(controls, error)
         st.stop()
     st.session_state[LAST_SEEN] = config

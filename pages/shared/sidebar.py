@@ -8,7 +8,7 @@ Links:     a session's first run mends what a link asks for and cannot have, in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -32,6 +32,31 @@ class Controls:
     config: RunConfig | None
     problem: str | None
     lam: float
+
+    @property
+    def changed(self) -> bool:
+        """Whether this world differs from the preset's, so that the preset's words may be wrong about it."""
+        if self.config is None:
+            return False
+        home, training = self.preset.config, self.config.training
+        scenario = replace(self.config.scenario, n_samples=home.scenario.n_samples)
+        return scenario != home.scenario or training.align != home.training.align
+
+    @property
+    def sentence(self) -> str:
+        """What this world is."""
+        return (
+            f"Changed from the preset. There: {self.preset.sentence}"
+            if self.changed
+            else self.preset.sentence
+        )
+
+    @property
+    def look_for(self) -> str:
+        """What there is to see, where it is known."""
+        if not self.changed:
+            return self.preset.look_for
+        return "This world is changed from the preset; the Scenario page says what its numbers let one expect of a penalty."
 
     @property
     def env_names(self) -> tuple[str, ...]:
@@ -155,7 +180,7 @@ def _widgets() -> Controls:
         help="A world to try alignment on. Changing it resets the fields below to its values.",
     )  # fmt: skip
     preset = PRESETS[preset_id]
-    st.html(f'<p class="crl-world"><b>{preset.title}.</b> {preset.sentence}</p>')
+    world_slot = st.container()
     values: dict[str, Value] = {}
     home = fields.defaults(preset_id)
     values["envs"] = st.slider(
@@ -211,7 +236,10 @@ def _widgets() -> Controls:
             bind="query-params", on_change=_forget_notes,
             help="Weight of the penalty. All λ are trained at once; this one is drawn. Arrow keys move it.",
         )  # fmt: skip
-    return Controls(preset=preset, values=values, config=config, problem=problem, lam=float(lam))
+    found = Controls(preset=preset, values=values, config=config, problem=problem, lam=float(lam))
+    with world_slot:
+        st.html(f'<p class="crl-world"><b>{preset.title}.</b> {found.sentence}</p>')
+    return found
 
 
 def _subscript(number: int) -> str:

@@ -73,3 +73,12 @@ def test_r2_is_written_as_papers_do() -> None:
 
 def test_a_permutation_p_value_keeps_its_digits_where_they_matter() -> None:
     assert [p_text(v) for v in (1 / 201, 0.0498, 0.42, nan)] == ["0.005", "0.050", "0.42", "not defined"]
+
+
+def test_what_is_not_defined_is_said_of_each_and_the_kernel_is_not_quoted_without_a_p_value() -> None:
+    one_only = what_the_latent_knows(1.0, nan, 0.99, 0.5, 0.6, 0.005)
+    assert one_only.startswith("s can still be read from this latent (R² .99)")
+    assert "Whether z can be read is not defined" in one_only
+    no_pairs = what_the_latent_knows(1.0, 0.98, 0.99, 0.0, 0.0, nan)
+    assert "kernel" not in no_pairs
+    assert "s can still be read from this latent (R² .99)." in no_pairs

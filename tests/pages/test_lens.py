@@ -150,7 +150,7 @@ def test_a_diverged_lambda_has_no_reading_and_says_so(open_app: Open, tiny: Tiny
     app = open_app("lens", **tiny.params, lam="10")
     assert not app.exception
     text = words(app)
-    assert "The model at λ = 10 diverged: there is no latent to read here." in text
+    assert "The model at λ = 10 diverged: there is no latent to read here; 3 of its 4 λ are unharmed." in text
     assert "λ = 10 (diverged)" in text
     assert "nan" not in text.lower().split()
     fine = open_app("lens", **tiny.params, lam="1")
