@@ -97,8 +97,10 @@ def _texts(name: str, values: Sequence[object]) -> tuple[str, ...]:
 def _text(value: object) -> str:
     if isinstance(value, tuple):
         same = len(set(value)) == 1 and len(value) > 1
-        return f"{value[0]:g} in each" if same else ", ".join(f"{item:g}" for item in value)
-    return f"{value:g}" if isinstance(value, (int, float)) and abs(value) < 1e6 else str(value)
+        return (f"{value[0]:g} in each" if same else ", ".join(f"{item:g}" for item in value)).replace(
+            "-", "−"
+        )
+    return (f"{value:g}" if isinstance(value, float) else str(value)).replace("-", "−")
 
 
 def settings_apart(a: RunConfig, b: RunConfig) -> int:
@@ -202,7 +204,7 @@ def outcome(name: str, found: Difference, a: str, b: str) -> str:
         each = (
             f", in each of {found.n} pairs of replicates"
             if found.paired
-            else ", every replicate against every other"
+            else ", every replicate of both agreeing"
         )
     return f"{name}: {b} is {way} than {a} by {size} (95 % interval of {b} − {a}: {interval}){each}."
 

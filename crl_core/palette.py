@@ -37,7 +37,7 @@ class Palette(TypedDict):
 
 
 _DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash", "dot", "dashdot"]
-_RUN_DASHES = ["solid", "longdash", "dash", "dot"]
+_RUN_DASHES = ["solid", "9px,3px", "4px,3px", "1.5px,3px"]
 
 # The first six are Okabe and Ito's (in the light darkened until they carry on white); from the seventh on colours were
 # searched for that stay furthest from those before under normal, red-blind and green-blind sight.

@@ -155,7 +155,8 @@ def _whose_lam(runs: Sequence[RunInView], lam: float) -> str:
 
 
 def errors_and_settings(runs: Sequence[RunInView], ink: Palette) -> None:
-    left, right = st.columns([3, 2])
+    # Three values and more need the whole width.
+    left, right = st.columns([3, 2]) if len(runs) == 2 else (st.container(), st.container())
     with left, st.container(key="panel_compare_error", height="stretch"):
         has_truth = any(run.result.ite_rmse is not None for run in runs)
         lines = [
@@ -305,11 +306,15 @@ def differences(runs: Sequence[RunInView]) -> None:
         )
         for letter, row in zip(letters[1:], found, strict=True):
             say(outcome("ITE RMSE", row[0], "A", letter))
-        lines = []
-        for index, (name, _) in enumerate(figures[0]):
-            own = [_median(of[index][1]) for of in figures]
-            lines.append((name, *own, *(_cell(row[index]) for row in found)))
-        table(["Measure", *letters, *(f"{letter} − A" for letter in letters[1:])], lines)
+        names = [name for name, _ in figures[0]]
+        own = [[_median(values) for _, values in of] for of in figures]
+        apart = [[_cell(one) for one in row] for row in found]
+        heads = [f"{letter} − A" for letter in letters[1:]]
+        if len(runs) == 2:
+            table(["Measure", *letters, *heads], zip(names, *own, *apart, strict=True))
+        else:  # side by side they would not fit
+            table(["Measure", *heads], zip(names, *apart, strict=True))
+            table(["Median", *letters], zip(names, *own, strict=True))
         quiet(_how(runs, found))
 
 
@@ -329,7 +334,7 @@ def _cell(found: Difference) -> str:
 
 def _how(runs: Sequence[RunInView], found: Sequence[Sequence[Difference]]) -> str:
     """What the intervals rest on."""
-    words = "Letters: medians over replicates. "
+    words = "Under a letter: the median over replicates. "
     for letter, run, row in zip(LETTERS[1:], runs[1:], found, strict=False):
         rest = row[3]  # factual MSE, which every run has
         if not rest.known:

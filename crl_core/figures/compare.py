@@ -245,7 +245,7 @@ def _row(
         beyond += max(beyond_x, beyond_y)
         traces += _points(x, y, pane, env_names, colours, here)
     return figure(
-        title, [*traces, *keys], colours, height=height, key_items=max(len(keys), 4), outside=beyond, annotations=notes,
+        title, [*traces, *keys], colours, height=height, key_items=4 if len(keys) <= 8 else len(keys), outside=beyond, annotations=notes,
         margin={"l": 50 if truth else 8, "r": 8, "b": round(46 * colours["scale"]) if truth else 10,
                 "t": round((34 + 22) * colours["scale"])},
         **axes,

@@ -53,7 +53,7 @@ def by_loops(a: list[float], b: list[float]) -> tuple[float, float]:
 def test_only_settings_that_differ_are_listed_with_each_runs_value() -> None:
     found = differing_settings([HOSPITAL, SHIFTED, trained(seed=5)])
     assert [(row.name, row.values) for row in found] == [
-        ("mean of z", ("0 in each", "1.5, -1.5", "0 in each")),
+        ("mean of z", ("0 in each", "1.5, −1.5", "0 in each")),
         ("seed", ("0", "0", "5")),
     ]
     assert differing_settings([HOSPITAL, trained(device="cpu")]) == []
