@@ -59,7 +59,8 @@ def axis_range(values: Array, usual: tuple[float, float]) -> tuple[float, float]
 
 def _half_decade(value: float, *, down: bool = False) -> float:
     power = 10.0 ** math.floor(math.log10(value))
-    steps = [power * step for step in (*_STEPS, 10.0)]
+    # One decade below as well: the logarithm of a value just under a power of ten rounds up to that power's.
+    steps = [power * step for step in (*(step / 10 for step in _STEPS), *_STEPS, 10.0)]
     return (
         max(step for step in steps if step <= value) if down else min(step for step in steps if step >= value)
     )

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crl_core import preset, replace, train_path
@@ -106,6 +106,7 @@ def test_a_diverged_lam_ends_with_a_mark_at_its_last_value() -> None:
 
 
 @given(st.lists(st.floats(1e-9, 1e9), max_size=20))
+@example([999999999.9999999])
 def test_an_axis_holds_every_value_and_never_less_than_the_usual_range(values: list[float]) -> None:
     low, high = axis_range(np.array(values), USUAL["mmd2"])
     assert low <= USUAL["mmd2"][0]
