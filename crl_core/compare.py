@@ -209,10 +209,10 @@ def outcome(name: str, found: Difference, a: str, b: str) -> str:
     return f"{name}: {b} is {way} than {a} by {size} (95 % interval of {b} − {a}: {interval}){each}."
 
 
-def signed(value: float) -> str:
-    """Three digits with a sign, a true minus."""
+def signed(value: float, digits: int = 3) -> str:
+    """A number of so many digits with its sign, a true minus."""
     if not np.isfinite(value):
         return "–"
     if value == 0:
         return "0"
-    return f"{value:+.3g}".replace("-", "−")
+    return f"{value:+.{digits}g}".replace("-", "−")

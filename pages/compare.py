@@ -328,7 +328,7 @@ def _cell(found: Difference) -> str:
         return "–"
     if not found.has_interval:
         return f"{signed(found.mean)}, one replicate"
-    interval = f"[{signed(found.low)}, {signed(found.high)}]"
+    interval = f"[{signed(found.low, 2)}, {signed(found.high, 2)}]"
     return f"{signed(found.mean)} {interval}" if found.seen else f"no difference seen {interval}"
 
 

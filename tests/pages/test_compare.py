@@ -112,7 +112,9 @@ def test_the_difference_is_paired_and_said(one: RunResult, other: RunResult) -> 
     said = words(compare(one.config.key, other.config.key))
     a, b = (run.by_lam(run.ite_rmse)[:, run.lams.index(1.0)] for run in (one, other))
     found = difference(a, b, np.arange(2), np.arange(2), pair=True)
-    assert f"{signed(found.mean)} [{signed(found.low)}, {signed(found.high)}]" in said.replace("\u00a0", " ")
+    assert f"{signed(found.mean)} [{signed(found.low, 2)}, {signed(found.high, 2)}]" in said.replace(
+        "\u00a0", " "
+    )
     assert "B is lower than A" in said
     assert "B − A is paired: 2 seeds in both" in said
     assert "no difference seen" in said  # of the factual error, which is the same in both
