@@ -92,7 +92,9 @@ QUANTITIES: Mapping[str, Quantity] = {
     "factual_mse": Quantity("factual MSE, held out", _error("factual_mse")),
     "mmd2": Quantity("MMD² between environments, held out", _metric("mmd2")),
     "mmd2_last_over_first": Quantity("MMD², last epoch over first", _mmd2_last_over_first),
-    "u_shape": Quantity("ITE RMSE at the better end of the path over that at λ = 1", _u_shape, whole_path=True),
+    "u_shape": Quantity(
+        "ITE RMSE at the better end of the path over that at λ = 1", _u_shape, whole_path=True
+    ),
     "regret_factual": Quantity(
         "ITE RMSE at least factual error, over the best", _regret_factual, whole_path=True
     ),

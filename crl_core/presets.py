@@ -115,10 +115,10 @@ _ALL = (
         title="The cause decides the treatment",
         sentence="One population in which the severe cases are treated more often; the penalty aligns the treated with "
         "the untreated.",
-        look_for="λ = 0 is best. The treated differ from the untreated in the very thing that drives the effect, so "
-        "making them alike costs accuracy.",
+        look_for="A small λ changes little; from about 2 on the error climbs, to many times that of λ = 0. The treated "
+        "differ from the untreated in the very thing that drives the effect, so making them alike costs accuracy.",
         verdict="hurts",
-        why="The only confounder is also the effect modifier; balancing it away raises the error steadily.",
+        why="The only confounder is also the effect modifier: balancing it away costs far more than a little balance gains.",
         config=_config(Scenario(sigma=(1.0, 1.0), heterogeneity=0.5, confounding=2.0), align="treatment"),
     ),
 )
