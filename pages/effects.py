@@ -58,8 +58,17 @@ def draw_effects(run: RunInView, found: Effects, apart: bool) -> None:
     )  # fmt: skip
     chart(drawn, "effects.scatter")
     quiet(
-        f"On the line an estimate is right. {len(view)} held-out rows." + beyond(outside(drawn), "estimates")
+        f"On the line an estimate is right. {len(view)} held-out rows{of_the_first(run)}."
+        + beyond(outside(drawn), "estimates")
     )
+
+
+def of_the_first(run: RunInView) -> str:
+    """Which replicate is drawn and how large its error is, since the figures of the page are medians."""
+    count, error = run.config.training.replicates, run.result.ite_rmse
+    if count == 1:
+        return ""
+    return f" of the first of {count} replicates, whose ITE RMSE is {three(None if error is None else float(error[run.m]))}; the figures above are medians"
 
 
 def error_rows(run: RunInView) -> list[ErrorRow]:
@@ -168,6 +177,8 @@ def draw_maps(run: RunInView, found: Effects) -> None:
     if plane.is_slice:
         dims = run.config.scenario.dim_x
         words += f" Each is a slice through the data's mean: {dims} inputs, of which z and s move along one direction each."
+    if run.config.training.replicates > 1:
+        words += f" Drawn from the first of {run.config.training.replicates} replicates."
     quiet(
         words
         + " Colours are centred on the average effect. Points: held-out rows, coloured by environment; diamonds are treated."
