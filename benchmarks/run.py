@@ -1,4 +1,4 @@
-"""Speed, as ratios within one run: python benchmarks/run.py [--rounds 3] [--epochs 4] [--json FILE]
+"""Speed, as ratios within one run: python benchmarks/run.py [--rounds 5] [--epochs 4] [--json FILE]
 
 Compared on the same data and machine, in turn, several rounds; the ratio of each round, then the median of the rounds:
 one model in PyTorch Lightning, one model here, the default 16-λ path here, and that path's bare matrix products.
@@ -209,7 +209,7 @@ def page_figures() -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

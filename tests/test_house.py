@@ -28,6 +28,11 @@ def test_continuous_integration_runs_the_readmes_test_command() -> None:
     assert command in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
+def test_the_readmes_tables_are_what_was_measured() -> None:
+    done = subprocess.run([sys.executable, "benchmarks/readme.py", "--check"], cwd=ROOT, check=False)
+    assert done.returncode == 0, "run: python benchmarks/readme.py"
+
+
 def test_no_machine_path_or_open_end_is_left_in_the_sources() -> None:
     files = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
