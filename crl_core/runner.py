@@ -6,7 +6,6 @@ Order: take the run's lock, train while appending events, save the result, say R
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import traceback
@@ -24,10 +23,6 @@ from crl_core.records import PART_NAMES
 from crl_core.results import RunResult
 from crl_core.runs import RunBusy, RunStore
 from crl_core.sealing import StoreError
-
-# Threads that wait for each other sleep instead of spinning: beside a busy server or browser, spinning made an epoch forty
-# times slower on two cores. Read by OpenMP when torch is loaded, which is later than this.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 Ending = Literal["trained", "stored", "cancelled", "failed", "busy"]
 Listener = Callable[[Event], None]

@@ -81,12 +81,18 @@ def along(values: Array) -> Array:
     return np.asarray(values.sum(axis=1) / np.sqrt(values.shape[1]))
 
 
+def mixing_maps(scenario: Scenario, seed: int) -> tuple[Array, Array]:
+    """The two orthogonal maps of a mixing, [d, d] each; a rotation uses the first alone."""
+    rng = rng_for(seed, Stream.MIXING)
+    first, second = (np.linalg.qr(rng.standard_normal((scenario.dim_x,) * 2))[0] for _ in range(2))
+    return first, second
+
+
 def mix(u: Array, scenario: Scenario, seed: int) -> Array:
     """Covariates x of the latents u = [z, s], both [n, d]. The map depends on `seed` alone, never on the rows."""
     if scenario.mixing == "none":
         return u
-    rng = rng_for(seed, Stream.MIXING)
-    first, second = (np.linalg.qr(rng.standard_normal((scenario.dim_x,) * 2))[0] for _ in range(2))
+    first, second = mixing_maps(scenario, seed)
     if scenario.mixing == "rotation":
         return np.asarray(u @ first)
     bent = u @ first

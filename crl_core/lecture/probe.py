@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.config import RunConfig, Scenario
+from crl_core.config import RunConfig
 from crl_core.results import RunResult, data_of, predict, view_of
-from crl_core.scm import MultiEnvData, Stream, mix, rng_for
+from crl_core.scm import MultiEnvData, mix, mixing_maps
 
 Array = np.ndarray
 MAX_WEIGHTS = 400_000  # numbers that a page may be sent for the probe: 1.6 MB
@@ -56,13 +56,6 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
         ite_hat = y1_hat - y0_hat
     assert view.ite is not None
     return Shifted(view=view, ite_hat=ite_hat, ite_rmse=np.sqrt(np.mean((ite_hat - view.ite) ** 2, axis=1)))
-
-
-def mixing_maps(scenario: Scenario, seed: int) -> tuple[Array, Array]:
-    """The two orthogonal maps that `scm.mix` draws from a seed, [d, d] each."""
-    rng = rng_for(seed, Stream.MIXING)
-    first, second = (np.linalg.qr(rng.standard_normal((scenario.dim_x,) * 2))[0] for _ in range(2))
-    return first, second
 
 
 def probe_parts(
