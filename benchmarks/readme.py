@@ -1,7 +1,7 @@
 """Fill the README's tables from what was measured: python benchmarks/readme.py [--check]
 
 presets: from the baked runs (`python -m crl_core bake`); claims: from cache/baked/claims.json (`python -m crl_core claims
---json cache/baked/claims.json`); speed: from benchmarks/figures.json, which `--speed FILE …` fills from the JSON that the
+--lab paths --json cache/baked/claims.json`, and claims-<lab>.json alike); speed: from benchmarks/figures.json, which `--speed FILE …` fills from the JSON that the
 benchmarks write. With --check nothing is written, and the exit status is 1 if a table is not what it would be.
 """
 
@@ -18,6 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from crl_core.claims_run import baked_claims
 from crl_core.presets import PRESETS
 from crl_core.runs import RunStore
 
@@ -97,21 +98,27 @@ def _spread(values: np.ndarray) -> str:
 
 
 def claims_table() -> str:
-    content = json.loads((ROOT / "cache" / "baked" / "claims.json").read_text(encoding="utf-8"))
+    content = baked_claims(ROOT / "cache" / "baked")
+    assert content is not None, "cache/baked has no claims.json"
     lines = [
         f"The claims, as measured by `python -m crl_core claims --seeds {content['seeds']}` "
         "(median over seeds and its bootstrap interval):",
         "",
-        "| claim | world | median [interval] | threshold | verdict |",
+        "| claim | world or laboratory | median [interval] | threshold | verdict |",
         "|---|---|---|---|---|",
     ]
     for claim in content["claims"]:
         low, high = claim["interval"]
+        where = claim.get("lab") or claim["preset"]
         lines.append(
-            f"| {claim['statement']} | `{claim['preset']}` | {claim['median']:.3g} [{low:.3g}, {high:.3g}] | "
+            f"| {claim['statement']} | `{where}` | {_figure(claim['median'])} [{_figure(low)}, {_figure(high)}] | "
             f"{claim['holds_if']} {claim['threshold']:g} | **{claim['verdict']}** |"
         )
     return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "∞" if value is None else f"{value:.3g}"
 
 
 def speed_table() -> str:

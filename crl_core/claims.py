@@ -10,17 +10,17 @@ Broken:   a model that diverged has an infinite error, and a value that is not d
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from crl_core.config import RunConfig, Scenario, Training
-from crl_core.presets import PRESETS, preset
+from crl_core.presets import preset
 from crl_core.results import RunResult
 from crl_core.scm import Stream, rng_for
 
@@ -128,25 +128,41 @@ class World:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """One entry of `claims.toml`; the fields are explained there."""
+class Statement:
+    """What somebody says, so exactly that a number decides it: what every claim has, wherever it is measured."""
 
     id: str
     source: str
     statement: str
     note: str
     quantity: str
-    world: World
-    against: World | None
     holds_if: Literal["below", "above"]
     threshold: float
+
+    def where(self) -> dict[str, Any]:
+        """Where it is measured, as the JSON of a claim says it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Statement):
+    """A claim about λ paths, one entry of `claims.toml`; the fields are explained there."""
+
+    world: World
+    against: World | None
+
+    def where(self) -> dict[str, Any]:
+        return {"preset": self.world.preset}
+
+
+C = TypeVar("C", bound=Statement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A claim with what was found: one value a seed, the median with its bootstrap interval, the verdict."""
 
-    claim: Claim
+    claim: Statement
     values: tuple[float, ...]
     median: float
     interval: tuple[float, float]
@@ -164,7 +180,7 @@ class Measured:
             "id": claim.id,
             "source": claim.source,
             "statement": claim.statement,
-            "preset": claim.world.preset,
+            **claim.where(),
             "quantity": claim.quantity,
             "measured": [number(value) for value in self.values],
             "median": number(self.median),
@@ -177,27 +193,44 @@ class Measured:
         }
 
 
-_CLAIM_FIELDS = {
-    "id", "source", "statement", "note", "quantity", "holds_if", "threshold",
-    "preset", "lam", "envs", "scenario", "against",
-}  # fmt: skip
+STATEMENT_FIELDS = frozenset({"id", "source", "statement", "note", "quantity", "holds_if", "threshold"})
+_CLAIM_FIELDS = STATEMENT_FIELDS | {"preset", "lam", "envs", "scenario", "against"}
 _WORLD_FIELDS = {"preset", "lam", "envs", "scenario"}
 
 
 def parse_claims(text: str) -> tuple[Claim, ...]:
     """The claims of a TOML text. Raises ValueError naming the entry, the field and what is allowed."""
+    return tuple(_claim(entry) for entry in entries_of(text))
+
+
+def entries_of(text: str) -> list[Mapping[str, Any]]:
+    """The entries [[claim]] of a TOML text, each with an id of its own. Raises ValueError."""
     try:
         entries = tomllib.loads(text).get("claim", [])
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"the list of claims is not TOML ({error}).") from None
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
         raise ValueError("the list of claims has no entries; write each one under a line [[claim]].")
-    claims = tuple(_claim(entry) for entry in entries)
-    ids = [claim.id for claim in claims]
-    twice = sorted({name for name in ids if ids.count(name) > 1})
+    ids = [str(entry.get("id")) for entry in entries]
+    twice = sorted({name for name in ids if "id" in entries[ids.index(name)] and ids.count(name) > 1})
     if twice:
         raise ValueError(f"the claim id {', '.join(twice)} stands twice; give each claim an id of its own.")
-    return claims
+    return entries
+
+
+def check_statement(entry: Mapping[str, Any], known: Set[str], required: Set[str]) -> None:
+    """What holds for the entry of any claim. Raises ValueError."""
+    unknown = sorted(set(entry) - known)
+    if unknown:
+        raise ValueError(f"it has no field {', '.join(unknown)}; its fields are {', '.join(sorted(known))}.")
+    missing = sorted(required - set(entry))
+    if missing:
+        raise ValueError(f"{', '.join(missing)} is missing.")
+    if entry["holds_if"] not in ("below", "above"):
+        raise ValueError(f'holds_if is {entry["holds_if"]!r}; it must be "below" or "above".')
+    threshold = entry["threshold"]
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not isfinite(threshold):
+        raise ValueError(f"threshold is {threshold!r}; it must be a number.")
 
 
 @cache
@@ -207,12 +240,17 @@ def load_claims() -> tuple[Claim, ...]:
 
 
 def pick_claims(only: Sequence[str]) -> tuple[Claim, ...]:
-    """The claims with these ids, or all if none is named. Raises ValueError on an unknown id."""
-    claims = {claim.id: claim for claim in load_claims()}
+    """The claims about λ paths with these ids, or all if none is named. Raises ValueError on an unknown id."""
+    return pick(only, load_claims())
+
+
+def pick(only: Sequence[str], among: Sequence[C]) -> tuple[C, ...]:
+    """Those of `among` with these ids, in that order, or all if none is named. Raises ValueError on an unknown id."""
+    claims = {claim.id: claim for claim in among}
     unknown = [name for name in only if name not in claims]
     if unknown:
         raise ValueError(f"there is no claim {', '.join(unknown)}; the claims are {', '.join(claims)}.")
-    return tuple(claims[name] for name in only) if only else tuple(claims.values())
+    return tuple(claims[name] for name in only) if only else tuple(among)
 
 
 def _claim(entry: Mapping[str, Any]) -> Claim:
@@ -221,21 +259,12 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
     def wrong(what: str) -> ValueError:
         return ValueError(f"claim {name}: {what}")
 
-    unknown = sorted(set(entry) - _CLAIM_FIELDS)
-    if unknown:
-        raise wrong(
-            f"it has no field {', '.join(unknown)}; its fields are {', '.join(sorted(_CLAIM_FIELDS))}."
-        )
-    missing = sorted(_CLAIM_FIELDS - {"lam", "envs", "scenario", "against"} - set(entry))
-    if missing:
-        raise wrong(f"{', '.join(missing)} is missing.")
+    try:
+        check_statement(entry, _CLAIM_FIELDS, STATEMENT_FIELDS | {"preset"})
+    except ValueError as error:
+        raise wrong(str(error)) from None
     if entry["quantity"] not in QUANTITIES:
         raise wrong(f"there is no quantity {entry['quantity']!r}; choose one of {', '.join(QUANTITIES)}.")
-    if entry["holds_if"] not in ("below", "above"):
-        raise wrong(f'holds_if is {entry["holds_if"]!r}; it must be "below" or "above".')
-    threshold = entry["threshold"]
-    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not isfinite(threshold):
-        raise wrong(f"threshold is {threshold!r}; it must be a number.")
     if (entry.get("lam") is None) != QUANTITIES[entry["quantity"]].whole_path:
         raise wrong(
             f"{entry['quantity']} is measured {'along the path: leave lam out' if 'lam' in entry else 'at a lam: give it'}."
@@ -255,7 +284,7 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
     assert worlds[0] is not None
     return Claim(
         **{key: entry[key] for key in ("id", "source", "statement", "note", "quantity", "holds_if")},
-        threshold=float(threshold),
+        threshold=float(entry["threshold"]),
         world=worlds[0],
         against=worlds[1],
     )
@@ -319,6 +348,11 @@ def measure(
     keys = [runs[claim.world.setting][0].config.key]
     if claim.against is not None:
         keys.append(runs[claim.against.setting][0].config.key)
+    return judged(claim, values, tuple(dict.fromkeys(keys)))
+
+
+def judged(claim: Statement, values: Array, keys: tuple[str, ...] = ()) -> Measured:
+    """The verdict of one value a seed; a value that is not defined (NaN) counts against the claim."""
     counted = np.where(np.isnan(values), np.inf if claim.holds_if == "below" else -np.inf, values)
     low, high = median_interval(counted)
     return Measured(
@@ -327,7 +361,7 @@ def measure(
         median=_median(counted),
         interval=(low, high),
         verdict=verdict_of(low, high, claim.holds_if, claim.threshold),
-        keys=tuple(dict.fromkeys(keys)),
+        keys=keys,
     )
 
 
@@ -361,16 +395,3 @@ def verdict_of(low: float, high: float, holds_if: str, threshold: float) -> Verd
 
 def needs_evidence(claim: Claim) -> bool:
     return QUANTITIES[claim.quantity].needs_evidence
-
-
-__all__ = [
-    "PRESETS",
-    "QUANTITIES",
-    "Claim",
-    "Measured",
-    "load_claims",
-    "measure",
-    "parse_claims",
-    "pick_claims",
-    "plan",
-]

@@ -16,7 +16,7 @@ from crl_core.runs import RunStore
 
 SEEDS = 10
 EPOCHS = 50
-BAKED = "claims.json"  # in the folder of the baked runs
+BAKED = "claims.json"  # in the folder of the baked runs; laboratories add claims-<id>.json
 OnRun = Callable[[int, int, RunConfig], None]  # runs done, runs in all, the next one
 
 
@@ -67,9 +67,20 @@ def content_of(measured: Sequence[Measured], seeds: int, epochs: int = EPOCHS) -
 
 
 def baked_claims(folder: Path) -> Mapping[str, Any] | None:
-    """The stored answer that comes with the program, None if there is none that can be read."""
+    """The stored answers that come with the program as one, those of laboratories last; None if there is none.
+
+    Seeds and recipe are those of the claims about λ paths, or of the first file that can be read.
+    """
+    found = [_read(path) for path in (folder / BAKED, *sorted(folder.glob("claims-*.json")))]
+    contents = [content for content in found if content is not None]
+    if not contents:
+        return None
+    return {**contents[0], "claims": [entry for content in contents for entry in content["claims"]]}
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
     try:
-        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
         return content if isinstance(content["claims"], list) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from crl_core import claims_run, study_report
-from crl_core.claims import Measured, load_claims, pick_claims
+from crl_core.claims import Claim, Measured, Statement, load_claims, pick
 from crl_core.cli_output import check_target, put, write_text
 from crl_core.cli_table import ProgressBar, text_table
 from crl_core.config import RunConfig
+from crl_core.labs import LABS, LabClaim, lab_claims, measure_lab
 from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs import RunStore
 from crl_core.study import SEEDS, Study, run_study
@@ -30,7 +31,12 @@ def add_study_commands(command: Callable[..., Any]) -> None:
         nargs="+",
         default=[],
         metavar="ID",
-        help=f"some of {', '.join(c.id for c in load_claims())}",
+        help=f"some of {', '.join(c.id for c in _all_claims())}",
+    )
+    claims.add_argument(
+        "--lab",
+        choices=("paths", *LABS),
+        help="only the claims about λ paths, or those of one laboratory",
     )
     envs = command("environments", _environments, "what does another environment buy? E from 2 to 5")
     envs.add_argument("--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {', '.join(PRESETS)}")
@@ -54,15 +60,29 @@ def world_name(config: RunConfig) -> str:
     return same[0] if same else f"{config.scenario.n_envs} environments"
 
 
+def _all_claims() -> tuple[Statement, ...]:
+    return (*load_claims(), *(claim for lab in LABS for claim in lab_claims(lab)))
+
+
 def _claims(options: argparse.Namespace) -> int:
-    claims, bar = pick_claims(options.only), ProgressBar(sys.stderr)
+    among = (
+        load_claims() if options.lab == "paths" else lab_claims(options.lab) if options.lab else _all_claims()
+    )
+    claims, bar, store = pick(options.only, among), ProgressBar(sys.stderr), RunStore()
 
     def on_run(done: int, total: int, config: RunConfig) -> None:
         bar.close()
         models = f"{len(config.training.lams)} λ × {config.training.replicates} seeds"
         print(f"run {done + 1} of {total}: {world_name(config)}, {models}", file=sys.stderr, flush=True)
 
-    measured = claims_run.run_claims(claims, options.seeds, RunStore(), bar, on_run=on_run)
+    paths = [claim for claim in claims if isinstance(claim, Claim)]
+    measured = claims_run.run_claims(paths, options.seeds, store, bar, on_run=on_run)
+    for lab in LABS.values():
+        asked = [claim for claim in claims if isinstance(claim, LabClaim) and claim.lab == lab.id]
+        if asked:
+            bar.close()
+            print(f"laboratory: {lab.title}, {len(asked)} claims", file=sys.stderr, flush=True)
+            measured += measure_lab(asked, options.seeds, store, bar)
     bar.close()
     put(
         options.json,

@@ -8,11 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from crl_core.claims import QUANTITIES, Claim, load_claims
+from crl_core.claims import QUANTITIES, Claim, Statement, load_claims
 from crl_core.claims_run import SEEDS, baked_claims, content_of, run_claims, runs_of
 from crl_core.cli_table import finite
 from crl_core.config import RECIPE_VERSION
 from crl_core.figures import strips
+from crl_core.labs import LABS, LabClaim, lab_claims
 from crl_core.obtain import PassFailed, all_there
 from crl_core.palette import Palette, palette
 from crl_core.presets import PRESETS
@@ -29,7 +30,9 @@ interval, the tick the median, the shaded side is where the claim is true.
 **Ratios** compare two λ, or two worlds, seed by seed. A model that diverged has an infinite error; a value that is not
 defined because of it counts against the claim.
 
-**Adding a claim** is adding one entry to `crl_core/claims.toml`.
+**Laboratories** (unseen environments, penalties, identifiability) measure in their own way; each has its own list.
+
+**Adding a claim** is adding one entry to `crl_core/claims.toml`, or to the laboratory's `crl_core/claims_<name>.toml`.
 """
 _MARKS = {"holds": "✓", "does not hold": "✕", "undecided": "?"}
 _CSS = """
@@ -69,6 +72,8 @@ def main() -> None:
     try:
         if all_there(wanted, services.store()):
             content, where = measured_here(seeds, stamp(seeds)), f"Measured on this machine, {seeds} seeds."
+            labs = () if baked is None else tuple(entry for entry in baked["claims"] if entry.get("lab"))
+            content = {**content, "claims": [*content["claims"], *labs]}
     except (PassFailed, StoreError) as error:
         st.error(str(error))
     if content is None and baked is not None:
@@ -96,7 +101,8 @@ def main() -> None:
 
 
 def head(content: Mapping[str, Any] | None) -> None:
-    entries = [] if content is None else [stored(claim, content) for claim in load_claims()]
+    every = (*load_claims(), *(claim for lab in LABS for claim in lab_claims(lab)))
+    entries = [] if content is None else [stored(claim, content) for claim in every]
     verdicts = [entry["verdict"] for entry in entries if entry is not None]
     figures = [(str(verdicts.count(name)), name) for name in _MARKS if content is not None]
     page_header(
@@ -108,15 +114,17 @@ def head(content: Mapping[str, Any] | None) -> None:
     )
 
 
-def stored(claim: Claim, content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def stored(claim: Statement, content: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """What `content` says about a claim, if it is about this very claim."""
+    about = {
+        "threshold": claim.threshold,
+        "holds_if": claim.holds_if,
+        "quantity": claim.quantity,
+        **claim.where(),
+    }
     for entry in content["claims"]:
         if entry.get("id") == claim.id:
-            same = entry.get("threshold") == claim.threshold and entry.get("holds_if") == claim.holds_if
-            same = (
-                same and entry.get("quantity") == claim.quantity and entry.get("preset") == claim.world.preset
-            )
-            return entry if same else None
+            return entry if all(entry.get(name) == value for name, value in about.items()) else None
     return None
 
 
@@ -129,7 +137,21 @@ def rows(content: Mapping[str, Any]) -> None:
         claims = [claim for claim in load_claims() if claim.world.preset == preset_id]
         with st.container(key=f"panel_claims_{preset_id}"):
             style.panel_title(PRESETS[preset_id].title, f"{preset_id}: {PRESETS[preset_id].sentence}")
-            st.html("".join(row(claim, stored(claim, content), colours) for claim in claims))
+            st.html("".join(row(claim, setting(claim), stored(claim, content), colours) for claim in claims))
+    for lab in LABS.values():
+        own = lab_claims(lab.id)
+        if not own:
+            continue
+        with st.container(key=f"panel_claims_{lab.id}"):
+            style.panel_title(lab.title, lab.sentence)
+            st.html("".join(row(claim, lab_setting(claim), stored(claim, content), colours) for claim in own))
+            style.quiet(
+                f"Measured before the program was shipped. `python -m crl_core claims --lab {lab.id}` measures them again."
+            )
+
+
+def lab_setting(claim: LabClaim) -> str:
+    return f"{claim.quantity}, {claim.setting}"
 
 
 def setting(claim: Claim) -> str:
@@ -151,14 +173,13 @@ def unbroken(text: str) -> str:
     return escape(text).replace(" = ", "\u00a0=\u00a0")
 
 
-def row(claim: Claim, entry: Mapping[str, Any] | None, colours: Palette) -> str:
+def row(claim: Statement, label: str, entry: Mapping[str, Any] | None, colours: Palette) -> str:
     words = (
         f'<div class="words"><p class="statement">{unbroken(claim.statement)}</p>'
         f'<p class="small">Source: {escape(claim.source)}. {unbroken(claim.note)}</p></div>'
     )
     if entry is None:
         return f'<div class="crl-claim">{words}<p class="small">Not measured in this version: run the claims again.</p><i></i></div>'
-    label = setting(claim)
     line = strips.strip(
         entry["measured"], median=entry["median"], interval=entry["interval"], threshold=claim.threshold,
         holds_if=claim.holds_if, label=label, colours=colours,
