@@ -14,35 +14,46 @@ import streamlit as st
 from pages.shared import sidebar, style
 
 _ROOT = Path(__file__).parents[2]
-# (file, title): a page is listed once its file is there; its address is the file's stem.
-PAGES = (
-    ("train", "Train"),
-    ("scenario", "Scenario"),
-    ("latent", "Latent"),
-    ("effects", "Effects"),
-    ("path", "λ path"),
-    ("lens", "MMD lens"),
-    ("lecture", "Lecture"),
-    ("compare", "Compare"),
-    ("claims", "Claims"),
-    ("environments", "Environments"),
-    ("penalties", "Penalties"),
-    ("unseen", "Unseen"),
-    ("serve", "Serve"),
-    ("runs", "Runs"),
-)
+# section -> (file, title): a page is listed once its file is there; its address is the file's stem. Pages of the section
+# without a name stand in the bar itself, the others in a menu each, so that all fit beside the sidebar.
+PAGES = {
+    "": (
+        ("train", "Train"),
+        ("scenario", "Scenario"),
+        ("latent", "Latent"),
+        ("effects", "Effects"),
+        ("path", "λ path"),
+        ("lecture", "Lecture"),
+    ),
+    "Questions": (
+        ("claims", "Claims"),
+        ("environments", "Environments"),
+        ("penalties", "Penalties"),
+        ("lens", "MMD lens"),
+        ("unseen", "Unseen environment"),
+        ("identify", "Identifiability"),
+    ),
+    "Runs": (
+        ("runs", "Library"),
+        ("compare", "Compare"),
+        ("serve", "Export & serve"),
+    ),
+}
 
 
 def page_file(stem: str) -> str:
     return f"pages/{stem}.py"
 
 
-def _pages() -> list[Any]:
-    there = [(stem, title) for stem, title in PAGES if (_ROOT / page_file(stem)).exists()]
-    return [
-        st.Page(page_file(stem), title=title, url_path=stem, default=stem == PAGES[0][0])
-        for stem, title in there
-    ]
+def _pages() -> dict[str, list[Any]]:
+    return {
+        section: [
+            st.Page(page_file(stem), title=title, url_path=stem, default=stem == "train")
+            for stem, title in pages
+            if (_ROOT / page_file(stem)).exists()
+        ]
+        for section, pages in PAGES.items()
+    }
 
 
 def main() -> None:

@@ -116,7 +116,8 @@ def test_the_sidebar_survives_page_changes_and_the_url_is_the_state(
     lam.press("ArrowLeft")
     page.wait_for_url(re.compile("sigma1=0.15.*lam=0.27|lam=0.27.*sigma1=0.15"))
     settled(page)
-    page.get_by_role("link", name="Runs").first.click()
+    page.get_by_text("Runs", exact=True).first.click()  # a menu of the bar
+    page.get_by_text("Library", exact=True).click()
     expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     settled(page)
     assert params(page) == {"sigma1": ["0.15"], "lam": ["0.27"]}
