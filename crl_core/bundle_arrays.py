@@ -17,6 +17,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.events import DIVERGED, STATUS_WORDS
+from crl_core.lam_choice import RULES
 from crl_core.results import N_VIEW
 from crl_core.scm import HELD_OUT
 
@@ -279,11 +280,10 @@ def _by_status(
 def check_evidence(config: RunConfig, arrays: Mapping[str, Array]) -> None:
     """Raises BundleRefused if it is not about this program's baselines and rules, or a value is out of range."""
     from crl_core.baselines import BASELINES
-    from crl_core.selection import RULES
 
     wanted: dict[str, list[Any]] = {
         "baseline_names": list(BASELINES),
-        "rule_ids": [rule.id for rule in RULES],
+        "rule_ids": list(RULES),
     }
     for name, ids in wanted.items():
         if arrays[name].tolist() != ids:

@@ -15,6 +15,7 @@ import numpy as np
 from crl_core import selection
 from crl_core.baselines import BASELINES, fit_all
 from crl_core.events import OK
+from crl_core.lam_choice import RULES
 from crl_core.overlap import Overlap, overlap, overlaps
 from crl_core.probes import effective_rank, latent_norm, read_from
 from crl_core.results import RunResult, aligned_groups, data_of, mmd_index, predict, view_of
@@ -52,7 +53,7 @@ class Evidence:
     rule_pick: Array  # [K, R] int
     rule_reason: Array  # [K, R] str
     baseline_names: Array = field(default_factory=lambda: np.array(list(BASELINES)))
-    rule_ids: Array = field(default_factory=lambda: np.array([rule.id for rule in selection.RULES]))
+    rule_ids: Array = field(default_factory=lambda: np.array(RULES))
 
     def as_arrays(self) -> dict[str, Array]:
         return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -12,7 +12,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleWords:
-    """How a rule is called on screen. The rules themselves are in `selection`, which needs scikit-learn; words do not."""
+    """How a rule is called on screen. How it picks is in `selection`, which needs scikit-learn; words do not."""
 
     short: str  # for the margin of a figure
     title: str
@@ -48,6 +48,9 @@ RULE_WORDS: Mapping[str, RuleWords] = {
         needs="a run without each environment, three or more",
     ),
 }
+
+
+RULES = tuple(rule for rule in RULE_WORDS if rule != "oracle")  # those that do not see the truth
 
 
 def words_of(rule: str) -> RuleWords:

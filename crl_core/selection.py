@@ -2,7 +2,7 @@
 
 A rule scores the L models of one replicate, lower is better, and picks the least; the oracle, which only a simulation
 has, is the λ with the least ITE RMSE. `regret` is ITE RMSE chosen over oracle. On the presets the rules differ by up to a
-factor of ten: this is an open problem.
+factor of ten: this is an open problem. Their names and words are in `lam_choice`.
 """
 
 from __future__ import annotations
@@ -21,41 +21,6 @@ Array = np.ndarray
 FACTOR = 2.0  # how much factual error the rules that trade it for overlap may give away
 LEAST_TREATMENT_VARIANCE = (
     0.01  # below it, treatment is as good as certain given x, and the R-score divides by noise
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A way to choose λ. `needs` says what it looks at, in words for a page."""
-
-    id: str
-    title: str
-    needs: str
-
-
-RULES = (
-    Rule(id="factual", title="least factual error", needs="held-out outcomes"),
-    Rule(id="largest", title="largest λ within twice the least factual error", needs="held-out outcomes"),
-    Rule(
-        id="auc",
-        title="least domain AUC within twice the least factual error",
-        needs="held-out outcomes and environments",
-    ),
-    Rule(
-        id="r_score",
-        title="R-score",
-        needs="held-out outcomes, models of outcome and treatment, overlap of the arms",
-    ),
-    Rule(
-        id="nearest",
-        title="matched nearest-neighbour effect error",
-        needs="held-out outcomes, matches across arms",
-    ),
-    Rule(
-        id="left_out",
-        title="leave-one-environment-out factual error",
-        needs="a run without each environment, three or more",
-    ),
 )
 
 

@@ -10,10 +10,9 @@ from hypothesis.extra import numpy as hnp
 
 from crl_core.effect_map import at_plane, effect_map
 from crl_core.effect_scores import effect_scores, is_constant, pearson
-from crl_core.lam_choice import choices, least, words_of
+from crl_core.lam_choice import choices, least
 from crl_core.results import RunResult, data_of, predict, view_rows
 from crl_core.scm import along, sample
-from crl_core.selection import RULES
 from tests.lecture_runs import broken, config_of, run_of
 
 SIZE = 9
@@ -151,8 +150,3 @@ def test_no_rule_is_ever_better_than_the_oracle(errors: np.ndarray, factual: np.
         known = choice.regret[np.isfinite(choice.regret)]
         assert (known >= 1).all()
     assert (least(errors) >= 0).tolist() == np.isfinite(errors).any(axis=1).tolist()
-
-
-def test_every_rule_has_words_for_the_screen() -> None:
-    for rule in RULES:
-        assert words_of(rule.id).title == rule.title

@@ -14,6 +14,7 @@ from crl_core import MultiEnvData, RunConfig, Scenario, Training, sample, train
 from crl_core import selection as rules
 from crl_core.baselines import BASELINES, fit_all
 from crl_core.evidence import Evidence, gather
+from crl_core.lam_choice import RULES
 from crl_core.probes import effective_rank, latent_norm, read_from
 from crl_core.results import RunResult, data_of
 from crl_core.scm import split
@@ -148,6 +149,7 @@ def choices(
 ) -> dict[str, rules.Pick]:
     fit, held_out = rows(scenario)
     picks = rules.choose(np.array(factual), np.array(auc), ite_hat, fit, held_out, rng())
+    assert tuple(pick.rule for pick in picks) == RULES
     return {pick.rule: pick for pick in picks}
 
 
