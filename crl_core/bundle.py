@@ -54,9 +54,10 @@ from crl_core.bundle_arrays import (
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.eventlog import decode, latest_attempt, read_entries
 from crl_core.events import EpochEnded, RunCompleted, RunFinished, RunStarted, StageAdvanced
-from crl_core.records import new_manifest
+from crl_core.labels import Label
+from crl_core.records import RunSummary, new_manifest
 from crl_core.results import RunResult
-from crl_core.runs import RunStore
+from crl_core.runs import RunNotFound, RunStore
 from crl_core.sealing import disk_error, sealed_entry, write_atomically
 
 __all__ = ["AlreadyStored", "BundleRefused", "export_bytes", "export_run", "import_run", "read_bundle"]
@@ -68,6 +69,7 @@ _LOOSE_BYTES = (
     64_000_000  # may be unpacked from however small a file: curves of broken models are the same bytes again
 )
 _MAX_RATIO = 20  # above that, how many times its size a file may unpack to
+_LATEST = 4_102_444_800.0  # the year 2100: a date beyond it is none
 _SMALL = 200_000  # bytes of manifest.json, config.json and summary.json
 
 _JSON = ("manifest.json", "config.json", "summary.json")
@@ -93,6 +95,10 @@ class AlreadyStored(ValueError):
 class Bundle:
     """What a checked bundle holds. parts: "evidence" and "projection", where there are any."""
 
+    key: str
+    recipe_version: int
+    created: float
+    label: Label
     result: RunResult
     parts: Mapping[str, Mapping[str, Array]]
     events: bytes | None
@@ -107,10 +113,12 @@ def export_bytes(store: RunStore, key: str) -> bytes:
     Raises: RunNotFound, RunCorrupted or StoreError as `RunStore.load`; BundleRefused if the run is one that an import
             would refuse, which is found out here and not by whom it is sent to.
     """
-    result = store.load(key)
+    result, found = store.load(key), store.summary(key)
+    if found is None:
+        raise RunNotFound(f"Run {key} was deleted this moment; restore it from the trash.")
     members = {
         "config.json": _json(result.config.to_dict()),
-        "summary.json": _json(_summary(store, result)),
+        "summary.json": _json(_summary(found, result)),
         "metrics.npz": to_npz(_metrics(result)),
         "history.npz": to_npz(result.history),
         "weights.safetensors": to_safetensors(result.weights),
@@ -119,7 +127,7 @@ def export_bytes(store: RunStore, key: str) -> bytes:
         arrays = store.part(key, name)
         if arrays is not None:
             members[f"{name}.npz"] = to_npz(arrays)
-    events = _events_of(store, result)
+    events = _events_of(store, key, result)
     if events is not None:
         members["events.jsonl"] = events
     if sum(map(len, members.values())) > MAX_BYTES:
@@ -131,7 +139,7 @@ def export_bytes(store: RunStore, key: str) -> bytes:
         "kind": KIND,
         "format": BUNDLE_FORMAT,
         "key": key,
-        "recipe_version": RECIPE_VERSION,
+        "recipe_version": found.recipe_version,
         "files": {name: sealed_entry(content) for name, content in members.items()},
     }
     content = _zipped({"manifest.json": _json(manifest)} | members)
@@ -165,11 +173,10 @@ def _json(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True, indent=1, allow_nan=False).encode() + b"\n"
 
 
-def _summary(store: RunStore, result: RunResult) -> dict[str, Any]:
+def _summary(found: RunSummary, result: RunResult) -> dict[str, Any]:
     content = new_manifest(result)
-    found = store.summary(result.config.key)
-    kept = {name: content[name] for name in ("device", "seconds", "created", "figures", "versions")}
-    return kept | ({"created": found.created} if found is not None else {})
+    kept = {name: content[name] for name in ("device", "seconds", "figures", "versions")}
+    return kept | {"created": found.created, "label": found.label.to_dict()}
 
 
 def _metrics(result: RunResult) -> dict[str, Array]:
@@ -178,15 +185,15 @@ def _metrics(result: RunResult) -> dict[str, Array]:
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 
-def _events_of(store: RunStore, result: RunResult) -> bytes | None:
+def _events_of(store: RunStore, key: str, result: RunResult) -> bytes | None:
     """The events of the attempt that made the result; None if they are not there or tell of something else."""
-    path = store.events_path(result.config.key)
+    path = store.events_path(key)
     entries, end = read_entries(path)
     if not entries:
         return None
     try:
         content = path.read_bytes()[latest_attempt(entries)[0].offset : end]
-        _check_events(content, result)
+        _check_events(content, key, result)
     except (OSError, *_MALFORMED):
         return None
     return content
@@ -202,10 +209,15 @@ def import_run(store: RunStore, file: str | Path | bytes) -> str:
             being trained; StoreError where the disk refuses. In all these cases nothing has changed.
     """
     bundle = read_bundle(file if isinstance(file, bytes) else _content(Path(file)))
-    key = bundle.result.config.key
+    key = bundle.key
     with store.lock(key):
         if store.intact(key):
             raise AlreadyStored(key)
+        made = {
+            "recipe_version": bundle.recipe_version,
+            "created": bundle.created,
+            "imported": time.time(),
+        }
         incoming = store.root / "incoming"
         aside = RunStore(incoming / secrets.token_hex(8), incoming / "none")
         try:
@@ -215,9 +227,10 @@ def import_run(store: RunStore, file: str | Path | bytes) -> str:
                     write_atomically(aside.events_path(key), bundle.events)
                 except OSError as error:
                     raise disk_error(f"store the run in {store.root}", error) from None
-            aside.save(bundle.result)
+            aside.save(bundle.result, made)
             for name, arrays in bundle.parts.items():
                 aside.add(key, name, arrays)
+            aside.label(key, bundle.label)
             store.adopt(key, aside)
         finally:
             shutil.rmtree(aside.root, ignore_errors=True)
@@ -282,6 +295,7 @@ def _read(archive: zipfile.ZipFile, size: int) -> Bundle:
     ):
         raise refuse("its manifest does not name the members that it has")
     config = _config(_object("config.json", content("config.json", _SMALL)), manifest)
+    key = manifest["key"]
     summary = _object("summary.json", content("summary.json", _SMALL))
 
     def arrays(name: str, specs: Any) -> dict[str, Array]:
@@ -299,6 +313,14 @@ def _read(archive: zipfile.ZipFile, size: int) -> Bundle:
         raise refuse("summary.json does not name the device")
     if seconds is None or not _is_amount(seconds):
         raise refuse("summary.json does not say how long training took")
+    if not _is_amount(summary.get("created")) or summary["created"] > _LATEST:
+        raise refuse("summary.json does not say when the run was made")
+    try:
+        label = Label.from_dict(summary.get("label") or Label().to_dict())
+    except ValueError as error:
+        raise refuse(
+            f"what is written on the run is not possible ({str(error).rstrip('.')!s:.100})"
+        ) from None
     result = RunResult(
         config=config, device=device, seconds=seconds, history=history, weights=weights,
         **metrics,
@@ -314,8 +336,8 @@ def _read(archive: zipfile.ZipFile, size: int) -> Bundle:
     if "events.jsonl" in members:
         per_line = 8 * 40 * config.training.n_models + 10_000
         events = content("events.jsonl", (config.training.epochs + 100) * per_line)
-        _check_events(events, result)
-    return Bundle(result, parts, events)
+        _check_events(events, key, result)
+    return Bundle(key, manifest["recipe_version"], float(summary["created"]), label, result, parts, events)
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
@@ -379,11 +401,11 @@ def _check_version(manifest: Mapping[str, Any]) -> None:
                 f"The bundle was written by a newer program ({name.replace('_', ' ')} {theirs}; this one reads up to {ours}). "
                 "Update the program; nothing was stored."
             )
-        if theirs < ours:
-            raise BundleRefused(
-                f"The bundle was written by an older program ({name.replace('_', ' ')} {theirs}; this one has {ours}), "
-                "whose numbers differ. Train the run again; nothing was stored."
-            )
+    if manifest["format"] < BUNDLE_FORMAT:
+        raise BundleRefused(
+            f"The bundle was written in an older format ({manifest['format']}; this program reads {BUNDLE_FORMAT}). "
+            "Export it again; nothing was stored."
+        )
 
 
 def _config(content: Mapping[str, Any], manifest: Mapping[str, Any]) -> RunConfig:
@@ -393,8 +415,9 @@ def _config(content: Mapping[str, Any], manifest: Mapping[str, Any]) -> RunConfi
         raise refuse(f"its configuration is not possible ({str(error).rstrip('.')!s:.160})") from None
     if config.to_dict() != content:
         raise refuse("its configuration is not complete")
-    if config.key != manifest.get("key"):
-        raise refuse(f"its key is not {config.key}, which its configuration has")
+    key = config.key_in(manifest["recipe_version"])
+    if key != manifest.get("key"):
+        raise refuse(f"its key is not {key}, which its configuration has")
     return config
 
 
@@ -407,7 +430,7 @@ def _is_amount(value: object) -> bool:
     )
 
 
-def _check_events(content: bytes, result: RunResult) -> None:
+def _check_events(content: bytes, key: str, result: RunResult) -> None:
     """Raises BundleRefused or ValueError unless the events tell how `result` was trained, from beginning to end."""
     if not content.endswith(b"\n"):
         raise refuse("the last of its events is cut off")
@@ -423,7 +446,7 @@ def _check_events(content: bytes, result: RunResult) -> None:
     ]
     alike = (
         isinstance(started, RunStarted)
-        and (started.key, started.device, started.epochs) == (result.config.key, result.device, epochs)
+        and (started.key, started.device, started.epochs) == (key, result.device, epochs)
         and np.array_equal(started.lam, result.lam)
         and np.array_equal(started.replicate, result.replicate)
         and all(_is_amount(value) for value in plain)

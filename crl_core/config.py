@@ -257,9 +257,13 @@ class RunConfig:
     @property
     def key(self) -> str:
         """16 hexadecimal digits, the same in every process and on every platform."""
+        return self.key_in(RECIPE_VERSION)
+
+    def key_in(self, recipe_version: int) -> str:
+        """The key that this config has, or had, under a version of the recipe."""
         content = self.to_dict()
         del content["training"]["device"]
-        content["recipe_version"] = RECIPE_VERSION
+        content["recipe_version"] = recipe_version
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

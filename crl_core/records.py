@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.labels import Label
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.sealing import FORMAT
@@ -34,10 +35,17 @@ class RunSummary:
     parts: tuple[str, ...]  # of PART_NAMES
     pinned: bool
     baked: bool
-    outdated: bool  # made by another recipe version: its key is no config's key any more
+    recipe_version: int
+    imported: float | None  # seconds since 1970; None for a run that was trained here
+    label: Label
     ite_rmse: tuple[float | None, ...]  # one a λ; None where no replicate has a number
     factual_mse: tuple[float | None, ...]
     mmd2: tuple[float | None, ...]
+
+    @property
+    def outdated(self) -> bool:
+        """Made by another version of the recipe: readable, but its key is no config's key any more."""
+        return self.recipe_version != RECIPE_VERSION
 
     @property
     def lams(self) -> tuple[float, ...]:
@@ -92,22 +100,29 @@ def new_manifest(result: RunResult) -> dict[str, Any]:
     }
 
 
-def summary(manifest: Mapping[str, Any], *, pinned: bool, baked: bool) -> RunSummary:
-    """Raises ValueError if the config is one that this program does not read."""
+def row(manifest: Mapping[str, Any], *, pinned: bool, baked: bool, label: Label) -> dict[str, Any]:
+    """What a list of runs needs of a manifest, as plain values; `from_row` makes a summary of it."""
     files: Mapping[str, Any] = manifest["files"]
-    return RunSummary(
-        key=manifest["key"],
-        config=RunConfig.from_dict(manifest["config"]),
-        created=manifest["created"],
-        seconds=manifest["seconds"],
-        device=manifest["device"],
-        bytes=sum(entry["bytes"] for entry in files.values()),
-        parts=tuple(name for name in PART_NAMES if f"{name}.joblib" in files),
-        pinned=pinned,
-        baked=baked,
-        outdated=manifest["recipe_version"] != RECIPE_VERSION,
-        **{name: tuple(manifest["figures"][name]) for name in _FIGURES},
-    )
+    kept = ("key", "config", "created", "seconds", "device", "recipe_version", "figures")
+    return {name: manifest[name] for name in kept} | {
+        "imported": manifest.get("imported"),
+        "bytes": sum(entry["bytes"] for entry in files.values()),
+        "parts": [name for name in PART_NAMES if f"{name}.joblib" in files],
+        "pinned": pinned,
+        "baked": baked,
+        "label": label.to_dict(),
+    }
+
+
+def from_row(content: Mapping[str, Any]) -> RunSummary:
+    """Raises ValueError, KeyError or TypeError if it is not a row, or its config is one that this program does not read."""
+    read: dict[str, Any] = {
+        "config": RunConfig.from_dict(content["config"]),
+        "label": Label.from_dict(content["label"]),
+        "parts": tuple(content["parts"]),
+        **{name: tuple(content["figures"][name]) for name in _FIGURES},
+    }
+    return RunSummary(**{name: value for name, value in content.items() if name != "figures"} | read)
 
 
 def _medians(result: RunResult, values: np.ndarray | None) -> list[float | None]:

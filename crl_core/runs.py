@@ -1,6 +1,7 @@
 """RunStore: runs on disk, sealed with checksums, found by the key of their config.
 
-    <root>/runs/<key>/        events.jsonl, result.joblib, evidence.joblib, projection.joblib, manifest.json, pinned
+    <root>/runs/<key>/        events.jsonl, result.joblib, evidence.joblib, projection.joblib, manifest.json; pinned and
+                              label.json, which are not sealed and may change
     <root>/quarantine/        runs that were not what had been sealed, <key>-<time>
     <root>/trash/             deleted runs, until age or the quota empties it
     <root>/locks/             <key>.lock, held by whoever trains or changes a run; <key>.cancel asks that process to stop
@@ -16,14 +17,16 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from crl_core.config import RECIPE_VERSION
 from crl_core.housekeeping import destroy, make_room, put_away, put_away_in, sweep
+from crl_core.labels import FILE as LABEL
+from crl_core.labels import Label, read_label, write_label
 from crl_core.locks import Locks, RunBusy
-from crl_core.records import PART_NAMES, RunSummary, from_plain, new_manifest, plain, summary
+from crl_core.records import PART_NAMES, RunSummary, from_plain, from_row, new_manifest, plain, row
 from crl_core.results import RunResult
 from crl_core.sealing import (
     EVENTS,
@@ -112,7 +115,10 @@ class RunStore:
             raise self._refuse(
                 key, folder, Damaged(RESULT, f"cannot be opened here ({error!s:.80})")
             ) from error
-        if result.config.key != key or manifest["config"] != result.config.to_dict():
+        if (
+            result.config.key_in(manifest["recipe_version"]) != key
+            or manifest["config"] != plain(result)["config"]
+        ):
             raise self._refuse(key, folder, Damaged(RESULT, f"is the result of run {result.config.key}"))
         return result
 
@@ -141,7 +147,7 @@ class RunStore:
 
     def summaries(self) -> list[RunSummary]:
         """All sealed runs, newest first, from their manifests alone. One that cannot be read is left out; see `verify`."""
-        found = [self.summary(key) for key in sorted({*_keys_in(self.baked), *_keys_in(self._runs)})]
+        found = [self.summary(key) for key in sorted(self.stamps())]
         return sorted((item for item in found if item is not None), key=lambda item: -item.created)
 
     def trashed(self) -> list[str]:
@@ -151,13 +157,31 @@ class RunStore:
     def summary(self, key: str) -> RunSummary | None:
         """The summary of one run; None if it is not there or cannot be read. Moves nothing."""
         try:
-            folder = self._folder(key)
-            manifest = read_manifest(folder)
-            if manifest["key"] != key:
-                return None
-            return summary(manifest, pinned=os.path.exists(folder / PINNED), baked=self._is_baked(folder))
-        except (StoreError, Damaged, OSError, ValueError):
+            return from_row(self.row(key))
+        except (StoreError, Damaged, OSError, ValueError, KeyError, TypeError):
             return None
+
+    def row(self, key: str) -> dict[str, Any]:
+        """What a list of runs needs to know of one, as plain values.
+
+        Raises: StoreError, Damaged, OSError or ValueError if it is not there or cannot be read. Moves nothing.
+        """
+        folder = self._folder(key)
+        manifest = read_manifest(folder)
+        if manifest["key"] != key:
+            raise ValueError(f"the manifest is the one of run {manifest['key']}.")
+        pinned, baked = os.path.exists(folder / PINNED), self._is_baked(folder)
+        return row(manifest, pinned=pinned, baked=baked, label=read_label(folder))
+
+    def stamps(self) -> dict[str, list[int]]:
+        """For every folder that may hold a sealed run, what changes when its row does; cheap, nothing is opened."""
+        found = {}
+        for parent in (self.baked, self._runs):  # an own run hides a baked one
+            for key in _keys_in(parent):
+                stamp = _stamp(parent / key)
+                if stamp:
+                    found[key] = stamp
+        return found
 
     def events_path(self, key: str) -> Path:
         """Where the events of a run are, or will be, written."""
@@ -168,7 +192,7 @@ class RunStore:
         damaged = []
         for key in (*_keys_in(self.baked), *_keys_in(self._runs)):
             try:
-                self._checked(key, outdated_too=True)
+                self._checked(key)
             except RunCorrupted as error:
                 damaged.append(error)
             except RunNotFound:  # only events so far, or gone meanwhile
@@ -187,9 +211,13 @@ class RunStore:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    def save(self, result: RunResult) -> str:
-        """Store and seal a finished run; its key. A sealed, intact run of the same config is kept as it is."""
-        key = result.config.key
+    def save(self, result: RunResult, made: Mapping[str, Any] = MappingProxyType({})) -> str:
+        """Store and seal a finished run; its key. A sealed, intact run of the same config is kept as it is.
+
+        made: what the manifest says otherwise of a run that was not trained here and now: recipe_version, created, imported.
+        """
+        manifest = new_manifest(result) | dict(made)
+        key = manifest["key"] = result.config.key_in(manifest["recipe_version"])
         with self.lock(key, wait_s=10.0):
             if self.intact(key):
                 return key
@@ -197,7 +225,7 @@ class RunStore:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 remove_leftovers(folder)
-                self._put(folder, new_manifest(result), {RESULT: pack(plain(result))})
+                self._put(folder, manifest, {RESULT: pack(plain(result))})
             except BaseException as error:
                 if not os.path.exists(folder / MANIFEST):
                     with suppress(OSError):
@@ -231,6 +259,22 @@ class RunStore:
         """Keep a run whatever the quota says, or no longer."""
         with self._changing(key) as (folder, _):
             (folder / PINNED).touch() if pinned else (folder / PINNED).unlink(missing_ok=True)
+
+    def label(self, key: str, label: Label, was: Label | None = None) -> None:
+        """Write name, tags and note on a run.
+
+        was: the label that the change was made to; if someone else has written another meanwhile, nothing is changed
+             and StoreError says what stands there now.
+        """
+        with self._changing(key) as (folder, _):
+            now = read_label(folder)
+            if was is not None and now not in (was, label):
+                name = f"“{now.name}”" if now.name else "without a name"
+                raise StoreError(
+                    f"Someone else has changed what is written on run {key} meanwhile (it is now {name}); nothing was "
+                    "changed. Look at it and write again."
+                )
+            write_label(folder, label)
 
     def delete(self, key: str) -> None:
         """Move a run to the trash; `restore` brings it back."""
@@ -297,7 +341,7 @@ class RunStore:
             return baked
         return own
 
-    def _sealed(self, key: str, *, outdated_too: bool = False) -> tuple[Path, Manifest]:
+    def _sealed(self, key: str) -> tuple[Path, Manifest]:
         """Folder and manifest of a run that is there."""
         half = False
         while True:
@@ -317,19 +361,12 @@ class RunStore:
                 raise disk_error(f"read run {key} in {folder.parent}", error) from None
         if manifest["key"] != key:
             raise self._refuse(key, folder, Damaged(MANIFEST, f"is the one of run {manifest['key']}"))
-        if manifest["recipe_version"] != RECIPE_VERSION and not outdated_too:
-            raise RunNotFound(
-                f"Run {key} was made by version {manifest['recipe_version']} of the recipe; this is version "
-                f"{RECIPE_VERSION}, whose numbers differ. Train it again."
-            )
         return folder, manifest
 
-    def _checked(
-        self, key: str, only: str | None = None, *, outdated_too: bool = False
-    ) -> tuple[Path, Manifest, dict[str, bytes]]:
+    def _checked(self, key: str, only: str | None = None) -> tuple[Path, Manifest, dict[str, bytes]]:
         """Folder, manifest and checked content of a run's files, of all or of one."""
         while True:
-            folder, manifest = self._sealed(key, outdated_too=outdated_too)
+            folder, manifest = self._sealed(key)
             names = [name for name in manifest["files"] if only is None or name == only]
             try:
                 return folder, manifest, {name: read_sealed(folder, manifest, name) for name in names}
@@ -409,7 +446,9 @@ def _checked_key(key: str) -> str:
 
 
 def _not_found(key: str) -> RunNotFound:
-    return RunNotFound(f"There is no run {key!s:.40}; train it first.")
+    return RunNotFound(
+        f"There is no run {key!s:.40}; it was deleted, or never trained here. Restore it, or train it."
+    )
 
 
 def _part_file(name: str) -> str:
@@ -427,6 +466,20 @@ def _keys_in(folder: Path) -> list[str]:
         return []
     except OSError as error:
         raise disk_error(f"read the runs in {folder}", error) from None
+
+
+def _stamp(folder: Path) -> list[int]:
+    """Times and sizes of what a row is made of; empty without a manifest."""
+    found = []
+    for name in (MANIFEST, LABEL, PINNED):
+        try:
+            stat = os.stat(folder / name)
+            found += [stat.st_mtime_ns, stat.st_size]
+        except OSError:
+            if name == MANIFEST:
+                return []
+            found += [0, 0]
+    return found
 
 
 def _sealed_at(folder: Path) -> float:

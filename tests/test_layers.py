@@ -14,6 +14,7 @@ ORDER = [
     {"presets", "scm", "ipm"},
     {"results", "metrics", "nets"},
     {"training", "overlap", "sealing"},
+    {"labels"},
     {
         "probes",
         "baselines",
@@ -26,6 +27,7 @@ ORDER = [
         "housekeeping",
     },
     {"evidence", "runs", "progress"},
+    {"library"},
     {"cost", "runner"},
     {"worker", "jobs"},
 ]

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crl_core import config as config_room
 from crl_core import records, runs, sealing
 from crl_core.eventlog import EventLog, decode, encode, read_entries
 from crl_core.events import EpochEnded, RunFailed, RunStarted
@@ -152,16 +153,20 @@ def test_a_broken_manifest_costs_the_list_that_run_only_and_is_told_by_verify(st
     assert store.verify() == []
 
 
-def test_a_run_of_an_earlier_recipe_is_listed_as_outdated_and_not_used(
+def test_a_run_of_an_earlier_recipe_is_readable_and_labelled_and_never_taken_for_a_present_one(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.save(made_up_result())
-    monkeypatch.setattr(runs, "RECIPE_VERSION", 99)
+    result = made_up_result()
+    store.save(result)
+    monkeypatch.setattr(config_room, "RECIPE_VERSION", 99)
     monkeypatch.setattr(records, "RECIPE_VERSION", 99)
-    assert [item.outdated for item in store.summaries()] == [True]
+    assert [(item.outdated, item.recipe_version) for item in store.summaries()] == [(True, 1)]
+    assert_same(store.load(KEY), result)
+    assert result.config.key != KEY  # the same settings are another run now
     assert not store.has(KEY)
-    with pytest.raises(RunNotFound, match="version 1 of the recipe"):
-        store.load(KEY)
+    assert not store.has(result.config.key)
+    assert store.save(result) == result.config.key
+    assert {item.key: item.outdated for item in store.summaries()} == {KEY: True, result.config.key: False}
     assert store.verify() == []
 
 
