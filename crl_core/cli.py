@@ -11,12 +11,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from crl_core import cli_table as table
-from crl_core.bundle import AlreadyStored, export_run, import_run
 from crl_core.cli_config import config_of
-from crl_core.cli_output import check_target, put
+from crl_core.cli_output import PROGRAM, check_target, put
+from crl_core.cli_runs import add_run_commands
 from crl_core.cli_studies import add_study_commands
 from crl_core.config import RunConfig
 from crl_core.eventlog import read_entries
@@ -28,7 +29,6 @@ from crl_core.runner import carry_out, sentence
 from crl_core.runs import RunCorrupted, RunNotFound, RunStore
 from crl_core.sealing import StoreError
 
-PROGRAM = "python -m crl_core"
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -131,20 +131,7 @@ def _parser() -> _Parser:
     add_study_commands(command)
 
     runs = commands.add_parser("runs", help="list and look after the stored runs")
-    actions = runs.add_subparsers(required=True, metavar="ACTION")
-    command("list", _list, "all stored runs, newest first", actions)
-    command("verify", _verify, "check every byte of every run; damaged ones go to quarantine", actions)
-    for name, does, text in (
-        ("show", _show, "the figures of a run"),
-        ("delete", _delete, "move a run to the trash"),
-        ("restore", _restore, "take a deleted run out of the trash again"),
-    ):
-        command(name, does, text, actions).add_argument("key", metavar="KEY", help="or how it begins")
-    export = command("export", _export, "write a run as one file for other people", actions)
-    export.add_argument("key", metavar="KEY", help="or how it begins")
-    export.add_argument("file", metavar="FILE", help="e.g. run.zip")
-    bring_in = command("import", _import, "check such a file and store its run", actions)
-    bring_in.add_argument("file", metavar="FILE")
+    add_run_commands(partial(command, where=runs.add_subparsers(required=True, metavar="ACTION")))
     return parser
 
 
@@ -249,90 +236,3 @@ def _bake(options: argparse.Namespace) -> int:
         options.json, {"baked": keys, "removed": removed}, lambda: f"Baked {len(keys)} runs in {store.baked}."
     )
     return OK
-
-
-def _list(options: argparse.Namespace) -> int:
-    found = RunStore().summaries()
-    put(
-        options.json,
-        {"runs": [table.summary_content(item) for item in found]},
-        lambda: table.runs_table(found),
-    )
-    return OK
-
-
-def _show(options: argparse.Namespace) -> int:
-    store = RunStore()
-    key = _key(options.key, store.keys())
-    result, summary = store.load(key), store.summary(key)
-    content = table.run_content(result, cached=True)
-    if summary is not None:
-        content |= {"created": summary.created, "parts": list(summary.parts), "pinned": summary.pinned}
-    put(options.json, content, lambda: table.run_table(result, cached=True))
-    return OK
-
-
-def _verify(options: argparse.Namespace) -> int:
-    store = RunStore()
-    damaged = store.verify()
-    whole = store.keys()
-    content = {
-        "intact": whole,
-        "damaged": [{"key": e.key, "file": e.file, "reason": str(e)} for e in damaged],
-    }
-    put(options.json, content, lambda: table.verdict(len(whole), [str(error) for error in damaged]))
-    return BAD_INPUT if damaged else OK
-
-
-def _delete(options: argparse.Namespace) -> int:
-    store = RunStore()
-    key = _key(options.key, store.keys())
-    store.delete(key)
-    put(
-        options.json,
-        {"deleted": key},
-        lambda: f"Run {key} is in the trash. Undo: {PROGRAM} runs restore {key}",
-    )
-    return OK
-
-
-def _restore(options: argparse.Namespace) -> int:
-    store = RunStore()
-    key = _key(options.key, store.trashed())
-    store.restore(key)
-    put(options.json, {"restored": key}, lambda: f"Run {key} is back.")
-    return OK
-
-
-def _export(options: argparse.Namespace) -> int:
-    store = RunStore()
-    key = _key(options.key, store.keys())
-    check_target(options.file, "FILE")
-    export_run(store, key, options.file)
-    size = os.path.getsize(options.file)
-    put(
-        options.json,
-        {"exported": key, "file": options.file, "bytes": size},
-        lambda: f"Run {key} is in {options.file}, {size / 1e6:.1f} MB.",
-    )
-    return OK
-
-
-def _import(options: argparse.Namespace) -> int:
-    try:
-        key, new = import_run(RunStore(), options.file), True
-    except AlreadyStored as stored:
-        key, new = stored.key, False
-    verdict = "is imported." if new else "is stored here already; nothing was changed."
-    put(options.json, {"key": key, "imported": new}, lambda: f"Run {key} {verdict}")
-    return OK
-
-
-def _key(text: str, keys: Sequence[str]) -> str:
-    """The key that `text` is, or is the beginning of; `text` itself if there is none."""
-    found = [key for key in dict.fromkeys(keys) if text and key.startswith(text)]
-    if len(found) > 1 and text not in found:
-        raise ValueError(
-            f"{len(found)} runs begin with {text}; type more of the key: {', '.join(found[:5])}."
-        )
-    return text if text in found or not found else found[0]

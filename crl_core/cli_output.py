@@ -12,6 +12,8 @@ from typing import Any
 from crl_core.cli_table import finite
 from crl_core.sealing import write_atomically
 
+PROGRAM = "python -m crl_core"
+
 
 def check_target(target: str | None, option: str = "--json") -> None:
     """Before an hour of training: can the file be written where it is wanted? Raises ValueError if not."""

@@ -10,6 +10,8 @@ from typing import Any, TextIO
 import numpy as np
 
 from crl_core.events import OK, STATUS_WORDS, EpochEnded, Event, RunFinished, RunStarted
+from crl_core.labels import Label
+from crl_core.library import Usage, differences
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs import RunSummary
@@ -63,7 +65,11 @@ def summary_content(item: RunSummary) -> dict[str, Any]:
     """A line of `runs list --json`; the figures are medians over replicates, one a λ."""
     return {
         "key": item.key,
+        **item.label.to_dict(),
         "preset": item.preset_id,
+        "changes": list(differences(item.config)[1]),
+        "recipe_version": item.recipe_version,
+        "imported": item.imported,
         "created": item.created,
         "seconds": item.seconds,
         "device": item.device,
@@ -108,6 +114,26 @@ def run_table(result: RunResult, *, cached: bool) -> str:
     return "\n\n".join((head, rows, f"held-out data; {_kind(training.replicates)}"))
 
 
+def _shown(item: RunSummary) -> str:
+    """What a run is: its name, or its preset and what differs from it; and its tags."""
+    preset_id, changed = differences(item.config)
+    more = f" +{len(changed)}" if changed else ""
+    return " ".join([item.label.name or preset_id + more, *(f"#{tag}" for tag in item.label.tags)])
+
+
+def label_line(label: Label) -> str:
+    """What is written on a run, in a line."""
+    parts = [f"“{label.name}”" if label.name else "no name", " ".join(f"#{tag}" for tag in label.tags)]
+    return ", ".join(part for part in (*parts, " ".join(label.note.split())) if part)
+
+
+def usage_line(usage: Usage) -> str:
+    """How full the store is."""
+    return (
+        f"{usage.n_runs} runs; own ones take {usage.bytes / 1e6:.1f} MB of {usage.quota_bytes / 1e6:.0f} MB."
+    )
+
+
 def runs_table(found: Sequence[RunSummary]) -> str:
     if not found:
         return "No runs are stored yet."
@@ -122,7 +148,7 @@ def runs_table(found: Sequence[RunSummary]) -> str:
         lines.append(
             (
                 item.key,
-                item.preset_id or "own",
+                _shown(item),
                 time.strftime("%Y-%m-%d %H:%M", time.localtime(item.created)),
                 f"{len(item.lams)} × {item.config.training.replicates}",
                 str(item.config.training.epochs),
@@ -133,7 +159,7 @@ def runs_table(found: Sequence[RunSummary]) -> str:
             )
         )
     return text_table(
-        ("key", "world", "created", "models", "epochs", "least ITE RMSE", "training", "size", ""), lines
+        ("key", "run", "created", "models", "epochs", "least ITE RMSE", "training", "size", ""), lines
     )
 
 

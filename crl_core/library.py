@@ -163,7 +163,6 @@ def tags_of(runs: Iterable[RunSummary]) -> list[str]:
     return sorted({tag for run in runs for tag in run.label.tags})
 
 
-def retagged(run: RunSummary, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Label:
-    """The run's label with tags added and removed. Raises ValueError as `Label` does."""
-    kept = [tag for tag in run.label.tags if tag not in remove]
-    return replace(run.label, tags=(*kept, *add))
+def retagged(label: Label, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Label:
+    """The label with tags added and removed. Raises ValueError as `Label` does."""
+    return replace(label, tags=(*(tag for tag in label.tags if tag not in remove), *add))
