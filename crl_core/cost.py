@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from statistics import median
 
 from crl_core.config import RunConfig
 from crl_core.records import RunSummary
-from crl_core.runs import RunStore
 from crl_core.scm import HELD_OUT
 
 RECENT = 5  # runs that the rate is taken from
@@ -16,13 +16,15 @@ DEFAULT_RATE = 8e-10
 _STEP = 4e6  # work that a step costs however few models and rows it has: the calls themselves
 
 
-def estimate_seconds(config: RunConfig, store: RunStore) -> float:
+def estimate_seconds(config: RunConfig, runs: Iterable[RunSummary]) -> float:
     """Seconds that training `config` will take here, without the parts that follow it.
 
     The rate is the median of the most recent runs that were trained on this machine and, as far as can be told, on the
-    same device; `DEFAULT_RATE` before there is one. Runs that came with the program do not count.
+    same device; `DEFAULT_RATE` before there is one. Runs that came from elsewhere do not count.
+
+    runs: the stored ones, newest first.
     """
-    own = [item for item in store.summaries() if not item.baked and item.seconds > 0]
+    own = [item for item in runs if not item.baked and item.imported is None and item.seconds > 0]
     wanted = config.training.device
     if wanted == "auto" and own:
         wanted = own[0].device  # type: ignore[assignment]  # where auto led last time

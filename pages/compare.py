@@ -68,7 +68,7 @@ require()
 
 
 def main() -> None:
-    stored = {run.key: run for run in services.store().summaries()}
+    stored = {run.key: run for run in services.library().runs()}
     head = st.container()
     chosen = side.choose(stored)
     for sentence in side.notes():

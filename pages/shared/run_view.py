@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from crl_core.config import RunConfig
+from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.events import OK, STATUS_WORDS
 from crl_core.presets import Preset
 from crl_core.results import RunResult, aligned_groups
-from crl_core.runs import RunCorrupted, RunNotFound
+from crl_core.runs import RunCorrupted, RunNotFound, RunSummary
 from crl_core.scm import MultiEnvData
 from crl_core.sealing import StoreError
 from pages.shared import job_panel, services, sidebar, style
 from pages.shared.sidebar import Controls
 
+_OLDER = "older"  # of the URL: a run that an older version of the recipe has made of the settings in view
 LAST_SEEN = "run.last_seen"  # config of the last run that was drawn
 _DAMAGE = (
     "run.damage"  # key and sentence of the last run that turned out to be damaged, until it is trained again
@@ -100,32 +101,59 @@ def run_in_view(page: str) -> RunInView:
         style.notice("These settings cannot be trained", controls.problem or "")
         st.stop()
     config = controls.config
+    older = older_in_view(config)
     state = job_panel.state_of(config.key)
-    if state.phase not in ("finished", "completed"):
+    if older is None and state.phase not in ("finished", "completed"):
         page_header(page, controls.sentence)
         without_run(controls)
         st.stop()
+    key = config.key if older is None else older.key
     try:
-        result = services.load(config.key)
+        result = services.load(key)
         run = RunInView(
             config=config,
-            key=config.key,
+            key=key,
             result=result,
             lam=controls.lam,
             m=result.model(controls.lam),
             preset=controls.preset,
             env_names=controls.env_names,
             theme=style.theme(),
-            projection=services.load_part(config.key, "projection"),
-            evidence=services.load_part(config.key, "evidence"),
-            computing=state.active,
+            projection=services.load_part(key, "projection"),
+            evidence=services.load_part(key, "evidence"),
+            computing=older is None and state.active,
         )
     except (RunCorrupted, RunNotFound, StoreError) as error:
         page_header(page, controls.sentence)
         damaged(controls, error)
         st.stop()
     st.session_state[LAST_SEEN] = config
+    if older is not None:
+        st.warning(
+            f"This run was made by version {older.recipe_version} of the recipe; this program trains by version "
+            f"{RECIPE_VERSION}, whose numbers differ. Train these settings again to have them by the present one."
+        )
     return run
+
+
+def look_at(run: RunSummary) -> None:
+    """Let the pages show this stored run, whose settings the sidebar has. For callbacks."""
+    if run.outdated:
+        st.query_params[_OLDER] = run.key
+    else:
+        st.query_params.pop(_OLDER, None)
+
+
+def older_in_view(config: RunConfig) -> RunSummary | None:
+    """The run of an older recipe that the link asks for, if it is one of these settings."""
+    key = st.query_params.get(_OLDER)
+    if key is None:
+        return None
+    found = services.store().summary(key)
+    if found is not None and found.outdated and found.config.key == config.key:
+        return found
+    del st.query_params[_OLDER]  # other settings by now, or it is gone
+    return None
 
 
 def damaged(controls: Controls, error: Exception) -> None:
@@ -162,6 +190,13 @@ def without_run(controls: Controls) -> None:
     else:
         style.notice("These settings have not been trained yet", job_panel.cost_line(config))
     last: RunConfig | None = st.session_state.get(LAST_SEEN)
+    older = next(
+        (run for run in services.library().runs() if run.outdated and run.config.key == config.key), None
+    )
+    if older is not None:
+        style.quiet(
+            f"Version {older.recipe_version} of the recipe has trained them; its numbers differ from today's."
+        )
     with st.container(horizontal=True):
         st.button(
             "Train these settings",
@@ -170,5 +205,7 @@ def without_run(controls: Controls) -> None:
             on_click=job_panel.train,
             args=(config, controls.lam),
         )
+        if older is not None:
+            st.button("Look at the older run", key="run.older", on_click=look_at, args=(older,))
         if last is not None and last.key != config.key and services.store().has(last.key):
             st.button("Back to the last run", key="run.back", on_click=sidebar.show, args=(last,))

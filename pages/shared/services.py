@@ -9,6 +9,7 @@ from crl_core import jobs as crl_jobs
 from crl_core.config import RunConfig
 from crl_core.curves import Curves, Follower, of_result
 from crl_core.jobs import JobManager
+from crl_core.library import Library
 from crl_core.results import RunResult, view_rows
 from crl_core.runs import RunStore
 from crl_core.scm import MultiEnvData
@@ -17,6 +18,11 @@ from crl_core.scm import MultiEnvData
 @st.cache_resource(show_spinner=False)
 def store() -> RunStore:
     return RunStore()
+
+
+@st.cache_resource(show_spinner=False)
+def library() -> Library:
+    return Library(store())
 
 
 @st.cache_resource(show_spinner=False)
@@ -60,12 +66,12 @@ def load_part(key: str, name: str) -> dict[str, np.ndarray] | None:
 
 def estimate_s(config: RunConfig) -> float:
     """Seconds that training `config` will take, by the runs that were timed on this machine."""
-    return crl_jobs.estimate_seconds(config, store())
+    return crl_jobs.estimate_seconds(config, library().runs())
 
 
 def device_line() -> str:
     """Where a run is trained, as far as a server without torch can say."""
-    own = [item for item in store().summaries() if not item.baked]
+    own = [item for item in library().runs() if not item.baked]
     return f"device: {own[0].device}" if own else "device: the best that is found"
 
 
