@@ -13,7 +13,7 @@ from crl_core import cli_table as table
 from crl_core.bundle import AlreadyStored, export_run, import_run
 from crl_core.cli_output import PROGRAM, check_target, put
 from crl_core.labels import Label
-from crl_core.library import Library, retagged, search
+from crl_core.library import Library, Usage, retagged, search
 from crl_core.runs import RunStore
 
 OK, BAD_INPUT = 0, 2
@@ -63,8 +63,9 @@ def add_run_commands(command: Callable[..., Any]) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    library = Library(RunStore())
-    found, usage = search(library.runs(), options.search, options.tag), library.usage()
+    store = RunStore()
+    runs = Library(store).runs()
+    found, usage = search(runs, options.search, options.tag), Usage.of(runs, store)
     put(
         options.json,
         {

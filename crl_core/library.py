@@ -29,11 +29,16 @@ _UNREADABLE = (StoreError, Damaged, OSError, ValueError, KeyError, TypeError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """How full the store is. Baked runs do not count."""
+    """How full the store is, by the sizes in the manifests."""
 
     n_runs: int  # own and baked
     bytes: int  # of own runs, without trash and quarantine
     quota_bytes: int
+
+    @classmethod
+    def of(cls, runs: Sequence[RunSummary], store: RunStore) -> Usage:
+        own = sum(run.bytes for run in runs if not run.baked)
+        return cls(n_runs=len(runs), bytes=own, quota_bytes=store.quota_bytes)
 
 
 class Library:
@@ -63,15 +68,6 @@ class Library:
                 self._write()
             found = [held[2] for held in self._known.values()]
         return sorted(found, key=lambda run: (-run.created, run.key))
-
-    def usage(self) -> Usage:
-        """How full the store is, by the sizes in the manifests."""
-        runs = self.runs()
-        return Usage(
-            n_runs=len(runs),
-            bytes=sum(run.bytes for run in runs if not run.baked),
-            quota_bytes=self.store.quota_bytes,
-        )
 
     def rebuild(self) -> int:
         """Read every folder again, whatever the index says; how many runs there are."""

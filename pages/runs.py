@@ -23,12 +23,11 @@ require()
 
 
 def main() -> None:
-    library = services.library()
-    runs, usage = library.runs(), library.usage()
+    runs = services.library().runs()
     page_header(
         "Runs",
         "Every run that is stored. Select one to open it, to write on it or to take it home; two to four to compare them.",
-        numbers=room(usage),
+        numbers=room(Usage.of(runs, services.store())),
     )
     messages()
     if not runs:

@@ -11,7 +11,7 @@ from crl_core.curves import Curves, Follower, of_result
 from crl_core.jobs import JobManager
 from crl_core.library import Library
 from crl_core.results import RunResult, view_rows
-from crl_core.runs import RunStore
+from crl_core.runs import RunStore, RunSummary
 from crl_core.scm import MultiEnvData
 
 
@@ -23,6 +23,12 @@ def store() -> RunStore:
 @st.cache_resource(show_spinner=False)
 def library() -> Library:
     return Library(store())
+
+
+@st.cache_resource(ttl=5, show_spinner=False)
+def recent() -> list[RunSummary]:
+    """All runs as of a few seconds ago: enough to judge what training costs, without looking at every folder again."""
+    return library().runs()
 
 
 @st.cache_resource(show_spinner=False)
@@ -66,12 +72,12 @@ def load_part(key: str, name: str) -> dict[str, np.ndarray] | None:
 
 def estimate_s(config: RunConfig) -> float:
     """Seconds that training `config` will take, by the runs that were timed on this machine."""
-    return crl_jobs.estimate_seconds(config, library().runs())
+    return crl_jobs.estimate_seconds(config, recent())
 
 
 def device_line() -> str:
     """Where a run is trained, as far as a server without torch can say."""
-    own = [item for item in library().runs() if not item.baked]
+    own = [item for item in recent() if not item.baked]
     return f"device: {own[0].device}" if own else "device: the best that is found"
 
 

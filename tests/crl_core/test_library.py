@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crl_core import RunConfig, preset, train
 from crl_core.bundle import export_bytes, import_run
 from crl_core.labels import MAX_NAME, MAX_NOTE, MAX_TAG, Label, read_label
-from crl_core.library import Library, differences, retagged, search, tags_of
+from crl_core.library import Library, Usage, differences, retagged, search, tags_of
 from crl_core.runs import RunNotFound, RunStore
 from crl_core.sealing import StoreError
 from tests.crl_core.made_up import assert_same, made_up_result, store_in, tiny_config
@@ -135,8 +135,10 @@ def test_the_library_lists_what_the_folders_hold_and_follows_every_change(store:
     assert same()
     shutil.rmtree(store.root / "runs" / KEYS[2])  # by hand
     assert same()
-    assert library.usage().n_runs == 2
-    assert library.usage().bytes == sum(run.bytes for run in library.runs())
+    used = Usage.of(library.runs(), store)
+    assert (used.n_runs, used.quota_bytes) == (2, store.quota_bytes)
+    files = [path for path in (store.root / "runs").rglob("*.joblib") if path.is_file()]
+    assert used.bytes == sum(path.stat().st_size for path in files) > 0
 
 
 @pytest.mark.parametrize(
