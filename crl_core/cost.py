@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from statistics import median
 
 from crl_core.config import RunConfig
@@ -30,6 +31,17 @@ def estimate_seconds(config: RunConfig, runs: Iterable[RunSummary]) -> float:
         wanted = own[0].device  # type: ignore[assignment]  # where auto led last time
     rates = [_rate(item) for item in own if item.device.split(":")[0] == wanted][:RECENT]
     return work(config) * (median(rates) if rates else DEFAULT_RATE)
+
+
+SMALL_EPOCHS = 20
+
+
+def smaller(config: RunConfig) -> RunConfig:
+    """The same world and λ trained with one replicate and at most SMALL_EPOCHS epochs: for a look on a small machine."""
+    training = config.training
+    return replace(
+        config, training=replace(training, replicates=1, epochs=min(SMALL_EPOCHS, training.epochs))
+    )
 
 
 def work(config: RunConfig) -> float:

@@ -149,6 +149,12 @@ class JobManager:
         worker = self._worker
         return worker.pid if worker is not None and worker.poll() is None else None
 
+    @property
+    def training(self) -> bool:
+        """Whether the worker has a run in hand."""
+        with self._change:
+            return self._current is not None
+
     # -- looking -----------------------------------------------------------------------------------------------------
 
     def events(self, key: str, offset: int = 0) -> tuple[list[Event], int]:

@@ -5,9 +5,13 @@ While somebody works on the run a fragment looks again and again, and the whole 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
+from crl_core import machine
 from crl_core.config import RunConfig
+from crl_core.cost import smaller
 from crl_core.jobs import JobState
 from crl_core.sealing import StoreError
 from pages.shared import services, style
@@ -42,8 +46,10 @@ def cancel(key: str) -> None:
         st.session_state["job.refusal"] = str(error)
 
 
-def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float) -> None:
-    """Train or Cancel, what the run will cost, and how it stands."""
+def sidebar_panel(
+    config: RunConfig | None, problem: str | None, lam: float, show: Callable[[RunConfig], None]
+) -> None:
+    """Train or Cancel, what the run will cost, and how it stands. `show` sets the sidebar to another config."""
     if config is None:
         st.button("Train", type="primary", disabled=True, width="stretch", key="job.train")
         st.error(style.plain(problem or "These settings cannot be trained."))
@@ -55,10 +61,14 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float) -> 
         watch(config.key, state.phase, state.active)
     else:
         done = state.phase == "completed"
+        small = smaller(config)
+        reason = None if done or state.phase == "finished" or small == config else machine.why_small()
+        if reason is not None:
+            _offer_small(small, lam, show, reason)
         label = "Compute what is missing" if state.phase == "finished" else "Train"
         st.button(
-            label,
-            type="primary",
+            label if reason is None else "Train in full",
+            type="primary" if reason is None else "secondary",
             disabled=done,
             width="stretch",
             key="job.train",
@@ -68,6 +78,20 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float) -> 
         style.quiet(resting_line(config, state))
     if st.session_state.get("job.refusal"):
         st.error(style.plain(st.session_state.pop("job.refusal")))
+
+
+def _offer_small(small: RunConfig, lam: float, show: Callable[[RunConfig], None], reason: str) -> None:
+    """On a small machine the first button trains less, and says so; the settings change with it, never unseen."""
+
+    def take() -> None:
+        show(small)
+        train(small, lam)
+
+    st.button("Train a small run", type="primary", width="stretch", key="job.train_small", on_click=take)
+    style.quiet(
+        f"This machine has {reason}. Small: 1 replicate, {style.count(small.training.epochs, 'epoch')}, "
+        f"about {style.duration(services.estimate_s(small))}; it shows the shape, not the spread."
+    )
 
 
 def resting_line(config: RunConfig, state: JobState) -> str:
@@ -100,7 +124,11 @@ def cost_line(config: RunConfig) -> str:
 def progress_line(state: JobState) -> tuple[float, str]:
     """How far a run is, 0 to 1, and the sentence to it."""
     if state.phase == "queued":
-        return 0.0, f"Waiting, {state.position} in the queue" if state.position > 1 else "Starting"
+        ahead = state.position - 1
+        if state.position == 0 or not services.jobs().training:
+            return 0.0, "Starting"
+        others = "the run under way" if ahead == 0 else f"the run under way and {ahead} more"
+        return 0.0, f"One run at a time: number {state.position} in the queue, after {others}"
     if state.phase == "running":
         share = state.epoch / max(1, state.epochs)
         left = f", {style.duration(state.eta_s)} left" if state.eta_s is not None else ""

@@ -76,7 +76,7 @@ def draw() -> Controls:
     with st.sidebar:
         found = _widgets()
         st.session_state[_CONTROLS] = found
-        job_panel.sidebar_panel(found.config, found.problem, found.lam)
+        job_panel.sidebar_panel(found.config, found.problem, found.lam, show)
     for note in st.session_state.get(_NOTES, ()):
         st.warning(style.plain(note))  # above the page, where it is seen also with the sidebar closed
     return found
