@@ -6,7 +6,11 @@ import streamlit as st
 
 from crl_core.bundle import AlreadyStored, export_bytes, import_run
 from crl_core.events import DIVERGED
+from crl_core.figure_page import figure_page
+from crl_core.library import differences
 from crl_core.notebook import notebook
+from crl_core.presets import PRESETS
+from crl_core.results import RunResult
 from crl_core.runs import RunSummary
 from crl_core.sealing import StoreError
 from crl_core.take_home import (
@@ -58,12 +62,17 @@ def section(chosen: RunSummary, lam: float) -> None:
                 help="Trains the run again, compares the figures, and draws error, MMD² and latents along λ.",
             )  # fmt: skip
             st.download_button(
-                "Figures, CSV", lambda: metrics_csv(result).encode(), f"{stem}-figures.csv", "text/csv",
+                "Numbers, CSV", lambda: metrics_csv(result).encode(), f"{stem}-numbers.csv", "text/csv",
                 key="runs.take.metrics", on_click="ignore", help="One line a model: final held-out figures.",
             )  # fmt: skip
             st.download_button(
                 "Curves, CSV", lambda: history_csv(result).encode(), f"{stem}-curves.csv", "text/csv",
                 key="runs.take.curves", on_click="ignore", help="One line an epoch and model.",
+            )  # fmt: skip
+            st.download_button(
+                "Figures, HTML", lambda: _figures(chosen.key, result, near).encode(), f"{stem}-figures.html", "text/html",
+                key="runs.take.figures", on_click="ignore",
+                help="Every figure at the λ in view, interactive without a network; each can be saved as SVG or PNG from there.",
             )  # fmt: skip
         cite, load = st.tabs(["Cite this run", "Load the network"])
         cited = citation(result, chosen.created)
@@ -75,6 +84,13 @@ def section(chosen: RunSummary, lam: float) -> None:
             )  # fmt: skip
         with load:
             st.code(loading_example(result, near), language="python")
+
+
+def _figures(key: str, result: RunResult, lam: float) -> str:
+    preset = PRESETS[differences(result.config)[0]]
+    names = tuple(preset.env_name(env) for env in range(result.config.scenario.n_envs))
+    parts = {name: services.load_part(key, name) for name in ("projection", "evidence")}
+    return figure_page(result, lam, names, parts)
 
 
 def uploader() -> None:

@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import WAIT_MS, Server, start_server
 
+pytestmark = pytest.mark.browser
+
 LIMIT = 700_000_000  # bytes, of server and worker together
 
 

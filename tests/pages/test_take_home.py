@@ -26,7 +26,16 @@ def test_a_chosen_run_can_be_taken_home_at_the_lambda_in_view(
     app = choose(open_app("runs", **tiny.params, lam="1"), 0)
     assert not app.exception
     assert downloads(app) == dict.fromkeys(
-        ("Bundle", "Network at λ = 1", "Notebook", "Figures, CSV", "Curves, CSV", "Citation, text"), True
+        (
+            "Bundle",
+            "Network at λ = 1",
+            "Notebook",
+            "Numbers, CSV",
+            "Curves, CSV",
+            "Figures, HTML",
+            "Citation, text",
+        ),
+        True,
     )
     shown = " ".join(code.value for code in app.code)
     assert tiny.config.key in shown

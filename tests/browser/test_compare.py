@@ -1,0 +1,75 @@
+"""Comparisons and figures in a real browser: four runs under one λ, a link that brings them back, files that save themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from crl_core import PRESETS, RunStore
+from crl_core.figure_page import figure_page
+from tests.browser.conftest import WAIT_MS, Server
+from tests.browser.test_app import settled
+
+pytestmark = pytest.mark.browser
+
+FOUR = [PRESETS[name].config.key for name in ("hospital", "shifted", "leaky", "recipe")]
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Page:
+    opened = chromium.new_context(viewport={"width": 1600, "height": 1000}, accept_downloads=True).new_page()
+    opened.set_default_timeout(WAIT_MS)
+    return opened
+
+
+def test_four_runs_follow_one_lambda_and_their_link_brings_them_back(
+    server: Server, page: Page, chromium: Browser
+) -> None:
+    page.goto(server.url("compare") + "?" + "&".join(f"runs={key}" for key in FOUR))
+    settled(page)
+    expect(page.locator(".js-plotly-plot").nth(3)).to_be_visible()
+    titles = page.locator(".js-plotly-plot").all_inner_texts()
+    handle = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")
+    handle.focus()
+    handle.press("ArrowRight")
+    page.wait_for_url("**lam=1.9**")
+    settled(page)
+    assert len(page.locator(".js-plotly-plot").all_inner_texts()) == len(titles)
+    other = chromium.new_context().new_page()
+    other.set_default_timeout(WAIT_MS)
+    other.goto(page.url)
+    settled(other)
+    expect(other.locator(".js-plotly-plot").nth(3)).to_be_visible()
+    for key in FOUR:
+        assert f"runs={key}" in other.url
+    expect(other.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")).to_have_attribute(
+        "aria-valuetext", "1.9"
+    )
+    other.close()
+    page.close()
+
+
+def test_the_figures_of_a_run_save_themselves_as_svg_and_png_from_a_file_on_disk(
+    page: Page, tmp_path: Path
+) -> None:
+    store, key = RunStore(), FOUR[0]
+    parts = {name: store.part(key, name) for name in ("projection", "evidence")}
+    file = tmp_path / "figures.html"
+    file.write_text(figure_page(store.load(key), 1.9, ("A", "B"), parts), encoding="utf-8")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    section = page.locator("section").last
+    for kind, begins in (("svg", b"<svg"), ("png", b"\x89PNG")):
+        with page.expect_download() as download:
+            section.get_by_role("button", name=kind.upper()).click()
+        saved = tmp_path / download.value.suggested_filename
+        download.value.save_as(saved)
+        assert saved.name == f"crl-{key}-effects.{kind}"
+        assert saved.read_bytes().startswith(begins)
+        assert saved.stat().st_size > 10_000
+    assert not [url for url in asked if url.startswith("http")]
+    page.close()

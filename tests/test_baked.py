@@ -1,0 +1,38 @@
+"""What comes with the program is by its own recipe: runs of every preset, claims, the environments study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from crl_core import PRESETS, RunStore
+from crl_core.bake import stale
+from crl_core.config import RECIPE_VERSION
+from crl_core.presets import DEFAULT_PRESET
+from crl_core.study import baked_study
+
+BAKED = Path(__file__).parents[1] / "cache" / "baked"
+
+
+def test_every_preset_has_an_intact_run_of_the_present_recipe_with_all_its_parts(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, BAKED)
+    assert stale(store) == []
+    assert {run.key for run in store.summaries()} == {item.config.key for item in PRESETS.values()}
+    assert all(run.recipe_version == RECIPE_VERSION and run.baked for run in store.summaries())
+
+
+def test_a_run_of_an_older_recipe_would_be_noticed(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("crl_core.config.RECIPE_VERSION", RECIPE_VERSION + 1)
+    assert stale(RunStore(tmp_path, BAKED)) == list(PRESETS)
+
+
+def test_claims_and_studies_that_come_along_are_of_the_present_recipe() -> None:
+    files = sorted(BAKED.glob("*.json"))
+    assert {"claims.json", "environments.json"} <= {file.name for file in files}
+    for file in files:
+        assert json.loads(file.read_text())["recipe_version"] == RECIPE_VERSION, file.name
+    assert baked_study(BAKED, DEFAULT_PRESET) is not None
+
+
+def test_what_comes_along_stays_small() -> None:
+    assert sum(path.stat().st_size for path in BAKED.rglob("*") if path.is_file()) < 25_000_000
