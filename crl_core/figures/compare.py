@@ -36,7 +36,7 @@ Array = np.ndarray
 LETTERS = "ABCD"
 HEIGHT = 320
 _SMALL = 250
-_MOST_ROWS = 320  # points of a pane
+_MOST_ROWS = 160  # points of a pane: SVG drawn in software takes a third of a second for a thousand
 _MOST_EPOCHS = 250  # points of a line
 _GAP = 0.022  # between panes, in shares of the figure
 
