@@ -19,6 +19,7 @@ from crl_core.cli_config import config_of
 from crl_core.cli_output import PROGRAM, check_target, put
 from crl_core.cli_runs import add_run_commands
 from crl_core.cli_studies import add_study_commands
+from crl_core.cli_unseen import add_unseen_command
 from crl_core.config import RunConfig
 from crl_core.eventlog import read_entries
 from crl_core.events import Event, RunFinished
@@ -129,6 +130,7 @@ def _parser() -> _Parser:
     bake.add_argument("--only", nargs="+", metavar="NAME", help=f"some of {', '.join(PRESETS)}; default all")
 
     add_study_commands(command)
+    add_unseen_command(command)
 
     runs = commands.add_parser("runs", help="list and look after the stored runs")
     add_run_commands(partial(command, where=runs.add_subparsers(required=True, metavar="ACTION")))

@@ -112,6 +112,11 @@ def predict(weights: Mapping[str, Array], x: Array) -> tuple[Array, Array, Array
     return phi, y_hat[..., 0], y_hat[..., 1]
 
 
+def one_model(weights: Mapping[str, Array], m: int) -> dict[str, Array]:
+    """The weights of model m alone, as `predict` takes them."""
+    return {name: value[m : m + 1] for name, value in weights.items()}
+
+
 def elu(values: Array) -> Array:
     """x where x > 0, else e^x - 1."""
     return np.where(values > 0, values, np.expm1(np.minimum(values, 0)))
