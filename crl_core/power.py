@@ -33,6 +33,7 @@ WRONG = 2.0
 ALARMED = 0.5  # a test that alarms in more than half of the batches is said to alarm
 BAKED = "unseen.json"
 S_DOSES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # for dose curves; and the same to the left
+_DERIVED = ("ite_rmse", "ite_rmse_unchanged", "quadrant")  # in the JSON, for readers
 _TRUTH_ROWS = 2000  # that a true error is measured on
 
 
@@ -72,9 +73,18 @@ class Row:
     test: str
     rejection_rate: float
     draws: int
-    ite_rmse: float  # median over seeds
-    ite_rmse_unchanged: float
     by_seed: tuple[float, ...]  # rejection rate of every seed
+    errors_by_seed: tuple[float, ...]  # true ITE RMSE
+    unchanged_by_seed: tuple[float, ...]  # of unchanged rows
+
+    @property
+    def ite_rmse(self) -> float:
+        """Median over seeds."""
+        return float(np.median(self.errors_by_seed))
+
+    @property
+    def ite_rmse_unchanged(self) -> float:
+        return float(np.median(self.unchanged_by_seed))
 
     @property
     def wrong(self) -> bool:
@@ -105,7 +115,7 @@ class Power:
             "recipe_version": RECIPE_VERSION,
             "preset": self.preset_id,
             "seeds": self.seeds,
-            "rows": [asdict(row) | {"quadrant": row.quadrant} for row in self.rows],
+            "rows": [asdict(row) | {name: getattr(row, name) for name in _DERIVED} for row in self.rows],
             "dose_correlation": {lam: list(values) for lam, values in self.dose_correlation.items()},
         }
 
@@ -117,10 +127,11 @@ class Power:
                 "the stored power table was made by another version of the recipe; measure it again."
             )
         try:
+            tuples = ("by_seed", "errors_by_seed", "unchanged_by_seed")
             rows = tuple(
                 Row(
-                    **{name: value for name, value in row.items() if name != "quadrant"}
-                    | {"by_seed": tuple(row["by_seed"])}
+                    **{name: value for name, value in row.items() if name not in _DERIVED}
+                    | {name: tuple(row[name]) for name in tuples}
                 )
                 for row in content["rows"]
             )
@@ -164,15 +175,14 @@ def run_power(
     tried = specs(scenario) if only is None else tuple(only)
     seen_models = {(lam, r): watched(run, lam, r) for lam in lams for r in range(seeds)}
     unchanged = {
-        lam: float(np.median([_error(seen_models[lam, r], Spec("none", 0.0), r) for r in range(seeds)]))
-        for lam in lams
+        lam: tuple(_error(seen_models[lam, r], Spec("none", 0.0), r) for r in range(seeds)) for lam in lams
     }
     rows = []
     for done, spec in enumerate(tried):
         if on_spec is not None:
             on_spec(done, len(tried))
         for lam in lams:
-            error = float(np.median([_error(seen_models[lam, r], spec, r) for r in range(seeds)]))
+            errors = tuple(_error(seen_models[lam, r], spec, r) for r in range(seeds))
             for n in sizes:
                 alarmed = np.array(
                     [
@@ -183,8 +193,9 @@ def run_power(
                 rows += [
                     Row(
                         intervention=spec.intervention, dose=spec.dose, seen=spec.seen, n=n, lam=lam, test=test,
-                        rejection_rate=float(alarmed[..., at].mean()), draws=draws * seeds, ite_rmse=error,
-                        ite_rmse_unchanged=unchanged[lam], by_seed=tuple(alarmed[..., at].mean(axis=1).tolist()),
+                        rejection_rate=float(alarmed[..., at].mean()), draws=draws * seeds,
+                        by_seed=tuple(alarmed[..., at].mean(axis=1).tolist()), errors_by_seed=errors,
+                        unchanged_by_seed=unchanged[lam],
                     )
                     for at, test in enumerate(tests)
                 ]  # fmt: skip

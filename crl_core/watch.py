@@ -121,7 +121,7 @@ def judge(
 def _by_p(test: str, statistic: float, p: float, more: str = "") -> Finding:
     alarm = p <= LEVEL
     words = (
-        f"p = {p:.3f}, at the level {LEVEL:g}: "
+        f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}, at the level {LEVEL:g}: "
         + ("these rows differ from training." if alarm else "as training rows would look.")
         + more
     )

@@ -330,7 +330,7 @@ def test_quadrants_are_named_by_alarm_and_by_truth() -> None:
     def row(rate: float, error: float) -> str:
         return Row(
             intervention="none", dose=0.0, seen=True, n=200, lam=1.0, test="pooled", rejection_rate=rate, draws=100,
-            ite_rmse=error, ite_rmse_unchanged=0.05, by_seed=(rate,),
+            by_seed=(rate,), errors_by_seed=(error,), unchanged_by_seed=(0.05,),
         ).quadrant  # fmt: skip
 
     assert [row(1, 1), row(1, 0.05), row(0, 0.05), row(0, 1)] == [
