@@ -81,6 +81,13 @@ SPEED = {
         "",
         "{:.0f} ms",
     ),
+    "unseen_permutations_s": (
+        "1,000 relabellings of 200 + 300 latents for all 16 models of a path",
+        "≤ 1 s",
+        "{:.2f} s",
+    ),
+    "unseen_permutations_ratio": ("the same against one relabelling after the other", "", "{:.0f}×"),
+    "unseen_dose_p50_ms": ("Unseen environment: a step of the dose, p50", "≤ 200 ms", "{:.0f} ms"),
     "evidence_share": (
         "probes, baselines and overlap, share of a default run's training time",
         "≤ 15 %",

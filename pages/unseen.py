@@ -48,7 +48,7 @@ _TESTS = {
 }
 _CSS = """
 <style>
-.crl-gauge { display: grid; grid-template-columns: minmax(10rem, 1.7fr) minmax(7rem, 1.6fr) minmax(4.5rem, .6fr); gap: .1rem 1rem; align-items: center;
+.crl-gauge { display: grid; grid-template-columns: minmax(10rem, 1.7fr) minmax(5rem, 1.6fr) minmax(5rem, .6fr); gap: .1rem 1rem; align-items: center;
   padding: .5rem 0; border-bottom: 1px solid var(--hairline); }
 .crl-gauge:last-child { border-bottom: 0; }
 .crl-gauge b { font-size: .95rem; } .crl-gauge .small { grid-column: 1 / 4; font-size: .8rem; color: var(--quiet); }
@@ -268,7 +268,7 @@ def tests_and_truth(
             return
         doses, values, errors = dose_curves(run.key, run.lam, item.id, verdict.n_rows, here)
         chart(
-            along_dose(doses, values, dose, ink, title="Latent MMD² along the dose", dose_title=item.dose),
+            along_dose(doses, values, dose, ink, title="Latent MMD²", dose_title=item.dose),
             "unseen.dose_mmd2",
         )
         drawn = along_dose(
@@ -276,13 +276,15 @@ def tests_and_truth(
             errors,
             dose,
             ink,
-            title="True ITE RMSE along the dose",
+            title="True ITE RMSE",
             dose_title=item.dose,
             threshold=WRONG * usual,
             truth=True,
         )
         chart(drawn, "unseen.dose_error")
-        quiet(f"Dashed: {WRONG:g} times the error on unchanged rows; above it the effects are called wrong.")
+        quiet(
+            f"Only the simulation knows the true error. Dashed: {WRONG:g} times that of unchanged rows; above it the effects are called wrong."
+        )
 
 
 # -- power ---------------------------------------------------------------------------------------------------------------
@@ -387,7 +389,7 @@ def main() -> None:
                     f"of {len(verdict.findings)} tests alarm",
                 ),
                 (figure(usual), "ITE RMSE, unchanged"),
-                (figure(error), "ITE RMSE here (only the simulation knows)"),
+                (figure(error), "ITE RMSE here, truth"),
             ],
         )
     colour = ink["bad"] if name == "silent and wrong" else ink["text"]

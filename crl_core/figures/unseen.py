@@ -121,7 +121,7 @@ def along_dose(
         {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": threshold, "y1": threshold,
          "line": {"color": colours["muted"], "width": 1.2, "dash": "dash"}}
     ]  # fmt: skip
-    keys = [truth_key(colours)] if truth else []
+    keys = [truth_key(colours, "only the simulation knows")] if truth else []
     return figure(
         title, [line, here, *keys], colours, height=_SMALL, key_items=len(keys), shapes=shapes,
         xaxis=axis(colours, dose_title, nticks=8), yaxis=axis(colours, type="log", range=span, **_few(log_ticks(10 ** span[0], 10 ** span[1]))),

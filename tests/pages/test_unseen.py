@@ -46,7 +46,7 @@ def test_every_intervention_is_shown_with_its_gauges_and_the_truth(
             for quadrant in ("Alarm and wrong", "Alarm but right", "Silent and right", "Silent and wrong")
         )
         assert plots(app) == (2 if name == "none" else 4), name
-    assert "only the simulation knows" in shown
+    assert "Only the simulation knows" in shown
 
 
 def test_a_dose_moves_the_findings(open_app: Open, tiny: Tiny, store: RunStore) -> None:
