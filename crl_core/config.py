@@ -21,7 +21,7 @@ RECIPE_VERSION = (
 CONFIG_VERSION = 1  # raise when the JSON form of a config changes
 
 Mixing = Literal["none", "rotation", "nonlinear"]
-Penalty = Literal["mmd"]
+Penalty = Literal["mmd", "mmd-multi", "mmd-linear", "coral", "wasserstein", "irm", "vrex"]
 Align = Literal["environment", "treatment"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Bandwidth = float | Literal["median"]

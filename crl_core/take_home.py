@@ -14,6 +14,7 @@ from crl_core.bundle_arrays import to_safetensors
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.events import STATUS_WORDS
 from crl_core.lecture.handout import preset_of, reproducing_command
+from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS
 from crl_core.results import Array, RunResult
 
@@ -167,8 +168,11 @@ def _cell(value: object) -> object:
 # -- citation ----------------------------------------------------------------------------------------------------------
 
 
-def citation(result: RunResult, created: float) -> str:
-    """What to write where the run is used: what it is, and the command that makes it again. `created`: seconds since 1970."""
+def citation(result: RunResult, created: float, recipe_version: int = RECIPE_VERSION) -> str:
+    """What to write where the run is used: what it is, and the command that makes it again.
+
+    created: seconds since 1970.  recipe_version: the one that made the run.
+    """
     config, training = result.config, result.config.training
     name = preset_of(config)
     world = PRESETS[name].title if name else "a world of its own"
@@ -177,9 +181,9 @@ def citation(result: RunResult, created: float) -> str:
     best = _least(result)
     return "\n".join(
         [
-            f"CRL Explorer, run {config.key} ({world}), {day}.",
-            f"CFRNets with λ·MMD² between {'environments' if training.align == 'environment' else 'treatment arms'}; {models}; "
-            f"recipe version {RECIPE_VERSION}; trained on {result.device}.",
+            f"CRL Explorer, run {config.key_in(recipe_version)} ({world}), {day}.",
+            f"CFRNets with λ·{PENALTY_WORDS[training.penalty].short} between {'environments' if training.align == 'environment' else 'treatment arms'}; {models}; "
+            f"recipe version {recipe_version}; trained on {result.device}.",
             *([best] if best else []),
             f"Reproduce: {reproducing_command(config)}",
             "",

@@ -1,7 +1,8 @@
 """Training as a generator of events: `train_path` trains every λ of a config, times its replicates, at once.
 
 Shared along λ: data, split, initial weights and minibatch order, so that differences are caused by λ alone.
-Loss:           Σ_t mean squared error over the batch's samples of arm t + λ · mean over pairs of MMD²(φ(D_i), φ(D_j)).
+Loss:           Σ_t mean squared error over the batch's samples of arm t + λ · mean over pairs of MMD²(φ(D_i), φ(D_j)),
+                or λ times another of `penalties`, whose gradient is autograd's.
 Batches:        views of data permuted once an epoch; a last, incomplete batch is left out (other rows each epoch).
 Bandwidth:      median heuristic on the batch, detached, taken anew at every `BANDWIDTH_STEPS`th step; or fixed.
 Models go through each epoch in groups of whole replicates: a group's tensors fit the processor's cache.
@@ -20,7 +21,9 @@ from torch import Tensor
 from crl_core import ipm, metrics
 from crl_core.config import RunConfig
 from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted, TrainingEvent
-from crl_core.nets import Ensemble, initial_weights
+from crl_core.nets import Ensemble, Pass, initial_weights
+from crl_core.penalties import REGISTRY, Batch
+from crl_core.penalties.base import gradient
 from crl_core.results import RunResult, aligned_groups, data_of, mmd_rows, view_of
 from crl_core.scm import MultiEnvData, Stream, rng_for
 
@@ -167,6 +170,7 @@ class _Group:
         train_rows = [train for train, _ in data]
         self.config, self.device, self.dtype = config, device, dtype
         self.held_out: list[MultiEnvData] = [held_out for _, held_out in data]
+        self.penalty = None if training.penalty == "mmd" else REGISTRY[training.penalty]
         self.n_train = len(train_rows[0])
         self.batch = min(training.batch_size, self.n_train)
         self.steps = self.n_train // self.batch
@@ -261,12 +265,33 @@ class _Group:
             error = done.y_hat - y
             d_y = arm * error  # half the derivative of Σ arm · error²
             factual_sum += (d_y * error).sum(dim=(1, 2))
-            penalty, d_phi = ipm.grouped_mmd2_and_gradient(done.phi, left @ right.mT, bandwidth)
+            d_y.mul_(2)
+            if self.penalty is None:
+                penalty, d_phi = ipm.grouped_mmd2_and_gradient(done.phi, left @ right.mT, bandwidth)
+                d_phi.mul_(lam)
+            else:
+                penalty, d_phi, d_own = self._other_penalty(done, y, arm, left, bandwidth)
+                d_y += lam * d_own
+                d_phi.mul_(lam)
             penalty_sum += penalty
-            self.net.gradient(done, d_phi.mul_(lam), d_y.mul_(2))
+            self.net.gradient(done, d_phi, d_y)
             self.optimiser.step()
         factual, penalty = factual_sum / self.steps, penalty_sum / self.steps
         return {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
+
+    def _other_penalty(
+        self, done: Pass, y: Tensor, arm: Tensor, left: Tensor, bandwidth: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A registered penalty [M] with its gradients with respect to φ and to both outcomes."""
+        assert self.penalty is not None
+        own = (arm > 0).to(self.dtype)  # [M, b, 2], the arm that a row is of
+        member = self._along_lams((left[..., :-1] > 0).to(self.dtype))
+        y_hat = (done.y_hat * own).sum(dim=-1)
+        batch = Batch(phi=done.phi, y_hat=y_hat, y=y.squeeze(-1), member=member, bandwidth=bandwidth)
+        value, found = gradient(self.penalty, batch)
+        if self.penalty.acts_on == "phi":
+            return value, found, torch.zeros_like(done.y_hat)
+        return value, torch.zeros_like(done.phi), found.unsqueeze(-1) * own
 
     def _predict_held_out(self) -> tuple[Array, Array]:
         x = self._along_lams(self._x_held_out)

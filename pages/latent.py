@@ -150,7 +150,7 @@ def measures(run: RunInView) -> None:
         ("kNN mixing", middle(evidence["x_knn_mixing"]), at_lam(run, evidence["knn_mixing"]),
          "0: neighbours are of one’s own group; 1: as mixed as chance"),
         ("MMD²", middle(evidence["x_mmd2"], 3), at_lam(run, run.mmd2, 3),
-         "what the penalty lowers; can be small while s stays readable"),
+         "can be small while s stays readable"),
         ("p of MMD²", middle(evidence["x_mmd2_p"], 3), at_lam(run, evidence["mmd2_p"], 3),
          "small: two samples of one distribution rarely differ so much"),
         ("R² of z", "–", at_lam(run, best_z), "how well the cause can be read from the latent"),

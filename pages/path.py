@@ -191,7 +191,12 @@ for column, name in zip(st.columns(3), ("factual", "mmd2", "auc"), strict=True):
                 lams, spread(run.mmd2), status, run.lam, colours, title="MMD²", y_title="MMD²",
                 references=[Reference(name="input x", value=float(np.median(x)))] if len(x) else [],
             )  # fmt: skip
-            says = f"Between {groups} in the latent, held out: what the penalty lowers."
+            lowers = (
+                "what the penalty lowers"
+                if run.config.training.penalty == "mmd"
+                else "not the penalty of this run"
+            )
+            says = f"Between {groups} in the latent, held out: {lowers}."
         elif run.evidence is None:
             drawn = empty("Domain AUC", f"This is {waiting}.", colours, height=250)
             says = f"How well a classifier tells the {groups} apart."

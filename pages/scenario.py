@@ -27,7 +27,8 @@ Arrows out of e, in the colours of the environments, lead to what differs betwee
 **z** is the cause of the outcome, **s** the nuisance, **t** the treatment, **y** the outcome under the treatment received, **x** what
 the network is given. z̄ and s̄ are the scalars that enter the equations where z and s have several coordinates.
 
-**Alignment** is the penalty λ · MMD² between the latents of the groups: the environments, or the treated and the untreated.
+**Alignment** is the penalty, λ · MMD² unless another is chosen, between the latents of the groups: the environments, or the treated
+and the untreated.
 
 **Verdict**: what was measured on the preset as it comes, over several seeds. **Expectation**: what the numbers in the sidebar imply.
 """

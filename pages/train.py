@@ -10,6 +10,7 @@ from crl_core.config import RunConfig
 from crl_core.curves import Curves, empty
 from crl_core.jobs import JobState
 from crl_core.palette import palette
+from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.sealing import StoreError
 from pages.shared import (
     Controls,
@@ -29,8 +30,8 @@ _DEFINITIONS = """
 
 **Factual error**: mean squared error of the outcome under the treatment that was given.
 
-**Penalty**: mean over pairs of environments (or of treated and untreated units) of MMD² between their latents: Gaussian
-kernel exp(−‖a − b‖² / 2h²), biased estimate, no root, h the median distance in the pooled batch.
+**Penalty**: unless another is chosen, mean over pairs of environments (or of treated and untreated units) of MMD² between their
+latents: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate, no root, h the median distance in the pooled batch.
 
 **ITE RMSE** (√PEHE): root mean square error of the estimated individual effects. It needs the truth, which only a
 simulation has.
@@ -40,7 +41,7 @@ A **collapsed** λ gives the same answer to everyone; a **diverged** one has no 
 _PANELS = (
     ("loss", "Loss", "factual error + λ · penalty"),
     ("factual_train", "Factual error", "mean square, training rows"),
-    ("penalty", "Penalty", "MMD² within a batch"),
+    ("penalty", "Penalty", "{penalty} within a batch"),
 )
 
 require()
@@ -89,9 +90,10 @@ def draw(config: RunConfig, lam: float) -> None:
             "mmd2",
             "held-out MMD² over epochs for every λ",
         )
+    penalty = PENALTY_WORDS[config.training.penalty].short
     for column, (name, title, says) in zip(st.columns(3), _PANELS, strict=True):
         with column, st.container(key=f"panel_{name}"):
-            style.panel_title(title, says)
+            style.panel_title(title, says.format(penalty=penalty))
             spec = figures_live.epoch_spec(curves, name, ink, height=200, label=title, zoom=final)
             _chart(
                 figures_live.epoch_rows(curves, name, lam, most),

@@ -75,7 +75,7 @@ def section(chosen: RunSummary, lam: float) -> None:
                 help="Every figure at the λ in view, interactive without a network; each can be saved as SVG or PNG from there.",
             )  # fmt: skip
         cite, load = st.tabs(["Cite this run", "Load the network"])
-        cited = citation(result, chosen.created)
+        cited = citation(result, chosen.created, chosen.recipe_version)
         with cite:
             st.code(cited, language=None, wrap_lines=True)
             st.download_button(

@@ -1,0 +1,239 @@
+"""Every penalty keeps the same promises, agrees with a second way to compute it, and trains a path like any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import ot
+import pytest
+import torch
+
+from crl_core import RunConfig, Scenario, Training, train
+from crl_core.config import Penalty as Names
+from crl_core.ipm import mmd2
+from crl_core.penalties import REGISTRY, Batch
+from crl_core.penalties.base import gradient
+from crl_core.penalties.latents import directions
+from crl_core.penalty_words import PENALTY_WORDS
+from tests.crl_core.made_up import tiny_config
+
+ALL = list(REGISTRY.values())
+ids = [item.id for item in ALL]
+M, K = 3, 4
+
+
+def batch(sizes: tuple[int, ...] = (16, 16), *, seed: int = 0, equal: bool = False) -> Batch:
+    """Random rows of groups of these sizes, in float64; equal: every group has the same rows."""
+    rng = torch.Generator().manual_seed(seed)
+    n = sum(sizes)
+
+    def rows(*shape: int) -> torch.Tensor:
+        if not equal:
+            return torch.randn((M, n, *shape), generator=rng, dtype=torch.float64)
+        one = torch.randn((M, sizes[0], *shape), generator=rng, dtype=torch.float64)
+        return torch.cat([one] * len(sizes), dim=1)
+
+    label = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    member = torch.nn.functional.one_hot(label, len(sizes)).double().expand(M, n, len(sizes))
+    return Batch(
+        phi=rows(K), y_hat=rows(), y=rows(), member=member, bandwidth=torch.tensor([1.5, 2.0, 2.5], dtype=torch.float64)
+    )  # fmt: skip
+
+
+def permuted(given: Batch, order: torch.Tensor) -> Batch:
+    moved = {name: getattr(given, name)[:, order] for name in ("phi", "y_hat", "y", "member")}
+    return Batch(**moved, bandwidth=given.bandwidth)
+
+
+# -- promises of every penalty -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("penalty", ALL, ids=ids)
+def test_its_gradient_is_the_derivative_of_its_value(penalty) -> None:  # type: ignore[no-untyped-def]
+    given = batch((5, 6, 4))
+    variable = getattr(given, penalty.acts_on).clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda rows: penalty.value(replace(given, **{penalty.acts_on: rows})), (variable,)
+    )
+    value, found = gradient(penalty, given)
+    torch.testing.assert_close(value, penalty.value(given))
+    assert found.shape == getattr(given, penalty.acts_on).shape
+    assert not found.requires_grad
+
+
+@pytest.mark.parametrize("penalty", ALL, ids=ids)
+def test_it_is_not_negative_and_the_order_of_rows_does_not_matter(penalty) -> None:  # type: ignore[no-untyped-def]
+    given = batch((10, 14, 6))
+    value = penalty.value(given)
+    assert value.shape == (M,)
+    assert (value > 0).all()
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(penalty.value(permuted(given, order)), value)
+
+
+@pytest.mark.parametrize("penalty", ALL, ids=ids)
+def test_a_model_is_not_disturbed_by_the_others_of_its_batch(penalty) -> None:  # type: ignore[no-untyped-def]
+    given = batch()
+    fields = ("phi", "y_hat", "y", "member", "bandwidth")
+    alone = Batch(**{name: getattr(given, name)[1:2] for name in fields})
+    torch.testing.assert_close(penalty.value(alone), penalty.value(given)[1:2])
+
+
+@pytest.mark.parametrize(
+    "penalty", [item for item in ALL if item.id != "irm"], ids=[i for i in ids if i != "irm"]
+)
+def test_groups_with_the_same_rows_cost_nothing(penalty) -> None:  # type: ignore[no-untyped-def]
+    value = penalty.value(batch((16, 16, 16), equal=True))
+    torch.testing.assert_close(value, torch.zeros(M, dtype=torch.float64), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("penalty", ALL, ids=ids)
+@pytest.mark.parametrize("sizes", [(20,), (20, 1), (20, 0)])
+def test_without_two_groups_there_is_no_penalty_and_no_gradient(penalty, sizes: tuple[int, ...]) -> None:  # type: ignore[no-untyped-def]
+    value, found = gradient(penalty, batch(sizes))
+    assert (value == 0).all()
+    assert (found == 0).all()
+
+
+@pytest.mark.parametrize("penalty", ALL, ids=ids)
+def test_a_group_of_one_row_or_none_counts_for_nothing(penalty) -> None:  # type: ignore[no-untyped-def]
+    three, two = batch((12, 15, 1)), batch((12, 15, 1))
+    rest = Batch(
+        phi=two.phi[:, :27], y_hat=two.y_hat[:, :27], y=two.y[:, :27], member=two.member[:, :27, :2], bandwidth=two.bandwidth
+    )  # fmt: skip
+    torch.testing.assert_close(penalty.value(three), penalty.value(rest))
+    assert torch.isfinite(gradient(penalty, three)[1]).all()
+
+
+def test_every_name_of_a_config_is_registered_and_explained() -> None:
+    assert set(get_args(Names)) == {"mmd", *REGISTRY}
+    assert set(PENALTY_WORDS) == set(get_args(Names))
+
+
+# -- a second way to compute each --------------------------------------------------------------------------------------
+
+
+def numpy_of(given: Batch, at: int = 0) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    member = given.member[at].numpy() > 0
+    return tuple(  # type: ignore[return-value]
+        [values[at].numpy()[member[:, e]] for e in range(member.shape[1])]
+        for values in (given.phi, given.y_hat, given.y)
+    )
+
+
+def over_pairs(groups: list[np.ndarray], distance) -> float:  # type: ignore[no-untyped-def]
+    n = len(groups)
+    return float(np.mean([distance(groups[e], groups[f]) for e in range(n) for f in range(e + 1, n)]))
+
+
+def test_mmd_over_three_bandwidths_is_the_mean_of_three_mmds() -> None:
+    given = batch((9, 12, 8))
+    for at in range(M):
+        groups, _, _ = numpy_of(given, at)
+        h = float(given.bandwidth[at])
+
+        def three(a: np.ndarray, b: np.ndarray, h: float = h) -> float:
+            return float(np.mean([float(mmd2(torch.tensor(a), torch.tensor(b), h * f)) for f in (0.5, 1, 2)]))
+
+        assert REGISTRY["mmd-multi"].value(given)[at] == pytest.approx(over_pairs(groups, three), rel=1e-9)
+
+
+def test_linear_mmd_and_coral_agree_with_numpy() -> None:
+    given = batch((9, 12, 8))
+    groups, _, _ = numpy_of(given)
+    linear = over_pairs(groups, lambda a, b: np.sum((a.mean(0) - b.mean(0)) ** 2))
+    coral = over_pairs(groups, lambda a, b: np.sum((np.cov(a.T) - np.cov(b.T)) ** 2) / (4 * K**2))
+    assert REGISTRY["mmd-linear"].value(given)[0] == pytest.approx(linear, rel=1e-10)
+    assert REGISTRY["coral"].value(given)[0] == pytest.approx(coral, rel=1e-10)
+
+
+def test_sliced_wasserstein_agrees_with_pot_for_the_same_directions() -> None:
+    given = batch((16, 16, 16))
+    groups, _, _ = numpy_of(given)
+    slices = directions(K, given.phi).numpy()
+    pot = over_pairs(groups, lambda a, b: ot.sliced_wasserstein_distance(a, b, projections=slices, p=2) ** 2)
+    assert REGISTRY["wasserstein"].value(given)[0] == pytest.approx(pot, rel=1e-9)
+    other = batch((200, 120))  # groups of other sizes: within the stated accuracy
+    groups, _, _ = numpy_of(other)
+    pot = over_pairs(groups, lambda a, b: ot.sliced_wasserstein_distance(a, b, projections=slices, p=2) ** 2)
+    assert REGISTRY["wasserstein"].value(other)[0] == pytest.approx(pot, rel=0.5)
+
+
+def test_irm_and_vrex_agree_with_their_definitions_by_autograd() -> None:
+    given = batch((9, 12, 8))
+    _, y_hat, y = numpy_of(given)
+    risks, slopes = [], []
+    for own_hat, own in zip(y_hat, y, strict=True):
+        w = torch.ones((), dtype=torch.float64, requires_grad=True)
+        risk = (w * torch.tensor(own_hat) - torch.tensor(own)).square().mean()
+        (slope,) = torch.autograd.grad(risk, w)
+        risks.append(float(risk.detach()))
+        slopes.append(float(slope))
+    assert REGISTRY["irm"].value(given)[0] == pytest.approx(np.mean(np.square(slopes)), rel=1e-10)
+    assert REGISTRY["vrex"].value(given)[0] == pytest.approx(np.var(risks), rel=1e-10)
+
+
+# -- training ----------------------------------------------------------------------------------------------------------
+
+
+def config_of(name: str, **more: object) -> RunConfig:
+    config = tiny_config()
+    return replace(config, training=replace(config.training, penalty=name, **more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ids)
+def test_a_path_is_trained_by_any_of_them_and_its_weight_lowers_it(name: str) -> None:
+    run = train(config_of(name, lams=(0.0, 10.0), epochs=8, batch_size=64))
+    assert (run.status != 1).all()
+    assert np.isfinite(run.history["penalty"]).all()
+    assert run.history["penalty"][-1, 1] < run.history["penalty"][-1, 0]
+    assert run.config.key != tiny_config().key
+
+
+@pytest.mark.parametrize("name", ids)
+def test_a_step_is_that_of_the_plainest_torch_loop(name: str) -> None:
+    """One epoch of one full batch by autograd over everything, against the hand-written backward pass."""
+    from crl_core.nets import initial_weights
+    from crl_core.results import data_of
+    from crl_core.scm import Stream, rng_for
+
+    config = replace(
+        config_of(name, lams=(3.0,), epochs=1, batch_size=1024, device="cpu"),
+        scenario=Scenario(n_samples=100, propensity=(0.7, 0.3), offset=(1.0, -1.0)),
+    )
+    run = train(config, dtype="float64")
+    rows, _ = data_of(config)
+    start = initial_weights(rng_for(0, Stream.WEIGHTS), 2, 8, 4)
+    params = {
+        key: torch.tensor(value, dtype=torch.float64, requires_grad=True) for key, value in start.items()
+    }
+    order = rng_for(0, Stream.BATCHES).permutation(len(rows))
+    x, y = torch.tensor(rows.x[order]), torch.tensor(rows.y[order])
+    t, env = torch.tensor(rows.t[order]), torch.tensor(rows.env[order])
+
+    def layer(key: str, values: torch.Tensor) -> torch.Tensor:
+        return values @ params[key + ".weight"] + params[key + ".bias"]
+
+    elu = torch.nn.functional.elu
+    phi = layer("encoder.2", elu(layer("encoder.1", elu(layer("encoder.0", x)))))
+    arms = elu(layer("head.0", phi)).reshape(len(x), 2, -1)
+    both = (arms * params["head.1.weight"]).sum(-1) + params["head.1.bias"]
+    y_hat = both[torch.arange(len(x)), t]
+    loss = sum((y_hat[t == arm] - y[t == arm]).square().mean() for arm in (0, 1))
+    member = torch.nn.functional.one_hot(env, 2).double()[None]
+    with torch.no_grad():
+        pairwise = torch.cdist(phi, phi)[*torch.triu_indices(len(x), len(x), 1)]
+        h = pairwise.kthvalue((len(pairwise) + 1) // 2).values[None]
+    given = Batch(phi=phi[None], y_hat=y_hat[None], y=y[None], member=member, bandwidth=h)
+    (loss + 3.0 * REGISTRY[name].value(given)[0]).backward()  # type: ignore[union-attr]
+    optimiser = torch.optim.Adam(params.values(), lr=config.training.learning_rate)
+    optimiser.step()
+    for key, value in params.items():
+        np.testing.assert_allclose(run.weights[key][0], value.detach().numpy(), atol=2e-6, err_msg=key)
+
+
+def test_an_unknown_penalty_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"penalty is .nonsense.; .*coral"):
+        Training(penalty="nonsense")  # type: ignore[arg-type]
