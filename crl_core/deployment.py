@@ -33,7 +33,8 @@ class Intervention:
     id: str
     title: str
     on: On
-    dose: str  # what the dose is, with its sign: "mean of s"
+    dose: str  # what the dose is: "mean of s"
+    at: str  # the intervention at a dose {d}, in few words
     low: float
     high: float
     neutral: float | None  # the dose that changes nothing; None if every dose does
@@ -45,52 +46,52 @@ INTERVENTIONS: Mapping[str, Intervention] = {
     item.id: item
     for item in (
         Intervention(
-            id="none", title="nothing changes", on="nothing", dose="", low=0, high=0, neutral=0, start=0,
+            id="none", title="nothing changes", on="nothing", dose="", at="nothing changes", low=0, high=0, neutral=0, start=0,
             sentence="Rows as in training, from all environments at once.",
         ),
         Intervention(
-            id="site", title="one environment alone", on="nothing", dose="number of the environment", low=1, high=10, neutral=None, start=1,
+            id="site", title="one environment alone", on="nothing", dose="number of the environment", at="environment {d} alone", low=1, high=10, neutral=None, start=1,
             sentence="All rows come from one environment that was trained on.",
         ),
         Intervention(
-            id="s-mean", title="s: another machine", on="nuisance", dose="mean of s", low=-12, high=12, neutral=None, start=6,
+            id="s-mean", title="s: another machine", on="nuisance", dose="mean of s", at="s around {d}", low=-12, high=12, neutral=None, start=6,
             sentence="Everyone's nuisance is drawn around another mean, with standard deviation 0.5.",
         ),
         Intervention(
-            id="s-scale", title="s: a noisier machine", on="nuisance", dose="standard deviation of s", low=0, high=6, neutral=None, start=4,
+            id="s-scale", title="s: a noisier machine", on="nuisance", dose="standard deviation of s", at="s with spread {d}", low=0, high=6, neutral=None, start=4,
             sentence="Everyone's nuisance is drawn around 0 with another spread.",
         ),
         Intervention(
-            id="z-shift", title="z: other patients", on="cause", dose="added to z", low=-5, high=5, neutral=0, start=1,
+            id="z-shift", title="z: other patients", on="cause", dose="added to z", at="z + {d}", low=-5, high=5, neutral=0, start=1,
             sentence="The cause is moved for everyone; the effect's law stays as it was.",
         ),
         Intervention(
-            id="z-scale", title="z: more varied patients", on="cause", dose="z times", low=0, high=3, neutral=1, start=2,
+            id="z-scale", title="z: more varied patients", on="cause", dose="z times", at="z × {d}", low=0, high=3, neutral=1, start=2,
             sentence="The cause is stretched or shrunk for everyone.",
         ),
         Intervention(
-            id="z-set", title="do(z = c)", on="cause", dose="c", low=-3, high=3, neutral=None, start=1,
+            id="z-set", title="do(z = c)", on="cause", dose="c", at="do(z = {d})", low=-3, high=3, neutral=None, start=1,
             sentence="The cause is set to one value for everyone.",
         ),
         Intervention(
-            id="slope", title="y⁰: the slope changes", on="mechanism", dose="slope of y⁰ in z, times", low=-2, high=2, neutral=1, start=-1,
+            id="slope", title="y⁰: the slope changes", on="mechanism", dose="slope of y⁰ in z, times", at="slope of y⁰ × {d}", low=-2, high=2, neutral=1, start=-1,
             sentence="The untreated outcome depends on the cause in another way; effects stay as they were.",
         ),
         Intervention(
-            id="intercept", title="y⁰: the level changes", on="mechanism", dose="added to both outcomes", low=-2, high=2, neutral=0, start=0.5,
+            id="intercept", title="y⁰: the level changes", on="mechanism", dose="added to both outcomes", at="both outcomes + {d}", low=-2, high=2, neutral=0, start=0.5,
             sentence="Both outcomes are moved alike; effects stay as they were.",
         ),
         Intervention(
-            id="effect", title="the effect changes", on="mechanism", dose="added to its slope in z", low=-2, high=2, neutral=0, start=1,
+            id="effect", title="the effect changes", on="mechanism", dose="added to its slope in z", at="slope of the effect + {d}", low=-2, high=2, neutral=0, start=1,
             sentence="Treatment works in another way than in training.",
         ),
         Intervention(
-            id="effect-untreated", title="the effect changes, nobody treated", on="mechanism", dose="added to its slope in z", low=-2, high=2,
+            id="effect-untreated", title="the effect changes, nobody treated", on="mechanism", dose="added to its slope in z", at="slope of the effect + {d}, nobody treated", low=-2, high=2,
             neutral=None, start=1,
             sentence="Treatment would work in another way, but nobody is treated: no row can show it.",
         ),
         Intervention(
-            id="policy", title="another treatment policy", on="policy", dose="P(t = 1)", low=0, high=1, neutral=None, start=0.5,
+            id="policy", title="another treatment policy", on="policy", dose="P(t = 1)", at="P(t = 1) = {d} for all", low=0, high=1, neutral=None, start=0.5,
             sentence="A coin decides the treatment, for everyone alike.",
         ),
     )

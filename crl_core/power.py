@@ -259,5 +259,4 @@ def baked_power(folder: Path, preset_id: str) -> Power | None:
 
 def name_of(intervention: str, dose: float) -> str:
     """An intervention at a dose in few words."""
-    item = INTERVENTIONS[intervention]
-    return item.title if item.id == "none" else f"{item.title} ({item.dose} {dose:g})".replace("-", "−")
+    return INTERVENTIONS[intervention].at.format(d=f"{dose:g}").replace("+ -", "− ").replace("-", "−")
