@@ -178,13 +178,19 @@ def power_map(
                     {"type": "rect", "x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.44, "y1": row + 0.44,
                      "line": {"color": colours["bad"], "width": 2.2 * scale}}
                 )  # fmt: skip
-    hidden: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True}
+    hidden: dict[str, Any] = {
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+        "showline": False,
+        "ticks": "",
+    }
     return figure(
         title, [heat], colours, height=round((70 + _CELL * len(names)) * scale), margin={"l": 8, "r": 8, "b": 8, "t": round(66 * scale)},
         annotations=notes, shapes=shapes,
         xaxis=axis(colours, side="top", tickvals=[*range(len(tests)), len(tests) - 0.05], ticktext=[*tests, "ITE RMSE"],
-                   range=[-3.4, len(tests) + 0.35], **hidden),
-        yaxis=axis(colours, range=[len(names) - 0.45, -0.55], showticklabels=False, **hidden),
+                   range=[-3.4, len(tests) + 0.35]) | hidden,
+        yaxis=axis(colours, range=[len(names) - 0.45, -0.55], showticklabels=False) | hidden,
     )  # fmt: skip
 
 
