@@ -40,7 +40,8 @@ class Controls:
             return False
         home, training = self.preset.config, self.config.training
         scenario = replace(self.config.scenario, n_samples=home.scenario.n_samples)
-        return scenario != home.scenario or training.align != home.training.align
+        other = (training.align, training.penalty) != (home.training.align, home.training.penalty)
+        return scenario != home.scenario or other
 
     @property
     def sentence(self) -> str:

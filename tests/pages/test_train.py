@@ -233,3 +233,14 @@ def test_a_run_that_waits_says_its_place_in_the_queue(
         state = JobState(phase="queued", active=True, position=position)
         monkeypatch.setattr("crl_core.jobs.JobManager.state", lambda self, key, state=state: state)
         assert says in words(open_app(**tiny.params))
+
+
+def test_another_penalty_is_named_and_takes_back_what_the_preset_promises(open_app: Open) -> None:
+    app = open_app(set="training.penalty=coral")
+    assert not app.exception
+    assert "CORAL within a batch" in words(app)
+    assert "This world is changed from the preset" in words(app)
+    assert "Raise λ until the hospitals overlap" not in words(app)
+    wrong = open_app(set="training.penalty=nonsense")
+    assert not wrong.exception
+    assert "penalty is 'nonsense'" in words(wrong)
