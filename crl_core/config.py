@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from dataclasses import replace as _replace
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 RECIPE_VERSION = (
@@ -21,7 +22,19 @@ RECIPE_VERSION = (
 CONFIG_VERSION = 1  # raise when the JSON form of a config changes
 
 Mixing = Literal["none", "rotation", "nonlinear"]
-Penalty = Literal["mmd", "mmd-multi", "mmd-linear", "coral", "wasserstein", "irm", "vrex"]
+Penalty = Literal[
+    "mmd",
+    "mmd-multi",
+    "mmd-linear",
+    "coral",
+    "wasserstein",
+    "adversarial",
+    "irm",
+    "vrex",
+    "groupdro",
+    "contrastive",
+]
+Matching = Literal["shared", "oracle", "rank"]
 Align = Literal["environment", "treatment"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Bandwidth = float | Literal["median"]
@@ -33,6 +46,9 @@ DEFAULT_LAMS = (
 
 # σ_e and the position between the first two environments that `with_envs` gives to environment k.
 _GROWN_SIGMA = (0.1, 1.0, 0.5, 0.3, 0.7, 0.2, 0.9, 0.4, 0.6, 0.8)
+# Fields younger than the first runs: left out of the JSON where they say nothing, so that older keys stay as they are.
+_YOUNGER = {"env_weight": 1.0, "shared_units": 0, "matching": "shared", "balanced": False}
+
 _GROWN_POSITION = (0.0, 1.0, 0.25, 0.75, 0.5, 0.125, 0.875, 0.375, 0.625, 0.0625)
 
 MAX_ENVS = 10
@@ -54,6 +70,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "cause_mean": (-10.0, 10.0),
     "cause_scale": (0.0, 10.0),
     "confounding": (-10.0, 10.0),
+    "env_weight": (0.001, 1.0),
+    "shared_units": (0, 10_000),
     "lams": (0.0, 10_000.0),
     "replicates": (1, 20),
     "epochs": (1, 1000),
@@ -103,7 +121,7 @@ def _choice(name: str, value: Any, options: tuple[str, ...]) -> None:
 class Scenario:
     """All environments of one structural causal model; the equations are in `scm`.
 
-    One value an environment (a single value is repeated): sigma, offset, propensity, cause_mean, cause_scale.
+    One value an environment (a single value is repeated): sigma, offset, propensity, cause_mean, cause_scale, env_weight.
     Raises: ValueError naming the field, the value and the allowed range.
     """
 
@@ -122,13 +140,18 @@ class Scenario:
     cause_mean: tuple[float, ...] = (0.0,)
     cause_scale: tuple[float, ...] = (1.0,)
     confounding: float = 0.0  # t ~ Bernoulli(sigmoid(logit(p_e) + confounding · z))
+    env_weight: tuple[float, ...] = (1.0,)  # rows of an environment, relative to the others
+    shared_units: int = 0  # units seen in every environment, with the same z
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "sigma", _tuple("sigma", self.sigma))
         if not 1 <= self.n_envs <= MAX_ENVS:
             raise ValueError(f"sigma has {self.n_envs} values; give one an environment, 1 to {MAX_ENVS}.")
-        for name in ("offset", "propensity", "cause_mean", "cause_scale"):
+        put(self, "env_weight", _tuple("env_weight", self.env_weight))
+        if len(set(self.env_weight)) == 1:  # only their ratios matter
+            put(self, "env_weight", (1.0,))
+        for name in ("offset", "propensity", "cause_mean", "cause_scale", "env_weight"):
             values = _tuple(name, getattr(self, name))
             values = values * self.n_envs if len(values) == 1 else values
             if len(values) != self.n_envs:
@@ -138,7 +161,7 @@ class Scenario:
             put(self, name, values)
         for name in ("interaction", "effect", "heterogeneity", "leak", "noise", "confounding"):
             put(self, name, _number(name, getattr(self, name), float))
-        for name in ("n_samples", "dim_causal", "dim_spurious"):
+        for name in ("n_samples", "dim_causal", "dim_spurious", "shared_units"):
             put(self, name, _number(name, getattr(self, name), int))
         _choice("mixing", self.mixing, get_args(Mixing))
         if self.leak != 0 and self.interaction != 0:
@@ -150,6 +173,27 @@ class Scenario:
             raise ValueError(
                 f"n_samples is {self.n_samples} for {self.n_envs} environments; give at least {20 * self.n_envs}."
             )
+        least = min(self.env_sizes)
+        if least < 10:
+            raise ValueError(
+                f"env_weight leaves {least} rows to an environment; each needs at least 10. Raise its weight, or n_samples."
+            )
+        if 2 * self.shared_units > least:
+            raise ValueError(
+                f"shared_units is {self.shared_units}, but an environment has only {least} rows; "
+                f"at most half of them, {least // 2}, can be shared units."
+            )
+
+    @property
+    def env_sizes(self) -> tuple[int, ...]:
+        """Rows of each environment: shares of `n_samples` by `env_weight`, rounded so that they add up."""
+        edges = [0.0]
+        for weight in self.env_weight:
+            edges.append(edges[-1] + weight)
+        if len(set(self.env_weight)) == 1:  # the first ones are one larger
+            return tuple(len(range(env, self.n_samples, self.n_envs)) for env in range(self.n_envs))
+        cuts = [round(self.n_samples * edge / edges[-1]) for edge in edges]
+        return tuple(b - a for a, b in pairwise(cuts))
 
     @property
     def n_envs(self) -> int:
@@ -185,6 +229,7 @@ class Scenario:
             propensity=grown(self.propensity),
             cause_mean=grown(self.cause_mean),
             cause_scale=grown(self.cause_scale),
+            env_weight=grown(self.env_weight),
         )
 
 
@@ -206,6 +251,8 @@ class Training:
     penalty: Penalty = "mmd"
     align: Align = "environment"  # "treatment" penalises φ(t=0) against φ(t=1), as Shalit et al. (2017) do
     bandwidth: Bandwidth = "median"
+    matching: Matching = "shared"  # which rows are a pair for the contrastive penalty, see `matching`
+    balanced: bool = False  # whether every batch holds as many rows of each group
     seed: int = 0
     device: Device = "auto"
 
@@ -226,7 +273,15 @@ class Training:
                     f'bandwidth is {_shown(self.bandwidth)}; it must be "median" or a number > 0.'
                 )
             put(self, "bandwidth", _number("bandwidth", self.bandwidth, float))
-        for name, options in (("penalty", Penalty), ("align", Align), ("device", Device)):
+        if not isinstance(self.balanced, bool) and self.balanced not in (0, 1, "yes", "no"):
+            raise ValueError(f"balanced is {_shown(self.balanced)}; it must be yes or no.")
+        put(self, "balanced", self.balanced in (True, 1, "yes"))
+        for name, options in (
+            ("penalty", Penalty),
+            ("align", Align),
+            ("matching", Matching),
+            ("device", Device),
+        ):
             _choice(name, getattr(self, name), get_args(options))
         if self.n_models > MAX_MODELS:
             raise ValueError(
@@ -247,6 +302,16 @@ class RunConfig:
     training: Training
 
     def __post_init__(self) -> None:
+        training = self.training
+        if (
+            training.penalty == "contrastive"
+            and training.matching == "shared"
+            and not self.scenario.shared_units
+        ):
+            raise ValueError(
+                "the contrastive penalty pulls pairs together, and this world has no shared units to make pairs of; "
+                "set scenario.shared_units to 32, say, or training.matching to oracle or rank."
+            )
         work = self.training.n_models * self.training.epochs * self.scenario.n_samples
         if work > MAX_MODEL_SAMPLES:
             raise ValueError(
@@ -271,7 +336,9 @@ class RunConfig:
         def plain(config: Scenario | Training) -> dict[str, Any]:
             values = {field.name: getattr(config, field.name) for field in fields(config)}
             return {
-                name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in values.items()
+                if not _silent(name, value)
             }
 
         return {
@@ -306,6 +373,11 @@ class RunConfig:
                 f"the config is not JSON ({error}); give what `RunConfig.to_json` wrote."
             ) from None
         return cls.from_dict(content)
+
+
+def _silent(name: str, value: Any) -> bool:
+    same = set(value) if isinstance(value, tuple) else {value}
+    return name in _YOUNGER and same == {_YOUNGER[name]}
 
 
 def _fields(where: str, content: Any, known: set[str]) -> dict[str, Any]:

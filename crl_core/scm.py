@@ -37,6 +37,8 @@ class Stream(IntEnum):
     OVERLAP = 7
     BASELINES = 8
     PROBES = 9
+    PAIRS = 10
+    CRITIC = 11
 
 
 def rng_for(seed: int, stream: Stream) -> np.random.Generator:
@@ -50,6 +52,7 @@ class MultiEnvData:
 
     x: [n, d] float64.  t, env: [n] int64.  y: [n] float64, factual, noisy.
     y0, y1: [n], noiseless potential outcomes.  z: [n, dz].  s: [n, ds].
+    unit: [n] int64, which shared unit a row is of, -1 for none; None where there are no shared units.
     """
 
     x: Array
@@ -60,6 +63,7 @@ class MultiEnvData:
     y1: Array | None = None
     z: Array | None = None
     s: Array | None = None
+    unit: Array | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -100,13 +104,16 @@ def mix(u: Array, scenario: Scenario, seed: int) -> Array:
 
 
 def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
-    """Draw `scenario.n_samples` rows, environments of equal size (the first ones one larger), in environment order.
+    """Draw `scenario.n_samples` rows, in environment order; `scenario.env_sizes` says how many of each.
+
+    Shared units: one in turn comes from each environment's own population, and is seen in all of them, each with its own
+    treatment, nuisance and noise.
 
     Same scenario and seed: the same bits.
     """
     rng = rng_for(seed, Stream.DATA)
     n, n_envs = scenario.n_samples, scenario.n_envs
-    env = np.sort(np.arange(n) % n_envs).astype(np.int64)
+    env = np.repeat(np.arange(n_envs), scenario.env_sizes).astype(np.int64)
     sigma, offset, cause_mean, cause_scale, propensity = (
         np.asarray(values)[env]
         for values in (
@@ -119,6 +126,12 @@ def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
     )
 
     z = cause_mean[:, None] + cause_scale[:, None] * rng.standard_normal((n, scenario.dim_causal))
+    unit = None
+    if scenario.shared_units:
+        unit, first = np.full(n, -1), np.searchsorted(env, np.arange(n_envs))
+        for k in range(scenario.shared_units):
+            unit[first + k] = k
+            z[first + k] = z[first[k % n_envs] + k]
     z_bar = along(z)
     treated = expit(
         logit(propensity) + scenario.confounding * z_bar
@@ -130,18 +143,21 @@ def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
     y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
     s = s + scenario.leak * y[:, None]  # leak ≠ 0 implies interaction = 0, so y does not depend on s
     x = mix(np.concatenate([z, s], axis=1), scenario, seed)
-    return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s)
+    return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s, unit=unit)
 
 
 def split(data: MultiEnvData, seed: int = 0) -> tuple[Array, Array]:
     """Row indices of the training part and of the held-out part, stratified by environment and treatment.
 
     Exactly round(n / 5) rows are held out, so that every seed trains on the same number. Each stratum (environment ×
-    arm) gives its share; one of two or more rows appears in both parts, a single row goes to the training part.
+    arm) gives its share; one of two or more rows appears in both parts, a single row goes to the training part. Shared
+    units go to the training part as far as that leaves the stratum its share.
     """
     rng = rng_for(seed, Stream.SPLIT)
     stratum = 2 * data.env + data.t
     groups = [rng.permutation(np.flatnonzero(stratum == value)) for value in np.unique(stratum)]
+    if data.unit is not None:
+        groups = [group[np.argsort(data.unit[group] >= 0, kind="stable")] for group in groups]
     sizes = np.array([len(group) for group in groups])
     least, most = np.minimum(1, sizes - 1), sizes - 1
     share = HELD_OUT * sizes

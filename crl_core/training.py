@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,11 +20,14 @@ import torch
 from torch import Tensor
 
 from crl_core import ipm, metrics
+from crl_core.batches import balanced_order, pair_rows
 from crl_core.config import RunConfig
 from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted, TrainingEvent
+from crl_core.matching import matches
 from crl_core.nets import Ensemble, Pass, initial_weights
 from crl_core.penalties import REGISTRY, Batch
 from crl_core.penalties.base import gradient
+from crl_core.penalties.pairs import PAIRS
 from crl_core.results import RunResult, aligned_groups, data_of, mmd_rows, view_of
 from crl_core.scm import MultiEnvData, Stream, rng_for
 
@@ -129,8 +133,6 @@ def train_path(
 
 def warm_up() -> None:
     """Do once what is slow the first time in a process: torch's lazy imports, a step of the optimiser, an evaluation."""
-    from dataclasses import replace
-
     from crl_core.config import Scenario, Training
 
     tiny = RunConfig(
@@ -169,13 +171,21 @@ class _Group:
         data = [data_of(config, replicate) for replicate in replicates]
         train_rows = [train for train, _ in data]
         self.config, self.device, self.dtype = config, device, dtype
-        self.held_out: list[MultiEnvData] = [held_out for _, held_out in data]
         self.penalty = None if training.penalty == "mmd" else REGISTRY[training.penalty]
+        self.held_out: list[MultiEnvData] = [held_out for _, held_out in data]
         self.n_train = len(train_rows[0])
         self.batch = min(training.batch_size, self.n_train)
         self.steps = self.n_train // self.batch
+        groups = [aligned_groups(config, rows) for rows in train_rows]
         self.n_labels = scenario.n_envs if training.align == "environment" else 2
-        self.n_pairs = _pairs_present(aligned_groups(config, train_rows[0]))
+        self.n_pairs = _pairs_present(groups[0])
+        self._groups = groups
+        self._matches = (
+            [matches(config, rows) for rows in train_rows]
+            if self.penalty is not None and self.penalty.needs_pairs
+            else None
+        )
+        self._pair_rngs = [rng_for(s, Stream.PAIRS) for s in seeds]
         self.lam = self._tensor(np.tile(training.lams, len(seeds)))
         self.net = Ensemble(
             [
@@ -193,9 +203,13 @@ class _Group:
         self._x = self._tensor(np.stack([rows.x for rows in train_rows]))  # [G, n, d]
         self._y = self._tensor(np.stack([rows.y for rows in train_rows]))  # [G, n]
         self._t = torch.from_numpy(np.stack([rows.t for rows in train_rows])).to(device)
-        self._label = torch.from_numpy(np.stack([aligned_groups(config, rows) for rows in train_rows])).to(
-            device
-        )
+        self._label = torch.from_numpy(np.stack(groups)).to(device)
+        self.opponent = None
+        if self.penalty is not None and self.penalty.opponent is not None:
+            rngs = [rng_for(s, Stream.CRITIC) for s in seeds]
+            self.opponent = self.penalty.opponent(
+                rngs, len(training.lams), training.latent_dim, self.n_labels, self._y
+            )
         self._x_held_out = self._tensor(np.stack([rows.x for rows in self.held_out]))
         views = [mmd_rows(view_of(rows, seed)) for rows, seed in zip(self.held_out, seeds, strict=True)]
         self._x_view = self._tensor(np.stack([rows.x for rows in views]))
@@ -219,9 +233,20 @@ class _Group:
     def _epoch_batches(self) -> Iterator[tuple[Tensor, ...]]:
         """The epoch's batches, rows in a new order: x [M, b, d], y [M, b, 1], arm [M, b, 2], and the two factors of the pair
         weights [G, b, P + 1]. arm is 1 / (rows of the arm in the batch) where a row is of that arm, else 0.
+
+        Where the penalty needs pairs, 2 · PAIRS more rows of x follow in every batch, and a sixth part says which of the
+        pairs are real, [M, PAIRS].
         """
         used = self.steps * self.batch
-        order = np.stack([rng.permutation(self.n_train)[:used] for rng in self._order])
+        if self.config.training.balanced:
+            order = np.stack(
+                [
+                    balanced_order(rng, group, self.steps, self.batch)
+                    for rng, group in zip(self._order, self._groups, strict=True)
+                ]
+            )
+        else:
+            order = np.stack([rng.permutation(self.n_train)[:used] for rng in self._order])
         index = torch.from_numpy(order).to(self.device)
         replicate = torch.arange(len(order), device=self.device).unsqueeze(1)
 
@@ -231,10 +256,20 @@ class _Group:
         arm = torch.nn.functional.one_hot(batched(self._t), 2).to(self.dtype)
         arm = arm / arm.sum(dim=2, keepdim=True).clamp_min(1)  # an arm that a batch lacks adds nothing
         factors = ipm.pair_factors(batched(self._label), self.n_labels, self.dtype)
-        along_lams = (
-            self._along_lams(part) for part in (batched(self._x), batched(self._y).unsqueeze(-1), arm)
-        )
-        return zip(*(part.unbind(1) for part in (*along_lams, *factors)), strict=True)
+        x = batched(self._x)
+        pairs = []
+        if self._matches is not None:
+            drawn = [
+                pair_rows(rng, found, self.steps, PAIRS)
+                for rng, found in zip(self._pair_rngs, self._matches, strict=True)
+            ]
+            rows, valid = (
+                torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*drawn, strict=True)
+            )
+            x = torch.cat([x, self._x[replicate.unsqueeze(-1), rows]], dim=2)
+            pairs = [self._along_lams(valid.to(self.dtype))]
+        along_lams = (self._along_lams(part) for part in (x, batched(self._y).unsqueeze(-1), arm))
+        return zip(*(part.unbind(1) for part in (*along_lams, *factors, *pairs)), strict=True)
 
     def _bandwidth(self, phi: Tensor) -> Tensor:
         fixed = self.config.training.bandwidth
@@ -256,13 +291,13 @@ class _Group:
         penalty_sum = torch.zeros_like(self.lam)
         bandwidth = torch.ones_like(self.lam)
         lam = self.lam[:, None, None]
-        for step, (x, y, arm, left, right) in enumerate(self._epoch_batches()):
+        for step, (x, y, arm, left, right, *valid) in enumerate(self._epoch_batches()):
             if should_stop is not None and step % STOP_STEPS == 0 and should_stop():
                 return None
             done = self.net(x)
             if step % BANDWIDTH_STEPS == 0:
-                bandwidth = self._bandwidth(done.phi)
-            error = done.y_hat - y
+                bandwidth = self._bandwidth(done.phi[:, : self.batch])
+            error = done.y_hat[:, : self.batch] - y
             d_y = arm * error  # half the derivative of Σ arm · error²
             factual_sum += (d_y * error).sum(dim=(1, 2))
             d_y.mul_(2)
@@ -270,8 +305,10 @@ class _Group:
                 penalty, d_phi = ipm.grouped_mmd2_and_gradient(done.phi, left @ right.mT, bandwidth)
                 d_phi.mul_(lam)
             else:
-                penalty, d_phi, d_own = self._other_penalty(done, y, arm, left, bandwidth)
+                penalty, d_phi, d_own = self._other_penalty(done, y, arm, left, bandwidth, *valid)
                 d_y += lam * d_own
+                if valid:  # the pairs' outcomes are not asked for
+                    d_y = torch.cat([d_y, d_y.new_zeros((len(d_y), 2 * PAIRS, 2))], dim=1)
                 d_phi.mul_(lam)
             penalty_sum += penalty
             self.net.gradient(done, d_phi, d_y)
@@ -280,17 +317,28 @@ class _Group:
         return {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
 
     def _other_penalty(
-        self, done: Pass, y: Tensor, arm: Tensor, left: Tensor, bandwidth: Tensor
+        self, done: Pass, y: Tensor, arm: Tensor, left: Tensor, bandwidth: Tensor, valid: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """A registered penalty [M] with its gradients with respect to φ and to both outcomes."""
+        """A registered penalty [M] with its gradients with respect to φ and to both outcomes of the batch's own rows."""
         assert self.penalty is not None
         own = (arm > 0).to(self.dtype)  # [M, b, 2], the arm that a row is of
         member = self._along_lams((left[..., :-1] > 0).to(self.dtype))
-        y_hat = (done.y_hat * own).sum(dim=-1)
-        batch = Batch(phi=done.phi, y_hat=y_hat, y=y.squeeze(-1), member=member, bandwidth=bandwidth)
+        outcomes = done.y_hat[:, : self.batch]
+        batch = Batch(
+            phi=done.phi,
+            y_hat=(outcomes * own).sum(dim=-1),
+            y=y.squeeze(-1),
+            member=member,
+            bandwidth=bandwidth,
+        )
+        if valid is not None:
+            first = self.batch + torch.arange(PAIRS, device=self.device)
+            batch = replace(batch, matched=torch.stack([first, first + PAIRS]), valid=valid)
+        if self.opponent is not None:
+            batch = replace(batch, opponent=self.opponent.learn(batch))
         value, found = gradient(self.penalty, batch)
         if self.penalty.acts_on == "phi":
-            return value, found, torch.zeros_like(done.y_hat)
+            return value, found, torch.zeros_like(outcomes)
         return value, torch.zeros_like(done.phi), found.unsqueeze(-1) * own
 
     def _predict_held_out(self) -> tuple[Array, Array]:

@@ -14,6 +14,8 @@ ORDER = [
     {"config", "events"},
     {"presets", "scm", "ipm"},
     {"results", "metrics", "nets"},
+    {"matching"},
+    {"batches"},
     {"training", "overlap", "sealing"},
     {"labels"},
     {

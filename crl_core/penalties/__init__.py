@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from crl_core.penalties.base import Batch, Penalty
 from crl_core.penalties.latents import LATENT_PENALTIES
+from crl_core.penalties.opponents import OPPONENT_PENALTIES
+from crl_core.penalties.pairs import PAIR_PENALTIES
 from crl_core.penalties.risks import RISK_PENALTIES
 
-REGISTRY = {item.id: item for item in (*LATENT_PENALTIES, *RISK_PENALTIES)}
+REGISTRY = {
+    item.id: item for item in (*LATENT_PENALTIES, *RISK_PENALTIES, *OPPONENT_PENALTIES, *PAIR_PENALTIES)
+}
 
 __all__ = ["REGISTRY", "Batch", "Penalty"]

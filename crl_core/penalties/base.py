@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,8 @@ class Batch:
     phi:       [M, b, k] latents.  y_hat: [M, b] factual predictions.  y: [M, b] factual outcomes.
     member:    [M, b, E], 1 where a row is of a group (environment, or arm where treatments are aligned), else 0.
     bandwidth: [M], the median distance between latents, detached.
+    matched:   [2, P] int64, rows that are pairs; of no group.  valid: [M, P], 1 for a pair, 0 for one that only fills up.
+    opponent:  what an `Opponent` has learned so far; empty for penalties without one.
     """
 
     phi: Tensor
@@ -24,28 +27,54 @@ class Batch:
     y: Tensor
     member: Tensor
     bandwidth: Tensor
+    matched: Tensor = field(default_factory=lambda: torch.zeros((2, 0), dtype=torch.int64))
+    valid: Tensor = field(default_factory=lambda: torch.zeros((1, 0)))
+    opponent: tuple[Tensor, ...] = ()
+
+    def own(self) -> Batch:
+        """A copy that autograd may use, also where this one was made in inference mode."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        copied: dict[str, Any] = {
+            name: tuple(part.clone() for part in value) if isinstance(value, tuple) else value.clone()
+            for name, value in values.items()
+        }
+        return Batch(**copied)
+
+
+class Opponent(Protocol):
+    """What a penalty remembers from step to step: made once with (generators of the replicates, λ, k, E, a tensor of the
+    device and dtype), and told of every batch before the penalty's value is taken."""
+
+    def __init__(
+        self, rngs: Sequence[np.random.Generator], n_lams: int, k: int, n_groups: int, like: Tensor
+    ) -> None: ...
+
+    def learn(self, batch: Batch) -> tuple[Tensor, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Penalty:
     """One idea of invariance.
 
-    value:   Batch -> [M], >= 0, differentiable in `phi` or in `y_hat`, invariant to the order of rows. A group with fewer
+    value:   Batch -> [M], differentiable in `phi` or in `y_hat`, invariant to the order of rows. A group with fewer
              than two rows counts for nothing, and with fewer than two groups left the value is 0.
     acts_on: which of the two it is differentiated by.
+    needs_pairs: whether the batch must come with matched pairs.
     """
 
     id: str  # its words are `penalty_words.PENALTY_WORDS[id]`
     acts_on: Literal["phi", "y_hat"]
     value: Callable[[Batch], Tensor]
+    needs_pairs: bool = False
+    opponent: type[Opponent] | None = None
 
 
 def gradient(penalty: Penalty, batch: Batch) -> tuple[Tensor, Tensor]:
     """Value [M] and its gradient with respect to what the penalty acts on, in that tensor's shape. No graph is kept."""
     with torch.inference_mode(False), torch.enable_grad():
-        own = {name: getattr(batch, name).clone() for name in ("phi", "y_hat", "y", "member", "bandwidth")}
-        variable = own[penalty.acts_on].requires_grad_()
-        value = penalty.value(Batch(**own))
+        own = batch.own()
+        variable = getattr(own, penalty.acts_on).requires_grad_()
+        value = penalty.value(own)
         if not value.requires_grad:  # nothing to compare in this batch
             return value.detach(), torch.zeros_like(variable)
         (found,) = torch.autograd.grad(value.sum(), variable)

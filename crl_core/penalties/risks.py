@@ -16,10 +16,15 @@ def irm(batch: Batch) -> Tensor:
 
 def vrex(batch: Batch) -> Tensor:
     """V-REx: variance over groups of their risks (divisor: number of groups)."""
-    risk = _by_group((batch.y_hat - batch.y).square(), batch.member)
+    risk = risks(batch)
     there = present(batch.member)
     mean = _mean_over_groups(risk, batch.member).unsqueeze(1)
     return ((risk - mean).square() * there).sum(dim=1) / there.sum(dim=1).clamp_min(1) * _two_or_more(there)
+
+
+def risks(batch: Batch) -> Tensor:
+    """R_e of every group, [M, E]; 0 for an empty one."""
+    return _by_group((batch.y_hat - batch.y).square(), batch.member)
 
 
 def _by_group(values: Tensor, member: Tensor) -> Tensor:
