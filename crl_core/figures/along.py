@@ -83,7 +83,7 @@ def along_lam(
     low, high = linear or log_range([spread.low, spread.high, np.array([r.value for r in references])])
     traces = [
         *_reference_lines(lams, references, colours),
-        *_curve(lams, spread, colours, y_title, values.shape[0]),
+        *curve(lams, spread, colours, y_title, values.shape[0]),
         *_casualties(lams, status, spread, high if linear else high / (high / low) ** 0.06, colours),
         *_in_view(lams, spread.median, lam, colours),
     ]
@@ -133,7 +133,7 @@ def error_along_lam(
             }
         )  # fmt: skip
     traces += _reference_lines(lams, references, colours)
-    traces += _curve(lams, spread, colours, "ITE RMSE", values.shape[0], strong=True)
+    traces += curve(lams, spread, colours, "ITE RMSE", values.shape[0], strong=True)
     traces += _casualties(lams, status, spread, high / (high / low) ** 0.05, colours)
     traces += _in_view(lams, spread.median, lam, colours, size=15)
     inner = height - 34 - 48
@@ -176,7 +176,7 @@ def error_along_lam(
     )  # fmt: skip
 
 
-def _curve(
+def curve(
     lams: Sequence[float], spread: Band, colours: Palette, name: str, replicates: int, strong: bool = False
 ) -> list[Trace]:
     """The band and the median; the stretch between 0 and the smallest positive λ is dotted, since the axis leaps there."""

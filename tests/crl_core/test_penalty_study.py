@@ -9,70 +9,169 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crl_core import penalty_study
 from crl_core.cli import main
+from crl_core.cli_penalties import BAKED_WORLDS, contest_table
+from crl_core.config import RECIPE_VERSION
 from crl_core.events import DIVERGED
-from crl_core.penalty_study import against, configs_of, judged
-from crl_core.penalty_words import PENALTY_WORDS
-from tests.crl_core.made_up import made_up_result, tiny_config
+from crl_core.obtain import PassFailed
+from crl_core.penalty_study import (
+    BAKED,
+    Contest,
+    World,
+    against,
+    baked_contests,
+    better_than_none,
+    configs_of,
+    judged,
+    run_contest,
+)
+from crl_core.penalty_words import PENALTY_WORDS, grid
+from crl_core.presets import DEFAULT_PRESET, preset
+from crl_core.runs import RunStore
+from tests.crl_core.made_up import made_up_result, store_in, tiny_config
+
+ROOT = Path(__file__).parents[2]
 
 
-def test_each_penalty_has_a_run_of_its_own_and_all_share_everything_else() -> None:
-    configs = configs_of("hospital")
+def test_each_penalty_has_a_run_of_its_own_and_all_share_everything_but_penalty_and_grid() -> None:
+    configs, refused = configs_of(World(preset="hospital"))
     assert set(configs) == set(PENALTY_WORDS)
+    assert not refused
     assert len({config.key for config in configs.values()}) == len(configs)
-    assert len({replace(config.training, penalty="mmd") for config in configs.values()}) == 1
+    assert len({replace(config.training, penalty="mmd", lams=(0.0,)) for config in configs.values()}) == 1
     assert len({config.scenario for config in configs.values()}) == 1
 
 
-def test_a_path_is_judged_at_its_best_at_the_blind_choice_and_at_zero() -> None:
+def test_a_grid_is_written_with_two_digits_and_mmd_keeps_the_default_one() -> None:
+    assert PENALTY_WORDS["mmd"].lams == preset("hospital").training.lams
+    assert grid(0.01, 100, 5) == (0.0, 0.01, 0.1, 1.0, 10.0, 100.0)
+    for words in PENALTY_WORDS.values():
+        assert len(words.lams) == 16
+        assert words.lams[0] == 0
+
+
+def test_the_world_says_what_was_changed() -> None:
+    world = World(preset="hospital", gap=1.0, rare=0.1, balanced=True, matching="rank", shared=0)
+    config = world.config("contrastive")
+    assert config.scenario.cause_mean == (1.0, -1.0)
+    assert config.scenario.env_sizes == (9091, 909)
+    assert config.training.balanced
+    assert world.words == (
+        "no shared units, the last environment has 0.1 of the others' rows, means of z are ±1, balanced batches, pairs by rank"
+    )
+
+
+def path(lams: tuple[float, ...], replicates: int, **columns: list[float]):  # type: ignore[no-untyped-def]
     config = tiny_config()
-    config = replace(config, training=replace(config.training, lams=(0.0, 1.0, 2.0), replicates=2))
-    run = replace(
-        made_up_result(config),
-        ite_rmse=np.array([0.9, 0.2, 0.5, 0.8, 0.3, 0.1]), factual_mse=np.array([0.3, 0.2, 0.1, 0.1, 0.2, 0.3]),
-    )  # fmt: skip
-    one = judged("mmd", run)
-    assert (one.best_lams, one.blind_lams) == ((1.0, 2.0), (2.0, 0.0))
-    np.testing.assert_array_equal(one.at_best, [0.2, 0.1])
-    np.testing.assert_array_equal(one.at_blind, [0.5, 0.8])
-    np.testing.assert_array_equal(one.at_zero, [0.9, 0.8])
-    worse = judged("coral", replace(run, ite_rmse=run.ite_rmse + 0.1))
+    config = replace(config, training=replace(config.training, lams=lams, replicates=replicates))
+    return replace(made_up_result(config), **{name: np.array(values) for name, values in columns.items()})
+
+
+def test_a_path_is_judged_at_its_best_at_the_blind_choice_and_at_zero() -> None:
+    run = path(
+        (0.0, 1.0, 2.0),
+        2,
+        ite_rmse=[0.9, 0.2, 0.5, 0.8, 0.3, 0.1],
+        factual_mse=[0.3, 0.2, 0.1, 0.1, 0.2, 0.3],
+    )
+    one = judged(run, np.full(6, 0.5))
+    np.testing.assert_array_equal(one.picked("at_best"), [1, 2])
+    np.testing.assert_array_equal(one.picked("at_blind"), [2, 0])
+    np.testing.assert_array_equal(one.error("at_best"), [0.2, 0.1])
+    np.testing.assert_array_equal(one.error("at_blind"), [0.5, 0.8])
+    np.testing.assert_array_equal(one.error("at_zero"), [0.9, 0.8])
+    assert one.lam("at_best") == 1.5
+    worse = judged(replace(run, ite_rmse=run.ite_rmse + 0.1), np.full(6, 0.5))
     found = against(one, worse, "at_best")
     assert found.mean == pytest.approx(0.1)
     assert found.seen
+    contest = Contest(world=World(preset="hospital"), rows=(one,))
+    assert better_than_none(contest, "at_best") == (["mmd"], [])
+    assert better_than_none(contest, "at_blind") == ([], [])  # one seed picks 0 itself
 
 
-def test_broken_models_count_as_infinitely_wrong_and_are_counted() -> None:
+def test_broken_models_are_left_out_and_counted() -> None:
     run = made_up_result()
     status = run.status.copy()
     status[0] = DIVERGED
-    one = judged("irm", replace(run, status=status))
-    assert np.isinf(one.at_zero).all()
-    assert one.problem == "1 models broke"
-    none = judged("irm", replace(run, status=np.full_like(status, DIVERGED)))
+    one = judged(replace(run, status=status), np.full(2, 0.5))
+    assert np.isinf(one.error("at_zero")).all()
+    assert one.problem == "1 of 2 models broke"
+    none = judged(replace(run, status=np.full_like(status, DIVERGED)), np.full(2, 0.5))
     assert "no λ left a usable model" in none.problem
-    assert np.isinf(none.at_best).all()
+    assert not none.ran
+    adversarial = replace(run.config, training=replace(run.config.training, penalty="adversarial"))
+    diverged = judged(replace(run, status=status, config=adversarial), np.full(2, 0.5))
+    assert "the classifier or its network diverged" in diverged.problem
+
+
+def test_a_contest_survives_being_written_and_read(tmp_path: Path) -> None:
+    contest = Contest(
+        world=World(preset="hospital", gap=0.5), rows=(judged(made_up_result(), np.full(2, 0.5)),)
+    )
+    again = Contest.from_dict(json.loads(json.dumps(contest.to_dict())))
+    assert again.world == contest.world
+    np.testing.assert_allclose(again.rows[0].ite_rmse, contest.rows[0].ite_rmse, rtol=1e-4)
+    assert baked_contests(tmp_path) == ()
+    for text in ("{", "{}", '{"recipe_version": 0, "contests": []}'):
+        folder = tmp_path / str(len(text))
+        folder.mkdir()
+        (folder / BAKED).write_text(text)
+        assert baked_contests(folder) == ()
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worlds of a moment: tiny networks, two λ."""
+    of_world = World.config
+
+    def tiny(world: World, penalty: str, lams: tuple[float, ...] | None = None):  # type: ignore[no-untyped-def]
+        config = of_world(world, penalty, lams or (0.0, 1.0))
+        return replace(
+            config,
+            scenario=replace(config.scenario, n_samples=1500),
+            training=replace(config.training, epochs=30, replicates=1, hidden=32),
+        )
+
+    monkeypatch.setattr(World, "config", tiny)
 
 
 def test_the_command_trains_what_is_not_there_and_takes_the_rest_from_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CRL_CACHE", str(tmp_path))
-    small = tiny_config(epochs=30, n_samples=1500)
-    small = replace(small, training=replace(small.training, hidden=32))
-    tiny = {name: replace(small, training=replace(small.training, penalty=name)) for name in ("mmd", "vrex")}
-    monkeypatch.setattr("crl_core.cli_penalties.configs_of", lambda *_: tiny)
+    small(monkeypatch)
     target = tmp_path / "out.json"
     for _ in range(2):
-        assert main(["penalties", "--json", str(target)]) == 0
+        assert main(["penalties", "--only", "mmd", "vrex", "contrastive", "--json", str(target)]) == 0
     content = json.loads(target.read_text())
-    assert [row["penalty"] for row in content["rows"]] == ["mmd", "vrex"]
-    assert all(np.isfinite(row["at_best"]).all() for row in content["rows"])
+    assert [row["penalty"] for row in content["rows"]] == ["mmd", "vrex", "contrastive"]
     np.testing.assert_allclose(
         content["rows"][0]["at_zero"], content["rows"][1]["at_zero"], rtol=1e-4
     )  # the same network
     assert "not comparable" in capsys.readouterr().out
-    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert len(list((tmp_path / "runs").iterdir())) == 3
+
+
+def test_a_penalty_that_cannot_work_or_fails_is_named_and_the_others_finish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch)
+    obtain = penalty_study.obtain
+
+    def failing(config, store, **more):  # type: ignore[no-untyped-def]
+        if config.training.penalty == "coral":
+            raise PassFailed("The disk is on fire.")
+        return obtain(config, store, **more)
+
+    monkeypatch.setattr(penalty_study, "obtain", failing)
+    found = run_contest(
+        World(preset="hospital", shared=0), store_in(tmp_path), ["mmd", "coral", "contrastive"]
+    )
+    assert [row.ran for row in found.rows] == [True, False, False]
+    assert found.of("coral").problem == "The disk is on fire."
+    assert "no shared units to make pairs of" in found.of("contrastive").problem
+    assert "no shared units" in contest_table(found)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +181,15 @@ def test_the_command_trains_what_is_not_there_and_takes_the_rest_from_the_store(
         (["--only", "nonsense"], "there is no penalty nonsense"),
         (["--seeds", "0"], "replicates is 0"),
         (["--epochs", "0"], "epochs is 0"),
+        (["--matching", "taste"], "there is no matching 'taste'"),
+        (["--lam", "0", "1"], "one λ grid was given for several penalties, but their λ are not comparable"),
+        (["--only", "contrastive", "--shared", "0"], "no shared units to make pairs of"),
+        (["--shared", "9999"], "at most half of them"),
+        (["--rare", "7"], "env_weight is 7"),
+        (
+            ["--only", "contrastive", "--gap", "9", "--matching", "oracle", "--shared", "0"],
+            "let the environments overlap more",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_a_line(
@@ -91,3 +199,63 @@ def test_what_cannot_be_compared_is_said_in_a_line(
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_one_environment_or_one_arm_leaves_nothing_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = preset("hospital")
+    alone = replace(home, scenario=home.scenario.with_envs(1))
+    monkeypatch.setattr(penalty_study, "preset", lambda _: alone)
+    with pytest.raises(ValueError, match="hospital has one environment, so no penalty"):
+        configs_of(World(preset="hospital", shared=0))
+    one_arm = replace(
+        home,
+        scenario=replace(home.scenario, propensity=(1.0, 1.0)),
+        training=replace(home.training, align="treatment"),
+    )
+    monkeypatch.setattr(penalty_study, "preset", lambda _: one_arm)
+    with pytest.raises(ValueError, match="hospital has one treatment arm"):
+        configs_of(World(preset="hospital"))
+
+
+# -- what is said of the shipped worlds --------------------------------------------------------------------------------
+
+
+def test_the_shipped_contests_are_those_of_the_command_and_of_this_recipe() -> None:
+    folder = ROOT / "cache" / "baked"
+    assert json.loads((folder / BAKED).read_text())["recipe_version"] == RECIPE_VERSION
+    found = baked_contests(folder)
+    assert [contest.world for contest in found] == list(BAKED_WORLDS)
+    for contest in found:
+        configs, _ = configs_of(contest.world)
+        assert {row.penalty: row.key for row in contest.rows} == {name: c.key for name, c in configs.items()}
+
+
+def test_where_patients_differ_pairs_beat_no_penalty_and_mmd_is_many_times_worse() -> None:
+    """The smallest size that still shows it: one seed, a third of the rows, two weights each."""
+    world = World(preset=DEFAULT_PRESET, gap=1.0, seeds=1, epochs=24)
+    pairs = train_small(world.config("contrastive", (0.0, 0.03)))
+    mmd = train_small(world.config("mmd", (0.0, 1.0)))
+    assert pairs[1] < 0.75 * pairs[0]
+    assert mmd[1] > 2 * mmd[0]
+    assert pairs[1] < 0.25 * mmd[1]
+
+
+def train_small(config):  # type: ignore[no-untyped-def]
+    from crl_core import train
+
+    return train(
+        replace(
+            config,
+            scenario=replace(config.scenario, n_samples=4000),
+            training=replace(config.training, epochs=50),
+        )
+    ).ite_rmse
+
+
+def test_the_store_is_asked_for_evidence_with_every_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch)
+    store = RunStore(tmp_path / "cache", tmp_path / "baked")
+    found = run_contest(World(preset="hospital"), store, ["vrex"])
+    assert np.isfinite(found.of("vrex").domain_auc).all()

@@ -1,0 +1,69 @@
+"""Small multiples of λ paths, one a penalty, on a common vertical axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from crl_core.figures.along import band, curve, log_range
+from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number
+from crl_core.figures.lam_axis import break_marks, lam_axis, positions
+from crl_core.palette import Palette
+
+Array = np.ndarray
+HEIGHT = 215
+
+
+def path_of_penalty(
+    lams: Sequence[float],
+    values: Array,
+    marks: Mapping[str, float],
+    colours: Palette,
+    *,
+    title: str,
+    limits: tuple[float, float],
+    log: bool,
+    problem: str = "",
+) -> go.Figure:
+    """Median and range over replicates of [R, L] values, with the λ of `marks` (name -> λ) ringed. limits: of all multiples."""
+    if values.size == 0 or not np.isfinite(values).any():
+        return empty(title, problem or "No λ has a number here.", colours, height=HEIGHT)
+    low, high = limits
+    spread = band(np.clip(values, low, high))
+    at = positions(lams)
+    rings: list[Trace] = []
+    for (name, lam), symbol in zip(marks.items(), ("circle", "diamond"), strict=False):
+        if not np.isfinite(lam):
+            continue
+        index = int(np.abs(np.asarray(lams) - lam).argmin())
+        rings.append(
+            {
+                "type": "scatter", "mode": "markers", "x": [at[index]], "y": [spread.median[index]], "showlegend": False,
+                "hovertemplate": f"{name}: λ = {lams[index]:g}, {number(spread.median[index])}<extra></extra>",
+                "marker": {
+                    "size": 12 * colours["scale"], "symbol": symbol, "color": colours["panel"],
+                    "line": {"width": 2.6 * colours["scale"], "color": colours["accent"] if symbol == "circle" else colours["text"]},
+                },
+            }
+        )  # fmt: skip
+    vertical = (
+        {"type": "log", "range": [np.log10(low), np.log10(high)], **log_ticks(low, high)}
+        if log
+        else {"range": [low, high]}
+    )
+    return figure(
+        title, [*curve(lams, spread, colours, title, values.shape[0]), *rings], colours, height=HEIGHT,
+        margin={"l": 44, "r": 8, "b": round(42 * colours["scale"])}, xaxis=lam_axis(lams, colours, fixedrange=True),
+        yaxis=axis(colours, "", fixedrange=True, **vertical), shapes=break_marks(lams, colours),
+    )  # fmt: skip
+
+
+def common_limits(values: Sequence[Array], log: bool) -> tuple[float, float]:
+    """An axis that holds all but the outermost hundredth of the values of all multiples."""
+    joined = np.concatenate([value.ravel() for value in values] or [np.empty(0)])
+    joined = joined[np.isfinite(joined)]
+    if not log or len(joined) == 0:
+        return 0.45, 1.02
+    return log_range([np.quantile(joined, [0.0, 0.99])])

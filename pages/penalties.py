@@ -1,0 +1,348 @@
+"""Which invariance? Penalties side by side on one world, each along its own λ path."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from crl_core.figures import effect_plane, outside, palette
+from crl_core.figures.compare import Pane, latents_in_a_row
+from crl_core.figures.penalties import common_limits, path_of_penalty
+from crl_core.obtain import PassFailed, all_there
+from crl_core.penalty_study import (
+    WHERE,
+    Contest,
+    Contestant,
+    World,
+    against,
+    baked_contests,
+    better_than_none,
+    configs_of,
+    run_contest,
+)
+from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.sealing import StoreError
+from pages.shared import controls, page_header, passes, quiet, require, services, style
+from pages.shared import side_by_side as side
+from pages.shared.estimates import effects, pca_layout
+from pages.shared.tables import beyond, chart, say, table
+
+_DEFINITIONS = """
+**Penalty**: what λ weighs. Every one trains the same network on the same rows, from the same initial weights, with the same
+minibatches; at λ = 0 all are one network. λ of different penalties are **not comparable**: each has units and a grid of its own.
+
+**Own best λ** (ring): least ITE RMSE, which only a simulation can know. **Blind λ** (diamond): least held-out factual error, which
+asks for no truth. A median over seeds; in each seed the λ is chosen anew.
+
+**Shared units** are seen in every environment, with the same z. Contrastive pairs are made of them; no other penalty looks at who
+is who. *oracle*: pairs of the nearest in true z, which only a simulation knows. *rank*: pairs of equal outcome quantile.
+
+**Differences** are paired by seed, with a 95 % bootstrap interval; with three seeds an interval is wide, and says so.
+"""
+_QUANTITIES = {
+    "ITE RMSE": ("ite_rmse", True, "Held out, truth known only in simulation; lower is better."),
+    "Factual MSE": ("factual_mse", True, "Held out; what can be seen without the truth."),
+    "Domain AUC": (
+        "domain_auc",
+        False,
+        "How well a kNN classifier tells the groups apart in the latent; 0.5 is chance.",
+    ),
+}
+_RARE = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+_SHARED = (0, 8, 16, 32, 64, 100)
+
+require()
+asked = controls()
+ink = palette(style.theme())
+
+
+def world_controls() -> World:
+    """What decides the contest."""
+    scenario = asked.preset.config.scenario
+    home = float(max(abs(mean) for mean in scenario.cause_mean))
+    keep = {"persist_state": "session"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="penalties_controls"):
+        gap = st.slider(
+            "Means of z, ±", 0.0, 2.0, home, 0.25, key=f"penalties.gap.{asked.preset.id}", width=230,
+            help="How far apart the environments' patients are: the cause z has mean +this and −this in turn.", **keep,
+        )  # fmt: skip
+        rare = st.select_slider(
+            "Rows of the last environment", _RARE, 1.0, key="penalties.rare", width=230,
+            format_func=lambda share: "as many" if share == 1 else f"{100 * share:g} %", help="Relative to the others.", **keep,
+        )  # fmt: skip
+        shared = st.select_slider(
+            "Shared units",
+            _SHARED,
+            32,
+            key="penalties.shared",
+            width=200,
+            help="Units seen in every environment.",
+            **keep,
+        )
+        matching = st.segmented_control(
+            "Pairs", ["shared", "rank", "oracle"], default="shared", key="penalties.matching", required=True, **keep,
+            help="What a contrastive pair is. oracle needs the true z: a bound, not a method.",
+        )  # fmt: skip
+        balanced = st.toggle(
+            "Balanced batches",
+            key="penalties.balanced",
+            help="As many rows of each environment in every batch.",
+            **keep,
+        )
+    return World(
+        preset=asked.preset.id, shared=int(shared), rare=float(rare), gap=None if gap == home else float(gap),
+        matching=matching or "shared", balanced=bool(balanced),
+    )  # fmt: skip
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the stored paths")
+def measured_here(world: World, stamp: tuple[float, ...]) -> Contest:
+    """The contest on runs that are stored here; `stamp` says when they were."""
+    return run_contest(world, services.store())
+
+
+def main() -> None:
+    page_header(
+        "Which invariance?",
+        f"{asked.preset.title}: {len(PENALTY_WORDS)} penalties, each along a λ path of its own, on the same rows. The preset's own "
+        "world, changed only by what is set here.",
+        _DEFINITIONS,
+    )
+    world = world_controls()
+    try:
+        configs, refused = configs_of(world)
+    except ValueError as error:
+        style.notice("No penalty can work in this world", str(error)[:1].upper() + str(error)[1:])
+        return
+    for name, why in refused.items():
+        st.warning(
+            style.plain(
+                f"{PENALTY_WORDS[name].short[:1].upper()}{PENALTY_WORDS[name].short[1:]} is left out: {why}"
+            )
+        )
+    wanted = [(config, True) for config in configs.values()]
+    contest, where = None, ""
+    try:
+        if all_there(wanted, services.store()):
+            made = [services.store().summary(config.key) for config, _ in wanted]
+            contest = measured_here(world, tuple(item.created for item in made if item is not None))
+            where = "Measured on this machine."
+        else:
+            contest = next(
+                (item for item in baked_contests(services.store().baked) if item.world == world), None
+            )
+            where = "Measured before the program was shipped."
+    except (PassFailed, StoreError, ValueError) as error:
+        st.error(style.plain(str(error)))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        passes.panel(
+            f"penalties.pass.{hash(world)}",
+            wanted,
+            start="Train the penalties here",
+            again=contest is not None,
+        )
+    if contest is None:
+        known = [
+            item.world.words
+            for item in baked_contests(services.store().baked)
+            if item.world.preset == world.preset
+        ]
+        style.notice(
+            "This world has not been tried yet",
+            "One click trains every penalty along its own λ path, three times over; what is done stays stored.",
+            f"Measured already for {asked.preset.title}: {'; '.join(known)}." if known else "",
+        )
+        return
+    quiet(f"{where} {world.words[:1].upper()}{world.words[1:]}; {world.seeds} seeds, {world.epochs} epochs.")
+    verdict(contest)
+    multiples(contest)
+    ranking(contest)
+    differences(contest)
+    two_of_them(contest, {name: config.key for name, config in configs.items()})
+
+
+def named(names: list[str]) -> str:
+    return ", ".join(PENALTY_WORDS[name].short for name in names)
+
+
+def verdict(contest: Contest) -> None:
+    """Which penalties are worth anything, chosen without the truth."""
+    better, worse = better_than_none(contest, "at_blind")
+    parts = [
+        f"better than none beyond the interval: {named(better)}"
+        if better
+        else "none is better than no penalty beyond the interval"
+    ]
+    if worse:
+        parts.append(f"worse: {named(worse)}")
+    text = "; ".join(parts)
+    oracle, _ = better_than_none(contest, "at_best")
+    more = [name for name in oracle if name not in better]
+    ending = f" With a λ chosen by the truth also {named(more)}." if more else ""
+    say(f"With λ chosen by held-out factual error, {text}.{ending}")
+
+
+def multiples(contest: Contest) -> None:
+    """One λ path a penalty, all on one vertical axis."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Along λ", anchor=False, width="content")
+        name = st.segmented_control(
+            "Quantity", list(_QUANTITIES), default="ITE RMSE", key="penalties.quantity", required=True, label_visibility="collapsed",
+            persist_state="session",
+        )  # fmt: skip
+    field, log, says = _QUANTITIES[name or "ITE RMSE"]
+    limits = common_limits([getattr(row, field) for row in contest.ran], log)
+    with st.container(horizontal=True, gap="small", key="penalty_multiples"):
+        for row in contest.rows:
+            marks = {} if not row.ran else {WHERE[w]: row.lam(w) for w in ("at_best", "at_blind")}
+            drawn = path_of_penalty(
+                row.lams, getattr(row, field), marks, ink, title=PENALTY_WORDS[row.penalty].short, limits=limits, log=log,
+                problem=row.problem,
+            )  # fmt: skip
+            with st.container(key=f"panel_penalty_{row.penalty}", width=236):
+                chart(drawn, f"penalties.{field}.{row.penalty}")
+    quiet(
+        f"{says} Median and range over {contest.world.seeds} seeds, one vertical axis. Ring: {WHERE['at_best']}, diamond: {WHERE['at_blind']}. "
+        "The horizontal axes are not comparable."
+    )
+
+
+def interval(row: Contestant, where: str) -> str:
+    values = row.error(where)
+    return f"{np.median(values):.3f} [{values.min():.3f}, {values.max():.3f}]".replace("inf", "broke")
+
+
+def ranking(contest: Contest) -> None:
+    st.subheader("At its own best, at the blind choice, and without", anchor=False)
+    rows = sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
+    cells = []
+    for row in rows:
+        words = PENALTY_WORDS[row.penalty]
+        cells.append(
+            (
+                words.short, *(interval(row, where) for where in WHERE), f"{row.lam('at_best'):g}", f"{row.lam('at_blind'):g}",
+                words.assumption + (f" {row.problem[:1].upper()}{row.problem[1:]}." if row.problem else ""),
+            )
+        )  # fmt: skip
+    table(("penalty", *WHERE.values(), "best λ", "blind λ", "assumes"), cells, words_from=6)
+    quiet("ITE RMSE, median [least, largest] over seeds; sorted by the blind choice.")
+    with st.expander("What each penalty is"):
+        details = [
+            (w.short, w.formula, w.cost, w.source) for name in PENALTY_WORDS for w in (PENALTY_WORDS[name],)
+        ]
+        table(("penalty", "formula", "a step costs", "source"), details, words_from=1)
+
+
+def differences(contest: Contest) -> None:
+    st.subheader("One against all others", anchor=False)
+    names = [row.penalty for row in contest.ran]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = st.selectbox(
+            "Penalty", names, key="penalties.against", format_func=lambda n: PENALTY_WORDS[n].short, width=260
+        )
+        where = st.segmented_control(
+            "λ", ["at_blind", "at_best"], default="at_blind", key="penalties.against_where", required=True,
+            format_func=lambda w: WHERE[w],
+        )  # fmt: skip
+    one = contest.of(first or names[0])
+    cells = []
+    for row in contest.ran:
+        if row.penalty == one.penalty:
+            continue
+        apart = against(one, row, where or "at_blind")
+        says = (
+            "no difference seen"
+            if not apart.seen
+            else f"{PENALTY_WORDS[row.penalty].short} is {'worse' if apart.mean > 0 else 'better'}"
+        )
+        cells.append(
+            (
+                PENALTY_WORDS[row.penalty].short,
+                f"{apart.mean:+.3f}".replace("-", "−") if apart.known else "–",
+                f"[{apart.low:+.3f}, {apart.high:+.3f}]".replace("-", "−") if apart.has_interval else "–",
+                f"{apart.n} seeds; {says}",
+            )
+        )
+    table(("against", "difference", "95 % interval", "reading"), cells, words_from=3)
+    quiet(f"ITE RMSE of the other minus that of {PENALTY_WORDS[one.penalty].short}, paired by seed.")
+
+
+def two_of_them(contest: Contest, keys: dict[str, str]) -> None:
+    st.subheader("Two of them, seen", anchor=False)
+    names = [row.penalty for row in contest.ran]
+    start = [name for name in ("mmd", "contrastive") if name in names] or names[:2]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.multiselect(
+            "Penalties", names, default=start, max_selections=2, key="penalties.two", format_func=lambda n: PENALTY_WORDS[n].short,
+            width=420,
+        )  # fmt: skip
+        where = st.segmented_control(
+            "λ ",
+            ["at_blind", "at_best"],
+            default="at_best",
+            key="penalties.two_where",
+            required=True,
+            format_func=lambda w: WHERE[w],
+        )
+    missing = [name for name in chosen if services.store().summary(keys[name]) is None]
+    if missing:
+        quiet(
+            f"{named(missing)}: the networks are not stored on this machine. Train the penalties here to see their latents and effects."
+        )
+        return
+    runs = []
+    for name in chosen:
+        run = side.opened(keys[name], 0.0)
+        if run is not None:
+            at = int(contest.of(name).picked(where or "at_best")[0])
+            runs.append(replace(run, lam=run.result.lams[max(at, 0)], m=max(at, 0)))
+    if not runs:
+        return
+    names_of_envs = runs[0].env_names
+    laid = [pca_layout(run) for run in runs]
+    panes = [
+        Pane(
+            name=f"{PENALTY_WORDS[name].short}, λ = {run.lam:g}",
+            xy=_scaled(found.xy[run.m]),
+            env=run.view.env,
+            t=run.view.t,
+        )
+        for name, run, found in zip(chosen, runs, laid, strict=True)
+    ]
+    with st.container(key="panel_penalties_latents"):
+        drawn = latents_in_a_row(
+            panes, names_of_envs, ink, title="Latents, PCA", limits=((-2.6, 2.6), (-2.6, 2.6))
+        )
+        chart(drawn, "penalties.latents")
+        quiet(
+            "Held-out rows of the first seed, each picture in units of its own spread. A mixed picture proves nothing by itself."
+            + beyond(outside(drawn))
+        )
+    planes = [effects(run).plane for run in runs]
+    if any(plane is None for plane in planes):
+        return
+    limits = planes[0].limits
+    pictures = [("truth", "the true effect", planes[0].tau)] + [
+        (name, PENALTY_WORDS[name].short, plane.tau_hat[run.m])
+        for name, run, plane in zip(chosen, runs, planes, strict=True)
+    ]
+    for column, (name, title, values) in zip(st.columns(len(pictures)), pictures, strict=True):
+        with column, st.container(key=f"panel_penalties_map_{name}"):
+            drawn = effect_plane(
+                values, planes[0].z, planes[0].s, ink, title=title[:1].upper() + title[1:], limits=limits, rows=planes[0].rows,
+                env=runs[0].view.env, t=runs[0].view.t, env_names=names_of_envs,
+            )  # fmt: skip
+            chart(drawn, f"penalties.map.{name}")
+    quiet(
+        "The effect over cause z and nuisance s. A model that ignores s has vertical bands only; where no points lie, a map is extrapolation."
+    )
+
+
+def _scaled(xy: np.ndarray) -> np.ndarray:
+    spread = np.sqrt(np.square(xy - xy.mean(axis=0)).sum(axis=1).mean())
+    return np.asarray((xy - xy.mean(axis=0)) / (spread if spread > 0 else 1.0))
+
+
+main()

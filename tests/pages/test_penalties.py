@@ -1,0 +1,93 @@
+"""The Penalties page: the shipped contest, a world not yet tried, a world in which nothing or not everything can work."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crl_core.penalty_study import BAKED, World, run_contest
+from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.runs import RunStore
+from tests.pages.conftest import Open, words
+
+SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
+
+
+def ship(store: RunStore) -> None:
+    store.baked.mkdir(parents=True)
+    shutil.copy(SHIPPED, store.baked / BAKED)
+
+
+def figures(app) -> int:  # type: ignore[no-untyped-def]
+    return len(app.get("plotly_chart"))
+
+
+def test_the_first_visit_sees_every_penalty_its_table_and_what_it_assumes(
+    open_app: Open, store: RunStore
+) -> None:
+    ship(store)
+    app = open_app("penalties")
+    assert not app.exception
+    shown = words(app)
+    for item in PENALTY_WORDS.values():
+        assert item.short in shown
+    assert "With λ chosen by held-out factual error" in shown
+    assert "Measured before the program was shipped" in shown
+    assert "the networks are not stored on this machine" in shown
+    assert figures(app) == len(PENALTY_WORDS)
+    assert "nan" not in shown.lower().replace("finance", "")
+    for quantity in ("Factual MSE", "Domain AUC"):
+        app.segmented_control(key="penalties.quantity").set_value(quantity).run()
+        assert not app.exception
+        assert figures(app) == len(PENALTY_WORDS)
+
+
+def test_a_world_that_was_not_tried_offers_one_click_and_names_those_that_were(
+    open_app: Open, store: RunStore
+) -> None:
+    ship(store)
+    app = open_app("penalties")
+    app.select_slider(key="penalties.rare").set_value(0.1).run()
+    assert not app.exception
+    assert "This world has not been tried yet" in words(app)
+    assert "means of z are ±1" in words(app)
+    assert figures(app) == 0
+    assert "Train the penalties here" in [button.label for button in app.button]
+
+
+def test_without_shared_units_pairs_are_left_out_with_the_reason_and_the_others_can_be_trained(
+    open_app: Open, store: RunStore
+) -> None:
+    ship(store)
+    app = open_app("penalties")
+    app.select_slider(key="penalties.shared").set_value(0).run()
+    assert not app.exception
+    assert "Contrastive pairs is left out: the contrastive penalty pulls pairs together" in words(app)
+    assert "Train the penalties here" in [button.label for button in app.button]
+
+
+def test_trained_here_two_penalties_stand_side_by_side_with_latents_and_effect_maps(
+    open_app: Open, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_world = World.config
+
+    def tiny(world: World, penalty: str, lams: tuple[float, ...] | None = None):  # type: ignore[no-untyped-def]
+        config = of_world(world, penalty, (0.0, 1.0))
+        return replace(
+            config,
+            scenario=replace(config.scenario, n_samples=1500),
+            training=replace(config.training, epochs=30, replicates=2, hidden=16),
+        )
+
+    monkeypatch.setattr(World, "config", tiny)
+    run_contest(World(preset="hospital"), store)
+    app = open_app("penalties")
+    assert not app.exception
+    assert "Measured on this machine" in words(app)
+    assert figures(app) == len(PENALTY_WORDS) + 4
+    app.multiselect(key="penalties.two").set_value(["coral", "vrex"]).run()
+    assert not app.exception
+    assert figures(app) == len(PENALTY_WORDS) + 4
