@@ -19,6 +19,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from crl_core.claims_run import baked_claims
+from crl_core.penalty_study import baked_contests
+from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS
 from crl_core.runs import RunStore
 
@@ -88,6 +90,15 @@ SPEED = {
     ),
     "unseen_permutations_ratio": ("the same against one relabelling after the other", "", "{:.0f}×"),
     "unseen_dose_p50_ms": ("Unseen environment: a step of the dose, p50", "≤ 200 ms", "{:.0f} ms"),
+    "penalty_mmd_multi_ratio": (
+        "a path of the dearest penalty (three bandwidths), against MMD²",
+        "≤ 2×",
+        "{:.1f}×",
+    ),
+    "penalty_wasserstein_ratio": ("sliced Wasserstein, against MMD²", "≤ 4×", "{:.1f}×"),
+    "penalty_adversarial_ratio": ("domain-adversarial, against MMD²", "≤ 4×", "{:.1f}×"),
+    "penalty_contrastive_ratio": ("contrastive pairs, against MMD²", "≤ 2×", "{:.1f}×"),
+    "penalty_eight_paths_min": ("eight penalties × 16 λ × 3 replicates, 20 epochs", "≤ 8 min", "{:.1f} min"),
     "evidence_share": (
         "probes, baselines and overlap, share of a default run's training time",
         "≤ 15 %",
@@ -145,6 +156,33 @@ def _figure(value: float | None) -> str:
     return "∞" if value is None else f"{value:.3g}"
 
 
+def penalties_table() -> str:
+    contests = baked_contests(ROOT / "cache" / "baked")
+    assert contests, "cache/baked has no penalties.json"
+    worlds = [
+        c.world.preset + (f", means of z ±{c.world.gap:g}" if c.world.gap is not None else "")
+        for c in contests
+    ]
+    first = contests[0].world
+    lines = [
+        f"ITE RMSE at each one's own best λ / at the blind choice, medians over {first.seeds} seeds, {first.epochs} epochs, "
+        f"{first.shared} shared units (`python -m crl_core penalties --bake`):",
+        "",
+        f"| penalty | {' | '.join(worlds)} |",
+        "|---" * (len(worlds) + 1) + "|",
+        "| none (λ = 0) | "
+        + " | ".join(f"{np.median(c.of('mmd').error('at_zero')):.3f}" for c in contests)
+        + " |",
+    ]
+    for name, words in PENALTY_WORDS.items():
+        cells = [
+            " / ".join(f"{np.median(c.of(name).error(where)):.3f}" for where in ("at_best", "at_blind"))
+            for c in contests
+        ]
+        lines.append(f"| {words.short} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def speed_table() -> str:
     figures = json.loads(FIGURES.read_text(encoding="utf-8"))
     lines = ["| what | budget | measured |", "|---|---|---|"]
@@ -154,7 +192,12 @@ def speed_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"presets": presets_table, "claims": claims_table, "speed": speed_table}
+TABLES = {
+    "presets": presets_table,
+    "claims": claims_table,
+    "penalties": penalties_table,
+    "speed": speed_table,
+}
 
 
 def filled(text: str) -> str:

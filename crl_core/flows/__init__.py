@@ -1,0 +1,1 @@
+"""What is trained to recover latents: invertible flows, autoencoders, contrasts. All of it needs torch."""

@@ -1,0 +1,85 @@
+"""What methods are given: whitened rows of several seeds side by side; labels kept, thrown together, or shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from crl_core.identify.worlds import Sample, World, sample_world
+
+Array = np.ndarray
+Labels = Literal["kept", "pooled", "shuffled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seeds:
+    """Rows of S seeds. Whitening is fitted on the pooled training rows of a seed; the truth stands apart, for scores alone."""
+
+    world: World
+    seeds: tuple[int, ...]
+    train: Array  # [S, E, n, d], whitened x
+    choose: Array  # [S, E, n', d]
+    look: Array  # [S, n'', d], test rows of the reference environment
+    truth: tuple[Sample, ...]
+
+    @property
+    def z(self) -> Array:
+        """[S, n'', d] true latents of the rows to look at."""
+        return np.stack([sample.test.z[0] for sample in self.truth])
+
+    @property
+    def noise(self) -> Array:
+        """[S, n'', d] their true noises."""
+        return np.stack([sample.test.noise[0] for sample in self.truth])
+
+
+def draw(world: World, seeds: Sequence[int]) -> Seeds:
+    """Sample every seed and whiten it to d dimensions. Raises as `sample_world`."""
+    samples = [sample_world(world, seed) for seed in seeds]
+    parts = []
+    for sample in samples:
+        mean, map_ = whitening(sample.train.x.reshape(-1, world.dim_x), world.dim)
+        parts.append([(rows - mean) @ map_ for rows in (sample.train.x, sample.choose.x, sample.test.x[0])])
+    train, choose, look = (np.stack(part) for part in zip(*parts, strict=True))
+    return Seeds(world=world, seeds=tuple(seeds), train=train, choose=choose, look=look, truth=tuple(samples))
+
+
+def whitening(x: Array, dim: int) -> tuple[Array, Array]:
+    """Mean [D] and map [D, d] that make rows x [n, D] uncorrelated with unit variance in their d widest directions.
+
+    With D > d the rows lie in a d-dimensional plane, and nothing is lost. Raises ValueError if they fill fewer than d directions.
+    """
+    mean = x.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(x - mean, rowvar=False))
+    values, vectors = values[::-1][:dim], vectors[:, ::-1][:, :dim]
+    if not values[-1] > 1e-12 * values[0]:
+        raise ValueError(
+            f"the observed rows fill fewer than {dim} directions: the mixing is singular. Use another mixing."
+        )
+    return mean, vectors / np.sqrt(values)
+
+
+def relabelled(seeds: Seeds, labels: Labels) -> Seeds:
+    """The same rows with the environments thrown together, or with their labels dealt out anew at random."""
+    if labels == "kept":
+        return seeds
+    if labels == "pooled":
+        return replace(seeds, train=_pooled(seeds.train), choose=_pooled(seeds.choose))
+    return replace(
+        seeds, train=_shuffled(seeds.train, seeds.seeds, 1), choose=_shuffled(seeds.choose, seeds.seeds, 2)
+    )
+
+
+def _pooled(rows: Array) -> Array:
+    return rows.reshape(len(rows), 1, -1, rows.shape[-1])
+
+
+def _shuffled(rows: Array, seeds: Sequence[int], part: int) -> Array:
+    dealt = [
+        np.random.default_rng([seed, part, 5]).permutation(own)
+        for seed, own in zip(seeds, _pooled(rows)[:, 0], strict=True)
+    ]
+    return np.stack(dealt).reshape(rows.shape)

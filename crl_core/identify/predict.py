@@ -1,0 +1,122 @@
+"""What the intervention matrix promises, before anything is trained: which latents can be told apart, and why.
+
+Setting:  independent Gaussian noises, a smooth invertible mixing, a model with a free scale and mean for every noise in every
+          environment, fitted without error. Claims about anything else are not made here.
+Pinned:   with α_ei = (1/scale_0i² - 1/scale_ei²)/2 the log ratio of environment e to the reference is Σ_i α_ei u_i² plus terms of lower
+          order, and every model of the data has the same ratios. If the unit vector of i lies in the rows' span, u_i² (about some
+          centre) is a weighted sum of squares of model coordinates; it is distributed like one such square only if it is one. If all
+          but one are pinned, the last is as well: given the others it is a line, and only u and -u keep its normal law.
+Mixed:    latents whose scales change in the same ratio everywhere (or never) can be rotated among each other, after dividing
+          by their reference scale, and every environment is still a product of Gaussians: no method that sees only the data
+          can choose. A change of mean does not break this, since the model's means are free.
+Open:     neither argument applies.
+These arguments are this program's own, not quoted from a theorem; the page shows beside them what was recovered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from crl_core.identify.worlds import World
+
+Status = Literal["pinned", "mixed", "open"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """One status a coordinate, the blocks that stay mixed (indices from 0), what it is about, and it all in words."""
+
+    status: tuple[Status, ...]
+    blocks: tuple[tuple[int, ...], ...]
+    about: Literal["latents", "noises"]  # with edges the noise of a latent is recovered, not the latent
+    words: tuple[str, ...]
+
+
+def predict(world: World) -> Promise:
+    """The promise of a world's intervention matrix."""
+    scales = np.array(world.scales)
+    dim = world.dim
+    ratios = np.round(np.log(scales / scales[0]), 9)  # [E, d]
+    columns: dict[tuple[float, ...], list[int]] = {}
+    for i in range(dim):
+        columns.setdefault(tuple(ratios[:, i]), []).append(i)
+    blocks = tuple(tuple(block) for block in columns.values() if len(block) > 1)
+    in_block = {i for block in blocks for i in block}
+    unit_scales = scales / scales[0]
+    spans = _in_span(0.5 * (1 - unit_scales[1:] ** -2.0))
+    pinned = {i for i in range(dim) if spans[i] and i not in in_block}
+    if len(pinned) == dim - 1 and not in_block:
+        pinned = set(range(dim))
+    perfect = world.edges == "perfect"
+    status: list[Status] = [
+        "mixed" if i in in_block and not perfect else "pinned" if i in pinned and not perfect else "open"
+        for i in range(dim)
+    ]
+    promise_blocks = () if perfect else blocks
+    about: Literal["latents", "noises"] = "latents" if world.edges == "none" else "noises"
+    return Promise(
+        status=tuple(status), blocks=promise_blocks, about=about, words=_words(world, status, promise_blocks)
+    )
+
+
+def _in_span(rows: np.ndarray) -> list[bool]:
+    """For each unit vector, whether it lies in the span of `rows` [k, d]."""
+    dim = rows.shape[1]
+    if len(rows) == 0:
+        return [False] * dim
+    _, values, right = np.linalg.svd(rows)
+    rank = int((values > 1e-9 * max(1.0, float(values.max()))).sum())
+    basis = right[:rank]
+    return [bool(np.sum(basis[:, i] ** 2) > 1 - 1e-9) for i in range(dim)]
+
+
+def _words(world: World, status: list[Status], blocks: tuple[tuple[int, ...], ...]) -> tuple[str, ...]:
+    what = "z" if world.edges == "none" else "the noise of z"
+    names = [f"{what}{_sub(i)}" for i in range(world.dim)]
+    found: list[str] = []
+    pinned = [names[i] for i, item in enumerate(status) if item == "pinned"]
+    if pinned:
+        found.append(f"{_list(pinned)}: recovered up to order, sign and scale.")
+    moved = np.log(np.array(world.scales) / np.array(world.scales[0]))
+    for block in blocks:
+        why = (
+            "always change in the same ratio"
+            if np.abs(moved[:, block[0]]).max() > 0
+            else "never change in scale"
+        )
+        found.append(
+            f"{_list([names[i] for i in block])}: {why}, so any rotation of them explains the data as well; they stay mixed."
+        )
+    left = [names[i] for i, item in enumerate(status) if item == "open"]
+    if left and world.edges == "perfect":
+        found.append(
+            "Perfect interventions cut edges, so the environments differ in more than scales: nothing is promised here."
+        )
+    elif left:
+        found.append(
+            f"{_list(left)}: no promise either way; the environments are too few, or change too much at once."
+        )
+    if world.edges == "soft":
+        found.append(
+            "The edges belong to the mixing, as far as the data can tell: noises are recovered, not the latents."
+        )
+    if world.mixing == "linear":
+        found.append(
+            "The mixing is linear: pooled data are not Gaussian, so independent components are found even without labels."
+        )
+    if world.n_envs == 1:
+        found.append(
+            "One environment: nothing changes, so nothing tells the latents apart. Add an environment."
+        )
+    return tuple(found)
+
+
+def _sub(index: int) -> str:
+    return "₁₂₃₄₅"[index]
+
+
+def _list(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

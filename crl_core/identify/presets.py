@@ -1,0 +1,80 @@
+"""Latent worlds that come with the program, each a lesson."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crl_core.identify.worlds import World, single_targets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentPreset:
+    title: str
+    lesson: str
+    world: World
+
+
+def _touched(dim: int, targets: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
+    """A reference, then one environment for each target."""
+    return ((1.0,) * dim, *(tuple(2.5 if i == k else 1.0 for i in range(dim)) for k in targets))
+
+
+LATENT_PRESETS: Mapping[str, LatentPreset] = {
+    "each": LatentPreset(
+        title="Each latent changed once",
+        lesson="Three latents, a reference and one environment for each: all are recovered up to order, sign and scale.",
+        world=World(scales=single_targets(3, 4)),
+    ),
+    "each-4": LatentPreset(
+        title="Four latents, each changed once",
+        lesson="The same with four latents and five environments.",
+        world=World(scales=single_targets(4, 5)),
+    ),
+    "untouched-pair": LatentPreset(
+        title="Two latents never changed",
+        lesson="z₃ and z₄ are never changed: any rotation of the two explains the data as well, and they stay mixed.",
+        world=World(scales=_touched(4, (0, 1))),
+    ),
+    "untouched-one": LatentPreset(
+        title="One latent never changed",
+        lesson="Only z₄ is never changed. One alone has nobody to mix with: it is recovered all the same.",
+        world=World(scales=_touched(4, (0, 1, 2))),
+    ),
+    "same-ratio": LatentPreset(
+        title="Two latents in the same ratio",
+        lesson="z₁ and z₂ always change in the same ratio: however many environments, these two stay mixed.",
+        world=World(
+            scales=(
+                (1, 1, 1, 1),
+                (2.5, 2.5, 1, 1),
+                (1, 1, 2.5, 1),
+                (1, 1, 1, 2.5),
+                (2, 2, 1, 1.5),
+                (0.5, 0.5, 2, 1),
+            )
+        ),
+    ),
+    "chain": LatentPreset(
+        title="A causal chain, soft interventions",
+        lesson="z₁ → z₂ → z₃, each noise changed once: the noises are recovered, the latents are not.",
+        world=World(scales=single_targets(3, 4), edges="soft"),
+    ),
+    "linear": LatentPreset(
+        title="Linear mixing",
+        lesson="With a linear mixing FastICA on pooled data needs no environments at all.",
+        world=World(scales=single_targets(3, 4), mixing="linear"),
+    ),
+    "one": LatentPreset(
+        title="One environment",
+        lesson="Nothing changes, so nothing tells the latents apart; a good fit and a high R² all the same.",
+        world=World(scales=single_targets(3, 1)),
+    ),
+}
+
+
+def latent_preset(name: str) -> World:
+    """Raises ValueError naming the presets there are."""
+    if name not in LATENT_PRESETS:
+        raise ValueError(f"there is no latent world {name!r:.40}; choose one of {', '.join(LATENT_PRESETS)}.")
+    return LATENT_PRESETS[name].world
