@@ -63,6 +63,7 @@ class World:
         _within("condition", self.condition, (1.0, 100.0))
         _within("n_rows", self.n_rows, ROWS)
         put(self, "n_rows", int(self.n_rows))
+        put(self, "matrix", tuple(self.matrix))
         if self.matrix:
             self._check_matrix(dim)
         put(self, "dim_x", int(self.dim_x) or (len(self.matrix) if self.matrix else dim))
