@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from crl_core import cli_table as table
 from crl_core.cli_config import config_of
+from crl_core.cli_export import add_export_command
 from crl_core.cli_output import PROGRAM, check_target, put
 from crl_core.cli_penalties import add_penalties_command
 from crl_core.cli_runs import add_run_commands
@@ -133,6 +134,7 @@ def _parser() -> _Parser:
     add_study_commands(command)
     add_unseen_command(command)
     add_penalties_command(command)
+    add_export_command(command)
 
     runs = commands.add_parser("runs", help="list and look after the stored runs")
     add_run_commands(partial(command, where=runs.add_subparsers(required=True, metavar="ACTION")))
