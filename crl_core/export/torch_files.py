@@ -57,6 +57,8 @@ def exported_program(made_of: Subject) -> bytes:
     example = torch.zeros(2, len(made_of.metadata["features"]))
     batch = torch.export.Dim("batch", min=1)
     program = torch.export.export(made_of.network, (example,), dynamic_shapes={"x": {0: batch}})
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # it names files of this machine
     buffer = io.BytesIO()
     torch.export.save(program, buffer, extra_files={METADATA: metadata_text(made_of.metadata)})
     return buffer.getvalue()
