@@ -51,7 +51,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
         description=f"CFRNet {model.name}, λ = {model.lam:g}. Effects are the model's estimates; see `invariance` before trusting them.",
     )
     app.state.monitor, app.state.model = monitor, model
-    app.add_middleware(Guard, settings=settings, done=measures.answered)  # type: ignore[arg-type]
+    app.add_middleware(Guard, settings=settings, done=measures.answered)
     _answer_problems(app)
     guarded = [Depends(_key_check(settings.api_key))] if settings.api_key is not None else []
     refusals = {code: said for code, said in _REFUSALS.items() if settings.api_key is not None or code != 401}

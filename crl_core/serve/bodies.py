@@ -61,27 +61,16 @@ class Problem(BaseModel):
 def request_body(model: Model, settings: Settings) -> type[BaseModel]:
     """The body of `POST /v1/effects` for this model: its number of features, this server's limits, an example that works."""
     d = len(model.features)
-    number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MOST_ABS, le=MOST_ABS)]
-    row = Annotated[list[number], Field(min_length=d, max_length=d)]  # type: ignore[valid-type]
-    label = Annotated[str, Field(max_length=settings.max_label, pattern=LABEL)]
+    number: Any = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MOST_ABS, le=MOST_ABS)]
+    row: Any = Annotated[list[number], Field(min_length=d, max_length=d)]
+    label: Any = Annotated[str, Field(max_length=settings.max_label, pattern=LABEL)]
     means = [round(item["mean"], 3) for item in model.metadata["features"]]
-    example = {"rows": [means, [0.0] * d], "environments": ["site-a", "site-b"]}
+    example: Any = {"rows": [means, [0.0] * d], "environments": ["site-a", "site-b"]}
     said = f"One row a unit: {', '.join(model.features)}, as drawn, not standardised."
+    rows: Any = Annotated[list[row], Field(min_length=1, max_length=settings.max_rows, description=said)]
+    origin = "Where each row comes from: one label a row, or one for all."
+    environments: Any = Annotated[list[label] | None, Field(max_length=settings.max_rows, description=origin)]
+    config = ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
     return create_model(
-        "EffectsRequest",
-        __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [example]}),
-        rows=(
-            Annotated[list[row], Field(min_length=1, max_length=settings.max_rows, description=said)],  # type: ignore[valid-type]
-            ...,
-        ),
-        environments=(
-            Annotated[
-                list[label] | None,  # type: ignore[valid-type]
-                Field(
-                    max_length=settings.max_rows,
-                    description="Where each row comes from, one label a row, or one for all.",
-                ),
-            ],
-            None,
-        ),
+        "EffectsRequest", __config__=config, rows=(rows, ...), environments=(environments, None)
     )
