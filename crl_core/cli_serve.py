@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
-import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -56,10 +57,15 @@ def _serve(options: argparse.Namespace) -> int:
         )  # fmt: skip
         host, port = listening.getsockname()[:2]
         log({"event": "listening", "address": f"http://{host}:{port}", "model": app.state.model.name})
-        sys.stdout.flush()
-        uvicorn.Server(config).run(sockets=[listening])
+        signal.signal(signal.SIGTERM, _end)  # uvicorn sends the signal on once all answers are given
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
         log({"event": "stopped"})
     return 0
+
+
+def _end(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _socket(host: str, port: int) -> socket.socket:
