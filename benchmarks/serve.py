@@ -16,10 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import psutil
+from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -30,12 +32,16 @@ from crl_core.cli_table import text_table  # noqa: E402
 LAM, RATE, CONNECTIONS = 1.9, 200, 8
 
 
+class PlainBody(BaseModel):
+    rows: list[list[float]]
+    environments: list[str] | None = None
+
+
 def plain(port: int) -> None:
     """What one would write in five minutes."""
     import torch
     import uvicorn
     from fastapi import FastAPI
-    from pydantic import BaseModel
 
     from crl_core.export import subject
 
@@ -43,12 +49,8 @@ def plain(port: int) -> None:
     network = subject(RunStore().load(PRESETS["hospital"].config.key), LAM).network
     app = FastAPI()
 
-    class Body(BaseModel):
-        rows: list[list[float]]
-        environments: list[str] | None = None
-
     @app.post("/v1/effects")
-    async def effects(body: Body) -> dict[str, list[float]]:
+    async def effects(body: PlainBody) -> dict[str, list[float]]:
         with torch.inference_mode():
             y0, y1, _ = network(torch.tensor(body.rows))
         return {"y0": y0.tolist(), "y1": y1.tolist(), "ite": (y1 - y0).tolist()}
@@ -213,7 +215,7 @@ def in_process(folder: Path) -> dict[str, float]:
     (folder / "model.onnx").write_bytes(files["onnx-int8"])
     x = made_of.held_out.x[:1].astype(np.float32)
     tensor = torch.from_numpy(x)
-    calls = {name: (lambda run=read_model(content, name).run: run(x)) for name, content in files.items()}
+    calls = {name: partial(read_model(content, name).run, x) for name, content in files.items()}
 
     def eager() -> None:
         with torch.inference_mode():

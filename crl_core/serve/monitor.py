@@ -4,7 +4,7 @@ Test:     latent MMD² of the newest `window` rows of a label against held-out l
           the larger p counts: a label may be one known site or their usual mixture. Every `least` new rows.
 Level:    .05 for a label's first 200 tests together: one test alarms at p <= .05 / 200. By the union bound this holds although
           windows overlap and share one reference sample. Beyond 200 tests the promise is one alarm in 4,000 tests.
-Cost:     199 relabellings; 7,999 more only where they give p <= .05. One thread, resting twice as long as it works.
+Cost:     199 relabellings; 7,999 more only where they give p <= .05. In a process of its own, resting twice as long as it works.
 Limits:   sees the latent only: a changed effect, or what the encoder throws away, moves nothing here.
 """
 
@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from crl_core.falsifiers import LEVEL, PERMUTATIONS, latent_test, nearest_test
+from crl_core.falsifiers import LEVEL
 from crl_core.serve.settings import Settings
+from crl_core.serve.tester import Tester
 
 Array = np.ndarray
 TESTS = 200  # over which the level holds
 ALARM = LEVEL / TESTS
-_MORE = 7999  # the smallest p is then 1 / 8000, half of ALARM
 OTHERS = "(others)"  # the shared window of labels that came when all places were taken
 OK, DRIFTED, WARMING_UP = "ok", "drifted", "warming up"
 
@@ -49,13 +49,12 @@ class _Watch:
 
 
 class Monitor:
-    """Bounded windows and one thread. `add` costs a copy of the rows; `state` a look-up."""
+    """Bounded windows, a thread that waits and a process that tests. `add` costs a copy of the rows; `state` a look-up."""
 
     def __init__(self, reference: Array, environment: Array, settings: Settings) -> None:
         """reference: [m, k] held-out latents.  environment: [m], theirs."""
-        self._reference, self._environment = reference.astype(np.float64), environment
         self._settings = settings
-        self._rng = np.random.default_rng(settings.seed)
+        self._tester = Tester(reference.astype(np.float64), environment, settings.seed)
         self._watches: OrderedDict[str, _Watch] = OrderedDict()
         self._changed = threading.Condition()
         self._closing, self._busy = False, False
@@ -102,6 +101,7 @@ class Monitor:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(timeout=10)
+        self._tester.close()
 
     def _place(self, label: str) -> str:
         if label in self._watches or len(self._watches) < self._settings.max_labels:
@@ -131,8 +131,8 @@ class Monitor:
                 self._busy = True
             start = time.monotonic()
             try:
-                p, mmd2 = self._test(rows)
-            except (ValueError, FloatingPointError):  # a window that cannot be tested changes nothing
+                p, mmd2 = self._tester.test(rows)
+            except (OSError, ValueError):  # the process was killed; it is started again for the next window
                 p, mmd2 = float("nan"), float("nan")
             with self._changed:
                 before = watch.state
@@ -146,20 +146,6 @@ class Monitor:
                 self._changed.notify_all()
                 rest = 2 * (time.monotonic() - start)
                 self._changed.wait_for(lambda: self._closing, min(rest, 1.0))
-
-    def _test(self, rows: Array) -> tuple[float, float]:
-        """p and pooled MMD² of a window."""
-        p, mmd2 = self._larger_p(rows, PERMUTATIONS)
-        if p <= LEVEL:
-            p, mmd2 = self._larger_p(rows, _MORE)
-        return p, mmd2
-
-    def _larger_p(self, rows: Array, permutations: int) -> tuple[float, float]:
-        mmd2, pooled = latent_test(rows, self._reference, self._rng, permutations)
-        if pooled > LEVEL:
-            return pooled, mmd2
-        _, nearest, _ = nearest_test(rows, self._reference, self._environment, self._rng, permutations)
-        return max(pooled, nearest), mmd2
 
 
 def _of(watch: _Watch) -> State:

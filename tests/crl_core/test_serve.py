@@ -26,6 +26,7 @@ from crl_core.model_file import read_model
 from crl_core.serve.app import create_app
 from crl_core.serve.monitor import ALARM, OTHERS, Monitor
 from crl_core.serve.settings import Settings
+from crl_core.serve.tester import test_window as tested_window
 
 CONFIG = PRESETS["hospital"].config
 KEY = "a-key-for-tests"
@@ -354,12 +355,12 @@ def test_shifted_z_raises_drifted_within_200_rows_over_http_and_unchanged_rows_d
     assert 'crl_invariance_drifted{environment="shifted"} 1.0' in server.ask("/metrics")[1]
 
 
-def test_two_hundred_windows_of_unchanged_rows_raise_hardly_an_alarm(file: Path, monitor: Monitor) -> None:
-    alarms = 0
+def test_two_hundred_windows_of_unchanged_rows_raise_hardly_an_alarm(file: Path) -> None:
+    model, rng, alarms = read_model(file.read_bytes(), "m"), np.random.default_rng(1), 0
     phi = latents(file, deploy(CONFIG.scenario, "none", 0.0, 40_000, 3).x)
     phi = phi[np.random.default_rng(0).permutation(len(phi))]
     for window in phi.reshape(200, 200, -1):
-        p, _ = monitor._test(window.astype(np.float64))
+        p, _ = tested_window(window.astype(np.float64), model.reference, model.environment, rng)
         alarms += p <= ALARM
     assert alarms <= 10  # 5 %; the level asks for .05 in expectation
 
@@ -394,6 +395,15 @@ def test_a_window_is_the_newest_rows_and_one_row_is_warming_up(file: Path, monit
     assert sorted(monitor._watches["a"].latents[:, 0]) == list(range(250, 450))
     monitor.add("a", np.full((1000, k), 7.0, np.float32))
     assert (monitor._watches["a"].latents == 7.0).all()
+
+
+def test_a_killed_tester_is_started_again(file: Path, monitor: Monitor) -> None:
+    model = read_model(file.read_bytes(), "m")
+    monitor._tester._process.kill()
+    monitor._tester._process.wait()
+    monitor.add("a", model.reference[:100])
+    assert monitor.settle()
+    assert monitor.state("a").tests == 1
 
 
 def test_the_environment_variable_gives_the_key(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
