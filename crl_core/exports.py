@@ -88,7 +88,9 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
         shutil.rmtree(aside, ignore_errors=True)
     found = kept(store, result, lam)
     if found is None:
-        raise ValueError(f"The export was made and is not whole; try again, or install its packages: {INSTALL}.")
+        raise ValueError(
+            f"The export was made and is not whole; try again, or install its packages: {INSTALL}."
+        )
     return found
 
 
@@ -119,10 +121,10 @@ def python_local(file: str, name: str, rows: list[list[float]]) -> str:
     if name.startswith("onnx"):
         run = f'session = onnxruntime.InferenceSession("{file}")\ny0, y1, phi = session.run(["y0", "y1", "phi"], {{"x": x}})\n'
         return f"import numpy as np\nimport onnxruntime\n\n{x}{run}print(y1 - y0)\n"
-    load = (
-        f'torch.export.load("{file}").module()' if name == "torch-export" else f'torch.jit.load("{file}")'
+    load = f'torch.export.load("{file}").module()' if name == "torch-export" else f'torch.jit.load("{file}")'
+    return (
+        f"import numpy as np\nimport torch\n\n{x}y0, y1, phi = {load}(torch.from_numpy(x))\nprint(y1 - y0)\n"
     )
-    return f"import numpy as np\nimport torch\n\n{x}y0, y1, phi = {load}(torch.from_numpy(x))\nprint(y1 - y0)\n"
 
 
 def dockerfile(file: str, name: str) -> str:
