@@ -31,6 +31,8 @@ require()
 run = run_in_view("Export & serve")
 ink = palette(run.theme)
 store = services.store()
+_WANTED = "serve.wanted"  # the folder of the export that a button asked for
+folder = str(exports.folder_of(store, run.result, run.lam))
 
 
 def missing() -> str | None:
@@ -43,8 +45,8 @@ def missing() -> str | None:
     return None
 
 
-def offer() -> exports.Exports | None:
-    """The view before anything was exported; what was made, once it is."""
+def offer() -> None:
+    """The view before anything was exported."""
     with st.container(key="panel_serve_empty"):
         panel_title("Not exported yet", f"λ = {run.lam:g}, replicate 0")
         say(
@@ -52,15 +54,25 @@ def offer() -> exports.Exports | None:
         )
         if (why := missing()) is not None:
             st.error(why)
-            return None
-        if not st.button("Export and measure", type="primary", key="serve.make"):
-            return None
-        try:
-            with st.spinner("Writing and measuring five formats"):
-                return exports.make(store, run.result, run.lam)
-        except ValueError as error:
-            st.error(str(error))
-            return None
+            return
+        st.button("Export and measure", type="primary", key="serve.make", on_click=ask_for)
+
+
+def ask_for() -> None:
+    st.session_state[_WANTED] = folder
+
+
+def asked() -> exports.Exports | None:
+    """What was asked for with a button, made now; None if nothing was, or it failed, which is said."""
+    if st.session_state.get(_WANTED) != folder:
+        return None
+    del st.session_state[_WANTED]
+    try:
+        with st.spinner("Writing and measuring five formats"):
+            return exports.make(store, run.result, run.lam)
+    except ValueError as error:
+        st.error(str(error))
+        return None
 
 
 def three_of(row: dict, batch: str) -> str:  # type: ignore[type-arg]
@@ -127,13 +139,7 @@ def use(found: exports.Exports, name: str) -> None:
                 on_click="ignore",
                 type="primary",
             )
-            if st.button("Measure again", key="serve.again"):
-                try:
-                    with st.spinner("Writing and measuring five formats"):
-                        exports.make(store, run.result, run.lam)
-                    st.rerun()
-                except ValueError as error:
-                    st.error(str(error))
+            st.button("Measure again", key="serve.again", on_click=ask_for)
         serve, ask, local, docker = st.tabs(["Serve", "Ask", "Without this program", "Dockerfile"])
         with serve:
             st.code(f"{INSTALL}\n{exports.serve_command(file)}", language="bash", wrap_lines=True)
@@ -164,8 +170,9 @@ def main() -> None:
     if run.status == "diverged":
         notice("There is no model to export", f"At λ = {run.lam:g} training diverged: {run.others}.")
         return
-    found = exports.kept(store, run.result, run.lam) or offer()
+    found = asked() or exports.kept(store, run.result, run.lam)
     if found is None:
+        offer()
         return
     name = st.segmented_control(
         "Format",
