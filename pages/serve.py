@@ -160,12 +160,12 @@ def use(found: exports.Exports, name: str) -> None:
 
 
 def main() -> None:
-    best = run.at_lam(run.result.ite_rmse)
+    error = None if run.result.ite_rmse is None else float(run.result.ite_rmse[run.m])
     page_header(
         "Export & serve",
         _SAYS,
         _DEFINITIONS,
-        [("λ in view", f"{run.lam:g}"), ("ITE RMSE", figure(best)), ("Status", run.status)],
+        [(f"{run.lam:g}", "λ in view"), (figure(error), "ITE RMSE, replicate 0")],
     )
     if run.status == "diverged":
         notice("There is no model to export", f"At λ = {run.lam:g} training diverged: {run.others}.")

@@ -44,5 +44,5 @@ def latencies(
         "range": [0.6 - len(rows), 0.6],
         "automargin": True,
     }
-    x = axis(colours, "microseconds a call, log") | {"type": "log"}
+    x = axis(colours, "microseconds a call, log") | {"type": "log", "dtick": "D2", "tickangle": 0}
     return figure(title, traces, colours, height=HEIGHT, xaxis=x, yaxis=y)
