@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TORCH_ROOMS = {"ipm", "nets", "training"}
-TORCH_PACKAGES = {"penalties", "export"}  # penalties is imported by training; export by what writes or opens a file
+TORCH_PACKAGES = {
+    "penalties",
+    "export",
+}  # penalties is imported by training; export by what writes or opens a file
 # Each room may import those before it; rooms of one line stand side by side.
 ORDER = [
     {"config", "events"},

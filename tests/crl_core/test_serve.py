@@ -26,7 +26,7 @@ from crl_core.model_file import read_model
 from crl_core.serve.app import create_app
 from crl_core.serve.monitor import ALARM, OTHERS, Monitor
 from crl_core.serve.settings import Settings
-from crl_core.serve.tester import test_window as tested_window
+from crl_core.serve.tester import test_window as p_of_window
 
 CONFIG = PRESETS["hospital"].config
 KEY = "a-key-for-tests"
@@ -360,7 +360,7 @@ def test_two_hundred_windows_of_unchanged_rows_raise_hardly_an_alarm(file: Path)
     phi = latents(file, deploy(CONFIG.scenario, "none", 0.0, 40_000, 3).x)
     phi = phi[np.random.default_rng(0).permutation(len(phi))]
     for window in phi.reshape(200, 200, -1):
-        p, _ = tested_window(window.astype(np.float64), model.reference, model.environment, rng)
+        p, _ = p_of_window(window.astype(np.float64), model.reference, model.environment, rng)
         alarms += p <= ALARM
     assert alarms <= 10  # 5 %; the level asks for .05 in expectation
 
