@@ -16,10 +16,12 @@ from typing import Any, NoReturn
 
 from crl_core import cli_table as table
 from crl_core.cli_config import config_of
+from crl_core.cli_export import add_export_command
 from crl_core.cli_identify import add_identify_command
 from crl_core.cli_output import PROGRAM, check_target, put
 from crl_core.cli_penalties import add_penalties_command
 from crl_core.cli_runs import add_run_commands
+from crl_core.cli_serve import add_serve_command
 from crl_core.cli_studies import add_study_commands
 from crl_core.cli_unseen import add_unseen_command
 from crl_core.config import RunConfig
@@ -135,6 +137,8 @@ def _parser() -> _Parser:
     add_unseen_command(command)
     add_penalties_command(command)
     add_identify_command(command)
+    add_export_command(command)
+    add_serve_command(command)
 
     runs = commands.add_parser("runs", help="list and look after the stored runs")
     add_run_commands(partial(command, where=runs.add_subparsers(required=True, metavar="ACTION")))

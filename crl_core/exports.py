@@ -1,0 +1,138 @@
+"""Exports of stored runs kept beside them, made in a process of their own because they need torch and take half a minute."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crl_core.export_words import FORMATS, INSTALL, file_name, format_of
+from crl_core.results import RunResult
+from crl_core.runs import RunStore
+
+LIMIT_S = 180
+_REPORT = "report.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exports:
+    """All formats of one model. rows: as `export_report.Row.to_dict`, the original first."""
+
+    folder: Path
+    key: str
+    lam: float
+    rows: tuple[dict[str, Any], ...]
+
+    def content(self, name: str) -> bytes:
+        """The file of a format. Raises OSError if it was removed meanwhile."""
+        return (self.folder / file_name(self.key, self.lam, name)).read_bytes()
+
+
+def folder_of(store: RunStore, result: RunResult, lam: float) -> Path:
+    """Where the exports of replicate 0 at `lam` are kept."""
+    return store.root / "exports" / f"{result.config.key}-{result.model(lam)}"
+
+
+def kept(store: RunStore, result: RunResult, lam: float) -> Exports | None:
+    """What was exported before; None if nothing was, or it is not whole."""
+    folder = folder_of(store, result, lam)
+    try:
+        said = json.loads((folder / _REPORT).read_text())
+        found = Exports(folder=folder, key=said["key"], lam=said["lam"], rows=tuple(said["report"]))
+        whole = [row["format"] for row in found.rows[1:]] == list(FORMATS)
+        return found if whole and all((folder / _file(found, name)).is_file() for name in FORMATS) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _file(found: Exports, name: str) -> str:
+    return file_name(found.key, found.lam, name)
+
+
+def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_S) -> Exports:
+    """Export and measure every format, at most `limit_s` long. Raises ValueError with one sentence if that fails."""
+    for name in FORMATS:
+        format_of(name)  # what is not installed is said before anything starts
+    target = folder_of(store, result, lam)
+    aside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    command = [
+        sys.executable, "-m", "crl_core", "export", result.config.key, "--lam", repr(lam), "--report",
+        "--folder", str(aside), "--json", str(aside / _REPORT),
+    ]  # fmt: skip
+    try:
+        aside.mkdir(parents=True)
+        done = subprocess.run(
+            command, env={**os.environ, "CRL_CACHE": str(store.root)}, cwd=Path(__file__).parents[1], timeout=limit_s,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+            raise ValueError(f"The export failed: {last.removeprefix('python -m crl_core: ')[:300]}")
+        shutil.rmtree(target, ignore_errors=True)
+        aside.replace(target)
+    except subprocess.TimeoutExpired:
+        raise ValueError(
+            f"The export took longer than {limit_s:g} s and was ended; try again when the machine is less busy."
+        ) from None
+    except OSError as error:
+        raise ValueError(
+            f"The export cannot be stored ({error.strerror or error}); free some room, or set CRL_CACHE to another folder."
+        ) from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    found = kept(store, result, lam)
+    if found is None:
+        raise ValueError(
+            f"The export was made and is not whole; try again, or install its packages: {INSTALL}."
+        )
+    return found
+
+
+# -- snippets ------------------------------------------------------------------------------------------------------------
+
+
+def serve_command(file: str) -> str:
+    return f"python -m crl_core serve {file} --port 8000"
+
+
+def curl(rows: list[list[float]]) -> str:
+    body = json.dumps({"rows": rows, "environments": ["site-a"] * len(rows)})
+    return f"curl -s http://127.0.0.1:8000/v1/effects \\\n  -H 'content-type: application/json' \\\n  -d '{body}'"
+
+
+def python_client(rows: list[list[float]]) -> str:
+    return (
+        "import json\nfrom urllib.request import Request, urlopen\n\n"
+        f'body = {{"rows": {rows}, "environments": {["site-a"] * len(rows)}}}\n'.replace("'", '"')
+        + 'request = Request("http://127.0.0.1:8000/v1/effects", json.dumps(body).encode(), {"content-type": "application/json"})\n'
+        'answer = json.load(urlopen(request))\nprint(answer["ite"], answer["invariance"])\n'
+    )
+
+
+def python_local(file: str, name: str, rows: list[list[float]]) -> str:
+    """Opens the file without this program."""
+    x = f"x = np.array({rows}, np.float32)\n"
+    if name.startswith("onnx"):
+        run = f'session = onnxruntime.InferenceSession("{file}")\ny0, y1, phi = session.run(["y0", "y1", "phi"], {{"x": x}})\n'
+        return f"import numpy as np\nimport onnxruntime\n\n{x}{run}print(y1 - y0)\n"
+    load = f'torch.export.load("{file}").module()' if name == "torch-export" else f'torch.jit.load("{file}")'
+    return (
+        f"import numpy as np\nimport torch\n\n{x}y0, y1, phi = {load}(torch.from_numpy(x))\nprint(y1 - y0)\n"
+    )
+
+
+def dockerfile(file: str, name: str) -> str:
+    """An image that serves the file; built in this program's folder with the file beside it."""
+    torch = "" if name.startswith("onnx") else "RUN pip install --no-cache-dir torch==2.13.0\n"
+    return (
+        "FROM python:3.11-slim\nWORKDIR /srv\nCOPY requirements-serve.txt .\n"
+        "RUN pip install --no-cache-dir -r requirements-serve.txt numpy==2.4.6 scipy==1.17.1 filelock==4.2.12 safetensors==0.8.0 scikit-learn==1.9.1 joblib==1.6.0 plotly==7.1.0\n"
+        f"{torch}COPY crl_core crl_core\nCOPY {file} model\nRUN useradd --system serve\nUSER serve\nEXPOSE 8000\n"
+        'CMD ["python", "-m", "crl_core", "serve", "model", "--host", "0.0.0.0", "--port", "8000"]\n'
+    )

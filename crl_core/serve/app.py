@@ -1,0 +1,170 @@
+"""The application: `create_app` puts a model, its limits, its monitor and its metrics together."""
+
+from __future__ import annotations
+
+import hmac
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.security import APIKeyHeader
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from crl_core.model_file import Model, open_model
+from crl_core.serve.bodies import About, Effects, Health, Problem, request_body
+from crl_core.serve.guard import Guard
+from crl_core.serve.measures import Measures
+from crl_core.serve.monitor import DRIFTED, OK, WARMING_UP, Monitor, State
+from crl_core.serve.settings import Settings
+
+UNNAMED = "unnamed"  # the label of rows that came without one
+_RANK = {OK: 0, WARMING_UP: 1, DRIFTED: 2}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem} for code in (400, 401, 405, 408, 413, 422)
+}
+
+
+def create_app(model_file: str | Path, settings: Settings | None = None) -> FastAPI:
+    """The ASGI application of one exported file. Raises ModelRefused (a ValueError) if it is none."""
+    settings = settings or Settings()
+    model = open_model(model_file)
+    monitor = Monitor(model.reference, model.environment, settings)
+    measures = Measures(model, monitor)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        monitor.close()
+
+    app = FastAPI(
+        title="Individual treatment effects",
+        version="1",
+        lifespan=lifespan,
+        debug=False,
+        description=f"CFRNet {model.name}, λ = {model.lam:g}. Effects are the model's estimates; see `invariance` before trusting them.",
+    )
+    app.state.monitor, app.state.model = monitor, model
+    app.add_middleware(Guard, settings=settings, done=measures.answered)
+    _answer_problems(app)
+    guarded = [Depends(_key_check(settings.api_key))] if settings.api_key is not None else []
+    refusals = {code: said for code, said in _REFUSALS.items() if settings.api_key is not None or code != 401}
+    body_type = request_body(model, settings)
+
+    async def effects(request: Request, body: Any) -> dict[str, Any]:
+        x = np.asarray(body.rows, dtype=np.float32)
+        labels = _labels(body.environments, len(x))
+        notes = request.scope["state"]["notes"]
+        notes |= {"rows": len(x), "environments": dict(Counter(labels).most_common(5))}
+        if settings.log_features:
+            notes["features"] = body.rows
+        y0, y1, phi = model.run(x)
+        if not (np.isfinite(y0).all() and np.isfinite(y1).all() and np.isfinite(phi).all()):
+            raise HTTPException(
+                422, "the model has no finite effect for these rows; keep features near its training ranges."
+            )
+        states = _watch(monitor, labels, phi)
+        measures.rows.inc(len(x))
+        worst = max(states.values(), key=lambda state: (_RANK[state.status], -(state.p or 1.0)))
+        return {
+            "y0": y0.tolist(), "y1": y1.tolist(), "ite": (y1 - y0).tolist(), "lam": model.lam, "model": model.name,
+            "invariance": {
+                "status": worst.status, "p": worst.p, "environments": {label: state.status for label, state in states.items()},
+            },
+        }  # fmt: skip
+
+    effects.__annotations__["body"] = body_type
+    app.post(
+        "/v1/effects",
+        response_model=Effects,
+        responses=refusals,
+        dependencies=guarded,
+        summary="Effects of rows",
+    )(effects)
+
+    @app.get(
+        "/v1/model", response_model=About, responses=refusals, dependencies=guarded, summary="What is served"
+    )
+    async def about() -> dict[str, Any]:
+        said = model.metadata
+        kept = ("key", "format", "features", "metrics", "versions", "config")
+        return {
+            "model": model.name,
+            "lam": model.lam,
+            "max_rows": settings.max_rows,
+            **{name: said[name] for name in kept},
+        }
+
+    @app.get("/healthz", response_model=Health, summary="Is it up?")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/metrics", dependencies=guarded, summary="Prometheus metrics", response_class=Response, responses={
+        200: {"content": {"text/plain": {}}}, **{code: said for code, said in refusals.items() if code == 401}
+    })  # fmt: skip
+    def metrics() -> Response:
+        return Response(generate_latest(measures.registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return app
+
+
+def _labels(environments: list[str] | None, n: int) -> list[str]:
+    if not environments:
+        return [UNNAMED] * n
+    if len(environments) == 1:
+        return environments * n
+    if len(environments) != n:
+        raise HTTPException(
+            422, f"there are {len(environments)} environments for {n} rows; give one a row, or one for all."
+        )
+    return environments
+
+
+def _watch(monitor: Monitor, labels: list[str], phi: np.ndarray) -> dict[str, State]:
+    names = np.asarray(labels)
+    states = {}
+    for label in dict.fromkeys(labels):
+        monitor.add(label, phi[names == label])
+        states[label] = monitor.state(label)
+    return states
+
+
+def _key_check(expected: str) -> Any:
+    scheme = APIKeyHeader(name="X-API-Key", auto_error=False)
+
+    def check(given: str | None = Depends(scheme)) -> None:
+        if given is None or not hmac.compare_digest(given.encode(), expected.encode()):
+            raise HTTPException(401, "the API key is missing or wrong; send it as the header X-API-Key.")
+
+    return check
+
+
+def _answer_problems(app: FastAPI) -> None:
+    """Refusals are one sentence each, and never repeat what was sent."""
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][:4] if str(part).isascii())[:60]
+        said = " ".join(str(first["msg"]).split())[:160]
+        return _problem(
+            request, 422, f"{where}: {said}; see /docs for what is expected and an example that works."
+        )
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        return _problem(request, error.status_code, str(error.detail), error.headers)
+
+
+def _problem(request: Request, status: int, error: str, headers: Any = None) -> JSONResponse:
+    content = {"error": error, "request_id": request.scope["state"]["request_id"]}
+    return JSONResponse(content, status, headers)
+
+
+__all__ = ["Model", "create_app"]

@@ -1,0 +1,119 @@
+"""Around every request: an id, the limits of body and time, one JSON log line, and an answer whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from crl_core.serve.settings import Settings
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Guard:
+    """ASGI middleware. `done(path, status, seconds)` is told of every answer, for the metrics."""
+
+    def __init__(self, app: App, settings: Settings, done: Callable[[str, int, float], None]) -> None:
+        self._app, self._settings, self._done = app, settings, done
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        given = headers.get(b"x-request-id", "")
+        request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        notes: dict[str, Any] = {}  # what the endpoint adds to the log line
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "notes": notes}
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                body = await self._body(headers, receive)
+                if isinstance(body, str):
+                    await _refuse(answer, 413, body, request_id)
+                else:
+                    await self._app(scope, _once(body, receive), answer)
+        except TimeoutError:
+            if not status:
+                said = f"the request took longer than {self._settings.timeout_s:g} s; send fewer rows, or send them faster."
+                await _refuse(answer, 408, said, request_id)
+        except Exception as error:
+            notes["problem"] = type(error).__name__
+            if not status:
+                await _refuse(
+                    answer, 500, "the server failed on this request; its log line names the id.", request_id
+                )
+        finally:
+            seconds = time.perf_counter() - start
+            self._done(str(scope["path"]), status, seconds)
+            log(
+                {
+                    "request_id": request_id, "method": scope["method"], "path": str(scope["path"])[:200], "status": status,
+                    "ms": round(1e3 * seconds, 3), **notes,
+                }
+            )  # fmt: skip
+
+    async def _body(self, headers: dict[bytes, str], receive: Receive) -> bytes | str:
+        """The whole body, or why it is too large; no more than the limit is ever held."""
+        most = self._settings.max_body
+        said = f"the body is larger than {most:,} bytes; send the rows in several requests."
+        if headers.get(b"content-length", "0").isdigit() and int(headers.get(b"content-length", "0")) > most:
+            return said
+        content = bytearray()
+        while True:
+            message = await receive()
+            content += message.get("body", b"")
+            if len(content) > most:
+                return said
+            if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                return bytes(content)
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+async def _refuse(send: Send, status: int, error: str, request_id: str) -> None:
+    body = json.dumps({"error": error, "request_id": request_id}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def log(fields: dict[str, Any]) -> None:
+    """One line of JSON on standard output; every control character is escaped."""
+    line = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **fields}
+    sys.stdout.write(json.dumps(line, ensure_ascii=True, default=str) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,415 @@
+"""The endpoint over HTTP: effects as the network gives them, bad input in one sentence, and an alarm when z moves."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crl_core import PRESETS, RunStore
+from crl_core.cli import main
+from crl_core.deployment import deploy
+from crl_core.export import Subject, export_model, subject
+from crl_core.model_file import read_model
+from crl_core.serve.app import create_app
+from crl_core.serve.monitor import ALARM, OTHERS, Monitor
+from crl_core.serve.settings import Settings
+from crl_core.serve.tester import test_window as p_of_window
+
+CONFIG = PRESETS["hospital"].config
+KEY = "a-key-for-tests"
+Ask = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture(scope="module")
+def made_of() -> Subject:
+    return subject(RunStore().load(CONFIG.key), 1.9)
+
+
+@pytest.fixture(scope="module")
+def file(made_of: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("served") / "model.onnx"
+    path.write_bytes(export_model(made_of, "onnx-int8"))
+    return path
+
+
+class Server:
+    """The app behind a real uvicorn in a thread."""
+
+    def __init__(self, app: Any) -> None:
+        import uvicorn
+
+        self.app, self.socket = app, socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self.socket]}, daemon=True
+        )
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+
+    def ask(
+        self, path: str = "/v1/effects", body: Any = None, **headers: str
+    ) -> tuple[int, Any, dict[str, str]]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        content = (
+            body if isinstance(body, (bytes, str)) else None if body is None else json.dumps(body).encode()
+        )
+        sent = {
+            "content-type": "application/json",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        connection.request("GET" if body is None else "POST", path, content, sent)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return (
+            answer.status,
+            json.loads(text) if "json" in found.get("content-type", "") else text,
+            found,
+        )
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def server(file: Path) -> Iterator[Server]:
+    running = Server(create_app(file, Settings(timeout_s=1.5)))
+    yield running
+    running.close()
+
+
+# -- effects -------------------------------------------------------------------------------------------------------------
+
+
+def test_held_out_rows_over_http_have_the_ite_rmse_of_the_report(server: Server, made_of: Subject) -> None:
+    x = made_of.held_out.x
+    ite: list[float] = []
+    for at in range(0, len(x), 1000):
+        status, said, _ = server.ask(body={"rows": x[at : at + 1000].tolist()})
+        assert status == 200
+        assert np.allclose(np.subtract(said["y1"], said["y0"]), said["ite"], atol=1e-5)
+        ite += said["ite"]
+    assert np.sqrt(np.mean((np.array(ite) - made_of.held_out.ite) ** 2)) < 0.13
+
+
+def test_the_example_of_the_openapi_page_works(server: Server) -> None:
+    status, said, _ = server.ask("/openapi.json")
+    example = said["components"]["schemas"]["EffectsRequest"]["examples"][0]
+    assert status == 200
+    status, answer, _ = server.ask(body=example)
+    assert status == 200
+    assert len(answer["ite"]) == len(example["rows"])
+    assert set(answer["invariance"]["environments"]) == set(example["environments"])
+
+
+def test_the_model_says_what_it_is_and_metrics_can_be_read(server: Server) -> None:
+    _, about, _ = server.ask("/v1/model")
+    assert (about["key"], about["lam"], about["format"]) == (CONFIG.key, 1.9, "onnx-int8")
+    assert [item["name"] for item in about["features"]] == ["z1", "s1"]
+    assert server.ask("/healthz")[1] == {"status": "ok"}
+    server.ask(body={"rows": [[0, 0]], "environments": ["seen-in-metrics"]})
+    _, metrics, _ = server.ask("/metrics")
+    assert 'crl_invariance_drifted{environment="seen-in-metrics"} 0.0' in metrics
+    assert "crl_request_seconds_bucket" in metrics
+
+
+# -- bad input -----------------------------------------------------------------------------------------------------------
+
+BAD = {
+    "too few features": {"rows": [[1.0]]},
+    "too many features": {"rows": [[1.0, 2.0, 3.0]]},
+    "NaN": b'{"rows": [[NaN, 1]]}',
+    "infinity": b'{"rows": [[Infinity, 1]]}',
+    "overflow": b'{"rows": [[1e999, 1]]}',
+    "beyond float32": {"rows": [[1e30, 1.0]]},
+    "strings": {"rows": [["1", "2"]]},
+    "booleans": {"rows": [[True, False]]},
+    "null": {"rows": [[None, 1.0]]},
+    "empty batch": {"rows": []},
+    "too many rows": {"rows": [[0, 0]] * 1025},
+    "no rows": {},
+    "another field": {"rows": [[0, 0]], "debug": True},
+    "not JSON": b"{",
+    "not UTF-8": b"\xff\xfe{}",
+    "a list": [1, 2],
+    "deep nesting": b'{"rows": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "other number of labels": {"rows": [[0, 0]] * 3, "environments": ["a", "b"]},
+    "long label": {"rows": [[0, 0]], "environments": ["a" * 100_000]},
+    "control characters": {"rows": [[0, 0]], "environments": ['a\n{"status": 200}']},
+    "label with a trailing line": {"rows": [[0, 0]], "environments": ["a\n"]},
+    "empty label": {"rows": [[0, 0]], "environments": [""]},
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_gets_a_sentence_and_the_server_goes_on(what: str, server: Server) -> None:
+    status, said, _ = server.ask(body=BAD[what])
+    assert status in (400, 413, 422), said
+    assert set(said) == {"error", "request_id"}
+    assert "\n" not in said["error"]
+    assert len(said["error"]) < 300
+    assert server.ask(body={"rows": [[0.0, 0.0]]})[0] == 200
+
+
+def test_a_million_rows_are_refused_by_their_size(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+        raw.sendall(
+            b"POST /v1/effects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12000012\r\n\r\n"
+        )
+        assert b" 413 " in raw.recv(4000).split(b"\r\n")[0]
+    body = json.dumps({"rows": [[0, 0]] * 200_000}).encode()  # the length unknown beforehand
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+        raw.sendall(
+            b"POST /v1/effects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        raw.sendall(b"%x\r\n" % len(body) + body[:1_100_000])
+        assert b" 413 " in raw.recv(4000).split(b"\r\n")[0]
+
+
+def test_a_sender_that_stops_is_not_waited_for(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+        raw.sendall(
+            b'POST /v1/effects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"rows"'
+        )
+        assert b" 408 " in raw.recv(4000).split(b"\r\n")[0]
+
+
+def test_there_are_no_other_doors(server: Server) -> None:
+    for path in ("/", "/debug", "/v1", "/v1/effects/..%2f..%2fetc", "/admin"):
+        status, said, _ = server.ask(path)
+        assert status == 404
+        assert "error" in said
+    assert server.ask("/v1/effects")[0] == 405
+
+
+def test_the_app_keeps_its_own_openapi_description(server: Server) -> None:
+    import schemathesis
+    from hypothesis import HealthCheck, Phase, given, settings
+    from schemathesis.checks import CHECKS, load_all_checks
+
+    load_all_checks()
+    schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{server.port}/openapi.json")
+    named = (
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_schema_conformance",
+    )
+    checks = CHECKS.get_by_names(
+        named
+    )  # whether a positive case is accepted cannot be in a schema: labels must match rows
+    operations = [item.ok() for item in schema.get_all_operations()]
+    assert {item.path for item in operations} == {"/v1/effects", "/v1/model", "/healthz", "/metrics"}
+    for operation in operations:
+        for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
+            if mode is schemathesis.GenerationMode.NEGATIVE and operation.method != "post":
+                continue
+
+            @given(case=operation.as_strategy(generation_mode=mode))
+            @settings(
+                max_examples=40,
+                deadline=None,
+                database=None,
+                derandomize=True,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            def holds(case: Any) -> None:
+                case.call_and_validate(checks=checks)
+
+            holds()
+
+
+# -- the log, the key, the process ---------------------------------------------------------------------------------------
+
+
+def test_a_log_line_names_the_request_and_never_the_features(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = {"rows": [[0.123456, 0.654321]], "environments": ["site-a"]}
+    _, _, headers = server.ask(body=body, X_Request_ID="given-1")
+    assert headers["x-request-id"] == "given-1"
+    server.ask(body={"rows": [[0.123456]], "environments": ["b\r\nc"]}, X_Request_ID="bad id\t")
+    time.sleep(0.1)
+    out = capsys.readouterr().out
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (
+        lines[0].items()
+        >= {
+            "request_id": "given-1",
+            "rows": 1,
+            "status": 200,
+            "path": "/v1/effects",
+            "environments": {"site-a": 1},
+        }.items()
+    )
+    assert lines[0]["ms"] > 0
+    assert lines[1]["status"] == 422
+    assert "123456" not in out
+
+
+def test_features_are_logged_where_that_is_asked_for(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    running = Server(create_app(file, Settings(log_features=True)))
+    running.ask(body={"rows": [[0.25, 0.5]]})
+    running.close()
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["features"] == [[0.25, 0.5]]
+
+
+def test_with_a_key_only_its_holders_get_answers(file: Path) -> None:
+    running = Server(create_app(file, Settings(api_key=KEY)))
+    body = {"rows": [[0, 0]]}
+    assert running.ask(body=body)[0] == 401
+    assert running.ask(body=body, X_API_Key="wrong")[0] == 401
+    assert running.ask(body=body, X_API_Key="w\xf6rong")[0] == 401
+    assert running.ask("/metrics")[0] == 401
+    assert running.ask("/healthz")[0] == 200
+    assert running.ask(body=body, X_API_Key=KEY)[0] == 200
+    running.close()
+
+
+def test_the_command_serves_an_onnx_file_without_torch_and_ends_when_told(file: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom crl_core.cli import main\n"
+        f"status = main(['serve', {str(file)!r}, '--port', '0'])\nprint('torch' in sys.modules)\nraise SystemExit(status)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    address = json.loads(process.stdout.readline())["address"]
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=20)
+    connection.request(
+        "POST", "/v1/effects", json.dumps({"rows": [[0, 0]]}), {"content-type": "application/json"}
+    )
+    assert connection.getresponse().status == 200
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert json.loads(out.splitlines()[-2])["event"] == "stopped"
+    assert out.splitlines()[-1] == "False"  # torch was never imported
+
+
+def test_a_damaged_file_and_a_port_in_use_end_with_a_sentence(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(file.read_bytes()[:5000])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for command, word in (
+            (["serve", str(file), "--port", port], "choose another with --port"),
+            (["serve", str(damaged), "--port", "0"], "export it again"),
+            (["serve", str(tmp_path / "none.onnx"), "--port", "0"], "cannot be read"),
+            (["serve", str(file), "--port", "70000"], "from 0 to 65535"),
+            (["serve", str(file), "--port", "0", "--api-key", "short"], "8 to 200"),
+            (["serve", str(file), "--port", "0", "--max-rows", "0"], "max_rows is 0"),
+        ):
+            assert main(command) == 2
+            said = capsys.readouterr().err.strip()
+            assert word in said
+            assert "\n" not in said
+
+
+# -- the monitor ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def monitor(file: Path) -> Iterator[Monitor]:
+    model = read_model(file.read_bytes(), "m")
+    found = Monitor(model.reference, model.environment, Settings())
+    yield found
+    found.close()
+
+
+def latents(file: Path, x: np.ndarray) -> np.ndarray:
+    return read_model(file.read_bytes(), "m").run(x.astype(np.float32))[2]
+
+
+def test_shifted_z_raises_drifted_within_200_rows_over_http_and_unchanged_rows_do_not(server: Server) -> None:
+    shifted, same = (deploy(CONFIG.scenario, "z-shift", dose, 200, 7).x for dose in (1.0, 0.0))
+    for at in range(0, 200, 50):
+        server.ask(body={"rows": shifted[at : at + 50].tolist(), "environments": ["shifted"]})
+        server.ask(body={"rows": same[at : at + 50].tolist(), "environments": ["same"]})
+    assert server.app.state.monitor.settle()
+    _, said, _ = server.ask(body={"rows": shifted[:1].tolist(), "environments": ["shifted"]})
+    assert said["invariance"]["status"] == "drifted"
+    assert said["invariance"]["p"] <= ALARM
+    _, said, _ = server.ask(body={"rows": same[:1].tolist(), "environments": ["same"]})
+    assert said["invariance"]["status"] == "ok"
+    assert 'crl_invariance_drifted{environment="shifted"} 1.0' in server.ask("/metrics")[1]
+
+
+def test_two_hundred_windows_of_unchanged_rows_raise_hardly_an_alarm(file: Path) -> None:
+    model, rng, alarms = read_model(file.read_bytes(), "m"), np.random.default_rng(1), 0
+    phi = latents(file, deploy(CONFIG.scenario, "none", 0.0, 40_000, 3).x)
+    phi = phi[np.random.default_rng(0).permutation(len(phi))]
+    for window in phi.reshape(200, 200, -1):
+        p, _ = p_of_window(window.astype(np.float64), model.reference, model.environment, rng)
+        alarms += p <= ALARM
+    assert alarms <= 10  # 5 %; the level asks for .05 in expectation
+
+
+def test_a_single_known_site_is_no_drift(file: Path, made_of: Subject, monitor: Monitor) -> None:
+    rows = made_of.train
+    for env in (0, 1):
+        monitor.add(f"site-{env}", latents(file, rows.x[rows.env == env][:200]))
+    assert monitor.settle()
+    assert {state.status for state in monitor.states().values()} == {"ok"}
+
+
+def test_memory_stays_bounded_whatever_labels_come(file: Path) -> None:
+    model = read_model(file.read_bytes(), "m")
+    monitor = Monitor(model.reference, model.environment, Settings(max_labels=3))
+    for at in range(500):
+        monitor.add(f"label-{at}", model.reference[:1])
+    monitor.close()
+    states = monitor.states()
+    assert list(states) == ["label-0", "label-1", "label-2", OTHERS]
+    assert states[OTHERS].rows == 497
+    assert monitor.place("label-400") == OTHERS
+
+
+def test_a_window_is_the_newest_rows_and_one_row_is_warming_up(file: Path, monitor: Monitor) -> None:
+    k = read_model(file.read_bytes(), "m").reference.shape[1]
+    monitor.add("a", np.full((1, k), 1.0, np.float32))
+    assert monitor.state("a").status == "warming up"
+    assert monitor.state("never seen").rows == 0
+    for value in range(450):
+        monitor.add("a", np.full((1, k), value, np.float32))
+    assert sorted(monitor._watches["a"].latents[:, 0]) == list(range(250, 450))
+    monitor.add("a", np.full((1000, k), 7.0, np.float32))
+    assert (monitor._watches["a"].latents == 7.0).all()
+
+
+def test_a_killed_tester_is_started_again(file: Path, monitor: Monitor) -> None:
+    model = read_model(file.read_bytes(), "m")
+    monitor._tester._process.kill()
+    monitor._tester._process.wait()
+    monitor.add("a", model.reference[:100])
+    assert monitor.settle()
+    assert monitor.state("a").tests == 1
+
+
+def test_the_environment_variable_gives_the_key(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "crl_core", "serve", str(file), "--port", "0"],
+        env={**os.environ, "CRL_API_KEY": "short"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "8 to 200" in done.stderr

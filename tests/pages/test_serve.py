@@ -1,0 +1,131 @@
+"""The export page: before, after, without packages, and for a model that diverged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crl_core import exports
+from crl_core.events import DIVERGED
+from crl_core.export_words import FORMATS, file_name
+from crl_core.runs import RunStore
+from tests.pages.conftest import Open, Tiny, words
+
+
+def made_up(store: RunStore, tiny: Tiny, lam: float) -> exports.Exports:
+    """Exports as a process leaves them, with files that are not models."""
+    folder, key = exports.folder_of(store, tiny.result, lam), tiny.result.config.key
+    folder.mkdir(parents=True)
+    latency: dict[str, Any] = {name: {"1": 12.0, "1024": 500.0} for name in ("p50_us", "p95_us", "p99_us")}
+    rows = [
+        {"format": name, "bytes": None if name == "pytorch" else 1000, "ite_rmse": 0.1234, "factual_mse": 0.2, "largest_difference": 1e-6, **latency}
+        for name in ("pytorch", *FORMATS)
+    ]  # fmt: skip
+    for name in FORMATS:
+        (folder / file_name(key, lam, name)).write_bytes(name.encode())
+    (folder / "report.json").write_text(json.dumps({"key": key, "lam": lam, "report": rows}))
+    found = exports.kept(store, tiny.result, lam)
+    assert found is not None
+    return found
+
+
+def test_without_a_run_the_page_offers_to_train(open_app: Open, tiny: Tiny) -> None:
+    app = open_app("serve", **tiny.params)
+    assert not app.exception
+    assert "not been trained yet" in words(app)
+
+
+def test_a_run_that_was_not_exported_offers_it(open_app: Open, tiny: Tiny, store: RunStore) -> None:
+    store.save(tiny.result)
+    app = open_app("serve", **tiny.params, lam="1")
+    assert not app.exception
+    assert [button for button in app.button if button.label == "Export and measure"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_was_exported_is_shown_with_its_file_and_its_snippets(
+    name: str, open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    store.save(tiny.result)
+    made_up(store, tiny, 1.0)
+    app = open_app("serve", **tiny.params, lam="1")
+    app.get("button_group")[0].set_value(name).run()
+    assert not app.exception
+    assert "0.1234" in words(app)
+    assert len(app.get("plotly_chart")) == 2
+    assert f"Download {FORMATS[name].title}" in {item.proto.label for item in app.get("download_button")}
+    code = "\n".join(item.value for item in app.code)
+    assert f"serve {file_name(tiny.result.config.key, 1.0, name)}" in code
+    assert "curl -s" in code
+    assert "FROM python" in code
+
+
+def test_pressing_the_button_exports_and_shows_it(
+    open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save(tiny.result)
+    monkeypatch.setattr(exports, "make", lambda own, result, lam: made_up(own, tiny, lam))
+    app = open_app("serve", **tiny.params, lam="1")
+    next(button for button in app.button if button.label == "Export and measure").click().run()
+    assert not app.exception
+    assert "0.1234" in words(app)
+
+
+def test_a_failed_export_is_one_sentence(
+    open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save(tiny.result)
+
+    def fails(*_: object) -> None:
+        raise ValueError("The export failed: no room.")
+
+    monkeypatch.setattr(exports, "make", fails)
+    app = open_app("serve", **tiny.params, lam="1")
+    next(button for button in app.button if button.label == "Export and measure").click().run()
+    assert [error.value for error in app.error] == ["The export failed: no room."]
+
+
+def test_missing_packages_are_said(
+    open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save(tiny.result)
+    monkeypatch.setattr("crl_core.export_words.find_spec", lambda name: None)
+    app = open_app("serve", **tiny.params, lam="1")
+    assert "pip install -r requirements-serve.txt" in app.error[0].value
+    assert not [button for button in app.button if button.label == "Export and measure"]
+
+
+def test_a_diverged_model_is_not_exported(open_app: Open, tiny: Tiny, store: RunStore) -> None:
+    status = tiny.result.status.copy()
+    status[tiny.result.model(1.0)] = DIVERGED
+    weights = {name: value.copy() for name, value in tiny.result.weights.items()}
+    for value in weights.values():
+        value[tiny.result.model(1.0)] = np.nan
+    store.save(replace(tiny.result, status=status, weights=weights))
+    app = open_app("serve", **tiny.params, lam="1")
+    assert "There is no model to export" in words(app)
+
+
+def test_the_process_writes_every_format_and_a_damaged_report_counts_as_none(
+    tiny: Tiny, store: RunStore
+) -> None:
+    store.save(tiny.result)
+    found = exports.make(store, tiny.result, 1.0)
+    assert [row["format"] for row in found.rows] == ["pytorch", *FORMATS]
+    assert all(len(found.content(name)) > 10_000 for name in FORMATS)
+    (found.folder / "report.json").write_text("{")
+    assert exports.kept(store, tiny.result, 1.0) is None
+    with pytest.raises(ValueError, match=r"longer than 0\.01 s"):
+        exports.make(store, tiny.result, 1.0, limit_s=0.01)
+    assert not [path for path in found.folder.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_the_snippets_run(tiny: Tiny) -> None:
+    compile(exports.python_client([[1.0, 2.0]]), "client", "exec")
+    for name in FORMATS:
+        compile(exports.python_local("m", name, [[1.0, 2.0]]), "local", "exec")
+        assert ("torch==" in exports.dockerfile("m", name)) == name.startswith("torch")
