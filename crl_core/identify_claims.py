@@ -9,8 +9,6 @@ import numpy as np
 
 from crl_core.cli_identify import FIRST_SEED, TRADEOFF
 from crl_core.events import Event
-from crl_core.flows.recover import STEPS, Row, recover
-from crl_core.flows.tradeoff import tradeoff
 from crl_core.identify.presets import latent_preset
 from crl_core.runs import RunStore
 
@@ -21,6 +19,9 @@ def measure_claims(
     ids: Sequence[str], seeds: int, store: RunStore, listen: Callable[[Event], None] | None = None
 ) -> dict[str, Array]:
     """[seeds] values of each claim of claims_identify.toml; nothing is stored. Raises as `recover`."""
+    from crl_core.flows.recover import STEPS, Row, recover  # torch is loaded only where something is measured
+    from crl_core.flows.tradeoff import tradeoff
+
     own = list(range(FIRST_SEED, FIRST_SEED + seeds))
 
     @cache

@@ -1,0 +1,228 @@
+"""Figures of the identifiability laboratory: what was recovered, by which method, from how many environments, at what price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from crl_core.figures.base import Trace, axis, empty, figure, rgba
+from crl_core.palette import Palette
+
+Array = np.ndarray
+HEIGHT = 330
+
+
+def sub(index: int) -> str:
+    return "₁₂₃₄₅₆₇₈₉"[index]
+
+
+def correlation_matrix(
+    matrix: Array, colours: Palette, *, title: str, letter: str = "z", waiting: str = ""
+) -> go.Figure:
+    """|correlation| of true (rows) and recovered (columns) coordinates, [d, k]: a permutation where all are recovered."""
+    if matrix.size == 0:
+        return empty(title, waiting, colours, height=HEIGHT)
+    d, k = matrix.shape
+    picture: Trace = {
+        "type": "heatmap", "z": matrix.astype(np.float32), "x": [f"u{sub(j)}" for j in range(k)], "y": [f"{letter}{sub(i)}" for i in range(d)],
+        "zmin": 0, "zmax": 1, "colorscale": [[0, colours["panel"]], [1, colours["accent"]]], "showscale": False, "xgap": 3, "ygap": 3,
+        "text": [[f"{value:.2f}" for value in row] for row in matrix], "texttemplate": "%{text}",
+        "textfont": {"size": 12.5 * colours["scale"]}, "hovertemplate": "%{y} with %{x}: %{z:.3f}<extra></extra>",
+    }  # fmt: skip
+    return figure(
+        title, [picture], colours, height=HEIGHT, margin={"l": 34, "b": round(44 * colours["scale"])},
+        xaxis=axis(colours, "recovered, order and sign are free", fixedrange=True, showgrid=False),
+        yaxis=axis(colours, "", fixedrange=True, showgrid=False, autorange="reversed"),
+    )  # fmt: skip
+
+
+def while_training(
+    steps: Sequence[int],
+    mcc: Sequence[float],
+    floor: float | None,
+    total: int,
+    colours: Palette,
+    *,
+    title: str,
+    waiting: str = "",
+) -> go.Figure:
+    """MCC over steps beside the chance floor."""
+    if not steps:
+        return empty(title, waiting, colours, height=HEIGHT)
+    line: Trace = {
+        "type": "scatter", "mode": "lines+markers", "x": list(steps), "y": list(mcc), "showlegend": False,
+        "line": {"color": colours["text"], "width": 2}, "marker": {"size": 5}, "hovertemplate": "step %{x}: %{y:.3f}<extra></extra>",
+    }  # fmt: skip
+    shapes, notes = _floor(floor, colours)
+    return figure(
+        title, [line], colours, height=HEIGHT, shapes=shapes, annotations=notes,
+        xaxis=axis(colours, "step", range=[0, total * 1.02], fixedrange=True), yaxis=axis(colours, "", range=[0.3, 1.02], fixedrange=True),
+    )  # fmt: skip
+
+
+def scatter_matrix(
+    truth: Array, found: Array, colours: Palette, *, title: str, letter: str = "z"
+) -> go.Figure:
+    """Every true (rows) against every recovered (columns) coordinate, [n, d] and [n, k]."""
+    d, k = truth.shape[1], found.shape[1]
+    gap = 0.02
+    width, height = (1 - gap * (k - 1)) / k, (1 - gap * (d - 1)) / d
+    traces: list[Trace] = []
+    axes: dict[str, Any] = {}
+    standard = [(part - part.mean(0)) / np.maximum(part.std(0), 1e-12) for part in (found, truth)]
+    for i in range(d):
+        for j in range(k):
+            name = "" if i == j == 0 else str(i * k + j + 1)
+            look: dict[str, Any] = {
+                "showticklabels": False,
+                "showgrid": False,
+                "range": [-3.2, 3.2],
+                "fixedrange": True,
+                "showline": True,
+                "mirror": True,
+            }
+            bottom, left = i == d - 1, j == 0
+            start = j * (width + gap)
+            axes[f"xaxis{name}"] = axis(
+                colours,
+                f"u{sub(j)}" if bottom else "",
+                domain=[start, min(1, start + width)],
+                anchor=f"y{name}",
+                **look,
+            )
+            top = 1 - i * (height + gap)
+            axes[f"yaxis{name}"] = axis(
+                colours,
+                f"{letter}{sub(i)}" if left else "",
+                domain=[max(0, top - height), top],
+                anchor=f"x{name}",
+                **look,
+            )
+            traces.append(
+                {
+                    "type": "scattergl" if d * k > 16 else "scatter", "mode": "markers", "x": np.clip(standard[0][:, j], -3.1, 3.1).astype(np.float32),
+                    "y": np.clip(standard[1][:, i], -3.1, 3.1).astype(np.float32), "xaxis": f"x{name}", "yaxis": f"y{name}",
+                    "showlegend": False, "hoverinfo": "skip", "marker": {"size": 2.6, "color": rgba(colours["accent"], 0.6)},
+                }
+            )  # fmt: skip
+    return figure(
+        title, traces, colours, height=420, margin={"l": 34, "b": round(40 * colours["scale"])}, **axes
+    )
+
+
+def methods_strip(
+    scores: Mapping[str, Array], labels: Mapping[str, bool], floor: float, colours: Palette, *, title: str
+) -> go.Figure:
+    """MCC of every seed, a line a method, in the order given. labels: whether the method uses environments' labels."""
+    names = [name for name, values in scores.items() if np.isfinite(values).any()]
+    if not names:
+        return empty(title, "No method has a score here.", colours, height=HEIGHT)
+    traces: list[Trace] = []
+    for kind, shown in ((True, "uses environments"), (False, "does not")):
+        mine = [name for name in names if labels[name] == kind]
+        colour = colours["accent"] if kind else colours["muted"]
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "name": shown, "x": np.concatenate([scores[n] for n in mine] or [np.empty(0)]),
+                "y": [n for n in mine for _ in scores[n]], "marker": {"color": rgba(colour, 0.55), "size": 7 * colours["scale"]},
+                "hovertemplate": "%{y}: %{x:.3f}<extra></extra>",
+            }
+        )  # fmt: skip
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "showlegend": False, "x": [np.nanmedian(scores[n]) for n in mine], "y": mine,
+                "marker": {"symbol": "line-ns-open", "size": 19, "color": colours["text"], "line": {"width": 2.4, "color": colours["text"]}},
+                "hovertemplate": "%{y}: median %{x:.3f}<extra></extra>",
+            }
+        )  # fmt: skip
+    shapes = [
+        {
+            "type": "line",
+            "x0": floor,
+            "x1": floor,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": colours["muted"], "width": 1.2, "dash": "dot"},
+        }
+    ]
+    notes = [{"text": "chance", "x": floor, "yref": "paper", "y": 0.01, "xanchor": "right", "yanchor": "bottom", "showarrow": False, "xshift": -4,
+              "font": {"color": colours["muted"], "size": 11 * colours["scale"]}}]  # fmt: skip
+    return figure(
+        title, traces, colours, height=90 + 27 * len(names), key_items=2, shapes=shapes, annotations=notes,
+        margin={"l": round(172 * colours["scale"]), "b": round(44 * colours["scale"])}, xaxis=axis(colours, "MCC", range=[0, 1.02], fixedrange=True),
+        yaxis=axis(colours, "", fixedrange=True, categoryorder="array", categoryarray=names[::-1], showgrid=False),
+    )  # fmt: skip
+
+
+def staircase(
+    steps: Sequence[int], coordinates: Sequence[Array], floor: float, colours: Palette, *, title: str
+) -> go.Figure:
+    """Median score of every latent against the number of environments; coordinates: [S, d] an entry of `steps`."""
+    if not steps:
+        return empty(title, "Nothing was measured.", colours, height=HEIGHT)
+    middle = np.array([np.median(part, axis=0) for part in coordinates])  # [E, d]
+    traces: list[Trace] = []
+    for i in range(middle.shape[1]):
+        touched = np.array([count - 1 > i for count in steps])
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines+markers", "name": f"z{sub(i)}", "x": np.asarray(steps) + 0.05 * (i - 1.5), "y": middle[:, i],
+                "line": {"color": colours["envs"][i], "width": 1.6},
+                "marker": {"size": 9 * colours["scale"], "color": colours["envs"][i], "symbol": np.where(touched, "circle", "circle-open")},
+                "hovertemplate": f"z{sub(i)}, " + "%{x:.0f} environments: %{y:.3f}<extra></extra>",
+            }
+        )  # fmt: skip
+    shapes, notes = _floor(floor, colours)
+    return figure(
+        title, traces, colours, height=HEIGHT, key_items=len(traces), shapes=shapes, annotations=notes,
+        xaxis=axis(colours, "environments", tickvals=list(steps), range=[min(steps) - 0.3, max(steps) + 0.3], fixedrange=True),
+        yaxis=axis(colours, "", range=[0.5, 1.02], fixedrange=True),
+    )  # fmt: skip
+
+
+def price_of_alignment(
+    lams: Sequence[float], curves: Mapping[str, Array], floor: float, colours: Palette, *, title: str
+) -> go.Figure:
+    """Medians over seeds, least to largest as bars, against λ; curves: name -> [L, S]."""
+    at = np.arange(len(lams))
+    looks = (("solid", "accent", "circle"), ("dash", "text", "diamond"), ("dot", "muted", "square"))
+    traces: list[Trace] = []
+    for (name, values), (dash, colour, symbol) in zip(curves.items(), looks, strict=False):
+        middle = np.median(values, axis=1)
+        traces.append(
+            {
+                "type": "scatter", "mode": "lines+markers", "name": name, "x": at, "y": middle,
+                "line": {"color": colours[colour], "dash": dash, "width": 2}, "marker": {"size": 8 * colours["scale"], "symbol": symbol},  # type: ignore[literal-required]
+                "error_y": {"type": "data", "symmetric": False, "array": values.max(axis=1) - middle, "arrayminus": middle - values.min(axis=1),
+                            "thickness": 1.1, "width": 3},
+                "hovertemplate": name + " %{y:.3f}<extra></extra>",
+            }
+        )  # fmt: skip
+    shapes, notes = _floor(floor, colours)
+    return figure(
+        title, traces, colours, height=HEIGHT, key_items=len(traces), shapes=shapes, annotations=notes,
+        xaxis=axis(colours, "λ of MMD² between environments", tickvals=at, ticktext=[f"{lam:g}" for lam in lams], fixedrange=True),
+        yaxis=axis(colours, "", range=[0, 1.05], fixedrange=True),
+    )  # fmt: skip
+
+
+def _floor(floor: float | None, colours: Palette) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """The score of random rotations: a dotted line and its word."""
+    if floor is None:
+        return [], []
+    line = {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": floor,
+        "y1": floor,
+        "line": {"color": colours["muted"], "width": 1.2, "dash": "dot"},
+    }
+    word = {"text": "chance: a random rotation", "xref": "paper", "x": 0.99, "xanchor": "right", "y": floor, "yanchor": "top", "showarrow": False,
+            "font": {"color": colours["muted"], "size": 11 * colours["scale"]}}  # fmt: skip
+    return [line], [word]
