@@ -19,6 +19,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from crl_core.claims_run import baked_claims
+from crl_core.identify.method_words import METHOD_WORDS
+from crl_core.identify.presets import LATENT_PRESETS
+from crl_core.identify.shipped import coordinates, of_method, shipped
 from crl_core.penalty_study import baked_contests
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS
@@ -99,6 +102,12 @@ SPEED = {
     "penalty_adversarial_ratio": ("domain-adversarial, against MMD²", "≤ 4×", "{:.1f}×"),
     "penalty_contrastive_ratio": ("contrastive pairs, against MMD²", "≤ 2×", "{:.1f}×"),
     "penalty_eight_paths_min": ("eight penalties × 16 λ × 3 replicates, 20 epochs", "≤ 8 min", "{:.1f} min"),
+    "identify_click_cpu_s": ("Identifiability: one click, three restarts, CPU seconds", "≤ 10 s", "{:.1f} s"),
+    "identify_batched_ratio": (
+        "10 seeds × 3 restarts side by side, against one after the other",
+        "≥ 8×",
+        "{:.1f}×",
+    ),
     "evidence_share": (
         "probes, baselines and overlap, share of a default run's training time",
         "≤ 15 %",
@@ -180,6 +189,27 @@ def penalties_table() -> str:
             for c in contests
         ]
         lines.append(f"| {words.short} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def identify_table() -> str:
+    content = shipped(ROOT / "cache" / "baked")
+    assert content is not None, "cache/baked has no identify.json"
+    lines = [
+        f"Medians [smallest, largest] over {content['seeds']} seeds (`python -m crl_core identify --bake`):",
+        "",
+        "| world | method | MCC | each latent | MCC against noises | linear R² | chance |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, rows in content["worlds"].items():
+        for method in dict.fromkeys(row["method"] for row in rows):
+            mcc = of_method(rows, method)
+            each = " ".join(f"{v:.2f}" for v in np.median(coordinates(rows, method), axis=0))
+            noise, r2 = (float(np.nanmedian(of_method(rows, method, field))) for field in ("mcc_noise", "r2"))
+            floor = float(np.median([row["floor"] for row in rows]))
+            lines.append(
+                f"| {LATENT_PRESETS[name].title} | {METHOD_WORDS[method].short} | {_spread(mcc)} | {each} | {noise:.3f} | {r2:.2f} | {floor:.2f} |"
+            )
     return "\n".join(lines)
 
 
