@@ -226,6 +226,7 @@ TABLES = {
     "presets": presets_table,
     "claims": claims_table,
     "penalties": penalties_table,
+    "identify": identify_table,
     "speed": speed_table,
 }
 
