@@ -17,6 +17,7 @@ from crl_core.results import RunResult
 from crl_core.runs import RunStore
 
 LIMIT_S = 180
+MOST = 20  # models whose exports are kept, about a third of a megabyte each; the oldest go first
 _REPORT = "report.json"
 
 
@@ -76,6 +77,7 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
             raise ValueError(f"The export failed: {last.removeprefix('python -m crl_core: ')[:300]}")
         shutil.rmtree(target, ignore_errors=True)
         aside.replace(target)
+        _sweep(target.parent)
     except subprocess.TimeoutExpired:
         raise ValueError(
             f"The export took longer than {limit_s:g} s and was ended; try again when the machine is less busy."
@@ -92,6 +94,14 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
             f"The export was made and is not whole; try again, or install its packages: {INSTALL}."
         )
     return found
+
+
+def _sweep(folder: Path) -> None:
+    made = sorted(
+        (item for item in folder.glob("[!.]*") if item.is_dir()), key=lambda item: item.stat().st_mtime
+    )
+    for item in made[:-MOST]:
+        shutil.rmtree(item, ignore_errors=True)
 
 
 # -- snippets ------------------------------------------------------------------------------------------------------------

@@ -243,7 +243,7 @@ def measured() -> None:
         return
     worlds = content["worlds"]
     quiet(
-        f"Measured before the program was shipped, {content['seeds']} seeds that no setting was tuned on (`python -m crl_core identify --bake`)."
+        f"Measured before the program was shipped, {content['seeds']} seeds that no setting was tuned on (python -m crl_core identify --bake)."
     )
     name = st.segmented_control(
         "World", [n for n in worlds if len({r["method"] for r in worlds[n]}) > 1], default="each", key="identify.measured", required=True,
@@ -323,7 +323,9 @@ def failures(worlds: dict[str, Any]) -> None:
         each = coordinates(rows)
         if not len(each):
             continue
-        promise = ", ".join(_STATUS[status] for status in dict.fromkeys(predict(world).status))
+        promise = ("noises " if noise else "") + ", ".join(
+            _STATUS[status] for status in dict.fromkeys(predict(world).status)
+        )
         middle = "  ".join(f"{value:.2f}" for value in np.median(each, axis=0))
         mcc = np.median(of_method(rows, "flow"))
         more = f" The noises score {np.median(of_method(rows, 'flow', 'mcc_noise')):.2f}." if noise else ""

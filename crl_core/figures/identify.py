@@ -202,7 +202,7 @@ def price_of_alignment(
                 "hovertemplate": name + " %{y:.3f}<extra></extra>",
             }
         )  # fmt: skip
-    shapes, notes = _floor(floor, colours)
+    shapes, notes = _floor(floor, colours, left=True)
     return figure(
         title, traces, colours, height=HEIGHT, key_items=len(traces), shapes=shapes, annotations=notes,
         xaxis=axis(colours, "λ of MMD² between environments", tickvals=at, ticktext=[f"{lam:g}" for lam in lams], fixedrange=True),
@@ -210,7 +210,9 @@ def price_of_alignment(
     )  # fmt: skip
 
 
-def _floor(floor: float | None, colours: Palette) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def _floor(
+    floor: float | None, colours: Palette, *, left: bool = False
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """The score of random rotations: a dotted line and its word."""
     if floor is None:
         return [], []
@@ -223,6 +225,6 @@ def _floor(floor: float | None, colours: Palette) -> tuple[list[dict[str, object
         "y1": floor,
         "line": {"color": colours["muted"], "width": 1.2, "dash": "dot"},
     }
-    word = {"text": "chance: a random rotation", "xref": "paper", "x": 0.99, "xanchor": "right", "y": floor, "yanchor": "top", "showarrow": False,
+    word = {"text": "chance: a random rotation", "xref": "paper", "x": 0.01 if left else 0.99, "xanchor": "left" if left else "right", "y": floor, "yanchor": "top", "showarrow": False,
             "font": {"color": colours["muted"], "size": 11 * colours["scale"]}}  # fmt: skip
     return [line], [word]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -129,3 +131,12 @@ def test_the_snippets_run(tiny: Tiny) -> None:
     for name in FORMATS:
         compile(exports.python_local("m", name, [[1.0, 2.0]]), "local", "exec")
         assert ("torch==" in exports.dockerfile("m", name)) == name.startswith("torch")
+
+
+def test_only_the_newest_exports_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "MOST", 2)
+    for place, name in enumerate(("old", "newer", "newest", ".aside")):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (place, place))
+    exports._sweep(tmp_path)
+    assert {item.name for item in tmp_path.iterdir()} == {"newer", "newest", ".aside"}
