@@ -16,8 +16,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,17 +58,32 @@ class JobState:
 
 @dataclass(slots=True)
 class _Job:
-    config: RunConfig
-    lam_in_view: float | None
-    parts: frozenset[str]  # to compute after training
+    """A run, or a task: something else that the worker does, by name and with what it needs, and answers in its own files."""
+
+    key: str
     asked_at: float
+    config: RunConfig | None = None  # None: a task
+    lam_in_view: float | None = None
+    parts: frozenset[str] = frozenset()  # to compute after training
+    task: Mapping[str, Any] = field(default_factory=dict)
     log_size: int = 0  # of the events when the worker was given the job
+
+    def content(self) -> dict[str, Any]:
+        """What the worker is told."""
+        if self.config is None:
+            return {"task": self.task, "key": self.key, "asked_at": self.asked_at}
+        return {
+            "config": self.config.to_dict(),
+            "lam_in_view": self.lam_in_view,
+            "parts": sorted(self.parts),
+            "asked_at": self.asked_at,
+        }
 
 
 class JobManager:
-    """Runs asked for and under way. Safe to share between threads; one a server is enough. See `JobState` for what it tells.
+    """Runs and tasks asked for and under way. Safe to share between threads; one a server is enough. See `JobState` for what it tells.
 
-    Raises: `submit` raises ValueError if too many runs wait and StoreError if the cache cannot be used; nothing else does.
+    Raises: both ways to submit raise ValueError if too many wait; `submit` StoreError if the cache cannot be used; nothing else does.
     """
 
     def __init__(self, store: RunStore) -> None:
@@ -105,14 +120,27 @@ class JobManager:
                 return key
             if not self._is_current(key) and self.store.busy(key):
                 return key  # another process has it in hand
-            if len(self._queue) >= MAX_QUEUE:
-                raise ValueError(
-                    f"{MAX_QUEUE} runs are waiting already; wait until one has ended, or cancel one."
-                )
-            self._reasons.pop(key, None)
-            self._queue.append(_Job(config, lam_in_view, wanted, time.time()))
-            self._start()
+            self._append(_Job(key, time.time(), config, lam_in_view, wanted))
         return key
+
+    def submit_task(self, key: str, task: Mapping[str, Any]) -> None:
+        """Ask for a task, `task["name"]` being one of `worker.TASKS`; one that waits or is under way is joined."""
+        with self._change:
+            if self._closed:
+                raise ValueError("The program is shutting down; start it again to train.")
+            if self._waiting(key) is None and (not self._is_current(key) or self._ending(key)):
+                self._append(_Job(key, time.time(), task=task))
+
+    def task_state(self, key: str) -> JobState:
+        """Of a task: "queued" with its position, "running", "failed" with the reason, or "absent" where it has ended."""
+        with self._change:
+            waiting = self._waiting(key)
+            if waiting is not None:
+                return JobState(phase="queued", active=True, position=self._queue.index(waiting) + 1)
+            if self._is_current(key):
+                return JobState(phase="running", active=True)
+            reason = self._reasons.get(key)
+            return JobState(phase="absent" if reason is None else "failed", reason=reason)
 
     def cancel(self, key: str) -> None:
         """Take a run out of the queue, or ask whoever trains it to stop. A run that has ended is left alone."""
@@ -198,11 +226,20 @@ class JobManager:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
+    def _append(self, job: _Job) -> None:
+        if len(self._queue) >= MAX_QUEUE:
+            raise ValueError(
+                f"{MAX_QUEUE} runs are waiting already; wait until one has ended, or cancel one."
+            )
+        self._reasons.pop(job.key, None)
+        self._queue.append(job)
+        self._start()
+
     def _waiting(self, key: str) -> _Job | None:
-        return next((job for job in self._queue if job.config.key == key), None)
+        return next((job for job in self._queue if job.key == key), None)
 
     def _is_current(self, key: str) -> bool:
-        return self._current is not None and self._current.config.key == key
+        return self._current is not None and self._current.key == key
 
     def _ending(self, key: str) -> bool:
         """Whether the current job has failed or is being cancelled, so that asking again means another attempt."""
@@ -232,7 +269,7 @@ class JobManager:
                 worker = self._ready_worker()
                 job = self._queue.popleft() if self._queue else None
                 if job is not None:
-                    job.log_size = _size(self.store.events_path(job.config.key))
+                    job.log_size = _size(self.store.events_path(job.key))
                 self._current = job
             if job is not None:
                 reply = _converse(worker, job) if worker is not None else None
@@ -248,9 +285,9 @@ class JobManager:
         return self._worker
 
     def _ended(self, job: _Job, reply: dict[str, Any] | None, worker: subprocess.Popen[str] | None) -> None:
-        key = job.config.key
+        key = job.key
         reason = reply["reason"] if reply is not None else _obituary(worker)
-        if reply is None:
+        if reply is None and job.config is not None:
             self._record_failure(key, reason)
         with self._change:
             if reason is not None:
@@ -328,16 +365,10 @@ def _new_worker(store: RunStore) -> subprocess.Popen[str]:
 
 def _converse(worker: subprocess.Popen[str], job: _Job) -> dict[str, Any] | None:
     """Give the worker a job and wait for its reply; None if it died."""
-    content = {
-        "config": job.config.to_dict(),
-        "lam_in_view": job.lam_in_view,
-        "parts": sorted(job.parts),
-        "asked_at": job.asked_at,
-    }
     assert worker.stdin is not None
     assert worker.stdout is not None
     try:
-        worker.stdin.write(json.dumps(content) + "\n")
+        worker.stdin.write(json.dumps(job.content()) + "\n")
         worker.stdin.flush()
         for line in worker.stdout:
             reply: dict[str, Any] = json.loads(line)

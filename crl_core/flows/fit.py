@@ -41,6 +41,10 @@ class Diverged(ValueError):
     """No restart of a seed has a finite loss."""
 
 
+class Stopped(RuntimeError):
+    """Someone asked for the training to stop."""
+
+
 Listen = Callable[[int, Array, Array], None]  # step, losses [S, R], latents [S, R, n, k]
 
 
@@ -55,13 +59,15 @@ def fit(
     rate: float = 5e-3,
     watch: Sequence[int] = (),
     listen: Listen | None = None,
+    should_stop: Callable[[], bool] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Fitted:
     """Train by Adam with a one-cycle rate on minibatches of equally many rows of every environment.
 
     train, choose: [S, E, n, d] rows.  look: [S, n, d], rows of the reference whose latents are wanted.
     watch: steps after which `listen` hears where all restarts are; it changes nothing.
-    Raises: Diverged if all restarts of a seed end with a loss that is not finite.
+    should_stop: asked at every step.
+    Raises: Diverged if all restarts of a seed end with a loss that is not finite; Stopped.
     """
     rows, kept, seen = (torch.from_numpy(part).to(dtype) for part in (train, choose, look))
     n_seeds, n_envs, n, _ = rows.shape
@@ -73,6 +79,8 @@ def fit(
     )
     order, at = rng.permutation(n), 0
     for step in range(1, steps + 1):
+        if should_stop is not None and should_stop():
+            raise Stopped
         if at + size > n:
             order, at = rng.permutation(n), 0
         batch = rows[:, :, torch.from_numpy(order[at : at + size])]

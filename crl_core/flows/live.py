@@ -1,15 +1,16 @@
-"""One click's training, told line by line: python -m crl_core.flows.live WORLD.json FILE (see `identify.live` for the lines)."""
+"""One click's training, told line by line into a file, by the worker (see `identify.live` for the lines)."""
 
 from __future__ import annotations
 
 import json
-import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from crl_core.flows.fit import Stopped
 from crl_core.flows.recover import RESTARTS, STEPS, recover
 from crl_core.identify.data import draw
 from crl_core.identify.scores import correlations, score
@@ -19,8 +20,15 @@ _LOOKS = 30  # lines on the way
 _POINTS = 250  # of the scatter
 
 
-def tell(world: World, seed: int, write: Any, restarts: int = RESTARTS, steps: int = STEPS) -> None:
-    """Write {"step", "of", "matrix", "mcc"} while training, then {"done": {...}} or {"problem": sentence}."""
+def tell(
+    world: World,
+    seed: int,
+    write: Callable[[dict[str, Any]], None],
+    restarts: int = RESTARTS,
+    steps: int = STEPS,
+    should_stop: Callable[[], bool] | None = None,
+) -> None:
+    """Write {"step", "of", "matrix", "mcc"} while training, then {"done": {...}} or {"problem": sentence}. Raises Stopped."""
     began, cpu = time.perf_counter(), time.process_time()
     try:
         drawn = draw(world, [seed])
@@ -41,7 +49,9 @@ def tell(world: World, seed: int, write: Any, restarts: int = RESTARTS, steps: i
                 )
 
         watch = sorted({round(steps * (k / _LOOKS) ** 1.5) for k in range(1, _LOOKS)} - {0})
-        (row,) = recover(world, [seed], restarts=restarts, steps=steps, watch=watch, listen=listen)
+        (row,) = recover(
+            world, [seed], restarts=restarts, steps=steps, watch=watch, listen=listen, should_stop=should_stop
+        )
         if row.score is None or row.against_noise is None or row.latents is None:
             write({"problem": row.problem})
             return
@@ -58,18 +68,22 @@ def tell(world: World, seed: int, write: Any, restarts: int = RESTARTS, steps: i
         write({"problem": str(error)})
 
 
-def main() -> int:
-    """Exit status 0 also where training ends with a sentence: it is in the file."""
-    asked, target = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), Path(sys.argv[2])
-    with target.open("a", encoding="utf-8") as file:
+def carry_out_task(task: Mapping[str, Any], should_stop: Callable[[], bool]) -> None:
+    """Train the world `task["world"]` with `task["seed"]` into the file `task["file"]`; no file is left where it was stopped.
 
-        def write(line: dict[str, Any]) -> None:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
+    What is wrong is told as the file's last line, as long as the disk takes it.
+    """
+    target = Path(task["file"])
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("w", encoding="utf-8") as file:
 
-        tell(World.from_dict(asked["world"]), asked["seed"], write)
-    return 0
+            def write(line: dict[str, Any]) -> None:
+                file.write(json.dumps(line) + "\n")
+                file.flush()
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+            tell(World.from_dict(task["world"]), int(task["seed"]), write, should_stop=should_stop)
+    except Stopped:
+        target.unlink(missing_ok=True)
+    except OSError:  # the disk is full: the file ends without an ending, which is told to whoever reads it
+        return

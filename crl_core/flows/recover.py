@@ -61,11 +61,12 @@ def recover(
     steps: int = STEPS,
     watch: Sequence[int] = (),
     listen: Listen | None = None,
+    should_stop: Callable[[], bool] | None = None,
     on_method: Callable[[str], None] | None = None,
 ) -> list[Row]:
-    """Rows in the order of methods, then seeds. `watch` and `listen` follow the first flow (see `fit`).
+    """Rows in the order of methods, then seeds. `watch`, `listen` and `should_stop` follow the first flow (see `fit`).
 
-    Raises: ValueError for an unknown method, no seed, or a world that cannot be drawn.
+    Raises: ValueError for an unknown method, no seed, or a world that cannot be drawn; Stopped.
     """
     unknown = [name for name in methods if name not in METHOD_WORDS]
     if unknown:
@@ -78,7 +79,7 @@ def recover(
     for name in methods:
         if on_method is not None:
             on_method(name)
-        follow = {"watch": watch, "listen": listen} if name == "flow" else {}
+        follow = {"watch": watch, "listen": listen, "should_stop": should_stop} if name == "flow" else {}
         try:
             found = list(latents_of(name, drawn, restarts=restarts, steps=steps, **follow))
             problem = ""

@@ -1,35 +1,32 @@
-"""A training that a page starts and watches: a process of its own writes lines into a file, and this reads them. No torch here.
+"""A training that a page starts and watches: the worker writes lines into a file, and this reads them. No torch here.
 
 Lines:   {"step", "of", "matrix": [d, d], "mcc"} on the way, then {"done": …} or {"problem": sentence}.
-Kept:    a finished file answers the same question at once. One process a server at a time.
+Kept:    a finished file answers the same question at once. It waits its turn among the runs: one process trains.
 """
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import json
-import subprocess
-import sys
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from crl_core.identify.worlds import World
+from crl_core.jobs import JobManager
 
 VERSION = 1  # raise when a training would give other numbers
 _KEPT = 40  # finished files
-_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is known of a training. phase: absent, running, done, failed."""
+    """What is known of a training. ahead: runs before it in the queue."""
 
-    phase: str
+    phase: Literal["absent", "queued", "running", "done", "failed"]
     lines: tuple[dict[str, Any], ...] = ()
     problem: str = ""
+    ahead: int = 0
 
     @property
     def done(self) -> dict[str, Any] | None:
@@ -39,90 +36,79 @@ class State:
     def looks(self) -> list[dict[str, Any]]:
         return [line for line in self.lines if "step" in line]
 
+    @property
+    def active(self) -> bool:
+        return self.phase in ("queued", "running")
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Trainer:
-    """At most one training at a time; files in `folder`."""
+    """Trainings with files in `folder`, carried out by the worker of `jobs`."""
 
     folder: Path
-    _process: subprocess.Popen[bytes] | None = None
-    _name: str = ""
-    _mutex: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        atexit.register(self.close)
+    jobs: JobManager
 
     def file(self, world: World, seed: int) -> Path:
         asked = json.dumps([VERSION, world.to_dict(), seed], sort_keys=True)
         return self.folder / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.jsonl"
 
     def start(self, world: World, seed: int) -> None:
-        """Train, unless it was done before. Raises ValueError where another training runs or the disk refuses."""
+        """Train; joins one that is under way. Raises ValueError where too many wait or the disk refuses."""
         target = self.file(world, seed)
-        with self._mutex:
-            if self._running():
-                if self._name == target.name:
-                    return
-                raise ValueError(
-                    "Someone trains here just now, and one at a time has room; try again in some seconds."
-                )
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                self._tidy()
-                asked = target.with_suffix(".json")
-                asked.write_text(json.dumps({"world": world.to_dict(), "seed": seed}), encoding="utf-8")
+        try:
+            self._tidy()
+            if not self.jobs.task_state(_key(target)).active:
                 target.unlink(missing_ok=True)
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "crl_core.flows.live", str(asked), str(target)], cwd=_ROOT,
-                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                )  # fmt: skip
-            except OSError as error:
-                raise ValueError(
-                    f"The training cannot be started ({error.strerror or error}); free some room and try again."
-                ) from None
-            self._name = target.name
+        except OSError as error:
+            raise ValueError(
+                f"The training cannot be started ({error.strerror or error}); free some room and try again."
+            ) from None
+        task = {"name": "latents", "world": world.to_dict(), "seed": seed, "file": str(target.absolute())}
+        self.jobs.submit_task(_key(target), task)
 
     def state(self, world: World, seed: int) -> State:
-        """What the file says by now."""
+        """What queue and file say by now."""
         target = self.file(world, seed)
-        running = self._name == target.name and self._running()
-        try:
-            text = target.read_text(encoding="utf-8")
-        except OSError:
-            text = ""
-        lines = []
-        for line in text.splitlines(keepends=True):
-            try:
-                lines.append(json.loads(line) if line.endswith("\n") else {})
-            except ValueError:
-                continue
-        lines = [line for line in lines if line]
+        job = self.jobs.task_state(_key(target))
+        if job.phase == "queued":
+            return State("queued", ahead=job.position - 1 + self.jobs.training)
+        lines = _lines(target)
         if lines and "done" in lines[-1]:
-            return State("done", tuple(lines))
+            return State("done", lines)
         if lines and "problem" in lines[-1]:
-            return State("failed", tuple(lines), str(lines[-1]["problem"]))
-        if running:
-            return State("running", tuple(lines))
-        if lines or (self._name == target.name and self._process is not None):
-            return State("failed", tuple(lines), "The training ended before it was done; start it again.")
+            return State("failed", lines, str(lines[-1]["problem"]))
+        if job.active:
+            return State("running", lines)
+        if lines or job.reason is not None:
+            return State(
+                "failed", lines, job.reason or "The training ended before it was done; start it again."
+            )
         return State("absent")
 
-    def cancel(self) -> None:
-        """End what runs, and forget it."""
-        with self._mutex:
-            if self._process is not None and self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
-                (self.folder / self._name).unlink(missing_ok=True)
-            self._process, self._name = None, ""
-
-    def close(self) -> None:
-        self.cancel()
-
-    def _running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+    def cancel(self, world: World, seed: int) -> None:
+        """Take it out of the queue, or ask the worker to stop, and forget what it said."""
+        self.jobs.cancel(_key(self.file(world, seed)))
 
     def _tidy(self) -> None:
-        files = sorted(self.folder.glob("*.json*"), key=lambda file: file.stat().st_mtime)
-        for file in files[: -2 * _KEPT]:
+        files = sorted(self.folder.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)
+        for file in files[:-_KEPT]:
             file.unlink(missing_ok=True)
+
+
+def _key(target: Path) -> str:
+    return target.stem  # as a key of a run is made, and of no run
+
+
+def _lines(target: Path) -> tuple[dict[str, Any], ...]:
+    """Whole lines of a file that may be growing; a line that is none is passed over."""
+    try:
+        text = target.read_text(encoding="utf-8")
+    except OSError:
+        return ()
+    found = []
+    for line in text.splitlines(keepends=True):
+        try:
+            found.append(json.loads(line) if line.endswith("\n") else {})
+        except ValueError:
+            continue
+    return tuple(line for line in found if line)
