@@ -13,12 +13,17 @@ from typing import Any
 
 from crl_core.export_words import INSTALL
 
+SAYS = "an exported model as a web service that watches its own assumptions"
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 
 
 def add_serve_command(command: Callable[..., Any]) -> None:
     """Add it with `command(name, what does it, text)`, which returns a parser."""
-    serve = command("serve", _serve, "an exported model as a web service that watches its own assumptions")
+    add_options(command("serve", run_server, SAYS))
+
+
+def add_options(serve: argparse.ArgumentParser) -> None:
+    """What `serve` can be told."""
     serve.add_argument("file", metavar="FILE", help="as `export` wrote it")
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
     serve.add_argument("--port", type=int, default=8000, help="default 8000; 0 takes a free one")
@@ -33,7 +38,8 @@ def add_serve_command(command: Callable[..., Any]) -> None:
     serve.add_argument("--log-features", action="store_true", help="write the rows to the log as well")
 
 
-def _serve(options: argparse.Namespace) -> int:
+def run_server(options: argparse.Namespace) -> int:
+    """Serve until told to end. Raises ValueError for what cannot be served, and where."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise ValueError(f"serving needs {', '.join(missing)}, not installed here: {INSTALL}.")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crl_core.export_words import FORMATS
+from crl_core.export_words import FORMATS, ORIGINAL
 from crl_core.metrics import factual_mse, ite_rmse
 from crl_core.model_file import Outputs, read_model
 
 if TYPE_CHECKING:
     from crl_core.export import Subject
 
-ORIGINAL = "pytorch"  # the network that all are compared with, run eagerly
+
 BATCHES = (1, 1024)
 _CALLS = {1: 1000, 1024: 100}
 _WARM = 20

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 METADATA = "crl.json"  # where a file keeps what it is: an extra file of torch's archives, a property of ONNX
 FORMAT_VERSION = 1
+ORIGINAL = "pytorch"  # the network that all formats are compared with, run eagerly
 OUTPUTS = ("y0", "y1", "phi")
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
 INSTALL = "pip install -r requirements-serve.txt"

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,11 +139,24 @@ def python_local(file: str, name: str, rows: list[list[float]]) -> str:
 
 
 def dockerfile(file: str, name: str) -> str:
-    """An image that serves the file; built in this program's folder with the file beside it."""
-    torch = "" if name.startswith("onnx") else "RUN pip install --no-cache-dir torch==2.13.0\n"
+    """An image that serves the file and holds nothing else; built in this program's folder with the file beside it."""
+    packages = [*SERVED, "onnxruntime" if name.startswith("onnx") else "torch"]
     return (
-        "FROM python:3.11-slim\nWORKDIR /srv\nCOPY requirements-serve.txt .\n"
-        "RUN pip install --no-cache-dir -r requirements-serve.txt numpy==2.4.6 scipy==1.17.1 filelock==4.2.12 safetensors==0.8.0 scikit-learn==1.9.1 joblib==1.6.0 plotly==7.1.0\n"
-        f"{torch}COPY crl_core crl_core\nCOPY {file} model\nRUN useradd --system serve\nUSER serve\nEXPOSE 8000\n"
-        'CMD ["python", "-m", "crl_core", "serve", "model", "--host", "0.0.0.0", "--port", "8000"]\n'
+        f"FROM python:3.11-slim\nRUN pip install --no-cache-dir {' '.join(pinned(packages))}\n"
+        f"WORKDIR /srv\nCOPY crl_core crl_core\nCOPY {file} model\nRUN useradd --system serve\nUSER serve\nEXPOSE 8000\n"
+        'CMD ["python", "-m", "crl_core.serve", "model", "--host", "0.0.0.0", "--port", "8000"]\n'
     )
+
+
+SERVED = ("numpy", "scipy", "fastapi", "uvicorn", "prometheus-client")
+
+
+def pinned(packages: Sequence[str]) -> list[str]:
+    """ "name==version" of each, as the requirements say."""
+    folder = Path(__file__).parents[1]
+    lines = [
+        line.strip()
+        for file in ("requirements.txt", "requirements-serve.txt")
+        for line in (folder / file).read_text().splitlines()
+    ]
+    return [next(line for line in lines if line.startswith(f"{name}==")) for name in packages]

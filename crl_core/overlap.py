@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
 Array = np.ndarray
 
@@ -95,6 +94,10 @@ def knn_mixing(phi: Array, env: Array) -> float:
 
 def folds_of(labels: Array, rng: np.random.Generator) -> Array:
     """Which of `FOLDS` stratified folds each row is in, [n]."""
+    from sklearn.model_selection import (
+        StratifiedKFold,  # here: a served model needs the rest of this room, not scikit-learn
+    )
+
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
     found = np.empty(len(labels), dtype=np.int64)
     for fold, (_, rows) in enumerate(folds.split(labels, labels)):

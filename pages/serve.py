@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from crl_core import exports
-from crl_core.export_words import FORMATS, INSTALL, file_name, format_of
+from crl_core.export_words import FORMATS, INSTALL, ORIGINAL, file_name, format_of
 from crl_core.figures import palette
 from crl_core.figures.formats import latencies
 from pages.shared import page_header, quiet, require, run_in_view, services
@@ -31,6 +31,7 @@ require()
 run = run_in_view("Export & serve")
 ink = palette(run.theme)
 store = services.store()
+_TITLES = {item.id: item.title for item in FORMATS.values()} | {ORIGINAL: "PyTorch, eager"}
 _WANTED = "serve.wanted"  # the folder of the export that a button asked for
 folder = str(exports.folder_of(store, run.result, run.lam))
 
@@ -94,7 +95,7 @@ def costs(found: exports.Exports, name: str) -> None:
         )
         lines = [
             (
-                FORMATS[row["format"]].title if row["format"] in FORMATS else "PyTorch, eager",
+                _TITLES[row["format"]],
                 "–" if row["bytes"] is None else f"{row['bytes'] / 1e3:.0f}",
                 figure(row["ite_rmse"], 4),
                 figure(row["factual_mse"], 4),
@@ -115,7 +116,10 @@ def costs(found: exports.Exports, name: str) -> None:
         (right, "1024", "1,024 rows: p50 to p99"),
     ):
         with column, st.container(key=f"panel_serve_latency_{batch}"):
-            chart(latencies(found.rows, ink, batch=batch, chosen=name, title=title), f"serve.latency.{batch}")
+            chart(
+                latencies(found.rows, _TITLES, ink, batch=batch, chosen=name, title=title),
+                f"serve.latency.{batch}",
+            )
 
 
 def use(found: exports.Exports, name: str) -> None:

@@ -28,29 +28,19 @@ _PACKAGES = ("torch", "numpy", "onnx", "onnxruntime")
 class Network(nn.Module):
     """CFRNet at one λ: covariates as drawn -> ŷ⁰ [n], ŷ¹ [n], φ [n, k].
 
-    The network was trained on covariates as drawn. Here they are standardised by the training rows' mean and deviation, and the
-    first layer undoes it: the same function, whose every intermediate value is of order one, as int8 wants it. Both arms of
-    the heads are one layer each, the last with zeros between them.
+    It was trained on covariates as drawn, so whatever standardising they need is in the first layer's weights and there is none to
+    repeat outside. Both arms of the heads are one layer each, the last with zeros between them.
     """
 
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, weights: dict[str, Array], mean: Array, scale: Array) -> None:
+    def __init__(self, weights: dict[str, Array]) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32))
-        first = weights["encoder.0.weight"].astype(np.float64)
-        layers = [
-            _linear(
-                first * scale, weights["encoder.0.bias"] + first @ mean
-            ),  # undoes (x - mean) / scale exactly
+        self.encoder = nn.Sequential(
+            _linear(weights["encoder.0.weight"], weights["encoder.0.bias"]),
             nn.ELU(),
             _linear(weights["encoder.2.weight"], weights["encoder.2.bias"]),
             nn.ELU(),
             _linear(weights["encoder.4.weight"], weights["encoder.4.bias"]),
-        ]
-        self.encoder = nn.Sequential(*layers)
+        )
         units = len(weights["control.0.bias"])
         last = np.zeros((2, 2 * units))
         last[0, :units], last[1, units:] = weights["control.2.weight"][0], weights["treated.2.weight"][0]
@@ -64,7 +54,7 @@ class Network(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        phi = self.encoder((x - self.mean) / self.scale)
+        phi = self.encoder(x)
         y = self.heads(phi)
         return y[:, 0], y[:, 1], phi
 
@@ -99,9 +89,8 @@ def subject(result: RunResult, lam: float, replicate: int = 0) -> Subject:
     if result.status[m] == DIVERGED or not all(np.isfinite(value).all() for value in weights.values()):
         raise ValueError(f"The model of λ = {result.lam[m]:g} diverged and has no weights; choose another λ.")
     train, held_out = data_of(result.config, replicate)
-    mean, scale = train.x.mean(axis=0), np.maximum(train.x.std(axis=0), 1e-6)
     return Subject(
-        network=Network(weights, mean, scale).eval(),
+        network=Network(weights).eval(),
         train=train,
         held_out=held_out,
         metadata=_metadata(result, m, replicate, train, held_out),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -14,9 +14,15 @@ HEIGHT = 340
 
 
 def latencies(
-    rows: Sequence[dict[str, Any]], colours: Palette, *, batch: str, chosen: str, title: str
+    rows: Sequence[dict[str, Any]],
+    titles: Mapping[str, str],
+    colours: Palette,
+    *,
+    batch: str,
+    chosen: str,
+    title: str,
 ) -> go.Figure:
-    """p50 (point) to p99 (bar) of one call in microseconds on a log axis, a line a format; rows as `export_report.Row.to_dict`."""
+    """p50 (point) to p99 (bar) of one call in microseconds on a log axis, a line a format; rows as `export_report.Row.to_dict`, titles: of the formats."""
     if not rows:
         return empty(title, "Nothing has been measured.", colours, height=HEIGHT)
     traces: list[Trace] = []
@@ -33,10 +39,13 @@ def latencies(
             {
                 "type": "scatter", "mode": "markers", "x": [low], "y": [-place],
                 "marker": {"color": colour, "size": 11 * colours["scale"]},
-                "hovertemplate": f"{row['format']}<br>p50 {low:.0f} µs, p99 {high:.0f} µs<extra></extra>",
+                "hovertemplate": f"{titles[row['format']]}<br>p50 {low:.0f} µs, p99 {high:.0f} µs<extra></extra>",
             }
         )  # fmt: skip
-    names = [f"<b>{row['format']}</b>" if row["format"] == chosen else row["format"] for row in rows]
+    names = [
+        f"<b>{titles[row['format']]}</b>" if row["format"] == chosen else titles[row["format"]]
+        for row in rows
+    ]
     y = axis(colours) | {
         "tickvals": [-place for place in range(len(rows))],
         "ticktext": names,

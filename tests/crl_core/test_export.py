@@ -16,8 +16,8 @@ from crl_core import PRESETS, RunStore
 from crl_core.cli import main
 from crl_core.events import DIVERGED
 from crl_core.export import Subject, export_model, subject
-from crl_core.export_report import ORIGINAL, report
-from crl_core.export_words import FORMATS, format_of
+from crl_core.export_report import report
+from crl_core.export_words import FORMATS, ORIGINAL, format_of
 from crl_core.model_file import ModelRefused, open_model, read_model
 from crl_core.results import RunResult, one_model, predict
 

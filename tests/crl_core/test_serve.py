@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from crl_core import PRESETS, RunStore
 from crl_core.cli import main
 from crl_core.deployment import deploy
 from crl_core.export import Subject, export_model, subject
+from crl_core.exports import dockerfile
 from crl_core.model_file import read_model
 from crl_core.serve.app import create_app
 from crl_core.serve.monitor import ALARM, OTHERS, Monitor
@@ -303,6 +305,50 @@ def test_the_command_serves_an_onnx_file_without_torch_and_ends_when_told(file: 
     assert process.returncode == 0
     assert json.loads(out.splitlines()[-2])["event"] == "stopped"
     assert out.splitlines()[-1] == "False"  # torch was never imported
+
+
+def test_the_packages_of_the_dockerfile_are_all_that_serving_needs(file: Path, tmp_path: Path) -> None:
+    text = dockerfile(file.name, "onnx-int8")
+    allowed = {"numpy", "scipy", "fastapi", "uvicorn", "prometheus-client", "onnxruntime"}
+    assert set(re.findall(r"([a-z-]+)==", text)) == allowed
+    others = (
+        "torch",
+        "sklearn",
+        "pandas",
+        "plotly",
+        "streamlit",
+        "joblib",
+        "safetensors",
+        "filelock",
+        "onnx",
+        "onnxscript",
+    )
+    code = (
+        "import runpy, sys\n"
+        f"for name in {others!r}: sys.modules[name] = None\n"  # importing one of them raises ImportError
+        f"sys.argv = ['serve', {str(file)!r}, '--port', '0']\n"
+        "runpy.run_module('crl_core.serve', run_name='__main__')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    address = json.loads(process.stdout.readline())["address"]
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=20)
+    for _ in range(2):  # enough rows that the monitor's process tests them as well
+        body = json.dumps({"rows": [[0.0, 0.0]] * 50})
+        connection.request("POST", "/v1/effects", body, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        answer.read()
+    deadline = time.monotonic() + 60
+    tested = False
+    while not tested and time.monotonic() < deadline:
+        connection.request("GET", "/metrics")
+        tested = 'crl_invariance_p{environment="unnamed"}' in connection.getresponse().read().decode()
+        time.sleep(0.1)
+    assert tested
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 def test_a_damaged_file_and_a_port_in_use_end_with_a_sentence(
