@@ -42,7 +42,8 @@ reference environment's test rows and taken on the other half. **Chance**: what 
 **Predicted** is this program's own argument for Gaussian noises and a fit without error, made from the matrix before anything is
 trained; it is no theorem quoted from elsewhere. The page shows beside it what was recovered.
 """
-_POLL_S = 0.4
+_POLL_S, MOST_SEED = 0.4, 10_000
+Table = tuple[tuple[float, ...], ...]
 _STATUS = {"pinned": "recovered", "mixed": "stays mixed", "open": "no promise"}
 
 require()
@@ -51,11 +52,11 @@ ink = palette(style.theme())
 
 @st.cache_resource(show_spinner=False)
 def trainer() -> Trainer:
-    return Trainer(services.store().root / "identify")
+    return Trainer(services.store().root / "identify", services.jobs())
 
 
-def world_controls() -> tuple[World | None, int]:
-    """The world that the controls say; None, with a sentence, where it cannot be."""
+def asked_world() -> tuple[World, int, State] | None:
+    """The world and seed that the controls say, and what is known of its training; None, with a sentence, where it cannot be."""
     keep: dict[str, Any] = {"persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="identify_controls"):
         name = st.selectbox(
@@ -85,36 +86,48 @@ def world_controls() -> tuple[World | None, int]:
             help="Observed dimensions beyond the latents.",
             **keep,
         )
-        seed = int(st.number_input("Seed", 0, 10_000, 0, key="identify.seed", width=130, **keep))
+        seed = int(st.number_input("Seed", 0, MOST_SEED, 0, key="identify.seed", width=130, **keep))
     say(preset.lesson)
     left, right = st.columns([1, 1.15], gap="medium")
     with left, st.container(key="panel_identify_matrix"):
         style.panel_title(
             "Intervention matrix",
-            "scale of each latent in each environment; the first row is the reference. Edit, add or remove rows.",
+            "what each environment does to each latent; the first row is the reference. Edit, add or remove rows.",
         )
-        table_of = pd.DataFrame(
-            preset.world.scales, columns=[f"z{sub(i)}" for i in range(preset.world.dim)],
-            index=[f"environment {e + 1}" for e in range(preset.world.n_envs)],
-        )  # fmt: skip
-        edited = st.data_editor(
-            table_of.reset_index(drop=True),
-            num_rows="dynamic",
-            key=f"identify.matrix.{name}",
-            width="stretch",
-        )
+        scales, means = matrices(name, preset.world)
     try:
         world = replace(
-            preset.world, scales=tuple(tuple(float(value) for value in row) for row in edited.to_numpy(dtype=np.float64)), means=(),
-            mixing=mixing, edges=edges, dim_x=preset.world.dim + int(extra),
+            preset.world, scales=scales, means=means, mixing=mixing, edges=edges, dim_x=preset.world.dim + int(extra)
         )  # fmt: skip
     except ValueError as error:
         with right:
             st.error(style.plain(str(error)[:1].upper() + str(error)[1:]))
-        return None, seed
+        return None
     with right, st.container(key="panel_identify_promise"):
         promised(world)
-    return world, seed
+    state = trainer().state(world, seed)
+    with right:
+        button(world, seed, state)
+    return world, seed, state
+
+
+def matrices(name: str, world: World) -> tuple[Table, Table]:
+    """Scales and means of each latent in each environment, as edited; means follow the number of rows of the scales."""
+    columns = [f"z{sub(i)}" for i in range(world.dim)]
+    of_scales, of_means = st.tabs(["Scales", "Means"])
+    with of_scales:
+        edited = st.data_editor(
+            pd.DataFrame(world.scales, columns=columns), num_rows="dynamic", key=f"identify.matrix.{name}", width="stretch"
+        )  # fmt: skip
+    n_envs = len(edited)
+    with of_means:
+        start = [world.means[e] if e < world.n_envs else (0.0,) * world.dim for e in range(n_envs)]
+        moved = st.data_editor(
+            pd.DataFrame(start, columns=columns), key=f"identify.means.{name}.{n_envs}", width="stretch"
+        )
+    return tuple(
+        tuple(tuple(map(float, row)) for row in part.to_numpy(np.float64)) for part in (edited, moved)
+    )  # type: ignore[return-value]
 
 
 def promised(world: World) -> None:
@@ -125,34 +138,36 @@ def promised(world: World) -> None:
         say(sentence)
 
 
-def training(world: World, seed: int) -> None:
-    """The button, and what comes of it."""
-    state = trainer().state(world, seed)
+def button(world: World, seed: int, state: State) -> None:
+    """What can be done now, and what went wrong."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        if state.phase == "running":
-            st.button("Cancel", key="identify.cancel", on_click=trainer().cancel)
+        if state.active:
+            st.button("Cancel", key="identify.cancel", on_click=trainer().cancel, args=(world, seed))
+        elif state.done:
+            st.button("Train on another draw", key="identify.another", on_click=_another, args=(world, seed))
+            quiet("The same world and seed give the same again.")
         else:
-            st.button(
-                "Train again" if state.phase == "done" else "Train",
-                type="primary",
-                key="identify.train",
-                on_click=_train,
-                args=(world, seed),
-            )
-        said = {"absent": "Three restarts of the flow, a few seconds of one core.", "failed": ""}.get(
-            state.phase, ""
-        )
-        if said:
-            quiet(said)
+            st.button("Train", type="primary", key="identify.train", on_click=_train, args=(world, seed))
+            quiet("Three restarts of the flow, a few seconds of one core.")
     problem = st.session_state.pop("identify.problem", None) or (
         state.problem if state.phase == "failed" else ""
     )
     if problem:
         st.error(style.plain(problem[:1].upper() + problem[1:]))
-    if state.phase == "running":
+
+
+def training(world: World, seed: int, state: State) -> None:
+    """What comes of it, as it comes."""
+    if state.active:
         st.fragment(watch, run_every=_POLL_S)(world, seed)
     else:
         show(world, state)
+
+
+def _another(world: World, seed: int) -> None:
+    following = (seed + 1) % (MOST_SEED + 1)
+    st.session_state["identify.seed"] = following
+    _train(world, following)
 
 
 def _train(world: World, seed: int) -> None:
@@ -165,7 +180,7 @@ def _train(world: World, seed: int) -> None:
 def watch(world: World, seed: int) -> None:
     """A fragment: draws itself again until the training ends."""
     state = trainer().state(world, seed)
-    if state.phase != "running":
+    if not state.active:
         st.rerun()
     show(world, state)
 
@@ -175,9 +190,12 @@ def show(world: World, state: State) -> None:
     letter = "z" if world.edges == "none" else "ε"
     looks, done = state.looks, state.done
     matrix = np.array(done["matrix"] if done else looks[-1]["matrix"] if looks else np.empty((0, 0)))
-    waiting = (
-        "The flow starts." if state.phase == "running" else "Press Train: this fills while the flow learns."
-    )
+    waiting = {
+        "queued": f"Waits for {style.count(state.ahead, 'run')} before it."
+        if state.ahead
+        else "The flow starts.",
+        "running": "The flow starts.",
+    }.get(state.phase, "Press Train; this fills while the flow learns.")
     left, right = st.columns(2, gap="medium")
     with left, st.container(key="panel_identify_live"):
         chart(
@@ -344,9 +362,9 @@ def main() -> None:
         "Alignment hides the differences between environments; identifiability uses them. A laboratory of its own: the sidebar's world is not used here.",
         _DEFINITIONS,
     )
-    world, seed = world_controls()
-    if world is not None:
-        training(world, seed)
+    found = asked_world()
+    if found is not None:
+        training(*found)
     measured()
 
 

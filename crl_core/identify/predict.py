@@ -8,8 +8,10 @@ Pinned:   with α_ei = (1/scale_0i² - 1/scale_ei²)/2 the log ratio of environm
           but one are pinned, the last is as well: given the others it is a line, and only u and -u keep its normal law.
 Mixed:    latents whose scales change in the same ratio everywhere (or never) can be rotated among each other, after dividing
           by their reference scale, and every environment is still a product of Gaussians: no method that sees only the data
-          can choose. A change of mean does not break this, since the model's means are free.
-Open:     neither argument applies.
+          can choose.
+Open:     neither argument applies; or the means of such a block change as well. Then the same rotation, means included, explains the
+          data as well, so the likelihood does not choose, but a training may: here it often ends where few means move (two latents
+          in one ratio whose means move by turns: MCC .97 in the median of 16 seeds, .81 in the worst).
 These arguments are this program's own, not quoted from a theorem; the page shows beside them what was recovered.
 """
 
@@ -50,15 +52,17 @@ def predict(world: World) -> Promise:
     pinned = {i for i in range(dim) if spans[i] and i not in in_block}
     if len(pinned) == dim - 1 and not in_block:
         pinned = set(range(dim))
-    perfect = world.edges == "perfect"
+    shifts = np.array(world.means) - np.array(world.means[0])
+    still = tuple(block for block in blocks if not np.any(shifts[:, block]))
+    if world.edges == "perfect":
+        still, pinned = (), set()
+    mixed = {i for block in still for i in block}
     status: list[Status] = [
-        "mixed" if i in in_block and not perfect else "pinned" if i in pinned and not perfect else "open"
-        for i in range(dim)
+        "mixed" if i in mixed else "pinned" if i in pinned else "open" for i in range(dim)
     ]
-    promise_blocks = () if perfect else blocks
     about: Literal["latents", "noises"] = "latents" if world.edges == "none" else "noises"
     return Promise(
-        status=tuple(status), blocks=promise_blocks, about=about, words=_words(world, status, promise_blocks)
+        status=tuple(status), blocks=still, about=about, words=_words(world, status, still, in_block)
     )
 
 
@@ -73,7 +77,10 @@ def _in_span(rows: np.ndarray) -> list[bool]:
     return [bool(np.sum(basis[:, i] ** 2) > 1 - 1e-9) for i in range(dim)]
 
 
-def _words(world: World, status: list[Status], blocks: tuple[tuple[int, ...], ...]) -> tuple[str, ...]:
+def _words(
+    world: World, status: list[Status], blocks: tuple[tuple[int, ...], ...], tied: set[int]
+) -> tuple[str, ...]:
+    """tied: latents that share their ratio of scales with another."""
     what = "z" if world.edges == "none" else "the noise of z"
     names = [f"{what}{_sub(i)}" for i in range(world.dim)]
     found: list[str] = []
@@ -90,7 +97,16 @@ def _words(world: World, status: list[Status], blocks: tuple[tuple[int, ...], ..
         found.append(
             f"{_list([names[i] for i in block])}: {why}, so any rotation of them explains the data as well; they stay mixed."
         )
-    left = [names[i] for i, item in enumerate(status) if item == "open"]
+    if world.edges != "perfect" and (moved_tied := [names[i] for i in sorted(tied) if status[i] == "open"]):
+        found.append(
+            f"{_list(moved_tied)}: scales do not tell them apart, and the likelihood does not either, but their means move: no promise. "
+            "Training often ends where few means move."
+        )
+    left = [
+        names[i]
+        for i, item in enumerate(status)
+        if item == "open" and (world.edges == "perfect" or i not in tied)
+    ]
     if left and world.edges == "perfect":
         found.append(
             "Perfect interventions cut edges, so the environments differ in more than scales: nothing is promised here."

@@ -115,6 +115,41 @@ def test_the_matrix_says_which_latents_can_be_told_apart(
     assert all(sentence.endswith(".") for sentence in promise.words)
 
 
+def test_a_tied_block_whose_means_move_is_left_open_and_one_whose_means_rest_stays_mixed() -> None:
+    scales = ((1.0,) * 4, (2.0, 2.0, 1.0, 1.0))
+    resting = predict(World(scales=scales, means=((0.0,) * 4, (0.0,) * 4)))
+    assert resting.status == ("mixed",) * 4
+    moving = predict(World(scales=scales, means=((0.0,) * 4, (1.0, 0.0, 0.0, 0.0))))
+    assert moving.status == ("open", "open", "mixed", "mixed")
+    assert moving.blocks == ((2, 3),)
+    assert "their means move: no promise" in " ".join(moving.words)
+
+
+def test_a_rotation_of_a_tied_block_explains_the_data_as_well_and_of_another_it_does_not() -> None:
+    """What "stays mixed" rests on: the likelihood of a trained flow whose last layer and means are turned."""
+    scales = ((1.0,) * 3, (2.5, 2.5, 1.0), (0.5, 0.5, 2.0))
+    seeds = draw(World(scales=scales, means=((0,) * 3, (2, 0, 0), (0, 2, 0)), n_rows=1000), [0])
+    flow = Flow([(0, 0)], 3, 3, dtype=torch.float64)
+    rows = torch.from_numpy(seeds.choose)
+    found = fit(flow, seeds.train, seeds.choose, seeds.look, restarts=1, steps=300, dtype=torch.float64)
+    order = score(seeds.z[0], found.latents[0]).order
+    free, (first, second) = int(order[2]), sorted(int(item) for item in order[:2])
+    with torch.no_grad():
+        flow.log_scale[0, [first, second]] = flow.log_scale[0, [first, second]].mean(dim=0)  # tied exactly
+        before = float(flow.loss(rows)[0])
+        for other, low, high in ((second, -1e-9, 1e-9), (free, 0.01, np.inf)):
+            turned = Flow([(0, 0)], 3, 3, dtype=torch.float64)
+            for own, theirs in zip(turned.parameters(), flow.parameters(), strict=True):
+                own.copy_(theirs)
+            turn = torch.eye(3, dtype=torch.float64)
+            turn[[first, first, other, other], [first, other, first, other]] = torch.tensor(
+                [0.8, -0.6, 0.6, 0.8], dtype=torch.float64
+            )
+            turned.params[-1]["w"][0] = turn @ flow.params[-1]["w"][0]
+            turned.mean[0] = torch.einsum("ij,jek->iek", turn, flow.mean[0])
+            assert low <= float(turned.loss(rows)[0]) - before <= high
+
+
 def test_with_edges_the_promise_is_about_noises() -> None:
     assert predict(latent_preset("chain")).about == "noises"
     assert predict(replace(latent_preset("chain"), edges="perfect")).status == ("open",) * 3

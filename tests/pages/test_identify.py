@@ -1,10 +1,12 @@
-"""The Identifiability page: predicted before training, trained in a process of its own, measured over seeds, bad matrices."""
+"""The Identifiability page: predicted before training, trained by the worker, measured over seeds, bad matrices."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import time
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,9 @@ from crl_core.identify.live import Trainer
 from crl_core.identify.presets import LATENT_PRESETS, latent_preset
 from crl_core.identify.shipped import FILE
 from crl_core.identify.worlds import World, single_targets
+from crl_core.jobs import JobManager
 from crl_core.runs import RunStore
+from tests.crl_core.made_up import wait_until
 from tests.pages.conftest import Open, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / FILE
@@ -65,18 +69,18 @@ def test_what_was_trained_before_is_shown_at_once_with_predicted_beside_recovere
     open_app: Open, store: RunStore
 ) -> None:
     world = latent_preset("each")
-    kept = Trainer(store.root / "identify").file(world, 0)
+    kept = Trainer(store.root / "identify", JobManager(store)).file(world, 0)
     kept.parent.mkdir(parents=True)
     kept.write_text("".join(json.dumps(line) + "\n" for line in told(world, restarts=1, steps=40)))
     app = open_app("identify")
     assert not app.exception
     assert "a random rotation scores 0.8" in words(app)
-    assert "Train again" in [button.label for button in app.button]
+    assert "Train on another draw" in [button.label for button in app.button]
     assert figures(app) == LIVE + 1
 
 
 def test_a_training_that_ends_with_a_sentence_shows_it(open_app: Open, store: RunStore) -> None:
-    kept = Trainer(store.root / "identify").file(latent_preset("each"), 0)
+    kept = Trainer(store.root / "identify", JobManager(store)).file(latent_preset("each"), 0)
     kept.parent.mkdir(parents=True)
     kept.write_text(json.dumps({"problem": "the mixing is nearly singular."}) + "\n")
     app = open_app("identify")
@@ -103,7 +107,7 @@ def test_a_matrix_that_cannot_be_is_one_sentence_and_the_rest_stays(
     assert "Over seeds" in str([item.value for item in app.subheader])
 
 
-# -- the process -------------------------------------------------------------------------------------------------------
+# -- the worker -------------------------------------------------------------------------------------------------------
 
 
 def test_a_training_is_told_line_by_line_and_ends_with_scores_and_points() -> None:
@@ -122,38 +126,79 @@ def test_a_training_is_told_line_by_line_and_ends_with_scores_and_points() -> No
     assert chain["mcc"] == chain["mcc_noises"]
 
 
-def test_a_process_of_its_own_trains_one_world_at_a_time_and_can_be_cancelled(tmp_path: Path) -> None:
-    trainer = Trainer(tmp_path / "identify")
-    world, other = (
-        World(scales=single_targets(2, 3), n_rows=200),
-        World(scales=single_targets(2, 2), n_rows=200),
-    )
-    assert trainer.state(world, 0).phase == "absent"
+@pytest.fixture
+def jobs(store: RunStore) -> Iterator[JobManager]:
+    manager = JobManager(store)
+    yield manager
+    manager.close()
+
+
+def trainer_of(jobs: JobManager) -> Trainer:
+    return Trainer(jobs.store.root / "identify", jobs)
+
+
+def test_the_worker_trains_one_world_after_the_other_and_keeps_what_it_found(jobs: JobManager) -> None:
+    trainer = trainer_of(jobs)
+    first, second = (World(scales=single_targets(2, n), n_rows=200) for n in (3, 2))
+    assert trainer.state(first, 0).phase == "absent"
+    trainer.start(first, 0)
+    trainer.start(first, 0)  # asking again joins it
+    trainer.start(second, 0)
+    assert trainer.state(second, 0).phase == "queued"
+    assert trainer.state(second, 0).ahead == 1
+    wait_until(lambda: not trainer.state(second, 0).active, limit_s=90)
+    assert trainer.state(first, 0).phase == trainer.state(second, 0).phase == "done"
+    other = JobManager(jobs.store)
+    assert trainer_of(other).state(first, 0).phase == "done"  # kept for the next server
+
+
+def test_a_training_can_be_cancelled_under_way_and_asked_for_again_at_once(jobs: JobManager) -> None:
+    trainer, world = trainer_of(jobs), World(scales=single_targets(4, 5))
     trainer.start(world, 0)
-    try:
-        trainer.start(world, 0)  # asking again joins it
-        with pytest.raises(ValueError, match="one at a time"):
-            trainer.start(other, 0)
-        assert trainer.state(world, 0).phase == "running"
-        trainer.cancel()
-        assert trainer.state(world, 0).phase == "absent"
-        trainer.start(other, 0)
-        deadline = time.monotonic() + 90
-        while trainer.state(other, 0).phase == "running" and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert trainer.state(other, 0).phase == "done"
-        assert Trainer(tmp_path / "identify").state(other, 0).phase == "done"  # kept for the next server
-    finally:
-        trainer.close()
+    wait_until(lambda: bool(trainer.state(world, 0).looks), limit_s=90)
+    trainer.cancel(world, 0)
+    trainer.start(world, 0)
+    wait_until(lambda: trainer.state(world, 0).phase == "running", limit_s=30)
+    trainer.cancel(world, 0)
+    wait_until(lambda: not trainer.state(world, 0).active, limit_s=30)
+    assert trainer.state(world, 0).phase == "absent"
+    assert not list(trainer.folder.glob("*.jsonl"))
+    trainer.start(world, 1)
+    trainer.cancel(world, 1)  # out of the queue, or at its first step
+    wait_until(lambda: not trainer.state(world, 1).active, limit_s=30)
+    assert trainer.state(world, 1).phase == "absent"
 
 
-def test_a_training_whose_process_died_says_so(tmp_path: Path) -> None:
-    trainer = Trainer(tmp_path / "identify")
-    world = World(scales=single_targets(2, 3))
+def test_a_worker_that_is_killed_ends_the_training_with_a_reason_and_the_next_one_works(
+    jobs: JobManager,
+) -> None:
+    trainer, world = trainer_of(jobs), World(scales=single_targets(4, 5))
+    trainer.start(world, 0)
+    wait_until(lambda: bool(trainer.state(world, 0).looks), limit_s=90)
+    assert jobs.worker_pid is not None
+    os.kill(jobs.worker_pid, signal.SIGKILL)
+    wait_until(lambda: trainer.state(world, 0).phase == "failed", limit_s=30)
+    assert "killed" in trainer.state(world, 0).problem
+    small = World(scales=single_targets(2, 2), n_rows=200)
+    trainer.start(small, 0)
+    wait_until(lambda: trainer.state(small, 0).phase == "done", limit_s=90)
+
+
+def test_a_training_whose_server_is_gone_says_so(jobs: JobManager) -> None:
+    trainer, world = trainer_of(jobs), World(scales=single_targets(2, 3))
     trainer.file(world, 0).parent.mkdir(parents=True)
     trainer.file(world, 0).write_text('{"step": 1, "of": 2, "matrix": [[1]], "mcc": 0.5}\n{"step": 2, "of"')
     state = trainer.state(world, 0)
-    assert (state.phase, state.problem) == (
-        "failed",
-        "The training ended before it was done; start it again.",
-    )
+    assert state.phase == "failed"
+    assert state.problem == "The training ended before it was done; start it again."
+
+
+def test_a_full_queue_and_a_program_that_ends_are_said(
+    jobs: JobManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crl_core.jobs.MAX_QUEUE", 0)
+    with pytest.raises(ValueError, match="runs are waiting already"):
+        trainer_of(jobs).start(latent_preset("each"), 0)
+    jobs.close()
+    with pytest.raises(ValueError, match="shutting down"):
+        trainer_of(jobs).start(latent_preset("each"), 0)
