@@ -29,12 +29,12 @@ from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs import RunStore
 
-# What comes with the program: worlds in which alignment helps, destroys, does nothing, and helps at a λ that is hard to find.
-BAKED_WORLDS = (
-    World(preset=DEFAULT_PRESET),
-    World(preset=DEFAULT_PRESET, gap=1.0),
-    World(preset="recipe"),
-    World(preset="leaky"),
+# What comes with the program: every preset, and the hospitals with other patients in each, where pairs and populations disagree.
+BAKED_SEEDS = 5
+BAKED_WORLDS = tuple(
+    World(preset=name, gap=gap, seeds=BAKED_SEEDS)
+    for name in PRESETS
+    for gap in ((None, 1.0) if name == DEFAULT_PRESET else (None,))
 )
 
 

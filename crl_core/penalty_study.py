@@ -21,7 +21,7 @@ from crl_core.compare import Difference, difference
 from crl_core.config import RECIPE_VERSION, Matching, RunConfig
 from crl_core.events import OK, Event
 from crl_core.lam_choice import choices
-from crl_core.matching import matches
+from crl_core.matching import Matches, matches
 from crl_core.obtain import PassFailed, obtain
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS, preset
@@ -93,6 +93,18 @@ class World:
         if self.matching != "shared":
             said.append(f"pairs by {self.matching}")
         return ", ".join(said)
+
+
+def pairings(world: World) -> dict[str, Matches | str]:
+    """What would be a pair by each definition among the first seed's training rows; a sentence where there is none."""
+    found: dict[str, Matches | str] = {}
+    for how in get_args(Matching):
+        try:
+            config = replace(world, matching=how).config("contrastive")
+            found[how] = matches(config, data_of(config)[0])
+        except ValueError as error:
+            found[how] = str(error)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -309,6 +321,11 @@ def better_than_none(contest: Contest, where: str) -> tuple[list[str], list[str]
         [name for name, d in apart.items() if d.seen and d.mean < 0],
         [name for name, d in apart.items() if d.seen and d.mean > 0],
     )
+
+
+def contest_of(world: World, contests: Sequence[Contest]) -> Contest | None:
+    """The contest of this world among `contests`, over however many seeds."""
+    return next((item for item in contests if replace(item.world, seeds=world.seeds) == world), None)
 
 
 @cache

@@ -38,7 +38,7 @@ PENALTY_WORDS: Mapping[str, PenaltyWords] = {
         assumption="The latent should have one distribution in all environments.",
     ),
     "mmd-multi": PenaltyWords(
-        short="MMD² of three bandwidths",
+        short="MMD², 3 bandwidths",
         cost="one kernel, raised to powers",
         lams=grid(1e-4, 100),
         formula="mean over bandwidths h/2, h, 2h of MMD²",
@@ -46,7 +46,7 @@ PENALTY_WORDS: Mapping[str, PenaltyWords] = {
         assumption="The latent should have one distribution in all environments, at several scales.",
     ),
     "mmd-linear": PenaltyWords(
-        short="distance of means",
+        short="linear MMD²",
         cost="means of the groups",
         lams=grid(1e-4, 100),
         formula="mean over pairs of ‖mean φ(D_i) − mean φ(D_j)‖²",
@@ -73,8 +73,8 @@ PENALTY_WORDS: Mapping[str, PenaltyWords] = {
         short="domain-adversarial",
         cost="a small classifier a model, trained along",
         lams=grid(1e-3, 100),
-        formula="log E − cross-entropy of a classifier of environments that learns along, its gradient reversed",
-        source="Ganin et al. (2016), Domain-adversarial training of neural networks",
+        formula="log E − cross-entropy of a smooth classifier of environments that learns along, its gradient reversed",
+        source="Ganin et al. (2016), Domain-adversarial training of neural networks; its classifier kept smooth as in Mescheder et al. (2018)",
         assumption="No classifier should be able to tell the environments apart in the latent.",
     ),
     "irm": PenaltyWords(

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
+from crl_core.compare import Difference
+from crl_core.config import RunConfig
 from crl_core.figures import effect_plane, outside, palette
 from crl_core.figures.compare import Pane, latents_in_a_row
 from crl_core.figures.penalties import common_limits, path_of_penalty
@@ -14,12 +16,13 @@ from crl_core.obtain import PassFailed, all_there
 from crl_core.penalty_study import (
     WHERE,
     Contest,
-    Contestant,
     World,
     against,
     baked_contests,
     better_than_none,
     configs_of,
+    contest_of,
+    pairings,
     run_contest,
 )
 from crl_core.penalty_words import PENALTY_WORDS
@@ -49,6 +52,17 @@ _QUANTITIES = {
         False,
         "How well a kNN classifier tells the groups apart in the latent; 0.5 is chance.",
     ),
+}
+_GRID = """
+<style>
+.st-key-penalty_multiples { display: grid; grid-template-columns: repeat(auto-fill, minmax(12.2rem, 1fr)); gap: .8rem; }
+.st-key-penalty_multiples [class*="st-key-panel"] { padding: .5rem .5rem .3rem .6rem; min-width: 0; }
+</style>
+"""
+_PAIRS = {
+    "shared": "units seen in both, as a study may know them",
+    "rank": "equal outcome quantile; needs no more than the data",
+    "oracle": "nearest in true z; only a simulation can",
 }
 _RARE = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
 _SHARED = (0, 8, 16, 32, 64, 100)
@@ -130,9 +144,7 @@ def main() -> None:
             contest = measured_here(world, tuple(item.created for item in made if item is not None))
             where = "Measured on this machine."
         else:
-            contest = next(
-                (item for item in baked_contests(services.store().baked) if item.world == world), None
-            )
+            contest = contest_of(world, baked_contests(services.store().baked))
             where = "Measured before the program was shipped."
     except (PassFailed, StoreError, ValueError) as error:
         st.error(style.plain(str(error)))
@@ -155,12 +167,15 @@ def main() -> None:
             f"Measured already for {asked.preset.title}: {'; '.join(known)}." if known else "",
         )
         return
-    quiet(f"{where} {world.words[:1].upper()}{world.words[1:]}; {world.seeds} seeds, {world.epochs} epochs.")
+    said = contest.world
+    quiet(f"{where} {said.words[:1].upper()}{said.words[1:]}; {said.seeds} seeds, {said.epochs} epochs.")
     verdict(contest)
     multiples(contest)
     ranking(contest)
     differences(contest)
-    two_of_them(contest, {name: config.key for name, config in configs.items()})
+    pairs(world)
+    two_of_them(contest, configs)
+    everywhere()
 
 
 def named(names: list[str]) -> str:
@@ -194,14 +209,15 @@ def multiples(contest: Contest) -> None:
         )  # fmt: skip
     field, log, says = _QUANTITIES[name or "ITE RMSE"]
     limits = common_limits([getattr(row, field) for row in contest.ran], log)
-    with st.container(horizontal=True, gap="small", key="penalty_multiples"):
+    st.html(_GRID)
+    with st.container(key="penalty_multiples"):
         for row in contest.rows:
             marks = {} if not row.ran else {WHERE[w]: row.lam(w) for w in ("at_best", "at_blind")}
             drawn = path_of_penalty(
                 row.lams, getattr(row, field), marks, ink, title=PENALTY_WORDS[row.penalty].short, limits=limits, log=log,
                 problem=row.problem,
             )  # fmt: skip
-            with st.container(key=f"panel_penalty_{row.penalty}", width=236):
+            with st.container(key=f"panel_penalty_{row.penalty}"):
                 chart(drawn, f"penalties.{field}.{row.penalty}")
     quiet(
         f"{says} Median and range over {contest.world.seeds} seeds, one vertical axis. Ring: {WHERE['at_best']}, diamond: {WHERE['at_blind']}. "
@@ -209,25 +225,30 @@ def multiples(contest: Contest) -> None:
     )
 
 
-def interval(row: Contestant, where: str) -> str:
-    values = row.error(where)
+def spread(values: np.ndarray) -> str:
     return f"{np.median(values):.3f} [{values.min():.3f}, {values.max():.3f}]".replace("inf", "broke")
 
 
 def ranking(contest: Contest) -> None:
     st.subheader("At its own best, at the blind choice, and without", anchor=False)
     rows = sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
-    cells = []
+    cells = (
+        [("none, λ = 0", *[spread(rows[0].error("at_zero"))] * 2, "ERM: prediction alone.")] if rows else []
+    )
     for row in rows:
         words = PENALTY_WORDS[row.penalty]
-        cells.append(
-            (
-                words.short, *(interval(row, where) for where in WHERE), f"{row.lam('at_best'):g}", f"{row.lam('at_blind'):g}",
-                words.assumption + (f" {row.problem[:1].upper()}{row.problem[1:]}." if row.problem else ""),
-            )
-        )  # fmt: skip
-    table(("penalty", *WHERE.values(), "best λ", "blind λ", "assumes"), cells, words_from=6)
-    quiet("ITE RMSE, median [least, largest] over seeds; sorted by the blind choice.")
+        figures = (
+            f"{spread(row.error(where))} λ\u00a0=\u00a0{row.lam(where):g}"
+            for where in ("at_blind", "at_best")
+        )
+        problem = f" {row.problem[:1].upper()}{row.problem[1:]}." if row.problem else ""
+        cells.append((words.short, *figures, words.assumption + problem))
+    table(
+        ("penalty", f"at its {WHERE['at_blind']}", f"at its {WHERE['at_best']}", "assumes"),
+        cells,
+        words_from=3,
+    )
+    quiet("ITE RMSE, median [least, largest] over seeds, and the median λ; sorted by the blind choice.")
     with st.expander("What each penalty is"):
         details = [
             (w.short, w.formula, w.cost, w.source) for name in PENALTY_WORDS for w in (PENALTY_WORDS[name],)
@@ -243,7 +264,7 @@ def differences(contest: Contest) -> None:
             "Penalty", names, key="penalties.against", format_func=lambda n: PENALTY_WORDS[n].short, width=260
         )
         where = st.segmented_control(
-            "λ", ["at_blind", "at_best"], default="at_blind", key="penalties.against_where", required=True,
+            "At which λ", ["at_blind", "at_best"], default="at_blind", key="penalties.against_where", required=True,
             format_func=lambda w: WHERE[w],
         )  # fmt: skip
     one = contest.of(first or names[0])
@@ -260,18 +281,48 @@ def differences(contest: Contest) -> None:
         cells.append(
             (
                 PENALTY_WORDS[row.penalty].short,
-                f"{apart.mean:+.3f}".replace("-", "−") if apart.known else "–",
-                f"[{apart.low:+.3f}, {apart.high:+.3f}]".replace("-", "−") if apart.has_interval else "–",
+                _signed(apart),
                 f"{apart.n} seeds; {says}",
             )
         )
-    table(("against", "difference", "95 % interval", "reading"), cells, words_from=3)
+    table(("against", "difference [95 % interval]", "reading"), cells, words_from=2)
     quiet(f"ITE RMSE of the other minus that of {PENALTY_WORDS[one.penalty].short}, paired by seed.")
 
 
-def two_of_them(contest: Contest, keys: dict[str, str]) -> None:
+@st.cache_data(max_entries=64, show_spinner=False)
+def pair_rows(world: World) -> list[tuple[str, ...]]:
+    """A line a definition: how many pairs, how far apart, how many rows without one."""
+    lines = []
+    for how, found in pairings(world).items():
+        if isinstance(found, str):
+            lines.append((how, "0", "100 %", "–", f"{_PAIRS[how]}. {found[:1].upper()}{found[1:]}"))
+        else:
+            lines.append(
+                (how, f"{found.n:,}", f"{100 * found.unmatched:.0f} %", f"{found.distance:.2f}", _PAIRS[how])
+            )
+    return lines
+
+
+def pairs(world: World) -> None:
+    """What contrastive pairs would be made of, by each definition."""
+    st.subheader("What a pair is, by each definition", anchor=False)
+    lines = pair_rows(world)
+    chosen = [line[0] for line in lines].index(world.matching)
+    table(
+        ("pairs", "how many", "rows without", "apart in z", "what they are"),
+        lines,
+        words_from=4,
+        strong=chosen,
+    )
+    quiet(
+        "Training rows of the first seed. Distance: median over pairs of |z − z′|, known only in simulation; partners far apart teach the "
+        "encoder that different units are one. Bold: the definition chosen above."
+    )
+
+
+def two_of_them(contest: Contest, configs: dict[str, RunConfig]) -> None:
     st.subheader("Two of them, seen", anchor=False)
-    names = [row.penalty for row in contest.ran]
+    names = [row.penalty for row in contest.ran if row.penalty in configs]
     start = [name for name in ("mmd", "contrastive") if name in names] or names[:2]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
@@ -279,24 +330,31 @@ def two_of_them(contest: Contest, keys: dict[str, str]) -> None:
             width=420,
         )  # fmt: skip
         where = st.segmented_control(
-            "λ ",
+            "At which λ",
             ["at_blind", "at_best"],
             default="at_best",
             key="penalties.two_where",
             required=True,
             format_func=lambda w: WHERE[w],
         )
+    keys = {name: configs[name].key for name in chosen}
     missing = [name for name in chosen if services.store().summary(keys[name]) is None]
     if missing:
-        quiet(
-            f"{named(missing)}: the networks are not stored on this machine. Train the penalties here to see their latents and effects."
-        )
+        quiet(f"The networks of {named(missing)} are not stored on this machine.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            passes.panel(
+                f"penalties.pass.{'.'.join(keys.values())}",
+                [(configs[name], True) for name in chosen],
+                start="Train them to see their latents and effects",
+                again=True,
+            )
         return
     runs = []
     for name in chosen:
         run = side.opened(keys[name], 0.0)
         if run is not None:
-            at = int(contest.of(name).picked(where or "at_best")[0])
+            row = contest.of(name)
+            at = int(row.picked(where or "at_best")[0])
             runs.append(replace(run, lam=run.result.lams[max(at, 0)], m=max(at, 0)))
     if not runs:
         return
@@ -338,6 +396,36 @@ def two_of_them(contest: Contest, keys: dict[str, str]) -> None:
     quiet(
         "The effect over cause z and nuisance s. A model that ignores s has vertical bands only; where no points lie, a map is extrapolation."
     )
+
+
+def everywhere() -> None:
+    """Is any penalty better than none? Preset by preset, as shipped."""
+    contests = baked_contests(services.store().baked)
+    if not contests:
+        return
+    st.subheader("Is ERM hard to beat? World by world", anchor=False)
+    lines = []
+    for item in contests:
+        (blind, worse), (best, _) = (better_than_none(item, where) for where in ("at_blind", "at_best"))
+        more = [name for name in best if name not in blind]
+        says = f"Better at the blind λ: {named(blind) or 'none'}."
+        says += f" Worse: {named(worse)}." if worse else ""
+        says += f" Better only at its own best λ: {named(more)}." if more else ""
+        gap = f", z ±{item.world.gap:g}" if item.world.gap is not None else ""
+        lines.append((item.world.preset + gap, f"{np.median(item.ran[0].error('at_zero')):.3f}", says))
+    table(("world", "λ = 0", "which penalties beat it"), lines, words_from=2)
+    first = contests[0].world
+    quiet(
+        f"ITE RMSE; beyond the 95 % bootstrap interval of the difference paired by seed, {first.seeds} seeds, {first.epochs} epochs, {first.shared} shared "
+        "units. Own best λ is chosen by the truth, so it can hardly lose; with so many comparisons one in forty each way is chance."
+    )
+
+
+def _signed(apart: Difference) -> str:
+    if not apart.known:
+        return "–"
+    interval = f" [{apart.low:+.3f}, {apart.high:+.3f}]" if apart.has_interval else ""
+    return f"{apart.mean:+.3f}{interval}".replace("-", "−")
 
 
 def _scaled(xy: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ _CSS = """
 .stApp h3 { padding: 0; font-size: 1rem; }
 [class*="st-key-panel"] { border: 1px solid var(--hairline); border-radius: 8px; background: var(--panel);
   padding: .8rem 1rem .9rem 1rem; }
+[data-testid="stColumn"]:has(> div [class*="st-key-panel"]) { min-width: min(100%, 17rem); }
 [class*="st-key-panel"] h3 { font-size: .95rem; }
 .crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
 .crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end; text-align: right; }
@@ -37,6 +38,7 @@ _CSS = """
 .crl-legend { color: var(--quiet); font-size: .84rem; margin: 0; }
 .crl-legend i { display: inline-block; height: .28rem; border-radius: 2px; vertical-align: middle; margin: 0 .25rem; }
 .stApp button[kind="primary"]:not(:disabled) p { color: var(--on-accent); font-weight: 600; }
+.stApp [data-baseweb="tag"], .stApp [data-baseweb="tag"] * { color: var(--on-accent); fill: var(--on-accent); }
 .crl-world { color: var(--quiet); font-size: .84rem; line-height: 1.45; margin: -.35rem 0 .2rem 0; }
 .crl-world b { color: inherit; font-weight: 650; }
 .crl-brand { font-weight: 650; font-size: .98rem; letter-spacing: .01em; }
