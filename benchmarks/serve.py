@@ -1,9 +1,11 @@
-"""How fast an exported model answers: python benchmarks/serve.py [--seconds N] [--minutes N] [--json FILE]
+"""How fast an exported model answers: python benchmarks/serve.py [--seconds N] [--minutes N] [--mlserver PYTHON] [--json FILE]
 
 Over HTTP:   200 requests a second of one row from this process to a server in another, on loopback; latency from the moment a
              request was due, so that waiting counts (budget p50 < 10 ms, p99 < 50 ms). Then as many as eight connections can send.
-             The same for a plain FastAPI app around eager PyTorch, without checks, monitor, metrics or log.
-In process:  one row, ONNX int8 and float32 against eager PyTorch, one thread (budget 5 times faster).
+             The same for a plain FastAPI app around eager PyTorch, without checks, monitor, metrics or log; and with --mlserver for
+             MLServer in its default setting around the same int8 file (PYTHON: of an environment with `pip install mlserver
+             onnxruntime "uvloop<0.22"`; with a newer uvloop its worker does not start).
+In process:  one row, NumPy to NumPy, ONNX int8 and float32 against eager PyTorch, one thread (budget 5 times faster).
 --minutes:   so many minutes of 200 requests a second from ten sites, one of them shifted: errors, and the server's memory.
 """
 
@@ -12,12 +14,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import numpy as np
 import psutil
@@ -30,6 +36,7 @@ from crl_core import PRESETS, RunStore  # noqa: E402
 from crl_core.cli_table import text_table  # noqa: E402
 
 LAM, RATE, CONNECTIONS = 1.9, 200, 8
+PATH = "/v1/effects"
 
 
 class PlainBody(BaseModel):
@@ -58,11 +65,56 @@ def plain(port: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
+_MLSERVER_RUNTIME = """
+import numpy as np
+import onnxruntime
+from mlserver import MLModel
+from mlserver.codecs import NumpyCodec
+from mlserver.types import InferenceResponse
+
+class Effects(MLModel):
+    async def load(self):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(self.settings.parameters.uri, options)
+        return True
+
+    async def predict(self, payload):
+        x = NumpyCodec.decode_input(payload.inputs[0]).astype(np.float32)
+        y0, y1, _ = self.session.run(["y0", "y1", "phi"], {"x": x})
+        outputs = [NumpyCodec.encode_output(name, value) for name, value in (("y0", y0), ("y1", y1), ("ite", y1 - y0))]
+        return InferenceResponse(model_name=self.name, outputs=outputs)
+"""
+
+
+def mlserver_folder(folder: Path, port: int) -> Path:
+    """What MLServer needs to serve the same file."""
+    target = folder / "effects"
+    target.mkdir()
+    (target / "runtime.py").write_text(_MLSERVER_RUNTIME)
+    model = {
+        "name": "effects",
+        "implementation": "runtime.Effects",
+        "parameters": {"uri": str(folder / "model.onnx")},
+    }
+    (target / "model-settings.json").write_text(json.dumps(model))
+    ports = {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2, "host": "127.0.0.1"}
+    (target / "settings.json").write_text(json.dumps(ports))
+    return target
+
+
+def in_its_protocol(body: bytes) -> bytes:
+    rows = np.array(json.loads(body)["rows"])
+    tensor = {"name": "x", "shape": rows.shape, "datatype": "FP32", "data": rows.ravel().tolist()}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
 class Client:
     """Keep-alive connections that speak just enough HTTP."""
 
-    def __init__(self, port: int) -> None:
-        self.port, self.free, self.errors = port, asyncio.Queue(), 0  # type: ignore[var-annotated]
+    def __init__(self, port: int, path: str) -> None:
+        self.port, self.path, self.errors = port, path.encode(), 0
+        self.free: asyncio.Queue[Any] = asyncio.Queue()
 
     async def open(self) -> None:
         for _ in range(CONNECTIONS):
@@ -71,8 +123,8 @@ class Client:
     async def ask(self, body: bytes) -> None:
         reader, writer = await self.free.get()
         writer.write(
-            b"POST /v1/effects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-            % (len(body), body)
+            b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+            % (self.path, len(body), body)
         )
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
@@ -101,9 +153,9 @@ def bodies(shifted: bool) -> list[bytes]:
     ]
 
 
-async def at_rate(port: int, seconds: float, sent: list[bytes]) -> tuple[np.ndarray, int]:
+async def at_rate(port: int, seconds: float, sent: list[bytes], path: str = PATH) -> tuple[np.ndarray, int]:
     """Latencies [n] in ms from when each request was due, and how many failed."""
-    client = Client(port)
+    client = Client(port, path)
     await client.open()
     n = int(RATE * seconds)
     taken = np.empty(n)
@@ -124,8 +176,8 @@ async def at_rate(port: int, seconds: float, sent: list[bytes]) -> tuple[np.ndar
     return taken, client.errors
 
 
-async def throughput(port: int, seconds: float, sent: list[bytes]) -> float:
-    client = Client(port)
+async def throughput(port: int, seconds: float, sent: list[bytes], path: str = PATH) -> float:
+    client = Client(port, path)
     await client.open()
     end, done = time.perf_counter() + seconds, 0
 
@@ -141,20 +193,26 @@ async def throughput(port: int, seconds: float, sent: list[bytes]) -> float:
 
 
 class Running:
-    """A server in a process of its own."""
+    """A server in a process of its own, once it answers."""
 
-    def __init__(self, command: list[str], port: int) -> None:
-        self.process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, cwd=ROOT)
+    def __init__(self, command: list[str], port: int, python: str = sys.executable, cwd: Path = ROOT) -> None:
+        self.process = subprocess.Popen(
+            [python, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd,
+            env=os.environ | {"PYTHONPATH": str(cwd)},
+        )  # fmt: skip
         self.port = port
-        import socket
 
+    def wait(self, body: bytes, path: str) -> None:
         for _ in range(300):
+            request = Request(
+                f"http://127.0.0.1:{self.port}{path}", body, {"content-type": "application/json"}
+            )
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
+                urlopen(request, timeout=5).close()
+                return
             except OSError:
-                time.sleep(0.1)
-        time.sleep(0.5)
+                time.sleep(0.2)
+        raise SystemExit(f"a server did not start: {self.process.args}")
 
     def __enter__(self) -> Running:
         return self
@@ -167,13 +225,30 @@ class Running:
         return float(psutil.Process(self.process.pid).memory_info().rss / 1e6)
 
 
-def over_http(folder: Path, seconds: float, minutes: float, port: int) -> dict[str, float]:
+def over_http(
+    folder: Path, seconds: float, minutes: float, port: int, mlserver: str | None
+) -> dict[str, float]:
     sent, found = bodies(shifted=True), {}
-    served = ["-m", "crl_core", "serve", str(folder / "model.onnx"), "--port", str(port)]
-    for name, command in (("serve", served), ("plain", [__file__, "--plain", str(port)])):
-        with Running(command, port) as server:
-            asyncio.run(at_rate(port, 2, sent))
-            taken, errors = asyncio.run(at_rate(port, seconds, sent))
+    served = ["-m", "crl_core.serve", str(folder / "model.onnx"), "--port", str(port)]
+    servers = [
+        ("serve", Running(served, port), sent, PATH),
+        ("plain", Running([__file__, "--plain", str(port + 1)], port + 1), sent, PATH),
+    ]
+    if mlserver is not None:
+        where = mlserver_folder(folder, port + 2)
+        running = Running(
+            ["-c", "from mlserver.cli import main; main()", "start", str(where)], port + 2, mlserver, where
+        )
+        servers.append(
+            ("mlserver", running, [in_its_protocol(body) for body in sent], "/v2/models/effects/infer")
+        )
+    with ExitStack() as stack:
+        for _, server, own, path in servers:
+            stack.enter_context(server)
+            server.wait(own[0], path)
+            asyncio.run(at_rate(server.port, 2, own, path))
+        for name, server, own, path in servers:
+            taken, errors = asyncio.run(at_rate(server.port, seconds, own, path))
             p50, p95, p99 = np.quantile(taken, (0.5, 0.95, 0.99))
             found |= {
                 f"{name}_p50_ms": p50,
@@ -181,9 +256,13 @@ def over_http(folder: Path, seconds: float, minutes: float, port: int) -> dict[s
                 f"{name}_p99_ms": p99,
                 f"{name}_errors": errors,
             }
-            found[f"{name}_requests_a_second"] = asyncio.run(throughput(port, min(seconds, 5), sent))
-            if name == "serve" and minutes:
-                found |= load(server, minutes, sent)
+            found[f"{name}_requests_a_second"] = asyncio.run(
+                throughput(server.port, min(seconds, 5), own, path)
+            )
+    if minutes:
+        with Running(served, port) as server:
+            server.wait(sent[0], PATH)
+            found |= load(server, minutes, sent)
     return found
 
 
@@ -204,24 +283,16 @@ def load(server: Running, minutes: float, sent: list[bytes]) -> dict[str, float]
 
 def in_process(folder: Path) -> dict[str, float]:
     """Median microseconds of one row, runs of the three taken in turns so that a busy machine slows all alike."""
-    import torch
-
     from crl_core.export import export_model, subject
-    from crl_core.export.torch_files import one_thread
+    from crl_core.export.torch_files import one_thread, run_torch
     from crl_core.model_file import read_model
 
     made_of = subject(RunStore().load(PRESETS["hospital"].config.key), LAM)
     files = {name: export_model(made_of, name) for name in ("onnx", "onnx-int8")}
     (folder / "model.onnx").write_bytes(files["onnx-int8"])
     x = made_of.held_out.x[:1].astype(np.float32)
-    tensor = torch.from_numpy(x)
     calls = {name: partial(read_model(content, name).run, x) for name, content in files.items()}
-
-    def eager() -> None:
-        with torch.inference_mode():
-            made_of.network(tensor)
-
-    calls["eager"] = eager  # type: ignore[assignment]
+    calls["eager"] = partial(run_torch(made_of.network), x)
     taken: dict[str, list[float]] = {name: [] for name in calls}
     with one_thread():
         for turn in range(40):
@@ -239,6 +310,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--minutes", type=float, default=0, help="of load on top; 10 for the full test")
+    parser.add_argument(
+        "--mlserver", metavar="PYTHON", help="of an environment in which MLServer is installed"
+    )
     parser.add_argument("--port", type=int, default=8792)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plain", type=int, metavar="PORT", help=argparse.SUPPRESS)
@@ -248,7 +322,7 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         found = in_process(Path(folder))
-        found |= over_http(Path(folder), options.seconds, options.minutes, options.port)
+        found |= over_http(Path(folder), options.seconds, options.minutes, options.port, options.mlserver)
     print(text_table(("measure", "value"), [(name, f"{value:.3g}") for name, value in found.items()]))
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")

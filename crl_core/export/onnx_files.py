@@ -16,6 +16,7 @@ from crl_core.export_words import METADATA, OUTPUTS
 
 _CALIBRATION = 1000  # training rows
 _BATCH = 100
+_WORTH = 4096  # weights
 
 
 def onnx_float(made_of: Subject) -> bytes:
@@ -24,7 +25,10 @@ def onnx_float(made_of: Subject) -> bytes:
 
 
 def onnx_int8(made_of: Subject) -> bytes:
-    """The same with int8 encoder: weights one scale a channel, activations calibrated on training rows; heads stay float.
+    """The same with int8 in the encoder's large layers: weights one scale a channel, activations calibrated on training rows.
+
+    That is the middle layer, and the last where it has `_WORTH` weights: quantising the input of a smaller one takes longer than its
+    product. The first layer's input is unbounded, and an error in the heads is an error of the effect, so they stay float.
 
     A value beyond its calibrated range saturates, so far outside training rows outcomes flatten; see the file's feature ranges.
     """
@@ -33,7 +37,8 @@ def onnx_int8(made_of: Subject) -> bytes:
 
     model = _graph(made_of)
     matmuls = [node.name for node in model.graph.node if node.op_type in ("Gemm", "MatMul")]
-    encoder = matmuls[1:3]  # the first layer is small and its input unbounded; the last two are the heads
+    _, _, last, *_ = (weight.numel() for weight in made_of.network.parameters() if weight.dim() == 2)
+    chosen = matmuls[1 : 3 if last >= _WORTH else 2]  # in order: three of the encoder, two of the heads
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         onnx.save(model, plain)
@@ -42,7 +47,7 @@ def onnx_int8(made_of: Subject) -> bytes:
         try:
             quantize_static(
                 plain, small, _Rows(made_of.train.x), quant_format=QuantFormat.QDQ, per_channel=True,
-                weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8, nodes_to_quantize=encoder,
+                weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8, nodes_to_quantize=chosen,
                 calibrate_method=CalibrationMethod.MinMax,
                 extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},  # ELU and the heads read floats: less rounding, fewer nodes
             )  # fmt: skip
