@@ -46,6 +46,11 @@ def measure_claims(
         return ratio(at(pairs, "contrastive", 1, 2), at(mmd, "mmd", 1))
 
     def few(_: str) -> Array:
+        pairs = contest(["contrastive"], _WEAK, rare=0.1, balanced=True)
+        mmd = contest(["mmd"], _ONE, rare=0.1, balanced=True)
+        return ratio(at(pairs, "contrastive", 1, 2), at(mmd, "mmd", 1))
+
+    def fewer(_: str) -> Array:
         both = contest(["mmd", "contrastive"], rare=0.02, balanced=True)
         return ratio(both.of("contrastive").error("at_best"), both.of("mmd").error("at_best"))
 
@@ -75,6 +80,7 @@ def measure_claims(
         "contrastive-mmd": apart_z,
         "mmd-other-patients": apart_z,
         "contrastive-few": few,
+        "contrastive-fewer": fewer,
         "mmd-plain": plain,
         "balanced-rare": rare,
     } | {f"erm-{name}": erm for name in PRESETS}

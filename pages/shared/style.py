@@ -38,7 +38,7 @@ _CSS = """
 .crl-legend { color: var(--quiet); font-size: .84rem; margin: 0; }
 .crl-legend i { display: inline-block; height: .28rem; border-radius: 2px; vertical-align: middle; margin: 0 .25rem; }
 .stApp button[kind="primary"]:not(:disabled) p { color: var(--on-accent); font-weight: 600; }
-.stApp [data-baseweb="tag"], .stApp [data-baseweb="tag"] * { color: var(--on-accent); fill: var(--on-accent); }
+.stApp [data-tag], .stApp [data-tag] * { color: var(--on-accent); }
 .crl-world { color: var(--quiet); font-size: .84rem; line-height: 1.45; margin: -.35rem 0 .2rem 0; }
 .crl-world b { color: inherit; font-weight: 650; }
 .crl-brand { font-weight: 650; font-size: .98rem; letter-spacing: .01em; }
