@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from crl_core.cli_table import text_table
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import LATENT_PRESETS, latent_preset
 from crl_core.identify.shipped import FILE, VERSION
-from crl_core.identify.worlds import World, single_targets
+from crl_core.identify.worlds import Edges, Mixing, World, single_targets
 from crl_core.runs import RunStore
 
 FIRST_SEED = 500  # of the seeds that no setting was ever tuned on
@@ -56,9 +56,30 @@ def add_identify_command(command: Callable[..., Any]) -> None:
         help="an environment a word, e.g. 1,1,1 2.5,1,1: another intervention matrix",
     )
     parser.add_argument(
+        "--means", nargs="+", metavar="ROW", help="the same for means; default: as the preset, or all 0"
+    )
+    parser.add_argument("--mixing", metavar="HOW", help=f"one of {', '.join(get_args(Mixing))}")
+    parser.add_argument("--edges", metavar="HOW", help=f"one of {', '.join(get_args(Edges))}")
+    parser.add_argument(
         "--dim-x", type=int, default=0, metavar="D", help="observed dimension; default: as many as latents"
     )
     parser.add_argument("--bake", action="store_true", help="measure what comes with the program")
+
+
+def command_of(preset: str, world: World, seed: int) -> str:
+    """The command that gives the scores of one draw of `world`, which began as a preset."""
+    home, words = latent_preset(preset), ["python -m crl_core identify", f"--preset {preset}"]
+    for name in ("scales", "means"):
+        rows = getattr(world, name)
+        if rows != getattr(home, name):
+            words.append(f"--{name} " + " ".join(",".join(f"{value:g}" for value in row) for row in rows))
+    words += [
+        f"--{name} {getattr(world, name)}"
+        for name in ("mixing", "edges")
+        if getattr(world, name) != getattr(home, name)
+    ]
+    words += [f"--dim-x {world.dim_x}"] if world.dim_x != home.dim_x else []
+    return " ".join([*words, f"--seeds 1 --first-seed {seed}"])
 
 
 def _identify(options: argparse.Namespace) -> int:
@@ -70,10 +91,13 @@ def _identify(options: argparse.Namespace) -> int:
     if options.bake:
         return _bake(options, on_method)
     world = latent_preset(options.preset)
+    asked: dict[str, Any] = {}
     if options.scales:
-        world = replace(world, scales=tuple(_row(word) for word in options.scales), means=())
-    if options.dim_x:
-        world = replace(world, dim_x=options.dim_x)
+        asked |= {"scales": tuple(_row(word, "--scales") for word in options.scales), "means": ()}
+    if options.means:
+        asked["means"] = tuple(_row(word, "--means") for word in options.means)
+    asked |= {name: getattr(options, name) for name in ("mixing", "edges", "dim_x") if getattr(options, name)}
+    world = replace(world, **asked)
     if not 1 <= options.seeds <= 40:
         raise ValueError(f"seeds is {options.seeds}; from 1 to 40 are possible.")
     seeds = list(range(options.first_seed, options.first_seed + options.seeds))
@@ -82,12 +106,12 @@ def _identify(options: argparse.Namespace) -> int:
     return 0
 
 
-def _row(word: str) -> tuple[float, ...]:
+def _row(word: str, option: str) -> tuple[float, ...]:
     try:
         return tuple(float(value) for value in word.split(","))
     except ValueError:
         raise ValueError(
-            f"--scales has {word!r:.40}; write an environment as numbers with commas, e.g. 2.5,1,1."
+            f"{option} has {word!r:.40}; write an environment as numbers with commas, e.g. 2.5,1,1."
         ) from None
 
 

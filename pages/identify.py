@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from crl_core.cli_identify import command_of
 from crl_core.figures import palette
 from crl_core.figures.identify import (
     correlation_matrix,
@@ -62,7 +63,8 @@ def asked_world() -> tuple[World, int, State] | None:
         name = st.selectbox(
             "World",
             list(LATENT_PRESETS),
-            key="identify.preset",
+            key="world",
+            bind="query-params",
             format_func=lambda item: LATENT_PRESETS[item].title,
             width=320,
             **keep,
@@ -86,7 +88,9 @@ def asked_world() -> tuple[World, int, State] | None:
             help="Observed dimensions beyond the latents.",
             **keep,
         )
-        seed = int(st.number_input("Seed", 0, MOST_SEED, 0, key="identify.seed", width=130, **keep))
+        seed = int(
+            st.number_input("Seed", 0, MOST_SEED, 0, key="draw", width=130, bind="query-params", **keep)
+        )
     say(preset.lesson)
     left, right = st.columns([1, 1.15], gap="medium")
     with left, st.container(key="panel_identify_matrix"):
@@ -108,6 +112,7 @@ def asked_world() -> tuple[World, int, State] | None:
     state = trainer().state(world, seed)
     with right:
         button(world, seed, state)
+        quiet(command_of(name, world, seed))
     return world, seed, state
 
 
@@ -166,7 +171,7 @@ def training(world: World, seed: int, state: State) -> None:
 
 def _another(world: World, seed: int) -> None:
     following = (seed + 1) % (MOST_SEED + 1)
-    st.session_state["identify.seed"] = following
+    st.session_state["draw"] = following
     _train(world, following)
 
 

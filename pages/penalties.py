@@ -14,6 +14,7 @@ from crl_core.figures.compare import Pane, latents_in_a_row
 from crl_core.figures.penalties import common_limits, path_of_penalty
 from crl_core.obtain import PassFailed, all_there
 from crl_core.penalty_study import (
+    SHARED,
     WHERE,
     Contest,
     World,
@@ -64,7 +65,8 @@ _PAIRS = {
     "rank": "equal outcome quantile; needs no more than the data",
     "oracle": "nearest in true z; only a simulation can",
 }
-_RARE = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+_GAPS = ("as the preset", "0", "0.25", "0.5", "0.75", "1", "1.25", "1.5", "2")
+_RARE = {"as many": 1.0, "1/2": 0.5, "1/5": 0.2, "1/10": 0.1, "1/20": 0.05, "1/50": 0.02}
 _SHARED = (0, 8, 16, 32, 64, 100)
 
 require()
@@ -73,42 +75,42 @@ ink = palette(style.theme())
 
 
 def world_controls() -> World:
-    """What decides the contest."""
-    scenario = asked.preset.config.scenario
-    home = float(max(abs(mean) for mean in scenario.cause_mean))
-    keep = {"persist_state": "session"}
+    """What decides the contest; in the link as well."""
+    home = float(max(abs(mean) for mean in asked.preset.config.scenario.cause_mean))
+    bound = {"bind": "query-params", "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="penalties_controls"):
-        gap = st.slider(
-            "Means of z, ±", 0.0, 2.0, home, 0.25, key=f"penalties.gap.{asked.preset.id}", width=230,
-            help="How far apart the environments' patients are: the cause z has mean +this and −this in turn.", **keep,
+        gap = st.select_slider(
+            "Means of z, ±", _GAPS, _GAPS[0], key="gap", width=230, **bound,
+            help="How far apart the environments' patients are: the cause z has mean +this and −this in turn.",
         )  # fmt: skip
         rare = st.select_slider(
-            "Rows of the last environment", _RARE, 1.0, key="penalties.rare", width=230,
-            format_func=lambda share: "as many" if share == 1 else f"{100 * share:g} %", help="Relative to the others.", **keep,
+            "Rows of the last environment", list(_RARE), "as many", key="rare", width=230, help="Relative to the others.", **bound,
         )  # fmt: skip
         shared = st.select_slider(
-            "Shared units",
-            _SHARED,
-            32,
-            key="penalties.shared",
-            width=200,
-            help="Units seen in every environment.",
-            **keep,
-        )
+            "Shared units", _SHARED, 32, key="shared", width=200, help="Units seen in every environment.", **bound
+        )  # fmt: skip
         matching = st.segmented_control(
-            "Pairs", ["shared", "rank", "oracle"], default="shared", key="penalties.matching", required=True, **keep,
+            "Pairs", ["shared", "rank", "oracle"], default="shared", key="pairs", required=True, **bound,
             help="What a contrastive pair is. oracle needs the true z: a bound, not a method.",
         )  # fmt: skip
         balanced = st.toggle(
-            "Balanced batches",
-            key="penalties.balanced",
-            help="As many rows of each environment in every batch.",
-            **keep,
-        )
+            "Balanced batches", key="balanced", help="As many rows of each environment in every batch.", **bound
+        )  # fmt: skip
     return World(
-        preset=asked.preset.id, shared=int(shared), rare=float(rare), gap=None if gap == home else float(gap),
-        matching=matching or "shared", balanced=bool(balanced),
+        preset=asked.preset.id, shared=int(shared), rare=_RARE[rare],
+        gap=None if gap == _GAPS[0] or float(gap) == home else float(gap), matching=matching or "shared", balanced=bool(balanced),
     )  # fmt: skip
+
+
+def command_of(world: World) -> str:
+    """What measures the same from a terminal."""
+    words = [f"python -m crl_core penalties --preset {world.preset}"]
+    words += [f"--gap {world.gap:g}"] if world.gap is not None else []
+    words += [f"--rare {world.rare:g}"] if world.rare != 1 else []
+    words += [f"--shared {world.shared}"] if world.shared != SHARED else []
+    words += [f"--matching {world.matching}"] if world.matching != "shared" else []
+    words += ["--balanced"] if world.balanced else []
+    return " ".join([*words, f"--seeds {world.seeds}"])
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the stored paths")
@@ -168,7 +170,9 @@ def main() -> None:
         )
         return
     said = contest.world
-    quiet(f"{where} {said.words[:1].upper()}{said.words[1:]}; {said.seeds} seeds, {said.epochs} epochs.")
+    quiet(
+        f"{where} {said.words[:1].upper()}{said.words[1:]}; {said.seeds} seeds, {said.epochs} epochs. {command_of(said)}"
+    )
     verdict(contest)
     multiples(contest)
     ranking(contest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core.cli import main
+from crl_core.cli_identify import command_of
 from crl_core.flows.fit import Diverged, fit
 from crl_core.flows.flow import Flow
 from crl_core.flows.networks import mmd2_of_groups
@@ -368,6 +370,29 @@ def test_the_command_gives_rows_of_scores(capsys: pytest.CaptureFixture[str]) ->
     assert "chance floor" in capsys.readouterr().out
 
 
+def test_the_command_of_a_world_gives_that_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[World] = []
+    monkeypatch.setattr(
+        "crl_core.flows.recover.recover", lambda world, seeds, *_, **__: asked.append((world, seeds)) or []
+    )
+    worlds = [(name, item.world) for name, item in LATENT_PRESETS.items()]
+    worlds.append(
+        (
+            "chain",
+            World(
+                scales=((1, 1), (2.5, 0.4)),
+                means=((0, 0), (1, -2)),
+                mixing="coupling",
+                edges="perfect",
+                dim_x=4,
+            ),
+        )
+    )
+    for name, world in worlds:
+        main(shlex.split(command_of(name, world, 7))[3:])
+        assert asked.pop() == (world, [7])
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -375,7 +400,11 @@ def test_the_command_gives_rows_of_scores(capsys: pytest.CaptureFixture[str]) ->
         (["--methods", "nonsense"], "there is no method nonsense"),
         (["--seeds", "0"], "seeds is 0; from 1 to 40"),
         (["--scales", "0,0,0", "0,0,0"], "A scale of 0 leaves nothing of a latent"),
-        (["--scales", "a,b"], "write an environment as numbers with commas"),
+        (["--scales", "a,b"], "--scales has 'a,b'; write an environment as numbers with commas"),
+        (["--means", "0,0,0", "a"], "--means has 'a'; write an environment as numbers with commas"),
+        (["--means", "0,0,0"], "give one mean for each scale"),
+        (["--mixing", "taste"], "mixing is 'taste'"),
+        (["--edges", "taste"], "edges is 'taste'"),
         (["--dim-x", "2"], "the observed dimension must be from 3"),
         (["--scales", "1,1,1,1,1,1", "1,1,1,1,1,2"], "the number of latents is 6"),
     ],

@@ -59,7 +59,7 @@ def test_the_first_visit_sees_what_the_matrix_promises_and_what_was_measured_ove
 @pytest.mark.parametrize("name", list(LATENT_PRESETS))
 def test_every_world_is_predicted_without_training(open_app: Open, store: RunStore, name: str) -> None:
     app = open_app("identify")
-    app.selectbox(key="identify.preset").select(name).run()
+    app.selectbox(key="world").select(name).run()
     assert not app.exception
     assert LATENT_PRESETS[name].lesson in words(app)
     assert "Nothing measured comes with this copy" in words(app)
