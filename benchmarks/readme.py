@@ -144,9 +144,11 @@ def _spread(values: np.ndarray) -> str:
 def claims_table() -> str:
     content = baked_claims(ROOT / "cache" / "baked")
     assert content is not None, "cache/baked has no claims.json"
+    more = {claim["lab"]: len(claim["measured"]) for claim in content["claims"] if "lab" in claim}
+    others = "".join(f"; {lab}: {seeds} seeds" for lab, seeds in more.items() if seeds != content["seeds"])
     lines = [
         f"The claims, as measured by `python -m crl_core claims --seeds {content['seeds']}` "
-        "(median over seeds and its bootstrap interval):",
+        f"(median over seeds and its bootstrap interval{others}):",
         "",
         "| claim | world or laboratory | median [interval] | threshold | verdict |",
         "|---|---|---|---|---|",

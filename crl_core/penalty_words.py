@@ -80,7 +80,7 @@ PENALTY_WORDS: Mapping[str, PenaltyWords] = {
     "irm": PenaltyWords(
         short="IRMv1",
         cost="a product of errors and predictions",
-        lams=grid(1e-4, 100),
+        lams=grid(1e-3, 3),
         formula="mean over e of (∂R_e(w·ŷ)/∂w)² at w = 1",
         source="Arjovsky et al. (2019), Invariant risk minimization",
         assumption="One and the same outcome layer should be optimal in every environment.",

@@ -144,9 +144,16 @@ def rows(content: Mapping[str, Any]) -> None:
             continue
         with st.container(key=f"panel_claims_{lab.id}"):
             style.panel_title(lab.title, lab.sentence)
-            st.html("".join(row(claim, lab_setting(claim), stored(claim, content), colours) for claim in own))
+            entries = [stored(claim, content) for claim in own]
+            st.html(
+                "".join(
+                    row(claim, lab_setting(claim), entry, colours)
+                    for claim, entry in zip(own, entries, strict=True)
+                )
+            )
+            seeds = max((len(entry["measured"]) for entry in entries if entry is not None), default=SEEDS)
             style.quiet(
-                f"Measured before the program was shipped. `python -m crl_core claims --lab {lab.id}` measures them again."
+                f"Measured before the program was shipped, {seeds} seeds: python -m crl_core claims --lab {lab.id} --seeds {seeds}"
             )
 
 

@@ -67,7 +67,7 @@ def container(tmp_path: Path, chromium: Browser, monkeypatch: pytest.MonkeyPatch
     running.server.stop()
 
 
-def test_a_visitor_of_a_small_container_sees_a_run_trains_one_and_looks_at_it(
+def test_a_visitor_of_a_small_container_sees_a_run_trains_one_looks_at_it_and_recovers_latents(
     container: Container, chromium: Browser
 ) -> None:
     page: Page = chromium.new_page()
@@ -86,6 +86,9 @@ def test_a_visitor_of_a_small_container_sees_a_run_trains_one_and_looks_at_it(
     for address in ("latent", "effects", "path"):
         page.goto(page.url.replace(page.url.split("?")[0], container.server.url(address)))
         expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    page.goto(container.server.url("identify"))
+    page.get_by_test_id("stMain").get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_text("CPU seconds")).to_be_visible(timeout=2 * WAIT_MS)
     time.sleep(0.5)
     page.close()
     assert not container.killed, f"server and worker took {container.peak / 1e6:.0f} MB"

@@ -387,18 +387,23 @@ def latents(file: Path, x: np.ndarray) -> np.ndarray:
     return read_model(file.read_bytes(), "m").run(x.astype(np.float32))[2]
 
 
-def test_shifted_z_raises_drifted_within_200_rows_over_http_and_unchanged_rows_do_not(server: Server) -> None:
-    shifted, same = (deploy(CONFIG.scenario, "z-shift", dose, 200, 7).x for dose in (1.0, 0.0))
+@pytest.mark.parametrize(("kind", "dose"), [("z-shift", 1.0), ("z-set", 1.0), ("z-set", 0.0)])
+def test_an_intervention_on_z_raises_drifted_within_200_rows_over_http_and_unchanged_rows_do_not(
+    server: Server, kind: str, dose: float
+) -> None:
+    site, home = f"{kind}-{dose:g}", f"home-of-{kind}-{dose:g}"
+    changed = deploy(CONFIG.scenario, kind, dose, 200, 7).x
+    same = deploy(CONFIG.scenario, "none", 0.0, 200, 7).x
     for at in range(0, 200, 50):
-        server.ask(body={"rows": shifted[at : at + 50].tolist(), "environments": ["shifted"]})
-        server.ask(body={"rows": same[at : at + 50].tolist(), "environments": ["same"]})
+        server.ask(body={"rows": changed[at : at + 50].tolist(), "environments": [site]})
+        server.ask(body={"rows": same[at : at + 50].tolist(), "environments": [home]})
     assert server.app.state.monitor.settle()
-    _, said, _ = server.ask(body={"rows": shifted[:1].tolist(), "environments": ["shifted"]})
+    _, said, _ = server.ask(body={"rows": changed[:1].tolist(), "environments": [site]})
     assert said["invariance"]["status"] == "drifted"
     assert said["invariance"]["p"] <= ALARM
-    _, said, _ = server.ask(body={"rows": same[:1].tolist(), "environments": ["same"]})
+    _, said, _ = server.ask(body={"rows": same[:1].tolist(), "environments": [home]})
     assert said["invariance"]["status"] == "ok"
-    assert 'crl_invariance_drifted{environment="shifted"} 1.0' in server.ask("/metrics")[1]
+    assert f'crl_invariance_drifted{{environment="{site}"}} 1.0' in server.ask("/metrics")[1]
 
 
 def test_two_hundred_windows_of_unchanged_rows_raise_hardly_an_alarm(file: Path) -> None:

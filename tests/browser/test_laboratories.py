@@ -1,0 +1,76 @@
+"""Identifiability, Penalties and Export & serve in a browser: what is trained is watched, linked to, and taken away."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from crl_core.model_file import open_model
+from tests.browser.conftest import WAIT_MS, Server
+from tests.browser.test_app import settled
+
+pytestmark = pytest.mark.browser
+
+
+def test_latents_are_recovered_while_a_visitor_watches_and_the_next_draw_is_in_the_link(
+    server: Server, page: Page
+) -> None:
+    page.goto(server.url("identify", world="One environment"))
+    settled(page)
+    expect(page.get_by_text("z₁, z₂ and z₃: never change in scale")).to_be_visible()
+    page.goto(server.url("identify"))
+    settled(page)
+    page.get_by_test_id("stMain").get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    matrix = page.locator(".st-key-panel_identify_live .heatmaplayer")
+    expect(matrix).to_have_count(1)  # while it learns
+    expect(page.get_by_text(re.compile(r"[\d.]+ CPU seconds"))).to_be_visible(timeout=2 * WAIT_MS)
+    expect(page.locator(".st-key-panel_identify_verdict tbody tr")).to_have_count(3)
+    page.get_by_role("button", name="Train on another draw").click()
+    page.wait_for_url(re.compile("draw=1"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_test_id("stMain").get_by_role("button", name="Train", exact=True)).to_be_visible()
+
+
+def test_a_link_to_a_contest_sets_what_decides_it_and_a_change_is_in_the_link(
+    server: Server, page: Page
+) -> None:
+    page.goto(server.url("penalties", gap="1"))
+    settled(page)
+    expect(page.get_by_text(re.compile("--gap 1 --seeds"))).to_be_visible()
+    assert parse_qs(urlparse(page.url).query) == {"gap": ["1"]}
+    shared = page.get_by_role("slider", name="Shared units")
+    shared.focus()
+    shared.press("ArrowLeft")
+    page.wait_for_url(re.compile("shared=16"))
+    expect(page.get_by_text("This world has not been tried yet")).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["penalties", "identify", "serve"])
+def test_nothing_stands_out_of_a_narrow_window(server: Server, chromium: Browser, address: str) -> None:
+    phone = chromium.new_page(viewport={"width": 390, "height": 844})
+    phone.set_default_timeout(WAIT_MS)
+    phone.goto(server.url(address))
+    settled(phone)
+    main = phone.get_by_test_id("stMain")
+    assert main.evaluate("box => box.scrollWidth <= box.clientWidth + 1")
+    phone.close()
+
+
+def test_an_engineer_takes_away_a_model_that_opens(server: Server, page: Page, tmp_path: Path) -> None:
+    page.goto(server.url("serve", lam="1.9"))
+    settled(page)
+    page.get_by_role("button", name="Export and measure").click()
+    expect(page.get_by_text("What each format costs")).to_be_visible(timeout=2 * WAIT_MS)
+    page.get_by_text("ONNX int8", exact=True).first.click()
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Download ONNX int8").click()
+    target = tmp_path / coming.value.suggested_filename
+    coming.value.save_as(target)
+    model = open_model(target)
+    assert model.lam == 1.9
+    assert model.metadata["format"] == "onnx-int8"
