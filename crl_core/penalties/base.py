@@ -60,6 +60,7 @@ class Penalty:
              than two rows counts for nothing, and with fewer than two groups left the value is 0.
     acts_on: which of the two it is differentiated by.
     needs_pairs: whether the batch must come with matched pairs.
+    written_out: value and gradient by hand, where autograd's would cost too much; `value` stays what it is tested against.
     """
 
     id: str  # its words are `penalty_words.PENALTY_WORDS[id]`
@@ -67,10 +68,13 @@ class Penalty:
     value: Callable[[Batch], Tensor]
     needs_pairs: bool = False
     opponent: type[Opponent] | None = None
+    written_out: Callable[[Batch], tuple[Tensor, Tensor]] | None = None
 
 
 def gradient(penalty: Penalty, batch: Batch) -> tuple[Tensor, Tensor]:
     """Value [M] and its gradient with respect to what the penalty acts on, in that tensor's shape. No graph is kept."""
+    if penalty.written_out is not None:
+        return penalty.written_out(batch)
     with torch.inference_mode(False), torch.enable_grad():
         own = batch.own()
         variable = getattr(own, penalty.acts_on).requires_grad_()

@@ -5,21 +5,52 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from crl_core.penalties.base import Batch, Penalty, group_means, mean_over_pairs, pairs
+from crl_core.penalties.base import Batch, Penalty, group_means, mean_over_pairs, pairs, present
 
-_FACTORS = (0.5, 1.0, 2.0)  # of the median distance
+_WIDEST = 2.0  # of the three bandwidths, in median distances
 _DIRECTIONS, _LEVELS = 24, 16
 
 
 def mmd2_multi(batch: Batch) -> Tensor:
     """Mean over bandwidths h/2, h, 2h of the Gaussian MMD² (biased, not rooted) between groups."""
-    c = batch.phi - batch.phi.mean(dim=1, keepdim=True)
-    norm = c.square().sum(dim=-1, keepdim=True)
-    distance2 = norm + norm.mT - 2 * c @ c.mT
-    widest = torch.exp(-distance2 / (2 * (_FACTORS[-1] * batch.bandwidth[:, None, None]).square()))
-    middle = widest.square().square()  # half the width is the kernel to the fourth power
-    kernel = (widest + middle + middle.square().square()) / len(_FACTORS)
-    return _quadratic(kernel, batch.member)
+    widest, middle, narrow = _kernels(_centred(batch))
+    return _quadratic((widest + middle + narrow) / 3, batch.member)
+
+
+def mmd2_multi_and_gradient(batch: Batch) -> tuple[Tensor, Tensor]:
+    """The same with its gradient: with K_f the kernel of width h_f and S the weights of the groups' rows,
+    ∂/∂φ_i = -2/3 Σ_j S_ij Σ_f K_f,ij / h_f² (φ_i - φ_j); see `ipm.grouped_mmd2_and_gradient`."""
+    c, weights = _centred(batch), _pair_weights(batch.member)
+    widest, middle, narrow = _kernels(c)
+    value = torch.einsum("mij,mij->m", weights, widest + middle + narrow) / 3
+    steep = (
+        widest.add_(middle, alpha=4).add_(narrow, alpha=16).mul_(weights)
+    )  # times h_f of the widest, squared
+    pulled = c * steep.sum(dim=2, keepdim=True) - steep @ c
+    return value.clamp_min(0), pulled * (-2 / (3 * _WIDEST * batch.bandwidth[:, None, None]))
+
+
+def _centred(batch: Batch) -> Tensor:
+    """Latents about their mean, in units of the widest bandwidth."""
+    centred = batch.phi - batch.phi.mean(dim=1, keepdim=True)
+    return centred / (_WIDEST * batch.bandwidth[:, None, None])
+
+
+def _kernels(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gaussian kernels of widths 1, 1/2 and 1/4 of rows c [M, b, k]: half the width is the kernel to the fourth power."""
+    half = 0.5 * c.square().sum(dim=-1, keepdim=True)
+    widest = torch.exp(torch.baddbmm(half + half.mT, c, c.mT, beta=-1))
+    middle = widest.square().square()
+    return widest, middle, middle.square().square()
+
+
+def _pair_weights(member: Tensor) -> Tensor:
+    """S of `ipm`'s formula, [M, b, b], of groups [M, b, E]."""
+    there = present(member).unsqueeze(1)
+    u = member * there / member.sum(dim=1, keepdim=True).clamp_min(1)
+    n = there.sum(dim=2, keepdim=True)
+    v = u.sum(dim=2, keepdim=True)
+    return (n * (u @ u.mT) - v @ v.mT) / (n * (n - 1) / 2).clamp_min(1) * (n >= 2)
 
 
 def mmd2_linear(batch: Batch) -> Tensor:
@@ -90,7 +121,7 @@ def _quadratic(kernel: Tensor, member: Tensor) -> Tensor:
 
 
 LATENT_PENALTIES = (
-    Penalty(id="mmd-multi", acts_on="phi", value=mmd2_multi),
+    Penalty(id="mmd-multi", acts_on="phi", value=mmd2_multi, written_out=mmd2_multi_and_gradient),
     Penalty(id="mmd-linear", acts_on="phi", value=mmd2_linear),
     Penalty(id="coral", acts_on="phi", value=coral),
     Penalty(id="wasserstein", acts_on="phi", value=sliced_wasserstein2),

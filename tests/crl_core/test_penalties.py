@@ -82,6 +82,10 @@ def test_its_gradient_is_the_derivative_of_its_value(penalty) -> None:  # type: 
     )
     value, found = gradient(penalty, given)
     torch.testing.assert_close(value, penalty.value(given))
+    (derivative,) = torch.autograd.grad(
+        penalty.value(replace(given, **{penalty.acts_on: variable})).sum(), variable
+    )
+    torch.testing.assert_close(found, derivative)
     assert found.shape == getattr(given, penalty.acts_on).shape
     assert not found.requires_grad
 
