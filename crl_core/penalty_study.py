@@ -95,6 +95,18 @@ class World:
         return ", ".join(said)
 
 
+def command_of(world: World) -> str:
+    """The command that measures `world`."""
+    words = [f"python -m crl_core penalties --preset {world.preset}"]
+    words += [f"--gap {world.gap:g}"] if world.gap is not None else []
+    words += [f"--rare {world.rare:g}"] if world.rare != 1 else []
+    words += [f"--shared {world.shared}"] if world.shared != SHARED else []
+    words += [f"--matching {world.matching}"] if world.matching != "shared" else []
+    words += ["--balanced"] if world.balanced else []
+    words += [f"--epochs {world.epochs}"] if world.epochs != EPOCHS else []
+    return " ".join([*words, f"--seeds {world.seeds}"])
+
+
 def pairings(world: World) -> dict[str, Matches | str]:
     """What would be a pair by each definition among the first seed's training rows; a sentence where there is none."""
     found: dict[str, Matches | str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from crl_core.penalty_study import (
     against,
     baked_contests,
     better_than_none,
+    command_of,
     configs_of,
     judged,
     run_contest,
@@ -151,6 +153,20 @@ def test_the_command_trains_what_is_not_there_and_takes_the_rest_from_the_store(
     )  # the same network
     assert "not comparable" in capsys.readouterr().out
     assert len(list((tmp_path / "runs").iterdir())) == 3
+
+
+def test_the_command_of_a_world_measures_that_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[World] = []
+    monkeypatch.setattr(
+        "crl_core.cli_penalties.run_contest",
+        lambda world, *_: asked.append(world) or Contest(world=world, rows=()),
+    )
+    odd = World(
+        preset="leaky", gap=0.25, rare=0.05, shared=8, matching="rank", balanced=True, seeds=2, epochs=7
+    )
+    for world in (*BAKED_WORLDS, odd):
+        assert main(shlex.split(command_of(world))[3:]) == 0
+        assert asked.pop() == world
 
 
 def test_a_penalty_that_cannot_work_or_fails_is_named_and_the_others_finish(
