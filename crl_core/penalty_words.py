@@ -38,7 +38,7 @@ PENALTY_WORDS: Mapping[str, PenaltyWords] = {
         assumption="The latent should have one distribution in all environments.",
     ),
     "mmd-multi": PenaltyWords(
-        short="MMD², 3 bandwidths",
+        short="MMD² (3 bandwidths)",
         cost="one kernel, raised to powers",
         lams=grid(1e-4, 100),
         formula="mean over bandwidths h/2, h, 2h of MMD²",

@@ -23,8 +23,10 @@ def positions(lams: Sequence[float]) -> Array:
         return np.where(values > 0, np.log10(values), start)
 
 
-def lam_axis(lams: Sequence[float], colours: Palette, *, title: str = "λ", **more: Any) -> dict[str, Any]:
-    """The axis itself: ticks at 0 and at every decade, labels at every second one where there are many."""
+def lam_axis(
+    lams: Sequence[float], colours: Palette, *, title: str = "λ", most: int = 4, **more: Any
+) -> dict[str, Any]:
+    """The axis itself: ticks at 0 and at every decade, labels at every second one where there are more than `most`."""
     at = positions(lams)
     positive = [float(np.log10(lam)) for lam in lams if lam > 0]
     ticks: list[float] = [float(at[0])] if lams and lams[0] == 0 else []
@@ -40,7 +42,7 @@ def lam_axis(lams: Sequence[float], colours: Palette, *, title: str = "λ", **mo
         words = [
             f"{10**mark:.2g}" if abs(mark - round(mark)) > 1e-9 else _decade(round(mark)) for mark in marks
         ]
-        labels += [word if len(words) <= 4 or index % 2 else "" for index, word in enumerate(words)]
+        labels += [word if len(words) <= most or index % 2 else "" for index, word in enumerate(words)]
     room = 0.04 * (float(at[-1] - at[0]) or 10.0)
     return axis(
         colours, title, tickvals=ticks, ticktext=labels, range=[float(at[0]) - room, float(at[-1]) + room],

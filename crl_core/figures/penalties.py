@@ -55,7 +55,7 @@ def path_of_penalty(
     )
     return figure(
         title, [*curve(lams, spread, colours, title, values.shape[0]), *rings], colours, height=HEIGHT,
-        margin={"l": 38, "r": 4, "b": round(42 * colours["scale"])}, xaxis=lam_axis(lams, colours, fixedrange=True),
+        margin={"l": 38, "r": 4, "b": round(42 * colours["scale"])}, xaxis=lam_axis(lams, colours, most=3, fixedrange=True),
         yaxis=axis(colours, "", fixedrange=True, **vertical), shapes=break_marks(lams, colours),
     )  # fmt: skip
 

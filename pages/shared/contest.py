@@ -144,14 +144,19 @@ def pairs(world: World) -> None:
 
 
 def gains(contest: Contest, names: list[str], where: str) -> str:
-    """Names with the median change of the error, which may be beyond the interval and still be small."""
-    said = []
-    for row in map(contest.of, names):
-        change = 100 * (np.median(row.error(where) / row.error("at_zero")) - 1)
-        said.append(
-            f"{PENALTY_WORDS[row.penalty].short} {change:+.0f} %".replace("-", "−").replace(" %", "\u00a0%")
-        )
-    return ", ".join(said)
+    """Names with the median change of the error, largest first; it may be beyond the interval and still be small."""
+    changes = {
+        row.penalty: 100 * float(np.median(row.error(where) / row.error("at_zero")) - 1)
+        for row in map(contest.of, names)
+    }
+    return ", ".join(
+        f"{PENALTY_WORDS[name].short} {signed_percent(change)}"
+        for name, change in sorted(changes.items(), key=lambda item: -abs(item[1]))
+    )
+
+
+def signed_percent(change: float) -> str:
+    return "<\u00a01\u00a0%" if abs(change) < 1 else f"{'−' if change < 0 else '+'}{abs(change):.0f}\u00a0%"
 
 
 def everywhere() -> None:
