@@ -1,0 +1,127 @@
+"""What was measured beforehand about recovering latents, over seeds: methods, staircase, price of alignment, world by world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from crl_core.figures.identify import methods_strip, price_of_alignment, staircase
+from crl_core.identify.method_words import METHOD_WORDS
+from crl_core.identify.predict import predict
+from crl_core.identify.presets import LATENT_PRESETS
+from crl_core.identify.shipped import coordinates, of_method, shipped
+from crl_core.palette import Palette
+from pages.shared import services, style
+from pages.shared.style import quiet
+from pages.shared.tables import chart, table
+
+STATUS = {"pinned": "recovered", "mixed": "stays mixed", "open": "no promise"}
+
+
+def measured(ink: Palette) -> None:
+    """What was measured beforehand, over seeds."""
+    content = shipped(services.store().baked)
+    st.subheader("Over seeds", anchor=False)
+    if content is None:
+        style.notice(
+            "Nothing measured comes with this copy",
+            "python -m crl_core identify --bake measures it, in about a quarter of an hour.",
+        )
+        return
+    worlds = content["worlds"]
+    quiet(
+        f"Measured before the program was shipped, {content['seeds']} seeds that no setting was tuned on (python -m crl_core identify --bake)."
+    )
+    name = st.segmented_control(
+        "World", [n for n in worlds if len({r["method"] for r in worlds[n]}) > 1], default="each", key="identify.measured", required=True,
+        format_func=lambda item: LATENT_PRESETS[item].title, label_visibility="collapsed", persist_state="session",
+    )  # fmt: skip
+    rows = worlds[name or "each"]
+    names = list(dict.fromkeys(row["method"] for row in rows))
+    floor = float(np.median([row["floor"] for row in rows]))
+    shorts = {METHOD_WORDS[item].short: of_method(rows, item) for item in names}
+    labels = {METHOD_WORDS[item].short: METHOD_WORDS[item].uses_labels for item in names}
+    ordered = dict(sorted(shorts.items(), key=lambda pair: -float(np.nanmedian(pair[1]))))
+    left, right = st.columns([1.25, 1], gap="medium")
+    with left, st.container(key="panel_identify_methods"):
+        chart(
+            methods_strip(ordered, labels, floor, ink, title="Methods on the same data"), "identify.methods"
+        )
+        quiet(
+            "Dots: seeds; bar: median. The fair control is the flow with shuffled or pooled labels: same model, data and restarts. iVAE, "
+            "time-contrastive, β-VAE and the autoencoders ran in one untuned configuration each: their scores are no proof against the ideas."
+        )
+    with right, st.container(key="panel_identify_each"):
+        cells = []
+        for item in names:
+            mcc, r2 = of_method(rows, item), of_method(rows, item, "r2")
+            if np.isfinite(mcc).any():
+                cells.append(
+                    (
+                        METHOD_WORDS[item].short,
+                        f"{np.nanmedian(mcc):.3f} [{np.nanmin(mcc):.2f}, {np.nanmax(mcc):.2f}]",
+                        f"{np.nanmedian(r2):.2f}",
+                    )
+                )
+        style.panel_title("MCC beside linear R²", "R² stays high where identification fails")
+        table(("method", "MCC, median [least, largest]", "R²"), cells)
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(key="panel_identify_stairs"):
+        stairs = content["staircase"]
+        sizes = [int(count) for count in stairs]
+        parts = [coordinates(stairs[str(count)]) for count in sizes]
+        base = float(np.median([row["floor"] for row in stairs[str(sizes[-1])]]))
+        chart(
+            staircase(sizes, parts, base, ink, title="How many environments are enough? Four latents"),
+            "identify.stairs",
+        )
+        quiet(
+            "Each new environment changes one further latent (filled). An untouched block of two or more stays mixed; a single one does not."
+        )
+    with right, st.container(key="panel_identify_price"):
+        rows = content["tradeoff"]
+        lams = sorted({row["lam"] for row in rows})
+        curves = {
+            title: np.array([[row[field] for row in rows if row["lam"] == lam] for lam in lams])
+            for title, field in (
+                ("MCC", "mcc"),
+                ("R² of the outcome from one coordinate", "outcome"),
+                ("MMD² between environments", "mmd2"),
+            )
+        }
+        base = float(np.median([row["floor"] for row in rows]))
+        chart(
+            price_of_alignment(lams, curves, base, ink, title="What alignment costs identification"),
+            "identify.price",
+        )
+        quiet(
+            "Three latents, an outcome that needs z₁ alone, and λ·MMD² added to the likelihood. Alignment removes exactly the differences by "
+            "which latents are told apart: turned into each other, no coordinate shows an environment, and none is a latent."
+        )
+    failures(worlds)
+
+
+def failures(worlds: dict[str, Any]) -> None:
+    """Worlds in which failing is the lesson: scores of each latent, and what was predicted."""
+    st.subheader("Predicted and recovered, world by world", anchor=False)
+    cells = []
+    for name, rows in worlds.items():
+        world, noise = LATENT_PRESETS[name].world, LATENT_PRESETS[name].world.edges != "none"
+        each = coordinates(rows)
+        if not len(each):
+            continue
+        promise = ("noises " if noise else "") + ", ".join(
+            STATUS[status] for status in dict.fromkeys(predict(world).status)
+        )
+        middle = "  ".join(f"{value:.2f}" for value in np.median(each, axis=0))
+        mcc = np.median(of_method(rows, "flow"))
+        more = f" The noises score {np.median(of_method(rows, 'flow', 'mcc_noise')):.2f}." if noise else ""
+        cells.append(
+            (LATENT_PRESETS[name].title, f"{mcc:.3f}", middle, promise, LATENT_PRESETS[name].lesson + more)
+        )
+    table(("world", "MCC", "each latent", "predicted", "lesson"), cells, words_from=3)
+    quiet(
+        "The flow, medians over seeds, against the latents. MCC hides a failure in two of four coordinates; the single scores do not."
+    )
