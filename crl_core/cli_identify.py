@@ -16,7 +16,7 @@ from crl_core.cli_table import text_table
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import LATENT_PRESETS, latent_preset
 from crl_core.identify.shipped import FILE, VERSION
-from crl_core.identify.worlds import Edges, Mixing, World, single_targets
+from crl_core.identify.worlds import Edges, Mixing, World, read_table, single_targets, written_table
 from crl_core.runs import RunStore
 
 FIRST_SEED = 500  # of the seeds that no setting was ever tuned on
@@ -72,7 +72,7 @@ def command_of(preset: str, world: World, seed: int) -> str:
     for name in ("scales", "means"):
         rows = getattr(world, name)
         if rows != getattr(home, name):
-            words.append(f"--{name} " + " ".join(",".join(f"{value:g}" for value in row) for row in rows))
+            words.append(f"--{name} {written_table(rows)}")
     words += [
         f"--{name} {getattr(world, name)}"
         for name in ("mixing", "edges")
@@ -93,9 +93,9 @@ def _identify(options: argparse.Namespace) -> int:
     world = latent_preset(options.preset)
     asked: dict[str, Any] = {}
     if options.scales:
-        asked |= {"scales": tuple(_row(word, "--scales") for word in options.scales), "means": ()}
+        asked |= {"scales": read_table(" ".join(options.scales), "--scales"), "means": ()}
     if options.means:
-        asked["means"] = tuple(_row(word, "--means") for word in options.means)
+        asked["means"] = read_table(" ".join(options.means), "--means")
     asked |= {name: getattr(options, name) for name in ("mixing", "edges", "dim_x") if getattr(options, name)}
     world = replace(world, **asked)
     if not 1 <= options.seeds <= 40:
@@ -104,15 +104,6 @@ def _identify(options: argparse.Namespace) -> int:
     rows = [row.to_dict() for row in recover(world, seeds, options.methods, on_method=on_method)]
     put(options.json, {"preset": options.preset, "rows": rows}, lambda: identify_table(rows))
     return 0
-
-
-def _row(word: str, option: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(value) for value in word.split(","))
-    except ValueError:
-        raise ValueError(
-            f"{option} has {word!r:.40}; write an environment as numbers with commas, e.g. 2.5,1,1."
-        ) from None
 
 
 def _bake(options: argparse.Namespace, on_method: Callable[[str], None]) -> int:

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,49 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
             f"The export was made and is not whole; try again, or install its packages: {INSTALL}."
         )
     return found
+
+
+class Exporter:
+    """Exports one after the other in a thread of their own, so that whoever asked may leave meanwhile and come back."""
+
+    def __init__(self) -> None:
+        self._mutex, self._turn = threading.Lock(), threading.Lock()
+        self._running: set[Path] = set()
+        self._problems: dict[Path, str] = {}
+
+    def start(self, store: RunStore, result: RunResult, lam: float) -> None:
+        """Ask for an export; one that waits or is under way is joined."""
+        folder = folder_of(store, result, lam)
+        with self._mutex:
+            if folder in self._running:
+                return
+            self._running.add(folder)
+            self._problems.pop(folder, None)
+        threading.Thread(
+            target=self._work, args=(folder, store, result, lam), name="export", daemon=True
+        ).start()
+
+    def running(self, folder: Path) -> bool:
+        with self._mutex:
+            return folder in self._running
+
+    def problem(self, folder: Path) -> str | None:
+        """Why the last export into `folder` failed, None if it did not."""
+        with self._mutex:
+            return self._problems.get(folder)
+
+    def _work(self, folder: Path, store: RunStore, result: RunResult, lam: float) -> None:
+        problem = None
+        try:
+            with self._turn:
+                make(store, result, lam)
+        except ValueError as error:
+            problem = str(error)
+        finally:
+            with self._mutex:
+                self._running.discard(folder)
+                if problem is not None:
+                    self._problems[folder] = problem
 
 
 def _sweep(folder: Path) -> None:

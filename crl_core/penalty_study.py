@@ -30,6 +30,7 @@ from crl_core.runs import RunStore
 
 Array = np.ndarray
 EPOCHS, SEEDS, SHARED = 20, 3, 32
+WORTH = 0.01  # of the error at λ = 0: where most seeds choose 0 itself, an interval excludes 0 by a hair that is worth nothing
 BAKED = "penalties.json"
 _DIGITS = 5  # of a figure that is kept
 OnRun = Callable[[int, int, RunConfig], None]
@@ -158,6 +159,15 @@ class Contestant:
         """The median over seeds of that λ; NaN where there is none."""
         at = self.picked(where)
         return float(np.median(np.asarray(self.lams)[at[at >= 0]])) if (at >= 0).any() else float("nan")
+
+    def lams_picked(self, where: str) -> str:
+        """The λ of all seeds, as one number or "0 to 0.7"."""
+        at = self.picked(where)
+        found = np.asarray(self.lams)[at[at >= 0]]
+        if len(found) == 0:
+            return "none"
+        low, high = found.min(), found.max()
+        return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
     def to_dict(self) -> dict[str, Any]:
         arrays = {
@@ -307,11 +317,11 @@ def judged(run: RunResult, domain_auc: Array) -> Contestant:
         )
     }
     broken, name = int((~usable).sum()), run.config.training.penalty
-    problem = f"{broken} of {usable.size} models broke" if broken else ""
+    problem = f"{broken} of {usable.size} models diverged or collapsed" if broken else ""
     if not usable.any():
         problem = "no λ left a usable model; use smaller weights"
     elif broken and name == "adversarial":
-        problem += ", the classifier or its network diverged"
+        problem += ", with their classifier or by it"
     return Contestant(penalty=name, key=run.config.key, lams=run.lams, problem=problem, **curves)
 
 
@@ -326,13 +336,20 @@ def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Diff
     return difference(first, second, seeds, seeds, pair=True)
 
 
+def change_of_mean(row: Contestant, where: str) -> float:
+    """Mean difference from the error at λ = 0, in units of that error's mean; seeds without a usable model are left out."""
+    none = row.error("at_zero")
+    return against(row, row, "at_zero", where).mean / float(np.mean(none[np.isfinite(none)]))
+
+
 def better_than_none(contest: Contest, where: str) -> tuple[list[str], list[str]]:
-    """Penalties whose error is below, and above, that at λ = 0 beyond the interval."""
-    apart = {row.penalty: against(row, row, "at_zero", where) for row in contest.ran}
-    return (
-        [name for name, d in apart.items() if d.seen and d.mean < 0],
-        [name for name, d in apart.items() if d.seen and d.mean > 0],
-    )
+    """Penalties whose mean error is below, and above, that at λ = 0: beyond the interval, and by more than `WORTH` of it."""
+    found: tuple[list[str], list[str]] = ([], [])
+    for row in contest.ran:
+        change = change_of_mean(row, where)
+        if against(row, row, "at_zero", where).seen and abs(change) > WORTH:
+            found[change > 0].append(row.penalty)
+    return found
 
 
 def contest_of(world: World, contests: Sequence[Contest]) -> Contest | None:

@@ -28,6 +28,7 @@ from pages.shared import contest as contest_words
 from pages.shared import controls, page_header, passes, quiet, require, services, style
 from pages.shared import side_by_side as side
 from pages.shared.estimates import effects, pca_layout
+from pages.shared.links import say_in_vain
 from pages.shared.tables import beyond, chart
 
 _DEFINITIONS = """
@@ -59,6 +60,7 @@ _GRID = """
 """
 _GAPS = ("as the preset", "0", "0.25", "0.5", "0.75", "1", "1.25", "1.5", "2")
 _RARE = {"as many": 1.0, "1/2": 0.5, "1/5": 0.2, "1/10": 0.1, "1/20": 0.05, "1/50": 0.02}
+_PAIRS = ("shared", "rank", "oracle")
 _SHARED = (0, 8, 16, 32, 64, 100)
 
 require()
@@ -69,20 +71,29 @@ ink = palette(style.theme())
 def world_controls() -> World:
     """What decides the contest; in the link as well."""
     home = float(max(abs(mean) for mean in asked.preset.config.scenario.cause_mean))
+    say_in_vain(
+        {
+            "gap": _GAPS,
+            "rare": list(_RARE),
+            "shared": [str(n) for n in _SHARED],
+            "pairs": _PAIRS,
+            "balanced": ("true", "false"),
+        }
+    )
     bound = {"bind": "query-params", "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="penalties_controls"):
         gap = st.select_slider(
-            "Means of z, ±", _GAPS, _GAPS[0], key="gap", width=230, **bound,
-            help="How far apart the environments' patients are: the cause z has mean +this and −this in turn.",
+            "Means of z, ±", _GAPS, _GAPS[0], key="gap", width=190, **bound,
+            help=f"How far apart the environments' patients are: the cause z has mean +this and −this in turn. The preset's own is ±{home:g}.",
         )  # fmt: skip
         rare = st.select_slider(
-            "Rows of the last environment", list(_RARE), "as many", key="rare", width=230, help="Relative to the others.", **bound,
+            "Rows of the last environment", list(_RARE), "as many", key="rare", width=200, help="Relative to the others.", **bound,
         )  # fmt: skip
         shared = st.select_slider(
-            "Shared units", _SHARED, 32, key="shared", width=200, help="Units seen in every environment.", **bound
+            "Shared units", _SHARED, 32, key="shared", width=150, help="Units seen in every environment.", **bound
         )  # fmt: skip
         matching = st.segmented_control(
-            "Pairs", ["shared", "rank", "oracle"], default="shared", key="pairs", required=True, **bound,
+            "Pairs", list(_PAIRS), default="shared", key="pairs", required=True, **bound,
             help="What a contrastive pair is. oracle needs the true z: a bound, not a method.",
         )  # fmt: skip
         balanced = st.toggle(
@@ -92,6 +103,11 @@ def world_controls() -> World:
         preset=asked.preset.id, shared=int(shared), rare=_RARE[rare],
         gap=None if gap == _GAPS[0] or float(gap) == home else float(gap), matching=matching or "shared", balanced=bool(balanced),
     )  # fmt: skip
+
+
+def in_words(why: str) -> str:
+    """A refusal of `config` with the names that this page's controls have."""
+    return why.replace("scenario.shared_units", "Shared units").replace("training.matching", "Pairs")
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the stored paths")
@@ -116,10 +132,10 @@ def main() -> None:
     for name, why in refused.items():
         st.warning(
             style.plain(
-                f"{PENALTY_WORDS[name].short[:1].upper()}{PENALTY_WORDS[name].short[1:]} is left out: {why}"
+                f"{PENALTY_WORDS[name].short[:1].upper()}{PENALTY_WORDS[name].short[1:]} is left out: {in_words(why)}"
             )
         )
-    wanted = [(config, True) for config in configs.values()]
+    wanted, pass_name = [(config, True) for config in configs.values()], f"penalties.pass.{hash(world)}"
     contest, where = None, ""
     try:
         if all_there(wanted, services.store()):
@@ -133,11 +149,13 @@ def main() -> None:
         st.error(style.plain(str(error)))
     with st.container(horizontal=True, vertical_alignment="center"):
         passes.panel(
-            f"penalties.pass.{hash(world)}",
+            pass_name,
             wanted,
             start="Train the penalties here",
             again=contest is not None,
         )
+    if contest is None and passes.under_way(pass_name):
+        return
     if contest is None:
         known = [
             item.world.words
@@ -146,11 +164,13 @@ def main() -> None:
         ]
         style.notice(
             "This world has not been tried yet",
-            "One click trains every penalty along its own λ path, three times over; what is done stays stored.",
+            "One click trains every penalty along its own λ path, for three seeds; what is done stays stored.",
             f"Measured already for {asked.preset.title}: {'; '.join(known)}." if known else "",
         )
         return
     said = contest.world
+    if said.seeds != world.seeds:
+        where += f" A pass here trains {world.seeds} seeds."
     quiet(
         f"{where} {said.words[:1].upper()}{said.words[1:]}; {said.seeds} seeds, {said.epochs} epochs. {command_of(said)}"
     )
@@ -206,6 +226,9 @@ def two_of_them(contest: Contest, configs: dict[str, RunConfig]) -> None:
             required=True,
             format_func=lambda w: WHERE[w],
         )
+    if not chosen:
+        quiet("Choose one or two penalties to see their latents and effects.")
+        return
     keys = {name: configs[name].key for name in chosen}
     missing = [name for name in chosen if services.store().summary(keys[name]) is None]
     if missing:

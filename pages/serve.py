@@ -9,7 +9,7 @@ from crl_core.export_words import FORMATS, INSTALL, ORIGINAL, file_name, format_
 from crl_core.figures import palette
 from crl_core.figures.formats import latencies
 from pages.shared import page_header, quiet, require, run_in_view, services
-from pages.shared.style import figure, notice, panel_title
+from pages.shared.style import figure, notice, panel_title, plain
 from pages.shared.tables import chart, say, table
 
 _SAYS = "The network at the λ in view as a file for other programs, and the endpoint that watches its own assumptions."
@@ -32,8 +32,12 @@ run = run_in_view("Export & serve")
 ink = palette(run.theme)
 store = services.store()
 _TITLES = {item.id: item.title for item in FORMATS.values()} | {ORIGINAL: "PyTorch, eager"}
-_WANTED = "serve.wanted"  # the folder of the export that a button asked for
-folder = str(exports.folder_of(store, run.result, run.lam))
+folder = exports.folder_of(store, run.result, run.lam)
+
+
+@st.cache_resource(show_spinner=False)
+def exporter() -> exports.Exporter:
+    return exports.Exporter()
 
 
 def missing() -> str | None:
@@ -60,20 +64,18 @@ def offer() -> None:
 
 
 def ask_for() -> None:
-    st.session_state[_WANTED] = folder
+    exporter().start(store, run.result, run.lam)
 
 
-def asked() -> exports.Exports | None:
-    """What was asked for with a button, made now; None if nothing was, or it failed, which is said."""
-    if st.session_state.get(_WANTED) != folder:
-        return None
-    del st.session_state[_WANTED]
-    try:
-        with st.spinner("Writing and measuring five formats"):
-            return exports.make(store, run.result, run.lam)
-    except ValueError as error:
-        st.error(str(error))
-        return None
+def waits() -> None:
+    """A fragment while the export is made; it goes on where the page is left."""
+    if not exporter().running(folder):
+        st.rerun()
+    with st.container(key="panel_serve_busy"):
+        panel_title(
+            "Writing and measuring five formats", f"λ = {run.lam:g}, replicate 0; about half a minute"
+        )
+        say("You may leave this page; what is made is kept.")
 
 
 def three_of(row: dict, batch: str) -> str:  # type: ignore[type-arg]
@@ -174,7 +176,12 @@ def main() -> None:
     if run.status == "diverged":
         notice("There is no model to export", f"At λ = {run.lam:g} training diverged: {run.others}.")
         return
-    found = asked() or exports.kept(store, run.result, run.lam)
+    if exporter().running(folder):
+        st.fragment(waits, run_every=1.0)()
+        return
+    if (problem := exporter().problem(folder)) is not None:
+        st.error(plain(problem))
+    found = exports.kept(store, run.result, run.lam)
     if found is None:
         offer()
         return

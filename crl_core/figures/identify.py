@@ -26,15 +26,20 @@ def correlation_matrix(
     if matrix.size == 0:
         return empty(title, waiting, colours, height=HEIGHT)
     d, k = matrix.shape
+    columns, rows = [f"u{sub(j)}" for j in range(k)], [f"{letter}{sub(i)}" for i in range(d)]
     picture: Trace = {
-        "type": "heatmap", "z": matrix.astype(np.float32), "x": [f"u{sub(j)}" for j in range(k)], "y": [f"{letter}{sub(i)}" for i in range(d)],
-        "zmin": 0, "zmax": 1, "colorscale": [[0, colours["panel"]], [1, colours["accent"]]], "showscale": False, "xgap": 3, "ygap": 3,
-        "text": [[f"{value:.2f}" for value in row] for row in matrix], "texttemplate": "%{text}",
-        "textfont": {"size": 12.5 * colours["scale"]}, "hovertemplate": "%{y} with %{x}: %{z:.3f}<extra></extra>",
+        "type": "heatmap", "z": matrix.astype(np.float32), "x": columns, "y": rows, "zmin": 0, "zmax": 1,
+        "colorscale": [[0, colours["panel"]], [1, colours["accent"]]], "showscale": False, "xgap": 3, "ygap": 3,
+        "hovertemplate": "%{y} with %{x}: %{z:.3f}<extra></extra>",
     }  # fmt: skip
+    figures = [
+        {"x": columns[j], "y": rows[i], "text": f"{matrix[i, j]:.2f}", "showarrow": False,
+         "font": {"size": 13 * colours["scale"], "color": colours["panel"] if matrix[i, j] > 0.5 else colours["text"]}}
+        for i in range(d) for j in range(k)
+    ]  # fmt: skip
     return figure(
-        title, [picture], colours, height=HEIGHT, margin={"l": 34, "b": round(44 * colours["scale"])},
-        xaxis=axis(colours, "recovered, order and sign are free", fixedrange=True, showgrid=False),
+        title, [picture], colours, height=HEIGHT, margin={"l": 34, "b": round(44 * colours["scale"])}, annotations=figures,
+        xaxis=axis(colours, "recovered u; order and sign are arbitrary", fixedrange=True, showgrid=False),
         yaxis=axis(colours, "", fixedrange=True, showgrid=False, autorange="reversed"),
     )  # fmt: skip
 

@@ -43,7 +43,7 @@ def path_of_penalty(
                 "type": "scatter", "mode": "markers", "x": [at[index]], "y": [spread.median[index]], "showlegend": False,
                 "hovertemplate": f"{name}: λ = {lams[index]:g}, {number(spread.median[index])}<extra></extra>",
                 "marker": {
-                    "size": 12 * colours["scale"], "symbol": symbol, "color": colours["panel"],
+                    "size": (14 if symbol == "circle" else 10) * colours["scale"], "symbol": symbol, "color": colours["panel"],
                     "line": {"width": 2.6 * colours["scale"], "color": colours["accent"] if symbol == "circle" else colours["text"]},
                 },
             }
@@ -65,5 +65,5 @@ def common_limits(values: Sequence[Array], log: bool) -> tuple[float, float]:
     joined = np.concatenate([value.ravel() for value in values] or [np.empty(0)])
     joined = joined[np.isfinite(joined)]
     if not log or len(joined) == 0:
-        return 0.45, 1.02
+        return 0.45, 1.08
     return log_range([np.quantile(joined, [0.0, 0.99])])

@@ -117,12 +117,14 @@ def _words(
         )
     if world.edges == "soft":
         found.append(
-            "The edges belong to the mixing, as far as the data can tell: noises are recovered, not the latents."
+            "The edges belong to the mixing, as far as the data can tell: all of this is about the noises, not the latents."
         )
-    if world.mixing == "linear":
+    if world.mixing == "linear" and moved.any():
         found.append(
             "The mixing is linear: pooled data are not Gaussian, so independent components are found even without labels."
         )
+    if world.mixing == "coupling" and pinned:
+        found.append("The mixing is of another family than the flow: expect scores below what is promised.")
     if world.n_envs == 1:
         found.append(
             "One environment: nothing changes, so nothing tells the latents apart. Add an environment."

@@ -28,7 +28,7 @@ LATENT_PRESETS: Mapping[str, LatentPreset] = {
     ),
     "each-4": LatentPreset(
         title="Four latents, each changed once",
-        lesson="The same with four latents and five environments.",
+        lesson="Four latents, a reference and one environment for each: all are recovered up to order, sign and scale.",
         world=World(scales=single_targets(4, 5)),
     ),
     "untouched-pair": LatentPreset(

@@ -24,6 +24,7 @@ import numpy as np
 Array = np.ndarray
 Mixing = Literal["smooth", "coupling", "linear"]
 Edges = Literal["none", "soft", "perfect"]
+Table = tuple[tuple[float, ...], ...]
 DIMS, ENVS, ROWS = (2, 5), (1, 11), (200, 20_000)
 SCALES, MEANS = (0.05, 20.0), (-10.0, 10.0)
 MAX_CONDITION = 1e4
@@ -152,6 +153,24 @@ def _matrix(name: str, rows: Any, limits: tuple[float, float]) -> tuple[tuple[fl
                 )
                 raise ValueError(f"{name}[{e}][{i}] is {value:g}; it must be from {low:g} to {high:g}.{hint}")
     return table
+
+
+def written_table(table: Table) -> str:
+    """An environment a word, its numbers with commas: "1,1,1 2.5,1,1"."""
+    return " ".join(",".join(f"{value:g}" for value in row) for row in table)
+
+
+def read_table(text: str, name: str) -> Table:
+    """What `written_table` wrote. Raises ValueError naming `name` and the word that cannot be read."""
+    rows = []
+    for word in text.split():
+        try:
+            rows.append(tuple(float(value) for value in word.split(",")))
+        except ValueError:
+            raise ValueError(
+                f"{name} has {word!r:.40}; write an environment as numbers with commas, e.g. 2.5,1,1."
+            ) from None
+    return tuple(rows)
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

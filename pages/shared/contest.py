@@ -13,6 +13,7 @@ from crl_core.penalty_study import (
     against,
     baked_contests,
     better_than_none,
+    change_of_mean,
     pairings,
 )
 from crl_core.penalty_words import PENALTY_WORDS
@@ -35,17 +36,20 @@ def verdict(contest: Contest) -> None:
     """Which penalties are worth anything, chosen without the truth."""
     better, worse = better_than_none(contest, "at_blind")
     parts = [
-        f"better than none beyond the interval: {named(better)}"
+        f"these have a lower mean error than no penalty: {named(better)}"
         if better
-        else "none is better than no penalty beyond the interval"
+        else "none has a lower mean error than no penalty"
     ]
     if worse:
-        parts.append(f"worse: {named(worse)}")
+        parts.append(f"a higher one: {named(worse)}")
     text = "; ".join(parts)
     oracle, _ = better_than_none(contest, "at_best")
     more = [name for name in oracle if name not in better]
-    ending = f" With a λ chosen by the truth also {named(more)}." if more else ""
+    ending = f" With λ chosen by the truth {named(more)} would have one, too." if more else ""
     say(f"With λ chosen by held-out factual error, {text}.{ending}")
+    quiet(
+        "Lower and higher: the 95 % bootstrap interval of the difference, paired by seed, excludes 0, and the difference is more than 1 %."
+    )
 
 
 def spread(values: np.ndarray) -> str:
@@ -61,7 +65,7 @@ def ranking(contest: Contest) -> None:
     for row in rows:
         words = PENALTY_WORDS[row.penalty]
         figures = (
-            f"{spread(row.error(where))} λ\u00a0=\u00a0{row.lam(where):g}"
+            f"{spread(row.error(where))} λ\u00a0=\u00a0{row.lams_picked(where)}"
             for where in ("at_blind", "at_best")
         )
         problem = f" {row.problem[:1].upper()}{row.problem[1:]}." if row.problem else ""
@@ -71,7 +75,9 @@ def ranking(contest: Contest) -> None:
         cells,
         words_from=3,
     )
-    quiet("ITE RMSE, median [least, largest] over seeds, and the median λ; sorted by the blind choice.")
+    quiet(
+        "ITE RMSE, median [least, largest] over seeds, and the λ that the seeds choose; sorted by the blind choice."
+    )
     with st.expander("What each penalty is"):
         details = [
             (w.short, w.formula, w.cost, w.source) for name in PENALTY_WORDS for w in (PENALTY_WORDS[name],)
@@ -108,7 +114,7 @@ def differences(contest: Contest) -> None:
                 f"{apart.n} seeds; {says}",
             )
         )
-    table(("against", "difference [95 % interval]", "reading"), cells, words_from=2)
+    table(("against", "mean difference [95 % interval]", "reading"), cells, words_from=2)
     quiet(f"ITE RMSE of the other minus that of {PENALTY_WORDS[one.penalty].short}, paired by seed.")
 
 
@@ -132,31 +138,24 @@ def pairs(world: World) -> None:
     lines = pair_rows(world)
     chosen = [line[0] for line in lines].index(world.matching)
     table(
-        ("pairs", "how many", "rows without", "apart in z", "what they are"),
+        ("pairs", "how many", "rows in none", "apart in z", "what they are"),
         lines,
         words_from=4,
         strong=chosen,
     )
     quiet(
         "Training rows of the first seed. Distance: median over pairs of |z − z′|, known only in simulation; partners far apart teach the "
-        "encoder that different units are one. Bold: the definition chosen above."
+        "encoder that different units are one. Bold: the definition chosen above. Where arms are aligned, a shared unit is a pair only if it got both treatments."
     )
 
 
 def gains(contest: Contest, names: list[str], where: str) -> str:
-    """Names with the median change of the error, largest first; it may be beyond the interval and still be small."""
-    changes = {
-        row.penalty: 100 * float(np.median(row.error(where) / row.error("at_zero")) - 1)
-        for row in map(contest.of, names)
-    }
+    """Names with the change of the mean error, largest first."""
+    changes = {name: 100 * change_of_mean(contest.of(name), where) for name in names}
     return ", ".join(
-        f"{PENALTY_WORDS[name].short} {signed_percent(change)}"
+        f"{PENALTY_WORDS[name].short} {'−' if change < 0 else '+'}{abs(change):.0f}\u00a0%"
         for name, change in sorted(changes.items(), key=lambda item: -abs(item[1]))
     )
-
-
-def signed_percent(change: float) -> str:
-    return "<\u00a01\u00a0%" if abs(change) < 1 else f"{'−' if change < 0 else '+'}{abs(change):.0f}\u00a0%"
 
 
 def everywhere() -> None:
@@ -173,12 +172,12 @@ def everywhere() -> None:
         says += f" Worse: {gains(item, worse, 'at_blind')}." if worse else ""
         says += f" Better only at its own best λ: {gains(item, more, 'at_best')}." if more else ""
         gap = f", z ±{item.world.gap:g}" if item.world.gap is not None else ""
-        lines.append((item.world.preset + gap, f"{np.median(item.ran[0].error('at_zero')):.3f}", says))
-    table(("world", "λ = 0", "which penalties beat it"), lines, words_from=2)
+        lines.append((item.world.preset + gap, f"{np.mean(item.ran[0].error('at_zero')):.3f}", says))
+    table(("world", "mean at λ = 0", "which penalties beat it"), lines, words_from=2)
     first = contests[0].world
     quiet(
-        f"ITE RMSE; beyond the 95 % bootstrap interval of the difference paired by seed, {first.seeds} seeds, {first.epochs} epochs, {first.shared} shared "
-        "units; beside it the median change. Own best λ is chosen by the truth, so it can hardly lose; with so few seeds and so many comparisons some are chance."
+        f"Change of the mean ITE RMSE over {first.seeds} seeds, where its interval excludes 0 and it is more than 1 %; {first.epochs} epochs, {first.shared} shared "
+        "units. Own best λ is chosen by the truth, so it can hardly lose; with so few seeds and so many comparisons some are chance."
     )
 
 

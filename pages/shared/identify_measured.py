@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from crl_core.figures.identify import methods_strip, price_of_alignment, staircase
+from crl_core.figures.identify import methods_strip, price_of_alignment, staircase, sub
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.predict import predict
 from crl_core.identify.presets import LATENT_PRESETS
@@ -17,7 +17,7 @@ from pages.shared import services, style
 from pages.shared.style import quiet
 from pages.shared.tables import chart, table
 
-STATUS = {"pinned": "recovered", "mixed": "stays mixed", "open": "no promise"}
+STATUS = {"pinned": "recovered", "mixed": "mixed", "open": "no promise"}
 
 
 def measured(ink: Palette) -> None:
@@ -55,7 +55,7 @@ def measured(ink: Palette) -> None:
         )
     with right, st.container(key="panel_identify_each"):
         cells = []
-        for item in names:
+        for item in sorted(names, key=lambda item: list(ordered).index(METHOD_WORDS[item].short)):
             mcc, r2 = of_method(rows, item), of_method(rows, item, "r2")
             if np.isfinite(mcc).any():
                 cells.append(
@@ -67,6 +67,12 @@ def measured(ink: Palette) -> None:
                 )
         style.panel_title("MCC beside linear R²", "R² stays high where identification fails")
         table(("method", "MCC, median [least, largest]", "R²"), cells)
+    with st.expander("What each method is"):
+        table(
+            ("method", "what it does"),
+            [(item.short, item.says) for item in METHOD_WORDS.values()],
+            words_from=1,
+        )
     left, right = st.columns(2, gap="medium")
     with left, st.container(key="panel_identify_stairs"):
         stairs = content["staircase"]
@@ -74,11 +80,11 @@ def measured(ink: Palette) -> None:
         parts = [coordinates(stairs[str(count)]) for count in sizes]
         base = float(np.median([row["floor"] for row in stairs[str(sizes[-1])]]))
         chart(
-            staircase(sizes, parts, base, ink, title="How many environments are enough? Four latents"),
+            staircase(sizes, parts, base, ink, title="How many environments are enough?"),
             "identify.stairs",
         )
         quiet(
-            "Each new environment changes one further latent (filled). An untouched block of two or more stays mixed; a single one does not."
+            "Four latents; each new environment changes one further latent (filled). An untouched block of two or more stays mixed; a single one does not."
         )
     with right, st.container(key="panel_identify_price"):
         rows = content["tradeoff"]
@@ -98,7 +104,7 @@ def measured(ink: Palette) -> None:
         )
         quiet(
             "Three latents, an outcome that needs z₁ alone, and λ·MMD² added to the likelihood. Alignment removes exactly the differences by "
-            "which latents are told apart: turned into each other, no coordinate shows an environment, and none is a latent."
+            "which latents are told apart: the map turns them into each other until no coordinate shows which environment a row is from."
         )
     failures(worlds)
 
@@ -109,11 +115,13 @@ def failures(worlds: dict[str, Any]) -> None:
     cells = []
     for name, rows in worlds.items():
         world, noise = LATENT_PRESETS[name].world, LATENT_PRESETS[name].world.edges != "none"
+        letter, statuses = "ε" if noise else "z", predict(world).status
         each = coordinates(rows)
         if not len(each):
             continue
-        promise = ("noises " if noise else "") + ", ".join(
-            STATUS[status] for status in dict.fromkeys(predict(world).status)
+        promise = "; ".join(
+            f"{' '.join(f'{letter}{sub(i)}' for i, found in enumerate(statuses) if found == status)} {STATUS[status]}"
+            for status in dict.fromkeys(statuses)
         )
         middle = "  ".join(f"{value:.2f}" for value in np.median(each, axis=0))
         mcc = np.median(of_method(rows, "flow"))

@@ -38,7 +38,7 @@ def panel(name: str, wanted: Wanted, *, start: str, again: bool) -> bool:
     if not missing:
         st.session_state.pop(name, None)
         return True
-    if running is not None and running.problem is None:
+    if running is not None and under_way(name):
         with st.container():
             st.fragment(_watch, run_every=_POLL_S)(name, wanted)
         return False
@@ -60,6 +60,12 @@ def panel(name: str, wanted: Wanted, *, start: str, again: bool) -> bool:
             f"about {style.duration(seconds)} ({services.device_line()})."
         )
     return False
+
+
+def under_way(name: str) -> bool:
+    """Whether this visitor's pass `name` goes on."""
+    running: _Pass | None = st.session_state.get(name)
+    return running is not None and running.problem is None
 
 
 def _start(name: str) -> None:

@@ -22,6 +22,9 @@ _CSS = """
 [class*="st-key-panel"] { border: 1px solid var(--hairline); border-radius: 8px; background: var(--panel);
   padding: .8rem 1rem .9rem 1rem; }
 [data-testid="stColumn"]:has(> div [class*="st-key-panel"]) { min-width: min(100%, 17rem); }
+[data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]:nth-child(3)) > [data-testid="stColumn"]:has(> div [class*="st-key-panel"]) {
+  min-width: min(100%, 12rem); }
+@media (max-width: 900px) { .stApp [data-testid="stColumn"]:has(> div [class*="st-key-panel"]) { min-width: 100% !important; } }
 [class*="st-key-panel"] h3 { font-size: .95rem; }
 .crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
 .crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end; text-align: right; }

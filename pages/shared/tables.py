@@ -21,7 +21,7 @@ _CSS = """
 .crl-table .says { color: var(--quiet); white-space: normal; padding-right: 0; line-height: 1.4; }
 .crl-table .strong { font-weight: 650; }
 .crl-table td:first-child { white-space: normal; min-width: 5.2rem; }
-.crl-table .says { min-width: 10rem; }
+.crl-table .says { min-width: 10rem; padding-left: .5rem; }
 .crl-scroll { overflow-x: auto; container-type: inline-size; }
 @container (max-width: 800px) {  /* no room for sentences beside the figures: they go below, over the whole width */
   .worded tr { display: grid; grid-template-columns: minmax(0, 1.6fr) repeat(var(--figures), minmax(0, 1fr)); padding: .3rem 0 .4rem 0;
@@ -29,7 +29,7 @@ _CSS = """
   .worded tbody tr:last-child { border-bottom: 0; }
   .worded th, .worded td { border-bottom: 0; padding: .1rem .5rem .1rem 0; white-space: normal; }
   .worded th.says { display: none; }
-  .worded td.says { grid-column: 1 / -1; min-width: 0; font-size: .94em; }
+  .worded td.says { grid-column: 1 / -1; min-width: 0; padding-left: 0; font-size: .94em; }
   .worded th:nth-last-child(2), .worded td:nth-last-child(2) { padding-right: 0; }
 }
 @container (max-width: 340px) { .crl-table { font-size: .78rem; } .crl-table th, .crl-table td { padding-right: .35rem; } }

@@ -36,6 +36,39 @@ def test_latents_are_recovered_while_a_visitor_watches_and_the_next_draw_is_in_t
     expect(page.get_by_test_id("stMain").get_by_role("button", name="Train", exact=True)).to_be_visible()
 
 
+def test_an_edited_world_is_in_the_link_and_comes_back_from_it(
+    server: Server, page: Page, other_page: Page
+) -> None:
+    page.goto(server.url("identify", scales="1,1,1 2,1,1", means="0,0,0 1,0,0", edges="soft", extra="2"))
+    settled(page)
+    expect(page.get_by_text("the noise of z₂ and the noise of z₃: never change in scale")).to_be_visible()
+    command = "--scales 1,1,1 2,1,1 --means 0,0,0 1,0,0 --edges soft --dim-x 5 --seeds 1 --first-seed 0"
+    expect(page.get_by_text(command)).to_be_visible()
+    page.get_by_text("Latent", exact=True).first.click()
+    expect(page.get_by_role("heading", name="Latent space")).to_be_visible()
+    page.get_by_text("Questions", exact=True).first.click()
+    page.get_by_text("Identifiability", exact=True).click()
+    expect(page.get_by_text(command)).to_be_visible()  # leaving the page kept it
+    page.wait_for_url(re.compile("scales="))
+    other_page.goto(page.url)
+    settled(other_page)
+    expect(other_page.get_by_text(command)).to_be_visible()
+
+
+def test_what_a_link_asks_these_pages_for_in_vain_is_said(server: Server, page: Page) -> None:
+    page.goto(server.url("identify", scales="1,1 0,1", draw="-4", mixing="taste"))
+    settled(page)
+    for words in (
+        "The link's matrix cannot be shown",
+        "The link asks for draw = -4",
+        "The link asks for mixing = taste",
+    ):
+        expect(page.get_by_text(words)).to_be_visible()
+    page.goto(server.url("penalties", gap="7"))
+    settled(page)
+    expect(page.get_by_text("The link asks for gap = 7")).to_be_visible()
+
+
 def test_a_link_to_a_contest_sets_what_decides_it_and_a_change_is_in_the_link(
     server: Server, page: Page
 ) -> None:

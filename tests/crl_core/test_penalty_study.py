@@ -91,6 +91,10 @@ def test_a_path_is_judged_at_its_best_at_the_blind_choice_and_at_zero() -> None:
     contest = Contest(world=World(preset="hospital"), rows=(one,))
     assert better_than_none(contest, "at_best") == (["mmd"], [])
     assert better_than_none(contest, "at_blind") == ([], [])  # one seed picks 0 itself
+    assert one.lams_picked("at_best") == "1 to 2"
+    hair = judged(replace(run, ite_rmse=np.array([0.9, 0.899, 0.9, 0.8, 0.799, 0.8])), np.full(6, 0.5))
+    assert against(hair, hair, "at_zero", "at_best").seen
+    assert better_than_none(Contest(world=contest.world, rows=(hair,)), "at_best") == ([], [])
 
 
 def test_broken_models_are_left_out_and_counted() -> None:
@@ -99,13 +103,13 @@ def test_broken_models_are_left_out_and_counted() -> None:
     status[0] = DIVERGED
     one = judged(replace(run, status=status), np.full(2, 0.5))
     assert np.isinf(one.error("at_zero")).all()
-    assert one.problem == "1 of 2 models broke"
+    assert one.problem == "1 of 2 models diverged or collapsed"
     none = judged(replace(run, status=np.full_like(status, DIVERGED)), np.full(2, 0.5))
     assert "no λ left a usable model" in none.problem
     assert not none.ran
     adversarial = replace(run.config, training=replace(run.config.training, penalty="adversarial"))
     diverged = judged(replace(run, status=status, config=adversarial), np.full(2, 0.5))
-    assert "the classifier or its network diverged" in diverged.problem
+    assert "with their classifier or by it" in diverged.problem
 
 
 def test_a_contest_survives_being_written_and_read(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from crl_core import exports
 from crl_core.events import DIVERGED
 from crl_core.export_words import FORMATS, file_name
 from crl_core.runs import RunStore
+from tests.crl_core.made_up import wait_until
 from tests.pages.conftest import Open, Tiny, words
 
 
@@ -66,18 +68,34 @@ def test_what_was_exported_is_shown_with_its_file_and_its_snippets(
     assert "FROM python" in code
 
 
-def test_pressing_the_button_exports_and_shows_it(
+def pressed(app):  # type: ignore[no-untyped-def]
+    next(button for button in app.button if button.label == "Export and measure").click().run()
+    return app
+
+
+def test_pressing_the_button_exports_in_the_background_and_shows_it_when_it_is_there(
     open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.save(tiny.result)
-    monkeypatch.setattr(exports, "make", lambda own, result, lam: made_up(own, tiny, lam))
-    app = open_app("serve", **tiny.params, lam="1")
-    next(button for button in app.button if button.label == "Export and measure").click().run()
+    going = threading.Event()
+
+    def make(own: RunStore, result: object, lam: float) -> exports.Exports:
+        going.wait(30)
+        return made_up(own, tiny, lam)
+
+    monkeypatch.setattr(exports, "make", make)
+    app = pressed(open_app("serve", **tiny.params, lam="1"))
     assert not app.exception
-    assert "0.1234" in words(app)
+    assert "Writing and measuring five formats" in words(app)
+    app.switch_page("pages/latent.py").run()  # leaving does not stop it
+    going.set()
+    wait_until(lambda: exports.kept(store, tiny.result, 1.0) is not None, limit_s=30)
+    app.switch_page("pages/serve.py").run()
+    wait_until(lambda: "0.1234" in words(app.run()), limit_s=30)
+    assert not app.exception
 
 
-def test_a_failed_export_is_one_sentence(
+def test_a_failed_export_is_one_sentence_and_can_be_asked_for_again(
     open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.save(tiny.result)
@@ -86,9 +104,13 @@ def test_a_failed_export_is_one_sentence(
         raise ValueError("The export failed: no room.")
 
     monkeypatch.setattr(exports, "make", fails)
-    app = open_app("serve", **tiny.params, lam="1")
-    next(button for button in app.button if button.label == "Export and measure").click().run()
+    app = pressed(open_app("serve", **tiny.params, lam="1"))
+    wait_until(lambda: bool(app.run().error), limit_s=30)
     assert [error.value for error in app.error] == ["The export failed: no room."]
+    monkeypatch.setattr(exports, "make", lambda own, result, lam: made_up(own, tiny, lam))
+    pressed(app)
+    wait_until(lambda: "0.1234" in words(app.run()), limit_s=30)
+    assert not app.error
 
 
 def test_missing_packages_are_said(
