@@ -69,10 +69,11 @@ def add_identify_command(command: Callable[..., Any]) -> None:
 def command_of(preset: str, world: World, seed: int) -> str:
     """The command that gives the scores of one draw of `world`, which began as a preset."""
     home, words = latent_preset(preset), ["python -m crl_core identify", f"--preset {preset}"]
-    for name in ("scales", "means"):
-        rows = getattr(world, name)
-        if rows != getattr(home, name):
-            words.append(f"--{name} {written_table(rows)}")
+    if world.scales != home.scales:
+        words.append(f"--scales {written_table(world.scales)}")
+        home = replace(home, scales=world.scales, means=())  # which is what --scales does
+    if world.means != home.means:
+        words.append(f"--means {written_table(world.means)}")
     words += [
         f"--{name} {getattr(world, name)}"
         for name in ("mixing", "edges")

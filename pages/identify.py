@@ -50,9 +50,9 @@ def trainer() -> Trainer:
 
 def question() -> tuple[World, int, State] | None:
     """The world asked about, what is promised of it and what can be done; None, with a sentence, where there is none."""
-    told = st.container()
+    top, told = st.container(), st.container()
     left, right = st.columns([1, 1.15], gap="medium")
-    asked = asked_world(left)
+    asked = asked_world(top, left)
     with told:
         lesson(asked)
     with right:
@@ -187,7 +187,9 @@ def verdict(world: World, done: dict[str, Any]) -> None:
         )
         for i, (status, value) in enumerate(zip(promise.status, done["per_coordinate"], strict=True))
     ]
-    table(("latent" if world.edges == "none" else "noise", "predicted", "score", f"≥ {RECOVERED:g}"), rows)
+    table(
+        ("latent" if world.edges == "none" else "noise", "predicted", "score", f"≥\u00a0{RECOVERED:g}"), rows
+    )
     words = f"MCC {done['mcc']:.3f}; a random rotation scores {done['floor']:.2f}. Linear R² {done['r2']:.3f}, Spearman {done['spearman']:.3f}."
     if world.edges != "none":
         words += f" Against the latents themselves the MCC is {done['mcc_latents']:.3f}"

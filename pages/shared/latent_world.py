@@ -34,9 +34,10 @@ class Asked:
     problem: str = ""
 
 
-def asked_world(left: Any) -> Asked:
-    """Draw the controls, and the matrices into the column `left`. What of a link cannot be is said, and left out."""
-    name, mixing, edges, extra, seed = _controls()
+def asked_world(top: Any, left: Any) -> Asked:
+    """Draw the controls into `top` and the matrices into `left`. What of a link cannot be is said, and left out."""
+    with top:
+        name, mixing, edges, extra, seed = _controls()
     preset = LATENT_PRESETS[name]
     with left, st.container(key="panel_identify_matrix"):
         style.panel_title(
