@@ -150,6 +150,12 @@ def _answer_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            return _problem(
+                request,
+                422,
+                "the body must be JSON, sent with the header content-type: application/json; see /docs.",
+            )
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:4] if str(part).isascii())[:60]
         said = " ".join(str(first["msg"]).split())[:160]
@@ -159,7 +165,11 @@ def _answer_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        return _problem(request, error.status_code, str(error.detail), error.headers)
+        said = {
+            404: "there is nothing at this address; see /docs for those there are.",
+            405: f"this address takes {(error.headers or {}).get('Allow', 'another method')} only; see /docs.",
+        }.get(error.status_code, str(error.detail))
+        return _problem(request, error.status_code, said, error.headers)
 
 
 def _problem(request: Request, status: int, error: str, headers: Any = None) -> JSONResponse:

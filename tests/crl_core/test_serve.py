@@ -198,8 +198,19 @@ def test_there_are_no_other_doors(server: Server) -> None:
     for path in ("/", "/debug", "/v1", "/v1/effects/..%2f..%2fetc", "/admin"):
         status, said, _ = server.ask(path)
         assert status == 404
-        assert "error" in said
-    assert server.ask("/v1/effects")[0] == 405
+        assert said["error"] == "there is nothing at this address; see /docs for those there are."
+    status, said, _ = server.ask("/v1/effects")
+    assert (status, said["error"]) == (405, "this address takes POST only; see /docs.")
+
+
+def test_a_body_that_is_not_called_json_is_told_how_to_be_sent(server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection.request(
+        "POST", "/v1/effects", b'{"rows": [[0, 0]]}', {"content-type": "application/x-www-form-urlencoded"}
+    )
+    answer = connection.getresponse()
+    assert answer.status == 422
+    assert "content-type: application/json" in json.loads(answer.read())["error"]
 
 
 def test_the_app_keeps_its_own_openapi_description(server: Server) -> None:
