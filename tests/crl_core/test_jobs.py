@@ -577,7 +577,9 @@ def test_the_whole_of_a_real_run_is_stored(manager: JobManager, store: RunStore)
     pytest.importorskip("crl_core.evidence")
     pytest.importorskip("crl_core.projection")
     key = manager.submit(tiny_config(), lam_in_view=1.0)
-    wait_until(lambda: manager.state(key).phase == "completed" and not store.busy(key))  # sealed first, then told
+    wait_until(
+        lambda: manager.state(key).phase == "completed" and not store.busy(key)
+    )  # sealed first, then told
     assert isinstance(manager.events(key)[0][-1], RunCompleted)
     projection = store.part(key, "projection")
     assert projection is not None
