@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crl_core.cli_output import check_target, put
 from crl_core.cli_table import text_table
-from crl_core.export_words import FORMATS, file_name, format_of
+from crl_core.export_words import FORMATS, file_name, format_of, lacking
 from crl_core.runs import RunStore
 from crl_core.sealing import disk_error, write_atomically
 
@@ -34,7 +34,9 @@ def add_export_command(command: Callable[..., Any]) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    name = format_of(options.format).id
+    name, writes = options.format, options.out is not None or not options.report
+    if writes or name != "onnx":  # a report alone is of what can be made here
+        format_of(name)
     check_target(options.out, "--out")
     if options.folder is not None and not Path(options.folder).is_dir():
         raise ValueError(f"--folder {options.folder} is no folder; make it first.")
@@ -60,14 +62,12 @@ def _export(options: argparse.Namespace) -> int:
     if options.report:
         rows, files = report(made_of)
         content["report"] = [row.to_dict() for row in rows]
-        text.append(report_table(rows))
+        text.append(report_table(rows) + ("" if lacking() is None else f"\n{lacking()}"))
         if options.folder is not None:
             for each, made in files.items():
                 _write(Path(options.folder) / file_name(key, lam, each), made)
-        made = files[name]
-    else:
-        made = export_model(made_of, name)
-    if options.out is not None or not options.report:
+    if writes:
+        made = files[name] if options.report else export_model(made_of, name)
         target = options.out or file_name(key, lam, name)
         _write(Path(target), made)
         content |= {"format": name, "file": target, "bytes": len(made)}

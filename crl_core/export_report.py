@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crl_core.export_words import FORMATS, ORIGINAL
+from crl_core.export_words import ORIGINAL, available
 from crl_core.metrics import factual_mse, ite_rmse
 from crl_core.model_file import Outputs, read_model
 
@@ -40,9 +40,9 @@ class Row:
 
 
 def report(
-    made_of: Subject, names: Sequence[str] = tuple(FORMATS), *, calls: dict[int, int] | None = None
+    made_of: Subject, names: Sequence[str] = (), *, calls: dict[int, int] | None = None
 ) -> tuple[list[Row], dict[str, bytes]]:
-    """A row for the original and for each format, and the files. All errors are of held-out rows.
+    """A row for the original and for each format (if none is named, each that can be made here), and the files. All errors are of held-out rows.
 
     Latency is that of one call in this process, on one thread, NumPy to NumPy, loading not included.
     Raises: ValueError as `export_model`.
@@ -50,7 +50,7 @@ def report(
     import crl_core.export as export
     from crl_core.export.torch_files import one_thread, run_torch
 
-    files = {name: export.export_model(made_of, name) for name in names}
+    files = {name: export.export_model(made_of, name) for name in names or available()}
     with one_thread():
         original = run_torch(made_of.network)
         expected = original(made_of.held_out.x.astype(np.float32))

@@ -57,10 +57,27 @@ def format_of(name: str) -> Format:
     """The format called `name`. Raises ValueError if there is none, or what it needs is not installed."""
     if name not in FORMATS:
         raise ValueError(f"format is {name!s:.40}; it must be one of {', '.join(FORMATS)}.")
-    missing = [package for package in FORMATS[name].needs if find_spec(package) is None]
-    if missing:
+    if missing := _missing(FORMATS[name]):
         raise ValueError(f"{name} needs {', '.join(missing)}, not installed here: {INSTALL}.")
     return FORMATS[name]
+
+
+def available() -> tuple[str, ...]:
+    """Formats whose packages are installed here."""
+    return tuple(name for name, item in FORMATS.items() if not _missing(item))
+
+
+def lacking() -> str | None:
+    """A sentence on the formats that cannot be made here and what they need; None where all can."""
+    left = [item for item in FORMATS.values() if _missing(item)]
+    if not left:
+        return None
+    packages = dict.fromkeys(name for item in left for name in _missing(item))
+    return f"{' and '.join(item.title for item in left)} need {', '.join(packages)}, not installed here: {INSTALL}."
+
+
+def _missing(item: Format) -> list[str]:
+    return [package for package in item.needs if find_spec(package) is None]
 
 
 def file_name(key: str, lam: float, name: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl_core.export_words import FORMATS, INSTALL, file_name, format_of
+from crl_core.export_words import INSTALL, available, file_name
 from crl_core.results import RunResult
 from crl_core.runs import RunStore
 
@@ -25,12 +25,16 @@ _REPORT = "report.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exports:
-    """All formats of one model. rows: as `export_report.Row.to_dict`, the original first."""
+    """Every format of one model that could be made here. rows: as `export_report.Row.to_dict`, the original first."""
 
     folder: Path
     key: str
     lam: float
     rows: tuple[dict[str, Any], ...]
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return tuple(row["format"] for row in self.rows[1:])
 
     def content(self, name: str) -> bytes:
         """The file of a format. Raises OSError if it was removed meanwhile."""
@@ -48,8 +52,11 @@ def kept(store: RunStore, result: RunResult, lam: float) -> Exports | None:
     try:
         said = json.loads((folder / _REPORT).read_text())
         found = Exports(folder=folder, key=said["key"], lam=said["lam"], rows=tuple(said["report"]))
-        whole = [row["format"] for row in found.rows[1:]] == list(FORMATS)
-        return found if whole and all((folder / _file(found, name)).is_file() for name in FORMATS) else None
+        made = found.formats
+        whole = set(available()) <= set(made) and all(
+            (folder / _file(found, name)).is_file() for name in made
+        )
+        return found if made and whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -59,9 +66,7 @@ def _file(found: Exports, name: str) -> str:
 
 
 def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_S) -> Exports:
-    """Export and measure every format, at most `limit_s` long. Raises ValueError with one sentence if that fails."""
-    for name in FORMATS:
-        format_of(name)  # what is not installed is said before anything starts
+    """Export and measure every format whose packages are installed, at most `limit_s` long. Raises ValueError with one sentence if that fails."""
     target = folder_of(store, result, lam)
     aside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     command = [

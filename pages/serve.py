@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from crl_core import exports
-from crl_core.export_words import FORMATS, INSTALL, ORIGINAL, file_name, format_of
+from crl_core import exports, machine
+from crl_core.export_words import FORMATS, INSTALL, ORIGINAL, available, file_name, lacking
 from crl_core.figures import palette
 from crl_core.figures.formats import latencies
 from pages.shared import page_header, quiet, require, run_in_view, services
@@ -21,7 +21,7 @@ _DEFINITIONS = """
 **Latency**: one call in one process on one thread of this machine, NumPy to NumPy; p50, p95 and p99 of 1,000 calls of one row, or 100 of 1,024.
 
 **Inside each file**: configuration, key, λ, metrics, names and ranges of the features, versions, and 300 held-out latents that the
-endpoint compares its traffic with. Standardising is part of the graph: send covariates as drawn. The batch is free.
+endpoint compares its traffic with. Send covariates as drawn: whatever standardising they need is in the first layer. The batch is free.
 
 **Invariance**: the endpoint keeps the newest 200 latents of each environment label and tests them against the held-out ones; an alarm at
 p ≤ .05 / 200, so that a label's first 200 tests together alarm falsely with probability of at most .05.
@@ -40,27 +40,25 @@ def exporter() -> exports.Exporter:
     return exports.Exporter()
 
 
-def missing() -> str | None:
-    """What keeps the export from being made, in a sentence."""
-    try:
-        for name in FORMATS:
-            format_of(name)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
 def offer() -> None:
     """The view before anything was exported."""
     with st.container(key="panel_serve_empty"):
         panel_title("Not exported yet", f"λ = {run.lam:g}, replicate 0")
-        say(
-            "Five formats are written and measured in a process of their own; that takes about half a minute."
-        )
-        if (why := missing()) is not None:
-            st.error(why)
+        if machine.memory_bytes() < machine.LITTLE_MEMORY:
+            say(
+                "This machine has too little memory to export beside the app. Take the run home (Runs → Library, bundle), and there: "
+                f"python -m crl_core export {run.result.config.key} --lam {run.lam:g}"
+            )
             return
+        titles = ", ".join(_TITLES[name] for name in available())
+        say(f"Written and measured in a process of their own, in about half a minute: {titles}.")
         st.button("Export and measure", type="primary", key="serve.make", on_click=ask_for)
+        left_out()
+
+
+def left_out() -> None:
+    if (why := lacking()) is not None:
+        quiet(why)
 
 
 def ask_for() -> None:
@@ -72,9 +70,7 @@ def waits() -> None:
     if not exporter().running(folder):
         st.rerun()
     with st.container(key="panel_serve_busy"):
-        panel_title(
-            "Writing and measuring five formats", f"λ = {run.lam:g}, replicate 0; about half a minute"
-        )
+        panel_title("Writing and measuring", f"λ = {run.lam:g}, replicate 0; about half a minute")
         say("You may leave this page; what is made is kept.")
 
 
@@ -107,7 +103,8 @@ def costs(found: exports.Exports, name: str) -> None:
             )
             for row in found.rows
         ]
-        table(header, lines, strong=1 + list(FORMATS).index(name))
+        table(header, lines, strong=1 + found.formats.index(name))
+        left_out()
         quiet(
             "ONNX is the recommended path. PyTorch marks TorchScript and its own quantisation as deprecated; they are kept for services that "
             "load nothing else. int8 saturates beyond the training range."
@@ -187,15 +184,15 @@ def main() -> None:
         return
     name = st.segmented_control(
         "Format",
-        list(FORMATS),
-        default="onnx",
+        list(found.formats),
+        default=found.formats[0],
         key="serve.format",
         required=True,
         format_func=lambda item: FORMATS[item].title,
         persist_state="session",
     )
-    use(found, name or "onnx")
-    costs(found, name or "onnx")
+    use(found, name or found.formats[0])
+    costs(found, name or found.formats[0])
 
 
 main()
