@@ -59,9 +59,25 @@ def curves_of(config: RunConfig, state: JobState) -> Curves:
     return nothing
 
 
-def draw(config: RunConfig, lam: float) -> None:
-    """The whole page for one state of the run. A fragment: while training it is drawn again by itself."""
+def moves(state: JobState) -> bool:
+    """Whether the curves may change by themselves."""
+    return state.active and state.phase in ("queued", "running")
+
+
+def watch(config: RunConfig, lam: float) -> None:
+    """A fragment: the page drawn again and again while the run is trained.
+
+    Nothing else may be one here: a button pressed inside a fragment redraws the fragment alone, so that a page at rest
+    would neither see the run that its own button has started nor begin to poll.
+    """
     state = job_panel.state_of(config.key)
+    if not moves(state):
+        st.rerun()
+    draw(config, state, lam)
+
+
+def draw(config: RunConfig, state: JobState, lam: float) -> None:
+    """The whole page for one state of the run."""
     try:
         curves = curves_of(config, state)
     except StoreError as error:
@@ -69,7 +85,7 @@ def draw(config: RunConfig, lam: float) -> None:
         run_view.damaged(asked, error)
         return
     head(config, state, curves, lam)
-    final = not (state.active and state.phase in ("queued", "running"))
+    final = not moves(state)
     most = figures_live.MAX_EPOCHS_DRAWN if final else figures_live.MAX_EPOCHS_LIVE
     ink = palette(style.theme())
     left, right = st.columns([3, 2])
@@ -153,7 +169,10 @@ if asked.config is None:
     style.notice("These settings cannot be trained", asked.problem or "")
 else:
     now = job_panel.state_of(asked.config.key)
-    live = now.active and now.phase in ("queued", "running")
-    st.fragment(draw, run_every=_POLL_S if live else None)(asked.config, asked.lam)
+    live = moves(now)
+    if live:
+        st.fragment(watch, run_every=_POLL_S)(asked.config, asked.lam)
+    else:
+        draw(asked.config, now, asked.lam)
     if not live and now.phase in ("finished", "completed"):
         st.session_state[run_view.LAST_SEEN] = asked.config

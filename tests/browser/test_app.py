@@ -84,6 +84,34 @@ def test_train_draws_curves_live_and_the_run_is_found_again(
     said(other_page, re.compile(r"Cancelled at epoch \d+"))
 
 
+def test_the_pages_own_button_trains_before_the_eyes_and_the_one_beside_it_leads_back(
+    server: Server, page: Page
+) -> None:
+    page.goto(server.url(**TINY, seed="77"))
+    settled(page)
+    main = page.get_by_test_id("stMain")
+    main.get_by_role("button", name="Train these settings").click()
+    said(page, "double-click to reset")  # trained to its end and drawn
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_role("spinbutton", name="Epochs").fill("1000")
+    sidebar.get_by_role("spinbutton", name="Epochs").press("Enter")
+    main.get_by_role("button", name="Back to the last run").click()
+    expect(sidebar.get_by_role("spinbutton", name="Epochs")).to_have_value("3")
+    said(page, re.compile(r"Already trained|Trained"))
+    sidebar.get_by_role("spinbutton", name="Epochs").fill("1000")
+    sidebar.get_by_role("spinbutton", name="Epochs").press("Enter")
+    main.get_by_role("button", name="Train these settings").click()
+    expect(main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))
+    sidebar.get_by_role("button", name="Cancel").click()
+    said(page, re.compile(r"Cancelled at epoch \d+"))
+    main.get_by_role(
+        "button", name="Train these settings"
+    ).click()  # and once more, where a run was cancelled
+    expect(main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))
+    sidebar.get_by_role("button", name="Cancel").click()
+    said(page, re.compile(r"Cancelled at epoch \d+"))
+
+
 def test_two_visitors_who_ask_for_the_same_run_cause_one_training(
     server: Server, page: Page, other_page: Page
 ) -> None:
