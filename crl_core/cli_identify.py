@@ -16,7 +16,7 @@ from crl_core.cli_table import text_table
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import LATENT_PRESETS, latent_preset
 from crl_core.identify.shipped import FILE, VERSION
-from crl_core.identify.worlds import Edges, Mixing, World, read_table, single_targets, written_table
+from crl_core.identify.worlds import Edges, Mixing, World, read_table, single_targets
 from crl_core.runs import RunStore
 
 FIRST_SEED = 500  # of the seeds that no setting was ever tuned on
@@ -64,23 +64,6 @@ def add_identify_command(command: Callable[..., Any]) -> None:
         "--dim-x", type=int, default=0, metavar="D", help="observed dimension; default: as many as latents"
     )
     parser.add_argument("--bake", action="store_true", help="measure what comes with the program")
-
-
-def command_of(preset: str, world: World, seed: int) -> str:
-    """The command that gives the scores of one draw of `world`, which began as a preset."""
-    home, words = latent_preset(preset), ["python -m crl_core identify", f"--preset {preset}"]
-    if world.scales != home.scales:
-        words.append(f"--scales {written_table(world.scales)}")
-        home = replace(home, scales=world.scales, means=())  # which is what --scales does
-    if world.means != home.means:
-        words.append(f"--means {written_table(world.means)}")
-    words += [
-        f"--{name} {getattr(world, name)}"
-        for name in ("mixing", "edges")
-        if getattr(world, name) != getattr(home, name)
-    ]
-    words += [f"--dim-x {world.dim_x}"] if world.dim_x != home.dim_x else []
-    return " ".join([*words, f"--seeds 1 --first-seed {seed}"])
 
 
 def _identify(options: argparse.Namespace) -> int:

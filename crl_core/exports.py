@@ -104,7 +104,10 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
 
 
 class Exporter:
-    """Exports one after the other in a thread of their own, so that whoever asked may leave meanwhile and come back."""
+    """Exports one after the other in a thread of their own, so that whoever asked may leave meanwhile and come back.
+
+    Not a task of the worker: it would hold what ONNX needs for as long as it lives, and a run would wait for it.
+    """
 
     def __init__(self) -> None:
         self._mutex, self._turn = threading.Lock(), threading.Lock()

@@ -45,7 +45,11 @@ def pair_factors(labels: Tensor, n_groups: int, dtype: torch.dtype) -> tuple[Ten
     A group with fewer than two rows is left out: one row says nothing about a distribution. With fewer than two groups
     left S is zero.
     """
-    member = torch.nn.functional.one_hot(labels, n_groups).to(dtype)
+    return member_factors(torch.nn.functional.one_hot(labels, n_groups).to(dtype))
+
+
+def member_factors(member: Tensor) -> tuple[Tensor, Tensor]:
+    """`pair_factors` from member [..., b, n_groups], 1 where a row is of a group, else 0; a row may be of none."""
     count = member.sum(dim=-2, keepdim=True)
     present = (count >= 2).to(member.dtype)
     u = member * present / count.clamp_min(1)

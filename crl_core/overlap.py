@@ -94,9 +94,8 @@ def knn_mixing(phi: Array, env: Array) -> float:
 
 def folds_of(labels: Array, rng: np.random.Generator) -> Array:
     """Which of `FOLDS` stratified folds each row is in, [n]."""
-    from sklearn.model_selection import (
-        StratifiedKFold,  # here: a served model needs the rest of this room, not scikit-learn
-    )
+    # Here, not above: a served model needs the rest of this room, and no scikit-learn.
+    from sklearn.model_selection import StratifiedKFold
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
     found = np.empty(len(labels), dtype=np.int64)

@@ -336,20 +336,24 @@ def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Diff
     return difference(first, second, seeds, seeds, pair=True)
 
 
-def change_of_mean(row: Contestant, where: str) -> float:
-    """Mean difference from the error at λ = 0, in units of that error's mean; seeds without a usable model are left out."""
-    none = row.error("at_zero")
-    return against(row, row, "at_zero", where).mean / float(np.mean(none[np.isfinite(none)]))
+def changes(contest: Contest, where: str) -> dict[str, float]:
+    """Mean difference of each penalty from the error at λ = 0, in units of that error's mean: of those where it is seen, beyond its
+    interval and by more than `WORTH`. Seeds without a usable model are left out."""
+    found = {}
+    for row in contest.ran:
+        none, apart = row.error("at_zero"), against(row, row, "at_zero", where)
+        change = apart.mean / float(np.mean(none[np.isfinite(none)]))
+        if apart.seen and abs(change) > WORTH:
+            found[row.penalty] = change
+    return found
 
 
 def better_than_none(contest: Contest, where: str) -> tuple[list[str], list[str]]:
-    """Penalties whose mean error is below, and above, that at λ = 0: beyond the interval, and by more than `WORTH` of it."""
-    found: tuple[list[str], list[str]] = ([], [])
-    for row in contest.ran:
-        change = change_of_mean(row, where)
-        if against(row, row, "at_zero", where).seen and abs(change) > WORTH:
-            found[change > 0].append(row.penalty)
-    return found
+    """Penalties whose mean error is seen to be below, and above, that at λ = 0."""
+    found = changes(contest, where)
+    return [name for name, change in found.items() if change < 0], [
+        name for name, change in found.items() if change > 0
+    ]
 
 
 def contest_of(world: World, contests: Sequence[Contest]) -> Contest | None:

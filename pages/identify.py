@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from crl_core.cli_identify import command_of
 from crl_core.figures import palette
 from crl_core.figures.identify import (
     correlation_matrix,
@@ -17,6 +16,7 @@ from crl_core.figures.identify import (
 )
 from crl_core.identify.live import State, Trainer
 from crl_core.identify.predict import predict
+from crl_core.identify.presets import command_of
 from crl_core.identify.worlds import World
 from pages.shared import page_header, quiet, require, services, style
 from pages.shared.identify_measured import STATUS, measured

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from crl_core.identify.worlds import World, single_targets
+from crl_core.identify.worlds import World, single_targets, written_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,3 +78,20 @@ def latent_preset(name: str) -> World:
     if name not in LATENT_PRESETS:
         raise ValueError(f"there is no latent world {name!r:.40}; choose one of {', '.join(LATENT_PRESETS)}.")
     return LATENT_PRESETS[name].world
+
+
+def command_of(preset: str, world: World, seed: int) -> str:
+    """The command that gives the scores of one draw of `world`, which began as a preset."""
+    home, words = latent_preset(preset), ["python -m crl_core identify", f"--preset {preset}"]
+    if world.scales != home.scales:
+        words.append(f"--scales {written_table(world.scales)}")
+        home = replace(home, scales=world.scales, means=())  # which is what --scales does
+    if world.means != home.means:
+        words.append(f"--means {written_table(world.means)}")
+    words += [
+        f"--{name} {getattr(world, name)}"
+        for name in ("mixing", "edges")
+        if getattr(world, name) != getattr(home, name)
+    ]
+    words += [f"--dim-x {world.dim_x}"] if world.dim_x != home.dim_x else []
+    return " ".join([*words, f"--seeds 1 --first-seed {seed}"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from crl_core.penalties.base import Batch, Penalty, group_means, mean_over_pairs, pairs, present
+from crl_core.ipm import member_factors
+from crl_core.penalties.base import Batch, Penalty, group_means, mean_over_pairs, pairs
 
 _WIDEST = 2.0  # of the three bandwidths, in median distances
 _DIRECTIONS, _LEVELS = 24, 16
@@ -20,12 +21,12 @@ def mmd2_multi(batch: Batch) -> Tensor:
 def mmd2_multi_and_gradient(batch: Batch) -> tuple[Tensor, Tensor]:
     """The same with its gradient: with K_f the kernel of width h_f and S the weights of the groups' rows,
     ∂/∂φ_i = -2/3 Σ_j S_ij Σ_f K_f,ij / h_f² (φ_i - φ_j); see `ipm.grouped_mmd2_and_gradient`."""
-    c, weights = _centred(batch), _pair_weights(batch.member)
+    c, (left, right) = _centred(batch), member_factors(batch.member)
+    weights = left @ right.mT
     widest, middle, narrow = _kernels(c)
     value = torch.einsum("mij,mij->m", weights, widest + middle + narrow) / 3
-    steep = (
-        widest.add_(middle, alpha=4).add_(narrow, alpha=16).mul_(weights)
-    )  # times h_f of the widest, squared
+    # Σ_f K_f / h_f², times the square of the widest h_f.
+    steep = widest.add_(middle, alpha=4).add_(narrow, alpha=16).mul_(weights)
     pulled = c * steep.sum(dim=2, keepdim=True) - steep @ c
     return value.clamp_min(0), pulled * (-2 / (3 * _WIDEST * batch.bandwidth[:, None, None]))
 
@@ -42,15 +43,6 @@ def _kernels(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     widest = torch.exp(torch.baddbmm(half + half.mT, c, c.mT, beta=-1))
     middle = widest.square().square()
     return widest, middle, middle.square().square()
-
-
-def _pair_weights(member: Tensor) -> Tensor:
-    """S of `ipm`'s formula, [M, b, b], of groups [M, b, E]."""
-    there = present(member).unsqueeze(1)
-    u = member * there / member.sum(dim=1, keepdim=True).clamp_min(1)
-    n = there.sum(dim=2, keepdim=True)
-    v = u.sum(dim=2, keepdim=True)
-    return (n * (u @ u.mT) - v @ v.mT) / (n * (n - 1) / 2).clamp_min(1) * (n >= 2)
 
 
 def mmd2_linear(batch: Batch) -> Tensor:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
 import numpy as np
 import streamlit as st
 
@@ -13,7 +17,7 @@ from crl_core.penalty_study import (
     against,
     baked_contests,
     better_than_none,
-    change_of_mean,
+    changes,
     pairings,
 )
 from crl_core.penalty_words import PENALTY_WORDS
@@ -149,31 +153,39 @@ def pairs(world: World) -> None:
     )
 
 
-def gains(contest: Contest, names: list[str], where: str) -> str:
+def gains(found: Mapping[str, float]) -> str:
     """Names with the change of the mean error, largest first."""
-    changes = {name: 100 * change_of_mean(contest.of(name), where) for name in names}
     return ", ".join(
-        f"{PENALTY_WORDS[name].short} {'−' if change < 0 else '+'}{abs(change):.0f}\u00a0%"
-        for name, change in sorted(changes.items(), key=lambda item: -abs(item[1]))
+        f"{PENALTY_WORDS[name].short} {'−' if change < 0 else '+'}{100 * abs(change):.0f}\u00a0%"
+        for name, change in sorted(found.items(), key=lambda item: -abs(item[1]))
     )
+
+
+@cache
+def world_by_world(folder: Path) -> list[tuple[str, ...]]:
+    """A line a shipped contest: the mean error at λ = 0, and what beats it."""
+    lines = []
+    for item in baked_contests(folder):
+        at_blind, at_best = (changes(item, where) for where in ("at_blind", "at_best"))
+        blind = {name: change for name, change in at_blind.items() if change < 0}
+        worse = {name: change for name, change in at_blind.items() if change > 0}
+        more = {name: change for name, change in at_best.items() if change < 0 and name not in blind}
+        says = f"Better at the blind λ: {gains(blind) or 'none'}."
+        says += f" Worse: {gains(worse)}." if worse else ""
+        says += f" Better only at its own best λ: {gains(more)}." if more else ""
+        gap = f", z ±{item.world.gap:g}" if item.world.gap is not None else ""
+        lines.append((item.world.preset + gap, f"{np.mean(item.ran[0].error('at_zero')):.3f}", says))
+    return lines
 
 
 def everywhere() -> None:
     """Is any penalty better than none? Preset by preset, as shipped."""
-    contests = baked_contests(services.store().baked)
+    folder = services.store().baked
+    contests = baked_contests(folder)
     if not contests:
         return
     st.subheader("Is ERM hard to beat? World by world", anchor=False)
-    lines = []
-    for item in contests:
-        (blind, worse), (best, _) = (better_than_none(item, where) for where in ("at_blind", "at_best"))
-        more = [name for name in best if name not in blind]
-        says = f"Better at the blind λ: {gains(item, blind, 'at_blind') or 'none'}."
-        says += f" Worse: {gains(item, worse, 'at_blind')}." if worse else ""
-        says += f" Better only at its own best λ: {gains(item, more, 'at_best')}." if more else ""
-        gap = f", z ±{item.world.gap:g}" if item.world.gap is not None else ""
-        lines.append((item.world.preset + gap, f"{np.mean(item.ran[0].error('at_zero')):.3f}", says))
-    table(("world", "mean at λ = 0", "which penalties beat it"), lines, words_from=2)
+    table(("world", "mean at λ = 0", "which penalties beat it"), world_by_world(folder), words_from=2)
     first = contests[0].world
     quiet(
         f"Change of the mean ITE RMSE over {first.seeds} seeds, where its interval excludes 0 and it is more than 1 %; {first.epochs} epochs, {first.shared} shared "

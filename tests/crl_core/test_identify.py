@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core.cli import main
-from crl_core.cli_identify import command_of
 from crl_core.flows.fit import Diverged, fit
 from crl_core.flows.flow import Flow
 from crl_core.flows.networks import mmd2_of_groups
@@ -25,7 +24,7 @@ from crl_core.identify.data import draw, relabelled
 from crl_core.identify.linear import fast_ica, generalised_eigenvectors, pca
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.predict import predict
-from crl_core.identify.presets import LATENT_PRESETS, latent_preset
+from crl_core.identify.presets import LATENT_PRESETS, command_of, latent_preset
 from crl_core.identify.scores import assignment, chance_floor, correlations, score
 from crl_core.identify.shipped import FILE, coordinates, of_method, shipped
 from crl_core.identify.worlds import World, sample_world, single_targets
