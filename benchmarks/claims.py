@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.lightning_recipe import fit
 from crl_core import RunConfig, Training, preset, train
-from crl_core.claims import PATH
-from crl_core.evidence import gather
+from crl_core.measures.evidence import gather
 from crl_core.results import RunResult
-from crl_core.training import warm_up
+from crl_core.studies.claims import PATH
+from crl_core.training.path import warm_up
 
 SEEDS = 10
 SINGLE = 3  # models trained alone

@@ -76,9 +76,9 @@ def script_ms(link: str) -> list[float]:
     """Milliseconds of the page's script for each of some changes of λ, the first of each λ left out."""
     from streamlit.testing.v1 import AppTest
 
-    from pages.shared import services
+    from pages.shared import server_cache
 
-    services._warm = lambda manager: manager  # no worker: nothing is trained here
+    server_cache._warm = lambda manager: manager  # no worker: nothing is trained here
     app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=60)
     app.query_params["runs"] = [part.removeprefix("runs=") for part in link.split("&")]
     app.run()
@@ -92,7 +92,7 @@ def script_ms(link: str) -> list[float]:
             start = time.perf_counter()
             slider.set_value(lam).run()
             taken.append(1000 * (time.perf_counter() - start))
-    services.jobs().close()
+    server_cache.jobs().close()
     return taken[len(lams) :]
 
 

@@ -21,8 +21,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from crl_core import RunConfig, RunStore, Scenario, Training
-from crl_core.labels import Label
-from crl_core.library import Library, search
+from crl_core.runs.labels import Label
+from crl_core.runs.library import Library, search
 from tests.crl_core.made_up import made_up_result
 
 ROOT = Path(__file__).parents[1]
@@ -81,9 +81,9 @@ def page() -> dict[str, float]:
     """The page itself: the first time, again, and after a word was typed into the search."""
     from streamlit.testing.v1 import AppTest
 
-    from pages.shared import services
+    from pages.shared import server_cache
 
-    services._warm = lambda manager: manager  # no worker: nothing is trained here
+    server_cache._warm = lambda manager: manager  # no worker: nothing is trained here
 
     def opened() -> AppTest:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
@@ -100,7 +100,7 @@ def page() -> dict[str, float]:
     box = next(item for item in app.text_input if item.label == "Search")
     words = iter(("number 1", "number 12", "epochs 2", "sigma", "hospital"))
     filtering = timed(lambda: box.set_value(next(words)).run())
-    services.jobs().close()
+    server_cache.jobs().close()
     return {
         "library_open_first_s": taken[0],
         "library_open_warm_s": median(taken[1:]),

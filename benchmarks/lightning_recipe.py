@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from crl_core import RunConfig
+from crl_core.data.scm import MultiEnvData
 from crl_core.results import N_MMD, data_of
-from crl_core.scm import MultiEnvData
 
 
 def gaussian_mmd2(a: Tensor, b: Tensor) -> Tensor:

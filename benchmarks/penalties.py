@@ -18,8 +18,8 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from crl_core import train
-from crl_core.penalty_study import World
 from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.studies.penalties import World
 
 EPOCHS = 3
 

@@ -30,7 +30,7 @@ import torch
 from benchmarks.lightning_recipe import fit
 from crl_core import RunConfig, Training, preset, train
 from crl_core.results import N_MMD
-from crl_core.training import warm_up
+from crl_core.training.path import warm_up
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -117,8 +117,8 @@ def training_ratios(rounds: int, epochs: int) -> dict[str, float]:
 
 def stored_run_figures() -> dict[str, float]:
     """Memory of the worker after a default run's length of work, and opening the stored run in a fresh process."""
-    from crl_core.jobs import JobManager
-    from crl_core.runs import RunStore
+    from crl_core.jobs.manager import JobManager
+    from crl_core.runs.store import RunStore
 
     base = preset("hospital")
     config = replace(base, training=replace(base.training, epochs=3, seed=1))

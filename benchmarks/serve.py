@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from crl_core import PRESETS, RunStore  # noqa: E402
-from crl_core.cli_table import text_table  # noqa: E402
+from crl_core.cli.table import text_table  # noqa: E402
 
 LAM, RATE, CONNECTIONS = 1.9, 200, 8
 PATH = "/v1/effects"
@@ -50,7 +50,7 @@ def plain(port: int) -> None:
     import uvicorn
     from fastapi import FastAPI
 
-    from crl_core.export import subject
+    from crl_core.export.models import subject
 
     torch.set_num_threads(1)
     network = subject(RunStore().load(PRESETS["hospital"].config.key), LAM).network
@@ -138,7 +138,7 @@ class Client:
 
 
 def bodies(shifted: bool) -> list[bytes]:
-    from crl_core.deployment import deploy
+    from crl_core.data.interventions import deploy
 
     scenario = PRESETS["hospital"].config.scenario
     rows, moved = (deploy(scenario, "z-shift", dose, 2000, 5).x for dose in (0.0, 1.5))
@@ -283,9 +283,9 @@ def load(server: Running, minutes: float, sent: list[bytes]) -> dict[str, float]
 
 def in_process(folder: Path) -> dict[str, float]:
     """Median microseconds of one row, runs of the three taken in turns so that a busy machine slows all alike."""
-    from crl_core.export import export_model, subject
-    from crl_core.export.torch_files import one_thread, run_torch
-    from crl_core.model_file import read_model
+    from crl_core.export.model_file import read_model
+    from crl_core.export.models import export_model, subject
+    from crl_core.export.models.torch_files import one_thread, run_torch
 
     made_of = subject(RunStore().load(PRESETS["hospital"].config.key), LAM)
     files = {name: export_model(made_of, name) for name in ("onnx", "onnx-int8")}

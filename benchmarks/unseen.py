@@ -20,9 +20,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from crl_core import PRESETS, RunStore
-from crl_core.deployment import deploy
-from crl_core.falsifiers import latent_tests
-from crl_core.overlap import kernel_of, median_distance, squared_distances
+from crl_core.data.interventions import deploy
+from crl_core.measures.falsifiers import latent_tests
+from crl_core.measures.overlap import kernel_of, median_distance, squared_distances
 from crl_core.results import predict, view_rows
 
 PERMUTATIONS = 1000
@@ -60,9 +60,9 @@ def one_by_one(deployed: np.ndarray, reference: np.ndarray) -> None:
 def page() -> dict[str, float]:
     from streamlit.testing.v1 import AppTest
 
-    from pages.shared import services
+    from pages.shared import server_cache
 
-    services._warm = lambda manager: manager  # no worker: nothing is trained here
+    server_cache._warm = lambda manager: manager  # no worker: nothing is trained here
     app = AppTest.from_file(str(Path(__file__).parents[1] / "app.py"), default_timeout=60)
     app.query_params["preset"] = "hospitals"
     app.run()
@@ -74,7 +74,7 @@ def page() -> dict[str, float]:
         start = time.perf_counter()
         slider.set_value(-6.0 + 0.5 * step).run()
         taken.append(1000 * (time.perf_counter() - start))
-    services.jobs().close()
+    server_cache.jobs().close()
     return {"unseen_dose_p50_ms": median(taken[4:])}
 
 

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from crl_core.config import RunConfig, Scenario, Training
+from crl_core.data.scm import MultiEnvData, sample
 from crl_core.presets import PRESETS, preset
-from crl_core.scm import MultiEnvData, sample
 
 # How torch's OpenMP threads wait for each other; read when torch loads, so it is set here. Sleeping at once costs more than it
 # shares out (two threads are slower than one: 2.2 s against 1.8 s for what 1.2 s do with a short spin), spinning for long starves
@@ -19,10 +19,14 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
-    from crl_core.runs import RunStore
-    from crl_core.training import train, train_path
+    from crl_core.runs.store import RunStore
+    from crl_core.training.path import train, train_path
 
-_LATER = {"train": "crl_core.training", "train_path": "crl_core.training", "RunStore": "crl_core.runs"}
+_LATER = {
+    "train": "crl_core.training.path",
+    "train_path": "crl_core.training.path",
+    "RunStore": "crl_core.runs.store",
+}
 
 __all__ = [
     "PRESETS", "MultiEnvData", "RunConfig", "RunStore", "Scenario", "Training",

@@ -2,7 +2,7 @@
 
 import sys
 
-from crl_core.cli import main
+from crl_core.cli.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -103,17 +104,22 @@ _TYPES: dict[str, type[Any]] = {
 }
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_plain(item) for item in value.tolist()]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+def finite(content: Any) -> Any:
+    """`content` as plain JSON values; a number that is not finite becomes None."""
+    if isinstance(content, np.ndarray):
+        return finite(content.tolist())
+    if isinstance(content, Mapping):
+        return {str(name): finite(value) for name, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [finite(value) for value in content]
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    return content
 
 
 def to_json(event: Event, *, at: float) -> str:
     """One line without its line break. `at` is the time of writing, seconds since 1970."""
-    content = {f.name: _plain(getattr(event, f.name)) for f in fields(event) if f.name != "result"}
+    content = {f.name: finite(getattr(event, f.name)) for f in fields(event) if f.name != "result"}
     return json.dumps(
         {"event": type(event).__name__, "at": at} | content, separators=(",", ":"), allow_nan=False
     )

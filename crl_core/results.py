@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.scm import MultiEnvData, Stream, rng_for, sample, split
+from crl_core.data.scm import MultiEnvData, Stream, rng_for, sample, split
 
 Array = np.ndarray
 N_VIEW = 700  # held-out rows that are drawn and projected
@@ -81,11 +81,6 @@ def mmd_index(n_view: int) -> Array:
 def mmd_rows(view: MultiEnvData) -> MultiEnvData:
     """The view rows at `mmd_index`."""
     return view.rows(mmd_index(len(view)))
-
-
-def aligned_groups(config: RunConfig, rows: MultiEnvData) -> Array:
-    """What the penalty makes alike: each row's environment, or its arm where the config aligns treatments, [n]."""
-    return rows.env if config.training.align == "environment" else rows.t
 
 
 def view_rows(config: RunConfig, replicate: int = 0) -> MultiEnvData:

@@ -8,17 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-from crl_core.claims import QUANTITIES, Claim, Statement, load_claims
-from crl_core.claims_run import SEEDS, baked_claims, content_of, run_claims, runs_of
-from crl_core.cli_table import finite
 from crl_core.config import RECIPE_VERSION
+from crl_core.events import finite
 from crl_core.figures import strips
-from crl_core.labs import LABS, LabClaim, lab_claims
-from crl_core.obtain import PassFailed, all_there
-from crl_core.palette import Palette, palette
+from crl_core.figures.palette import Palette, palette
+from crl_core.jobs.ensure_run import PassFailed, all_there
 from crl_core.presets import PRESETS
-from crl_core.sealing import StoreError
-from pages.shared import page_header, passes, require, services, style
+from crl_core.runs.sealing import StoreError
+from crl_core.studies.catalogue import LABS, LabClaim, lab_claims
+from crl_core.studies.claims import QUANTITIES, Claim, Statement, load_claims
+from crl_core.studies.claims_run import SEEDS, baked_claims, content_of, run_claims, runs_of
+from pages.shared import many_runs, page_header, require, server_cache, style
 
 _DEFINITIONS = """
 **Verdict**: from the 95 % bootstrap interval of the median over seeds. *Holds*: all of it lies on the claim's side of the
@@ -32,7 +32,7 @@ defined because of it counts against the claim.
 
 **Laboratories** (unseen environments, penalties, identifiability) measure in their own way; each has its own list.
 
-**Adding a claim** is adding one entry to `crl_core/claims.toml`, or to the laboratory's `crl_core/claims_<name>.toml`.
+**Adding a claim** is adding one entry to `crl_core/studies/claims.toml`, or to the laboratory's `crl_core/studies/claims_<name>.toml`.
 """
 _MARKS = {"holds": "✓", "does not hold": "✕", "undecided": "?"}
 _CSS = """
@@ -55,22 +55,24 @@ require()
 @st.cache_resource(max_entries=8, show_spinner="Measuring the stored runs")
 def measured_here(seeds: int, stamp: tuple[float, ...]) -> Mapping[str, Any]:
     """Every claim on runs that are stored here; `stamp` says when they were."""
-    found: Mapping[str, Any] = finite(content_of(run_claims(load_claims(), seeds, services.store()), seeds))
+    found: Mapping[str, Any] = finite(
+        content_of(run_claims(load_claims(), seeds, server_cache.store()), seeds)
+    )
     return found
 
 
 def stamp(seeds: int) -> tuple[float, ...]:
-    summaries = [services.store().summary(config.key) for config, _ in runs_of(load_claims(), seeds)]
+    summaries = [server_cache.store().summary(config.key) for config, _ in runs_of(load_claims(), seeds)]
     return tuple(item.created for item in summaries if item is not None)
 
 
 def main() -> None:
     seeds = st.session_state.get("claims.seeds") or SEEDS
     wanted = runs_of(load_claims(), seeds)
-    baked = baked_claims(services.store().baked)
+    baked = baked_claims(server_cache.store().baked)
     content, where = None, ""
     try:
-        if all_there(wanted, services.store()):
+        if all_there(wanted, server_cache.store()):
             content, where = measured_here(seeds, stamp(seeds)), f"Measured on this machine, {seeds} seeds."
             labs = () if baked is None else tuple(entry for entry in baked["claims"] if entry.get("lab"))
             content = {**content, "claims": [*content["claims"], *labs]}
@@ -87,7 +89,7 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control("Seeds", [5, 10, 20], default=SEEDS, key="claims.seeds", required=True, width="content",
                              help="Replicates in each batched run; more seeds, narrower intervals.")  # fmt: skip
-        passes.panel("claims.pass", wanted, start="Put them to the test here", again=content is not None)
+        many_runs.panel("claims.pass", wanted, start="Put them to the test here", again=content is not None)
     if content is None:
         style.notice(
             "Nothing has been measured yet",

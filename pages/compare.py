@@ -8,18 +8,6 @@ from itertools import combinations
 import numpy as np
 import streamlit as st
 
-from crl_core.compare import (
-    Difference,
-    difference,
-    differing_settings,
-    least_over_lam,
-    of_lam,
-    outcome,
-    same_draws,
-    seeds,
-    settings_apart,
-    signed,
-)
 from crl_core.figures import Palette, outside, palette
 from crl_core.figures.compare import (
     LETTERS,
@@ -31,12 +19,34 @@ from crl_core.figures.compare import (
     runs_along_lam,
     runs_over_epochs,
 )
+from crl_core.measures.comparison import (
+    Difference,
+    difference,
+    differing_settings,
+    least_over_lam,
+    of_lam,
+    outcome,
+    same_draws,
+    seeds,
+    settings_apart,
+    signed,
+)
 from crl_core.presets import PRESETS
-from crl_core.runs import RunSummary
-from pages.shared import RunInView, controls, figure, page_header, quiet, require, services, sidebar, style
-from pages.shared import side_by_side as side
-from pages.shared.estimates import Layout, pca_layout, tsne_layout
+from crl_core.runs.store import RunSummary
+from pages.shared import (
+    RunInView,
+    controls,
+    figure,
+    page_header,
+    quiet,
+    require,
+    server_cache,
+    sidebar,
+    style,
+)
+from pages.shared import compare_runs as side
 from pages.shared.fields import lam_text
+from pages.shared.model_views import Layout, pca_layout, tsne_layout
 from pages.shared.tables import beyond, chart, say, table
 
 _SAYS = (
@@ -68,7 +78,7 @@ require()
 
 
 def main() -> None:
-    stored = {run.key: run for run in services.library().runs()}
+    stored = {run.key: run for run in server_cache.library().runs()}
     head = st.container()
     chosen = side.choose(stored)
     for sentence in side.notes():
@@ -260,7 +270,7 @@ def _window(laid: Sequence[Layout]) -> tuple[tuple[float, float], tuple[float, f
 
 def learning(runs: Sequence[RunInView], ink: Palette) -> None:
     """Learning curves of the λ in view, in the colours of the runs."""
-    histories = [services.final_curves(run.key).values for run in runs]
+    histories = [server_cache.final_curves(run.key).values for run in runs]
     for column, (name, title) in zip(st.columns(3), _CURVES, strict=True):
         nothing = np.full((1, len(runs[0].result.lams)), np.nan)
         curves = [

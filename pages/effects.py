@@ -14,7 +14,7 @@ from crl_core.figures import (
     palette,
 )
 from pages.shared import RunInView, figure, page_header, quiet, require, run_in_view
-from pages.shared.estimates import Effects, effects
+from pages.shared.model_views import Effects, effects
 from pages.shared.style import notice
 from pages.shared.tables import beyond, chart, say, table, three
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from crl_core import study_report as report
 from crl_core.figures.by_envs import by_envs
-from crl_core.obtain import PassFailed, all_there
-from crl_core.palette import palette
-from crl_core.sealing import StoreError
-from crl_core.study import SEEDS, SETS, SIZES, Study, baked_study, run_study, runs_of
-from pages.shared import controls, page_header, passes, require, services, style
+from crl_core.figures.palette import palette
+from crl_core.jobs.ensure_run import PassFailed, all_there
+from crl_core.runs.sealing import StoreError
+from crl_core.studies import environments_report as report
+from crl_core.studies.environments import SEEDS, SETS, SIZES, Study, baked_study, run_study, runs_of
+from pages.shared import controls, many_runs, page_header, require, server_cache, style
 from pages.shared.tables import chart, say, table
 
 _DEFINITIONS = """
@@ -37,7 +37,7 @@ asked = controls()
 @st.cache_resource(max_entries=8, show_spinner="Judging the stored networks")
 def measured_here(preset_id: str, seeds: int, stamp: tuple[float, ...]) -> Study:
     """The study on runs that are stored here; `stamp` says when they were."""
-    return run_study(preset_id, seeds, services.store())
+    return run_study(preset_id, seeds, server_cache.store())
 
 
 def main(preset_id: str) -> None:
@@ -45,12 +45,12 @@ def main(preset_id: str) -> None:
     wanted = runs_of(preset_id, seeds)
     study, where = None, ""
     try:
-        if all_there(wanted, services.store()):
-            made = [services.store().summary(config.key) for config, _ in wanted]
+        if all_there(wanted, server_cache.store()):
+            made = [server_cache.store().summary(config.key) for config, _ in wanted]
             study = measured_here(preset_id, seeds, tuple(item.created for item in made if item is not None))
             where = "Measured on this machine."
         else:
-            study = baked_study(services.store().baked, preset_id)
+            study = baked_study(server_cache.store().baked, preset_id)
             where = "Measured before the program was shipped."
     except (PassFailed, StoreError, ValueError) as error:
         st.error(str(error)[:1].upper() + str(error)[1:])
@@ -64,7 +64,7 @@ def main(preset_id: str) -> None:
                              help="Replicates of every training set.")  # fmt: skip
         if study is not None:
             downloads(study)
-        passes.panel(
+        many_runs.panel(
             f"environments.pass.{preset_id}", wanted, start="Run the study here", again=study is not None
         )
     if study is None:

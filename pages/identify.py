@@ -18,9 +18,9 @@ from crl_core.identify.live import State, Trainer
 from crl_core.identify.predict import predict
 from crl_core.identify.presets import command_of
 from crl_core.identify.worlds import World
-from pages.shared import page_header, quiet, require, services, style
+from pages.shared import page_header, quiet, require, server_cache, style
 from pages.shared.identify_measured import STATUS, measured
-from pages.shared.latent_world import MOST_SEED, SEED, asked_world, lesson
+from pages.shared.identify_world import MOST_SEED, SEED, asked_world, lesson
 from pages.shared.tables import chart, say, table
 
 _DEFINITIONS = """
@@ -45,7 +45,7 @@ ink = palette(style.theme())
 
 @st.cache_resource(show_spinner=False)
 def trainer() -> Trainer:
-    return Trainer(services.store().root / "identify", services.jobs())
+    return Trainer(server_cache.store().root / "identify", server_cache.jobs())
 
 
 def question() -> tuple[World, int, State] | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from crl_core.data.scm import along
 from crl_core.figures import Rows, along_lam, embedding, outside, palette
-from crl_core.reading import p_text, what_the_latent_knows
-from crl_core.scm import along
+from crl_core.measures.probe_words import p_text, what_the_latent_knows
 from pages.shared import RunInView, figure, page_header, quiet, require, run_in_view
-from pages.shared.estimates import pca_layout, tsne_layout
+from pages.shared.model_views import pca_layout, tsne_layout
 from pages.shared.tables import beyond, chart, say, table
 
 _DEFINITIONS = """

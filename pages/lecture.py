@@ -16,8 +16,8 @@ from crl_core.lecture.handout import handout_html, world_of
 from crl_core.lecture.probe import shifted_config
 from crl_core.lecture.world import World
 from crl_core.results import RunResult
-from pages.shared import Controls, controls, job_panel, quiet, require, run_in_view, services, sidebar
-from pages.shared.scrubber import scrubber
+from pages.shared import Controls, controls, job_panel, quiet, require, run_in_view, server_cache, sidebar
+from pages.shared.lecture_scrubber import scrubber
 
 POLL_S = 1.0
 THEMES = ("dark", "light", "projector")
@@ -52,7 +52,7 @@ def in_training(now: Controls, config: RunConfig) -> None:
         state = job_panel.state_of(config.key)
         if not state.active or state.phase in ("finished", "completed"):
             st.rerun()
-        events, _ = services.jobs().events(config.key)
+        events, _ = server_cache.jobs().events(config.key)
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         epochs = [event for event in events if isinstance(event, EpochEnded)]
         so_far = training_frames(config, started, epochs, world=world, palettes=palettes())

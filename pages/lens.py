@@ -3,10 +3,11 @@
 import numpy as np
 import streamlit as st
 
+from crl_core.data.scm import Stream, aligned_groups, rng_for
 from crl_core.events import STATUS_WORDS
 from crl_core.figures import along_lam, palette
 from crl_core.figures.lens import chance_at_lam, reading_along_lam
-from crl_core.lens import (
+from crl_core.measures.mmd_conventions import (
     CONVENTIONS,
     LEAST_BANDWIDTH,
     MOST_BANDWIDTH,
@@ -19,9 +20,8 @@ from crl_core.lens import (
     read,
     readable_groups,
 )
-from crl_core.probes import effective_rank, latent_norm
-from crl_core.results import aligned_groups, mmd_rows, predict
-from crl_core.scm import Stream, rng_for
+from crl_core.measures.probes import effective_rank, latent_norm
+from crl_core.results import mmd_rows, predict
 from pages.shared import RunInView, page_header, quiet, require, run_in_view
 from pages.shared.style import notice, panel_title
 from pages.shared.tables import chart, say, table, two

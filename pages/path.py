@@ -5,7 +5,7 @@ import streamlit as st
 
 from crl_core.events import OK
 from crl_core.figures import Reference, along_lam, empty, error_along_lam, palette
-from crl_core.lam_choice import Choice, choices, words_of
+from crl_core.measures.lam_choice import Choice, choices, words_of
 from pages.shared import RunInView, figure, page_header, quiet, require, run_in_view
 from pages.shared.tables import chart, say, table
 

@@ -11,8 +11,10 @@ from crl_core.config import RunConfig
 from crl_core.figures import effect_plane, outside, palette
 from crl_core.figures.compare import Pane, latents_in_a_row
 from crl_core.figures.penalties import common_limits, path_of_penalty
-from crl_core.obtain import PassFailed, all_there
-from crl_core.penalty_study import (
+from crl_core.jobs.ensure_run import PassFailed, all_there
+from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.runs.sealing import StoreError
+from crl_core.studies.penalties import (
     WHERE,
     Contest,
     World,
@@ -22,13 +24,11 @@ from crl_core.penalty_study import (
     contest_of,
     run_contest,
 )
-from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.sealing import StoreError
-from pages.shared import contest as contest_words
-from pages.shared import controls, page_header, passes, quiet, require, services, style
-from pages.shared import side_by_side as side
-from pages.shared.estimates import effects, pca_layout
-from pages.shared.links import say_in_vain
+from pages.shared import compare_runs as side
+from pages.shared import controls, many_runs, page_header, quiet, require, server_cache, style
+from pages.shared import penalties_contest as contest_words
+from pages.shared.link_notes import say_in_vain
+from pages.shared.model_views import effects, pca_layout
 from pages.shared.tables import beyond, chart
 
 _DEFINITIONS = """
@@ -113,7 +113,7 @@ def in_words(why: str) -> str:
 @st.cache_resource(max_entries=8, show_spinner="Reading the stored paths")
 def measured_here(world: World, stamp: tuple[float, ...]) -> Contest:
     """The contest on runs that are stored here; `stamp` says when they were."""
-    return run_contest(world, services.store())
+    return run_contest(world, server_cache.store())
 
 
 def main() -> None:
@@ -138,28 +138,28 @@ def main() -> None:
     wanted, pass_name = [(config, True) for config in configs.values()], f"penalties.pass.{hash(world)}"
     contest, where = None, ""
     try:
-        if all_there(wanted, services.store()):
-            made = [services.store().summary(config.key) for config, _ in wanted]
+        if all_there(wanted, server_cache.store()):
+            made = [server_cache.store().summary(config.key) for config, _ in wanted]
             contest = measured_here(world, tuple(item.created for item in made if item is not None))
             where = "Measured on this machine."
         else:
-            contest = contest_of(world, baked_contests(services.store().baked))
+            contest = contest_of(world, baked_contests(server_cache.store().baked))
             where = "Measured before the program was shipped."
     except (PassFailed, StoreError, ValueError) as error:
         st.error(style.plain(str(error)))
     with st.container(horizontal=True, vertical_alignment="center"):
-        passes.panel(
+        many_runs.panel(
             pass_name,
             wanted,
             start="Train the penalties here",
             again=contest is not None,
         )
-    if contest is None and passes.under_way(pass_name):
+    if contest is None and many_runs.under_way(pass_name):
         return
     if contest is None:
         known = [
             item.world.words
-            for item in baked_contests(services.store().baked)
+            for item in baked_contests(server_cache.store().baked)
             if item.world.preset == world.preset
         ]
         style.notice(
@@ -230,11 +230,11 @@ def two_of_them(contest: Contest, configs: dict[str, RunConfig]) -> None:
         quiet("Choose one or two penalties to see their latents and effects.")
         return
     keys = {name: configs[name].key for name in chosen}
-    missing = [name for name in chosen if services.store().summary(keys[name]) is None]
+    missing = [name for name in chosen if server_cache.store().summary(keys[name]) is None]
     if missing:
         quiet(f"The networks of {contest_words.named(missing)} are not stored on this machine.")
         with st.container(horizontal=True, vertical_alignment="center"):
-            passes.panel(
+            many_runs.panel(
                 f"penalties.pass.{'.'.join(keys.values())}",
                 [(configs[name], True) for name in chosen],
                 start="Train them to see their latents and effects",

@@ -7,12 +7,21 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from crl_core.labels import MAX_NAME, MAX_NOTE, Label
-from crl_core.library import Usage, search, tags_of
-from crl_core.runs import RunSummary
-from crl_core.sealing import StoreError
-from pages.shared import page_header, require, run_view, services, side_by_side, sidebar, style, take_home
-from pages.shared.run_table import COLUMNS, table
+from crl_core.runs.labels import MAX_NAME, MAX_NOTE, Label
+from crl_core.runs.library import Usage, search, tags_of
+from crl_core.runs.sealing import StoreError
+from crl_core.runs.store import RunSummary
+from pages.shared import (
+    compare_runs,
+    page_header,
+    require,
+    run_view,
+    runs_take_home,
+    server_cache,
+    sidebar,
+    style,
+)
+from pages.shared.runs_table import COLUMNS, table
 
 _DELETED = "runs.deleted"  # keys of the last deletion
 _PROBLEMS = "runs.problems"
@@ -23,18 +32,18 @@ require()
 
 
 def main() -> None:
-    runs = services.library().runs()
+    runs = server_cache.library().runs()
     page_header(
         "Runs",
         "Every run that is stored. Select one to open it, to write on it or to take it home; two to four to compare them.",
-        numbers=room(Usage.of(runs, services.store())),
+        numbers=room(Usage.of(runs, server_cache.store())),
     )
     messages()
     if not runs:
         style.notice(
             "Nothing is stored yet", "Choose a preset in the sidebar and press Train; the run appears here."
         )
-        take_home.uploader()
+        runs_take_home.uploader()
         return
     found = filtered(runs)
     chosen = selected(found) if found else []
@@ -45,8 +54,8 @@ def main() -> None:
         )
     actions(chosen)
     if len(chosen) == 1:
-        take_home.section(chosen[0], sidebar.controls().lam)
-    take_home.uploader()
+        runs_take_home.section(chosen[0], sidebar.controls().lam)
+    runs_take_home.uploader()
     st.button("Check every file", type="tertiary", key="runs.check", on_click=check,
               help="Reads every stored run and compares it with its checksum. Damaged runs are put aside, the list is made anew.")  # fmt: skip
 
@@ -113,7 +122,7 @@ def actions(chosen: list[RunSummary]) -> None:
             st.button("Open", type="primary", key="runs.open", on_click=open_run, args=(run,))
             with st.popover("Name, tags, note", disabled=run.baked):
                 write_on(run)
-        elif len(chosen) <= side_by_side.MOST:
+        elif len(chosen) <= compare_runs.MOST:
             st.button(
                 "Compare", type="primary", key="runs.compare", on_click=compare, args=([run.key for run in chosen],),
                 disabled=any(run.outdated for run in chosen),
@@ -134,8 +143,8 @@ def _remark(chosen: Sequence[RunSummary], n_own: int) -> str:
         said = f"{len(chosen)} runs."
         if baked:
             said += f" {baked} of them come with the program and stay as they are."
-        if len(chosen) > side_by_side.MOST:
-            said += f" At most {side_by_side.MOST} can be compared."
+        if len(chosen) > compare_runs.MOST:
+            said += f" At most {compare_runs.MOST} can be compared."
         elif any(run.outdated for run in chosen):
             said += " A run of an older recipe cannot be compared: its numbers differ for another reason."
         return said
@@ -166,7 +175,7 @@ def save(key: str, was: Label, fields: dict[str, str]) -> None:
     said = {name: str(st.session_state[field]) for name, field in fields.items()}
     try:
         label = Label(name=said["name"], tags=tuple(said["tags"].split(",")), note=said["note"])
-        services.store().label(key, label, was=was)
+        server_cache.store().label(key, label, was=was)
     except (StoreError, ValueError) as error:
         text = str(error)
         st.session_state.setdefault(_PROBLEMS, []).append(text[:1].upper() + text[1:])
@@ -180,24 +189,24 @@ def open_run(run: RunSummary) -> None:
 
 def compare(keys: list[str]) -> None:
     """Put runs on the Compare page. For callbacks."""
-    side_by_side.put(keys)
+    compare_runs.put(keys)
     st.session_state["runs.go"] = "pages/compare.py"
 
 
 def pin(keys: list[str], pinned: bool) -> None:
     """For callbacks."""
-    _each(keys, lambda key: services.store().pin(key, pinned))
+    _each(keys, lambda key: server_cache.store().pin(key, pinned))
 
 
 def delete(keys: list[str]) -> None:
     """Move runs to the trash. For callbacks."""
-    st.session_state[_DELETED] = _each(keys, services.store().delete)
+    st.session_state[_DELETED] = _each(keys, server_cache.store().delete)
 
 
 def restore(keys: list[str]) -> None:
     """Undo `delete`. For callbacks."""
     st.session_state.pop(_DELETED, None)
-    _each(keys, services.store().restore)
+    _each(keys, server_cache.store().restore)
 
 
 def _each(keys: list[str], act: Callable[[str], None]) -> list[str]:
@@ -215,8 +224,8 @@ def _each(keys: list[str], act: Callable[[str], None]) -> list[str]:
 def check() -> None:
     """Compare every run with its checksum, and make the index anew. For callbacks."""
     try:
-        st.session_state[_CHECKED] = [str(damage) for damage in services.store().verify()] or [""]
-        services.library().rebuild()
+        st.session_state[_CHECKED] = [str(damage) for damage in server_cache.store().verify()] or [""]
+        server_cache.library().rebuild()
     except StoreError as error:
         st.session_state[_CHECKED] = [str(error)]
 

@@ -6,17 +6,17 @@ import numpy as np
 import streamlit as st
 from scipy.special import expit, logit
 
-from crl_core.assumptions import assumptions, outlook
 from crl_core.config import RunConfig, Scenario
-from crl_core.env_words import arms_said, env_rows, newcomer_said
-from crl_core.equations import equations, notes
+from crl_core.data.scm import MultiEnvData, along, sample
 from crl_core.figures import outside, palette
 from crl_core.figures.world import outcome_by_arm, propensities, world_plane
-from crl_core.graph import dot, said
 from crl_core.presets import PRESETS, Preset
-from crl_core.scm import MultiEnvData, along, sample
+from crl_core.world.assumptions import assumptions, outlook
+from crl_core.world.environments import arms_said, env_rows, newcomer_said
+from crl_core.world.equations import equations, notes
+from crl_core.world.graph import dot, said
 from pages.shared import controls, page_header, quiet, require
-from pages.shared.checks import checks
+from pages.shared.scenario_checks import checks
 from pages.shared.style import notice, panel_title, theme
 from pages.shared.tables import beyond, chart, say, table
 

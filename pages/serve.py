@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from crl_core import exports, machine
-from crl_core.export_words import FORMATS, INSTALL, ORIGINAL, available, file_name, lacking
+from crl_core.export import kept as exports
+from crl_core.export.words import FORMATS, INSTALL, ORIGINAL, available, file_name, lacking
 from crl_core.figures import palette
 from crl_core.figures.formats import latencies
-from pages.shared import page_header, quiet, require, run_in_view, services
+from crl_core.jobs import machine
+from pages.shared import page_header, quiet, require, run_in_view, server_cache
 from pages.shared.style import figure, notice, panel_title, plain
 from pages.shared.tables import chart, say, table
 
@@ -30,7 +31,7 @@ p ≤ .05 / 200, so that a label's first 200 tests together alarm falsely with p
 require()
 run = run_in_view("Export & serve")
 ink = palette(run.theme)
-store = services.store()
+store = server_cache.store()
 _TITLES = {item.id: item.title for item in FORMATS.values()} | {ORIGINAL: "PyTorch, eager"}
 folder = exports.folder_of(store, run.result, run.lam)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from crl_core import figures_live
 from crl_core.config import RunConfig
-from crl_core.curves import Curves, empty
-from crl_core.jobs import JobState
-from crl_core.palette import palette
+from crl_core.figures import live as figures_live
+from crl_core.figures.palette import palette
+from crl_core.jobs.manager import JobState
+from crl_core.measures.curves import Curves, empty
 from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.sealing import StoreError
+from crl_core.runs.sealing import StoreError
 from pages.shared import (
     Controls,
     controls,
@@ -20,7 +20,7 @@ from pages.shared import (
     page_header,
     require,
     run_view,
-    services,
+    server_cache,
     style,
 )
 
@@ -53,9 +53,9 @@ def curves_of(config: RunConfig, state: JobState) -> Curves:
     training = config.training
     nothing = empty(training.lams, training.epochs, training.replicates)
     if state.phase in ("finished", "completed"):
-        return services.final_curves(config.key)
+        return server_cache.final_curves(config.key)
     if state.phase in ("running", "failed", "cancelled"):
-        return services.follower(config.key).follow() or nothing
+        return server_cache.follower(config.key).follow() or nothing
     return nothing
 
 

@@ -9,20 +9,29 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from crl_core.certificate import certificate
-from crl_core.deployment import INTERVENTIONS, Intervention, deploy, limits
-from crl_core.falsifiers import LEVEL, PERMUTATIONS, RATIO, latent_tests
+from crl_core.data.interventions import INTERVENTIONS, Intervention, deploy, limits
+from crl_core.data.scm import MultiEnvData, along
 from crl_core.figures import outside, palette
 from crl_core.figures.base import colour_scale, robust_range
 from crl_core.figures.unseen import along_dose, cloud, power_map
-from crl_core.obtain import PassFailed, is_there
-from crl_core.power import DRAWS, SIZES, WRONG, Power, baked_power, config_of, name_of, run_power
+from crl_core.jobs.ensure_run import PassFailed, is_there
+from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO, latent_tests
 from crl_core.results import data_of, predict
-from crl_core.scm import MultiEnvData, along
-from crl_core.sealing import StoreError
-from crl_core.watch import TITLES, Finding, Verdict, Watched, judge, true_error, watched
-from pages.shared import RunInView, page_header, passes, quiet, require, run_in_view, services
-from pages.shared.estimates import effects
+from crl_core.runs.sealing import StoreError
+from crl_core.studies.certificate import certificate
+from crl_core.studies.deployed import TITLES, Finding, Verdict, Watched, judge, true_error, watched
+from crl_core.studies.detection_rates import (
+    DRAWS,
+    SIZES,
+    WRONG,
+    Power,
+    baked_power,
+    config_of,
+    name_of,
+    run_power,
+)
+from pages.shared import RunInView, many_runs, page_header, quiet, require, run_in_view, server_cache
+from pages.shared.model_views import effects
 from pages.shared.style import figure, notice, panel_title
 from pages.shared.tables import beyond, chart, say
 
@@ -296,14 +305,14 @@ def tests_and_truth(
 
 @st.cache_resource(max_entries=4, show_spinner="Measuring the tests' power, about half a minute")
 def measured_here(preset_id: str, seeds: int) -> Power:
-    return run_power(preset_id, services.store(), seeds=seeds, draws=4, sizes=(200,), lams=(0.0, 1.0))
+    return run_power(preset_id, server_cache.store(), seeds=seeds, draws=4, sizes=(200,), lams=(0.0, 1.0))
 
 
 def power_table() -> None:
     """How often each test alarms for every intervention, over seeds; stored for one world, measured here for others."""
     preset_id, power, where = run.preset.id, None, ""
     try:
-        power = baked_power(services.store().baked, preset_id)
+        power = baked_power(server_cache.store().baked, preset_id)
         where = f"Measured before the program was shipped: {DRAWS} batches a seed."
     except ValueError as error:
         st.error(str(error))
@@ -314,11 +323,11 @@ def power_table() -> None:
         )
         if power is None:
             config = config_of(preset_id, 3)
-            if not passes.panel(
+            if not many_runs.panel(
                 "unseen.pass", [(config, False)], start="Measure it for this world", again=False
             ):
                 return
-            if is_there(config, services.store()):
+            if is_there(config, server_cache.store()):
                 try:
                     power, where = (
                         measured_here(preset_id, 3),

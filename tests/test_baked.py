@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 from crl_core import PRESETS, RunStore
-from crl_core.bake import stale
-from crl_core.claims import load_claims
-from crl_core.claims_run import baked_claims
 from crl_core.config import RECIPE_VERSION
 from crl_core.identify import shipped
-from crl_core.labs import LABS, lab_claims
+from crl_core.jobs.bake import stale
 from crl_core.presets import DEFAULT_PRESET
-from crl_core.study import baked_study
+from crl_core.studies.catalogue import LABS, lab_claims
+from crl_core.studies.claims import load_claims
+from crl_core.studies.claims_run import baked_claims
+from crl_core.studies.environments import baked_study
 
 BAKED = Path(__file__).parents[1] / "cache" / "baked"
 

@@ -1,44 +1,44 @@
-"""Imports point one way, so that a notebook needs no Streamlit and a page no torch."""
+"""Imports point one way, so that a notebook needs no Streamlit, a page no torch, and a stranger one direction to read in."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
-TORCH_ROOMS = {"ipm", "nets", "training"}
-TORCH_PACKAGES = {"penalties", "flows", "export"}
-# penalties is imported by training; flows and export stand by themselves
-# Each room may import those before it; rooms of one line stand side by side.
+# Every room of the library, lowest first: a room may import those of the lines before it, and itself.
 ORDER = [
-    {"config", "events"},
-    {"presets", "scm", "ipm"},
-    {"results", "metrics", "nets"},
-    {"matching"},
-    {"batches"},
-    {"training", "overlap", "sealing"},
-    {"labels"},
-    {
-        "probes",
-        "baselines",
-        "lam_choice",
-        "selection",
-        "projection",
-        "records",
-        "locks",
-        "eventlog",
-        "housekeeping",
-    },
-    {"evidence", "runs", "progress"},
-    {"library"},
-    {"cost", "runner"},
-    {"worker", "jobs"},
+    "config events ipm metrics penalty_words",
+    "presets data",
+    "results",
+    "measures training",
+    "figures runs",
+    "world jobs",
+    "lecture identify",
+    "export studies",
+    "serve",
+    "cli",
+    # What starts the program, and names of version 1 that notebooks and readers of its README import.
+    "__main__ projection deployment falsifiers",
 ]
+TORCH = ("crl_core.ipm", "crl_core.training", "crl_core.export.models", "crl_core.identify.flows")
+FLOOR = {room: floor for floor, rooms in enumerate(ORDER) for room in rooms.split()}
+
+
+def module(path: Path) -> str:
+    """The dotted name of a file; a package's is that of its `__init__`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+FILES = {module(path): path for path in sorted((ROOT / "crl_core").rglob("*.py"))}
 
 
 def imports(path: Path) -> set[str]:
-    """Every module that a file names in an import, wherever the import stands, other than for type checking."""
+    """Every module that a file imports, wherever the import stands, other than for type checking."""
     tree = ast.parse(path.read_text())
     typing_only = {
         id(inner)
@@ -53,69 +53,99 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= (inside & FILES.keys()) or {node.module}
     return names
 
 
-def library_files() -> list[Path]:
-    return sorted((ROOT / "crl_core").rglob("*.py"))
+def room(name: str) -> str:
+    return name.split(".")[1]
+
+
+def inside(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+LIBRARY = sorted(FILES.keys() - {"crl_core"})  # the root's `__init__` gathers public names from everywhere
+
+
+def test_every_module_belongs_to_a_room_that_the_order_names() -> None:
+    assert {room(name) for name in LIBRARY} == FLOOR.keys()
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_a_module_imports_its_own_room_and_lower_ones_only(name: str) -> None:
+    for imported in imports(FILES[name]) & FILES.keys():
+        assert imported != "crl_core", f"{name} imports the root; name the module"
+        own, other = room(name), room(imported)
+        assert own == other or FLOOR[other] < FLOOR[own], f"{name} imports {imported}"
+
+
+def assert_no_circle(names: Iterable[str], group: Callable[[str], str]) -> None:
+    """No imports among `names` lead from a group of modules back to it."""
+    needs: dict[str, set[str]] = {}
+    for name in names:
+        theirs = {group(imported) for imported in imports(FILES[name]) & set(names)}
+        needs.setdefault(group(name), set()).update(theirs - {group(name)})
+    assert list(TopologicalSorter(needs).static_order())  # raises CycleError otherwise
+
+
+def test_no_module_leads_back_to_itself() -> None:
+    assert_no_circle(LIBRARY, lambda name: name)
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        name
+        for name, path in FILES.items()
+        if path.name == "__init__.py" and len(list(path.parent.iterdir())) > 1
+    ],
+)
+def test_no_folder_of_a_package_leads_back_to_itself(package: str) -> None:
+    depth = package.count(".") + 2
+    below = [name for name in LIBRARY if name.startswith(package + ".")]
+    assert_no_circle(below, lambda name: ".".join(name.split(".")[:depth]))
+
+
+def test_the_top_floor_can_be_taken_in_at_a_glance() -> None:
+    top = [path for path in (ROOT / "crl_core").iterdir() if not path.name.startswith("__pycache__")]
+    assert len([path for path in top if path.suffix == ".py"]) <= 14
+    assert len([path for path in top if path.is_dir()]) <= 14
+    arrows = {
+        (room(name), room(imported)) for name in LIBRARY for imported in imports(FILES[name]) & set(LIBRARY)
+    }
+    assert len({(a, b) for a, b in arrows if a != b}) <= 90
 
 
 def test_the_library_never_imports_streamlit_or_the_pages() -> None:
-    for path in library_files():
-        found = {name.split(".")[0] for name in imports(path)}
-        assert not found & {"streamlit", "pages", "app"}, path.name
+    for path in FILES.values():
+        assert not {name.split(".")[0] for name in imports(path)} & {"streamlit", "pages", "app"}, path.name
 
 
-def needs_torch(path: Path) -> bool:
-    own = path.parent.name == "crl_core" and path.stem in TORCH_ROOMS
-    return own or (path.parent.parent.name == "crl_core" and path.parent.name in TORCH_PACKAGES)
-
-
-def test_torch_is_imported_in_four_rooms_only() -> None:
-    for path in [*library_files(), *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"]:
-        if needs_torch(path):
-            continue
-        assert "torch" not in {name.split(".")[0] for name in imports(path)}, path
+def test_torch_is_imported_under_four_prefixes_only() -> None:
+    for path in [*FILES.values(), *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"]:
+        if not inside(module(path), TORCH):
+            assert "torch" not in {name.split(".")[0] for name in imports(path)}, path
 
 
 def test_pages_reach_torch_through_no_other_room() -> None:
     for path in (ROOT / "pages").rglob("*.py"):
-        assert not imports(path) & {f"crl_core.{room}" for room in TORCH_ROOMS | TORCH_PACKAGES}, path
+        assert not any(inside(name, TORCH) for name in imports(path)), path
 
 
-def test_lower_rooms_do_not_know_the_higher_ones() -> None:
-    allowed: set[str] = set(TORCH_PACKAGES)
-    for rooms in ORDER:
-        allowed |= rooms
-        for room in rooms:
-            own = {
-                n.split(".")[1]
-                for n in imports(ROOT / "crl_core" / f"{room}.py")
-                if n.startswith("crl_core.")
-            }
-            assert own <= allowed, f"{room} imports {own - allowed}"
-
-
-def test_no_room_leads_back_to_itself() -> None:
-    """Rooms that the order above does not name may stand anywhere, as long as imports never go in a circle."""
-
-    def room(path: Path) -> str:
-        return path.relative_to(ROOT / "crl_core").parts[0].removesuffix(".py")
-
-    needs: dict[str, set[str]] = {}
-    for path in library_files():
-        if path.stem not in ("__init__", "__main__"):
-            own = {name.split(".")[1] for name in imports(path) if name.startswith("crl_core.")}
-            needs.setdefault(room(path), set()).update(own - {room(path)})
-    assert list(TopologicalSorter(needs).static_order())  # raises CycleError otherwise
-
-
-def test_every_public_module_can_be_imported_without_torch_but_those() -> None:
-    rooms = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for path in library_files()
-        if not needs_torch(path) and path.stem not in {"__main__", "__init__"}
-    ]
+def test_every_module_can_be_imported_without_torch_but_those() -> None:
+    rooms = [name for name in LIBRARY if not inside(name, TORCH) and not name.endswith("__main__")]
     code = f"import sys\nfor room in {rooms!r}: __import__(room)\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_the_readmes_map_shows_every_room_in_the_order_of_imports() -> None:
+    readme = (ROOT / "README.md").read_text()
+    drawn = readme[readme.index("<!-- map:start -->") : readme.index("<!-- map:end -->")]
+    lines = [line.split("   ")[0].strip() for line in drawn.splitlines() if line.startswith("  ")]
+    rooms = [name.strip().rstrip("/") for line in lines for name in line.split(",")]
+    assert sorted(rooms) == sorted(FLOOR.keys() - {"__main__"})
+    assert [FLOOR[name] for name in rooms] == sorted(FLOOR[name] for name in rooms)
+    for name in rooms:
+        assert (ROOT / "crl_core" / name).is_dir() == (f"  {name}/" in drawn)

@@ -16,9 +16,9 @@ from crl_core.figures.effects import (
     tallest_bin,
 )
 from crl_core.figures.embedding import Limits, Rows, embedding, path_limits
+from crl_core.figures.palette import THEMES, Palette, Theme, palette
 from crl_core.figures.plane import effect_plane
 from crl_core.figures.ranking import ErrorRow, error_range, error_ranking
-from crl_core.palette import THEMES, Palette, Theme, palette
 
 __all__ = [
     "KNOWN_ONLY",

@@ -13,8 +13,8 @@ from crl_core.events import COLLAPSED, DIVERGED, STATUS_WORDS
 from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, note, number, rgba
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
 from crl_core.figures.lanes import lane_labels, lane_lines, lanes
-from crl_core.lam_choice import Choice
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
+from crl_core.measures.lam_choice import Choice
 
 Array = np.ndarray
 HEIGHT = 250

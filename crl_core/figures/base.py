@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 Array = np.ndarray
 Trace = dict[str, Any]

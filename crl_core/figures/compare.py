@@ -30,7 +30,7 @@ from crl_core.figures.base import (
     truth_line,
 )
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 Array = np.ndarray
 LETTERS = "ABCD"

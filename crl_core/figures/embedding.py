@@ -22,7 +22,7 @@ from crl_core.figures.base import (
     held_in,
     robust_range,
 )
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 Array = np.ndarray
 HEIGHT = 430

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from crl_core.figures.base import axis
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 Array = np.ndarray
 _GAP = 0.9  # decades between 0 and the smallest positive λ

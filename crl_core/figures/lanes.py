@@ -9,8 +9,8 @@ import numpy as np
 
 from crl_core.figures.base import Trace, note, number
 from crl_core.figures.lam_axis import positions
-from crl_core.lam_choice import Choice, words_of
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
+from crl_core.measures.lam_choice import Choice, words_of
 
 
 def lanes(lams: Sequence[float], choices: Sequence[Choice], colours: Palette) -> list[Trace]:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from crl_core.figures.base import Trace, axis, empty, figure, note, number, rgba
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 Array = np.ndarray
 HEIGHT = 340

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from crl_core.figures.base import ARM_SYMBOLS, Trace, axis, colour_scale, empty, figure
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 Array = np.ndarray
 HEIGHT = 390

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number, rgba
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 Array = np.ndarray
 HEIGHT = 340

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from math import isfinite, log10
 
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 _DECADES = 1.3  # a spread of more than 20 times is shown on a log scale
 _ROWS = 5  # dots are laid out in so many rows, so that equal values are seen beside each other

@@ -20,7 +20,7 @@ from crl_core.figures.base import (
     rgba,
     truth_key,
 )
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 Array = np.ndarray
 HEIGHT = 400

@@ -24,7 +24,7 @@ from crl_core.figures.base import (
     truth_key,
     truth_line,
 )
-from crl_core.palette import Palette
+from crl_core.figures.palette import Palette
 
 Array = np.ndarray
 PLANE_HEIGHT = 360

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crl_core.identify.worlds import World
-from crl_core.jobs import JobManager
+from crl_core.jobs.manager import JobManager
 
 VERSION = 1  # raise when a training would give other numbers
 _KEPT = 40  # finished files

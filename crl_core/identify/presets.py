@@ -72,6 +72,9 @@ LATENT_PRESETS: Mapping[str, LatentPreset] = {
     ),
 }
 
+FIRST_SEED = 500  # of the seeds that no setting was ever tuned on
+TRADEOFF = World(scales=single_targets(3, 4), outcome=(1.0, 0.0, 0.0))
+
 
 def latent_preset(name: str) -> World:
     """Raises ValueError naming the presets there are."""

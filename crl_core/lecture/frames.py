@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.effect_map import EffectMap, effect_map
 from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.pack import limits, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.probe import probe_parts
 from crl_core.lecture.world import World, captions, n_pairs_of, numbers_by_lam
+from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.results import N_VIEW, RunResult, data_of, predict, view_of
 
 Array = np.ndarray
@@ -141,7 +141,7 @@ def _pictures(phi: Array, projection: Part) -> tuple[Array, str]:
         and projection["tsne_xy"].shape == (*phi.shape[:2], 2)
     ):
         return np.asarray(projection["tsne_xy"], dtype=np.float64), "t-SNE"
-    from crl_core.projection import pca_path
+    from crl_core.measures.projection import pca_path
 
     return np.asarray(pca_path(phi), dtype=np.float64), "PCA"
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RunConfig
+from crl_core.data.scm import MultiEnvData, mix, mixing_maps
 from crl_core.results import RunResult, data_of, predict, view_of
-from crl_core.scm import MultiEnvData, mix, mixing_maps
 
 Array = np.ndarray
 MAX_WEIGHTS = 400_000  # numbers that a page may be sent for the probe: 1.6 MB

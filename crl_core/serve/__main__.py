@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from crl_core.cli_serve import SAYS, add_options, run_server
+from crl_core.serve.server import SAYS, add_options, run_server
 
 PROGRAM = "python -m crl_core.serve"
 

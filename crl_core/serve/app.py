@@ -17,7 +17,7 @@ from fastapi.security import APIKeyHeader
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from crl_core.model_file import Model, open_model
+from crl_core.export.model_file import Model, open_model
 from crl_core.serve.bodies import About, Effects, Health, Problem, request_body
 from crl_core.serve.guard import Guard
 from crl_core.serve.measures import Measures

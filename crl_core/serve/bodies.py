@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from crl_core.model_file import Model
+from crl_core.export.model_file import Model
 from crl_core.serve.settings import MOST_ABS, Settings
 
 LABEL = (

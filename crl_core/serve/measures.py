@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from crl_core.model_file import Model
+from crl_core.export.model_file import Model
 from crl_core.serve.monitor import DRIFTED, Monitor
 
 _PATHS = ("/v1/effects", "/v1/model", "/healthz", "/metrics", "/openapi.json", "/docs")

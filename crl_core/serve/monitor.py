@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from crl_core.falsifiers import LEVEL
+from crl_core.measures.falsifiers import LEVEL
 from crl_core.serve.settings import Settings
 from crl_core.serve.tester import Tester
 

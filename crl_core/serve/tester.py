@@ -14,7 +14,7 @@ from typing import IO
 
 import numpy as np
 
-from crl_core.falsifiers import LEVEL, PERMUTATIONS, latent_test, nearest_test
+from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, latent_test, nearest_test
 
 Array = np.ndarray
 MORE = 7999  # relabellings where the first say p <= LEVEL; the smallest p is then 1 / 8000

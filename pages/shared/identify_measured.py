@@ -8,12 +8,12 @@ import numpy as np
 import streamlit as st
 
 from crl_core.figures.identify import methods_strip, price_of_alignment, staircase, sub
+from crl_core.figures.palette import Palette
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.predict import predict
 from crl_core.identify.presets import LATENT_PRESETS
 from crl_core.identify.shipped import coordinates, of_method, shipped
-from crl_core.palette import Palette
-from pages.shared import services, style
+from pages.shared import server_cache, style
 from pages.shared.style import quiet
 from pages.shared.tables import chart, table
 
@@ -22,7 +22,7 @@ STATUS = {"pinned": "recovered", "mixed": "mixed", "open": "no promise"}
 
 def measured(ink: Palette) -> None:
     """What was measured beforehand, over seeds."""
-    content = shipped(services.store().baked)
+    content = shipped(server_cache.store().baked)
     st.subheader("Over seeds", anchor=False)
     if content is None:
         style.notice(

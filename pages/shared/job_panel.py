@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from crl_core import machine
 from crl_core.config import RunConfig
-from crl_core.cost import smaller
-from crl_core.jobs import JobState
-from crl_core.sealing import StoreError
-from pages.shared import services, style
+from crl_core.jobs import machine
+from crl_core.jobs.cost import smaller
+from crl_core.jobs.manager import JobState
+from crl_core.runs.sealing import StoreError
+from pages.shared import server_cache, style
 
 _POLL_S = 0.7
 _STAGES = {"projection": "t-SNE maps", "evidence": "overlap and baselines"}
@@ -23,7 +23,7 @@ _STAGES = {"projection": "t-SNE maps", "evidence": "overlap and baselines"}
 def state_of(key: str) -> JobState:
     """The run's state; a store that cannot be read counts as a failure with its sentence."""
     try:
-        return services.jobs().state(key)
+        return server_cache.jobs().state(key)
     except StoreError as error:
         return JobState(phase="failed", reason=str(error))
 
@@ -31,7 +31,7 @@ def state_of(key: str) -> JobState:
 def train(config: RunConfig, lam: float) -> None:
     """Ask for a run. For callbacks; a refusal is shown by the sidebar."""
     try:
-        services.jobs().submit(config, lam_in_view=lam)
+        server_cache.jobs().submit(config, lam_in_view=lam)
     except (ValueError, StoreError) as error:
         st.session_state["job.refusal"] = str(error)
     else:
@@ -41,7 +41,7 @@ def train(config: RunConfig, lam: float) -> None:
 def cancel(key: str) -> None:
     """Ask whoever trains a run to stop. For callbacks; a refusal is shown by the sidebar."""
     try:
-        services.jobs().cancel(key)
+        server_cache.jobs().cancel(key)
     except StoreError as error:
         st.session_state["job.refusal"] = str(error)
 
@@ -90,7 +90,7 @@ def _offer_small(small: RunConfig, lam: float, show: Callable[[RunConfig], None]
     st.button("Train a small run", type="primary", width="stretch", key="job.train_small", on_click=take)
     style.quiet(
         f"This machine has {reason}. Small: 1 replicate, {style.count(small.training.epochs, 'epoch')}, "
-        f"about {style.duration(services.estimate_s(small))}; it shows the shape, not the spread."
+        f"about {style.duration(server_cache.estimate_s(small))}; it shows the shape, not the spread."
     )
 
 
@@ -101,7 +101,7 @@ def resting_line(config: RunConfig, state: JobState) -> str:
     models = f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"
     match state.phase:
         case "completed":
-            summary = services.store().summary(config.key)
+            summary = server_cache.store().summary(config.key)
             where = f" on {summary.device}" if summary else ""
             return f"Already trained: {models} in {style.duration(state.elapsed_s)}{where}."
         case "finished":
@@ -118,14 +118,14 @@ def cost_line(config: RunConfig) -> str:
     """What training will cost."""
     training = config.training
     models = f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"
-    return f"Training {models} takes about {style.duration(services.estimate_s(config))} ({services.device_line()})."
+    return f"Training {models} takes about {style.duration(server_cache.estimate_s(config))} ({server_cache.device_line()})."
 
 
 def progress_line(state: JobState) -> tuple[float, str]:
     """How far a run is, 0 to 1, and the sentence to it."""
     if state.phase == "queued":
         ahead = state.position - 1
-        if state.position == 0 or not services.jobs().training:
+        if state.position == 0 or not server_cache.jobs().training:
             return 0.0, "Starting"
         others = "the run under way" if ahead == 0 else f"the run under way and {ahead} more"
         return 0.0, f"One run at a time: number {state.position} in the queue, after {others}"

@@ -9,13 +9,13 @@ import numpy as np
 import streamlit as st
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.data.scm import MultiEnvData, aligned_groups
 from crl_core.events import OK, STATUS_WORDS
 from crl_core.presets import Preset
-from crl_core.results import RunResult, aligned_groups
-from crl_core.runs import RunCorrupted, RunNotFound, RunSummary
-from crl_core.scm import MultiEnvData
-from crl_core.sealing import StoreError
-from pages.shared import job_panel, services, sidebar, style
+from crl_core.results import RunResult
+from crl_core.runs.sealing import StoreError
+from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
+from pages.shared import job_panel, server_cache, sidebar, style
 from pages.shared.sidebar import Controls
 
 _OLDER = "older"  # of the URL: a run that an older version of the recipe has made of the settings in view
@@ -44,7 +44,7 @@ class RunInView:
     @property
     def view(self) -> MultiEnvData:
         """The held-out rows of replicate 0 that pictures show."""
-        return services.view_data(self.config)
+        return server_cache.view_data(self.config)
 
     @property
     def status(self) -> str:
@@ -109,7 +109,7 @@ def run_in_view(page: str) -> RunInView:
         st.stop()
     key = config.key if older is None else older.key
     try:
-        result = services.load(key)
+        result = server_cache.load(key)
         run = RunInView(
             config=config,
             key=key,
@@ -119,8 +119,8 @@ def run_in_view(page: str) -> RunInView:
             preset=controls.preset,
             env_names=controls.env_names,
             theme=style.theme(),
-            projection=services.load_part(key, "projection"),
-            evidence=services.load_part(key, "evidence"),
+            projection=server_cache.load_part(key, "projection"),
+            evidence=server_cache.load_part(key, "evidence"),
             computing=older is None and state.active,
         )
     except (RunCorrupted, RunNotFound, StoreError) as error:
@@ -149,7 +149,7 @@ def older_in_view(config: RunConfig) -> RunSummary | None:
     key = st.query_params.get(_OLDER)
     if key is None:
         return None
-    found = services.store().summary(key)
+    found = server_cache.store().summary(key)
     if found is not None and found.outdated and found.config.key == config.key:
         return found
     del st.query_params[_OLDER]  # other settings by now, or it is gone
@@ -191,7 +191,7 @@ def without_run(controls: Controls) -> None:
         style.notice("These settings have not been trained yet", job_panel.cost_line(config))
     last: RunConfig | None = st.session_state.get(LAST_SEEN)
     older = next(
-        (run for run in services.library().runs() if run.outdated and run.config.key == config.key), None
+        (run for run in server_cache.library().runs() if run.outdated and run.config.key == config.key), None
     )
     if older is not None:
         style.quiet(
@@ -207,5 +207,5 @@ def without_run(controls: Controls) -> None:
         )
         if older is not None:
             st.button("Look at the older run", key="run.older", on_click=look_at, args=(older,))
-        if last is not None and last.key != config.key and services.store().has(last.key):
+        if last is not None and last.key != config.key and server_cache.store().has(last.key):
             st.button("Back to the last run", key="run.back", on_click=sidebar.show, args=(last,))

@@ -8,7 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from crl_core.palette import Palette, Theme, palette
+from crl_core.figures.palette import Palette, Theme, palette
 
 _CSS = """
 <style>

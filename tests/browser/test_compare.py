@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from crl_core import PRESETS, RunStore
-from crl_core.figure_page import figure_page
+from crl_core.export.figure_page import figure_page
 from tests.browser.conftest import WAIT_MS, Server
 from tests.browser.test_app import settled
 

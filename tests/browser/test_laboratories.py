@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from crl_core.model_file import open_model
+from crl_core.export.model_file import open_model
 from tests.browser.conftest import WAIT_MS, Server
 from tests.browser.test_app import settled
 

@@ -19,7 +19,7 @@ from crl_core.lecture.probe import shifted
 from crl_core.lecture.story import figure
 from crl_core.lecture.world import World
 from crl_core.results import RunResult
-from crl_core.runs import RunStore
+from crl_core.runs.store import RunStore
 from tests.browser.conftest import start_server
 from tests.lecture_runs import LAMS, broken, evidence_of, run_of
 

@@ -12,8 +12,13 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_core import claims as rooms
-from crl_core.claims import (
+from crl_core.cli.program import main
+from crl_core.config import MAX_MODELS, RECIPE_VERSION
+from crl_core.presets import preset
+from crl_core.results import RunResult
+from crl_core.runs.store import RunStore
+from crl_core.studies import claims as rooms
+from crl_core.studies.claims import (
     QUANTITIES,
     Claim,
     load_claims,
@@ -24,12 +29,7 @@ from crl_core.claims import (
     plan,
     verdict_of,
 )
-from crl_core.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
-from crl_core.cli import main
-from crl_core.config import MAX_MODELS, RECIPE_VERSION
-from crl_core.presets import preset
-from crl_core.results import RunResult
-from crl_core.runs import RunStore
+from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
 from tests.crl_core.made_up import made_up_result, store_in
 
 ENTRY = """
@@ -308,7 +308,7 @@ def test_the_command_prints_what_the_issue_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CRL_CACHE", str(tmp_path))
-    monkeypatch.setattr("crl_core.claims_run.EPOCHS", 1)
+    monkeypatch.setattr("crl_core.studies.claims_run.EPOCHS", 1)
     monkeypatch.setattr(run_claims, "__kwdefaults__", {**run_claims.__kwdefaults__, "epochs": 1})
     assert main(["claims", "--seeds", "2", "--only", "recipe-without", "--json", "-"]) == 0
     printed = capsys.readouterr()

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crl_core import PRESETS, RunConfig, RunStore, preset, runner
-from crl_core.cli import main
-from crl_core.cli_table import ProgressBar, finite, run_content, run_table
+from crl_core import PRESETS, RunConfig, RunStore, preset
+from crl_core.cli.program import main
+from crl_core.cli.table import ProgressBar, run_content, run_table
 from crl_core.config import CONFIG_VERSION
-from crl_core.eventlog import read_entries
-from crl_core.events import COLLAPSED, DIVERGED, EpochEnded, Event, RunFinished, RunStarted
-from crl_core.sealing import StoreError
+from crl_core.events import COLLAPSED, DIVERGED, EpochEnded, Event, RunFinished, RunStarted, finite
+from crl_core.jobs import carry_out as runner
+from crl_core.runs.eventlog import read_entries
+from crl_core.runs.sealing import StoreError
 from tests.crl_core.made_up import endless_config, made_up_result, tiny_config, wait_until
 
 WAIT_S = 300  # generous: the machine may be busy, and nothing here measures time
@@ -100,7 +101,7 @@ def config_from(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> RunCon
         seen.append(config)
         return made_up_result(config)
 
-    monkeypatch.setattr("crl_core.cli._without_store", train_nothing)
+    monkeypatch.setattr("crl_core.cli.program._without_store", train_nothing)
     assert main(["train", "--no-cache", *arguments]) == 0
     return seen[0]
 
@@ -362,7 +363,7 @@ def test_a_failed_training_is_one_line_and_exit_status_1(
         raise MemoryError
         yield
 
-    monkeypatch.setattr("crl_core.training.train_path", breaks)
+    monkeypatch.setattr("crl_core.training.path.train_path", breaks)
     monkeypatch.setattr(runner.traceback, "print_exc", lambda **_: None)
     assert main(["train", *TINY, *([] if cached else ["--no-cache"])]) == 1
     assert said(capsys).startswith("python -m crl_core: training failed. The memory did not suffice;")
@@ -468,7 +469,7 @@ def test_json_into_a_pipe_or_a_device_is_written_there_and_never_replaces_it(tmp
 
 
 def test_help_and_lists_do_not_wait_for_torch() -> None:
-    code = "import sys; from crl_core.cli import main; main(['presets']); sys.exit('torch' in sys.modules)"
+    code = "import sys; from crl_core.cli.program import main; main(['presets']); sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL, check=False

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_core import preset, sample
-from crl_core.compare import (
+from crl_core.measures.comparison import (
     Difference,
     difference,
     differing_settings,

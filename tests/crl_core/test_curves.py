@@ -10,9 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crl_core import preset, replace, train_path
-from crl_core.curves import CURVES, Curves, Follower, empty, of_result
 from crl_core.events import DIVERGED, EpochEnded, Event, RunFinished, RunStarted
-from crl_core.figures_live import (
+from crl_core.figures.live import (
     USUAL,
     axis_range,
     epoch_rows,
@@ -21,7 +20,8 @@ from crl_core.figures_live import (
     path_rows,
     path_spec,
 )
-from crl_core.palette import palette
+from crl_core.figures.palette import palette
+from crl_core.measures.curves import CURVES, Curves, Follower, empty, of_result
 
 LAMS = (0.0, 0.1, 1.0)
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from crl_core.effect_map import at_plane, effect_map
-from crl_core.effect_scores import effect_scores, is_constant, pearson
-from crl_core.lam_choice import choices, least
+from crl_core.data.scm import along, sample
+from crl_core.measures.effect_map import at_plane, effect_map
+from crl_core.measures.effect_scores import effect_scores, is_constant, pearson
+from crl_core.measures.lam_choice import choices, least
 from crl_core.results import RunResult, data_of, predict, view_rows
-from crl_core.scm import along, sample
 from tests.lecture_runs import broken, config_of, run_of
 
 SIZE = 9

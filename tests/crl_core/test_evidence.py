@@ -11,13 +11,13 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.neighbors import KNeighborsRegressor
 
 from crl_core import MultiEnvData, RunConfig, Scenario, Training, sample, train
-from crl_core import selection as rules
-from crl_core.baselines import BASELINES, fit_all
-from crl_core.evidence import Evidence, gather
-from crl_core.lam_choice import RULES
-from crl_core.probes import effective_rank, latent_norm, read_from
+from crl_core.data.scm import split
+from crl_core.measures import selection as rules
+from crl_core.measures.baselines import BASELINES, fit_all
+from crl_core.measures.evidence import Evidence, gather
+from crl_core.measures.lam_choice import RULES
+from crl_core.measures.probes import effective_rank, latent_norm, read_from
 from crl_core.results import RunResult, data_of
-from crl_core.scm import split
 
 HOSPITAL = Scenario(n_samples=500, propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)
 TINY = Training(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from crl_core import PRESETS, RunStore, train
-from crl_core.figure_page import figure_page, figures_of
+from crl_core.export.figure_page import figure_page, figures_of
 from crl_core.results import RunResult
 from tests.crl_core.made_up import tiny_config
 

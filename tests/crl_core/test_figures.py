@@ -30,7 +30,7 @@ from crl_core.figures import (
 )
 from crl_core.figures.base import held_in, log_ticks, robust_range
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
-from crl_core.lam_choice import choices
+from crl_core.measures.lam_choice import choices
 
 DARK = palette("dark")
 LAMS = (0.0, 1e-3, 0.1, 1.0, 10.0)

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core import PRESETS, Scenario, sample
-from crl_core.assumptions import assumptions, error_without_s, outlook, share_with_both, stands_in
-from crl_core.env_words import arms_said, env_rows, newcomer_said
-from crl_core.equations import equations, notes
-from crl_core.graph import dot, edges, said
-from crl_core.palette import THEMES, palette
-from crl_core.scm import along
+from crl_core.data.scm import along
+from crl_core.figures.palette import THEMES, palette
+from crl_core.world.assumptions import assumptions, error_without_s, outlook, share_with_both, stands_in
+from crl_core.world.environments import arms_said, env_rows, newcomer_said
+from crl_core.world.equations import equations, notes
+from crl_core.world.graph import dot, edges, said
 
 HOSPITAL = PRESETS["hospital"].config.scenario
 

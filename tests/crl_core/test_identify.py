@@ -14,13 +14,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crl_core.cli import main
-from crl_core.flows.fit import Diverged, fit
-from crl_core.flows.flow import Flow
-from crl_core.flows.networks import mmd2_of_groups
-from crl_core.flows.recover import recover
-from crl_core.flows.tradeoff import best_single, tradeoff
+from crl_core.cli.program import main
 from crl_core.identify.data import draw, relabelled
+from crl_core.identify.flows.fit import Diverged, fit
+from crl_core.identify.flows.flow import Flow
+from crl_core.identify.flows.networks import mmd2_of_groups
+from crl_core.identify.flows.recover import recover
+from crl_core.identify.flows.tradeoff import best_single, tradeoff
 from crl_core.identify.linear import fast_ica, generalised_eigenvectors, pca
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.predict import predict
@@ -372,7 +372,8 @@ def test_the_command_gives_rows_of_scores(capsys: pytest.CaptureFixture[str]) ->
 def test_the_command_of_a_world_gives_that_world(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[World] = []
     monkeypatch.setattr(
-        "crl_core.flows.recover.recover", lambda world, seeds, *_, **__: asked.append((world, seeds)) or []
+        "crl_core.identify.flows.recover.recover",
+        lambda world, seeds, *_, **__: asked.append((world, seeds)) or [],
     )
     worlds = [(name, item.world) for name, item in LATENT_PRESETS.items()]
     worlds.append(

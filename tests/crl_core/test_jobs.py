@@ -14,10 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crl_core import RunConfig, RunStore, runner
+from crl_core import RunConfig, RunStore
 from crl_core.config import MAX_QUEUE
-from crl_core.cost import DEFAULT_RATE, work
-from crl_core.eventlog import EventLog, read_entries
 from crl_core.events import (
     EpochEnded,
     Event,
@@ -28,10 +26,13 @@ from crl_core.events import (
     RunStarted,
     StageAdvanced,
 )  # fmt: skip
-from crl_core.jobs import STOPPED, JobManager, estimate_seconds
+from crl_core.jobs import carry_out as runner
+from crl_core.jobs.carry_out import OnProgress, carry_out
+from crl_core.jobs.cost import DEFAULT_RATE, work
+from crl_core.jobs.manager import STOPPED, JobManager, estimate_seconds
 from crl_core.results import RunResult
-from crl_core.runner import OnProgress, carry_out
-from crl_core.sealing import StoreError
+from crl_core.runs.eventlog import EventLog, read_entries
+from crl_core.runs.sealing import StoreError
 from tests.crl_core.made_up import (
     assert_same,
     endless_config,
@@ -84,7 +85,7 @@ def slow_training(monkeypatch: pytest.MonkeyPatch) -> None:
         while not should_stop():
             time.sleep(0.005)
 
-    monkeypatch.setitem(sys.modules, "crl_core.training", types.SimpleNamespace(train_path=train_path))
+    monkeypatch.setitem(sys.modules, "crl_core.training.path", types.SimpleNamespace(train_path=train_path))
 
 
 def made_up_training(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None = None) -> None:
@@ -97,7 +98,7 @@ def made_up_training(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None
             raise error
         yield RunFinished(elapsed_s=1.5, result=made_up_result(config))
 
-    monkeypatch.setitem(sys.modules, "crl_core.training", types.SimpleNamespace(train_path=train_path))
+    monkeypatch.setitem(sys.modules, "crl_core.training.path", types.SimpleNamespace(train_path=train_path))
 
 
 def started(config: RunConfig) -> RunStarted:
@@ -387,7 +388,7 @@ def test_a_run_is_trained_by_the_worker_and_the_next_one_by_the_same(
     again = manager.submit(tiny_config(2))
     wait_until(all_ended(manager, again))
     assert manager.worker_pid == pid
-    assert "torch" not in imports_of("crl_core.jobs")
+    assert "torch" not in imports_of("crl_core.jobs.manager")
 
 
 def imports_of(module: str) -> set[str]:
@@ -488,7 +489,7 @@ def test_a_cache_that_cannot_be_used_is_a_failure_with_a_sentence(tmp_path: Path
 SERVER = """
 import json, sys, time
 from crl_core import RunConfig, RunStore
-from crl_core.jobs import JobManager
+from crl_core.jobs.manager import JobManager
 root, baked, *configs = sys.argv[1:]
 jobs = JobManager(RunStore(root, baked))
 keys = [jobs.submit(RunConfig.from_json(config)) for config in configs]
@@ -574,8 +575,8 @@ def test_closing_ends_the_worker_at_once_and_asks_nothing_more_of_it(store: RunS
 
 
 def test_the_whole_of_a_real_run_is_stored(manager: JobManager, store: RunStore) -> None:
-    pytest.importorskip("crl_core.evidence")
-    pytest.importorskip("crl_core.projection")
+    pytest.importorskip("crl_core.measures.evidence")
+    pytest.importorskip("crl_core.measures.projection")
     key = manager.submit(tiny_config(), lam_in_view=1.0)
     wait_until(
         lambda: manager.state(key).phase == "completed" and not store.busy(key)

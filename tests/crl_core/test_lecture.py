@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crl_core.config import Scenario
-from crl_core.effect_map import effect_map
+from crl_core.data.scm import mix, mixing_maps
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.figures import palette
 from crl_core.lecture.frames import MAP_SIZE, frames, training_frames
 from crl_core.lecture.pack import pack_f32, pack_i16, pack_u8, unpack
 from crl_core.lecture.probe import probe_parts, shifted
 from crl_core.lecture.world import World
+from crl_core.measures.effect_map import effect_map
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult, data_of, predict, view_of, view_rows
-from crl_core.scm import mix, mixing_maps
 from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
 
 PALETTES = {name: palette(name) for name in ("dark", "light", "projector")}

@@ -8,7 +8,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from crl_core import cli, cli_config, preset
+from crl_core import preset
+from crl_core.cli import config as cli_config
+from crl_core.cli import program as cli
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.handout import handout_html, preset_of, reproducing_command
 from crl_core.presets import PRESETS

@@ -8,7 +8,8 @@ from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.preprocessing import normalize
 
 from crl_core import train
-from crl_core.lens import (
+from crl_core.data.scm import aligned_groups
+from crl_core.measures.mmd_conventions import (
     CONVENTIONS,
     SOURCES,
     Convention,
@@ -18,7 +19,7 @@ from crl_core.lens import (
     readable_groups,
     unit_rows,
 )
-from crl_core.results import aligned_groups, mmd_rows, predict, view_rows
+from crl_core.results import mmd_rows, predict, view_rows
 from tests.crl_core.made_up import tiny_config
 
 

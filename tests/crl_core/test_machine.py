@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from crl_core import machine, preset
-from crl_core.cost import SMALL_EPOCHS, smaller, work
+from crl_core import preset
+from crl_core.jobs import machine
+from crl_core.jobs.cost import SMALL_EPOCHS, smaller, work
 
 
 def write(folder: Path, **files: str) -> Path:

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core import RunConfig, Scenario, Training, preset, sample, train
-from crl_core.batches import balanced_order, pair_rows
 from crl_core.config import Align, Matching
-from crl_core.matching import CALIPER, Matches, matches
+from crl_core.data.matching import CALIPER, Matches, matches
+from crl_core.data.scm import MultiEnvData, split
 from crl_core.results import data_of
-from crl_core.scm import MultiEnvData, split
+from crl_core.training.batches import balanced_order, pair_rows
 from tests.crl_core.made_up import tiny_config
 
 

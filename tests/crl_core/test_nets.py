@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from crl_core.nets import Ensemble, initial_weights, shapes
 from crl_core.results import predict
+from crl_core.training.nets import Ensemble, initial_weights, shapes
 
 
 def plain_cfrnet(

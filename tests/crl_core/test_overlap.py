@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from crl_core.overlap import (
+from crl_core.measures.overlap import (
     NEIGHBOURS,
     domain_auc,
     gaussian_kernel,

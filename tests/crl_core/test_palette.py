@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crl_core.palette import THEMES, palette
+from crl_core.figures.palette import THEMES, palette
 
 Array = np.ndarray
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.

@@ -13,15 +13,15 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 
 from crl_core import RunConfig, Scenario, Training, train
-from crl_core.batches import pair_rows
 from crl_core.config import Penalty as Names
+from crl_core.data.matching import matches
 from crl_core.ipm import mmd2
-from crl_core.matching import matches
-from crl_core.penalties import REGISTRY, Batch, Penalty
-from crl_core.penalties.base import gradient
-from crl_core.penalties.latents import directions
-from crl_core.penalties.pairs import PAIRS
 from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.training.batches import pair_rows
+from crl_core.training.penalties import REGISTRY, Batch, Penalty
+from crl_core.training.penalties.base import gradient
+from crl_core.training.penalties.latents import directions
+from crl_core.training.penalties.pairs import PAIRS
 from tests.crl_core.made_up import tiny_config
 
 ALL = list(REGISTRY.values())
@@ -305,9 +305,9 @@ def test_a_path_is_trained_by_any_of_them_and_its_weight_lowers_it(name: str) ->
 @pytest.mark.parametrize("name", ids)
 def test_a_step_is_that_of_the_plainest_torch_loop(name: str) -> None:
     """One epoch of one full batch by autograd over everything, against the hand-written backward pass."""
-    from crl_core.nets import initial_weights
+    from crl_core.data.scm import Stream, rng_for
     from crl_core.results import data_of
-    from crl_core.scm import Stream, rng_for
+    from crl_core.training.nets import initial_weights
 
     config = replace(
         config_of(name, lams=(3.0,), epochs=1, batch_size=1024, device="cpu"),

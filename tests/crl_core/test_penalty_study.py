@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crl_core import penalty_study
-from crl_core.cli import main
-from crl_core.cli_penalties import BAKED_WORLDS, contest_table
+from crl_core.cli.penalties import BAKED_WORLDS, contest_table
+from crl_core.cli.program import main
 from crl_core.config import RECIPE_VERSION
 from crl_core.events import DIVERGED
-from crl_core.obtain import PassFailed
-from crl_core.penalty_study import (
+from crl_core.jobs.ensure_run import PassFailed
+from crl_core.penalty_words import PENALTY_WORDS, grid
+from crl_core.presets import DEFAULT_PRESET, preset
+from crl_core.runs.store import RunStore
+from crl_core.studies import penalties as penalty_study
+from crl_core.studies.penalties import (
     BAKED,
     Contest,
     World,
@@ -28,9 +31,6 @@ from crl_core.penalty_study import (
     judged,
     run_contest,
 )
-from crl_core.penalty_words import PENALTY_WORDS, grid
-from crl_core.presets import DEFAULT_PRESET, preset
-from crl_core.runs import RunStore
 from tests.crl_core.made_up import made_up_result, store_in, tiny_config
 
 ROOT = Path(__file__).parents[2]
@@ -162,7 +162,7 @@ def test_the_command_trains_what_is_not_there_and_takes_the_rest_from_the_store(
 def test_the_command_of_a_world_measures_that_world(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[World] = []
     monkeypatch.setattr(
-        "crl_core.cli_penalties.run_contest",
+        "crl_core.cli.penalties.run_contest",
         lambda world, *_: asked.append(world) or Contest(world=world, rows=()),
     )
     odd = World(

@@ -5,7 +5,7 @@ import pytest
 from sklearn.manifold import trustworthiness
 
 from crl_core import RunConfig, Scenario, Training, train
-from crl_core.projection import pca_path, project_path, project_run, turned_onto
+from crl_core.measures.projection import pca_path, project_path, project_run, turned_onto
 
 
 def path(n: int = 90, n_lams: int = 5) -> np.ndarray:

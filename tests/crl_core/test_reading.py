@@ -5,7 +5,7 @@ from math import nan
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_core.reading import p_text, r2_text, what_the_latent_knows
+from crl_core.measures.probe_words import p_text, r2_text, what_the_latent_knows
 
 MAYBE = st.floats(-1, 1) | st.just(nan)
 

@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core import config as config_room
-from crl_core import records, runs, sealing
-from crl_core.eventlog import EventLog, decode, encode, read_entries
 from crl_core.events import EpochEnded, RunFailed, RunStarted
-from crl_core.runs import RunBusy, RunCorrupted, RunNotFound, RunStore, StoreError
+from crl_core.runs import records, sealing
+from crl_core.runs import store as runs
+from crl_core.runs.eventlog import EventLog, decode, encode, read_entries
+from crl_core.runs.store import RunBusy, RunCorrupted, RunNotFound, RunStore, StoreError
 from tests.crl_core.made_up import assert_same, made_up_part, made_up_result, store_in, tiny_config
 
 KEY = tiny_config().key

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from crl_core.figures.lens import chance_at_lam, reading_along_lam
+from crl_core.figures.palette import THEMES, palette
 from crl_core.figures.world import outcome_by_arm, propensities, world_plane
-from crl_core.palette import THEMES, palette
 
 NAMES = ("site A", "site B")
 DARK = palette("dark")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core import MultiEnvData, Scenario, preset, sample
-from crl_core.scm import along, mix, split
+from crl_core.data.scm import along, mix, split
 
 
 def digest(data: MultiEnvData) -> str:

@@ -20,11 +20,11 @@ import numpy as np
 import pytest
 
 from crl_core import PRESETS, RunStore
-from crl_core.cli import main
-from crl_core.deployment import deploy
-from crl_core.export import Subject, export_model, subject
-from crl_core.exports import dockerfile
-from crl_core.model_file import read_model
+from crl_core.cli.program import main
+from crl_core.data.interventions import deploy
+from crl_core.export.kept import dockerfile
+from crl_core.export.model_file import read_model
+from crl_core.export.models import Subject, export_model, subject
 from crl_core.serve.app import create_app
 from crl_core.serve.monitor import ALARM, OTHERS, Monitor
 from crl_core.serve.settings import Settings
@@ -300,7 +300,7 @@ def test_with_a_key_only_its_holders_get_answers(file: Path) -> None:
 
 def test_the_command_serves_an_onnx_file_without_torch_and_ends_when_told(file: Path, tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom crl_core.cli import main\n"
+        "import sys\nfrom crl_core.cli.program import main\n"
         f"status = main(['serve', {str(file)!r}, '--port', '0'])\nprint('torch' in sys.modules)\nraise SystemExit(status)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

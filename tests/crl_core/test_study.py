@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_core import study_report as report
-from crl_core.cli import main
+from crl_core.cli.program import main
 from crl_core.config import LIMITS, RECIPE_VERSION
+from crl_core.data.scm import sample
 from crl_core.figures.by_envs import Line, by_envs, by_envs_svg, spread
+from crl_core.figures.palette import palette
+from crl_core.measures.overlap import gaussian_kernel, pairs_mmd2
 from crl_core.metrics import ite_rmse
-from crl_core.overlap import gaussian_kernel, pairs_mmd2
-from crl_core.palette import palette
 from crl_core.presets import PRESETS, preset
 from crl_core.results import data_of, mmd_rows, predict, view_rows
-from crl_core.runs import RunStore
-from crl_core.scm import sample
-from crl_core.study import (
+from crl_core.runs.store import RunStore
+from crl_core.studies import environments_report as report
+from crl_core.studies.environments import (
     BAKED,
     LAMS,
     SERIES,
@@ -42,7 +42,7 @@ from crl_core.study import (
     unseen,
     world,
 )
-from crl_core.training import train
+from crl_core.training.path import train
 from tests.crl_core.made_up import store_in
 
 
@@ -145,13 +145,13 @@ def test_errors_are_those_of_each_replicates_own_networks_on_its_own_rows() -> N
 def test_a_study_is_made_of_stored_runs_and_says_what_is_not_defined(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crl_core.study.SIZES", (2, 3))
-    monkeypatch.setattr("crl_core.study.N_FRESH", 200)
+    monkeypatch.setattr("crl_core.studies.environments.SIZES", (2, 3))
+    monkeypatch.setattr("crl_core.studies.environments.N_FRESH", 200)
     small = PRESETS["hospital"].config.scenario.__class__(
         n_samples=300, propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5
     )
     config = type(PRESETS["hospital"].config)(scenario=small, training=PRESETS["hospital"].config.training)
-    monkeypatch.setattr("crl_core.study.preset", lambda name: config)
+    monkeypatch.setattr("crl_core.studies.environments.preset", lambda name: config)
     store = store_in(tmp_path)
     heard: list[object] = []
     study = run_study("hospital", 2, store, heard.append, epochs=1)

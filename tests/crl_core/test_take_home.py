@@ -17,10 +17,8 @@ import pytest
 from safetensors import safe_open
 
 from crl_core import RunConfig, Scenario, Training, train
-from crl_core.cli import main
-from crl_core.notebook import notebook
-from crl_core.results import RunResult, predict, view_rows
-from crl_core.take_home import (
+from crl_core.cli.program import main
+from crl_core.export.checkpoint import (
     checkpoint,
     checkpoint_name,
     citation,
@@ -28,6 +26,8 @@ from crl_core.take_home import (
     loading_example,
     metrics_csv,
 )
+from crl_core.export.notebook import notebook
+from crl_core.results import RunResult, predict, view_rows
 from tests.crl_core.made_up import made_up_result
 
 ROOT = Path(__file__).parents[2]

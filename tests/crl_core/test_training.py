@@ -9,7 +9,7 @@ import torch
 from crl_core import RunConfig, Scenario, Training, ipm, preset, train, train_path
 from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted
 from crl_core.results import data_of, mmd_rows, predict, view_rows
-from crl_core.training import resolve_device
+from crl_core.training.path import resolve_device
 
 
 def config(**changes: object) -> RunConfig:
@@ -65,10 +65,10 @@ def test_in_float32_a_path_and_a_model_alone_agree_within_a_percent() -> None:
 
 def plain_training(run: RunConfig, lam: float) -> float:
     """One model in the plainest torch: Linear layers, autograd through MMD² as defined, Adam. Returns its ITE RMSE."""
+    from crl_core.data.scm import Stream, rng_for
     from crl_core.ipm import median_distance
-    from crl_core.nets import initial_weights
-    from crl_core.scm import Stream, rng_for
-    from crl_core.training import BANDWIDTH_STEPS
+    from crl_core.training.nets import initial_weights
+    from crl_core.training.path import BANDWIDTH_STEPS
     from tests.crl_core.test_nets import plain_cfrnet
 
     training, seed = run.training, run.training.seed
@@ -167,7 +167,7 @@ def test_one_environment_trains_without_a_penalty_and_says_so() -> None:
 def test_a_model_that_diverges_is_flagged_and_its_neighbours_are_unharmed() -> None:
     wild = config(lams=(0.0, 1e4), learning_rate=0.01, replicates=1)
     calm = train(config(lams=(0.0,), learning_rate=0.01, replicates=1), dtype="float64")
-    from crl_core import training as room
+    from crl_core.training import path as room
 
     original = room._Group.train_epoch
 
@@ -229,7 +229,7 @@ def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> Non
     """Fake tensors know devices, not values: mixing two devices, or asking a value of the device, raises."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    from crl_core.training import _Group
+    from crl_core.training.path import _Group
 
     run = config()
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.MonkeyPatch.context() as patch:

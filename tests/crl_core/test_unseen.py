@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core import PRESETS, RunStore, Scenario, preset
-from crl_core import falsifiers as tests_of
-from crl_core.certificate import certificate
-from crl_core.cli import main
-from crl_core.deployment import INTERVENTIONS, deploy, limits
-from crl_core.power import Power, Row, Spec, name_of, run_power, specs
-from crl_core.scm import along
-from crl_core.watch import Watched, judge, true_error, watched
+from crl_core.cli.program import main
+from crl_core.data.interventions import INTERVENTIONS, deploy, limits
+from crl_core.data.scm import along
+from crl_core.measures import falsifiers as tests_of
+from crl_core.studies.certificate import certificate
+from crl_core.studies.deployed import Watched, judge, true_error, watched
+from crl_core.studies.detection_rates import Power, Row, Spec, name_of, run_power, specs
 
 HOSPITALS = PRESETS["hospitals"].config
 

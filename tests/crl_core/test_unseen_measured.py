@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crl_core.power import Power, Row, Spec, baked_power
+from crl_core.studies.detection_rates import Power, Row, Spec, baked_power
 
 BAKED = Path(__file__).parents[2] / "cache" / "baked"
 

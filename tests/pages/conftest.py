@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from crl_core import RunConfig, train
 from crl_core.results import RunResult
-from crl_core.runs import RunStore
-from pages.shared import fields, services
+from crl_core.runs.store import RunStore
+from pages.shared import fields, server_cache
 
 ROOT = Path(__file__).parents[2]
 PARAMS = {"epochs": "3", "samples": "400", "replicates": "2", "set": "training.lams=0,0.1,1,10"}
@@ -37,11 +37,11 @@ def tiny() -> Tiny:
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
     """The app's store, empty, without baked runs; no worker is started unless a test trains."""
     own = RunStore(root=tmp_path / "cache", baked=tmp_path / "baked")
-    monkeypatch.setattr(services, "RunStore", lambda: own)
-    monkeypatch.setattr(services, "_warm", lambda manager: manager)
+    monkeypatch.setattr(server_cache, "RunStore", lambda: own)
+    monkeypatch.setattr(server_cache, "_warm", lambda manager: manager)
     st.cache_resource.clear()
     yield own
-    services.jobs().close()
+    server_cache.jobs().close()
     st.cache_resource.clear()
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from crl_core import claims_run
-from crl_core.claims import pick_claims
-from crl_core.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
-from crl_core.runs import RunStore
-from pages.shared import services
+from crl_core.runs.store import RunStore
+from crl_core.studies import claims_run
+from crl_core.studies.claims import pick_claims
+from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
+from pages.shared import server_cache
 from tests.pages.conftest import Open, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
@@ -22,7 +22,7 @@ SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two claims about one small world, so that a pass takes a moment."""
     claims = pick_claims(["recipe-with", "recipe-without"])
-    monkeypatch.setattr("crl_core.claims.load_claims", lambda: claims)
+    monkeypatch.setattr("crl_core.studies.claims.load_claims", lambda: claims)
     monkeypatch.setattr(claims_run.runs_of, "__defaults__", (10, 1))
     monkeypatch.setattr(claims_run.run_claims, "__kwdefaults__", {"epochs": 1, "on_run": None})
 
@@ -111,7 +111,7 @@ def test_the_button_submits_the_pass_and_cancel_takes_it_back(
 ) -> None:
     asked: list[tuple[str, tuple[str, ...]]] = []
     app = open_app("claims")
-    manager = services.jobs()
+    manager = server_cache.jobs()
     manager.submit = lambda config, lam_in_view=None, parts=(): (
         asked.append((config.key, tuple(parts))) or config.key
     )  # type: ignore[method-assign,assignment,func-returns-value]
@@ -133,7 +133,7 @@ def test_a_pass_that_is_refused_says_why(few: None, open_app: Open, store: RunSt
     def refuse(*_: object, **__: object) -> str:
         raise ValueError("20 runs are waiting already; wait until one has ended, or cancel one.")
 
-    services.jobs().submit = refuse  # type: ignore[method-assign,assignment]
+    server_cache.jobs().submit = refuse  # type: ignore[method-assign,assignment]
     next(button for button in app.button if button.label == "Put them to the test here").click().run()
     app.run()
     assert not app.exception

@@ -10,11 +10,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from crl_core import preset
-from crl_core.compare import difference, signed
-from crl_core.palette import palette
+from crl_core.figures.palette import palette
+from crl_core.measures.comparison import difference, signed
 from crl_core.results import RunResult, predict, view_rows
-from crl_core.runs import RunStore
-from pages.shared.side_by_side import name_of
+from crl_core.runs.store import RunStore
+from pages.shared.compare_runs import name_of
 from tests.crl_core.made_up import made_up_result
 from tests.lecture_runs import broken
 from tests.pages.conftest import Tiny, words

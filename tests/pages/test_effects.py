@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from crl_core import train
-from crl_core.evidence import gather
+from crl_core.measures.evidence import gather
 from crl_core.results import RunResult, data_of, predict, view_rows
-from crl_core.runs import RunStore
+from crl_core.runs.store import RunStore
 from pages.shared import fields
 from tests.lecture_runs import broken
 from tests.pages.conftest import PARAMS, Open, Tiny, words

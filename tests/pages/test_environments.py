@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crl_core.runs import RunStore
-from crl_core.study import BAKED, LAMS, SIZES, runs_of
-from pages.shared import services
+from crl_core.runs.store import RunStore
+from crl_core.studies.environments import BAKED, LAMS, SIZES, runs_of
+from pages.shared import server_cache
 from tests.pages.conftest import Open, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
@@ -81,7 +81,9 @@ def test_one_click_submits_the_next_runs_and_keeps_the_queue_short(open_app: Ope
     ship(store)
     asked: list[str] = []
     app = open_app("environments")
-    services.jobs().submit = lambda config, lam_in_view=None, parts=(): asked.append(config.key) or config.key  # type: ignore[method-assign,assignment,func-returns-value]
+    server_cache.jobs().submit = lambda config, lam_in_view=None, parts=(): (
+        asked.append(config.key) or config.key
+    )  # type: ignore[method-assign,assignment,func-returns-value]
     next(button for button in app.button if button.label == "Run the study here").click().run()
     assert not app.exception
     wanted = [config.key for config, _ in runs_of("hospital")]

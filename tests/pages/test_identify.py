@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from crl_core.flows.live import tell
+from crl_core.identify.flows.live import tell
 from crl_core.identify.live import Trainer
 from crl_core.identify.presets import LATENT_PRESETS, latent_preset
 from crl_core.identify.shipped import FILE
 from crl_core.identify.worlds import World, single_targets
-from crl_core.jobs import JobManager
-from crl_core.runs import RunStore
+from crl_core.jobs.manager import JobManager
+from crl_core.runs.store import RunStore
 from tests.crl_core.made_up import wait_until
 from tests.pages.conftest import Open, words
 
@@ -196,7 +196,7 @@ def test_a_training_whose_server_is_gone_says_so(jobs: JobManager) -> None:
 def test_a_full_queue_and_a_program_that_ends_are_said(
     jobs: JobManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crl_core.jobs.MAX_QUEUE", 0)
+    monkeypatch.setattr("crl_core.jobs.manager.MAX_QUEUE", 0)
     with pytest.raises(ValueError, match="runs are waiting already"):
         trainer_of(jobs).start(latent_preset("each"), 0)
     jobs.close()

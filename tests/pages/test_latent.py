@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crl_core.evidence import gather
-from crl_core.projection import project_run
+from crl_core.measures.evidence import gather
+from crl_core.measures.projection import project_run
 from crl_core.results import view_rows
-from crl_core.runs import RunStore
+from crl_core.runs.store import RunStore
 from tests.lecture_runs import broken
 from tests.pages.conftest import Open, Tiny, words
 from tests.pages.figures import figures, numbers, rows_drawn, sound, titled, written

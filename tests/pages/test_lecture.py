@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
-from crl_core.eventlog import EventLog
 from crl_core.events import RunFailed, RunStarted
 from crl_core.results import view_rows
-from crl_core.runs import RunStore
-from crl_core.training import train_path
+from crl_core.runs.eventlog import EventLog
+from crl_core.runs.store import RunStore
+from crl_core.training.path import train_path
 from tests.pages.conftest import Open, Tiny, words
 
 

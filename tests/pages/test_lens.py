@@ -10,13 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from crl_core import train
-from crl_core.eventlog import EventLog
+from crl_core.data.scm import Stream, rng_for
 from crl_core.events import RunStarted
-from crl_core.lens import CONVENTIONS, read
+from crl_core.measures.mmd_conventions import CONVENTIONS, read
 from crl_core.results import mmd_rows, predict, view_rows
-from crl_core.runs import RunStore
-from crl_core.scm import Stream, rng_for
-from crl_core.training import train_path
+from crl_core.runs.eventlog import EventLog
+from crl_core.runs.store import RunStore
+from crl_core.training.path import train_path
 from pages.shared import fields
 from tests.pages.conftest import Open, Tiny, words
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crl_core.evidence import gather
-from crl_core.lam_choice import choices
-from crl_core.runs import RunStore
+from crl_core.measures.evidence import gather
+from crl_core.measures.lam_choice import choices
+from crl_core.runs.store import RunStore
 from pages.shared import fields
 from tests.lecture_runs import broken
 from tests.pages.conftest import PARAMS, Open, Tiny, words

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from crl_core.penalty_study import BAKED, World, run_contest
 from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.runs import RunStore
+from crl_core.runs.store import RunStore
+from crl_core.studies.penalties import BAKED, World, run_contest
 from tests.pages.conftest import Open, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from crl_core import RunConfig
-from crl_core.labels import Label
-from crl_core.runs import RunStore
-from pages.shared import services
-from pages.shared.run_table import table
+from crl_core.runs.labels import Label
+from crl_core.runs.store import RunStore
+from pages.shared import server_cache
+from pages.shared.runs_table import table
 from tests.pages.conftest import Open, Tiny, words
 
 
@@ -134,7 +134,7 @@ def test_who_saves_second_is_told_what_stands_there_now(open_app: Open, tiny: Ti
     app = choose(open_app("runs"), 0)
     store.label(tiny.config.key, Label(name="hers"))  # another session, after this page was drawn
     next(item for item in app.text_input if item.label == "Name").set_value("his")
-    services.library().runs()
+    server_cache.library().runs()
     app = press(app, "Save")
     assert not app.exception
     assert store.summary(tiny.config.key).label.name == "hers"  # type: ignore[union-attr]
@@ -190,7 +190,7 @@ def older(tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> str:
     """The key of a stored run that version 1 made, in a program of version 2."""
     store.save(tiny.result)
     key = tiny.config.key
-    for room in ("config", "records"):
+    for room in ("config", "runs.records"):
         monkeypatch.setattr(f"crl_core.{room}.RECIPE_VERSION", 2)
     assert tiny.config.key != key
     return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crl_core import PRESETS
-from crl_core.runs import RunStore
+from crl_core.runs.store import RunStore
 from tests.pages.conftest import Open, Tiny, words
 
 FIGURES = 3  # the plane, who is treated, outcomes

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crl_core import exports
 from crl_core.events import DIVERGED
-from crl_core.export_words import FORMATS, file_name
-from crl_core.runs import RunStore
+from crl_core.export import kept as exports
+from crl_core.export.words import FORMATS, file_name
+from crl_core.runs.store import RunStore
 from tests.crl_core.made_up import wait_until
 from tests.pages.conftest import Open, Tiny, words
 
@@ -122,7 +122,7 @@ def test_without_the_packages_for_onnx_the_others_are_exported_and_what_is_left_
     open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.save(tiny.result)
-    monkeypatch.setattr("crl_core.export_words.find_spec", lambda name: None)
+    monkeypatch.setattr("crl_core.export.words.find_spec", lambda name: None)
     app = open_app("serve", **tiny.params, lam="1")
     said = "ONNX and ONNX int8 need onnx, onnxruntime, onnxscript, not installed here: pip install -r requirements-serve.txt."
     assert said in words(app)
@@ -132,7 +132,7 @@ def test_without_the_packages_for_onnx_the_others_are_exported_and_what_is_left_
     wait_until(lambda: "0.1234" in words(app.run()), limit_s=30)
     assert said in words(app)
     assert app.get("button_group")[0].value == "torch-export"
-    monkeypatch.setattr("crl_core.export_words.find_spec", lambda name: object())  # installed meanwhile
+    monkeypatch.setattr("crl_core.export.words.find_spec", lambda name: object())  # installed meanwhile
     assert exports.kept(store, tiny.result, 1.0) is None
 
 
@@ -140,7 +140,7 @@ def test_a_machine_with_little_memory_says_where_to_export(
     open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.save(tiny.result)
-    monkeypatch.setattr("crl_core.machine.memory_bytes", lambda: 7e8)
+    monkeypatch.setattr("crl_core.jobs.machine.memory_bytes", lambda: 7e8)
     app = open_app("serve", **tiny.params, lam="1")
     assert f"python -m crl_core export {tiny.result.config.key} --lam 1" in words(app)
     assert not [button for button in app.button if button.label == "Export and measure"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from crl_core.bundle import export_bytes
-from crl_core.runs import RunStore
+from crl_core.runs.bundle import export_bytes
+from crl_core.runs.store import RunStore
 from tests.pages.conftest import Open, Tiny
 from tests.pages.test_runs import choose
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 
 from crl_core import PRESETS, train_path
-from crl_core.eventlog import EventLog
 from crl_core.events import EpochEnded, RunCancelled, RunFailed, RunStarted
-from crl_core.jobs import JobState
-from crl_core.runs import RunStore
-from crl_core.sealing import StoreError
+from crl_core.jobs.manager import JobState
+from crl_core.runs.eventlog import EventLog
+from crl_core.runs.sealing import StoreError
+from crl_core.runs.store import RunStore
 from tests.pages.conftest import ROOT, Open, Tiny, charts, words
 
 CHARTS = 5
@@ -185,8 +185,8 @@ if {page!r} != "train":
     app.switch_page("pages/{page}.py").run()
 assert not app.exception, app.exception
 assert "torch" not in sys.modules
-from pages.shared import services
-services.jobs().close()
+from pages.shared import server_cache
+server_cache.jobs().close()
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False,
@@ -198,9 +198,11 @@ services.jobs().close()
 def test_on_a_small_machine_the_first_button_trains_less_and_says_so(
     open_app: Open, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crl_core.machine.why_small", lambda: "1 processor core and 700 MB of memory")
+    monkeypatch.setattr("crl_core.jobs.machine.why_small", lambda: "1 processor core and 700 MB of memory")
     asked = []
-    monkeypatch.setattr("crl_core.jobs.JobManager.submit", lambda self, config, **_: asked.append(config))
+    monkeypatch.setattr(
+        "crl_core.jobs.manager.JobManager.submit", lambda self, config, **_: asked.append(config)
+    )
     app = open_app(epochs="30", samples="400", replicates="2")
     assert [button.label for button in app.sidebar.button] == ["Train a small run", "Train in full"]
     assert "This machine has 1 processor core and 700 MB of memory. Small: 1 replicate, 20 epochs" in words(
@@ -216,7 +218,7 @@ def test_on_a_small_machine_the_first_button_trains_less_and_says_so(
 def test_a_stored_run_asks_nothing_of_a_small_machine(
     open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crl_core.machine.why_small", lambda: "1 processor core")
+    monkeypatch.setattr("crl_core.jobs.machine.why_small", lambda: "1 processor core")
     store.save(tiny.result)
     app = open_app(**tiny.params)
     assert [button.label for button in app.sidebar.button] == ["Compute what is missing"]
@@ -225,13 +227,13 @@ def test_a_stored_run_asks_nothing_of_a_small_machine(
 def test_a_run_that_waits_says_its_place_in_the_queue(
     open_app: Open, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crl_core.jobs.JobManager.training", True)
+    monkeypatch.setattr("crl_core.jobs.manager.JobManager.training", True)
     for position, says in (
         (1, "number 1 in the queue, after the run under way"),
         (3, "number 3 in the queue, after the run under way and 2 more"),
     ):
         state = JobState(phase="queued", active=True, position=position)
-        monkeypatch.setattr("crl_core.jobs.JobManager.state", lambda self, key, state=state: state)
+        monkeypatch.setattr("crl_core.jobs.manager.JobManager.state", lambda self, key, state=state: state)
         assert says in words(open_app(**tiny.params))
 
 

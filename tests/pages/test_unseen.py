@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from crl_core.config import RECIPE_VERSION
-from crl_core.deployment import INTERVENTIONS
+from crl_core.data.interventions import INTERVENTIONS
 from crl_core.events import DIVERGED
-from crl_core.power import Power, Row
-from crl_core.runs import RunStore
+from crl_core.runs.store import RunStore
+from crl_core.studies.detection_rates import Power, Row
 from tests.pages.conftest import Open, Tiny, words
 
 

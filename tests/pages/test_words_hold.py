@@ -10,7 +10,7 @@ import pytest
 from crl_core import train
 from crl_core.events import COLLAPSED
 from crl_core.presets import PRESETS
-from crl_core.runs import RunStore
+from crl_core.runs.store import RunStore
 from pages.shared import fields
 from tests.pages.conftest import Open, Tiny, words
 

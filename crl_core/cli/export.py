@@ -1,0 +1,103 @@
+"""The command `export`: one model of a stored run as a file for other programs, and what each format costs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crl_core.cli.output import check_target, put
+from crl_core.cli.table import text_table
+from crl_core.export.words import FORMATS, file_name, format_of, lacking
+from crl_core.runs.sealing import disk_error, write_atomically
+from crl_core.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from crl_core.export.report import Row
+
+
+def add_export_command(command: Callable[..., Any]) -> None:
+    """Add it with `command(name, what does it, text)`, which returns a parser."""
+    export = command(
+        "export", _export, "one λ of a stored run as TorchScript, torch.export or ONNX, float32 or int8"
+    )
+    export.add_argument("key", metavar="KEY", help="of a stored run, or how it begins")
+    export.add_argument("--lam", type=float, metavar="λ", help="the nearest of the run's; required")
+    export.add_argument("--replicate", type=int, default=0, metavar="R", help="default 0")
+    export.add_argument("--format", default="onnx", metavar="F", help=f"one of {', '.join(FORMATS)}")
+    export.add_argument("--out", metavar="FILE", help="default: named for run, λ and format, here")
+    export.add_argument(
+        "--report", action="store_true", help="measure all formats; writes a file only with --out"
+    )
+    export.add_argument("--folder", metavar="DIR", help="with --report: write every format's file there")
+
+
+def _export(options: argparse.Namespace) -> int:
+    name, writes = options.format, options.out is not None or not options.report
+    if writes or name != "onnx":  # a report alone is of what can be made here
+        format_of(name)
+    check_target(options.out, "--out")
+    if options.folder is not None and not Path(options.folder).is_dir():
+        raise ValueError(f"--folder {options.folder} is no folder; make it first.")
+    store = RunStore()
+    found = [key for key in dict.fromkeys(store.keys()) if options.key and key.startswith(options.key)]
+    if len(found) > 1 and options.key not in found:
+        raise ValueError(
+            f"{len(found)} runs begin with {options.key}; type more of the key: {', '.join(found[:5])}."
+        )
+    key = options.key if options.key in found or not found else found[0]
+    result = store.load(key)
+    if options.lam is None:
+        raise ValueError(
+            f"say which λ with --lam; this run has {', '.join(f'{lam:g}' for lam in result.lams)}."
+        )
+    from crl_core.export.models import export_model, subject
+    from crl_core.export.report import report
+
+    made_of = subject(result, options.lam, options.replicate)
+    lam = made_of.metadata["lam"]
+    content: dict[str, Any] = {"key": key, "lam": lam, "replicate": options.replicate}
+    text = []
+    if options.report:
+        rows, files = report(made_of)
+        content["report"] = [row.to_dict() for row in rows]
+        text.append(report_table(rows) + ("" if lacking() is None else f"\n{lacking()}"))
+        if options.folder is not None:
+            for each, made in files.items():
+                _write(Path(options.folder) / file_name(key, lam, each), made)
+    if writes:
+        made = files[name] if options.report else export_model(made_of, name)
+        target = options.out or file_name(key, lam, name)
+        _write(Path(target), made)
+        content |= {"format": name, "file": target, "bytes": len(made)}
+        text.append(f"{FORMATS[name].title} of λ = {lam:g} is in {target}, {len(made) / 1e3:.0f} kB.")
+    put(options.json, content, lambda: "\n\n".join(text))
+    return 0
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        write_atomically(target, content)
+    except OSError as error:
+        raise disk_error(f"write the model to {target}", error) from None
+
+
+def report_table(rows: Sequence[Row]) -> str:
+    """The report as text: a line a format, latencies in microseconds."""
+    lines = [
+        (
+            row.format,
+            "" if row.bytes is None else f"{row.bytes / 1e3:.0f}",
+            "" if row.ite_rmse is None else f"{row.ite_rmse:.4f}",
+            f"{row.factual_mse:.4f}",
+            f"{row.largest_difference:.1e}",
+            *(
+                f"{row.p50_us[batch]:.0f} / {row.p95_us[batch]:.0f} / {row.p99_us[batch]:.0f}"
+                for batch in row.p50_us
+            ),
+        )
+        for row in rows
+    ]
+    header = ("format", "kB", "ITE RMSE", "factual MSE", "largest diff.", "1 row, µs", "1,024 rows, µs")
+    return text_table(header, lines) + "\n\nHeld-out rows; latency p50 / p95 / p99 of one call, one thread."

@@ -1,0 +1,164 @@
+"""The command `identify`: can latents be recovered from several environments, without labels and without an outcome?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, get_args
+
+import numpy as np
+
+from crl_core.cli.output import put, write_text
+from crl_core.cli.table import text_table
+from crl_core.identify.method_words import METHOD_WORDS
+from crl_core.identify.presets import FIRST_SEED, LATENT_PRESETS, TRADEOFF, latent_preset
+from crl_core.identify.shipped import FILE, VERSION
+from crl_core.identify.worlds import Edges, Mixing, World, read_table, single_targets
+from crl_core.runs.store import RunStore
+
+_CONTROLS = ("flow", "flow-shuffled", "flow-pooled")
+_BAKED: dict[str, tuple[str, ...]] = {
+    "each": tuple(METHOD_WORDS),
+    "each-4": (*_CONTROLS, "ivae", "beta-vae", "gevd", "fastica", "pca"),
+    "untouched-pair": ("flow",),
+    "untouched-one": ("flow",),
+    "same-ratio": ("flow",),
+    "chain": ("flow",),
+    "linear": ("flow", "fastica", "gevd", "pca"),
+    "one": ("flow", "fastica", "pca"),
+}
+
+
+def add_identify_command(command: Callable[..., Any]) -> None:
+    """Add it with `command(name, what does it, text)`, which returns a parser."""
+    parser = command(
+        "identify", _identify, "recover latents from several environments, without labels on them"
+    )
+    parser.add_argument(
+        "--preset", default="each", metavar="NAME", help=f"one of {', '.join(LATENT_PRESETS)}"
+    )
+    parser.add_argument(
+        "--methods", nargs="+", default=["flow"], metavar="NAME", help=f"some of {', '.join(METHOD_WORDS)}"
+    )
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="1 to 40; default 3")
+    parser.add_argument(
+        "--first-seed", type=int, default=FIRST_SEED, metavar="K", help=f"default {FIRST_SEED}"
+    )
+    parser.add_argument(
+        "--scales",
+        nargs="+",
+        metavar="ROW",
+        help="an environment a word, e.g. 1,1,1 2.5,1,1: another intervention matrix",
+    )
+    parser.add_argument(
+        "--means", nargs="+", metavar="ROW", help="the same for means; default: as the preset, or all 0"
+    )
+    parser.add_argument("--mixing", metavar="HOW", help=f"one of {', '.join(get_args(Mixing))}")
+    parser.add_argument("--edges", metavar="HOW", help=f"one of {', '.join(get_args(Edges))}")
+    parser.add_argument(
+        "--dim-x", type=int, default=0, metavar="D", help="observed dimension; default: as many as latents"
+    )
+    parser.add_argument("--bake", action="store_true", help="measure what comes with the program")
+
+
+def _identify(options: argparse.Namespace) -> int:
+    from crl_core.identify.flows.recover import recover
+
+    def on_method(name: str) -> None:
+        print(METHOD_WORDS[name].short, file=sys.stderr, flush=True)
+
+    if options.bake:
+        return _bake(options, on_method)
+    world = latent_preset(options.preset)
+    asked: dict[str, Any] = {}
+    if options.scales:
+        asked |= {"scales": read_table(" ".join(options.scales), "--scales"), "means": ()}
+    if options.means:
+        asked["means"] = read_table(" ".join(options.means), "--means")
+    asked |= {name: getattr(options, name) for name in ("mixing", "edges", "dim_x") if getattr(options, name)}
+    world = replace(world, **asked)
+    if not 1 <= options.seeds <= 40:
+        raise ValueError(f"seeds is {options.seeds}; from 1 to 40 are possible.")
+    seeds = list(range(options.first_seed, options.first_seed + options.seeds))
+    rows = [row.to_dict() for row in recover(world, seeds, options.methods, on_method=on_method)]
+    put(options.json, {"preset": options.preset, "rows": rows}, lambda: identify_table(rows))
+    return 0
+
+
+def _bake(options: argparse.Namespace, on_method: Callable[[str], None]) -> int:
+    from crl_core.identify.flows.recover import STEPS, recover
+    from crl_core.identify.flows.tradeoff import tradeoff
+
+    seeds = list(range(FIRST_SEED, FIRST_SEED + 10))
+    worlds = {}
+    for name, methods in _BAKED.items():
+        print(f"world: {name}", file=sys.stderr, flush=True)
+        worlds[name] = [
+            row.to_dict() for row in recover(latent_preset(name), seeds, methods, on_method=on_method)
+        ]
+    staircase = {}
+    for n_envs in range(1, 7):
+        print(f"staircase: {n_envs} environments", file=sys.stderr, flush=True)
+        staircase[str(n_envs)] = [
+            row.to_dict()
+            for row in recover(World(scales=single_targets(4, n_envs)), seeds, on_method=on_method)
+        ]
+    print("trade-off", file=sys.stderr, flush=True)
+    content = {
+        "version": VERSION, "seeds": len(seeds), "worlds": worlds, "staircase": staircase,
+        "tradeoff": tradeoff(TRADEOFF, seeds[:5], STEPS),
+    }  # fmt: skip
+    text = json.dumps(_short(content), separators=(",", ":"))
+    write_text(str(RunStore().baked / FILE), text, "--bake")
+    put(
+        options.json,
+        content,
+        lambda: "\n\n".join(f"{name}\n{identify_table(rows)}" for name, rows in worlds.items()),
+    )
+    return 0
+
+
+def _short(value: Any) -> Any:
+    """The same content with figures of four decimals."""
+    if isinstance(value, dict):
+        return {name: _short(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_short(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def identify_table(rows: Sequence[dict[str, Any]]) -> str:
+    """A line a method: medians over seeds, beside the chance floor."""
+    lines: list[tuple[str, ...]] = []
+    for name in dict.fromkeys(row["method"] for row in rows):
+        own = [row for row in rows if row["method"] == name and row["mcc"] is not None]
+        if not own:
+            lines.append(
+                (
+                    METHOD_WORDS[name].short,
+                    "–",
+                    "–",
+                    "–",
+                    "–",
+                    "–",
+                    next(r["problem"] for r in rows if r["method"] == name),
+                )
+            )
+            continue
+        mcc = np.array([row["mcc"] for row in own])
+        each = np.median([row["per_coordinate"] for row in own], axis=0)
+        lines.append(
+            (
+                METHOD_WORDS[name].short, f"{np.median(mcc):.3f} [{mcc.min():.3f}, {mcc.max():.3f}]",
+                " ".join(f"{value:.2f}" for value in each), f"{np.median([row['mcc_noise'] for row in own]):.3f}",
+                f"{np.median([row['r2'] for row in own]):.3f}", f"{np.median([row['floor'] for row in own]):.3f}", "",
+            )
+        )  # fmt: skip
+    header = ("method", "MCC", "each latent", "MCC of noises", "linear R²", "chance floor", "")
+    return text_table(header, lines) + (
+        "\n\nMCC: mean |correlation| after the best assignment, found on one half of the rows of the reference environment and "
+        "scored on the other; medians over seeds. Chance floor: random rotations of the truth."
+    )

@@ -1,0 +1,154 @@
+"""The commands that run a whole study and print its answer: claims, environments."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from crl_core.cli.output import check_target, put, write_text
+from crl_core.cli.table import ProgressBar, text_table
+from crl_core.config import RunConfig
+from crl_core.presets import DEFAULT_PRESET, PRESETS
+from crl_core.runs.store import RunStore
+from crl_core.studies import claims_run
+from crl_core.studies import environments_report as study_report
+from crl_core.studies.catalogue import LABS, LabClaim, lab_claims, measure_lab
+from crl_core.studies.claims import Claim, Measured, Statement, load_claims, pick
+from crl_core.studies.environments import SEEDS, Study, run_study
+
+
+def add_study_commands(command: Callable[..., Any]) -> None:
+    """Add them with `command(name, what does it, text)`, which returns a parser."""
+    claims = command("claims", _claims, "put claims to the test over several seeds")
+    claims.add_argument(
+        "--seeds", type=_seeds, default=claims_run.SEEDS, metavar="N", help="1 to 20; default 10"
+    )
+    claims.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help=f"some of {', '.join(c.id for c in _all_claims())}",
+    )
+    claims.add_argument(
+        "--lab",
+        choices=("paths", *LABS),
+        help="only the claims about λ paths, or those of one laboratory",
+    )
+    envs = command("environments", _environments, "what does another environment buy? E from 2 to 5")
+    envs.add_argument("--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {', '.join(PRESETS)}")
+    envs.add_argument("--seeds", type=_seeds, default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}")
+    envs.add_argument("--report", metavar="FILE", help="also write a report, .md or .html")
+
+
+def _seeds(text: str) -> int:
+    seeds = int(text)
+    if not 1 <= seeds <= 20:
+        raise argparse.ArgumentTypeError(f"{seeds} seeds; from 1 to 20 are possible")
+    return seeds
+
+
+_seeds.__name__ = "number of seeds"
+
+
+def world_name(config: RunConfig) -> str:
+    """The preset whose world this is, or what kind of world it is."""
+    same = [item.id for item in PRESETS.values() if item.config.scenario == config.scenario]
+    return same[0] if same else f"{config.scenario.n_envs} environments"
+
+
+def _all_claims() -> tuple[Statement, ...]:
+    return (*load_claims(), *(claim for lab in LABS for claim in lab_claims(lab)))
+
+
+def _claims(options: argparse.Namespace) -> int:
+    among = (
+        load_claims() if options.lab == "paths" else lab_claims(options.lab) if options.lab else _all_claims()
+    )
+    claims, bar, store = pick(options.only, among), ProgressBar(sys.stderr), RunStore()
+
+    def on_run(done: int, total: int, config: RunConfig) -> None:
+        bar.close()
+        models = f"{len(config.training.lams)} λ × {config.training.replicates} seeds"
+        print(f"run {done + 1} of {total}: {world_name(config)}, {models}", file=sys.stderr, flush=True)
+
+    paths = [claim for claim in claims if isinstance(claim, Claim)]
+    measured = claims_run.run_claims(paths, options.seeds, store, bar, on_run=on_run)
+    for lab in LABS.values():
+        asked = [claim for claim in claims if isinstance(claim, LabClaim) and claim.lab == lab.id]
+        if asked:
+            bar.close()
+            print(f"laboratory: {lab.title}, {len(asked)} claims", file=sys.stderr, flush=True)
+            measured += measure_lab(asked, options.seeds, store, bar)
+    bar.close()
+    put(
+        options.json,
+        claims_run.content_of(measured, options.seeds),
+        lambda: claims_table(measured, options.seeds),
+    )
+    return 0
+
+
+def claims_table(measured: Sequence[Measured], seeds: int) -> str:
+    """Every claim with its median, interval, threshold and verdict; statement and note under it."""
+    width = max((len(item.claim.id) for item in measured), default=0)
+    lines = []
+    for item in measured:
+        claim = item.claim
+        sign = "<" if claim.holds_if == "below" else ">"
+        interval = f"[{_number(item.interval[0])}, {_number(item.interval[1])}]"
+        lines.append(
+            f"{claim.id:<{width}}  {item.verdict.upper():<13}  median {_number(item.median)} {interval}, "
+            f"claimed {sign} {claim.threshold:g}"
+        )
+        lines += [
+            f"{'':<{width}}  {line}"
+            for text in (claim.statement, claim.note)
+            for line in textwrap.wrap(text, 100)
+        ]
+        lines.append("")
+    ending = f"Medians over {seeds} seeds with 95 % bootstrap intervals; undecided where the interval holds the threshold."
+    return "\n".join([*lines, ending])
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "∞"
+
+
+def _environments(options: argparse.Namespace) -> int:
+    bar = ProgressBar(sys.stderr)
+    check_target(options.report, "--report")
+
+    def on_run(done: int, total: int, config: RunConfig) -> None:
+        bar.close()
+        places = ", ".join(f"{offset:g}" for offset in config.scenario.offset)
+        print(f"run {done + 1} of {total}: environments at {places}", file=sys.stderr, flush=True)
+
+    study = run_study(options.preset, options.seeds, RunStore(), bar, on_run=on_run)
+    bar.close()
+    put(options.json, study_report.report_content(study), lambda: study_table(study))
+    if options.report is not None:
+        text = study_report.html if options.report.endswith((".html", ".htm")) else study_report.markdown
+        write_text(options.report, text(study), "--report")
+    return 0
+
+
+def study_table(study: Study) -> str:
+    """The study's answer for a terminal: sentences first, then every number."""
+    rows = [row for panels in (study_report.UNSEEN, study_report.LEFT_OUT, study_report.OVERLAP)
+            for row in study_report.table_cells(study, panels)]  # fmt: skip
+    chosen = [study_report.rule_cells(row) for row in study_report.rules(study)]
+    return "\n\n".join(
+        (
+            study_report.setting(study),
+            study_report.headline(study),
+            "\n".join(f"- {sentence}" for sentence in study_report.sentences(study)),
+            text_table(study_report.HEADER, rows),
+            study_report.why_not(study),
+            text_table(study_report.RULE_HEADER, chosen),
+        )
+    )

@@ -1,0 +1,67 @@
+"""The command `unseen`: how often the falsifiers alarm in a preset's world, and how wrong the effects are then."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from crl_core.cli.output import put
+from crl_core.cli.table import ProgressBar, text_table
+from crl_core.presets import PRESETS
+from crl_core.runs.store import RunStore
+from crl_core.studies.detection_rates import DRAWS, SEEDS, Power, name_of, run_power
+
+
+def add_unseen_command(command: Callable[..., Any]) -> None:
+    """Add it with `command(name, what does it, text)`, which returns a parser."""
+    unseen = command("unseen", _unseen, "deploy somewhere new: which tests alarm, and are the effects wrong?")
+    unseen.add_argument("--preset", default="hospitals", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
+    unseen.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}")
+    unseen.add_argument(
+        "--draws", type=int, default=DRAWS, metavar="N", help=f"batches a seed; default {DRAWS}"
+    )
+
+
+def _unseen(options: argparse.Namespace) -> int:
+    if not 1 <= options.draws <= 1000:
+        raise ValueError(f"draws is {options.draws}; from 1 to 1000 are possible.")
+    bar = ProgressBar(sys.stderr)
+
+    def on_spec(done: int, total: int) -> None:
+        bar.close()
+        print(f"intervention {done + 1} of {total}", file=sys.stderr, flush=True)
+
+    power = run_power(
+        options.preset, RunStore(), seeds=options.seeds, draws=options.draws, listen=bar, on_spec=on_spec
+    )
+    bar.close()
+    put(options.json, power.to_dict(), lambda: power_table(power))
+    return 0
+
+
+def power_table(power: Power, n: int = 200) -> str:
+    """The table for one size of batch: a line an intervention and λ, a column a test."""
+    tests = list(dict.fromkeys(row.test for row in power.rows))
+    cells: dict[tuple[str, float, float], dict[str, Any]] = {}
+    for row in power.rows:
+        if row.n == n:
+            cells.setdefault((row.intervention, row.dose, row.lam), {})[row.test] = row
+    lines = []
+    for (intervention, dose, lam), found in cells.items():
+        first = next(iter(found.values()))
+        rates = [f"{found[test].rejection_rate:.2f}" for test in tests]
+        lines.append(
+            (
+                name_of(intervention, dose),
+                f"{lam:g}",
+                *rates,
+                f"{first.ite_rmse:.3f}",
+                "wrong" if first.wrong else "",
+            )
+        )
+    return (
+        text_table(("after", "λ", *tests, "ITE RMSE", ""), lines)
+        + f"\n\nShare of batches of {n} rows that alarm, {power.seeds} seeds. Wrong: more than twice the error of unchanged rows."
+    )

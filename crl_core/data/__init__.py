@@ -1,0 +1,1 @@
+"""Rows: drawn from the simulated world, after an intervention, and which of them are a pair."""

@@ -1,0 +1,179 @@
+"""The structural causal model: `sample` draws several environments of one `Scenario`, with both potential outcomes.
+
+z  ~ N(cause_mean_e, cause_scale_e²)                     cause, dz coordinates
+t  ~ Bernoulli(sigmoid(logit(p_e) + confounding · z̄))    z̄ = z · 1/√dz, the cause along a fixed unit direction
+y⁰ = 2 z̄ + interaction · z̄ · s̄                          s̄ = s · 1/√ds
+y¹ = y⁰ + effect + heterogeneity · z̄
+y  = yᵗ + ε,  ε ~ N(0, noise²)
+s  = offset_e + leak · y + σ_e · N(0, 1)                 nuisance, ds coordinates
+x  = [z, s], or a mixing of it: an orthogonal map, or two with a smooth bend between them
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from crl_core.config import RunConfig, Scenario
+
+Array = np.ndarray
+HELD_OUT = 0.2
+
+
+class Stream(IntEnum):
+    """Independent random streams of one seed, so that drawing more of one thing never moves another."""
+
+    MIXING = 0
+    DATA = 1
+    SPLIT = 2
+    WEIGHTS = 3
+    BATCHES = 4
+    VIEW = 5
+    PROJECTION = 6
+    OVERLAP = 7
+    BASELINES = 8
+    PROBES = 9
+    PAIRS = 10
+    CRITIC = 11
+
+
+def rng_for(seed: int, stream: Stream) -> np.random.Generator:
+    """The generator of one purpose. Equal seed and stream give equal bits in every process."""
+    return np.random.default_rng(np.random.SeedSequence([seed, int(stream)]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MultiEnvData:
+    """Rows of several environments. `y0`, `y1`, `z`, `s` are the truth that only a simulation knows; a real table has None.
+
+    x: [n, d] float64.  t, env: [n] int64.  y: [n] float64, factual, noisy.
+    y0, y1: [n], noiseless potential outcomes.  z: [n, dz].  s: [n, ds].
+    unit: [n] int64, which shared unit a row is of, -1 for none; None where there are no shared units.
+    """
+
+    x: Array
+    t: Array
+    env: Array
+    y: Array
+    y0: Array | None = None
+    y1: Array | None = None
+    z: Array | None = None
+    s: Array | None = None
+    unit: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def ite(self) -> Array | None:
+        """Ground-truth individual treatment effect y1 - y0, [n], without noise; None for a table without truth."""
+        return None if self.y0 is None or self.y1 is None else self.y1 - self.y0
+
+    def rows(self, index: Array) -> MultiEnvData:
+        """The rows at `index`, in its order."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        picked: Any = {name: None if column is None else column[index] for name, column in columns.items()}
+        return MultiEnvData(**picked)
+
+
+def along(values: Array) -> Array:
+    """The scalar that [n, k] latents enter the equations with: their projection on the unit direction 1/√k, [n]."""
+    return np.asarray(values.sum(axis=1) / np.sqrt(values.shape[1]))
+
+
+def mixing_maps(scenario: Scenario, seed: int) -> tuple[Array, Array]:
+    """The two orthogonal maps of a mixing, [d, d] each; a rotation uses the first alone."""
+    rng = rng_for(seed, Stream.MIXING)
+    first, second = (np.linalg.qr(rng.standard_normal((scenario.dim_x,) * 2))[0] for _ in range(2))
+    return first, second
+
+
+def mix(u: Array, scenario: Scenario, seed: int) -> Array:
+    """Covariates x of the latents u = [z, s], both [n, d]. The map depends on `seed` alone, never on the rows."""
+    if scenario.mixing == "none":
+        return u
+    first, second = mixing_maps(scenario, seed)
+    if scenario.mixing == "rotation":
+        return np.asarray(u @ first)
+    bent = u @ first
+    return np.asarray((0.25 * bent + 0.75 * np.tanh(bent)) @ second)  # strictly increasing, so invertible
+
+
+def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
+    """Draw `scenario.n_samples` rows, in environment order; `scenario.env_sizes` says how many of each.
+
+    Shared units: one in turn comes from each environment's own population, and is seen in all of them, each with its own
+    treatment, nuisance and noise.
+
+    Same scenario and seed: the same bits.
+    """
+    rng = rng_for(seed, Stream.DATA)
+    n, n_envs = scenario.n_samples, scenario.n_envs
+    env = np.repeat(np.arange(n_envs), scenario.env_sizes).astype(np.int64)
+    sigma, offset, cause_mean, cause_scale, propensity = (
+        np.asarray(values)[env]
+        for values in (
+            scenario.sigma,
+            scenario.offset,
+            scenario.cause_mean,
+            scenario.cause_scale,
+            scenario.propensity,
+        )
+    )
+
+    z = cause_mean[:, None] + cause_scale[:, None] * rng.standard_normal((n, scenario.dim_causal))
+    unit = None
+    if scenario.shared_units:
+        unit, first = np.full(n, -1), np.searchsorted(env, np.arange(n_envs))
+        for k in range(scenario.shared_units):
+            unit[first + k] = k
+            z[first + k] = z[first[k % n_envs] + k]
+    z_bar = along(z)
+    treated = expit(
+        logit(propensity) + scenario.confounding * z_bar
+    )  # p_e of 0 and 1 stay certain: their logits are ∓inf
+    t = (rng.random(n) < treated).astype(np.int64)
+    s = offset[:, None] + sigma[:, None] * rng.standard_normal((n, scenario.dim_spurious))
+    y0 = 2 * z_bar + scenario.interaction * z_bar * along(s)
+    y1 = y0 + scenario.effect + scenario.heterogeneity * z_bar
+    y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
+    s = s + scenario.leak * y[:, None]  # leak ≠ 0 implies interaction = 0, so y does not depend on s
+    x = mix(np.concatenate([z, s], axis=1), scenario, seed)
+    return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s, unit=unit)
+
+
+def aligned_groups(config: RunConfig, rows: MultiEnvData) -> Array:
+    """What the penalty makes alike: each row's environment, or its arm where the config aligns treatments, [n]."""
+    return rows.env if config.training.align == "environment" else rows.t
+
+
+def split(data: MultiEnvData, seed: int = 0) -> tuple[Array, Array]:
+    """Row indices of the training part and of the held-out part, stratified by environment and treatment.
+
+    Exactly round(n / 5) rows are held out, so that every seed trains on the same number. Each stratum (environment ×
+    arm) gives its share; one of two or more rows appears in both parts, a single row goes to the training part. Shared
+    units go to the training part as far as that leaves the stratum its share.
+    """
+    rng = rng_for(seed, Stream.SPLIT)
+    stratum = 2 * data.env + data.t
+    groups = [rng.permutation(np.flatnonzero(stratum == value)) for value in np.unique(stratum)]
+    if data.unit is not None:
+        groups = [group[np.argsort(data.unit[group] >= 0, kind="stable")] for group in groups]
+    sizes = np.array([len(group) for group in groups])
+    least, most = np.minimum(1, sizes - 1), sizes - 1
+    share = HELD_OUT * sizes
+    cut = np.clip(np.floor(share), least, most).astype(int)
+    target = int(np.clip(round(HELD_OUT * len(data)), least.sum(), most.sum()))
+    while (
+        missing := target - cut.sum()
+    ) != 0:  # largest remainder: the stratum furthest from its share moves by one
+        step = 1 if missing > 0 else -1
+        movable = cut < most if missing > 0 else cut > least
+        cut[np.argmax(np.where(movable, step * (share - cut), -np.inf))] += step
+    held_out = np.concatenate([group[:k] for group, k in zip(groups, cut, strict=True)])
+    train = np.concatenate([group[k:] for group, k in zip(groups, cut, strict=True)])
+    return np.sort(train), np.sort(held_out)

@@ -1,0 +1,203 @@
+"""What a reader takes from one run besides the bundle: a checkpoint for plain PyTorch, its figures as CSV, how to cite it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.events import STATUS_WORDS
+from crl_core.lecture.handout import preset_of, reproducing_command
+from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.presets import PRESETS
+from crl_core.results import Array, RunResult
+from crl_core.runs.bundle_arrays import to_safetensors
+
+_LOADING = """\
+from safetensors.torch import load_file
+from torch import nn, zeros
+
+def mlp(*sizes):
+    layers = [layer for n, m in zip(sizes, sizes[1:]) for layer in (nn.Linear(n, m), nn.ELU())]
+    return nn.Sequential(*layers[:-1])
+
+net = nn.ModuleDict({{"encoder": mlp({encoder}), "control": mlp({head}), "treated": mlp({head})}})
+net.load_state_dict(load_file("{file}"))
+x = zeros(1, {dim_x})  # {columns}; as drawn, not standardised
+phi = net["encoder"](x)
+effect = net["treated"](phi) - net["control"](phi)  # the individual treatment effect of each row
+"""
+
+
+# -- checkpoint --------------------------------------------------------------------------------------------------------
+
+
+def file_stem(config: RunConfig) -> str:
+    """How the files of a run are called."""
+    return f"crl-{config.key}"
+
+
+def checkpoint_name(result: RunResult, lam: float, replicate: int = 0) -> str:
+    m = result.model(lam, replicate)
+    return f"{file_stem(result.config)}-lambda-{result.lam[m]:g}-replicate-{replicate}.safetensors"
+
+
+def state_dict(result: RunResult, lam: float, replicate: int = 0) -> dict[str, Array]:
+    """One model's parameters as `torch.nn.Linear` has them, weights [out, in]: encoder.{0,2,4}, control.{0,2}, treated.{0,2}."""
+    m = _model(result, lam, replicate)
+    one = {name: np.asarray(value[m]) for name, value in result.weights.items()}
+    named: dict[str, Array] = {}
+    for layer in range(3):
+        named[f"encoder.{2 * layer}.weight"] = one[f"encoder.{layer}.weight"].T
+        named[f"encoder.{2 * layer}.bias"] = one[f"encoder.{layer}.bias"][0]
+    units = one["head.1.weight"].shape[-1]
+    for arm, name in enumerate(("control", "treated")):
+        mine = slice(arm * units, (arm + 1) * units)  # control's units first
+        named[f"{name}.0.weight"] = one["head.0.weight"][:, mine].T
+        named[f"{name}.0.bias"] = one["head.0.bias"][0, mine]
+        named[f"{name}.2.weight"] = one["head.1.weight"][arm][None]
+        named[f"{name}.2.bias"] = one["head.1.bias"][arm : arm + 1]
+    return named
+
+
+def loading_example(result: RunResult, lam: float, replicate: int = 0) -> str:
+    """Python that rebuilds the network of `checkpoint` with torch and safetensors alone."""
+    config = result.config
+    hidden, latent, dim_x = config.training.hidden, config.training.latent_dim, config.scenario.dim_x
+    causal, spurious = config.scenario.dim_causal, config.scenario.dim_spurious
+    mixed = config.scenario.mixing != "none"
+    columns = (
+        f"{dim_x} mixed covariates" if mixed else f"causal covariates ({causal}), then spurious ({spurious})"
+    )
+    return _LOADING.format(
+        encoder=f"{dim_x}, {hidden}, {hidden}, {latent}",
+        head=f"{latent}, {hidden // 2}, 1",
+        file=checkpoint_name(result, lam, replicate),
+        dim_x=dim_x,
+        columns=columns,
+    )
+
+
+def checkpoint(result: RunResult, lam: float, replicate: int = 0) -> bytes:
+    """A safetensors file of one λ's network; its metadata say what it is and how it is loaded.
+
+    Raises: ValueError if the model diverged (it has no weights) or there is no such replicate.
+    """
+    m = _model(result, lam, replicate)
+    arrays = state_dict(result, lam, replicate)
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError(f"The model of λ = {result.lam[m]:g} diverged and has no weights; choose another λ.")
+    metadata = {
+        "format": "pt",
+        "what": "CFRNet: outcome without treatment and with it, through one representation",
+        "run": result.config.key,
+        "lam": repr(float(result.lam[m])),
+        "replicate": str(replicate),
+        "status": STATUS_WORDS[int(result.status[m])],
+        "config": result.config.to_json(),
+        "reproduce": reproducing_command(result.config),
+        "load": loading_example(result, lam, replicate),
+    }
+    return to_safetensors(arrays, metadata)
+
+
+def _model(result: RunResult, lam: float, replicate: int) -> int:
+    replicates = result.config.training.replicates
+    if not 0 <= replicate < replicates:
+        raise ValueError(f"replicate is {replicate}; it must be from 0 to {replicates - 1}.")
+    return result.model(lam, replicate)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def metrics_csv(result: RunResult) -> str:
+    """One line a model with its final held-out figures; an empty cell where there is no number."""
+    metrics = {
+        "factual_mse": result.factual_mse, "ite_rmse": result.ite_rmse, "ate_error": result.ate_error, "mmd2": result.mmd2,
+    }  # fmt: skip
+    by_env = {"factual_mse": result.factual_mse_by_env, "ite_rmse": result.ite_rmse_by_env}
+    columns = {name: values for name, values in metrics.items() if values is not None}
+    for name, table in by_env.items():
+        if table is not None:
+            columns |= {f"{name}_env_{env + 1}": table[:, env] for env in range(table.shape[1])}
+    rows = (
+        [
+            result.lam[m],
+            result.replicate[m],
+            STATUS_WORDS[int(result.status[m])],
+            *(v[m] for v in columns.values()),
+        ]
+        for m in range(len(result.lam))
+    )
+    return _csv(["lambda", "replicate", "status", *columns], rows)
+
+
+def history_csv(result: RunResult) -> str:
+    """One line an epoch and model with the curves; an empty cell where there is no number."""
+    columns = {name: values for name, values in result.history.items() if name != "status"}
+    epochs, models = result.history["loss"].shape
+    rows = (
+        [epoch + 1, result.lam[m], result.replicate[m], *(values[epoch, m] for values in columns.values())]
+        for epoch in range(epochs)
+        for m in range(models)
+    )
+    return _csv(["epoch", "lambda", "replicate", *columns], rows)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A number so that reading it gives the same number again."""
+    if isinstance(value, (float, np.floating)):
+        return repr(float(value)) if math.isfinite(value) else ""
+    return value
+
+
+# -- citation ----------------------------------------------------------------------------------------------------------
+
+
+def citation(result: RunResult, created: float, recipe_version: int = RECIPE_VERSION) -> str:
+    """What to write where the run is used: what it is, and the command that makes it again.
+
+    created: seconds since 1970.  recipe_version: the one that made the run.
+    """
+    config, training = result.config, result.config.training
+    name = preset_of(config)
+    world = PRESETS[name].title if name else "a world of its own"
+    day = time.strftime("%Y-%m-%d", time.gmtime(created))
+    models = f"{len(training.lams)} λ × {training.replicates} replicates, {training.epochs} epochs, seed {training.seed}"
+    best = _least(result)
+    return "\n".join(
+        [
+            f"CRL Explorer, run {config.key_in(recipe_version)} ({world}), {day}.",
+            f"CFRNets with λ·{PENALTY_WORDS[training.penalty].short} between {'environments' if training.align == 'environment' else 'treatment arms'}; {models}; "
+            f"recipe version {recipe_version}; trained on {result.device}.",
+            *([best] if best else []),
+            f"Reproduce: {reproducing_command(config)}",
+            "",
+        ]
+    )
+
+
+def _least(result: RunResult) -> str | None:
+    if result.ite_rmse is None:
+        return None
+    by_lam = result.by_lam(result.ite_rmse)
+    whole = np.isfinite(by_lam).all(axis=0)
+    if not whole.any():
+        return None
+    medians = np.where(whole, np.median(np.where(whole, by_lam, np.inf), axis=0), np.inf)
+    index = int(medians.argmin())
+    return f"Least held-out ITE RMSE (median over replicates): {medians[index]:.4g} at λ = {result.lams[index]:g}."

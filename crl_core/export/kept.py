@@ -1,0 +1,214 @@
+"""Exports of stored runs kept beside them, made in a process of their own because they need torch and take half a minute."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crl_core.export.words import INSTALL, available, file_name
+from crl_core.results import RunResult
+from crl_core.runs.store import RunStore
+
+LIMIT_S = 180
+MOST = 20  # models whose exports are kept, about a third of a megabyte each; the oldest go first
+_REPORT = "report.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exports:
+    """Every format of one model that could be made here. rows: as `export_report.Row.to_dict`, the original first."""
+
+    folder: Path
+    key: str
+    lam: float
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return tuple(row["format"] for row in self.rows[1:])
+
+    def content(self, name: str) -> bytes:
+        """The file of a format. Raises OSError if it was removed meanwhile."""
+        return (self.folder / file_name(self.key, self.lam, name)).read_bytes()
+
+
+def folder_of(store: RunStore, result: RunResult, lam: float) -> Path:
+    """Where the exports of replicate 0 at `lam` are kept."""
+    return store.root / "exports" / f"{result.config.key}-{result.model(lam)}"
+
+
+def kept(store: RunStore, result: RunResult, lam: float) -> Exports | None:
+    """What was exported before; None if nothing was, or it is not whole."""
+    folder = folder_of(store, result, lam)
+    try:
+        said = json.loads((folder / _REPORT).read_text())
+        found = Exports(folder=folder, key=said["key"], lam=said["lam"], rows=tuple(said["report"]))
+        made = found.formats
+        whole = set(available()) <= set(made) and all(
+            (folder / _file(found, name)).is_file() for name in made
+        )
+        return found if made and whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _file(found: Exports, name: str) -> str:
+    return file_name(found.key, found.lam, name)
+
+
+def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_S) -> Exports:
+    """Export and measure every format whose packages are installed, at most `limit_s` long. Raises ValueError with one sentence if that fails."""
+    target = folder_of(store, result, lam)
+    aside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    command = [
+        sys.executable, "-m", "crl_core", "export", result.config.key, "--lam", repr(lam), "--report",
+        "--folder", str(aside), "--json", str(aside / _REPORT),
+    ]  # fmt: skip
+    try:
+        aside.mkdir(parents=True)
+        done = subprocess.run(
+            command, env={**os.environ, "CRL_CACHE": str(store.root)}, cwd=Path(__file__).parents[2], timeout=limit_s,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+            raise ValueError(f"The export failed: {last.removeprefix('python -m crl_core: ')[:300]}")
+        shutil.rmtree(target, ignore_errors=True)
+        aside.replace(target)
+        _sweep(target.parent)
+    except subprocess.TimeoutExpired:
+        raise ValueError(
+            f"The export took longer than {limit_s:g} s and was ended; try again when the machine is less busy."
+        ) from None
+    except OSError as error:
+        raise ValueError(
+            f"The export cannot be stored ({error.strerror or error}); free some room, or set CRL_CACHE to another folder."
+        ) from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    found = kept(store, result, lam)
+    if found is None:
+        raise ValueError(
+            f"The export was made and is not whole; try again, or install its packages: {INSTALL}."
+        )
+    return found
+
+
+class Exporter:
+    """Exports one after the other in a thread of their own, so that whoever asked may leave meanwhile and come back.
+
+    Not a task of the worker: it would hold what ONNX needs for as long as it lives, and a run would wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._mutex, self._turn = threading.Lock(), threading.Lock()
+        self._running: set[Path] = set()
+        self._problems: dict[Path, str] = {}
+
+    def start(self, store: RunStore, result: RunResult, lam: float) -> None:
+        """Ask for an export; one that waits or is under way is joined."""
+        folder = folder_of(store, result, lam)
+        with self._mutex:
+            if folder in self._running:
+                return
+            self._running.add(folder)
+            self._problems.pop(folder, None)
+        threading.Thread(
+            target=self._work, args=(folder, store, result, lam), name="export", daemon=True
+        ).start()
+
+    def running(self, folder: Path) -> bool:
+        with self._mutex:
+            return folder in self._running
+
+    def problem(self, folder: Path) -> str | None:
+        """Why the last export into `folder` failed, None if it did not."""
+        with self._mutex:
+            return self._problems.get(folder)
+
+    def _work(self, folder: Path, store: RunStore, result: RunResult, lam: float) -> None:
+        problem = None
+        try:
+            with self._turn:
+                make(store, result, lam)
+        except ValueError as error:
+            problem = str(error)
+        finally:
+            with self._mutex:
+                self._running.discard(folder)
+                if problem is not None:
+                    self._problems[folder] = problem
+
+
+def _sweep(folder: Path) -> None:
+    made = sorted(
+        (item for item in folder.glob("[!.]*") if item.is_dir()), key=lambda item: item.stat().st_mtime
+    )
+    for item in made[:-MOST]:
+        shutil.rmtree(item, ignore_errors=True)
+
+
+# -- snippets ------------------------------------------------------------------------------------------------------------
+
+
+def serve_command(file: str) -> str:
+    return f"python -m crl_core serve {file} --port 8000"
+
+
+def curl(rows: list[list[float]]) -> str:
+    body = json.dumps({"rows": rows, "environments": ["site-a"] * len(rows)})
+    return f"curl -s http://127.0.0.1:8000/v1/effects \\\n  -H 'content-type: application/json' \\\n  -d '{body}'"
+
+
+def python_client(rows: list[list[float]]) -> str:
+    return (
+        "import json\nfrom urllib.request import Request, urlopen\n\n"
+        f'body = {{"rows": {rows}, "environments": {["site-a"] * len(rows)}}}\n'.replace("'", '"')
+        + 'request = Request("http://127.0.0.1:8000/v1/effects", json.dumps(body).encode(), {"content-type": "application/json"})\n'
+        'answer = json.load(urlopen(request))\nprint(answer["ite"], answer["invariance"])\n'
+    )
+
+
+def python_local(file: str, name: str, rows: list[list[float]]) -> str:
+    """Opens the file without this program."""
+    x = f"x = np.array({rows}, np.float32)\n"
+    if name.startswith("onnx"):
+        run = f'session = onnxruntime.InferenceSession("{file}")\ny0, y1, phi = session.run(["y0", "y1", "phi"], {{"x": x}})\n'
+        return f"import numpy as np\nimport onnxruntime\n\n{x}{run}print(y1 - y0)\n"
+    load = f'torch.export.load("{file}").module()' if name == "torch-export" else f'torch.jit.load("{file}")'
+    return (
+        f"import numpy as np\nimport torch\n\n{x}y0, y1, phi = {load}(torch.from_numpy(x))\nprint(y1 - y0)\n"
+    )
+
+
+def dockerfile(file: str, name: str) -> str:
+    """An image that serves the file and holds nothing else; built in this program's folder with the file beside it."""
+    packages = [*SERVED, "onnxruntime" if name.startswith("onnx") else "torch"]
+    return (
+        f"FROM python:3.11-slim\nRUN pip install --no-cache-dir {' '.join(pinned(packages))}\n"
+        f"WORKDIR /srv\nCOPY crl_core crl_core\nCOPY {file} model\nRUN useradd --system serve\nUSER serve\nEXPOSE 8000\n"
+        'CMD ["python", "-m", "crl_core.serve", "model", "--host", "0.0.0.0", "--port", "8000"]\n'
+    )
+
+
+SERVED = ("numpy", "scipy", "fastapi", "uvicorn", "prometheus-client")
+
+
+def pinned(packages: Sequence[str]) -> list[str]:
+    """ "name==version" of each, as the requirements say."""
+    folder = Path(__file__).parents[2]
+    lines = [
+        line.strip()
+        for file in ("requirements.txt", "requirements-serve.txt")
+        for line in (folder / file).read_text().splitlines()
+    ]
+    return [next(line for line in lines if line.startswith(f"{name}==")) for name in packages]

@@ -1,0 +1,157 @@
+"""One stored model as a plain PyTorch module, and all that travels with it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from crl_core.data.scm import MultiEnvData
+from crl_core.events import DIVERGED
+from crl_core.export.checkpoint import state_dict
+from crl_core.export.words import FORMAT_VERSION
+from crl_core.measures.falsifiers import REFERENCE
+from crl_core.metrics import factual_mse, ite_rmse
+from crl_core.results import RunResult, data_of, one_model, predict
+
+Array = np.ndarray
+_PACKAGES = ("torch", "numpy", "onnx", "onnxruntime")
+
+
+class Network(nn.Module):
+    """CFRNet at one λ: covariates as drawn -> ŷ⁰ [n], ŷ¹ [n], φ [n, k].
+
+    It was trained on covariates as drawn, so whatever standardising they need is in the first layer's weights and there is none to
+    repeat outside. Both arms of the heads are one layer each, the last with zeros between them.
+    """
+
+    def __init__(self, weights: dict[str, Array]) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            _linear(weights["encoder.0.weight"], weights["encoder.0.bias"]),
+            nn.ELU(),
+            _linear(weights["encoder.2.weight"], weights["encoder.2.bias"]),
+            nn.ELU(),
+            _linear(weights["encoder.4.weight"], weights["encoder.4.bias"]),
+        )
+        units = len(weights["control.0.bias"])
+        last = np.zeros((2, 2 * units))
+        last[0, :units], last[1, units:] = weights["control.2.weight"][0], weights["treated.2.weight"][0]
+        self.heads = nn.Sequential(
+            _linear(
+                np.concatenate([weights["control.0.weight"], weights["treated.0.weight"]]),
+                np.concatenate([weights["control.0.bias"], weights["treated.0.bias"]]),
+            ),
+            nn.ELU(),
+            _linear(last, np.concatenate([weights["control.2.bias"], weights["treated.2.bias"]])),
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        phi = self.encoder(x)
+        y = self.heads(phi)
+        return y[:, 0], y[:, 1], phi
+
+
+def _linear(weight: Array, bias: Array) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(weight))
+        layer.bias.copy_(torch.tensor(bias))
+    return layer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subject:
+    """What is exported: the network, the rows it was trained on and those it was not, and its metadata."""
+
+    network: Network
+    train: MultiEnvData
+    held_out: MultiEnvData
+    metadata: dict[str, Any]
+
+
+def subject(result: RunResult, lam: float, replicate: int = 0) -> Subject:
+    """The model whose λ is nearest to `lam`.
+
+    Raises: ValueError if the model diverged, the replicate is not there, or a λ is no number.
+    """
+    if not np.isfinite(lam) or lam < 0:
+        raise ValueError(f"λ is {lam}; give a number from 0, e.g. {result.lams[-1]:g}.")
+    weights = state_dict(result, lam, replicate)  # checks the replicate
+    m = result.model(lam, replicate)
+    if result.status[m] == DIVERGED or not all(np.isfinite(value).all() for value in weights.values()):
+        raise ValueError(f"The model of λ = {result.lam[m]:g} diverged and has no weights; choose another λ.")
+    train, held_out = data_of(result.config, replicate)
+    return Subject(
+        network=Network(weights).eval(),
+        train=train,
+        held_out=held_out,
+        metadata=_metadata(result, m, replicate, train, held_out),
+    )
+
+
+def feature_names(result: RunResult) -> list[str]:
+    """Of the covariates in their order: causal ones, then spurious ones, unless they are mixed."""
+    scenario = result.config.scenario
+    if scenario.mixing != "none":
+        return [f"x{at + 1}" for at in range(scenario.dim_x)]
+    return [f"z{at + 1}" for at in range(scenario.dim_causal)] + [
+        f"s{at + 1}" for at in range(scenario.dim_spurious)
+    ]
+
+
+def _metadata(
+    result: RunResult, m: int, replicate: int, train: MultiEnvData, held_out: MultiEnvData
+) -> dict[str, Any]:
+    kept = np.unique(np.linspace(0, len(held_out) - 1, REFERENCE).astype(int))
+    weights = one_model(result.weights, m)
+    phi = predict(weights, held_out.x[kept])[0][0].astype("<f4")
+    _, y0_hat, y1_hat = predict(weights, held_out.x)
+    metrics = {"factual_mse": float(factual_mse(y0_hat, y1_hat, held_out.t, held_out.y)[0])}
+    if held_out.ite is not None:
+        metrics["ite_rmse"] = float(ite_rmse(y1_hat - y0_hat, held_out.ite)[0])
+    return {
+        "kind": "CRL Explorer model",
+        "format_version": FORMAT_VERSION,
+        "key": result.config.key,
+        "lam": float(result.lam[m]),
+        "replicate": replicate,
+        "config": result.config.to_dict(),
+        "metrics": metrics,  # of the float32 network, on held-out rows
+        "features": [
+            {
+                "name": name,
+                "low": float(column.min()),
+                "high": float(column.max()),
+                "mean": float(column.mean()),
+                "std": float(column.std()),
+            }
+            for name, column in zip(feature_names(result), train.x.T, strict=True)
+        ],
+        "reference": {  # held-out latents that traffic is compared with
+            "shape": list(phi.shape),
+            "float32": base64.b64encode(phi.tobytes()).decode(),
+            "environment": held_out.env[kept].tolist(),
+        },
+        "versions": {"python": platform.python_version()}
+        | {name: found for name in _PACKAGES if (found := _version(name))},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def metadata_text(metadata: dict[str, Any]) -> str:
+    """As it is kept inside a file."""
+    return json.dumps(metadata, allow_nan=False, separators=(",", ":"))

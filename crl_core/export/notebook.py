@@ -1,0 +1,118 @@
+"""A Jupyter notebook that trains a run again, compares the figures, and draws its three main pictures.
+
+It needs this program and Plotly, which it draws with; the whole configuration is inside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from crl_core.events import finite
+from crl_core.export.checkpoint import citation
+from crl_core.results import RunResult
+
+_IMPORTS = """\
+import json
+
+import numpy as np
+import plotly.graph_objects as go
+
+from crl_core import RunConfig, train
+from crl_core.measures.projection import pca_path
+from crl_core.results import predict, view_rows"""
+
+_TRAIN = """\
+config = RunConfig.from_json(CONFIG)
+print("run", config.key)
+result = train(config)  # about {seconds:.0f} s on {device}, where the run was made
+print("took", round(result.seconds, 1), "s on", result.device)"""
+
+_COMPARE = """\
+recorded = np.array(json.loads(RECORDED), dtype=float)  # ITE RMSE of every model when the run was made
+difference = np.nanmax(np.abs(result.ite_rmse - recorded)) if np.isfinite(recorded).any() else 0.0
+print(f"largest difference of any model's ITE RMSE from the record: {difference:.2g}")
+# The same machine and libraries give 0; another processor or version rounds differently, and training carries that on."""
+
+_ERROR = """\
+lams = np.array(result.lams)
+shown = [f"{lam:g}" for lam in lams]  # λ as a category, since λ = 0 has no place on a log axis
+error = result.by_lam(result.ite_rmse)  # [replicates, λ]
+figure = go.Figure(go.Scatter(x=shown, y=np.median(error, axis=0), name="median", mode="lines+markers"))
+for name, edge in (("smallest", error.min(axis=0)), ("largest", error.max(axis=0))):
+    figure.add_scatter(x=shown, y=edge, name=name, mode="lines", line={"dash": "dot", "width": 1})
+figure.update_layout(title="Counterfactual error along λ", xaxis_title="λ", yaxis_title="ITE RMSE (held out)")
+figure.show()"""
+
+_MMD = """\
+mmd2 = result.history["mmd2"].reshape(config.training.epochs, config.training.replicates, len(lams))
+epochs = np.arange(1, config.training.epochs + 1)
+figure = go.Figure()
+for index, name in enumerate(shown):
+    figure.add_scatter(x=epochs, y=np.median(mmd2[:, :, index], axis=1), name=f"λ = {name}", mode="lines")
+figure.update_layout(title="MMD² while training", xaxis_title="epoch", yaxis_title="MMD² (held out, median)")
+figure.show()"""
+
+_LATENTS = """\
+view = view_rows(config)  # held-out rows of replicate 0
+weights = {name: value[: len(lams)] for name, value in result.weights.items()}
+phi, y0_hat, y1_hat = predict(weights, view.x)
+xy = pca_path(phi)  # [λ, rows, 2]; each λ turned onto its neighbour. For t-SNE: crl_core.measures.projection.project_run(result)
+figure = go.Figure()
+for env in np.unique(view.env):
+    rows = view.env == env
+    figure.add_scatter(x=xy[0][rows, 0], y=xy[0][rows, 1], name=f"environment {env + 1}", mode="markers")
+steps = [
+    {"label": name, "method": "restyle", "args": [{
+        "x": [xy[i][view.env == env, 0] for env in np.unique(view.env)],
+        "y": [xy[i][view.env == env, 1] for env in np.unique(view.env)],
+    }]}
+    for i, name in enumerate(shown)
+]
+figure.update_layout(title="Latents, aligned along λ (PCA)", sliders=[{"steps": steps, "currentvalue": {"prefix": "λ = "}}])
+figure.show()"""
+
+
+def notebook(result: RunResult, created: float) -> str:
+    """The .ipynb as text, in nbformat 4.5. `created`: when the run was made, seconds since 1970."""
+    recorded = json.dumps(finite(result.ite_rmse)) if result.ite_rmse is not None else "[]"
+    cells = [
+        _markdown(
+            f"# Run {result.config.key}\n\n"
+            "Trains the run again from its configuration and draws it. Start Jupyter in the folder of CRL Explorer, with its "
+            "requirements installed, and run all cells.\n\n```\n" + citation(result, created) + "```"
+        ),
+        _code(_IMPORTS),
+        _code(f'CONFIG = r"""{result.config.to_json(indent=1)}"""\nRECORDED = "{recorded}"'),
+        _code(_TRAIN.format(seconds=max(1.0, result.seconds), device=result.device)),
+        _code(_COMPARE),
+        _markdown("## Counterfactual error against λ"),
+        _code(_ERROR),
+        _markdown("## MMD² between what is aligned"),
+        _code(_MMD),
+        _markdown("## Latents"),
+        _code(_LATENTS),
+    ]
+    content = {
+        "cells": [
+            cell | {"id": hashlib.sha256(f"{place}{cell['source']}".encode()).hexdigest()[:8]}
+            for place, cell in enumerate(cells)
+        ],
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _markdown(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
+
+
+def _code(text: str) -> dict[str, Any]:
+    lines = text.splitlines(keepends=True)
+    return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": lines}

@@ -1,0 +1,271 @@
+"""Vega-Lite charts of a run that is being trained: specs and the rows they draw. Plain dicts and arrays, no Streamlit.
+
+Steady: the spec stays the same while data comes in and while λ in view moves, so the browser updates the picture in place;
+        axes start from ranges that usual runs stay in and grow by half decades if a value leaves them.
+Colour: λ is one ordered scale; the one in view has the accent. Nothing is smoothed; of long runs evenly spaced epochs are drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from crl_core.events import COLLAPSED, DIVERGED, OK, STATUS_WORDS
+from crl_core.figures.palette import Palette
+from crl_core.measures.curves import Curves
+
+Array = np.ndarray
+Rows = dict[str, Array]
+Spec = dict[str, Any]
+MAX_EPOCHS_DRAWN = 150  # of a final run
+MAX_EPOCHS_LIVE = 75  # while it trains and is drawn again and again
+_GHOSTS = 6  # earlier epochs that stay visible under the curve along λ
+_STEPS = (1.0, 3.0)  # where a log axis may end, times a power of ten
+# A wheel alone scrolls the page, as everywhere; a pinch on a touchpad arrives as a wheel with Ctrl.
+_ZOOM: Spec = {
+    "name": "zoom",
+    "select": {"type": "interval", "zoom": "wheel![event.ctrlKey || event.metaKey]"},
+    "bind": "scales",
+}
+
+
+FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"  # as in .streamlit/config.toml
+
+# Ranges that usual runs stay in; an axis never shows less, so it does not move while they train.
+USUAL: Mapping[str, tuple[float, float]] = {
+    "loss": (0.003, 100.0),
+    "factual_train": (0.003, 30.0),
+    "penalty": (0.001, 1.0),
+    "factual_mse": (0.003, 30.0),
+    "mmd2": (0.001, 1.0),
+    "ite_rmse": (0.01, 3.0),
+}
+
+
+def axis_range(values: Array, usual: tuple[float, float]) -> tuple[float, float]:
+    """`usual`, widened by half decades until it holds every positive finite value."""
+    low, high = usual
+    positive = values[np.isfinite(values) & (values > 0)]
+    if len(positive):
+        low, high = (
+            min(low, _half_decade(float(positive.min()), down=True)),
+            max(high, _half_decade(float(positive.max()))),
+        )
+    return low, high
+
+
+def _half_decade(value: float, *, down: bool = False) -> float:
+    power = 10.0 ** math.floor(math.log10(value))
+    # One decade below as well: the logarithm of a value just under a power of ten rounds up to that power's.
+    steps = [power * step for step in (*(step / 10 for step in _STEPS), *_STEPS, 10.0)]
+    return (
+        max(step for step in steps if step <= value) if down else min(step for step in steps if step >= value)
+    )
+
+
+def lam_position(lams: tuple[float, ...]) -> Array:
+    """Where each λ sits on a log axis, [L]; 0 one step (at most a decade) left of the smallest positive one."""
+    positive = np.log10([lam for lam in lams if lam > 0])
+    if len(positive) == len(lams):
+        return np.asarray(positive)
+    step = min(1.0, float(np.median(np.diff(positive)))) if len(positive) > 1 else 1.0
+    start = positive[0] - step if len(positive) else 0.0
+    return np.concatenate([[start], positive])
+
+
+def epoch_rows(curves: Curves, name: str, lam: float, max_epochs: int = MAX_EPOCHS_DRAWN) -> Rows:
+    """One row a λ and epoch drawn: epoch, order (0 smallest λ .. 1 largest), lam, value, in_view, ended (status or 0).
+
+    A λ of which replicates have diverged or collapsed has `ended` at its last value.
+    """
+    values = curves.values.get(name, np.empty((0, len(curves.lams))))
+    n_epochs, n_lams = values.shape
+    drawn = _evenly(n_epochs, max_epochs)
+    kept = values[drawn]  # [D, L]
+    ended = np.zeros(kept.shape, dtype=np.int64)
+    for column in np.flatnonzero(curves.status != OK):
+        finite = np.flatnonzero(np.isfinite(kept[:, column]))
+        if len(finite):
+            ended[finite[-1], column] = curves.status[column]
+    order = np.arange(n_lams) / max(1, n_lams - 1)
+    rows = {
+        "epoch": np.repeat(drawn + 1, n_lams),
+        "order": np.tile(order, len(drawn)),
+        "lam": np.tile(np.asarray(curves.lams), len(drawn)),
+        "value": kept.ravel(),
+        "in_view": np.tile(np.asarray(curves.lams) == lam, len(drawn)),
+        "ended": ended.ravel(),
+    }
+    drawable = np.isfinite(rows["value"]) & (rows["value"] > 0)  # a log axis has no place for 0
+    return {name: column[drawable] for name, column in rows.items()}
+
+
+def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: str, zoom: bool) -> Spec:
+    """Curves over epochs, one a λ, on a log axis. `zoom` for a run that is final."""
+    low, high = axis_range(curves.values.get(name, np.empty(0)), USUAL[name])
+    x = {"field": "epoch", "type": "quantitative", "title": "epoch",
+         "scale": {"domain": [0, curves.epochs], "nice": False}, "axis": {"tickMinStep": 1, "tickCount": 6}}  # fmt: skip
+    y = {"field": "value", "type": "quantitative", "title": None, "scale": {"type": "log", "domain": [low, high], "nice": False},
+         "axis": {"values": _ticks(low, high), "format": "~g"}}  # fmt: skip
+    tip = [
+        {"field": "lam", "type": "nominal", "title": "λ"},
+        {"field": "epoch", "type": "quantitative", "title": "epoch"},
+        {"field": "value", "type": "quantitative", "title": label, "format": ".4g"},
+    ]
+    colour = {"field": "order", "type": "quantitative", "legend": None,
+              "scale": {"domain": [0, 1], "range": ink["lam_scale"]}}  # fmt: skip
+    every: Spec = {
+        "mark": {"type": "line", "strokeWidth": 1.1, "opacity": 0.75, "clip": True},
+        "encoding": {"x": x, "y": y, "detail": {"field": "order"}, "color": colour},
+    }
+    one: Spec = {
+        "transform": [{"filter": "datum.in_view"}],
+        "mark": {"type": "line", "strokeWidth": 2.8, "color": ink["accent"], "clip": True},
+        "encoding": {"x": x, "y": y},
+    }
+    hover: Spec = {
+        "mark": {"type": "point", "size": 60, "opacity": 0, "clip": True},
+        "encoding": {"x": x, "y": y, "tooltip": tip},
+    }
+    layers = [every, one, _ended_layer(x, y, ink, {"field": "lam", "type": "nominal", "title": "λ"})]
+    if zoom:
+        layers.append(hover)  # a thousand invisible points: too slow to draw again at every epoch
+        every["params"] = [_ZOOM]
+    return _framed(layers, ink, height)
+
+
+def path_rows(curves: Curves, lam: float) -> Rows:
+    """One row a λ and epoch shown: x, lam, value, low, high, when (0 earliest .. 1 now), epoch, in_view, ended."""
+    values = curves.values.get(curves.error_name, np.empty((0, len(curves.lams))))
+    n_epochs, n_lams = values.shape
+    drawn = _ghost_epochs(n_epochs)
+    now = np.repeat(drawn == n_epochs - 1, n_lams)
+    rows = {
+        "x": np.tile(lam_position(curves.lams), len(drawn)),
+        "lam": np.tile(np.asarray(curves.lams), len(drawn)),
+        "value": values[drawn].ravel(),
+        "low": np.where(now, np.tile(curves.low, len(drawn)), np.nan),
+        "high": np.where(now, np.tile(curves.high, len(drawn)), np.nan),
+        "now": now,
+        "when": np.repeat((drawn + 1) / max(1, n_epochs), n_lams),
+        "epoch": np.repeat(drawn + 1, n_lams),
+        "in_view": np.tile(np.asarray(curves.lams) == lam, len(drawn)),
+        "ended": np.where(now, np.tile(curves.status, len(drawn)), 0),
+    }
+    drawable = np.isfinite(rows["value"]) & (rows["value"] > 0)
+    return {name: column[drawable] for name, column in rows.items()}
+
+
+def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bool) -> Spec:
+    """The error against λ as it forms: now, its replicates' band, and a few earlier epochs, faint."""
+    positions = lam_position(curves.lams)
+    span = float(positions[-1] - positions[0]) or 1.0
+    low, high = axis_range(
+        np.concatenate([curves.values.get(curves.error_name, np.empty(0)).ravel(), curves.low, curves.high]),
+        USUAL[curves.error_name],
+    )
+    names = [f"{lam:g}" for lam in curves.lams]
+    spelled = " : ".join(
+        f"abs(datum.value - {position:.6f}) < 1e-4 ? '{name}'"
+        for position, name in zip(positions, names, strict=True)
+    )
+    x = {"field": "x", "type": "quantitative", "title": "λ",
+         "scale": {"domain": [float(positions[0]) - 0.03 * span, float(positions[-1]) + 0.03 * span], "nice": False},
+         "axis": {"values": [round(float(p), 6) for p in positions], "labelExpr": f"{spelled} : ''",
+                  "labelOverlap": "greedy", "labelSeparation": 6}}  # fmt: skip
+    scale = {"type": "log", "domain": [low, high], "nice": False}
+    y = {"field": "value", "type": "quantitative", "title": None, "scale": scale,
+         "axis": {"values": _ticks(low, high), "format": "~g"}}  # fmt: skip
+    tip = [
+        {"field": "lam", "type": "nominal", "title": "λ"},
+        {"field": "value", "type": "quantitative", "title": label, "format": ".4g"},
+        {"field": "low", "type": "quantitative", "title": "smallest of the replicates", "format": ".4g"},
+        {"field": "high", "type": "quantitative", "title": "largest", "format": ".4g"},
+        {"field": "epoch", "type": "quantitative", "title": "epoch"},
+    ]
+    now = [{"filter": "datum.now"}]
+    seen = [{"filter": "datum.now && datum.in_view"}]
+    ghosts: Spec = {
+        "transform": [{"filter": "!datum.now"}],
+        "mark": {"type": "line", "strokeWidth": 1, "color": ink["muted"], "clip": True},
+        "encoding": {"x": x, "y": y, "detail": {"field": "epoch"},
+                     "opacity": {"field": "when", "type": "quantitative", "legend": None,
+                                 "scale": {"domain": [0, 1], "range": [0.2, 0.6]}}},
+    }  # fmt: skip
+    layers: list[Spec] = [
+        ghosts,
+        {"transform": now, "mark": {"type": "area", "color": ink["accent"], "opacity": 0.16, "clip": True},
+         "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
+        {"transform": now, "mark": {"type": "line", "strokeWidth": 2.4, "color": ink["accent"], "clip": True},
+         "encoding": {"x": x, "y": y}},
+        {"transform": seen, "mark": {"type": "rule", "color": ink["text"], "strokeWidth": 1}, "encoding": {"x": x}},
+        {"transform": seen,
+         "mark": {"type": "point", "size": 150, "filled": True, "fill": ink["panel"], "stroke": ink["accent"], "strokeWidth": 3,
+                  "opacity": 1},
+         "encoding": {"x": x, "y": y}},
+        _ended_layer(x, y, ink, {"field": "lam", "type": "nominal", "title": "λ"}),
+        {"transform": now, "mark": {"type": "point", "size": 160, "opacity": 0},
+         "encoding": {"x": x, "y": y, "tooltip": tip}},
+    ]  # fmt: skip
+    if zoom:
+        ghosts["params"] = [_ZOOM]
+    return _framed(layers, ink, height)
+
+
+def _ended_layer(x: Spec, y: Spec, ink: Palette, lam: Spec) -> Spec:
+    """Where a λ lost replicates: a cross for diverged, a ring for collapsed."""
+    return {
+        "transform": [
+            {"filter": f"datum.ended > {OK}"},
+            {"calculate": f"datum.ended == {DIVERGED} ? '{STATUS_WORDS[DIVERGED]}' : '{STATUS_WORDS[COLLAPSED]}'", "as": "what"},
+        ],
+        "mark": {"type": "point", "size": 70, "strokeWidth": 2, "color": ink["bad"], "opacity": 1, "clip": True},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "shape": {"field": "ended", "type": "nominal", "legend": None,
+                      "scale": {"domain": [DIVERGED, COLLAPSED], "range": ["M-1,-1L1,1M-1,1L1,-1", "circle"]}},
+            "tooltip": [lam, {"field": "what", "type": "nominal", "title": "replicates"}],
+        },
+    }  # fmt: skip
+
+
+def _framed(layers: list[Spec], ink: Palette, height: int) -> Spec:
+    axis = {"labelColor": ink["muted"], "titleColor": ink["muted"], "gridColor": ink["grid"], "domain": False, "ticks": False,
+            "labelPadding": 6, "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal", "titlePadding": 6,
+            "labelFont": FONT, "titleFont": FONT}  # fmt: skip
+    return {
+        "height": height,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "padding": {"left": 2, "right": 6, "top": 4, "bottom": 2},
+        "background": "transparent",
+        "layer": layers,
+        "config": {"view": {"stroke": None}, "axis": axis, "axisX": {"grid": False}, "font": FONT},
+    }
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Powers of ten, with 3 between them while that leaves at most seven ticks."""
+    powers = range(math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9) + 1)
+    fine = [step * 10.0**power for power in powers for step in _STEPS]
+    inside = [tick for tick in fine if low * 0.999 <= tick <= high * 1.001]
+    return inside if len(inside) <= 7 else [tick for tick in inside if math.log10(tick) % 1 < 1e-9]
+
+
+def _evenly(n: int, most: int) -> Array:
+    """At most `most` of 0 .. n - 1, evenly spaced, the last one always among them."""
+    if n <= most:
+        return np.arange(n)
+    step = math.ceil(n / (most - 1))
+    return np.unique(np.append(np.arange(0, n, step), n - 1))
+
+
+def _ghost_epochs(n_epochs: int) -> Array:
+    """The last epoch and a few before it, spaced by factors, since most happens early."""
+    if n_epochs == 0:
+        return np.arange(0)
+    spaced = np.geomspace(1, n_epochs, _GHOSTS + 1).round().astype(np.int64) - 1
+    return np.unique(spaced)

@@ -1,0 +1,55 @@
+"""Runs that come with the program, so that the first visit opens on finished science: every preset, trained and complete."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from crl_core.events import Event
+from crl_core.jobs.carry_out import carry_out
+from crl_core.presets import PRESETS
+from crl_core.runs.store import RunStore
+
+
+def stale(store: RunStore) -> list[str]:
+    """Presets whose baked run is missing, damaged, incomplete, or older than the recipe."""
+    return [name for name, item in PRESETS.items() if not _is_good(store, item.config.key)]
+
+
+def bake(names: Iterable[str], store: RunStore, listen: Callable[[Event], None] | None = None) -> list[str]:
+    """Train the presets `names` from scratch into `store.baked`, one after the other; their keys.
+
+    A run is put in its place only when it is complete, so a baked folder never holds half of one.
+    Raises: ValueError for an unknown preset; RuntimeError with the reason if training fails.
+    """
+    configs = [(name, PRESETS[name].config) for name in names]
+    for name, config in configs:
+        with tempfile.TemporaryDirectory() as folder:
+            fresh = RunStore(folder, baked=Path(folder) / "none")
+            outcome = carry_out(config, fresh, listen=listen)
+            if outcome.ending != "trained" or outcome.reason or fresh.missing_parts(config.key):
+                raise RuntimeError(f"{name} could not be baked. {outcome.reason or outcome.ending}")
+            target = store.baked / config.key
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(Path(folder) / "runs" / config.key, target)
+    return [config.key for _, config in configs]
+
+
+def remove_outdated(store: RunStore) -> list[str]:
+    """Delete baked runs that no preset names any more; their keys."""
+    wanted = {item.config.key for item in PRESETS.values()}
+    gone = [
+        folder for folder in sorted(store.baked.glob("*")) if folder.is_dir() and folder.name not in wanted
+    ]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return [folder.name for folder in gone]
+
+
+def _is_good(store: RunStore, key: str) -> bool:
+    only_baked = RunStore(store.baked / "none", baked=store.baked)
+    return only_baked.intact(key) and all(
+        only_baked.part(key, name) is not None for name in ("evidence", "projection")
+    )

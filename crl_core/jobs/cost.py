@@ -1,0 +1,59 @@
+"""What a run will cost before it is started, judged by what runs have cost on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from statistics import median
+
+from crl_core.config import RunConfig
+from crl_core.data.scm import HELD_OUT
+from crl_core.runs.records import RunSummary
+
+RECENT = 5  # runs that the rate is taken from
+# Seconds a unit of `work`, until a run has been measured: twice what one busy core of a small virtual machine took,
+# so that the first surprise is a pleasant one.
+DEFAULT_RATE = 8e-10
+_STEP = 4e6  # work that a step costs however few models and rows it has: the calls themselves
+
+
+def estimate_seconds(config: RunConfig, runs: Iterable[RunSummary]) -> float:
+    """Seconds that training `config` will take here, without the parts that follow it.
+
+    The rate is the median of the most recent runs that were trained on this machine and, as far as can be told, on the
+    same device; `DEFAULT_RATE` before there is one. Runs that came from elsewhere do not count.
+
+    runs: the stored ones, newest first.
+    """
+    own = [item for item in runs if not item.baked and item.imported is None and item.seconds > 0]
+    wanted = config.training.device
+    if wanted == "auto" and own:
+        wanted = own[0].device  # type: ignore[assignment]  # where auto led last time
+    rates = [_rate(item) for item in own if item.device.split(":")[0] == wanted][:RECENT]
+    return work(config) * (median(rates) if rates else DEFAULT_RATE)
+
+
+SMALL_EPOCHS = 20
+
+
+def smaller(config: RunConfig) -> RunConfig:
+    """The same world and λ trained with one replicate and at most SMALL_EPOCHS epochs: for a look on a small machine."""
+    training = config.training
+    return replace(
+        config, training=replace(training, replicates=1, epochs=min(SMALL_EPOCHS, training.epochs))
+    )
+
+
+def work(config: RunConfig) -> float:
+    """A measure of a run's arithmetic: parameters and kernel entries that each row of each model passes in all epochs."""
+    scenario, training = config.scenario, config.training
+    hidden, k = training.hidden, training.latent_dim
+    rows = scenario.n_samples * (1 - HELD_OUT)
+    batch = min(training.batch_size, rows)
+    parameters = scenario.dim_x * hidden + hidden * hidden + hidden * k + k * hidden + hidden
+    kernel = batch * (k + 4)  # products of latents, and the exponential
+    return training.epochs * (training.n_models * rows * (parameters + kernel) + _STEP * (rows // batch))
+
+
+def _rate(item: RunSummary) -> float:
+    return item.seconds / work(item.config)

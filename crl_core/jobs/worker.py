@@ -1,0 +1,76 @@
+"""The process that trains: python -m crl_core.jobs.worker ROOT BAKED QUOTA_BYTES.
+
+In:   one JSON line a job on standard input: {"config": ..., "lam_in_view": ..., "parts": [...], "asked_at": ...} for a run, or
+      {"task": {"name": ..., ...}, "key": ..., "asked_at": ...} for one of `TASKS`.
+Out:  one JSON line on standard output when it is warm, {"ready": true}, and one a job, {"key", "ending", "reason"}.
+      Everything else that it has to say goes to the run's events, and to standard error.
+Ends: when standard input closes, at once, even in the middle of a run: whoever asked is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from importlib import import_module
+from typing import Any, TextIO
+
+from crl_core.config import RunConfig
+from crl_core.jobs.carry_out import carry_out
+from crl_core.runs.store import RunStore
+
+# name -> module with `carry_out_task(task, should_stop)`, which answers in files of its own and raises nothing for bad input
+TASKS = {"latents": "crl_core.identify.flows.live"}
+
+
+def main(arguments: list[str]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group; the server decides
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # a stray print must not look like a reply
+    root, baked, quota_bytes = arguments
+    store = RunStore(root, baked, int(quota_bytes))
+    jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
+
+    from crl_core.training.path import warm_up
+
+    warm_up()
+    _reply(replies, {"ready": True})
+    while True:
+        job = jobs.get()
+        if "task" in job:
+            key, task = job["key"], job["task"]
+            stop = store.locks.cancellation(key, job["asked_at"])
+            import_module(TASKS[task["name"]]).carry_out_task(task, stop)
+            store.locks.lower_flag(key)
+            _reply(replies, {"key": key, "reason": None})
+            continue
+        config = RunConfig.from_dict(job["config"])
+        outcome = carry_out(
+            config,
+            store,
+            lam_in_view=job["lam_in_view"],
+            with_parts=job["parts"],
+            asked_at=job["asked_at"],
+        )
+        _reply(replies, {"key": config.key, "ending": outcome.ending, "reason": outcome.reason})
+
+
+def _read_jobs(jobs: queue.Queue[dict[str, Any]]) -> None:
+    for line in sys.stdin:
+        jobs.put(json.loads(line))
+    os._exit(0)
+
+
+def _reply(replies: TextIO, content: dict[str, Any]) -> None:
+    try:
+        print(json.dumps(content), file=replies, flush=True)
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

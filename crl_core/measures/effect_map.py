@@ -1,0 +1,91 @@
+"""The effect over the plane of cause and nuisance: what each model of a λ path believes there, and what is true.
+
+Plane:  (z̄, s̄), the latents along the unit directions with which they enter the equations (`scm.along`). A point becomes
+        covariates the way data does: u = [z, s], then x = mix(u).
+Slice:  with more than two inputs, all that is orthogonal to the two directions is held at its mean over the rows.
+A model that ignores s has vertical bands only. Where no rows lie, a map is extrapolation; draw the rows on top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crl_core.data.scm import MultiEnvData, along, mix
+from crl_core.results import RunResult, predict
+
+Array = np.ndarray
+SIZE = 48  # points a side; a picture smooths between them
+_LEAST_HALF = 0.25  # of the colour scale, so that rounding does not look like an effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EffectMap:
+    """τ̂ of every λ of one replicate, and τ, on a grid of (z̄, s̄)."""
+
+    z: Array  # [size], ascending
+    s: Array  # [size], ascending
+    tau_hat: Array  # [L, size, size] float32, first s then z; NaN for a diverged model
+    tau: Array  # [size, size]
+    rows: Array  # [n, 2], where the data lies
+    centre: float  # the rows' average true effect
+    half: float  # half the width of a colour scale that holds for every λ
+    is_slice: bool
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Of the colour scale."""
+        return self.centre - self.half, self.centre + self.half
+
+
+def at_plane(view: MultiEnvData, z_bar: Array, s_bar: Array) -> Array:
+    """Latents u = [z, s] of points on the plane, [points, dz + ds]; off the plane at the rows' mean.
+
+    z_bar, s_bar: [points].  Raises: ValueError if the rows do not carry z and s.
+    """
+    if view.z is None or view.s is None:
+        raise ValueError("the rows have no z and s; an effect map needs data from a simulation.")
+    parts = []
+    for latents, values in ((view.z, z_bar), (view.s, s_bar)):
+        unit = np.full(latents.shape[1], 1 / np.sqrt(latents.shape[1]))
+        mean = latents.mean(axis=0)
+        parts.append(mean - (mean @ unit) * unit + values[:, None] * unit)
+    return np.concatenate(parts, axis=1)
+
+
+def effect_map(
+    result: RunResult, view: MultiEnvData, replicate: int = 0, size: int = SIZE
+) -> EffectMap | None:
+    """The maps of all λ of a replicate; None where z, s or the true effect are not known.
+
+    view: rows of the same replicate; their reach is the maps' reach.
+    """
+    if view.z is None or view.s is None or view.ite is None or len(view) == 0:
+        return None
+    scenario, n_lams = result.config.scenario, len(result.lams)
+    rows = np.stack([along(view.z), along(view.s)], axis=1)
+    z, s = (np.linspace(*_reach(column), size) for column in rows.T)
+    z_bar, s_bar = (grid.ravel() for grid in np.meshgrid(z, s))
+    x = mix(at_plane(view, z_bar, s_bar), scenario, result.config.training.seed + replicate)
+    tau_hat = np.empty((n_lams, size, size), dtype=np.float32)
+    for index in range(
+        n_lams
+    ):  # one model at a time: layers of all at once would take a hundred times the memory
+        m = replicate * n_lams + index
+        _, y0_hat, y1_hat = predict({name: value[m : m + 1] for name, value in result.weights.items()}, x)
+        tau_hat[index] = (y1_hat - y0_hat).reshape(size, size)
+    tau = (scenario.effect + scenario.heterogeneity * z_bar).reshape(size, size)  # z·s enters both arms alike
+    centre = float(view.ite.mean())
+    away = np.abs(tau_hat[np.isfinite(tau_hat)] - centre)
+    half = max(float(np.abs(tau - centre).max()), float(np.median(away)) if len(away) else 0.0, _LEAST_HALF)
+    return EffectMap(
+        z=z, s=s, tau_hat=tau_hat, tau=tau, rows=rows, centre=centre, half=half, is_slice=scenario.dim_x > 2
+    )
+
+
+def _reach(values: Array) -> tuple[float, float]:
+    """All but the outermost rows, with some room around them."""
+    low, high = (float(value) for value in np.quantile(values, [0.002, 0.998]))
+    room = 0.08 * (high - low) or 0.5
+    return low - room, high + room

@@ -1,0 +1,304 @@
+"""The arrays of a run in a form that can be handed to strangers: `.npz` without pickles, and safetensors.
+
+Reading trusts nothing: every name, dtype and shape must be the one that the run's config demands, and that is checked on
+the raw header before an array is made. NumPy's own header parser is not used: it evaluates text as Python literals.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crl_core.config import RunConfig
+from crl_core.data.scm import HELD_OUT
+from crl_core.events import DIVERGED, STATUS_WORDS
+from crl_core.measures.lam_choice import RULES
+from crl_core.results import N_VIEW
+
+Array = np.ndarray
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
+_HEADER = re.compile(
+    rb"\{'descr': '([<|>=][a-zA-Z]\d*)', 'fortran_order': (False|True), 'shape': \(([\d, ]*)\), \} *\n"
+)
+_MAX_TEXT = 400  # characters of one string
+_MAX_ROWS = 64  # baselines or rules
+
+
+class BundleRefused(ValueError):
+    """A file is not a bundle that can be imported. The text is a line for a person, `why` its reason; nothing was stored."""
+
+    def __init__(self, sentence: str, why: str = "") -> None:
+        super().__init__(sentence)
+        self.why = why or sentence
+
+
+def refuse(why: str) -> BundleRefused:
+    sentence = f"This file cannot be imported: {why}. Nothing was stored; export the run again and send the whole file."
+    return BundleRefused(sentence, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What an array must be. dtype "U" is text of any length up to a limit; a name in the shape is any small size."""
+
+    dtype: str
+    shape: tuple[int | str, ...]
+
+    @property
+    def most_bytes(self) -> int:
+        item = 4 * _MAX_TEXT if self.dtype == "U" else np.dtype(self.dtype).itemsize
+        return item * int(np.prod([_MAX_ROWS if isinstance(size, str) else size for size in self.shape]))
+
+
+Specs = Mapping[str, Spec]
+_F8, _I8, _F4 = "<f8", "<i8", "<f4"
+
+
+def weight_specs(config: RunConfig) -> Specs:
+    """The networks' parameters; shapes as `nets.shapes` gives them, which needs torch."""
+    models, hidden, latent = config.training.n_models, config.training.hidden, config.training.latent_dim
+    head = hidden // 2
+    shapes: dict[str, tuple[int, ...]] = {
+        "encoder.0.weight": (config.scenario.dim_x, hidden),
+        "encoder.0.bias": (1, hidden),
+        "encoder.1.weight": (hidden, hidden),
+        "encoder.1.bias": (1, hidden),
+        "encoder.2.weight": (hidden, latent),
+        "encoder.2.bias": (1, latent),
+        "head.0.weight": (latent, 2 * head),
+        "head.0.bias": (1, 2 * head),
+        "head.1.weight": (2, head),
+        "head.1.bias": (2,),
+    }
+    return {name: Spec(_F4, (models, *shape)) for name, shape in shapes.items()}
+
+
+def history_specs(config: RunConfig) -> Specs:
+    shape = (config.training.epochs, config.training.n_models)
+    names = ("loss", "factual_train", "penalty", "factual_mse", "mmd2", "ite_rmse")
+    return {name: Spec(_F8, shape) for name in names} | {"status": Spec(_I8, shape)}
+
+
+def metric_specs(config: RunConfig) -> Specs:
+    models, by_env = (config.training.n_models,), (config.training.n_models, config.scenario.n_envs)
+    return {
+        **{name: Spec(_F8, models) for name in ("lam", "factual_mse", "mmd2", "ite_rmse", "ate_error")},
+        **{name: Spec(_F8, by_env) for name in ("factual_mse_by_env", "ite_rmse_by_env")},
+        **{name: Spec(_I8, models) for name in ("replicate", "status")},
+    }
+
+
+def evidence_specs(config: RunConfig) -> Specs:
+    """As `evidence.Evidence`; B baselines and K rules are counted by their names."""
+    models, replicates = config.training.n_models, config.training.replicates
+    overlap = ("domain_auc", "knn_mixing", "mmd2_p")
+    probes = ("r2_z_ridge", "r2_z_knn", "r2_s_ridge", "r2_s_knn", "latent_norm", "effective_rank")
+    baselines = ("baseline_ite_rmse", "baseline_factual_mse", "baseline_ate_error")
+    return {
+        **{name: Spec(_F8, (models,)) for name in (*overlap, *probes)},
+        **{name: Spec(_F8, (replicates,)) for name in ("x_mmd2", *(f"x_{name}" for name in overlap))},
+        **{name: Spec(_F8, ("B", replicates)) for name in baselines},
+        "baseline_reason": Spec("U", ("B", replicates)),
+        "baseline_names": Spec("U", ("B",)),
+        "rule_pick": Spec(_I8, ("K", replicates)),
+        "rule_reason": Spec("U", ("K", replicates)),
+        "rule_ids": Spec("U", ("K",)),
+    }
+
+
+def projection_specs(config: RunConfig) -> Specs:
+    n_view = min(N_VIEW, round(HELD_OUT * config.scenario.n_samples))
+    return {
+        "tsne_xy": Spec(_F4, (len(config.training.lams), n_view, 2)),
+        "tsne_x": Spec(_F4, (n_view, 2)),
+    }
+
+
+# -- .npz --------------------------------------------------------------------------------------------------------------
+
+
+def most_bytes(specs: Specs) -> int:
+    """No file of these arrays is larger."""
+    return sum(spec.most_bytes for spec in specs.values()) + 1000 * len(specs) + 100_000
+
+
+def to_npz(arrays: Mapping[str, Array]) -> bytes:
+    """Bytes that `numpy.load(..., allow_pickle=False)` reads. Raises ValueError if an array holds objects."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(arrays):
+            content = io.BytesIO()
+            np.lib.format.write_array(
+                content, np.ascontiguousarray(arrays[name]), version=(1, 0), allow_pickle=False
+            )
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), content.getvalue())
+    return buffer.getvalue()
+
+
+def from_npz(file: str, content: bytes, specs: Specs) -> dict[str, Array]:
+    """The arrays of `to_npz`, exactly those of `specs`. Raises BundleRefused; zipfile's own errors go through."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        expected = sorted(f"{name}.npy" for name in specs)
+        if sorted(member.filename for member in members) != expected:
+            raise refuse(f"{file} does not hold the arrays {', '.join(sorted(specs))} and those alone")
+        if any(m.compress_type != zipfile.ZIP_STORED or m.file_size > len(content) for m in members):
+            raise refuse(f"an array in {file} is compressed, which a bundle's never is")
+        sizes: dict[str, int] = {}
+        arrays = {}
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            arrays[name] = _array(f"{name} in {file}", archive.read(member), specs[name], sizes)
+    return arrays
+
+
+def _array(where: str, raw: bytes, spec: Spec, sizes: dict[str, int]) -> Array:
+    start = 10 + int.from_bytes(raw[8:10], "little")
+    header = _HEADER.fullmatch(raw[10:start])
+    if raw[:8] != b"\x93NUMPY\x01\x00" or header is None:
+        raise refuse(f"{where} is not a plain NumPy array")
+    descr, order, shown = header[1].decode(), header[2], header[3].decode()
+    if descr[1] == "O":
+        raise refuse(f"{where} holds pickled Python objects, which are never opened")
+    shape = tuple(int(size) for size in shown.replace(" ", "").split(",") if size)
+    text = re.fullmatch(r"<U(\d{1,3})", descr) if spec.dtype == "U" else None
+    right = (
+        (text is not None and 1 <= int(text[1]) <= _MAX_TEXT) if spec.dtype == "U" else descr == spec.dtype
+    )
+    if not right or order != b"False" or len(shape) != len(spec.shape):
+        raise refuse(
+            f"{where} is {_shown(descr, shape)}; its config demands {_shown(spec.dtype, spec.shape)}"
+        )
+    for size, wanted in zip(shape, spec.shape, strict=True):
+        known = sizes.setdefault(wanted, size) if isinstance(wanted, str) else wanted
+        if size != known or size > max(_MAX_ROWS, known if isinstance(wanted, int) else 0):
+            raise refuse(
+                f"{where} is {_shown(descr, shape)}; its config demands {_shown(spec.dtype, spec.shape)}"
+            )
+    dtype = np.dtype(descr)
+    if len(raw) - start != dtype.itemsize * int(np.prod(shape)):
+        raise refuse(f"{where} has {len(raw) - start} bytes, which do not fill {_shown(descr, shape)}")
+    values = np.frombuffer(raw, dtype, offset=start).reshape(shape).copy()
+    if spec.dtype == "U":
+        _check_text(where, values)
+    return values
+
+
+def _check_text(where: str, values: Array) -> None:
+    points = values.view(np.uint32)
+    if (points > 0x10FFFF).any() or not all(
+        str(text).isprintable() and "<" not in str(text) for text in values.flat
+    ):
+        raise refuse(f"{where} holds text that cannot be shown")
+
+
+def _shown(dtype: str, shape: tuple[int | str, ...]) -> str:
+    sizes = " × ".join(str(size)[:12] for size in shape[:4]) or "a single value"
+    return f"{'text' if dtype == 'U' else dtype} of {sizes}"
+
+
+# -- safetensors -------------------------------------------------------------------------------------------------------
+
+
+def to_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> bytes:
+    from safetensors.numpy import save
+
+    content: bytes = save(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+        metadata=None if metadata is None else dict(metadata),
+    )
+    return content
+
+
+def from_safetensors(file: str, content: bytes, specs: Specs) -> dict[str, Array]:
+    """Inverse of `to_safetensors` for exactly `specs`. Raises BundleRefused."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays: dict[str, Array] = load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise refuse(f"{file} is not a safetensors file ({error!s:.60})") from None
+    if set(arrays) != set(specs):
+        raise refuse(f"{file} does not hold the parameters {', '.join(specs)} and those alone")
+    for name, spec in specs.items():
+        array = arrays[name]
+        if array.dtype != np.dtype(spec.dtype) or array.shape != spec.shape:
+            raise refuse(
+                f"{name} in {file} is {_shown(array.dtype.str, array.shape)}; "
+                f"its config demands {_shown(spec.dtype, spec.shape)}"
+            )
+    return {name: arrays[name] for name in specs}
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+def check_values(
+    config: RunConfig,
+    metrics: Mapping[str, Array],
+    history: Mapping[str, Array],
+    weights: Mapping[str, Array],
+) -> None:
+    """Numbers that belong together do, and every model that is not diverged has numbers. Raises BundleRefused."""
+    training = config.training
+    if not (
+        np.array_equal(metrics["lam"], np.tile(training.lams, training.replicates))
+        and np.array_equal(
+            metrics["replicate"], np.repeat(np.arange(training.replicates), len(training.lams))
+        )
+    ):
+        raise refuse("its models are not those of its config")
+    for where, status in (("metrics.npz", metrics["status"]), ("history.npz", history["status"])):
+        if not np.isin(status, np.arange(len(STATUS_WORDS))).all():
+            raise refuse(f"{where} has a status that is none of {', '.join(STATUS_WORDS)}")
+    for name, last in ((name, values[-1]) for name, values in history.items() if name in metrics):
+        if not np.array_equal(last, metrics[name], equal_nan=True):
+            raise refuse(f"{name} at the last epoch is not the final {name}")
+    for name, values, broken in _by_status(metrics, history, weights):
+        finite = np.isfinite(values)
+        if not finite[~broken].all():
+            raise refuse(f"{name} of a model that did not diverge is not a number")
+
+
+def _by_status(
+    metrics: Mapping[str, Array], history: Mapping[str, Array], weights: Mapping[str, Array]
+) -> Iterator[tuple[str, Array, Array]]:
+    """Every array with the entries of its leading axes that belong to a diverged model."""
+    final, along = metrics["status"] == DIVERGED, history["status"] == DIVERGED
+    yield from ((name, values, final) for name, values in metrics.items())
+    yield from ((f"{name} in history.npz", values, along) for name, values in history.items())
+    yield from ((name, values, final) for name, values in weights.items())
+
+
+def check_evidence(config: RunConfig, arrays: Mapping[str, Array]) -> None:
+    """Raises BundleRefused if it is not about this program's baselines and rules, or a value is out of range."""
+    from crl_core.measures.baselines import BASELINES
+
+    wanted: dict[str, list[Any]] = {
+        "baseline_names": list(BASELINES),
+        "rule_ids": list(RULES),
+    }
+    for name, ids in wanted.items():
+        if arrays[name].tolist() != ids:
+            raise refuse(f"{name} in evidence.npz is not {', '.join(ids)}")
+    pick = arrays["rule_pick"]
+    if ((pick < -1) | (pick >= len(config.training.lams))).any():
+        raise refuse("rule_pick in evidence.npz names a λ that is not there")
+    for name, values in arrays.items():
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            raise refuse(f"{name} in evidence.npz is infinite")
+
+
+def check_projection(arrays: Mapping[str, Array]) -> None:
+    """Raises BundleRefused unless every layout is there as a whole or left out as a whole."""
+    finite = np.isfinite(arrays["tsne_xy"])
+    left_out = np.isnan(arrays["tsne_xy"]).all(axis=(1, 2))
+    if not (finite.all(axis=(1, 2)) | left_out).all() or not np.isfinite(arrays["tsne_x"]).all():
+        raise refuse("a layout in projection.npz has points that are not numbers")

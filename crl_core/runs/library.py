@@ -1,0 +1,164 @@
+"""The library of runs: thousands of them listed, searched and labelled. The sealed folders are the truth.
+
+Index:    <root>/index.json holds what a list needs of every run, each row with the times and sizes of the files that it
+          was read from. A row is used only while these are the same; so an index that is missing, damaged, behind, or was
+          written by two programs at once is mended by reading those folders again, and nothing is ever lost with it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from crl_core.config import RunConfig
+from crl_core.presets import PRESETS
+from crl_core.runs.labels import Label
+from crl_core.runs.records import RunSummary, from_row
+from crl_core.runs.sealing import Damaged, StoreError, write_atomically
+from crl_core.runs.store import RunStore
+
+INDEX_FORMAT = 1  # raise when a row changes
+_UNREADABLE = (StoreError, Damaged, OSError, ValueError, KeyError, TypeError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How full the store is, by the sizes in the manifests."""
+
+    n_runs: int  # own and baked
+    bytes: int  # of own runs, without trash and quarantine
+    quota_bytes: int
+
+    @classmethod
+    def of(cls, runs: Sequence[RunSummary], store: RunStore) -> Usage:
+        own = sum(run.bytes for run in runs if not run.baked)
+        return cls(n_runs=len(runs), bytes=own, quota_bytes=store.quota_bytes)
+
+
+class Library:
+    """All runs of a store, as summaries; may be shared by threads."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self._known: dict[str, tuple[list[int], dict[str, Any], RunSummary]] = {}
+        self._mutex = threading.Lock()
+
+    def runs(self) -> list[RunSummary]:
+        """All sealed runs, newest first. One that cannot be read is left out; see `RunStore.verify`."""
+        with self._mutex:
+            stamps = self.store.stamps()
+            if not self._known:
+                self._known = self._stored()
+            current = {key: held for key, held in self._known.items() if held[0] == stamps.get(key)}
+            fresh = {}
+            for key, stamp in stamps.items():
+                if key not in current:
+                    with suppress(*_UNREADABLE):
+                        content = self.store.row(key)
+                        fresh[key] = (stamp, content, from_row(content))
+            changed = bool(fresh) or len(current) < len(self._known)
+            self._known = current | fresh
+            if changed:
+                self._write()
+            found = [held[2] for held in self._known.values()]
+        return sorted(found, key=lambda run: (-run.created, run.key))
+
+    def rebuild(self) -> int:
+        """Read every folder again, whatever the index says; how many runs there are."""
+        with self._mutex, suppress(OSError):
+            self._known = {}
+            self._path.unlink()
+        return len(self.runs())
+
+    @property
+    def _path(self) -> Path:
+        return self.store.root / "index.json"
+
+    def _stored(self) -> dict[str, tuple[list[int], dict[str, Any], RunSummary]]:
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            if content["format"] != INDEX_FORMAT:
+                return {}
+            rows = content["rows"].items()
+            return {key: (stamp, row, from_row(row)) for key, (stamp, row) in rows if row["key"] == key}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
+    def _write(self) -> None:
+        rows = {key: (stamp, row) for key, (stamp, row, _) in self._known.items()}
+        text = json.dumps({"format": INDEX_FORMAT, "rows": rows}, separators=(",", ":"))
+        with suppress(OSError):  # a disk that refuses costs time, no run
+            write_atomically(self._path, text.encode())
+
+
+# -- what a run is, in words -------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8192)
+def differences(config: RunConfig) -> tuple[str, tuple[str, ...]]:
+    """The preset that `config` is nearest to, and what differs from it, e.g. ("hospital", ("sigma 0.1, 2", "epochs 5")).
+
+    The device does not count; it is not part of what a run is.
+    """
+    found = [(preset_id, _changes(PRESETS[preset_id].config, config)) for preset_id in PRESETS]
+    return min(found, key=lambda item: len(item[1]))
+
+
+def _changes(home: RunConfig, config: RunConfig) -> tuple[str, ...]:
+    changed = []
+    for part in ("scenario", "training"):
+        here, there = getattr(home, part), getattr(config, part)
+        for field in fields(here):
+            value = getattr(there, field.name)
+            if field.name != "device" and value != getattr(here, field.name):
+                changed.append(f"{field.name} {_said(value)}")
+    return tuple(changed)
+
+
+def _said(value: object) -> str:
+    if isinstance(value, tuple):
+        if len(value) > 5:
+            return f"{_said(value[0])} to {_said(value[-1])} ({len(value)})"
+        return ", ".join(_said(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@lru_cache(maxsize=8192)
+def _haystack(run: RunSummary) -> str:
+    preset_id, changed = differences(run.config)
+    kinds = [word for word in ("pinned", "baked", "outdated") if getattr(run, word)]
+    words = (
+        run.label.name,
+        *run.label.tags,
+        run.label.note,
+        run.key,
+        preset_id,
+        *changed,
+        run.device,
+        *kinds,
+    )
+    return "\n".join(words).casefold()
+
+
+def search(runs: Iterable[RunSummary], text: str = "", tags: Sequence[str] = ()) -> list[RunSummary]:
+    """Runs whose name, tags, note, key, preset, changes or device hold every word of `text`, and that bear all `tags`."""
+    words, wanted = text.casefold().split(), set(tags)
+    return [
+        run for run in runs if wanted <= set(run.label.tags) and all(word in _haystack(run) for word in words)
+    ]
+
+
+def tags_of(runs: Iterable[RunSummary]) -> list[str]:
+    """All tags in use, in order."""
+    return sorted({tag for run in runs for tag in run.label.tags})
+
+
+def retagged(label: Label, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Label:
+    """The label with tags added and removed. Raises ValueError as `Label` does."""
+    return replace(label, tags=(*(tag for tag in label.tags if tag not in remove), *add))

@@ -1,0 +1,489 @@
+"""RunStore: runs on disk, sealed with checksums, found by the key of their config.
+
+    <root>/runs/<key>/        events.jsonl, result.joblib, evidence.joblib, projection.joblib, manifest.json; pinned and
+                              label.json, which are not sealed and may change
+    <root>/quarantine/        runs that were not what had been sealed, <key>-<time>
+    <root>/trash/             deleted runs, until age or the quota empties it
+    <root>/locks/             <key>.lock, held by whoever trains or changes a run; <key>.cancel asks that process to stop
+    <project>/cache/baked/    runs that come with the program: same layout, read-only
+
+A run is there when its manifest is (see `sealing`). A file that the manifest does not name is not part of the run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from crl_core.results import RunResult
+from crl_core.runs.labels import FILE as LABEL
+from crl_core.runs.labels import Label, read_label, write_label
+from crl_core.runs.locks import Locks, RunBusy
+from crl_core.runs.quota import destroy, make_room, put_away, put_away_in, sweep
+from crl_core.runs.records import PART_NAMES, RunSummary, from_plain, from_row, new_manifest, plain, row
+from crl_core.runs.sealing import (
+    EVENTS,
+    MANIFEST,
+    Damaged,
+    StoreError,
+    disk_error,
+    pack,
+    read_manifest,
+    read_sealed,
+    remove_leftovers,
+    sealed_entry,
+    unpack,
+    write_atomically,
+    write_manifest,
+)
+
+__all__ = ["RunBusy", "RunCorrupted", "RunNotFound", "RunStore", "RunSummary", "StoreError"]
+
+RESULT = "result.joblib"
+PINNED = "pinned"
+QUOTA_BYTES = 2_000_000_000
+_KEY = re.compile(r"[0-9a-f]{16}")
+Manifest = dict[str, Any]
+
+
+class RunNotFound(StoreError):
+    """There is no such run."""
+
+
+class RunCorrupted(StoreError):
+    """A stored file is not what was sealed. `moved_to` is the run's place in quarantine, None if it stays where it is."""
+
+    def __init__(self, key: str, file: str, sentence: str, moved_to: Path | None) -> None:
+        super().__init__(sentence)
+        self.key, self.file, self.moved_to = key, file, moved_to
+
+
+def default_root() -> Path:
+    """The environment variable CRL_CACHE, else `cache` beside the package."""
+    return Path(os.environ.get("CRL_CACHE") or Path(__file__).parents[2] / "cache")
+
+
+class RunStore:
+    """Stored runs. Making one touches nothing on disk; it may be shared by threads, and by processes through the disk.
+
+    root:        folder of the runs; default `default_root()`.
+    baked:       folder of the read-only runs; default <project>/cache/baked.
+    quota_bytes: when a save exceeds it, the trash goes first, then the oldest runs; never one that is pinned or under way.
+    Raises:      every method raises StoreError, RunNotFound, RunBusy or RunCorrupted, with one sentence for a person.
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        baked: str | Path | None = None,
+        quota_bytes: int = QUOTA_BYTES,
+    ) -> None:
+        self.root = Path(root) if root is not None else default_root()
+        self.baked = Path(baked) if baked is not None else Path(__file__).parents[2] / "cache" / "baked"
+        self.quota_bytes = quota_bytes
+        self.locks = Locks(self.root / "locks")
+        self._damaged_baked: set[str] = set()
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def has(self, key: str) -> bool:
+        """Whether a sealed run is there, by its manifest; `load` checks the rest."""
+        found = self.summary(key)
+        return found is not None and not found.outdated
+
+    def intact(self, key: str) -> bool:
+        """Whether a sealed run is there and every byte of it is as sealed; a damaged one is put into quarantine."""
+        try:
+            self._checked(key)
+        except (RunNotFound, RunCorrupted):
+            return False
+        return True
+
+    def load(self, key: str) -> RunResult:
+        """The run's result. All its files are checked first; nothing is unpickled before its checksum was right."""
+        folder, manifest, files = self._checked(key)
+        try:
+            result = from_plain(unpack(files[RESULT]))
+        except Exception as error:  # a pickle may raise anything
+            raise self._refuse(
+                key, folder, Damaged(RESULT, f"cannot be opened here ({error!s:.80})")
+            ) from error
+        if (
+            result.config.key_in(manifest["recipe_version"]) != key
+            or manifest["config"] != plain(result)["config"]
+        ):
+            raise self._refuse(key, folder, Damaged(RESULT, f"is the result of run {result.config.key}"))
+        return result
+
+    def part(self, key: str, name: str) -> dict[str, np.ndarray] | None:
+        """A part that was added to the run, or None if it has not been. `name` is one of PART_NAMES."""
+        file = _part_file(name)
+        folder, _, files = self._checked(key, file)
+        if file not in files:
+            return None
+        try:
+            return unpack(files[file])
+        except Exception as error:
+            raise self._refuse(
+                key, folder, Damaged(file, f"cannot be opened here ({error!s:.80})")
+            ) from error
+
+    def missing_parts(self, key: str) -> tuple[str, ...]:
+        """Parts that a sealed run lacks and that can be added; none for a baked run."""
+        folder, manifest = self._sealed(key)
+        lacking = tuple(name for name in PART_NAMES if _part_file(name) not in manifest["files"])
+        return () if self._is_baked(folder) else lacking
+
+    def keys(self) -> list[str]:
+        """Keys of the sealed runs, own and baked, without repeats."""
+        return [item.key for item in self.summaries()]
+
+    def summaries(self) -> list[RunSummary]:
+        """All sealed runs, newest first, from their manifests alone. One that cannot be read is left out; see `verify`."""
+        found = [self.summary(key) for key in sorted(self.stamps())]
+        return sorted((item for item in found if item is not None), key=lambda item: -item.created)
+
+    def trashed(self) -> list[str]:
+        """Keys of the deleted runs that can be restored, the latest first."""
+        return [path.name.split("-")[0] for path in reversed(put_away_in(self.root / "trash"))]
+
+    def summary(self, key: str) -> RunSummary | None:
+        """The summary of one run; None if it is not there or cannot be read. Moves nothing."""
+        try:
+            return from_row(self.row(key))
+        except (StoreError, Damaged, OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def row(self, key: str) -> dict[str, Any]:
+        """What a list of runs needs to know of one, as plain values.
+
+        Raises: StoreError, Damaged, OSError or ValueError if it is not there or cannot be read. Moves nothing.
+        """
+        folder = self._folder(key)
+        manifest = read_manifest(folder)
+        if manifest["key"] != key:
+            raise ValueError(f"the manifest is the one of run {manifest['key']}.")
+        pinned, baked = os.path.exists(folder / PINNED), self._is_baked(folder)
+        return row(manifest, pinned=pinned, baked=baked, label=read_label(folder))
+
+    def stamps(self) -> dict[str, list[int]]:
+        """For every folder that may hold a sealed run, what changes when its row does; cheap, nothing is opened."""
+        found = {}
+        for parent in (self.baked, self._runs):  # an own run hides a baked one
+            for key in _keys_in(parent):
+                stamp = _stamp(parent / key)
+                if stamp:
+                    found[key] = stamp
+        return found
+
+    def events_path(self, key: str) -> Path:
+        """Where the events of a run are, or will be, written."""
+        return self._folder(key) / EVENTS
+
+    def verify(self) -> list[RunCorrupted]:
+        """Check every byte of every run; the damaged ones, which are in quarantine now (baked ones are only reported)."""
+        damaged = []
+        for key in (*_keys_in(self.baked), *_keys_in(self._runs)):
+            try:
+                self._checked(key)
+            except RunCorrupted as error:
+                damaged.append(error)
+            except RunNotFound:  # only events so far, or gone meanwhile
+                pass
+        return damaged
+
+    # -- one at a time -----------------------------------------------------------------------------------------------
+
+    def lock(self, key: str, wait_s: float = 0.0) -> AbstractContextManager[None]:
+        """Hold the run's lock, across threads and processes. The same thread may take it again. Raises RunBusy."""
+        return self.locks.hold(_checked_key(key), wait_s)
+
+    def busy(self, key: str) -> bool:
+        """Whether someone holds the run's lock at this moment, this thread included."""
+        return self.locks.busy(_checked_key(key))
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def save(self, result: RunResult, made: Mapping[str, Any] = MappingProxyType({})) -> str:
+        """Store and seal a finished run; its key. A sealed, intact run of the same config is kept as it is.
+
+        made: what the manifest says otherwise of a run that was not trained here and now: recipe_version, created, imported.
+        """
+        manifest = new_manifest(result) | dict(made)
+        key = manifest["key"] = result.config.key_in(manifest["recipe_version"])
+        with self.lock(key, wait_s=10.0):
+            if self.intact(key):
+                return key
+            folder = self._runs / key
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                remove_leftovers(folder)
+                self._put(folder, manifest, {RESULT: pack(plain(result))})
+            except BaseException as error:
+                if not os.path.exists(folder / MANIFEST):
+                    with suppress(OSError):
+                        (folder / RESULT).unlink()
+                if isinstance(error, OSError):
+                    raise disk_error(f"store the run in {self._runs}", error) from None
+                raise
+            with suppress(OSError):
+                self._make_room(keep=key)
+        return key
+
+    def add(self, key: str, part: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Add a part to a sealed run, or replace it. While it is being replaced the run is there without it."""
+        file = _part_file(part)
+        with self._changing(key) as (folder, manifest):
+            if manifest["files"].pop(file, None) is not None:
+                write_manifest(folder, manifest)
+            try:
+                self._put(folder, manifest, {file: pack(arrays)})
+            except OSError:
+                with suppress(OSError):
+                    (folder / file).unlink()
+                raise
+
+    def seal_events(self, key: str) -> None:
+        """Bring the events written since under the seal of a run."""
+        with self._changing(key) as (folder, manifest):
+            self._put(folder, manifest, {})
+
+    def pin(self, key: str, pinned: bool = True) -> None:
+        """Keep a run whatever the quota says, or no longer."""
+        with self._changing(key) as (folder, _):
+            (folder / PINNED).touch() if pinned else (folder / PINNED).unlink(missing_ok=True)
+
+    def label(self, key: str, label: Label, was: Label | None = None) -> None:
+        """Write name, tags and note on a run.
+
+        was: the label that the change was made to; if someone else has written another meanwhile, nothing is changed
+             and StoreError says what stands there now.
+        """
+        with self._changing(key) as (folder, _):
+            now = read_label(folder)
+            if was is not None and now not in (was, label):
+                name = f"“{now.name}”" if now.name else "without a name"
+                raise StoreError(
+                    f"Someone else has changed what is written on run {key} meanwhile (it is now {name}); nothing was "
+                    "changed. Look at it and write again."
+                )
+            write_label(folder, label)
+
+    def delete(self, key: str) -> None:
+        """Move a run to the trash; `restore` brings it back."""
+        with self.lock(key):
+            folder = self._runs / key
+            if not os.path.isdir(folder):
+                if self._is_baked(self._folder(key)):
+                    raise StoreError(f"Run {key} comes with the program and cannot be deleted.")
+                raise _not_found(key)
+            try:
+                put_away(folder, self.root / "trash")
+            except OSError as error:
+                raise disk_error(f"move run {key} to the trash in {self.root}", error) from None
+
+    def restore(self, key: str) -> None:
+        """Undo the last `delete` of a run."""
+        with self.lock(key):
+            trashed = [
+                path
+                for path in put_away_in(self.root / "trash")
+                if path.name.startswith(f"{_checked_key(key)}-")
+            ]
+            if not trashed:
+                raise RunNotFound(f"Run {key} is not in the trash; it may have been emptied. Train it again.")
+            if self.has(key):
+                raise StoreError(f"Run {key} is there already; nothing was restored.")
+            try:
+                destroy(self._runs / key)  # what a later, unfinished attempt left
+                self._runs.mkdir(parents=True, exist_ok=True)
+                trashed[-1].rename(self._runs / key)
+            except OSError as error:
+                raise disk_error(f"restore run {key} in {self._runs}", error) from None
+
+    def adopt(self, key: str, other: RunStore) -> None:
+        """Move a sealed run here, in one step, from another store on the same disk. Raises StoreError if there is one."""
+        with self.lock(key):
+            if self.has(key):
+                raise StoreError(f"Run {key} is there already; nothing was changed.")
+            try:
+                destroy(self._runs / key)  # what an unfinished attempt left
+                self._runs.mkdir(parents=True, exist_ok=True)
+                (other._runs / key).rename(self._runs / key)
+            except OSError as error:
+                raise disk_error(f"store run {key} in {self._runs}", error) from None
+            with suppress(OSError):
+                self._make_room(keep=key)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _runs(self) -> Path:
+        return self.root / "runs"
+
+    def _is_baked(self, folder: Path) -> bool:
+        return folder.parent == self.baked
+
+    def _folder(self, key: str) -> Path:
+        own, baked = self._runs / _checked_key(key), self.baked / key
+        if (
+            key not in self._damaged_baked
+            and os.path.exists(baked / MANIFEST)
+            and not os.path.exists(own / MANIFEST)
+        ):
+            return baked
+        return own
+
+    def _sealed(self, key: str) -> tuple[Path, Manifest]:
+        """Folder and manifest of a run that is there."""
+        half = False
+        while True:
+            folder = self._folder(key)
+            try:
+                manifest = read_manifest(folder)
+                break
+            except (FileNotFoundError, NotADirectoryError):
+                if half:
+                    raise self._refuse(key, folder, Damaged(MANIFEST, "is missing")) from None
+                if not os.path.exists(folder / RESULT) or self.busy(key):
+                    raise _not_found(key) from None
+                half = True  # nobody is saving it now; look once more, since someone may just have ended
+            except Damaged as damage:
+                raise self._refuse(key, folder, damage) from None
+            except OSError as error:
+                raise disk_error(f"read run {key} in {folder.parent}", error) from None
+        if manifest["key"] != key:
+            raise self._refuse(key, folder, Damaged(MANIFEST, f"is the one of run {manifest['key']}"))
+        return folder, manifest
+
+    def _checked(self, key: str, only: str | None = None) -> tuple[Path, Manifest, dict[str, bytes]]:
+        """Folder, manifest and checked content of a run's files, of all or of one."""
+        while True:
+            folder, manifest = self._sealed(key)
+            names = [name for name in manifest["files"] if only is None or name == only]
+            try:
+                return folder, manifest, {name: read_sealed(folder, manifest, name) for name in names}
+            except Damaged as damage:
+                with suppress(OSError, Damaged):  # a part may have been replaced while we read
+                    if read_manifest(folder) == manifest:
+                        raise self._refuse(key, folder, damage) from None
+            except OSError as error:
+                raise disk_error(f"read run {key} in {folder.parent}", error) from None
+
+    def _refuse(self, key: str, folder: Path, damage: Damaged) -> RunCorrupted:
+        """Take a damaged run out of the way, and the error that says so."""
+        if self._is_baked(folder):
+            self._damaged_baked.add(key)
+            sentence = f"Run {key}, which comes with the program, is damaged: {damage}. It is ignored; train it again."
+            return RunCorrupted(key, damage.file, sentence, None)
+        try:
+            moved_to = put_away(folder, self.root / "quarantine")
+        except OSError:
+            sentence = (
+                f"Run {key} is damaged: {damage}. It could not be moved out of the way; delete its folder."
+            )
+            return RunCorrupted(key, damage.file, sentence, None)
+        sentence = (
+            f"Run {key} is damaged: {damage}. It was moved to quarantine/{moved_to.name}; train it again."
+        )
+        return RunCorrupted(key, damage.file, sentence, moved_to)
+
+    @contextmanager
+    def _changing(self, key: str) -> Iterator[tuple[Path, Manifest]]:
+        """An own, sealed run under its lock; what the disk refuses becomes a StoreError."""
+        with self.lock(key, wait_s=10.0):
+            folder, manifest = self._sealed(key)
+            if self._is_baked(folder):
+                raise StoreError(f"Run {key} comes with the program and cannot be changed.")
+            try:
+                if EVENTS in manifest["files"]:
+                    read_sealed(folder, manifest, EVENTS)  # never put a new seal on changed bytes
+                yield folder, manifest
+            except Damaged as damage:
+                raise self._refuse(key, folder, damage) from None
+            except OSError as error:
+                raise disk_error(f"change run {key} in {self._runs}", error) from None
+
+    def _put(self, folder: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+        """Write files, then the manifest that names them and all events so far."""
+        entries = dict(manifest["files"])
+        for name, content in contents.items():
+            write_atomically(folder / name, content)
+            entries[name] = sealed_entry(content)
+        with suppress(FileNotFoundError):
+            events = (folder / EVENTS).read_bytes()
+            entries[EVENTS] = sealed_entry(events[: events.rfind(b"\n") + 1])
+        write_manifest(folder, {**manifest, "files": entries})
+
+    def _make_room(self, keep: str) -> None:
+        def evict(folder: Path) -> bool:
+            if folder.name == keep or os.path.exists(folder / PINNED):
+                return False
+            try:
+                with self.lock(folder.name):
+                    destroy(folder)
+            except RunBusy:
+                return False
+            return True
+
+        sweep(self._runs)
+        discarded = [*put_away_in(self.root / "trash"), *put_away_in(self.root / "quarantine")]
+        oldest_first = sorted((self._runs / key for key in _keys_in(self._runs)), key=_sealed_at)
+        make_room(self.quota_bytes, discarded, oldest_first, evict)
+
+
+def _checked_key(key: str) -> str:
+    if not _KEY.fullmatch(key):  # a key becomes a path
+        raise _not_found(key)
+    return key
+
+
+def _not_found(key: str) -> RunNotFound:
+    return RunNotFound(
+        f"There is no run {key!s:.40}; it was deleted, or never trained here. Restore it, or train it."
+    )
+
+
+def _part_file(name: str) -> str:
+    if name not in PART_NAMES:
+        raise ValueError(f"part is {name!r}; it must be one of {', '.join(PART_NAMES)}.")
+    return f"{name}.joblib"
+
+
+def _keys_in(folder: Path) -> list[str]:
+    try:
+        return sorted(
+            entry.name for entry in os.scandir(folder) if _KEY.fullmatch(entry.name) and entry.is_dir()
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise disk_error(f"read the runs in {folder}", error) from None
+
+
+def _stamp(folder: Path) -> list[int]:
+    """Times and sizes of what a row is made of; empty without a manifest."""
+    found = []
+    for name in (MANIFEST, LABEL, PINNED):
+        try:
+            stat = os.stat(folder / name)
+            found += [stat.st_mtime_ns, stat.st_size]
+        except OSError:
+            if name == MANIFEST:
+                return []
+            found += [0, 0]
+    return found
+
+
+def _sealed_at(folder: Path) -> float:
+    try:
+        return (folder / MANIFEST).stat().st_mtime
+    except OSError:
+        return 0.0  # an unfinished run goes before all others

@@ -1,0 +1,93 @@
+"""The command `serve`: an exported file behind HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any
+
+from crl_core.export.words import INSTALL
+
+SAYS = "an exported model as a web service that watches its own assumptions"
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client")
+
+
+def add_serve_command(command: Callable[..., Any]) -> None:
+    """Add it with `command(name, what does it, text)`, which returns a parser."""
+    add_options(command("serve", run_server, SAYS))
+
+
+def add_options(serve: argparse.ArgumentParser) -> None:
+    """What `serve` can be told."""
+    serve.add_argument("file", metavar="FILE", help="as `export` wrote it")
+    serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
+    serve.add_argument("--port", type=int, default=8000, help="default 8000; 0 takes a free one")
+    serve.add_argument(
+        "--api-key",
+        default=os.environ.get("CRL_API_KEY"),
+        metavar="KEY",
+        help="ask for it in X-API-Key; or CRL_API_KEY",
+    )
+    serve.add_argument("--max-rows", type=int, default=1024, metavar="N", help="of one request; default 1024")
+    serve.add_argument("--timeout", type=float, default=10.0, metavar="S", help="of one request; default 10")
+    serve.add_argument("--log-features", action="store_true", help="write the rows to the log as well")
+
+
+def run_server(options: argparse.Namespace) -> int:
+    """Serve until told to end. Raises ValueError for what cannot be served, and where."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"serving needs {', '.join(missing)}, not installed here: {INSTALL}.")
+    from crl_core.serve.settings import Settings
+
+    settings = Settings(
+        api_key=options.api_key, max_rows=options.max_rows, timeout_s=options.timeout, log_features=options.log_features,
+        max_body=max(1_000_000, 1000 * options.max_rows),
+    )  # fmt: skip
+    listening = _socket(options.host, options.port)
+    with listening:
+        import uvicorn
+
+        from crl_core.serve.app import create_app
+        from crl_core.serve.guard import log
+
+        app = create_app(options.file, settings)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_keep_alive=30, timeout_graceful_shutdown=5,
+            limit_concurrency=200, server_header=False,
+        )  # fmt: skip
+        host, port = listening.getsockname()[:2]
+        log({"event": "listening", "address": f"http://{host}:{port}", "model": app.state.model.name})
+        signal.signal(signal.SIGTERM, _end)  # uvicorn sends the signal on once all answers are given
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
+        log({"event": "stopped"})
+    return 0
+
+
+def _end(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    """Bound before the model is opened. Raises ValueError if the address cannot be had."""
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port is {port}; it must be from 0 to 65535.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio turns Nagle's algorithm off; without, every answer waits 40 ms for an acknowledgement.
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        raise ValueError(
+            f"{host}:{port} cannot be used ({error.strerror or error}); choose another with --port."
+        ) from None
+    return found

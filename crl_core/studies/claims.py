@@ -1,0 +1,397 @@
+"""Claims put to the test: a list as data (`claims.toml`), each measured over seeds and given a verdict.
+
+Seeds:    the replicates of one batched run; claims about the same world share a run, which is cached like any other.
+Verdict:  from the bootstrap interval of the median over seeds: "holds" if all of it is on the claim's side of the
+          threshold, "does not hold" if all of it is on the other, "undecided" if it contains the threshold.
+Broken:   a model that diverged has an infinite error, and a value that is not defined because of it counts against the
+          claim; so breaking models never makes a claim about anything but their error true.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from crl_core.config import RunConfig, Scenario, Training
+from crl_core.data.scm import Stream, rng_for
+from crl_core.presets import preset
+from crl_core.results import RunResult
+
+Array = np.ndarray
+Verdict = Literal["holds", "does not hold", "undecided"]
+Evidence = Mapping[str, Array]
+
+PATH = (0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # for claims about the whole path
+BETWEEN = 1.0  # fixed beforehand: the best point of a path is below its ends by chance alone
+LEVEL = 0.95
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """Something that can be measured on a run: [R] values, from models reshaped to [R, L]."""
+
+    title: str
+    of: Callable[[RunResult, Evidence, int | None], Array]
+    whole_path: bool = False
+    needs_evidence: bool = False
+
+
+def _metric(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
+    return lambda run, _, at: np.asarray(run.by_lam(getattr(run, name))[:, at])
+
+
+def _error(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
+    """A broken model is infinitely wrong."""
+    return lambda run, _, at: np.asarray(np.nan_to_num(run.by_lam(getattr(run, name)), nan=np.inf)[:, at])
+
+
+def _from_evidence(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
+    return lambda run, evidence, at: np.asarray(run.by_lam(evidence[name])[:, at])
+
+
+def _read(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
+    """R² by the better of the two probes: what can be read at all."""
+    return lambda run, evidence, at: np.asarray(
+        run.by_lam(np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]))[:, at]
+    )
+
+
+def _mmd2_last_over_first(run: RunResult, _: Evidence, at: int | None) -> Array:
+    history = run.history["mmd2"]
+    return np.asarray(run.by_lam(history[-1])[:, at] / run.by_lam(history[0])[:, at])
+
+
+def _ite_by_lam(run: RunResult) -> Array:
+    """[R, L]; a diverged model counts as infinitely wrong, never as missing."""
+    assert run.ite_rmse is not None, "claims are made on worlds whose truth is known"
+    return np.asarray(np.nan_to_num(run.by_lam(run.ite_rmse), nan=np.inf))
+
+
+def _u_shape(run: RunResult, _: Evidence, __: int | None) -> Array:
+    error = _ite_by_lam(run)
+    return np.asarray(np.minimum(error[:, 0], error[:, -1]) / error[:, run.lams.index(BETWEEN)])
+
+
+def _regret_factual(run: RunResult, _: Evidence, __: int | None) -> Array:
+    error = _ite_by_lam(run)
+    factual = np.nan_to_num(run.by_lam(run.factual_mse), nan=np.inf)
+    picked = np.take_along_axis(error, factual.argmin(axis=1)[:, None], axis=1)[:, 0]
+    return np.asarray(picked / error.min(axis=1))
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "ite_rmse": Quantity("ITE RMSE (√PEHE), held out", _error("ite_rmse")),
+    "factual_mse": Quantity("factual MSE, held out", _error("factual_mse")),
+    "mmd2": Quantity("MMD² between environments, held out", _metric("mmd2")),
+    "mmd2_last_over_first": Quantity("MMD², last epoch over first", _mmd2_last_over_first),
+    "u_shape": Quantity(
+        "ITE RMSE at the better end of the path over that at λ = 1", _u_shape, whole_path=True
+    ),
+    "regret_factual": Quantity(
+        "ITE RMSE at least factual error, over the best", _regret_factual, whole_path=True
+    ),
+    "r2_s": Quantity("R² of s read from the latent", _read("s"), needs_evidence=True),
+    "r2_z": Quantity("R² of z read from the latent", _read("z"), needs_evidence=True),
+    "knn_mixing": Quantity("kNN mixing (1 = full)", _from_evidence("knn_mixing"), needs_evidence=True),
+    "domain_auc": Quantity("domain-classifier AUC", _from_evidence("domain_auc"), needs_evidence=True),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Where something is measured: a preset, with changes, at a λ (None: over the whole path)."""
+
+    preset: str
+    lam: float | None = None
+    envs: int | None = None
+    scenario: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def setting(self) -> tuple[Scenario, str]:
+        """Scenario and alignment; claims with the same setting share a run."""
+        base = preset(self.preset)
+        scenario = base.scenario if self.envs is None else base.scenario.with_envs(self.envs)
+        changes = dict(self.scenario)
+        if "sigma" in changes:  # per-environment fields that are not given are then one value for all
+            kept = {f.name: getattr(scenario, f.name) for f in fields(scenario)}
+            per_env = ("offset", "propensity", "cause_mean", "cause_scale")
+            changes = {n: kept[n][:1] for n in per_env if len(set(kept[n])) == 1} | changes
+        return replace(scenario, **changes), base.training.align
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What somebody says, so exactly that a number decides it: what every claim has, wherever it is measured."""
+
+    id: str
+    source: str
+    statement: str
+    note: str
+    quantity: str
+    holds_if: Literal["below", "above"]
+    threshold: float
+
+    def where(self) -> dict[str, Any]:
+        """Where it is measured, as the JSON of a claim says it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Statement):
+    """A claim about λ paths, one entry of `claims.toml`; the fields are explained there."""
+
+    world: World
+    against: World | None
+
+    def where(self) -> dict[str, Any]:
+        return {"preset": self.world.preset}
+
+
+C = TypeVar("C", bound=Statement)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A claim with what was found: one value a seed, the median with its bootstrap interval, the verdict."""
+
+    claim: Statement
+    values: tuple[float, ...]
+    median: float
+    interval: tuple[float, float]
+    verdict: Verdict
+    keys: tuple[str, ...] = field(default=())  # of the runs it was measured on
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `python -m crl_core claims --json` prints it; a value that is not finite becomes null."""
+
+        def number(value: float) -> float | None:
+            return value if np.isfinite(value) else None
+
+        claim = self.claim
+        return {
+            "id": claim.id,
+            "source": claim.source,
+            "statement": claim.statement,
+            **claim.where(),
+            "quantity": claim.quantity,
+            "measured": [number(value) for value in self.values],
+            "median": number(self.median),
+            "interval": [number(value) for value in self.interval],
+            "holds_if": claim.holds_if,
+            "threshold": claim.threshold,
+            "verdict": self.verdict,
+            "note": claim.note,
+            "runs": list(self.keys),
+        }
+
+
+STATEMENT_FIELDS = frozenset({"id", "source", "statement", "note", "quantity", "holds_if", "threshold"})
+_CLAIM_FIELDS = STATEMENT_FIELDS | {"preset", "lam", "envs", "scenario", "against"}
+_WORLD_FIELDS = {"preset", "lam", "envs", "scenario"}
+
+
+def parse_claims(text: str) -> tuple[Claim, ...]:
+    """The claims of a TOML text. Raises ValueError naming the entry, the field and what is allowed."""
+    return tuple(_claim(entry) for entry in entries_of(text))
+
+
+def entries_of(text: str) -> list[Mapping[str, Any]]:
+    """The entries [[claim]] of a TOML text, each with an id of its own. Raises ValueError."""
+    try:
+        entries = tomllib.loads(text).get("claim", [])
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"the list of claims is not TOML ({error}).") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise ValueError("the list of claims has no entries; write each one under a line [[claim]].")
+    ids = [str(entry.get("id")) for entry in entries]
+    twice = sorted({name for name in ids if "id" in entries[ids.index(name)] and ids.count(name) > 1})
+    if twice:
+        raise ValueError(f"the claim id {', '.join(twice)} stands twice; give each claim an id of its own.")
+    return entries
+
+
+def check_statement(entry: Mapping[str, Any], known: Set[str], required: Set[str]) -> None:
+    """What holds for the entry of any claim. Raises ValueError."""
+    unknown = sorted(set(entry) - known)
+    if unknown:
+        raise ValueError(f"it has no field {', '.join(unknown)}; its fields are {', '.join(sorted(known))}.")
+    missing = sorted(required - set(entry))
+    if missing:
+        raise ValueError(f"{', '.join(missing)} is missing.")
+    if entry["holds_if"] not in ("below", "above"):
+        raise ValueError(f'holds_if is {entry["holds_if"]!r}; it must be "below" or "above".')
+    threshold = entry["threshold"]
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not isfinite(threshold):
+        raise ValueError(f"threshold is {threshold!r}; it must be a number.")
+
+
+@cache
+def load_claims() -> tuple[Claim, ...]:
+    """The claims that come with the program."""
+    return parse_claims((Path(__file__).parent / "claims.toml").read_text(encoding="utf-8"))
+
+
+def pick_claims(only: Sequence[str]) -> tuple[Claim, ...]:
+    """The claims about λ paths with these ids, or all if none is named. Raises ValueError on an unknown id."""
+    return pick(only, load_claims())
+
+
+def pick(only: Sequence[str], among: Sequence[C]) -> tuple[C, ...]:
+    """Those of `among` with these ids, in that order, or all if none is named. Raises ValueError on an unknown id."""
+    claims = {claim.id: claim for claim in among}
+    unknown = [name for name in only if name not in claims]
+    if unknown:
+        raise ValueError(f"there is no claim {', '.join(unknown)}; the claims are {', '.join(claims)}.")
+    return tuple(claims[name] for name in only) if only else tuple(among)
+
+
+def _claim(entry: Mapping[str, Any]) -> Claim:
+    name = entry.get("id", "without an id")
+
+    def wrong(what: str) -> ValueError:
+        return ValueError(f"claim {name}: {what}")
+
+    try:
+        check_statement(entry, _CLAIM_FIELDS, STATEMENT_FIELDS | {"preset"})
+    except ValueError as error:
+        raise wrong(str(error)) from None
+    if entry["quantity"] not in QUANTITIES:
+        raise wrong(f"there is no quantity {entry['quantity']!r}; choose one of {', '.join(QUANTITIES)}.")
+    if (entry.get("lam") is None) != QUANTITIES[entry["quantity"]].whole_path:
+        raise wrong(
+            f"{entry['quantity']} is measured {'along the path: leave lam out' if 'lam' in entry else 'at a lam: give it'}."
+        )
+    against = entry.get("against")
+    if against is not None and not isinstance(against, Mapping):
+        raise wrong(f"against is {against!r}; write what differs, e.g. {{ lam = 0.0 }}.")
+    if against is not None and set(against) - _WORLD_FIELDS:
+        raise wrong(f"against has no field {', '.join(sorted(set(against) - _WORLD_FIELDS))}.")
+    try:
+        own = {key: entry[key] for key in _WORLD_FIELDS & set(entry)}
+        # `against` names what differs; another preset starts from that preset, not from this claim's changes.
+        other = None if against is None else against if "preset" in against else own | dict(against)
+        worlds = [None if w is None else _world(w) for w in (own, other)]
+    except (ValueError, TypeError) as error:
+        raise wrong(str(error)) from None
+    assert worlds[0] is not None
+    return Claim(
+        **{key: entry[key] for key in ("id", "source", "statement", "note", "quantity", "holds_if")},
+        threshold=float(entry["threshold"]),
+        world=worlds[0],
+        against=worlds[1],
+    )
+
+
+def _world(content: Mapping[str, Any]) -> World:
+    scenario, known = content.get("scenario", {}), {f.name for f in fields(Scenario)}
+    if not isinstance(scenario, Mapping) or not set(scenario) <= known:
+        unknown = (
+            ", ".join(sorted(set(scenario) - known)) if isinstance(scenario, Mapping) else repr(scenario)
+        )
+        raise ValueError(f"a scenario has no field {unknown}; its fields are {', '.join(sorted(known))}.")
+    changes = tuple((key, tuple(v) if isinstance(v, list) else v) for key, v in sorted(scenario.items()))
+    world = World(
+        preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes
+    )
+    _ = world.setting  # an impossible world or λ is refused here, not in the middle of a pass
+    if world.lam is not None:
+        Training(lams=(world.lam,))
+    return world
+
+
+# -- measuring ---------------------------------------------------------------------------------------------------------
+
+
+def plan(claims: Sequence[Claim], seeds: int, *, epochs: int = 50) -> dict[tuple[Scenario, str], RunConfig]:
+    """The fewest runs that serve all `claims`: one a setting, with every λ that is asked of it and `seeds` replicates.
+
+    Raises: ValueError if a run would be larger than allowed (too many seeds).
+    """
+    lams: dict[tuple[Scenario, str], set[float]] = {}
+    for claim in claims:
+        for world in (claim.world, claim.against):
+            if world is not None:
+                wanted = PATH if world.lam is None else (world.lam,)
+                lams.setdefault(world.setting, set()).update(wanted)
+    return {
+        (scenario, align): RunConfig(
+            scenario=scenario,
+            training=Training(lams=tuple(values), replicates=seeds, epochs=epochs, align=align),  # type: ignore[arg-type]
+        )
+        for (scenario, align), values in lams.items()
+    }
+
+
+def measure(
+    claim: Claim,
+    runs: Mapping[tuple[Scenario, str], tuple[RunResult, Evidence]],
+) -> Measured:
+    """Values of a claim on the runs of `plan`, with median, interval and verdict."""
+
+    def values_in(world: World) -> Array:
+        run, evidence = runs[world.setting]
+        at = None if world.lam is None else run.lams.index(world.lam)
+        return QUANTITIES[claim.quantity].of(run, evidence, at)
+
+    with np.errstate(invalid="ignore", divide="ignore"):  # of broken models
+        values = np.asarray(values_in(claim.world), dtype=np.float64)
+        if claim.against is not None:
+            values = values / values_in(claim.against)
+    keys = [runs[claim.world.setting][0].config.key]
+    if claim.against is not None:
+        keys.append(runs[claim.against.setting][0].config.key)
+    return judged(claim, values, tuple(dict.fromkeys(keys)))
+
+
+def judged(claim: Statement, values: Array, keys: tuple[str, ...] = ()) -> Measured:
+    """The verdict of one value a seed; a value that is not defined (NaN) counts against the claim."""
+    counted = np.where(np.isnan(values), np.inf if claim.holds_if == "below" else -np.inf, values)
+    low, high = median_interval(counted)
+    return Measured(
+        claim=claim,
+        values=tuple(float(value) for value in values),
+        median=_median(counted),
+        interval=(low, high),
+        verdict=verdict_of(low, high, claim.holds_if, claim.threshold),
+        keys=keys,
+    )
+
+
+def median_interval(values: Array, seed: int = 0) -> tuple[float, float]:
+    """Percentile bootstrap interval of the median at `LEVEL`. Values may be infinite, never NaN.
+
+    The lower and upper order statistics are taken as they are, without interpolation, so infinities stay what they are.
+    """
+    index = rng_for(seed, Stream.BASELINES).integers(len(values), size=(RESAMPLES, len(values)))
+    medians = np.sort(
+        np.median(values[index], axis=1)
+        if np.isfinite(values).all()
+        else [_median(row) for row in values[index]]
+    )
+    tail = int((1 - LEVEL) / 2 * RESAMPLES)
+    return float(medians[tail]), float(medians[-1 - tail])
+
+
+def _median(values: Array) -> float:
+    ordered = np.sort(values)
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return float(low if low == high or np.isinf(low) else (low + high) / 2)
+
+
+def verdict_of(low: float, high: float, holds_if: str, threshold: float) -> Verdict:
+    """The verdict of an interval [low, high]; touching the threshold is undecided."""
+    if holds_if == "above":
+        low, high, threshold = -high, -low, -threshold
+    return "holds" if high < threshold else "does not hold" if low > threshold else "undecided"
+
+
+def needs_evidence(claim: Claim) -> bool:
+    return QUANTITIES[claim.quantity].needs_evidence

@@ -1,0 +1,86 @@
+"""Run claims: train what the plan asks for, or take it from the store, and measure; the stored answer of a first visit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.events import Event
+from crl_core.jobs.ensure_run import Evidence, obtain
+from crl_core.results import RunResult
+from crl_core.runs.store import RunStore
+from crl_core.studies.claims import Claim, Measured, measure, needs_evidence, plan
+
+SEEDS = 10
+EPOCHS = 50
+BAKED = "claims.json"  # in the folder of the baked runs; laboratories add claims-<id>.json
+OnRun = Callable[[int, int, RunConfig], None]  # runs done, runs in all, the next one
+
+
+def runs_of(
+    claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS
+) -> list[tuple[RunConfig, bool]]:
+    """The runs that `claims` need, and for each whether its evidence is needed. Raises ValueError on too many seeds."""
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
+    asking: dict[Any, bool] = {}
+    for claim in claims:
+        for world in (claim.world, claim.against):
+            if world is not None:
+                asking[world.setting] = asking.get(world.setting, False) or needs_evidence(claim)
+    return [(config, asking[setting]) for setting, config in plan(claims, seeds, epochs=epochs).items()]
+
+
+def run_claims(
+    claims: Sequence[Claim],
+    seeds: int,
+    store: RunStore,
+    listen: Callable[[Event], None] | None = None,
+    *,
+    epochs: int = EPOCHS,
+    on_run: OnRun | None = None,
+) -> list[Measured]:
+    """Every claim measured over `seeds` seeds; runs that are stored are taken as they are.
+
+    Raises: ValueError if a run would be too large; PassFailed or StoreError if one cannot be made.
+    """
+    wanted = runs_of(claims, seeds, epochs)
+    runs: dict[Any, tuple[RunResult, Evidence]] = {}
+    for done, (config, evidence) in enumerate(wanted):
+        if on_run is not None:
+            on_run(done, len(wanted), config)
+        runs[config.scenario, config.training.align] = obtain(config, store, evidence=evidence, listen=listen)
+    return [measure(claim, runs) for claim in claims]
+
+
+def content_of(measured: Sequence[Measured], seeds: int, epochs: int = EPOCHS) -> dict[str, Any]:
+    """What `claims --json` prints. The recipe's version tells a stored answer that is out of date."""
+    return {
+        "recipe_version": RECIPE_VERSION,
+        "seeds": seeds,
+        "epochs": epochs,
+        "claims": [item.to_dict() for item in measured],
+    }
+
+
+def baked_claims(folder: Path) -> Mapping[str, Any] | None:
+    """The stored answers that come with the program as one, those of laboratories last; None if there is none.
+
+    Seeds and recipe are those of the claims about λ paths, or of the first file that can be read.
+    """
+    found = [_read(path) for path in (folder / BAKED, *sorted(folder.glob("claims-*.json")))]
+    contents = [content for content in found if content is not None]
+    if not contents:
+        return None
+    return {**contents[0], "claims": [entry for content in contents for entry in content["claims"]]}
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return content if isinstance(content["claims"], list) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,262 @@
+"""Power of the falsifiers: how often each alarms, for every intervention, size and λ, beside how wrong the effects are.
+
+Models:  the preset's world trained at `LAMS` with one replicate a seed, 50 epochs; a run like any other, cached.
+Wrong:   the true ITE RMSE under an intervention is more than `WRONG` times that of unchanged rows at the same λ.
+Seen:    an intervention that leaves s within the span that training showed, and everything else alone; no alarm is due.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crl_core.config import RECIPE_VERSION, RunConfig, Scenario
+from crl_core.data.interventions import INTERVENTIONS, deploy
+from crl_core.events import Event
+from crl_core.jobs.ensure_run import obtain
+from crl_core.measures import falsifiers
+from crl_core.presets import PRESETS, preset
+from crl_core.results import predict
+from crl_core.runs.store import RunStore
+from crl_core.studies.deployed import ALARM_TESTS, Watched, judge, true_error, watched
+
+Array = np.ndarray
+LAMS = (0.0, 0.3, 1.0)
+SIZES = (100, 200, 500)
+SEEDS, DRAWS = 5, 20
+WRONG = 2.0
+ALARMED = 0.5  # a test that alarms in more than half of the batches is said to alarm
+BAKED = "unseen.json"
+S_DOSES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # for dose curves; and the same to the left
+_DERIVED = ("ite_rmse", "ite_rmse_unchanged", "quadrant")  # in the JSON, for readers
+_TRUTH_ROWS = 2000  # that a true error is measured on
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """An intervention at a dose; `seen`: the model met this kind of s in training, so that no alarm is due."""
+
+    intervention: str
+    dose: float
+    seen: bool = False
+
+
+def specs(scenario: Scenario) -> tuple[Spec, ...]:
+    """What is tried in a world: nothing, sites and kinds of s that were seen, and changes of every kind inside and outside."""
+    offsets = scenario.offset
+    middle = (max(offsets) + min(offsets)) / 2
+    return (
+        Spec("none", 0.0, seen=True),
+        *(Spec("site", e + 1.0, seen=True) for e in range(scenario.n_envs)),
+        Spec("s-mean", middle, seen=True), Spec("s-mean", (middle + max(offsets)) / 2, seen=True),
+        Spec("s-mean", min(12.0, max(offsets) + 4.0)), Spec("s-mean", max(-12.0, min(offsets) - 4.0)), Spec("s-scale", 4.0),
+        Spec("z-shift", 0.25), Spec("z-shift", 0.5), Spec("z-shift", -0.5), Spec("z-shift", 1.0), Spec("z-shift", 3.0),
+        Spec("z-scale", 0.5), Spec("z-scale", 2.0), Spec("z-set", 0.0), Spec("z-set", 1.0),
+        Spec("slope", -1.0), Spec("intercept", 0.5), Spec("effect", 1.0), Spec("effect-untreated", 1.0), Spec("policy", 0.5),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table. rejection_rate: share of `draws` batches that alarmed, over all seeds."""
+
+    intervention: str
+    dose: float
+    seen: bool
+    n: int
+    lam: float
+    test: str
+    rejection_rate: float
+    draws: int
+    by_seed: tuple[float, ...]  # rejection rate of every seed
+    errors_by_seed: tuple[float, ...]  # true ITE RMSE
+    unchanged_by_seed: tuple[float, ...]  # of unchanged rows
+
+    @property
+    def ite_rmse(self) -> float:
+        """Median over seeds."""
+        return float(np.median(self.errors_by_seed))
+
+    @property
+    def ite_rmse_unchanged(self) -> float:
+        return float(np.median(self.unchanged_by_seed))
+
+    @property
+    def wrong(self) -> bool:
+        return self.ite_rmse > WRONG * self.ite_rmse_unchanged
+
+    @property
+    def alarm(self) -> bool:
+        return self.rejection_rate > ALARMED
+
+    @property
+    def quadrant(self) -> str:
+        return ("alarm" if self.alarm else "silent") + (
+            " and wrong" if self.wrong else " but right" if self.alarm else " and right"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """The table of a preset, and of every seed the rank correlation of latent MMD² with the true error along doses of s."""
+
+    preset_id: str
+    seeds: int
+    rows: tuple[Row, ...]
+    dose_correlation: Mapping[str, tuple[float, ...]]  # λ as text -> one Spearman correlation a seed
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "recipe_version": RECIPE_VERSION,
+            "preset": self.preset_id,
+            "seeds": self.seeds,
+            "rows": [asdict(row) | {name: getattr(row, name) for name in _DERIVED} for row in self.rows],
+            "dose_correlation": {lam: list(values) for lam, values in self.dose_correlation.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Power:
+        """Inverse of `to_dict`. Raises ValueError if it is of another recipe or another form."""
+        if content.get("recipe_version") != RECIPE_VERSION:
+            raise ValueError(
+                "the stored power table was made by another version of the recipe; measure it again."
+            )
+        try:
+            tuples = ("by_seed", "errors_by_seed", "unchanged_by_seed")
+            rows = tuple(
+                Row(
+                    **{name: value for name, value in row.items() if name not in _DERIVED}
+                    | {name: tuple(row[name]) for name in tuples}
+                )
+                for row in content["rows"]
+            )
+            curves = {lam: tuple(values) for lam, values in content["dose_correlation"].items()}
+            return cls(
+                preset_id=content["preset"], seeds=int(content["seeds"]), rows=rows, dose_correlation=curves
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the stored power table is incomplete ({error}); measure it again.") from None
+
+
+def config_of(preset_id: str, seeds: int, epochs: int = 50) -> RunConfig:
+    """The run that is judged. Raises ValueError on an unknown preset or an impossible number of seeds."""
+    if preset_id not in PRESETS:
+        raise ValueError(f"there is no preset {preset_id!r:.40}; choose one of {', '.join(PRESETS)}.")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 20:
+        raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
+    base = preset(preset_id)
+    return replace(base, training=replace(base.training, lams=LAMS, replicates=seeds, epochs=epochs))
+
+
+def run_power(
+    preset_id: str,
+    store: RunStore,
+    *,
+    seeds: int = SEEDS,
+    draws: int = DRAWS,
+    epochs: int = 50,
+    lams: Sequence[float] = LAMS,
+    sizes: Sequence[int] = SIZES,
+    only: Sequence[Spec] | None = None,
+    tests: tuple[str, ...] = ALARM_TESTS,
+    permutations: int = falsifiers.PERMUTATIONS,
+    listen: Callable[[Event], None] | None = None,
+    on_spec: Callable[[int, int], None] | None = None,
+) -> Power:
+    """Measure the table on the preset's world. Raises ValueError on bad input; PassFailed or StoreError if training fails."""
+    config = config_of(preset_id, seeds, epochs)
+    run, _ = obtain(config, store, listen=listen)
+    scenario = config.scenario
+    tried = specs(scenario) if only is None else tuple(only)
+    seen_models = {(lam, r): watched(run, lam, r) for lam in lams for r in range(seeds)}
+    unchanged = {
+        lam: tuple(_error(seen_models[lam, r], Spec("none", 0.0), r) for r in range(seeds)) for lam in lams
+    }
+    rows = []
+    for done, spec in enumerate(tried):
+        if on_spec is not None:
+            on_spec(done, len(tried))
+        for lam in lams:
+            errors = tuple(_error(seen_models[lam, r], spec, r) for r in range(seeds))
+            for n in sizes:
+                alarmed = np.array(
+                    [
+                        _alarms(seen_models[lam, r], spec, n, draws, r, tests, permutations)
+                        for r in range(seeds)
+                    ]
+                )  # [seeds, draws, tests]
+                rows += [
+                    Row(
+                        intervention=spec.intervention, dose=spec.dose, seen=spec.seen, n=n, lam=lam, test=test,
+                        rejection_rate=float(alarmed[..., at].mean()), draws=draws * seeds,
+                        by_seed=tuple(alarmed[..., at].mean(axis=1).tolist()), errors_by_seed=errors,
+                        unchanged_by_seed=unchanged[lam],
+                    )
+                    for at, test in enumerate(tests)
+                ]  # fmt: skip
+    curves = {
+        f"{lam:g}": tuple(_dose_correlation(seen_models[lam, r], r) for r in range(seeds)) for lam in lams
+    }
+    return Power(preset_id=preset_id, seeds=seeds, rows=tuple(rows), dose_correlation=curves)
+
+
+def _seed(model: Watched, replicate: int) -> int:
+    return model.run.config.training.seed + replicate
+
+
+def _error(model: Watched, spec: Spec, replicate: int) -> float:
+    scenario = model.run.config.scenario
+    return true_error(
+        model, deploy(scenario, spec.intervention, spec.dose, _TRUTH_ROWS, _seed(model, replicate), 999_983)
+    )
+
+
+def _alarms(
+    model: Watched, spec: Spec, n: int, draws: int, replicate: int, tests: tuple[str, ...], permutations: int
+) -> list[list[bool]]:
+    found, scenario = [], model.run.config.scenario
+    for draw in range(draws):
+        seed = _seed(model, replicate)
+        data = deploy(scenario, spec.intervention, spec.dose, n, seed, draw)
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 1_000_007, draw, n]))
+        verdict = judge(model, data.x, rng, t=data.t, y=data.y, permutations=permutations, tests=tests)
+        found.append([bool(verdict.of(test).alarm) for test in tests])
+    return found
+
+
+def _dose_correlation(model: Watched, replicate: int) -> float:
+    """Spearman of latent MMD² with the true error over doses of s to one side and to the other; their mean."""
+    from scipy.stats import spearmanr
+
+    scenario, found = model.run.config.scenario, []
+    for side in (1, -1):
+        statistics, errors = [], []
+        for dose in S_DOSES:
+            data = deploy(scenario, "s-mean", side * dose, 500, _seed(model, replicate), 7)
+            phi = predict(model.weights, data.x)[0][0]
+            rng = np.random.default_rng(0)
+            statistics.append(falsifiers.latent_test(phi, model.latents, rng, 1)[0])
+            errors.append(true_error(model, data))
+        found.append(float(spearmanr(statistics, errors).statistic))
+    return float(np.mean(found))
+
+
+def baked_power(folder: Path, preset_id: str) -> Power | None:
+    """The stored table that comes with the program; None if there is none of this preset. Raises ValueError if it is unfit."""
+    try:
+        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    except ValueError:
+        raise ValueError("the stored power table cannot be read; measure it again.") from None
+    return Power.from_dict(content) if content.get("preset") == preset_id else None
+
+
+def name_of(intervention: str, dose: float) -> str:
+    """An intervention at a dose in few words."""
+    return INTERVENTIONS[intervention].at.format(d=f"{dose:g}").replace("+ -", "− ").replace("-", "−")

@@ -1,0 +1,365 @@
+"""The environments study: what does another environment buy, with and without the penalty, and where does it not?
+
+Sizes:    every training set has the same number of rows, whatever its number of environments E, so that a difference is
+          due to the environments and not to more data.
+Sets:     "inside": new environments lie between the first two; "range": they widen the range of s; "copies": they repeat
+          the first two exactly. Each is judged on an environment that no network has seen, treated by the toss of a coin.
+Left out: of the "inside" world with E environments each is left out in turn: train on E - 1, judge on the one left out.
+          Not defined where the rest treats everyone or no one, since an arm then has no rows to learn from.
+Seeds:    the replicates of a run; every training set of environments is one batched run over λ and seeds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crl_core.config import RECIPE_VERSION, RunConfig, Scenario, Training
+from crl_core.data.scm import MultiEnvData, aligned_groups, mix, sample
+from crl_core.events import Event
+from crl_core.jobs.ensure_run import Evidence, obtain
+from crl_core.metrics import factual_mse, generalisation_gap, ite_rmse
+from crl_core.presets import PRESETS, preset
+from crl_core.results import RunResult, mmd_rows, predict, view_rows
+from crl_core.runs.store import RunStore
+
+Array = np.ndarray
+OnRun = Callable[[int, int, RunConfig], None]  # runs done, runs in all, the next one
+
+LAMS = (0.0, 0.1, 1.0, 10.0)  # 0 and 1 are shown; the rest is for choosing λ
+SHOWN = (0.0, 1.0)
+SIZES = (2, 3, 4, 5)
+SEEDS = 5
+EPOCHS = 25  # about 1,500 steps; more changes little here
+N_FRESH = 2000  # rows of an unseen environment
+_MOST = 5  # environments in a set
+_FRESH = 1_000_000  # added to a replicate's seed: rows of an unseen environment repeat no training row
+_PER_ENV = ("sigma", "offset", "propensity", "cause_mean", "cause_scale")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvSet:
+    """A way to add environments. `steps` places those after the second: 1 and -1 are the first two, 0 is halfway."""
+
+    id: str
+    title: str
+    sentence: str
+    steps: tuple[float, float, float] | None  # None: as `Scenario.with_envs` places them
+    unseen: float  # where the unseen environment lies, on the same scale
+
+
+SETS: Mapping[str, EnvSet] = {
+    item.id: item
+    for item in (
+        EnvSet(
+            id="range",
+            title="Wider range",
+            sentence="New environments lie outside the first two; the unseen one lies beyond them all.",
+            steps=(0.0, 2.0, -2.0),
+            unseen=3.0,
+        ),
+        EnvSet(
+            id="inside",
+            title="Between the first two",
+            sentence="New environments fill the gap between the first two; the unseen one lies in it.",
+            steps=None,
+            unseen=0.25,
+        ),
+        EnvSet(
+            id="copies",
+            title="Exact copies",
+            sentence="New environments repeat the first two; the unseen one lies beyond, as for the wider range.",
+            steps=(1.0, -1.0, 1.0),
+            unseen=3.0,
+        ),
+    )
+}
+
+
+# -- worlds ------------------------------------------------------------------------------------------------------------
+
+
+def world(preset_id: str, set_id: str, n_envs: int) -> Scenario:
+    """The preset's world with `n_envs` environments (2 to 5) of a set. Raises ValueError for an unknown preset."""
+    two = preset(preset_id).scenario.with_envs(2)
+    grown, env_set = two.with_envs(_MOST), SETS[set_id]
+    if set_id == "copies":
+        return pick(two, [k % 2 for k in range(n_envs)])
+    if env_set.steps is not None:
+        centre, half = _centre_and_half(two)
+        grown = replace(grown, offset=two.offset + tuple(centre + half * step for step in env_set.steps))
+    return pick(grown, range(n_envs))
+
+
+def pick(scenario: Scenario, envs: Sequence[int]) -> Scenario:
+    """The same world with only the environments at `envs`, which may repeat; the number of rows stays."""
+    values = {name: tuple(getattr(scenario, name)[e] for e in envs) for name in _PER_ENV}
+    return replace(scenario, **values)  # type: ignore[arg-type]
+
+
+def unseen(preset_id: str, set_id: str) -> Scenario:
+    """The environment that a set is judged on: a coin decides the treatment, σ is 0.5, the cause is as on average."""
+    two = preset(preset_id).scenario.with_envs(2)
+    centre, half = _centre_and_half(two)
+    reach = (
+        half if half else 2.0
+    )  # where the environments differ in noise alone, the unseen one is still elsewhere
+    return replace(
+        two,
+        sigma=(0.5,),
+        offset=(centre + reach * SETS[set_id].unseen,),
+        propensity=(0.5,),
+        cause_mean=(float(np.mean(two.cause_mean)),),
+        cause_scale=(float(np.mean(two.cause_scale)),),
+    )
+
+
+def _centre_and_half(two: Scenario) -> tuple[float, float]:
+    first, second = two.offset
+    return (first + second) / 2, (first - second) / 2
+
+
+def fresh_rows(scenario: Scenario, seed: int) -> MultiEnvData:
+    """Rows of a single environment that no network has seen, as inputs of the world of `seed`.
+
+    The mixing of latents into x belongs to the seed that the networks were trained with; the rows are drawn with another.
+    """
+    data = sample(replace(scenario, n_samples=N_FRESH), _FRESH + seed)
+    assert data.z is not None
+    assert data.s is not None
+    return replace(data, x=mix(np.concatenate([data.z, data.s], axis=1), scenario, seed))
+
+
+def has_both_arms(scenario: Scenario) -> bool:
+    """Whether treated and untreated units both occur."""
+    return any(p > 0 for p in scenario.propensity) and any(p < 1 for p in scenario.propensity)
+
+
+# -- the plan ----------------------------------------------------------------------------------------------------------
+
+
+def config_of(preset_id: str, scenario: Scenario, seeds: int, epochs: int) -> RunConfig:
+    align = preset(preset_id).training.align
+    return RunConfig(
+        scenario=scenario, training=Training(lams=LAMS, replicates=seeds, epochs=epochs, align=align)
+    )
+
+
+def left_out_worlds(preset_id: str, n_envs: int) -> list[Scenario | None]:
+    """For each environment of the "inside" world, the world without it; None where that lacks an arm."""
+    full = world(preset_id, "inside", n_envs)
+    rest = [pick(full, [k for k in range(n_envs) if k != left]) for left in range(n_envs)]
+    return [scenario if has_both_arms(scenario) else None for scenario in rest]
+
+
+def runs_of(preset_id: str, seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tuple[RunConfig, bool]]:
+    """Every run of the study once, and for each whether its evidence is needed. Raises ValueError on bad input."""
+    if preset_id not in PRESETS:
+        raise ValueError(f"there is no preset {preset_id!r}; choose one of {', '.join(PRESETS)}.")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 20:
+        raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
+    wanted: dict[RunConfig, bool] = {}
+    for n_envs in SIZES:
+        wanted[config_of(preset_id, world(preset_id, "inside", n_envs), seeds, epochs)] = True
+    rest = [world(preset_id, name, n_envs) for n_envs in SIZES for name in SETS]
+    rest += [item for n_envs in SIZES for item in left_out_worlds(preset_id, n_envs) if item is not None]
+    for scenario in rest:
+        wanted.setdefault(config_of(preset_id, scenario, seeds, epochs), False)
+    return list(wanted.items())
+
+
+# -- measuring ---------------------------------------------------------------------------------------------------------
+
+
+SERIES = (
+    *(f"unseen.{name}.{what}" for name in SETS for what in ("ite_rmse", "factual_mse")),
+    *(f"seen.{name}.ite_rmse" for name in SETS),
+    "left_out.ite_rmse", "left_out.factual_mse", "within.factual_mse", "within.gap_ite", "within.gap_factual",
+    "within.knn_mixing", "within.domain_auc", "within.mmd2", "within.mmd2_unbiased",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Study:
+    """What was found. `series`: name -> [len(SIZES), seeds, len(LAMS)]; NaN where a value is not defined.
+
+    unseen.<set>.ite_rmse, unseen.<set>.factual_mse      on the set's unseen environment
+    seen.<set>.ite_rmse                                  held-out rows of the environments trained on
+    left_out.ite_rmse, left_out.factual_mse              mean over the environments left out in turn
+    within.factual_mse, within.gap_ite, within.gap_factual, within.knn_mixing, within.domain_auc, within.mmd2,
+    within.mmd2_unbiased                                 of the "inside" runs; gaps are worst minus mean environment
+    """
+
+    preset_id: str
+    seeds: int
+    epochs: int
+    series: Mapping[str, Array]
+    folds: tuple[tuple[int, ...], ...]  # environments that could be left out, for each of SIZES
+
+    def at(self, name: str, lam: float) -> Array:
+        """[len(SIZES), seeds] of a series at one λ."""
+        return np.asarray(self.series[name][:, :, LAMS.index(lam)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `environments --json` prints it."""
+        return {
+            "recipe_version": RECIPE_VERSION,
+            "preset": self.preset_id,
+            "seeds": self.seeds,
+            "epochs": self.epochs,
+            "lams": list(LAMS),
+            "environments": list(SIZES),
+            "left_out": [list(fold) for fold in self.folds],
+            "series": {name: values.tolist() for name, values in self.series.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Study:
+        """Inverse of `to_dict`, null for NaN. Raises ValueError if it is of another recipe or another form."""
+        if content.get("recipe_version") != RECIPE_VERSION:
+            raise ValueError("the stored study was made by another version of the recipe; run it again.")
+        try:
+            if (tuple(content["lams"]), tuple(content["environments"])) != (LAMS, SIZES):
+                raise ValueError("the stored study has other λ or sizes; run it again.")
+            seeds, given = int(content["seeds"]), content["series"]
+            series = {name: np.array(given[name], dtype=np.float64) for name in SERIES}
+            if any(values.shape != (len(SIZES), seeds, len(LAMS)) for values in series.values()):
+                raise ValueError("the stored study has series of another size; run it again.")
+            return cls(
+                preset_id=str(content["preset"]),
+                seeds=seeds,
+                epochs=int(content["epochs"]),
+                series=series,
+                folds=tuple(tuple(fold) for fold in content["left_out"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the stored study is incomplete ({error}); run it again.") from None
+
+
+def run_study(
+    preset_id: str,
+    seeds: int,
+    store: RunStore,
+    listen: Callable[[Event], None] | None = None,
+    *,
+    epochs: int = EPOCHS,
+    on_run: OnRun | None = None,
+) -> Study:
+    """The study of a preset's world; runs that are stored are taken as they are.
+
+    Raises: ValueError on bad input; PassFailed or StoreError if a run cannot be made.
+    """
+    wanted = runs_of(preset_id, seeds, epochs)
+    found: dict[Scenario, tuple[RunResult, Evidence]] = {}
+    for done, (config, evidence) in enumerate(wanted):
+        if on_run is not None:
+            on_run(done, len(wanted), config)
+        found[config.scenario] = obtain(config, store, evidence=evidence, listen=listen)
+    return _measured(preset_id, seeds, epochs, found)
+
+
+def _measured(
+    preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, tuple[RunResult, Evidence]]
+) -> Study:
+    columns: dict[str, list[Array]] = {}
+    folds = []
+    for n_envs in SIZES:
+        row: dict[str, Array] = {}
+        for name in SETS:
+            run, _ = found[world(preset_id, name, n_envs)]
+            effect, factual = errors_on(run, unseen(preset_id, name))
+            row |= {f"unseen.{name}.ite_rmse": effect, f"unseen.{name}.factual_mse": factual}
+            row[f"seen.{name}.ite_rmse"] = run.by_lam(np.asarray(run.ite_rmse))
+        run, evidence = found[world(preset_id, "inside", n_envs)]
+        row["within.factual_mse"] = run.by_lam(run.factual_mse)
+        row["within.gap_ite"] = run.by_lam(_gap(np.asarray(run.ite_rmse_by_env)))
+        row["within.gap_factual"] = run.by_lam(_gap(run.factual_mse_by_env))
+        row["within.mmd2"] = run.by_lam(run.mmd2)
+        row["within.mmd2_unbiased"] = unbiased_mmd2(run)
+        for name in ("knn_mixing", "domain_auc"):
+            row[f"within.{name}"] = run.by_lam(evidence[name])
+        full = world(preset_id, "inside", n_envs)
+        judged = [
+            (left, *errors_on(found[rest][0], pick(full, [left])))
+            for left, rest in enumerate(left_out_worlds(preset_id, n_envs))
+            if rest is not None
+        ]
+        folds.append(tuple(left for left, _, _ in judged))
+        nothing = np.full((seeds, len(LAMS)), np.nan)
+        row["left_out.ite_rmse"] = np.mean([e for _, e, _ in judged], axis=0) if judged else nothing
+        row["left_out.factual_mse"] = np.mean([f for _, _, f in judged], axis=0) if judged else nothing
+        for name, values in row.items():
+            columns.setdefault(name, []).append(values)
+    series = {name: np.stack(values) for name, values in columns.items()}
+    return Study(preset_id=preset_id, seeds=seeds, epochs=epochs, series=series, folds=tuple(folds))
+
+
+def errors_on(run: RunResult, scenario: Scenario) -> tuple[Array, Array]:
+    """ITE RMSE and factual MSE of every model on fresh rows of one environment, each [R, L]; NaN where a model broke."""
+    effect, factual = [], []
+    n_lams = len(run.lams)
+    for replicate in range(run.config.training.replicates):
+        rows = fresh_rows(scenario, run.config.training.seed + replicate)
+        mine = {name: v[replicate * n_lams : (replicate + 1) * n_lams] for name, v in run.weights.items()}
+        with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
+            _, y0_hat, y1_hat = predict(mine, rows.x)
+            assert rows.ite is not None
+            effect.append(ite_rmse(y1_hat - y0_hat, rows.ite))
+            factual.append(factual_mse(y0_hat, y1_hat, rows.t, rows.y))
+    return np.stack(effect), np.stack(factual)
+
+
+BAKED = "environments.json"  # in the folder of the baked runs: the study of the first visit's preset
+
+
+def baked_study(folder: Path, preset_id: str) -> Study | None:
+    """The stored study that comes with the program; None if there is none of this preset.
+
+    Raises: ValueError with one sentence if there is one that is out of date or damaged.
+    """
+    try:
+        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    except ValueError:
+        raise ValueError("the study that comes with the program is damaged; run it again.") from None
+    return Study.from_dict(content) if content.get("preset") == preset_id else None
+
+
+def unbiased_mmd2(run: RunResult) -> Array:
+    """MMD² between environments on the run's MMD rows, [R, L], as a U-statistic: may be below 0; NaN where a model broke.
+
+    The biased estimate grows as the same rows are shared by more environments; this one can be compared between them.
+    """
+    from crl_core.measures.overlap import (
+        gaussian_kernel,
+        pairs_mmd2,
+    )  # brings scikit-learn, which a page can do without
+
+    n_lams = len(run.lams)
+    values = np.full((run.config.training.replicates, n_lams), np.nan)
+    for replicate in range(len(values)):
+        rows = mmd_rows(view_rows(run.config, replicate))
+        labels = np.unique(aligned_groups(run.config, rows), return_inverse=True)[1]
+        mine = {name: v[replicate * n_lams : (replicate + 1) * n_lams] for name, v in run.weights.items()}
+        with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
+            phi = predict(mine, rows.x)[0]
+        for index in range(n_lams):
+            if np.isfinite(phi[index]).all():
+                values[replicate, index] = pairs_mmd2(
+                    gaussian_kernel(phi[index]), labels[None], unbiased=True
+                )[0]
+    return values
+
+
+def _gap(by_env: Array) -> Array:
+    """`generalisation_gap` [M, E] -> [M] that leaves NaN for a model without a number, in silence."""
+    known = np.isfinite(by_env).all(axis=1)
+    gap = np.full(len(by_env), np.nan)
+    gap[known] = generalisation_gap(by_env[known])
+    return gap

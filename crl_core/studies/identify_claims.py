@@ -1,0 +1,64 @@
+"""Measure the claims of the laboratory of identifiability: one value a seed each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import numpy as np
+
+from crl_core.events import Event
+from crl_core.identify.presets import FIRST_SEED, TRADEOFF, latent_preset
+from crl_core.runs.store import RunStore
+
+Array = np.ndarray
+
+
+def measure_claims(
+    ids: Sequence[str], seeds: int, store: RunStore, listen: Callable[[Event], None] | None = None
+) -> dict[str, Array]:
+    """[seeds] values of each claim of identify_claims.toml; nothing is stored. Raises as `recover`."""
+    from crl_core.identify.flows.recover import (  # torch is loaded only where something is measured
+        STEPS,
+        Row,
+        recover,
+    )
+    from crl_core.identify.flows.tradeoff import tradeoff
+
+    own = list(range(FIRST_SEED, FIRST_SEED + seeds))
+
+    @cache
+    def rows(world: str, method: str = "flow") -> tuple[Row, ...]:
+        return tuple(recover(latent_preset(world), own, [method]))
+
+    def mcc(world: str, method: str = "flow", noise: bool = False) -> Array:
+        found = [row.against_noise if noise else row.score for row in rows(world, method)]
+        return np.array([np.nan if item is None else item.mcc for item in found])
+
+    def each(world: str) -> Array:
+        return np.array([row.score.per_coordinate for row in rows(world) if row.score is not None])
+
+    def same_ratio() -> Array:
+        found = each("same-ratio")
+        return np.asarray(found[:, 2:].mean(axis=1) - found[:, :2].mean(axis=1))
+
+    def traded() -> Array:
+        found = tradeoff(TRADEOFF, own, STEPS, (0.0, 100.0))
+        none, much = (np.array([row["mcc"] for row in found if row["lam"] == lam]) for lam in (0.0, 100.0))
+        return np.asarray(none - much)
+
+    ways: dict[str, Callable[[], Array]] = {
+        "identify-each": lambda: mcc("each"),
+        "identify-chain": lambda: mcc("chain"),
+        "identify-chain-noise": lambda: mcc("chain", noise=True),
+        "identify-labels": lambda: mcc("each-4", "flow-shuffled"),
+        "identify-beta-vae": lambda: mcc("each-4", "beta-vae"),
+        "identify-alignment": lambda: mcc("each", "mmd-ae"),
+        "identify-linear": lambda: mcc("linear", "fastica"),
+        "identify-same-ratio": same_ratio,
+        "identify-untouched-pair": lambda: each("untouched-pair")[:, 2:].mean(axis=1),
+        "identify-untouched-one": lambda: each("untouched-one")[:, 3],
+        "identify-r2": lambda: np.array([np.nan if r.score is None else r.score.r2 for r in rows("one")]),
+        "identify-tradeoff": traded,
+    }
+    return {name: ways[name]() for name in ids}

@@ -1,0 +1,374 @@
+"""Penalties side by side: each along its own λ path, on the same data, seeds, initial weights and minibatches.
+
+λ of different penalties are not comparable, so each has a grid of its own, and is judged at its own best λ (which needs the
+truth), at the λ of least held-out factual error (which does not), and at λ = 0, where all are the same network. Every penalty is
+a run like any other: stored, and taken from the store when it is there; so a study that was left goes on where it was. A
+penalty that cannot work in a world is left out with the reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from crl_core.config import RECIPE_VERSION, Matching, RunConfig
+from crl_core.data.matching import Matches, matches
+from crl_core.data.scm import aligned_groups
+from crl_core.events import OK, Event
+from crl_core.jobs.ensure_run import PassFailed, obtain
+from crl_core.measures.comparison import Difference, difference
+from crl_core.measures.lam_choice import choices
+from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.presets import PRESETS, preset
+from crl_core.results import RunResult, data_of
+from crl_core.runs.store import RunStore
+
+Array = np.ndarray
+EPOCHS, SEEDS, SHARED = 20, 3, 32
+WORTH = 0.01  # of the error at λ = 0: where most seeds choose 0 itself, an interval excludes 0 by a hair that is worth nothing
+BAKED = "penalties.json"
+_DIGITS = 5  # of a figure that is kept
+OnRun = Callable[[int, int, RunConfig], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A preset, and what decides the contest.
+
+    shared:   units that are seen in every environment.
+    rare:     rows of the last environment, relative to the others'.
+    gap:      means of z are +gap and −gap in turn; None leaves the preset's.
+    matching: which rows are a pair, see `matching`.
+    balanced: whether every batch holds as many rows of each environment.
+    """
+
+    preset: str
+    shared: int = SHARED
+    rare: float = 1.0
+    gap: float | None = None
+    matching: Matching = "shared"
+    balanced: bool = False
+    seeds: int = SEEDS
+    epochs: int = EPOCHS
+
+    def config(self, penalty: str, lams: tuple[float, ...] | None = None) -> RunConfig:
+        """The run of a penalty along its own grid. Raises ValueError if this world does not allow it."""
+        base = preset(self.preset)
+        n_envs = base.scenario.n_envs
+        means: dict[str, Any] = (
+            {} if self.gap is None else {"cause_mean": tuple(self.gap * (-1) ** e for e in range(n_envs))}
+        )
+        training: dict[str, Any] = {
+            "penalty": penalty,
+            "lams": lams or PENALTY_WORDS[penalty].lams,
+            "replicates": self.seeds,
+            "epochs": self.epochs,
+            "matching": self.matching if penalty == "contrastive" else "shared",
+            "balanced": self.balanced,
+        }
+        return RunConfig(
+            scenario=replace(
+                base.scenario,
+                shared_units=self.shared,
+                env_weight=(1.0,) * (n_envs - 1) + (self.rare,),
+                **means,
+            ),
+            training=replace(base.training, **training),
+        )
+
+    @property
+    def words(self) -> str:
+        """What of the preset was changed, in words."""
+        said = [f"{self.shared} shared units" if self.shared else "no shared units"]
+        if self.rare != 1:
+            said.append(f"the last environment has {self.rare:g} of the others' rows")
+        if self.gap is not None:
+            said.append(f"means of z are ±{self.gap:g}")
+        if self.balanced:
+            said.append("balanced batches")
+        if self.matching != "shared":
+            said.append(f"pairs by {self.matching}")
+        return ", ".join(said)
+
+
+def command_of(world: World) -> str:
+    """The command that measures `world`."""
+    words = [f"python -m crl_core penalties --preset {world.preset}"]
+    words += [f"--gap {world.gap:g}"] if world.gap is not None else []
+    words += [f"--rare {world.rare:g}"] if world.rare != 1 else []
+    words += [f"--shared {world.shared}"] if world.shared != SHARED else []
+    words += [f"--matching {world.matching}"] if world.matching != "shared" else []
+    words += ["--balanced"] if world.balanced else []
+    words += [f"--epochs {world.epochs}"] if world.epochs != EPOCHS else []
+    return " ".join([*words, f"--seeds {world.seeds}"])
+
+
+def pairings(world: World) -> dict[str, Matches | str]:
+    """What would be a pair by each definition among the first seed's training rows; a sentence where there is none."""
+    found: dict[str, Matches | str] = {}
+    for how in get_args(Matching):
+        try:
+            config = replace(world, matching=how).config("contrastive")
+            found[how] = matches(config, data_of(config)[0])
+        except ValueError as error:
+            found[how] = str(error)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contestant:
+    """One penalty's path, [R, L] held out; NaN for a model that broke. Empty arrays where `problem` kept it from running.
+
+    domain_auc: how well a kNN classifier tells the groups apart in the latent, .5 is chance.
+    problem:    why it could not be judged or how many models broke, empty if all went well.
+    """
+
+    penalty: str
+    key: str
+    lams: tuple[float, ...]
+    ite_rmse: Array
+    factual_mse: Array
+    domain_auc: Array
+    problem: str = ""
+
+    @property
+    def ran(self) -> bool:
+        """Whether there is a usable model."""
+        return bool(np.isfinite(self.ite_rmse).any())
+
+    def picked(self, where: str) -> Array:
+        """Index of λ of every seed [R], -1 where there is none. where: at_best (by the truth), at_blind, at_zero."""
+        if where == "at_zero":
+            return np.where(np.isfinite(self.ite_rmse[:, 0]), 0, -1)
+        oracle, blind = choices(
+            self.ite_rmse, np.where(np.isfinite(self.ite_rmse), self.factual_mse, np.nan)
+        )[:2]
+        return {"at_best": oracle, "at_blind": blind}[where].index
+
+    def error(self, where: str) -> Array:
+        """ITE RMSE of every seed [R] at that λ; infinite where no model is usable."""
+        at = self.picked(where)
+        return np.where(at >= 0, self.ite_rmse[np.arange(len(at)), np.maximum(at, 0)], np.inf)
+
+    def lam(self, where: str) -> float:
+        """The median over seeds of that λ; NaN where there is none."""
+        at = self.picked(where)
+        return float(np.median(np.asarray(self.lams)[at[at >= 0]])) if (at >= 0).any() else float("nan")
+
+    def lams_picked(self, where: str) -> str:
+        """The λ of all seeds, as one number or "0 to 0.7"."""
+        at = self.picked(where)
+        found = np.asarray(self.lams)[at[at >= 0]]
+        if len(found) == 0:
+            return "none"
+        low, high = found.min(), found.max()
+        return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        arrays = {
+            name: [
+                [None if not np.isfinite(v) else float(f"{v:.{_DIGITS}g}") for v in row]
+                for row in getattr(self, name)
+            ]
+            for name in _CURVES
+        }
+        judged = {
+            where: [None if not np.isfinite(v) else float(f"{v:.{_DIGITS}g}") for v in self.error(where)]
+            for where in WHERE
+        } if self.ran else {}  # fmt: skip
+        return (
+            {"penalty": self.penalty, "key": self.key, "lams": list(self.lams), "problem": self.problem}
+            | arrays
+            | judged
+        )
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Contestant:
+        arrays = {name: np.array(content[name], dtype=np.float64) for name in _CURVES}
+        return cls(
+            penalty=content["penalty"],
+            key=content["key"],
+            lams=tuple(content["lams"]),
+            problem=content["problem"],
+            **arrays,
+        )
+
+
+_CURVES = ("ite_rmse", "factual_mse", "domain_auc")
+WHERE: Mapping[str, str] = {"at_best": "own best λ", "at_blind": "blind λ", "at_zero": "λ = 0"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contest:
+    """All penalties of one world."""
+
+    world: World
+    rows: tuple[Contestant, ...]
+
+    def of(self, penalty: str) -> Contestant:
+        return next(row for row in self.rows if row.penalty == penalty)
+
+    @property
+    def ran(self) -> tuple[Contestant, ...]:
+        return tuple(row for row in self.rows if row.ran)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self.world) | {"rows": [row.to_dict() for row in self.rows]}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Contest:
+        world = World(**{f.name: content[f.name] for f in fields(World)})
+        return cls(world=world, rows=tuple(Contestant.from_dict(row) for row in content["rows"]))
+
+
+def configs_of(
+    world: World, penalties: Sequence[str] = (), lams: tuple[float, ...] | None = None
+) -> tuple[dict[str, RunConfig], dict[str, str]]:
+    """The run of each penalty (all if none is named), and why those cannot run that cannot.
+
+    lams: a grid instead of the penalty's own, for one penalty only.
+    Raises: ValueError for what no penalty can do anything with.
+    """
+    if world.preset not in PRESETS:
+        raise ValueError(f"there is no preset {world.preset!r:.40}; choose one of {', '.join(PRESETS)}.")
+    if world.matching not in get_args(Matching):
+        raise ValueError(
+            f"there is no matching {world.matching!r:.40}; choose one of {', '.join(get_args(Matching))}."
+        )
+    unknown = [name for name in penalties if name not in PENALTY_WORDS]
+    if unknown:
+        raise ValueError(
+            f"there is no penalty {', '.join(unknown)}; the penalties are {', '.join(PENALTY_WORDS)}."
+        )
+    if lams is not None and len(penalties) != 1:
+        raise ValueError(
+            "one λ grid was given for several penalties, but their λ are not comparable; name one penalty, or leave the grid "
+            "away: each penalty has its own."
+        )
+    base = world.config("mmd", lams)
+    rows, _ = data_of(base)
+    if len(np.unique(aligned_groups(base, rows))) < 2:
+        what = "environment" if base.training.align == "environment" else "treatment arm"
+        raise ValueError(
+            f"{world.preset} has one {what}, so no penalty has anything to compare; use two or more."
+        )
+    found, refused = {}, {}
+    for name in penalties or PENALTY_WORDS:
+        try:
+            found[name] = world.config(name, lams)
+            if name == "contrastive":
+                matches(found[name], rows)
+        except ValueError as error:
+            found.pop(name, None)
+            refused[name] = str(error)
+    if not found:
+        raise ValueError(" ".join(refused.values()))
+    return found, refused
+
+
+def run_contest(
+    world: World,
+    store: RunStore,
+    penalties: Sequence[str] = (),
+    lams: tuple[float, ...] | None = None,
+    listen: Callable[[Event], None] | None = None,
+    on_run: OnRun | None = None,
+) -> Contest:
+    """Every penalty judged; one that fails is there with the reason. Raises ValueError on bad input, StoreError."""
+    configs, refused = configs_of(world, penalties, lams)
+    rows: list[Contestant] = []
+    for name in penalties or PENALTY_WORDS:
+        if name in refused:
+            rows.append(_absent(name, "", refused[name]))
+            continue
+        if on_run is not None:
+            on_run(len(rows), len(configs), configs[name])
+        try:
+            run, evidence = obtain(configs[name], store, evidence=True, listen=listen)
+        except PassFailed as error:
+            rows.append(_absent(name, configs[name].key, str(error)))
+        else:
+            rows.append(judged(run, evidence["domain_auc"]))
+    return Contest(world=world, rows=tuple(rows))
+
+
+def _absent(name: str, key: str, why: str) -> Contestant:
+    none = np.empty((0, 0))
+    return Contestant(
+        penalty=name, key=key, lams=(), ite_rmse=none, factual_mse=none, domain_auc=none, problem=why
+    )
+
+
+def judged(run: RunResult, domain_auc: Array) -> Contestant:
+    """A trained path; domain_auc [M]. Models that broke are counted and left out."""
+    assert run.ite_rmse is not None, "penalties are compared on worlds whose truth is known"
+    usable = run.by_lam(run.status) == OK
+    curves = {
+        name: np.where(usable, run.by_lam(values), np.nan)
+        for name, values in (
+            ("ite_rmse", run.ite_rmse),
+            ("factual_mse", run.factual_mse),
+            ("domain_auc", domain_auc),
+        )
+    }
+    broken, name = int((~usable).sum()), run.config.training.penalty
+    problem = f"{broken} of {usable.size} models diverged or collapsed" if broken else ""
+    if not usable.any():
+        problem = "no λ left a usable model; use smaller weights"
+    elif broken and name == "adversarial":
+        problem += ", with their classifier or by it"
+    return Contestant(penalty=name, key=run.config.key, lams=run.lams, problem=problem, **curves)
+
+
+def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Difference:
+    """Mean of b's ITE RMSE minus a's, paired by seed, with its bootstrap interval; seeds without a usable model are left out.
+
+    where: at_best, at_blind or at_zero; b_where: for b, if it is another.
+    """
+    first, second = a.error(where), b.error(b_where or where)
+    seeds = np.arange(len(first))
+    first, second = (np.where(np.isfinite(v), v, np.nan) for v in (first, second))
+    return difference(first, second, seeds, seeds, pair=True)
+
+
+def changes(contest: Contest, where: str) -> dict[str, float]:
+    """Mean difference of each penalty from the error at λ = 0, in units of that error's mean: of those where it is seen, beyond its
+    interval and by more than `WORTH`. Seeds without a usable model are left out."""
+    found = {}
+    for row in contest.ran:
+        none, apart = row.error("at_zero"), against(row, row, "at_zero", where)
+        change = apart.mean / float(np.mean(none[np.isfinite(none)]))
+        if apart.seen and abs(change) > WORTH:
+            found[row.penalty] = change
+    return found
+
+
+def better_than_none(contest: Contest, where: str) -> tuple[list[str], list[str]]:
+    """Penalties whose mean error is seen to be below, and above, that at λ = 0."""
+    found = changes(contest, where)
+    return [name for name, change in found.items() if change < 0], [
+        name for name, change in found.items() if change > 0
+    ]
+
+
+def contest_of(world: World, contests: Sequence[Contest]) -> Contest | None:
+    """The contest of this world among `contests`, over however many seeds."""
+    return next((item for item in contests if replace(item.world, seeds=world.seeds) == world), None)
+
+
+@cache
+def baked_contests(folder: Path) -> tuple[Contest, ...]:
+    """The contests that come with the program; none if the file is not there, damaged, or of another recipe."""
+    try:
+        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
+        if content["recipe_version"] != RECIPE_VERSION:
+            return ()
+        return tuple(Contest.from_dict(item) for item in content["contests"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()

@@ -1,0 +1,87 @@
+"""Measure the claims of the laboratory of penalties: one value a seed each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from crl_core.events import Event
+from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.presets import PRESETS
+from crl_core.runs.store import RunStore
+from crl_core.studies.penalties import Contest, World, run_contest
+
+Array = np.ndarray
+_EPOCHS = 24  # 1,500 steps of 128 rows
+_WEAK = (0.0, 0.01, 0.03)  # weights of the contrastive penalty, fixed beforehand
+_ONE = (0.0, 1.0)
+_TYPICAL = ("mmd", "coral", "wasserstein", "adversarial", "vrex")
+
+
+def ratio(above: Array, below: Array) -> Array:
+    return np.asarray(above / below)
+
+
+def measure_claims(
+    ids: Sequence[str], seeds: int, store: RunStore, listen: Callable[[Event], None] | None = None
+) -> dict[str, Array]:
+    """[seeds] values of each claim of penalties_claims.toml. Raises as `run_contest`."""
+
+    def contest(penalties: Sequence[str], lams: tuple[float, ...] | None = None, **world: object) -> Contest:
+        where = World(**{"preset": "hospital", "seeds": seeds, "epochs": _EPOCHS} | world)  # type: ignore[arg-type]
+        return run_contest(where, store, penalties, lams, listen)
+
+    def at(found: Contest, penalty: str, *places: int) -> Array:
+        values = found.of(penalty).ite_rmse[:, list(places)]
+        return np.asarray(np.where(np.isfinite(values), values, np.inf).mean(axis=1))
+
+    def apart_z(name: str) -> Array:
+        pairs = contest(["contrastive"], _WEAK, gap=1.0)
+        if name == "contrastive-shared":
+            return ratio(at(pairs, "contrastive", 1, 2), at(pairs, "contrastive", 0))
+        mmd = contest(["mmd"], _ONE, gap=1.0)
+        if name == "mmd-other-patients":
+            return ratio(at(mmd, "mmd", 1), at(mmd, "mmd", 0))
+        return ratio(at(pairs, "contrastive", 1, 2), at(mmd, "mmd", 1))
+
+    def few(_: str) -> Array:
+        pairs = contest(["contrastive"], _WEAK, rare=0.1, balanced=True)
+        mmd = contest(["mmd"], _ONE, rare=0.1, balanced=True)
+        return ratio(at(pairs, "contrastive", 1, 2), at(mmd, "mmd", 1))
+
+    def fewer(_: str) -> Array:
+        both = contest(["mmd", "contrastive"], rare=0.02, balanced=True)
+        return ratio(both.of("contrastive").error("at_best"), both.of("mmd").error("at_best"))
+
+    def plain(_: str) -> Array:
+        return ratio(
+            at(contest(["contrastive"], _WEAK), "contrastive", 1, 2), at(contest(["mmd"], _ONE), "mmd", 1)
+        )
+
+    def rare(_: str) -> Array:
+        random, balanced = (contest(["mmd"], _ONE, rare=0.01, shared=0, balanced=b) for b in (False, True))
+        return ratio(at(random, "mmd", 1), at(balanced, "mmd", 1))
+
+    def erm(name: str) -> Array:
+        own = {
+            "preset": name.removeprefix("erm-"),
+            "epochs": 20,
+            "shared": 0,
+        }
+        found = [
+            contest([each], PENALTY_WORDS[each].lams[::2], **own).of(each)  # half of its grid: costs half
+            for each in _TYPICAL
+        ]
+        return np.asarray(np.median([row.error("at_blind") / row.error("at_zero") for row in found], axis=0))
+
+    ways: dict[str, Callable[[str], Array]] = {
+        "contrastive-shared": apart_z,
+        "contrastive-mmd": apart_z,
+        "mmd-other-patients": apart_z,
+        "contrastive-few": few,
+        "contrastive-fewer": fewer,
+        "mmd-plain": plain,
+        "balanced-rare": rare,
+    } | {f"erm-{name}": erm for name in PRESETS}
+    return {name: ways[name](name) for name in ids}

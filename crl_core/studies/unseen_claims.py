@@ -1,0 +1,81 @@
+"""Measure the claims of the laboratory of unseen environments: one value a seed each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from crl_core.events import Event
+from crl_core.presets import preset
+from crl_core.runs.store import RunStore
+from crl_core.studies.detection_rates import Power, Row, Spec, run_power, specs
+
+Array = np.ndarray
+LAM, N = 1.0, 200
+_TESTS = ("pooled", "residuals")
+_MECHANISMS = (Spec("slope", -1.0), Spec("intercept", 0.5), Spec("effect", 1.0))
+_CAUSE = (Spec("z-set", 1.0), Spec("z-shift", 0.5))
+
+
+def measure_claims(
+    ids: Sequence[str], seeds: int, store: RunStore, listen: Callable[[Event], None] | None = None
+) -> dict[str, Array]:
+    """[seeds] values of each claim of unseen_claims.toml. Raises as `power.run_power`."""
+    four = run_power("hospitals", store, seeds=seeds, lams=(LAM,), sizes=(N,), tests=_TESTS, listen=listen)
+    two_world = preset("hospital").scenario
+    middle = next(spec for spec in specs(two_world) if spec.intervention == "s-mean" and spec.seen)
+    two = (
+        run_power(
+            "hospital",
+            store,
+            seeds=seeds,
+            lams=(LAM,),
+            sizes=(N,),
+            tests=("pooled",),
+            only=(middle,),
+            listen=listen,
+        )
+        if "unseen-nuisance-two" in ids
+        else None
+    )
+    seen = [spec for spec in specs(preset("hospitals").scenario) if spec.seen and spec.intervention != "none"]
+    values = {
+        "unseen-level": rates(four, Spec("none", 0.0), "pooled"),
+        "unseen-cause": np.min([rates(four, spec, "pooled") for spec in _CAUSE], axis=0),
+        "unseen-nuisance-four": np.mean([rates(four, spec, "pooled") for spec in seen], axis=0),
+        "unseen-alarm-wrong": error_ratio(four, Spec("z-set", 1.0)),
+        "unseen-silence-right": np.max([error_ratio(four, spec) for spec in silent(four)], axis=0),
+        "unseen-residuals": np.min([rates(four, spec, "residuals") for spec in _MECHANISMS], axis=0),
+        "unseen-dose": np.array(four.dose_correlation[f"{LAM:g}"]),
+    }
+    if two is not None:
+        values["unseen-nuisance-two"] = rates(two, middle, "pooled")
+    return {name: values[name] for name in ids}
+
+
+def row_of(power: Power, spec: Spec, test: str) -> Row:
+    return next(
+        row
+        for row in power.rows
+        if (row.intervention, row.dose, row.test, row.lam, row.n)
+        == (spec.intervention, spec.dose, test, LAM, N)
+    )
+
+
+def rates(power: Power, spec: Spec, test: str) -> Array:
+    """Rejection rate of every seed."""
+    return np.array(row_of(power, spec, test).by_seed)
+
+
+def error_ratio(power: Power, spec: Spec) -> Array:
+    """True ITE RMSE of every seed under an intervention, over that of its unchanged rows."""
+    row = row_of(power, spec, "pooled")
+    return np.asarray(np.array(row.errors_by_seed) / np.array(row.unchanged_by_seed))
+
+
+def silent(power: Power) -> list[Spec]:
+    """Interventions after which none of the tests alarms in half of the batches."""
+    tried = dict.fromkeys((row.intervention, row.dose) for row in power.rows)
+    found = [Spec(*what) for what in tried]
+    return [spec for spec in found if not any(row_of(power, spec, test).alarm for test in _TESTS)]

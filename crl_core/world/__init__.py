@@ -1,0 +1,1 @@
+"""A scenario before anything is trained: its graph, its equations, what alignment assumes of it."""

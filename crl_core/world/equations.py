@@ -1,0 +1,117 @@
+"""The structural equations of a scenario in LaTeX, with the numbers in force and without the terms that are zero."""
+
+from __future__ import annotations
+
+from crl_core.config import Scenario
+from crl_core.world.graph import cause_decides
+
+
+def equations(scenario: Scenario) -> str:
+    """An `aligned` environment, a line a variable. A number with subscript e is one of the table of environments."""
+    z = r"\bar z" if scenario.dim_causal > 1 else "z"
+    s = r"\bar s" if scenario.dim_spurious > 1 else "s"
+    i = rf",\quad i \le {scenario.dim_causal}" if scenario.dim_causal > 1 else ""
+    lines = [f"z{'_i' if i else ''} &\\sim {_normal(scenario.cause_mean, scenario.cause_scale)}{i}"]
+    if i:
+        lines.append(rf"\bar z &= \textstyle\sum_i z_i / \sqrt{{{scenario.dim_causal}}}")
+    lines.append(f"t &\\sim {_treatment(scenario, z)}")
+    base = _sum((2.0, z), (scenario.interaction, rf"{z}\,{s}"))
+    effect = _sum((scenario.effect, ""), (scenario.heterogeneity, z))
+    lines.append(f"y^0 &= {base}")
+    lines.append(f"y^1 &= y^0{'' if effect == '0' else _joined(effect)}")
+    noise = rf" + {_n(scenario.noise)}\,\varepsilon" if scenario.noise else ""
+    lines.append(f"y &= y^t{noise}")
+    j = rf",\quad j \le {scenario.dim_spurious}" if scenario.dim_spurious > 1 else ""
+    eta = r"\eta_j" if j else r"\eta"
+    lines.append(f"s{'_j' if j else ''} &= {_nuisance(scenario, eta)}{j}")
+    if j:
+        lines.append(rf"\bar s &= \textstyle\sum_j s_j / \sqrt{{{scenario.dim_spurious}}}")
+    both = r"[z,\, s]"
+    mixed = {
+        "none": both,
+        "rotation": rf"Q\,{both}",
+        "nonlinear": rf"Q_2\, g(Q_1\,{both})",
+    }
+    lines.append(f"x &= {mixed[scenario.mixing]}")
+    return r"\begin{aligned}" + r"\\[.25em] ".join(lines) + r"\end{aligned}"
+
+
+def notes(scenario: Scenario) -> str:
+    """What the letters of `equations` are, as far as they occur."""
+    words = [
+        "ε and η: independent standard normal noise." if scenario.noise else "η: standard normal noise.",
+    ]
+    if any(len(set(values)) > 1 for values in (scenario.cause_mean, scenario.cause_scale, scenario.propensity,
+                                               scenario.offset, scenario.sigma)):  # fmt: skip
+        words.append("Numbers with the subscript e differ between environments: see the table.")
+    mean = "the effect of the treatment is " + _plain(scenario)
+    words.append(f"{mean[0].upper()}{mean[1:]}.")
+    if scenario.mixing == "rotation":
+        words.append("Q: a fixed rotation.")
+    elif scenario.mixing == "nonlinear":
+        words.append("Q₁, Q₂: fixed rotations; g bends each coordinate smoothly, 0.25 u + 0.75 tanh u.")
+    return " ".join(words)
+
+
+def _plain(scenario: Scenario) -> str:
+    if scenario.heterogeneity == 0:
+        return f"{scenario.effect:g} for everyone".replace("-", "−")
+    letter = "z̄" if scenario.dim_causal > 1 else "z"
+    sign = "−" if scenario.heterogeneity < 0 else "+"
+    return f"{scenario.effect:g} {sign} {abs(scenario.heterogeneity):g} {letter}".replace("-", "−")
+
+
+def _treatment(scenario: Scenario, z: str) -> str:
+    same = len(set(scenario.propensity)) == 1
+    p = _n(scenario.propensity[0]) if same else "p_e"
+    if not cause_decides(scenario):
+        return rf"\mathrm{{Bernoulli}}({p})"
+    half = same and scenario.propensity[0] == 0.5
+    inner = ("" if half else rf"\mathrm{{logit}}\,{p}") + _term(scenario.confounding, z, first=half)
+    return rf"\mathrm{{Bernoulli}}(\mathrm{{sigmoid}}({inner}))"
+
+
+def _nuisance(scenario: Scenario, eta: str) -> str:
+    offset, sigma = scenario.offset, scenario.sigma
+    parts = []
+    if len(set(offset)) > 1:
+        parts.append(r"\mathrm{offset}_e")
+    elif offset[0]:
+        parts.append(_n(offset[0]))
+    if scenario.leak:
+        parts.append(_term(scenario.leak, "y", first=not parts))
+    if len(set(sigma)) > 1:
+        parts.append((" + " if parts else "") + r"\sigma_e\," + eta)
+    elif sigma[0]:
+        parts.append(_term(sigma[0], eta, first=not parts))
+    return "".join(parts) or "0"
+
+
+def _normal(mean: tuple[float, ...], scale: tuple[float, ...]) -> str:
+    centre = _n(mean[0]) if len(set(mean)) == 1 else r"\mu_e"
+    spread = r"\kappa_e^2" if len(set(scale)) > 1 else "1" if scale[0] == 1 else f"{_n(scale[0])}^2"
+    return rf"\mathcal N({centre},\, {spread})"
+
+
+def _sum(*terms: tuple[float, str]) -> str:
+    parts: list[str] = []
+    for value, symbol in terms:
+        if value:
+            parts.append(_term(value, symbol, first=not parts))
+    return "".join(parts) or "0"
+
+
+def _joined(total: str) -> str:
+    return f" {total}" if total.startswith("-") else f" + {total}"
+
+
+def _term(value: float, symbol: str, *, first: bool) -> str:
+    if value == 0:
+        return ""
+    sign = ("-" if first else " - ") if value < 0 else ("" if first else " + ")
+    number = "" if abs(value) == 1 and symbol else _n(abs(value))
+    return f"{sign}{number}{chr(92) + ',' if number and symbol else ''}{symbol}"
+
+
+def _n(value: float) -> str:
+    return f"{value:.6g}"

@@ -1,0 +1,159 @@
+"""The runs that the Compare page shows: which are chosen (session and URL), and each with what is drawn of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import streamlit as st
+
+from crl_core.config import RunConfig
+from crl_core.figures import effect_limits
+from crl_core.presets import PRESETS
+from crl_core.results import predict
+from crl_core.runs.sealing import StoreError
+from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
+from pages.shared import server_cache, style
+from pages.shared.fields import describe, nearest_lam, values_of
+from pages.shared.run_view import RunInView
+
+Array = np.ndarray
+PARAM = "runs"  # of the URL, once for each run
+MOST = 4
+CHOSEN = "compare.runs"  # the widget
+_KEPT = "compare.kept"  # what was chosen, for when the page is left and opened again
+_WRITTEN = "compare.written"  # what this page last wrote into the URL
+_NOTES = "compare.notes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimates:
+    """Estimated effects of replicate 0's view rows at every λ, [L, n], and an axis that holds them."""
+
+    ite_hat: Array
+    limits: tuple[float, float]
+
+
+@lru_cache(maxsize=4096)
+def name_of(config: RunConfig) -> str:
+    """A run in few words: its preset and what was changed."""
+    preset_id, values = describe(config)
+    home = values_of(PRESETS[preset_id].config)
+    changed = [
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in values.items()
+        if value != home.get(name, value) and value != ""
+    ]
+    return ", ".join([preset_id, *changed])
+
+
+def short(config: RunConfig, most: int = 34) -> str:
+    """`name_of`, cut where a picture has no room for more."""
+    name = name_of(config)
+    return name if len(name) <= most else name[: most - 1].rstrip(" ,") + "…"
+
+
+def choose(runs: dict[str, RunSummary]) -> list[str]:
+    """Keys of the runs to compare, in order. Keeps widget, session and URL the same; says what a link asks for in vain."""
+    state = st.session_state
+    asked = list(dict.fromkeys(st.query_params.get_all(PARAM)))
+    if asked and asked != state.get(_WRITTEN):  # a link, or the browser's way back
+        state[CHOSEN] = asked
+        state[_NOTES] = []
+    elif CHOSEN not in state:
+        state[CHOSEN] = state.get(_KEPT, [])
+    known = [key for key in state[CHOSEN] if key in runs and not runs[key].outdated]
+    for key in state[CHOSEN]:
+        if key not in known:
+            _say(_missing(key, runs))
+    for key in known[MOST:]:
+        _say(f"At most {MOST} runs can be compared; run {key} is left out.")
+    state[CHOSEN] = known[:MOST]
+    options = [key for key, run in runs.items() if not run.outdated]
+    chosen: list[str] = st.multiselect(
+        "Runs to compare", options, key=CHOSEN, max_selections=MOST, on_change=_forget, placeholder="Choose two to four runs",
+        format_func=lambda key: _option(runs.get(key), key), help="The link of this page names the runs, so it can be sent.",
+    )  # fmt: skip
+    state[_KEPT] = state[_WRITTEN] = list(chosen)
+    if st.query_params.get_all(PARAM) != chosen:
+        st.query_params[PARAM] = chosen
+    return list(chosen)
+
+
+def notes() -> list[str]:
+    """Sentences on runs that were asked for and are not there, until the choice changes."""
+    return list(st.session_state.get(_NOTES, ()))
+
+
+def put(keys: Sequence[str]) -> None:
+    """Choose these runs. For callbacks."""
+    _forget()
+    st.session_state[CHOSEN] = list(keys)
+
+
+def _option(run: RunSummary | None, key: str) -> str:
+    return key if run is None else f"{name_of(run.config)} · {key[:6]}"
+
+
+def _missing(key: str, runs: dict[str, RunSummary]) -> str:
+    shown = style.plain(key[:24])
+    if key in runs:
+        return f"Run {shown} was made by an older version of the recipe, whose numbers differ; it cannot be compared."
+    return f"Run {shown} is not stored here: it was deleted, or never trained here. The others are shown."
+
+
+def _say(sentence: str) -> None:
+    said = st.session_state.setdefault(_NOTES, [])
+    if sentence not in said:
+        said.append(sentence)
+
+
+def _forget() -> None:
+    st.session_state[_NOTES] = []
+
+
+def opened(key: str, lam: float) -> RunInView | None:
+    """A stored run with the λ of its grid nearest to `lam`; None, with a sentence, where it cannot be opened."""
+    try:
+        result = server_cache.load(key)
+        preset = PRESETS[_preset_of(result.config)]
+        own = nearest_lam(result.lams, lam)
+        return RunInView(
+            config=result.config,
+            key=key,
+            result=result,
+            lam=own,
+            m=result.lams.index(own),
+            preset=preset,
+            env_names=tuple(preset.env_name(e) for e in range(result.config.scenario.n_envs)),
+            theme=style.theme(),
+            projection=server_cache.load_part(key, "projection"),
+            evidence=server_cache.load_part(key, "evidence"),
+            computing=False,
+        )
+    except (RunCorrupted, RunNotFound, StoreError) as error:
+        st.error(style.plain(str(error)))
+        return None
+
+
+@lru_cache(maxsize=256)
+def _preset_of(config: RunConfig) -> str:
+    return describe(config)[0]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _estimates(key: str, sealed_by: float, _run: RunInView) -> Estimates:
+    n_lams = len(_run.result.lams)
+    first = {name: value[:n_lams] for name, value in _run.result.weights.items()}
+    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
+        _, y0_hat, y1_hat = predict(first, _run.view.x)
+        ite_hat = y1_hat - y0_hat
+    ite = np.empty(0) if _run.view.ite is None else _run.view.ite
+    return Estimates(ite_hat=ite_hat, limits=effect_limits(ite, ite_hat))
+
+
+def estimates(run: RunInView) -> Estimates:
+    """Computed once a run."""
+    return _estimates(run.key, run.result.seconds, run)

@@ -1,0 +1,192 @@
+"""The latent world that the Identifiability page asks about: its controls, its matrices, and its place in the link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from crl_core.figures.identify import sub
+from crl_core.identify.presets import LATENT_PRESETS, LatentPreset
+from crl_core.identify.worlds import MEANS, SCALES, Edges, Mixing, Table, World, read_table, written_table
+from pages.shared import style
+from pages.shared.link_notes import say_in_vain
+from pages.shared.tables import say
+
+MOST_SEED, MOST_EXTRA = 10_000, 10
+SEED = "draw"
+_OWN = "as the world"
+_READ = "identify.link_read"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the controls say. world: None where it cannot be, with why."""
+
+    preset: str
+    seed: int
+    world: World | None
+    problem: str = ""
+
+
+def asked_world(top: Any, left: Any) -> Asked:
+    """Draw the controls into `top` and the matrices into `left`. What of a link cannot be is said, and left out."""
+    with top:
+        name, mixing, edges, extra, seed = _controls()
+    preset = LATENT_PRESETS[name]
+    with left, st.container(key="panel_identify_matrix"):
+        style.panel_title(
+            "Intervention matrix",
+            "what each environment does to each latent; the first row is the reference. Edit, add or remove rows.",
+        )
+        scales, means = _matrices(name, preset)
+    problem = _unfinished(scales, means)
+    if problem:
+        return Asked(name, seed, None, problem)
+    try:
+        world = replace(
+            preset.world, scales=scales, means=means, mixing=preset.world.mixing if mixing == _OWN else mixing,
+            edges=preset.world.edges if edges == _OWN else edges, dim_x=preset.world.dim + extra,
+        )  # fmt: skip
+    except ValueError as error:
+        return Asked(name, seed, None, _in_words(str(error)))
+    return Asked(name, seed, world)
+
+
+def lesson(asked: Asked) -> None:
+    """What the world teaches, as long as it is as it comes."""
+    preset = LATENT_PRESETS[asked.preset]
+    say(preset.lesson if asked.world == preset.world else f"Changed from “{preset.title}”.")
+
+
+def _controls() -> tuple[str, str, str, int, int]:
+    in_link: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+    titles = {item.title: name for name, item in LATENT_PRESETS.items()}
+    mixings, edges = [_OWN, *get_args(Mixing)], [_OWN, *get_args(Edges)]
+    numbers = {SEED: (0, MOST_SEED), "extra": (0, MOST_EXTRA)}
+    say_in_vain({"world": list(titles), "mixing": mixings, "edges": edges}, numbers)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="identify_controls"):
+        title = st.selectbox("World", list(titles), key="world", width=310, **in_link)
+        mixing = st.selectbox(
+            "Mixing", mixings, key="mixing", width=160, help="The family of the map that hides the latents.", **in_link
+        )  # fmt: skip
+        edge = st.selectbox(
+            "Edges", edges, key="edges", width=160, **in_link,
+            help="A chain z₁ → z₂ → …; soft interventions keep the edges, perfect ones cut them.",
+        )  # fmt: skip
+        extra = st.number_input(
+            "Further observed", 0, MOST_EXTRA, 0, key="extra", width=150, help="Observed dimensions beyond the latents.", **in_link
+        )  # fmt: skip
+        seed = st.number_input("Seed", 0, MOST_SEED, 0, key=SEED, width=130, **in_link)
+    return titles[title], mixing, edge, int(extra), int(seed)
+
+
+def _matrices(name: str, preset: LatentPreset) -> tuple[Table, Table]:
+    """Scales and means as edited; a page that is left and a link bring them back."""
+    kept = f"identify.kept.{name}"
+    if _READ not in st.session_state:  # a link is read once; from then on it is written
+        st.session_state[_READ] = True
+        st.session_state[kept] = _linked(preset)
+    home = (preset.world.scales, preset.world.means)
+    columns = [f"z{sub(i)}" for i in range(preset.world.dim)]
+    of_scales, of_means = st.tabs(["Scales", "Means"])
+    with of_scales:
+        key = f"identify.matrix.{name}"
+        if key not in st.session_state:
+            st.session_state[f"{key}.start"] = st.session_state.get(kept, home)[0]
+        edited = st.data_editor(
+            pd.DataFrame(st.session_state[f"{key}.start"], columns=columns), num_rows="dynamic", key=key, width="stretch",
+            column_config=_cells(columns, SCALES, 1.0),
+        )  # fmt: skip
+    scales = _as_table(edited)
+    with of_means:
+        key = f"identify.means.{name}.{len(scales)}"
+        if key not in st.session_state:
+            before = st.session_state.get(kept, home)[1][: len(scales)]
+            st.session_state[f"{key}.start"] = (
+                *before,
+                *[(0.0,) * len(columns)] * (len(scales) - len(before)),
+            )
+        rows = ["reference", *(f"environment {e + 1}" for e in range(1, len(scales)))][: len(scales)]
+        moved = st.data_editor(
+            pd.DataFrame(st.session_state[f"{key}.start"], columns=columns, index=rows), key=key, width="stretch",
+            column_config=_cells(columns, MEANS, 0.0),
+        )  # fmt: skip
+    means = _as_table(moved)
+    st.session_state[kept] = (scales, means)
+    _write_link({"scales": (scales, home[0]), "means": (means, ((0.0,) * len(columns),) * len(scales))})
+    return scales, means
+
+
+def _cells(columns: Sequence[str], limits: tuple[float, float], default: float) -> dict[str, Any]:
+    low, high = limits
+    return {
+        name: st.column_config.NumberColumn(
+            name, min_value=low, max_value=high, default=default, required=True, format="%g"
+        )
+        for name in columns
+    }
+
+
+def _as_table(edited: pd.DataFrame) -> Table:
+    return tuple(tuple(map(float, row)) for row in edited.to_numpy(np.float64))
+
+
+def _linked(preset: LatentPreset) -> tuple[Table, Table]:
+    """The matrices that the link asks for; the world's own, and a word, where it asks in vain."""
+    scales, means = preset.world.scales, preset.world.means
+    try:
+        if "scales" in st.query_params:
+            scales = read_table(st.query_params["scales"], "scales")
+            means = ((0.0,) * preset.world.dim,) * len(scales)
+        if "means" in st.query_params:
+            means = read_table(st.query_params["means"], "means")
+        if any(len(row) != preset.world.dim for row in (*scales, *means)):
+            raise ValueError(
+                f"every row of a link's scales and means needs {preset.world.dim} numbers, one a latent."
+            )
+        replace(preset.world, scales=scales, means=means)
+    except ValueError as error:
+        st.warning(style.plain(f"The link's matrix cannot be shown: {error} Shown: the world's own."))
+        return preset.world.scales, preset.world.means
+    return scales, means
+
+
+def _write_link(tables: dict[str, tuple[Table, Table]]) -> None:
+    for name, (table, home) in tables.items():
+        if table == home or not np.isfinite(np.array(table)).all():
+            if name in st.query_params:
+                del st.query_params[name]
+        elif st.query_params.get(name) != written_table(table):
+            st.query_params[name] = written_table(table)
+
+
+def _unfinished(scales: Table, means: Table) -> str:
+    """Which cell is empty, or that there is no row; empty where all is there."""
+    if not scales:
+        return "There is no environment left; add a row, the first one is the reference."
+    for what, table, limits in (("scale", scales, SCALES), ("mean", means, MEANS)):
+        for e, row in enumerate(table):
+            for i, value in enumerate(row):
+                if not np.isfinite(value):
+                    low, high = limits
+                    return f"{_place(what, e, i)} is empty; give a number from {low:g} to {high:g}."
+    return ""
+
+
+def _place(what: str, e: int, i: int) -> str:
+    return f"The {what} of z{sub(i)} in {'the reference' if e == 0 else f'environment {e + 1}'}"
+
+
+def _in_words(error: str) -> str:
+    """A world's complaint with places as the page calls them."""
+    return re.sub(
+        r"(scale|mean)s\[(\d+)\]\[(\d+)\]",
+        lambda found: _place(found[1], int(found[2]), int(found[3])),
+        error,
+    )

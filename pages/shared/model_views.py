@@ -1,0 +1,94 @@
+"""What pages draw of a run's models, computed once a run for every λ, so that moving λ only selects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from crl_core.figures import Limits, effect_limits, path_limits, tallest_bin
+from crl_core.measures.effect_map import EffectMap, effect_map
+from crl_core.measures.effect_scores import EffectScores, effect_scores, is_constant
+from crl_core.results import predict
+from pages.shared.run_view import RunInView
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Effects:
+    """Of replicate 0 on its view rows."""
+
+    ite_hat: Array  # [L, n]
+    limits: tuple[float, float]  # an axis that holds for every λ
+    constant: bool  # the true effect is the same for everyone
+    tallest: float  # of `effect_distribution`, over all λ; 0 where the effect is not constant
+    scores: EffectScores | None
+    plane: EffectMap | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layout:
+    """Rows laid out in two dimensions: of every λ, and of the inputs."""
+
+    xy: Array  # [L, n, 2]
+    limits: Limits
+    x: Array  # [n, 2]
+    x_limits: Limits
+
+
+def effects(run: RunInView) -> Effects:
+    return _effects(run.key, run)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _effects(key: str, _run: RunInView) -> Effects:
+    n_lams, view = len(_run.result.lams), _run.view
+    first = {name: value[:n_lams] for name, value in _run.result.weights.items()}
+    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
+        _, y0_hat, y1_hat = predict(first, view.x)
+        ite_hat = y1_hat - y0_hat
+        ite = np.empty(0) if view.ite is None else view.ite
+        limits = effect_limits(ite, ite_hat)
+        constant = view.ite is not None and is_constant(ite)
+        return Effects(
+            ite_hat=ite_hat,
+            limits=limits,
+            constant=constant,
+            tallest=tallest_bin(ite_hat, view.env, limits) if constant else 0.0,
+            scores=effect_scores(_run.result),
+            plane=effect_map(_run.result, view),
+        )
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def tsne_layout(key: str, _projection: dict[str, Array]) -> Layout:
+    return _layout(_one_size(_projection["tsne_xy"]), _one_size(_projection["tsne_x"][None])[0])
+
+
+def pca_layout(run: RunInView) -> Layout:
+    return _pca_layout(run.key, run)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _pca_layout(key: str, _run: RunInView) -> Layout:
+    from crl_core.measures.projection import (
+        pca_path,  # brings scikit-learn, which no other view of a run needs
+    )
+
+    n_lams, x = len(_run.result.lams), _run.view.x
+    with np.errstate(invalid="ignore", over="ignore"):
+        phi = predict({name: value[:n_lams] for name, value in _run.result.weights.items()}, x)[0]
+    return _layout(pca_path(phi), pca_path(x[None])[0])
+
+
+def _layout(xy: Array, x: Array) -> Layout:
+    return Layout(xy=xy, limits=path_limits(xy), x=x, x_limits=path_limits(x[None]))
+
+
+def _one_size(xy: Array) -> Array:
+    """Layouts [L, n, 2] scaled to the same spread: a t-SNE's size means nothing, and a window then holds them all."""
+    centred = xy - xy.mean(axis=1, keepdims=True)
+    spread = np.sqrt(np.square(centred).sum(axis=2).mean(axis=1))[:, None, None]
+    return np.asarray(centred / np.where(spread > 0, spread, 1.0))

@@ -1,0 +1,200 @@
+"""What the Penalties page says of a contest in sentences and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from crl_core.measures.comparison import Difference
+from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.studies.penalties import (
+    WHERE,
+    Contest,
+    World,
+    against,
+    baked_contests,
+    better_than_none,
+    changes,
+    pairings,
+)
+from pages.shared import server_cache
+from pages.shared.style import quiet
+from pages.shared.tables import say, table
+
+_PAIRS = {
+    "shared": "units seen in both, as a study may know them",
+    "rank": "equal outcome quantile; needs no more than the data",
+    "oracle": "nearest in true z; only a simulation can",
+}
+
+
+def named(names: list[str]) -> str:
+    return ", ".join(PENALTY_WORDS[name].short for name in names)
+
+
+def verdict(contest: Contest) -> None:
+    """Which penalties are worth anything, chosen without the truth."""
+    better, worse = better_than_none(contest, "at_blind")
+    parts = [
+        f"these have a lower mean error than no penalty: {named(better)}"
+        if better
+        else "none has a lower mean error than no penalty"
+    ]
+    if worse:
+        parts.append(f"a higher one: {named(worse)}")
+    text = "; ".join(parts)
+    oracle, _ = better_than_none(contest, "at_best")
+    more = [name for name in oracle if name not in better]
+    ending = f" With λ chosen by the truth {named(more)} would have one, too." if more else ""
+    say(f"With λ chosen by held-out factual error, {text}.{ending}")
+    quiet(
+        "Lower and higher: the 95 % bootstrap interval of the difference, paired by seed, excludes 0, and the difference is more than 1 %."
+    )
+
+
+def spread(values: np.ndarray) -> str:
+    return f"{np.median(values):.3f} [{values.min():.3f}, {values.max():.3f}]".replace("inf", "broke")
+
+
+def ranking(contest: Contest) -> None:
+    st.subheader("At its own best, at the blind choice, and without", anchor=False)
+    rows = sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
+    cells = (
+        [("none, λ = 0", *[spread(rows[0].error("at_zero"))] * 2, "ERM: prediction alone.")] if rows else []
+    )
+    for row in rows:
+        words = PENALTY_WORDS[row.penalty]
+        figures = (
+            f"{spread(row.error(where))} λ\u00a0=\u00a0{row.lams_picked(where)}"
+            for where in ("at_blind", "at_best")
+        )
+        problem = f" {row.problem[:1].upper()}{row.problem[1:]}." if row.problem else ""
+        cells.append((words.short, *figures, words.assumption + problem))
+    table(
+        ("penalty", f"at its {WHERE['at_blind']}", f"at its {WHERE['at_best']}", "assumes"),
+        cells,
+        words_from=3,
+    )
+    quiet(
+        "ITE RMSE, median [least, largest] over seeds, and the λ that the seeds choose; sorted by the blind choice."
+    )
+    with st.expander("What each penalty is"):
+        details = [
+            (w.short, w.formula, w.cost, w.source) for name in PENALTY_WORDS for w in (PENALTY_WORDS[name],)
+        ]
+        table(("penalty", "formula", "a step costs", "source"), details, words_from=1)
+
+
+def differences(contest: Contest) -> None:
+    st.subheader("One against all others", anchor=False)
+    names = [row.penalty for row in contest.ran]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = st.selectbox(
+            "Penalty", names, key="penalties.against", format_func=lambda n: PENALTY_WORDS[n].short, width=260
+        )
+        where = st.segmented_control(
+            "At which λ", ["at_blind", "at_best"], default="at_blind", key="penalties.against_where", required=True,
+            format_func=lambda w: WHERE[w],
+        )  # fmt: skip
+    one = contest.of(first or names[0])
+    cells = []
+    for row in contest.ran:
+        if row.penalty == one.penalty:
+            continue
+        apart = against(one, row, where or "at_blind")
+        says = (
+            "no difference seen"
+            if not apart.seen
+            else f"{PENALTY_WORDS[row.penalty].short} is {'worse' if apart.mean > 0 else 'better'}"
+        )
+        cells.append(
+            (
+                PENALTY_WORDS[row.penalty].short,
+                _signed(apart),
+                f"{apart.n} seeds; {says}",
+            )
+        )
+    table(("against", "mean difference [95 % interval]", "reading"), cells, words_from=2)
+    quiet(f"ITE RMSE of the other minus that of {PENALTY_WORDS[one.penalty].short}, paired by seed.")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def pair_rows(world: World) -> list[tuple[str, ...]]:
+    """A line a definition: how many pairs, how far apart, how many rows without one."""
+    lines = []
+    for how, found in pairings(world).items():
+        if isinstance(found, str):
+            lines.append((how, "0", "100 %", "–", f"{_PAIRS[how]}. {found[:1].upper()}{found[1:]}"))
+        else:
+            lines.append(
+                (how, f"{found.n:,}", f"{100 * found.unmatched:.0f} %", f"{found.distance:.2f}", _PAIRS[how])
+            )
+    return lines
+
+
+def pairs(world: World) -> None:
+    """What contrastive pairs would be made of, by each definition."""
+    st.subheader("What a pair is, by each definition", anchor=False)
+    lines = pair_rows(world)
+    chosen = [line[0] for line in lines].index(world.matching)
+    table(
+        ("pairs", "how many", "rows in none", "apart in z", "what they are"),
+        lines,
+        words_from=4,
+        strong=chosen,
+    )
+    quiet(
+        "Training rows of the first seed. Distance: median over pairs of |z − z′|, known only in simulation; partners far apart teach the "
+        "encoder that different units are one. Bold: the definition chosen above. Where arms are aligned, a shared unit is a pair only if it got both treatments."
+    )
+
+
+def gains(found: Mapping[str, float]) -> str:
+    """Names with the change of the mean error, largest first."""
+    return ", ".join(
+        f"{PENALTY_WORDS[name].short} {'−' if change < 0 else '+'}{100 * abs(change):.0f}\u00a0%"
+        for name, change in sorted(found.items(), key=lambda item: -abs(item[1]))
+    )
+
+
+@cache
+def world_by_world(folder: Path) -> list[tuple[str, ...]]:
+    """A line a shipped contest: the mean error at λ = 0, and what beats it."""
+    lines = []
+    for item in baked_contests(folder):
+        at_blind, at_best = (changes(item, where) for where in ("at_blind", "at_best"))
+        blind = {name: change for name, change in at_blind.items() if change < 0}
+        worse = {name: change for name, change in at_blind.items() if change > 0}
+        more = {name: change for name, change in at_best.items() if change < 0 and name not in blind}
+        says = f"Better at the blind λ: {gains(blind) or 'none'}."
+        says += f" Worse: {gains(worse)}." if worse else ""
+        says += f" Better only at its own best λ: {gains(more)}." if more else ""
+        gap = f", z ±{item.world.gap:g}" if item.world.gap is not None else ""
+        lines.append((item.world.preset + gap, f"{np.mean(item.ran[0].error('at_zero')):.3f}", says))
+    return lines
+
+
+def everywhere() -> None:
+    """Is any penalty better than none? Preset by preset, as shipped."""
+    folder = server_cache.store().baked
+    contests = baked_contests(folder)
+    if not contests:
+        return
+    st.subheader("Is ERM hard to beat? World by world", anchor=False)
+    table(("world", "mean at λ = 0", "which penalties beat it"), world_by_world(folder), words_from=2)
+    first = contests[0].world
+    quiet(
+        f"Change of the mean ITE RMSE over {first.seeds} seeds, where its interval excludes 0 and it is more than 1 %; {first.epochs} epochs, {first.shared} shared "
+        "units. Own best λ is chosen by the truth, so it can hardly lose; with so few seeds and so many comparisons some are chance."
+    )
+
+
+def _signed(apart: Difference) -> str:
+    if not apart.known:
+        return "–"
+    interval = f" [{apart.low:+.3f}, {apart.high:+.3f}]" if apart.has_interval else ""
+    return f"{apart.mean:+.3f}{interval}".replace("-", "−")

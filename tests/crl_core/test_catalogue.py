@@ -1,0 +1,127 @@
+"""Laboratories: their lists are checked like the main one, and their claims get the same verdicts in the same file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from crl_core.cli.program import main
+from crl_core.runs.store import RunStore
+from crl_core.studies import catalogue
+from crl_core.studies.catalogue import LABS, lab_claims, measure_lab, parse_lab_claims
+from crl_core.studies.claims import load_claims
+from crl_core.studies.claims_run import baked_claims, content_of
+from tests.crl_core.made_up import store_in
+
+ENTRY = """
+[[claim]]
+id = "mine"
+source = "somebody"
+statement = "The statistic is small."
+quantity = "rejection rate"
+setting = "hospitals, λ = 1"
+holds_if = "below"
+threshold = 0.5
+note = "A note."
+"""
+
+
+def test_every_claim_has_an_id_of_its_own_across_all_lists() -> None:
+    ids = [claim.id for claim in (*load_claims(), *(c for lab in LABS for c in lab_claims(lab)))]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('setting = "hospitals, λ = 1"\n', ""), "setting is missing"),
+        (('"below"', '"under"'), "'under'; it must be"),
+        (("0.5", '"half"'), "threshold is 'half'; it must be a number"),
+        (("quantity", "quantities"), "no field quantities"),
+    ],
+)
+def test_a_wrong_entry_is_refused_with_its_id_and_what_is_allowed(change: tuple[str, str], says: str) -> None:
+    with pytest.raises(ValueError, match=f"claim mine: .*{says}"):
+        parse_lab_claims("unseen", ENTRY.replace(*change))
+
+
+@pytest.fixture
+def one_lab(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], None]:
+    """Only one laboratory, with the claim above, which measures what the test says."""
+
+    def install(values: np.ndarray) -> None:
+        module = ModuleType("a_laboratory")
+
+        def measure_claims(
+            ids: Sequence[str], seeds: int, store: RunStore, listen: object
+        ) -> dict[str, np.ndarray]:
+            return dict.fromkeys(ids, values[:seeds])
+
+        module.measure_claims = measure_claims  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "a_laboratory", module)
+        lab = catalogue.Lab(id="unseen", title="T", sentence="S", module="a_laboratory", page="unseen")
+        monkeypatch.setattr(catalogue, "LABS", {"unseen": lab})
+        monkeypatch.setattr("crl_core.cli.studies.LABS", {"unseen": lab})
+        claims = parse_lab_claims("unseen", ENTRY)
+        for room in ("crl_core.studies.catalogue", "crl_core.cli.studies"):
+            monkeypatch.setattr(f"{room}.lab_claims", lambda _: claims)
+
+    return install
+
+
+def test_a_value_that_is_not_defined_counts_against_the_claim(
+    one_lab: Callable[[np.ndarray], None], tmp_path: Path
+) -> None:
+    store = store_in(tmp_path)
+    for values, verdict in (
+        (np.full(6, 0.1), "holds"),
+        (np.full(6, 0.9), "does not hold"),
+        (np.full(6, np.nan), "does not hold"),
+    ):
+        one_lab(values)
+        (measured,) = measure_lab(parse_lab_claims("unseen", ENTRY), 6, store)
+        assert measured.verdict == verdict
+    assert measured.to_dict()["measured"] == [None] * 6
+
+
+def test_the_command_line_measures_one_laboratory_and_writes_what_the_page_reads(
+    one_lab: Callable[[np.ndarray], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRL_CACHE", str(tmp_path / "cache"))
+    one_lab(np.linspace(0.1, 0.2, 10))
+    target = tmp_path / "claims-unseen.json"
+    assert main(["claims", "--lab", "unseen", "--seeds", "3", "--json", str(target)]) == 0
+    (entry,) = json.loads(target.read_text())["claims"]
+    assert (entry["id"], entry["lab"], entry["verdict"], len(entry["measured"])) == (
+        "mine",
+        "unseen",
+        "holds",
+        3,
+    )
+    merged = baked_claims(tmp_path)
+    assert merged is not None
+    assert [item["id"] for item in merged["claims"]] == ["mine"]
+
+
+def test_answers_of_laboratories_stand_after_those_about_paths(tmp_path: Path) -> None:
+    assert baked_claims(tmp_path) is None
+    (tmp_path / "claims-b.json").write_text(json.dumps(content_of([], 3) | {"claims": [{"id": "b"}]}))
+    (tmp_path / "claims.json").write_text(json.dumps(content_of([], 10) | {"claims": [{"id": "a"}]}))
+    (tmp_path / "claims-broken.json").write_text("{")
+    merged = baked_claims(tmp_path)
+    assert merged is not None
+    assert (merged["seeds"], [item["id"] for item in merged["claims"]]) == (10, ["a", "b"])
+
+
+def test_an_unknown_claim_or_laboratory_is_refused_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims", "--lab", "paths", "--only", "nonsense"]) == 2
+    assert "there is no claim nonsense" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["claims", "--lab", "nonsense"])
+    assert ended.value.code == 2
