@@ -1,8 +1,9 @@
-"""Two ratios of the evidence, each within one run of this file: python benchmarks/claims.py [--rounds 3] [--epochs 2] [--json FILE]
+"""Two ratios of the evidence, each within one run of this file: python benchmarks/claims.py [--rounds 3] [--epochs 2]
+[--json FILE]
 
-pass:      a claims pass of one preset over ten seeds, as one batched run, against the same models trained one after the other:
-           by this program, and in PyTorch Lightning as one would write it. Wanted: at least 10. What is trained one after
-           the other is timed on a few models and scaled.
+pass:      a claims pass of one preset over ten seeds, as one batched run, against the same models trained one after the
+           other: by this program, and in PyTorch Lightning as one would write it. Wanted: at least 10. What is trained
+           one after the other is timed on a few models and scaled.
 evidence:  probes, overlap and baselines of a default run as a share of that run's training time. Wanted: at most 0.15.
            Training is timed over a few epochs and scaled to the default's.
 """
@@ -43,9 +44,7 @@ def pass_seconds(name: str, lams: tuple[float, ...], epochs: int) -> tuple[float
     scenario = preset(name).scenario
 
     def config(lams: tuple[float, ...], seeds: int, seed: int = 0) -> RunConfig:
-        return RunConfig(
-            scenario=scenario, training=Training(lams=lams, replicates=seeds, epochs=epochs, seed=seed)
-        )
+        return RunConfig(scenario=scenario, training=Training(lams=lams, replicates=seeds, epochs=epochs, seed=seed))
 
     batched = seconds(lambda: train(config(lams, SEEDS)))
     alone = sum(seconds(lambda k=k: train(config((lams[k % len(lams)],), 1, k))) for k in range(SINGLE))
@@ -64,9 +63,7 @@ def evidence_share(epochs: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--json", metavar="FILE")
@@ -76,9 +73,7 @@ def main() -> None:
     found: dict[str, float] = {"load_before": os.getloadavg()[0]}
     for name, lams in (("recipe", (0.0, 1.0)), ("leaky", PATH)):
         rounds = [pass_seconds(name, lams, options.epochs) for _ in range(options.rounds)]
-        print(
-            f"{name}, {len(lams)} λ × {SEEDS} seeds: one batched pass, against one training after the other"
-        )
+        print(f"{name}, {len(lams)} λ × {SEEDS} seeds: one batched pass, against one training after the other")
         for index, what in ((1, "here"), (2, "lightning")):
             ratio = statistics.median(each[index] / each[0] for each in rounds)
             found[f"pass_{name}_{len(lams)}_lams_{what}_ratio"] = ratio

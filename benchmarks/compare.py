@@ -1,8 +1,9 @@
 """How long the Compare page takes to follow λ with four runs side by side: python benchmarks/compare.py [--json FILE]
 
-Server: the page's script from the changed λ to its last figure, through Streamlit's own test driver. Budget: p50 ≤ 250 ms.
-Painted: a real server and a real browser with software rendering, from the key that moves λ to the last change that the page's
-main part shows because of it, all figures drawn again.
+Server: the page's script from the changed λ to its last figure, through Streamlit's own test driver. Budget: p50 ≤ 250
+        ms.
+Painted: a real server and a real browser with software rendering, from the key that moves λ to the last change that the
+page's main part shows because of it, all figures drawn again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ QUIET_MS = 1200  # no change for so long: the page has followed
 _WATCH = """() => {
   window.__changed = 0;
   new MutationObserver(() => { window.__changed = performance.now(); })
-    .observe(document.querySelector("[data-testid=stMain]"), { subtree: true, childList: true, attributes: true, characterData: true });
+    .observe(document.querySelector("[data-testid=stMain]"), { subtree: true, childList: true, attributes: true,
+      characterData: true });
   document.addEventListener("keydown", () => { window.__pressed = performance.now(); }, true);
 }"""
 

@@ -1,8 +1,8 @@
 """What identifying latents costs: python benchmarks/identify.py [--json FILE]
 
-Click: CPU seconds of one seed with three restarts at the page's settings, without starting a process (budget 10). Batching: 10 seeds × 3
-restarts side by side, against the same models one after the other (measured on three of them; budget 8×). Both with fewer steps, since
-time is proportional to them; the click is scaled to all of them.
+Click: CPU seconds of one seed with three restarts at the page's settings, without starting a process (budget 10).
+Batching: 10 seeds × 3 restarts side by side, against the same models one after the other (measured on three of them;
+budget 8×). Both with fewer steps, since time is proportional to them; the click is scaled to all of them.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ def taken(seeds: Seeds, restarts: list[int]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args()
     world = latent_preset("each")

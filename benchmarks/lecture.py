@@ -29,9 +29,15 @@ from crl_core.lecture.handout import handout_html
 
 N_POINTS = 1500
 CHROMIUM_ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--enable-precise-memory-info",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-precise-memory-info",
+]
 
 # In the page: when each pointer move was painted, the gaps between frames, and tasks of 50 ms and more.
 PROBE = """() => {
@@ -39,26 +45,34 @@ PROBE = """() => {
   window.__lecture = seen;
   let waiting = [], last = 0, counting = false;
   const channel = new MessageChannel();
-  channel.port1.onmessage = (event) => { const now = performance.now(); for (const t of event.data) seen.latency.push(now - t); };
+  channel.port1.onmessage = (event) => { const now = performance.now();
+    for (const t of event.data) seen.latency.push(now - t); };
   const painted = (time) => {
     if (last) seen.frames.push(time - last);
     last = time;
-    if (waiting.length) { seen.superseded += waiting.length - 1; const newest = waiting[waiting.length - 1]; waiting = []; channel.port2.postMessage([newest]); }
+    if (waiting.length) { seen.superseded += waiting.length - 1; const newest = waiting[waiting.length - 1];
+      waiting = []; channel.port2.postMessage([newest]); }
     if (counting) requestAnimationFrame(painted); else last = 0;
   };
   document.addEventListener("pointerdown", () => { counting = true; requestAnimationFrame(painted); }, true);
   document.addEventListener("pointerup", () => { counting = false; }, true);
-  document.addEventListener("pointermove", (event) => { if (counting) { seen.moves++; waiting.push(event.timeStamp); } }, true);
-  new PerformanceObserver((list) => { for (const e of list.getEntries()) seen.long.push(e.duration); }).observe({ type: "longtask" });
+  document.addEventListener("pointermove", (event) => { if (counting) { seen.moves++; waiting.push(event.timeStamp); }
+    }, true);
+  new PerformanceObserver((list) => { for (const e of list.getEntries()) seen.long.push(e.duration); }).observe({
+    type: "longtask" });
 }"""
 
 # Drags that need no hand: the same events, sent from inside, so that a thousand of them take a minute.
 MANY = """async (count) => {
-  const find = (node) => { const hit = node.querySelector && node.querySelector("[role=slider][aria-label='λ']"); if (hit) return hit;
-    for (const e of node.querySelectorAll("*")) if (e.shadowRoot) { const inner = find(e.shadowRoot); if (inner) return inner; } return null; };
-  for (const list of Object.values(window.__lecture)) if (Array.isArray(list)) list.length = 0; // the probe's own memory
+  const find = (node) => { const hit = node.querySelector && node.querySelector("[role=slider][aria-label='λ']");
+    if (hit) return hit;
+    for (const e of node.querySelectorAll("*")) if (e.shadowRoot) { const inner = find(e.shadowRoot);
+      if (inner) return inner; } return null; };
+  for (const list of Object.values(window.__lecture)) if (Array.isArray(list)) list.length = 0;
+    // the probe's own memory
   const grip = find(document), box = grip.getBoundingClientRect(), y = box.top + box.height / 2;
-  const send = (type, share) => grip.dispatchEvent(new PointerEvent(type, { bubbles: true, composed: true, pointerId: 7, button: 0, clientX: box.left + share * box.width, clientY: y }));
+  const send = (type, share) => grip.dispatchEvent(new PointerEvent(type, { bubbles: true, composed: true,
+    pointerId: 7, button: 0, clientX: box.left + share * box.width, clientY: y }));
   for (let k = 0; k < count; k++) {
     send("pointerdown", 0.1);
     for (let m = 1; m <= 4; m++) { send("pointermove", 0.1 + 0.2 * m); await new Promise(requestAnimationFrame); }
@@ -82,9 +96,7 @@ def measure(url: str, drags: int) -> dict[str, float]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as p:
-        browser = p.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=CHROMIUM_ARGS
-        )
+        browser = p.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=CHROMIUM_ARGS)
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         began = time.perf_counter()
         page.goto(url, wait_until="commit")
@@ -143,9 +155,7 @@ def handout() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     parser.add_argument("--url", help="measure this page instead of a fresh handout")
     parser.add_argument("--drags", type=int, default=1000, help="drags for the memory figure")

@@ -1,7 +1,8 @@
 """How fast the library of runs is with thousands of them: python benchmarks/library.py [--runs N] [--json FILE]
 
-The runs are synthetic but sealed like any other. Opening and filtering the page are measured through Streamlit's own test
-driver, which runs the script as the server does, without a browser: warm means that this server has shown the page before.
+The runs are synthetic but sealed like any other. Opening and filtering the page are measured through Streamlit's own
+test driver, which runs the script as the server does, without a browser: warm means that this server has shown the page
+before.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ def fill(store: RunStore, n_runs: int) -> None:
     for seed in range(n_runs):
         config = RunConfig(
             scenario=Scenario(n_samples=200, sigma=(0.1, float(rng.integers(1, 40)) / 10)),
-            training=Training(lams=(0.0, 1.0), replicates=1, epochs=int(rng.integers(1, 4)), hidden=4, latent_dim=2, seed=seed),
-        )  # fmt: skip
+            training=Training(
+                lams=(0.0, 1.0), replicates=1, epochs=int(rng.integers(1, 4)), hidden=4, latent_dim=2, seed=seed
+            ),
+        )
         key = store.save(made_up_result(config))
         if seed % 10 == 0:
-            store.label(
-                key, Label(name=f"number {seed}", tags=("lecture",) if seed % 20 else ("draft", "lecture"))
-            )
+            store.label(key, Label(name=f"number {seed}", tags=("lecture",) if seed % 20 else ("draft", "lecture")))
 
 
 def main() -> int:

@@ -35,9 +35,7 @@ class CFRNet(lightning.LightningModule):
         self.encoder = nn.Sequential(
             nn.Linear(config.scenario.dim_x, h), nn.ELU(), nn.Linear(h, h), nn.ELU(), nn.Linear(h, k)
         )
-        self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(k, h // 2), nn.ELU(), nn.Linear(h // 2, 1)) for _ in "01"
-        )
+        self.heads = nn.ModuleList(nn.Sequential(nn.Linear(k, h // 2), nn.ELU(), nn.Linear(h // 2, 1)) for _ in "01")
         self.lam, self.learning_rate = lam, training.learning_rate
 
     def training_step(self, batch: tuple[Tensor, ...], _: int) -> Tensor:
@@ -67,10 +65,11 @@ class CFRNet(lightning.LightningModule):
 
 
 def fit(config: RunConfig, lam: float) -> None:
-    """Train one model for `config.training.epochs` with Lightning's defaults: progress bar, logger, a checkpoint an epoch.
+    """Train one model for `config.training.epochs` with Lightning's defaults: progress bar, logger, a checkpoint an
+    epoch.
 
-    At each epoch the held-out factual error, effect error and MMD² are measured, as they are here. What the bar prints is
-    thrown away, what is logged goes to a temporary folder.
+    At each epoch the held-out factual error, effect error and MMD² are measured, as they are here. What the bar prints
+    is thrown away, what is logged goes to a temporary folder.
     """
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -90,9 +89,7 @@ def fit(config: RunConfig, lam: float) -> None:
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
     ):
-        trainer = lightning.Trainer(
-            max_epochs=config.training.epochs, accelerator="cpu", default_root_dir=folder
-        )
+        trainer = lightning.Trainer(max_epochs=config.training.epochs, accelerator="cpu", default_root_dir=folder)
         trainer.fit(
             CFRNet(config, lam),
             DataLoader(train, batch_size=config.training.batch_size, shuffle=True, drop_last=True),

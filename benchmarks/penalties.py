@@ -1,8 +1,8 @@
 """What a penalty's λ path costs beside MMD²'s: python benchmarks/penalties.py [--json FILE] [--repeats N]
 
-The same 16 λ and rows, each penalty in turn and the whole round repeated, so that a busy machine slows all alike; the median of each
-round's ratio to MMD² counts (budget 2, sliced Wasserstein and domain-adversarial 4). From it, how long eight penalties × 16 λ × 3
-replicates on hospital at 20 epochs take here (budget 8 minutes on two cores).
+The same 16 λ and rows, each penalty in turn and the whole round repeated, so that a busy machine slows all alike; the
+median of each round's ratio to MMD² counts (budget 2, sliced Wasserstein and domain-adversarial 4). From it, how long
+eight penalties × 16 λ × 3 replicates on hospital at 20 epochs take here (budget 8 minutes on two cores).
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ def seconds(penalty: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()

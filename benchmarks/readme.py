@@ -1,8 +1,9 @@
 """Fill the README's tables from what was measured: python benchmarks/readme.py [--check]
 
-presets: from the baked runs (`python -m crl_core bake`); claims: from cache/baked/claims.json (`python -m crl_core claims
---lab paths --json cache/baked/claims.json`, and claims-<lab>.json alike); speed: from benchmarks/figures.json, which `--speed FILE …` fills from the JSON that the
-benchmarks write. With --check nothing is written, and the exit status is 1 if a table is not what it would be.
+presets: from the baked runs (`python -m crl_core bake`); claims: from cache/baked/claims.json (`python -m crl_core
+claims --lab paths --json cache/baked/claims.json`, and claims-<lab>.json alike); speed: from benchmarks/figures.json,
+which `--speed FILE …` fills from the JSON that the benchmarks write. With --check nothing is written, and the exit
+status is 1 if a table is not what it would be.
 """
 
 from __future__ import annotations
@@ -184,20 +185,16 @@ def _figure(value: float | None) -> str:
 def penalties_table() -> str:
     contests = baked_contests(ROOT / "cache" / "baked")
     assert contests, "cache/baked has no penalties.json"
-    worlds = [
-        c.world.preset + (f", means of z ±{c.world.gap:g}" if c.world.gap is not None else "")
-        for c in contests
-    ]
+    worlds = [c.world.preset + (f", means of z ±{c.world.gap:g}" if c.world.gap is not None else "") for c in contests]
     first = contests[0].world
     lines = [
-        f"ITE RMSE at each one's own best λ / at the blind choice, medians over {first.seeds} seeds, {first.epochs} epochs, "
+        f"ITE RMSE at each one's own best λ / at the blind choice, medians over {first.seeds} seeds, {first.epochs} "
+        f"epochs, "
         f"{first.shared} shared units (`python -m crl_core penalties --bake`):",
         "",
         f"| penalty | {' | '.join(worlds)} |",
         "|---" * (len(worlds) + 1) + "|",
-        "| none (λ = 0) | "
-        + " | ".join(f"{np.median(c.of('mmd').error('at_zero')):.3f}" for c in contests)
-        + " |",
+        "| none (λ = 0) | " + " | ".join(f"{np.median(c.of('mmd').error('at_zero')):.3f}" for c in contests) + " |",
     ]
     for name, words in PENALTY_WORDS.items():
         cells = [
@@ -224,7 +221,8 @@ def identify_table() -> str:
             noise, r2 = (float(np.nanmedian(of_method(rows, method, field))) for field in ("mcc_noise", "r2"))
             floor = float(np.median([row["floor"] for row in rows]))
             lines.append(
-                f"| {LATENT_PRESETS[name].title} | {METHOD_WORDS[method].short} | {_spread(mcc)} | {each} | {noise:.3f} | {r2:.2f} | {floor:.2f} |"
+                f"| {LATENT_PRESETS[name].title} | {METHOD_WORDS[method].short} | {_spread(mcc)} | {each} | "
+                f"{noise:.3f} | {r2:.2f} | {floor:.2f} |"
             )
     return "\n".join(lines)
 
@@ -264,9 +262,7 @@ def main() -> int:
         known: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
         for file in options.speed:
             known |= json.loads(file.read_text())
-        FIGURES.write_text(
-            json.dumps({k: v for k, v in sorted(known.items()) if k in SPEED}, indent=1) + "\n"
-        )
+        FIGURES.write_text(json.dumps({k: v for k, v in sorted(known.items()) if k in SPEED}, indent=1) + "\n")
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     if options.check:

@@ -40,7 +40,8 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def bare_products(config: RunConfig) -> Callable[[], None]:
-    """The path's matrix products alone, with its shapes and counts: no activation, loss, kernel, optimiser or metric."""
+    """The path's matrix products alone, with its shapes and counts: no activation, loss, kernel, optimiser or
+    metric."""
     training, n = config.training, config.scenario.n_samples
     models, b, h, k, d = (
         training.n_models,
@@ -54,8 +55,7 @@ def bare_products(config: RunConfig) -> Callable[[], None]:
 
     def tensors(rows: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         return [
-            (torch.randn(models, rows, i), torch.randn(models, i, o), torch.randn(models, rows, o))
-            for i, o in layers
+            (torch.randn(models, rows, i), torch.randn(models, i, o), torch.randn(models, rows, o)) for i, o in layers
         ]
 
     batch, held_out = tensors(b), tensors(round(0.2 * n))
@@ -146,7 +146,8 @@ def stored_run_figures() -> dict[str, float]:
 def page_figures() -> dict[str, float]:
     """In a real browser: from the click on Train to the first epoch on the page, and the server's memory.
 
-    cold: the click comes as soon as a fresh server has drawn its first page.  warm: another run of the same size, later.
+    cold: the click comes as soon as a fresh server has drawn its first page.  warm: another run of the same size,
+          later.
     """
     from playwright.sync_api import Page, sync_playwright
 

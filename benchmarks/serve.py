@@ -1,12 +1,15 @@
-"""How fast an exported model answers: python benchmarks/serve.py [--seconds N] [--minutes N] [--mlserver PYTHON] [--json FILE]
+"""How fast an exported model answers: python benchmarks/serve.py [--seconds N] [--minutes N] [--mlserver PYTHON]
+[--json FILE]
 
-Over HTTP:   200 requests a second of one row from this process to a server in another, on loopback; latency from the moment a
-             request was due, so that waiting counts (budget p50 < 10 ms, p99 < 50 ms). Then as many as eight connections can send.
-             The same for a plain FastAPI app around eager PyTorch, without checks, monitor, metrics or log; and with --mlserver for
-             MLServer in its default setting around the same int8 file (PYTHON: of an environment with `pip install mlserver
-             onnxruntime "uvloop<0.22"`; with a newer uvloop its worker does not start).
+Over HTTP:   200 requests a second of one row from this process to a server in another, on loopback; latency from the
+             moment a request was due, so that waiting counts (budget p50 < 10 ms, p99 < 50 ms). Then as many as eight
+             connections can send. The same for a plain FastAPI app around eager PyTorch, without checks, monitor,
+             metrics or log; and with --mlserver for MLServer in its default setting around the same int8 file (PYTHON:
+             of an environment with `pip install mlserver onnxruntime "uvloop<0.22"`; with a newer uvloop its worker
+             does not start).
 In process:  one row, NumPy to NumPy, ONNX int8 and float32 against eager PyTorch, one thread (budget 5 times faster).
---minutes:   so many minutes of 200 requests a second from ten sites, one of them shifted: errors, and the server's memory.
+--minutes:   so many minutes of 200 requests a second from ten sites, one of them shifted: errors, and the server's
+             memory.
 """
 
 from __future__ import annotations
@@ -197,16 +200,17 @@ class Running:
 
     def __init__(self, command: list[str], port: int, python: str = sys.executable, cwd: Path = ROOT) -> None:
         self.process = subprocess.Popen(
-            [python, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd,
+            [python, *command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=cwd,
             env=os.environ | {"PYTHONPATH": str(cwd)},
-        )  # fmt: skip
+        )
         self.port = port
 
     def wait(self, body: bytes, path: str) -> None:
         for _ in range(300):
-            request = Request(
-                f"http://127.0.0.1:{self.port}{path}", body, {"content-type": "application/json"}
-            )
+            request = Request(f"http://127.0.0.1:{self.port}{path}", body, {"content-type": "application/json"})
             try:
                 urlopen(request, timeout=5).close()
                 return
@@ -225,9 +229,7 @@ class Running:
         return float(psutil.Process(self.process.pid).memory_info().rss / 1e6)
 
 
-def over_http(
-    folder: Path, seconds: float, minutes: float, port: int, mlserver: str | None
-) -> dict[str, float]:
+def over_http(folder: Path, seconds: float, minutes: float, port: int, mlserver: str | None) -> dict[str, float]:
     sent, found = bodies(shifted=True), {}
     served = ["-m", "crl_core.serve", str(folder / "model.onnx"), "--port", str(port)]
     servers = [
@@ -239,9 +241,7 @@ def over_http(
         running = Running(
             ["-c", "from mlserver.cli import main; main()", "start", str(where)], port + 2, mlserver, where
         )
-        servers.append(
-            ("mlserver", running, [in_its_protocol(body) for body in sent], "/v2/models/effects/infer")
-        )
+        servers.append(("mlserver", running, [in_its_protocol(body) for body in sent], "/v2/models/effects/infer"))
     with ExitStack() as stack:
         for _, server, own, path in servers:
             stack.enter_context(server)
@@ -256,9 +256,7 @@ def over_http(
                 f"{name}_p99_ms": p99,
                 f"{name}_errors": errors,
             }
-            found[f"{name}_requests_a_second"] = asyncio.run(
-                throughput(server.port, min(seconds, 5), own, path)
-            )
+            found[f"{name}_requests_a_second"] = asyncio.run(throughput(server.port, min(seconds, 5), own, path))
     if minutes:
         with Running(served, port) as server:
             server.wait(sent[0], PATH)
@@ -276,9 +274,13 @@ def load(server: Running, minutes: float, sent: list[bytes]) -> dict[str, float]
     p50, p99 = np.quantile(np.concatenate(taken), (0.5, 0.99))
     quarter = max(1, len(memory) // 4)
     return {
-        "load_minutes": len(memory) / 6, "load_errors": errors, "load_p50_ms": p50, "load_p99_ms": p99,
-        "load_memory_first_mb": float(np.median(memory[:quarter])), "load_memory_last_mb": float(np.median(memory[-quarter:])),
-    }  # fmt: skip
+        "load_minutes": len(memory) / 6,
+        "load_errors": errors,
+        "load_p50_ms": p50,
+        "load_p99_ms": p99,
+        "load_memory_first_mb": float(np.median(memory[:quarter])),
+        "load_memory_last_mb": float(np.median(memory[-quarter:])),
+    }
 
 
 def in_process(folder: Path) -> dict[str, float]:
@@ -310,9 +312,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--minutes", type=float, default=0, help="of load on top; 10 for the full test")
-    parser.add_argument(
-        "--mlserver", metavar="PYTHON", help="of an environment in which MLServer is installed"
-    )
+    parser.add_argument("--mlserver", metavar="PYTHON", help="of an environment in which MLServer is installed")
     parser.add_argument("--port", type=int, default=8792)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plain", type=int, metavar="PORT", help=argparse.SUPPRESS)

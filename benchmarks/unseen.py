@@ -1,8 +1,8 @@
 """How fast the falsifiers and their page are: python benchmarks/unseen.py [--json FILE]
 
-Permutations: 1,000 relabellings of 200 deployed and 300 reference latents for all 16 models of a path (budget 1 s on two
-cores), and the same one relabelling after the other in plain NumPy, for a ratio. Page: one step of the dose through Streamlit's own
-test driver, without a browser (budget p50 ≤ 200 ms).
+Permutations: 1,000 relabellings of 200 deployed and 300 reference latents for all 16 models of a path (budget 1 s on
+two cores), and the same one relabelling after the other in plain NumPy, for a ratio. Page: one step of the dose through
+Streamlit's own test driver, without a browser (budget p50 ≤ 200 ms).
 """
 
 from __future__ import annotations

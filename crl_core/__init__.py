@@ -11,9 +11,10 @@ from crl_core.config import RunConfig, Scenario, Training
 from crl_core.data.scm import MultiEnvData, sample
 from crl_core.presets import PRESETS, preset
 
-# How torch's OpenMP threads wait for each other; read when torch loads, so it is set here. Sleeping at once costs more than it
-# shares out (two threads are slower than one: 2.2 s against 1.8 s for what 1.2 s do with a short spin), spinning for long starves
-# whoever else runs on the machine (30 s beside one busy process). A thousand turns are some microseconds.
+# How torch's OpenMP threads wait for each other; read when torch loads, so it is set here. Sleeping at once costs more
+# than it shares out (two threads are slower than one: 2.2 s against 1.8 s for what 1.2 s do with a short spin),
+# spinning for long starves whoever else runs on the machine (30 s beside one busy process). A thousand turns are some
+# microseconds.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ["OMP_WAIT_POLICY"] = "passive"
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")

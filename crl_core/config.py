@@ -16,9 +16,7 @@ from dataclasses import replace as _replace
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-RECIPE_VERSION = (
-    1  # raise when the numbers that a config yields change, evidence included; keys change with it
-)
+RECIPE_VERSION = 1  # raise when the numbers that a config yields change, evidence included; keys change with it
 CONFIG_VERSION = 1  # raise when the JSON form of a config changes
 
 Mixing = Literal["none", "rotation", "nonlinear"]
@@ -121,7 +119,8 @@ def _choice(name: str, value: Any, options: tuple[str, ...]) -> None:
 class Scenario:
     """All environments of one structural causal model; the equations are in `scm`.
 
-    One value an environment (a single value is repeated): sigma, offset, propensity, cause_mean, cause_scale, env_weight.
+    One value an environment (a single value is repeated): sigma, offset, propensity, cause_mean, cause_scale,
+    env_weight.
     Raises: ValueError naming the field, the value and the allowed range.
     """
 
@@ -156,7 +155,8 @@ class Scenario:
             values = values * self.n_envs if len(values) == 1 else values
             if len(values) != self.n_envs:
                 raise ValueError(
-                    f"{name} has {len(values)} values but sigma has {self.n_envs}; give one an environment, or one for all."
+                    f"{name} has {len(values)} values but sigma has {self.n_envs}; give one an environment, or one "
+                    f"for all."
                 )
             put(self, name, values)
         for name in ("interaction", "effect", "heterogeneity", "leak", "noise", "confounding"):
@@ -176,7 +176,8 @@ class Scenario:
         least = min(self.env_sizes)
         if least < 10:
             raise ValueError(
-                f"env_weight leaves {least} rows to an environment; each needs at least 10. Raise its weight, or n_samples."
+                f"env_weight leaves {least} rows to an environment; each needs at least 10. Raise its weight, or "
+                f"n_samples."
             )
         if 2 * self.shared_units > least:
             raise ValueError(
@@ -260,18 +261,14 @@ class Training:
         put = object.__setattr__
         lams = _tuple("lams", self.lams)
         if not N_LAMS[0] <= len(lams) <= N_LAMS[1]:
-            raise ValueError(
-                f"lams has {len(lams)} values; give {N_LAMS[0]} to {N_LAMS[1]}, e.g. (0.0, 0.1, 1.0)."
-            )
+            raise ValueError(f"lams has {len(lams)} values; give {N_LAMS[0]} to {N_LAMS[1]}, e.g. (0.0, 0.1, 1.0).")
         put(self, "lams", tuple(sorted(set(lams))))
         for name in ("replicates", "epochs", "batch_size", "hidden", "latent_dim", "seed"):
             put(self, name, _number(name, getattr(self, name), int))
         put(self, "learning_rate", _number("learning_rate", self.learning_rate, float))
         if self.bandwidth != "median":
             if isinstance(self.bandwidth, str):
-                raise ValueError(
-                    f'bandwidth is {_shown(self.bandwidth)}; it must be "median" or a number > 0.'
-                )
+                raise ValueError(f'bandwidth is {_shown(self.bandwidth)}; it must be "median" or a number > 0.')
             put(self, "bandwidth", _number("bandwidth", self.bandwidth, float))
         if not isinstance(self.balanced, bool) and self.balanced not in (0, 1, "yes", "no"):
             raise ValueError(f"balanced is {_shown(self.balanced)}; it must be yes or no.")
@@ -285,7 +282,8 @@ class Training:
             _choice(name, getattr(self, name), get_args(options))
         if self.n_models > MAX_MODELS:
             raise ValueError(
-                f"{len(self.lams)} λ × {self.replicates} replicates are {self.n_models} models; at most {MAX_MODELS} fit. "
+                f"{len(self.lams)} λ × {self.replicates} replicates are {self.n_models} models; at most {MAX_MODELS} "
+                f"fit. "
                 "Use fewer replicates."
             )
 
@@ -303,11 +301,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         training = self.training
-        if (
-            training.penalty == "contrastive"
-            and training.matching == "shared"
-            and not self.scenario.shared_units
-        ):
+        if training.penalty == "contrastive" and training.matching == "shared" and not self.scenario.shared_units:
             raise ValueError(
                 "the contrastive penalty pulls pairs together, and this world has no shared units to make pairs of; "
                 "set scenario.shared_units to 32, say, or training.matching to oracle or rank."
@@ -316,7 +310,8 @@ class RunConfig:
         if work > MAX_MODEL_SAMPLES:
             raise ValueError(
                 f"{self.training.n_models} models × {self.training.epochs} epochs × {self.scenario.n_samples} samples "
-                f"is {work / MAX_MODEL_SAMPLES:.1f} times what one run may ask for. Use fewer epochs, samples or replicates."
+                f"is {work / MAX_MODEL_SAMPLES:.1f} times what one run may ask for. Use fewer epochs, samples or "
+                f"replicates."
             )
 
     @property
@@ -369,9 +364,7 @@ class RunConfig:
         try:
             content = json.loads(text)
         except ValueError as error:
-            raise ValueError(
-                f"the config is not JSON ({error}); give what `RunConfig.to_json` wrote."
-            ) from None
+            raise ValueError(f"the config is not JSON ({error}); give what `RunConfig.to_json` wrote.") from None
         return cls.from_dict(content)
 
 
@@ -387,7 +380,5 @@ def _fields(where: str, content: Any, known: set[str]) -> dict[str, Any]:
         )
     unknown = sorted(str(name) for name in content if name not in known)
     if unknown:
-        raise ValueError(
-            f"{where} has no field {', '.join(unknown)}; its fields are {', '.join(sorted(known))}."
-        )
+        raise ValueError(f"{where} has no field {', '.join(unknown)}; its fields are {', '.join(sorted(known))}.")
     return dict(content)

@@ -1,7 +1,7 @@
 """The alphabet of a run: frozen, past-tense events, each complete in itself, with a JSON line for every one.
 
-Order:   RunStarted, EpochEnded*, then one ending: RunFinished (from `training`), RunCancelled or RunFailed (from the worker).
-         After RunFinished the worker adds to a run that is already usable: StageAdvanced*, one RunCompleted.
+Order:   RunStarted, EpochEnded*, then one ending: RunFinished (from `training`), RunCancelled or RunFailed (from the
+         worker). After RunFinished the worker adds to a run that is already usable: StageAdvanced*, one RunCompleted.
 JSON:    {"event": "EpochEnded", "at": 1764000000.0, ...}; arrays are lists, a number that is not finite is null.
 """
 
@@ -18,7 +18,6 @@ import numpy as np
 if TYPE_CHECKING:
     from crl_core.results import RunResult
 
-Array = np.ndarray
 Stage = Literal["projection", "evidence"]
 
 # What became of a model, as stored in `status` arrays.
@@ -32,15 +31,13 @@ class RunStarted:
 
     key: str
     device: str
-    lam: Array  # [M]
-    replicate: Array  # [M] int
+    lam: np.ndarray  # [M]
+    replicate: np.ndarray  # [M] int
     epochs: int
     steps_per_epoch: int
     n_train: int
     n_held_out: int
-    n_pairs: (
-        int  # of environments (or arms) that the penalty compares; 0 means that there is nothing to align
-    )
+    n_pairs: int  # of environments (or arms) that the penalty compares; 0 means that there is nothing to align
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,13 +46,13 @@ class EpochEnded:
 
     epoch: int  # from 1
     elapsed_s: float
-    loss: Array  # [M] factual_train + λ · penalty
-    factual_train: Array  # [M]
-    penalty: Array  # [M] mean MMD² over pairs of the batch, without λ
-    factual_mse: Array  # [M] held out
-    mmd2: Array  # [M] held out, mean over pairs
-    ite_rmse: Array | None  # [M] held out; None where the truth is not known
-    status: Array  # [M] int, index into STATUS_WORDS
+    loss: np.ndarray  # [M] factual_train + λ · penalty
+    factual_train: np.ndarray  # [M]
+    penalty: np.ndarray  # [M] mean MMD² over pairs of the batch, without λ
+    factual_mse: np.ndarray  # [M] held out
+    mmd2: np.ndarray  # [M] held out, mean over pairs
+    ite_rmse: np.ndarray | None  # [M] held out; None where the truth is not known
+    status: np.ndarray  # [M] int, index into STATUS_WORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,9 +117,7 @@ def finite(content: Any) -> Any:
 def to_json(event: Event, *, at: float) -> str:
     """One line without its line break. `at` is the time of writing, seconds since 1970."""
     content = {f.name: finite(getattr(event, f.name)) for f in fields(event) if f.name != "result"}
-    return json.dumps(
-        {"event": type(event).__name__, "at": at} | content, separators=(",", ":"), allow_nan=False
-    )
+    return json.dumps({"event": type(event).__name__, "at": at} | content, separators=(",", ":"), allow_nan=False)
 
 
 def from_json(line: str | bytes) -> Event:

@@ -70,8 +70,8 @@ def pair_weights(labels: Tensor, n_groups: int, dtype: torch.dtype) -> Tensor:
 def grouped_mmd2(phi: Tensor, weights: Tensor, bandwidth: Tensor) -> Tensor:
     """Σ_ij S_ij k(φ_i, φ_j) per model: the mean MMD² over pairs of groups when `weights` comes from `pair_weights`.
 
-    phi: [M, b, k].  weights: S, symmetric, rows summing to 0, [G, b, b] with M a multiple of G (models of a group follow
-    each other).  bandwidth: h, [M].  Returns: [M], clamped at 0 since rounding can dip below.
+    phi: [M, b, k].  weights: S, symmetric, rows summing to 0, [G, b, b] with M a multiple of G (models of a group
+    follow each other).  bandwidth: h, [M].  Returns: [M], clamped at 0 since rounding can dip below.
     The gradient with respect to `phi` is in closed form; there is none with respect to the other arguments.
     """
     value: Tensor = _WeightedKernelSum.apply(phi, weights, bandwidth)  # type: ignore[no-untyped-call]
@@ -83,8 +83,8 @@ def grouped_mmd2_and_gradient(phi: Tensor, weights: Tensor, bandwidth: Tensor) -
     """`grouped_mmd2` [M] with its gradient with respect to `phi` [M, b, k], in one go.
 
     value = Σ_ij G_ij with G = S ∘ K, and ∂value/∂φ_i = -(2 / h²) Σ_j G_ij (φ_i - φ_j), since S and K are symmetric.
-    With c = (φ - mean) / h and a = |c|² / 2 the kernel's exponent is c_i·c_j - a_i - a_j, and G [c, 1] gives both sums of the
-    gradient in one product.
+    With c = (φ - mean) / h and a = |c|² / 2 the kernel's exponent is c_i·c_j - a_i - a_j, and G [c, 1] gives both sums
+    of the gradient in one product.
     """
     rows = phi.shape[1]
     h = bandwidth[:, None, None]
@@ -100,9 +100,7 @@ def grouped_mmd2_and_gradient(phi: Tensor, weights: Tensor, bandwidth: Tensor) -
 
 class _WeightedKernelSum(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: torch.autograd.function.FunctionCtx, phi: Tensor, weights: Tensor, bandwidth: Tensor
-    ) -> Tensor:
+    def forward(ctx: torch.autograd.function.FunctionCtx, phi: Tensor, weights: Tensor, bandwidth: Tensor) -> Tensor:
         value, gradient = grouped_mmd2_and_gradient(phi, weights, bandwidth)
         ctx.save_for_backward(gradient)
         return value

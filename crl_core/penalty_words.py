@@ -66,15 +66,23 @@ PENALTY_WORDS: Mapping[str, PenaltyWords] = {
         cost="24 sorts of the rows",
         lams=grid(1e-3, 1e3),
         formula="mean over pairs and 24 directions of W₂² of the projections, at 16 levels",
-        source="Bonneel et al. (2015), Sliced and Radon Wasserstein barycenters; Shalit et al. (2017) for Wasserstein in CFR",
-        assumption="The latent should have one distribution in all environments; far rows count more than for a kernel.",
+        source=(
+            "Bonneel et al. (2015), Sliced and Radon Wasserstein barycenters; Shalit et al. (2017) for Wasserstein in "
+            "CFR"
+        ),
+        assumption=(
+            "The latent should have one distribution in all environments; far rows count more than for a kernel."
+        ),
     ),
     "adversarial": PenaltyWords(
         short="domain-adversarial",
         cost="a small classifier a model, trained along",
         lams=grid(1e-3, 100),
         formula="log E − cross-entropy of a smooth classifier of environments that learns along, its gradient reversed",
-        source="Ganin et al. (2016), Domain-adversarial training of neural networks; its classifier kept smooth as in Mescheder et al. (2018)",
+        source=(
+            "Ganin et al. (2016), Domain-adversarial training of neural networks; its classifier kept smooth as in "
+            "Mescheder et al. (2018)"
+        ),
         assumption="No classifier should be able to tell the environments apart in the latent.",
     ),
     "irm": PenaltyWords(
@@ -98,7 +106,10 @@ PENALTY_WORDS: Mapping[str, PenaltyWords] = {
         cost="errors by group",
         lams=grid(1e-3, 1e3),
         formula="Σ_e q_e R_e, q moved to the worst environments by exponentiated gradient",
-        source="Sagawa et al. (2020), Distributionally robust neural networks; here added to the factual error with weight λ",
+        source=(
+            "Sagawa et al. (2020), Distributionally robust neural networks; here added to the factual error with "
+            "weight λ"
+        ),
         assumption="The worst environment's factual error is what matters. A reference: nothing is aligned.",
     ),
     "contrastive": PenaltyWords(

@@ -13,7 +13,8 @@ Verdict = Literal["helps", "nothing to gain", "hurts", "destroys"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A world to try alignment on. `env_names` name the environments on screen, one each for as many as the preset has."""
+    """A world to try alignment on. `env_names` name the environments on screen, one each for as many as the preset
+    has."""
 
     id: str
     title: str
@@ -41,7 +42,10 @@ _ALL = (
         look_for="Without a penalty the network mistakes the machine for the treatment. Raise λ until the hospitals "
         "overlap: the effect error falls, and for a very large λ it rises again.",
         verdict="helps",
-        why="The environment decides the treatment, so a network without a penalty confuses the two; aligned, it cannot.",
+        why=(
+            "The environment decides the treatment, so a network without a penalty confuses the two; aligned, it "
+            "cannot."
+        ),
         env_word="hospital",
         config=_config(_TWO_HOSPITALS),
     ),
@@ -70,7 +74,9 @@ _ALL = (
     Preset(
         id="sensors",
         title="Twenty noisy sensors",
-        sentence="Five causes and twenty site-specific sensor readings, rotated into 25 inputs; treatment follows the site.",
+        sentence=(
+            "Five causes and twenty site-specific sensor readings, rotated into 25 inputs; treatment follows the site."
+        ),
         look_for="The same story as the two hospitals with more dimensions and fewer samples: alignment helps, but it "
         "takes a larger λ.",
         verdict="helps",
@@ -118,7 +124,10 @@ _ALL = (
         look_for="A small λ changes little; from about 2 on the error climbs, to many times that of λ = 0. The treated "
         "differ from the untreated in the very thing that drives the effect, so making them alike costs accuracy.",
         verdict="hurts",
-        why="The only confounder is also the effect modifier: balancing it away costs far more than a little balance gains.",
+        why=(
+            "The only confounder is also the effect modifier: balancing it away costs far more than a little balance "
+            "gains."
+        ),
         config=_config(Scenario(sigma=(1.0, 1.0), heterogeneity=0.5, confounding=2.0), align="treatment"),
     ),
 )

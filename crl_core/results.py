@@ -14,7 +14,6 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData, Stream, rng_for, sample, split
 
-Array = np.ndarray
 N_VIEW = 700  # held-out rows that are drawn and projected
 N_MMD = 400  # of these, the rows that every MMD² figure is computed on; at each epoch all 700 would cost a fifth more
 
@@ -24,23 +23,24 @@ class RunResult:
     """One trained λ path. Models are replicate-major: m = replicate · len(lams) + index of λ. All metrics are held out.
 
     history: name of a field of `EpochEnded` -> [epochs, M].
-    weights: name -> [M, ...] float32: encoder.0 .. encoder.2 and head.0, head.1, each with .weight and .bias (see `predict`).
+    weights: name -> [M, ...] float32: encoder.0 .. encoder.2 and head.0, head.1, each with .weight and .bias (see
+             `predict`).
     """
 
     config: RunConfig
     device: str
     seconds: float
-    lam: Array  # [M]
-    replicate: Array  # [M] int
-    status: Array  # [M] int, index into events.STATUS_WORDS
-    factual_mse: Array  # [M]
-    factual_mse_by_env: Array  # [M, E]
-    mmd2: Array  # [M]
-    ite_rmse: Array | None  # [M]; None where the truth is not known, as the next three
-    ate_error: Array | None  # [M] |mean ITE estimate - mean ITE|
-    ite_rmse_by_env: Array | None  # [M, E]
-    history: Mapping[str, Array]
-    weights: Mapping[str, Array]
+    lam: np.ndarray  # [M]
+    replicate: np.ndarray  # [M] int
+    status: np.ndarray  # [M] int, index into events.STATUS_WORDS
+    factual_mse: np.ndarray  # [M]
+    factual_mse_by_env: np.ndarray  # [M, E]
+    mmd2: np.ndarray  # [M]
+    ite_rmse: np.ndarray | None  # [M]; None where the truth is not known, as the next three
+    ate_error: np.ndarray | None  # [M] |mean ITE estimate - mean ITE|
+    ite_rmse_by_env: np.ndarray | None  # [M, E]
+    history: Mapping[str, np.ndarray]
+    weights: Mapping[str, np.ndarray]
 
     @property
     def lams(self) -> tuple[float, ...]:
@@ -54,7 +54,7 @@ class RunResult:
         distance = np.abs(np.log(np.maximum(grid, floor)) - np.log(max(lam, floor)))
         return replicate * len(grid) + int(distance.argmin())
 
-    def by_lam(self, values: Array) -> Array:
+    def by_lam(self, values: np.ndarray) -> np.ndarray:
         """[M, ...] -> [replicates, len(lams), ...]."""
         return values.reshape(self.config.training.replicates, len(self.lams), *values.shape[1:])
 
@@ -73,8 +73,9 @@ def view_of(held_out: MultiEnvData, seed: int, n_rows: int = N_VIEW) -> MultiEnv
     return held_out.rows(np.sort(index))
 
 
-def mmd_index(n_view: int) -> Array:
-    """Which of `n_view` view rows MMD² is computed on: evenly spaced ones; in environment order each keeps its share."""
+def mmd_index(n_view: int) -> np.ndarray:
+    """Which of `n_view` view rows MMD² is computed on: evenly spaced ones; in environment order each keeps its
+    share."""
     return np.arange(n_view) if n_view <= N_MMD else np.linspace(0, n_view - 1, N_MMD).astype(np.int64)
 
 
@@ -88,14 +89,14 @@ def view_rows(config: RunConfig, replicate: int = 0) -> MultiEnvData:
     return view_of(data_of(config, replicate)[1], config.training.seed + replicate)
 
 
-def predict(weights: Mapping[str, Array], x: Array) -> tuple[Array, Array, Array]:
+def predict(weights: Mapping[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Forward pass of the stored CFRNets in NumPy: phi [M, n, k], y0_hat [M, n], y1_hat [M, n], float32.
 
     weights: as in `RunResult`, or `{name: value[m : m + 1]}` for a single model.
     x:       [n, d], or [M, n, d] for rows of its own for each model.
     """
 
-    def layer(name: str, rows: Array) -> Array:
+    def layer(name: str, rows: np.ndarray) -> np.ndarray:
         return np.asarray(rows @ weights[name + ".weight"] + weights[name + ".bias"])
 
     h = np.asarray(x, dtype=np.float32)
@@ -107,11 +108,11 @@ def predict(weights: Mapping[str, Array], x: Array) -> tuple[Array, Array, Array
     return phi, y_hat[..., 0], y_hat[..., 1]
 
 
-def one_model(weights: Mapping[str, Array], m: int) -> dict[str, Array]:
+def one_model(weights: Mapping[str, np.ndarray], m: int) -> dict[str, np.ndarray]:
     """The weights of model m alone, as `predict` takes them."""
     return {name: value[m : m + 1] for name, value in weights.items()}
 
 
-def elu(values: Array) -> Array:
+def elu(values: np.ndarray) -> np.ndarray:
     """x where x > 0, else e^x - 1."""
     return np.where(values > 0, values, np.expm1(np.minimum(values, 0)))

@@ -21,30 +21,34 @@ from crl_core.studies.claims_run import SEEDS, baked_claims, content_of, run_cla
 from pages.shared import many_runs, page_header, require, server_cache, style
 
 _DEFINITIONS = """
-**Verdict**: from the 95 % bootstrap interval of the median over seeds. *Holds*: all of it lies on the claim's side of the
-threshold; *does not hold*: all of it on the other; *undecided*: it contains the threshold, so more seeds are needed.
+**Verdict**: from the 95 % bootstrap interval of the median over seeds. *Holds*: all of it lies on the claim's side of
+the threshold; *does not hold*: all of it on the other; *undecided*: it contains the threshold, so more seeds are
+needed.
 
-**A seed** is a replicate of a batched run: other data, other initial weights, other batches. Every dot is one; the bar is the
-interval, the tick the median, the shaded side is where the claim is true.
+**A seed** is a replicate of a batched run: other data, other initial weights, other batches. Every dot is one; the bar
+is the interval, the tick the median, the shaded side is where the claim is true.
 
 **Ratios** compare two λ, or two worlds, seed by seed. A model that diverged has an infinite error; a value that is not
 defined because of it counts against the claim.
 
 **Laboratories** (unseen environments, penalties, identifiability) measure in their own way; each has its own list.
 
-**Adding a claim** is adding one entry to `crl_core/studies/claims.toml`, or to the laboratory's `crl_core/studies/claims_<name>.toml`.
+**Adding a claim** is adding one entry to `crl_core/studies/claims.toml`, or to the laboratory's
+`crl_core/studies/<name>_claims.toml`.
 """
 _MARKS = {"holds": "✓", "does not hold": "✕", "undecided": "?"}
 _CSS = """
 <style>
-.crl-claim { display: grid; grid-template-columns: minmax(16rem, 5fr) minmax(13rem, 4fr) 9.5rem; gap: .2rem 1.6rem; align-items: center;
+.crl-claim { display: grid; grid-template-columns: minmax(16rem, 5fr) minmax(13rem, 4fr) 9.5rem; gap: .2rem 1.6rem;
+  align-items: center;
   padding: .75rem 0; border-bottom: 1px solid var(--hairline); }
 .crl-claim:last-child { border-bottom: 0; padding-bottom: .1rem; }
 .crl-claim p { margin: 0; line-height: 1.42; }
 .crl-claim .statement { font-size: .97rem; font-weight: 600; }
 .crl-claim .small { font-size: .82rem; color: var(--quiet); margin-top: .15rem; }
 .crl-claim .verdict { font-weight: 650; font-size: .97rem; }
-@media (max-width: 1100px) { .crl-claim { grid-template-columns: 1fr 9.5rem; } .crl-claim .words { grid-column: 1 / 3; } }
+@media (max-width: 1100px) { .crl-claim { grid-template-columns: 1fr 9.5rem; } .crl-claim .words { grid-column: 1 / 3;
+  } }
 @media (max-width: 640px) { .crl-claim { grid-template-columns: 1fr; } .crl-claim .words { grid-column: auto; } }
 </style>
 """
@@ -55,9 +59,7 @@ require()
 @st.cache_resource(max_entries=8, show_spinner="Measuring the stored runs")
 def measured_here(seeds: int, stamp: tuple[float, ...]) -> Mapping[str, Any]:
     """Every claim on runs that are stored here; `stamp` says when they were."""
-    found: Mapping[str, Any] = finite(
-        content_of(run_claims(load_claims(), seeds, server_cache.store()), seeds)
-    )
+    found: Mapping[str, Any] = finite(content_of(run_claims(load_claims(), seeds, server_cache.store()), seeds))
     return found
 
 
@@ -82,13 +84,18 @@ def main() -> None:
         content = baked
         where = f"Measured before the program was shipped, {baked.get('seeds')} seeds."
         if baked.get("recipe_version") != RECIPE_VERSION:
-            where += (
-                " An older version of the recipe trained these networks; the numbers of this one may differ."
-            )
+            where += " An older version of the recipe trained these networks; the numbers of this one may differ."
     head(content)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control("Seeds", [5, 10, 20], default=SEEDS, key="claims.seeds", required=True, width="content",
-                             help="Replicates in each batched run; more seeds, narrower intervals.")  # fmt: skip
+        st.segmented_control(
+            "Seeds",
+            [5, 10, 20],
+            default=SEEDS,
+            key="claims.seeds",
+            required=True,
+            width="content",
+            help="Replicates in each batched run; more seeds, narrower intervals.",
+        )
         many_runs.panel("claims.pass", wanted, start="Put them to the test here", again=content is not None)
     if content is None:
         style.notice(
@@ -97,7 +104,8 @@ def main() -> None:
         )
         return
     style.quiet(
-        f"{where} Shaded: where the claim is true. A dot is a seed; tick and bar are their median and its 95 % interval."
+        f"{where} Shaded: where the claim is true. A dot is a seed; tick and bar are their median and its 95 % "
+        f"interval."
     )
     rows(content)
 
@@ -109,7 +117,8 @@ def head(content: Mapping[str, Any] | None) -> None:
     figures = [(str(verdicts.count(name)), name) for name in _MARKS if content is not None]
     page_header(
         "Claims put to the test",
-        "What teaching material says about these worlds, as exact statements with a threshold, each measured over seeds. "
+        "What teaching material says about these worlds, as exact statements with a threshold, each measured over "
+        "seeds. "
         "Which world a claim is made in decides most of them.",
         _DEFINITIONS,
         figures,
@@ -149,13 +158,13 @@ def rows(content: Mapping[str, Any]) -> None:
             entries = [stored(claim, content) for claim in own]
             st.html(
                 "".join(
-                    row(claim, lab_setting(claim), entry, colours)
-                    for claim, entry in zip(own, entries, strict=True)
+                    row(claim, lab_setting(claim), entry, colours) for claim, entry in zip(own, entries, strict=True)
                 )
             )
             seeds = max((len(entry["measured"]) for entry in entries if entry is not None), default=SEEDS)
             style.quiet(
-                f"Measured before the program was shipped, {seeds} seeds: python -m crl_core claims --lab {lab.id} --seeds {seeds}"
+                f"Measured before the program was shipped, {seeds} seeds: python -m crl_core claims --lab {lab.id} "
+                f"--seeds {seeds}"
             )
 
 
@@ -188,11 +197,19 @@ def row(claim: Statement, label: str, entry: Mapping[str, Any] | None, colours: 
         f'<p class="small">Source: {escape(claim.source)}. {unbroken(claim.note)}</p></div>'
     )
     if entry is None:
-        return f'<div class="crl-claim">{words}<p class="small">Not measured in this version: run the claims again.</p><i></i></div>'
+        return (
+            f'<div class="crl-claim">{words}<p class="small">Not measured in this version: run the claims '
+            f"again.</p><i></i></div>"
+        )
     line = strips.strip(
-        entry["measured"], median=entry["median"], interval=entry["interval"], threshold=claim.threshold,
-        holds_if=claim.holds_if, label=label, colours=colours,
-    )  # fmt: skip
+        entry["measured"],
+        median=entry["median"],
+        interval=entry["interval"],
+        threshold=claim.threshold,
+        holds_if=claim.holds_if,
+        label=label,
+        colours=colours,
+    )
     verdict = str(entry["verdict"])
     colour = {"holds": colours["text"], "does not hold": colours["bad"]}.get(verdict, colours["muted"])
     low, high = (strips.number(end) for end in entry["interval"])

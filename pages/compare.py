@@ -50,22 +50,24 @@ from pages.shared.model_views import Layout, pca_layout, tsne_layout
 from pages.shared.tables import beyond, chart, say, table
 
 _SAYS = (
-    "Stored runs side by side: where their settings differ, what they learned, and whether their figures differ by more "
+    "Stored runs side by side: where their settings differ, what they learned, and whether their figures differ by "
+    "more "
     "than chance. One λ, the sidebar’s, holds for all."
 )
 _DEFINITIONS = """
-**Difference**: mean over replicates of a run’s figure minus that of run A. **Paired**: replicate r of a run has seed *seed + r*. Where
-two scenarios have the same rows, environments and dimensions, equal seeds draw the same units and the same noise, so the difference is
-taken seed by seed. Otherwise replicates are resampled in each run by themselves.
+**Difference**: mean over replicates of a run’s figure minus that of run A. **Paired**: replicate r of a run has seed
+*seed + r*. Where two scenarios have the same rows, environments and dimensions, equal seeds draw the same units and the
+same noise, so the difference is taken seed by seed. Otherwise replicates are resampled in each run by themselves.
 
-**95 % interval**: percentile bootstrap over replicates; up to five replicates, every resample is counted. An interval that contains 0
-reads “no difference seen”, which is not the same as no difference.
+**95 % interval**: percentile bootstrap over replicates; up to five replicates, every resample is counted. An interval
+that contains 0 reads “no difference seen”, which is not the same as no difference.
 
-**Few replicates**: with three pairs the interval runs from the smallest difference to the largest and holds the true mean only about
-three times in four; with two, one time in two. More replicates make it honest.
+**Few replicates**: with three pairs the interval runs from the smallest difference to the largest and holds the true
+mean only about three times in four; with two, one time in two. More replicates make it honest.
 
-**ITE RMSE** (√PEHE), **|ATE error|**: on held-out rows; they need the truth, which only a simulation has. **Factual MSE**: held out.
-**MMD²**: Gaussian kernel, biased estimate, no root, h the median distance. **Domain AUC**: 0.5 is chance.
+**ITE RMSE** (√PEHE), **|ATE error|**: on held-out rows; they need the truth, which only a simulation has. **Factual
+MSE**: held out. **MMD²**: Gaussian kernel, biased estimate, no root, h the median distance. **Domain AUC**: 0.5 is
+chance.
 """
 _PAIR = ("hospital", "shifted")  # a good first comparison: the same penalty saves one and ruins the other
 _CURVES = (
@@ -119,18 +121,17 @@ def invite(stored: dict[str, RunSummary], runs: Sequence[RunInView]) -> None:
         one = runs[0]
         others = [run for key, run in usable.items() if key != one.key]
         nearest = min(others, key=lambda run: settings_apart(one.config, run.config))
-        style.notice(
-            "One run is chosen", "Choose another one above to see where the two differ, and by how much."
-        )
+        style.notice("One run is chosen", "Choose another one above to see where the two differ, and by how much.")
         st.button(
-            f"Set it beside {side.name_of(nearest.config)}", type="primary", key="compare.nearest", on_click=side.put,
-            args=([one.key, nearest.key],), help="The stored run that differs from it in the fewest settings.",
-        )  # fmt: skip
+            f"Set it beside {side.name_of(nearest.config)}",
+            type="primary",
+            key="compare.nearest",
+            on_click=side.put,
+            args=([one.key, nearest.key],),
+            help="The stored run that differs from it in the fewest settings.",
+        )
         return
-    pair = [
-        next((key for key, run in usable.items() if run.config == PRESETS[name].config), None)
-        for name in _PAIR
-    ]
+    pair = [next((key for key, run in usable.items() if run.config == PRESETS[name].config), None) for name in _PAIR]
     style.notice(
         "Choose two to four runs",
         "A good first pair: two hospitals whose patients are alike, and two whose patients are not. The same penalty "
@@ -139,9 +140,15 @@ def invite(stored: dict[str, RunSummary], runs: Sequence[RunInView]) -> None:
         else "Those that differ in one setting say the most.",
     )
     first = (
-        pair if None not in pair
-        else list(min(combinations(list(usable)[:20], 2), key=lambda two: settings_apart(usable[two[0]].config, usable[two[1]].config)))
-    )  # fmt: skip
+        pair
+        if None not in pair
+        else list(
+            min(
+                combinations(list(usable)[:20], 2),
+                key=lambda two: settings_apart(usable[two[0]].config, usable[two[1]].config),
+            )
+        )
+    )
     names = [side.name_of(usable[key].config) for key in first if key]
     st.button(
         f"Compare {names[0]} with {names[1]}",
@@ -155,9 +162,7 @@ def invite(stored: dict[str, RunSummary], runs: Sequence[RunInView]) -> None:
 def _whose_lam(runs: Sequence[RunInView], lam: float) -> str:
     """Which λ each run shows, where its grid does not have the one that was asked for."""
     other = [
-        f"{letter} at λ = {lam_text(run.lam)}"
-        for letter, run in zip(LETTERS, runs, strict=False)
-        if run.lam != lam
+        f"{letter} at λ = {lam_text(run.lam)}" for letter, run in zip(LETTERS, runs, strict=False) if run.lam != lam
     ]
     if not other:
         return f"All runs at λ = {lam_text(lam)}."
@@ -170,9 +175,7 @@ def errors_and_settings(runs: Sequence[RunInView], ink: Palette) -> None:
     with left, st.container(key="panel_compare_error", height="stretch"):
         has_truth = any(run.result.ite_rmse is not None for run in runs)
         lines = [
-            RunLine(
-                name=side.short(run.config), lams=run.result.lams, lam=run.lam, values=_spread(run, has_truth)
-            )
+            RunLine(name=side.short(run.config), lams=run.result.lams, lam=run.lam, values=_spread(run, has_truth))
             for run in runs
         ]
         title = "Effect error along λ: ITE RMSE (√PEHE)" if has_truth else "Factual MSE along λ"
@@ -197,9 +200,7 @@ def _env_names(runs: Sequence[RunInView]) -> tuple[str, ...]:
     most = max(runs, key=lambda run: len(run.env_names))
     words = {run.preset.env_word for run in runs}
     return (
-        most.env_names
-        if len(words) == 1
-        else tuple(f"environment {chr(65 + e)}" for e in range(len(most.env_names)))
+        most.env_names if len(words) == 1 else tuple(f"environment {chr(65 + e)}" for e in range(len(most.env_names)))
     )
 
 
@@ -243,11 +244,7 @@ def pictures(runs: Sequence[RunInView], ink: Palette) -> None:
         drawn = effects_in_a_row(panes, names, ink, title="Estimated against true effects", limits=limits)
         chart(drawn, "compare.effects")
         quiet(
-            (
-                "On the line an estimate is right. Same rows as above."
-                if known
-                else "The true effects are not known."
-            )
+            ("On the line an estimate is right. Same rows as above." if known else "The true effects are not known.")
             + beyond(outside(drawn))
         )
 
@@ -350,16 +347,19 @@ def _how(runs: Sequence[RunInView], found: Sequence[Sequence[Difference]]) -> st
         if not rest.known:
             continue
         if rest.paired:
-            words += (
-                f"{letter} − A is paired: {style.count(rest.n, 'seed')} in both, which draw the same units. "
-            )
+            words += f"{letter} − A is paired: {style.count(rest.n, 'seed')} in both, which draw the same units. "
         elif same_draws(runs[0].config, run.config):
             words += f"{letter} − A is not paired: the seeds are others. "
         else:
-            words += f"{letter} − A is not paired: rows, environments or dimensions differ, so equal seeds draw other units. "
+            words += (
+                f"{letter} − A is not paired: rows, environments or dimensions differ, so equal seeds draw other "
+                f"units. "
+            )
     fewest = min((row[3].n for row in found if row[3].known), default=0)
     if 2 <= fewest <= 5:
-        words += f"With {fewest} replicates an interval is narrower than it claims (see Definitions); read it as a hint."
+        words += (
+            f"With {fewest} replicates an interval is narrower than it claims (see Definitions); read it as a hint."
+        )
     return words.strip()
 
 
@@ -368,9 +368,12 @@ def open_one(runs: Sequence[RunInView]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for letter, run in zip(LETTERS, runs, strict=False):
             st.button(
-                f"Open {letter}", key=f"compare.open_{letter}", on_click=sidebar.show, args=(run.config,),
+                f"Open {letter}",
+                key=f"compare.open_{letter}",
+                on_click=sidebar.show,
+                args=(run.config,),
                 help=f"Sets the sidebar to {side.name_of(run.config)}, its λ grid included.",
-            )  # fmt: skip
+            )
         quiet("Opening a run sets the sidebar to it, so that every page shows it and λ moves along its grid.")
 
 

@@ -22,11 +22,11 @@ _DEFINITIONS = """
 **Effect** of a unit (ITE): τ = y¹ − y⁰, the outcome with treatment minus the one without, noise left out. **Estimate**
 τ̂ = ŷ¹ − ŷ⁰, from the two heads.
 
-**ITE RMSE** (√PEHE) = √mean((τ̂ − τ)²) on held-out rows. **Bias** = mean(τ̂ − τ). **Correlation** of τ̂ and τ; not defined where
-either is the same for everyone.
+**ITE RMSE** (√PEHE) = √mean((τ̂ − τ)²) on held-out rows. **Bias** = mean(τ̂ − τ). **Correlation** of τ̂ and τ; not
+defined where either is the same for everyone.
 
-**Baselines** are fitted on the same training rows and judged on the same held-out rows. λ = 0 is TARNet: plain empirical risk
-minimisation (ERM), the same network without a penalty.
+**Baselines** are fitted on the same training rows and judged on the same held-out rows. λ = 0 is TARNet: plain
+empirical risk minimisation (ERM), the same network without a penalty.
 
 **Effect map**: z and s along the directions with which they enter the equations; a point becomes an input as data does.
 With more than two inputs everything else is held at the data's mean.
@@ -43,9 +43,15 @@ def draw_effects(run: RunInView, found: Effects, apart: bool) -> None:
     ite = view.ite if view.ite is not None else np.empty(0)
     if found.constant:
         drawn = effect_distribution(
-            ite_hat, float(ite.mean()), view.env, run.env_names, colours, limits=found.limits, tallest=found.tallest,
+            ite_hat,
+            float(ite.mean()),
+            view.env,
+            run.env_names,
+            colours,
+            limits=found.limits,
+            tallest=found.tallest,
             title=f"Estimated effects at λ = {run.lam:g}",
-        )  # fmt: skip
+        )
         chart(drawn, "effects.distribution")
         quiet(
             f"The true effect is {ite.mean():g} for everyone: the thin line. {len(view)} held-out rows."
@@ -53,9 +59,16 @@ def draw_effects(run: RunInView, found: Effects, apart: bool) -> None:
         )
         return
     drawn = estimated_against_true(
-        ite, ite_hat, view.env, view.t, run.env_names, colours, limits=found.limits, apart=apart,
+        ite,
+        ite_hat,
+        view.env,
+        view.t,
+        run.env_names,
+        colours,
+        limits=found.limits,
+        apart=apart,
         title=f"Estimated against true, λ = {run.lam:g}",
-    )  # fmt: skip
+    )
     chart(drawn, "effects.scatter")
     quiet(
         f"On the line an estimate is right. {len(view)} held-out rows{of_the_first(run)}."
@@ -68,16 +81,17 @@ def of_the_first(run: RunInView) -> str:
     count, error = run.config.training.replicates, run.result.ite_rmse
     if count == 1:
         return ""
-    return f" of the first of {count} replicates, whose ITE RMSE is {three(None if error is None else float(error[run.m]))}; the figures above are medians"
+    return (
+        f" of the first of {count} replicates, whose ITE RMSE is "
+        f"{three(None if error is None else float(error[run.m]))}; the figures above are medians"
+    )
 
 
 def error_rows(run: RunInView) -> list[ErrorRow]:
     """The λ in view, λ = 0, and the baselines, each in every replicate."""
     errors = run.result.by_lam(run.result.ite_rmse)
     lams = run.result.lams
-    rows = [
-        ErrorRow(name=f"this network, λ = {run.lam:g}", values=errors[:, lams.index(run.lam)], kind="in view")
-    ]
+    rows = [ErrorRow(name=f"this network, λ = {run.lam:g}", values=errors[:, lams.index(run.lam)], kind="in view")]
     if lams[0] == 0:
         rows.append(ErrorRow(name="λ = 0: TARNet, plain ERM", values=errors[:, 0], kind="network"))
     if run.evidence is not None:
@@ -91,22 +105,12 @@ def draw_errors(run: RunInView) -> None:
     """The effect error of the network in view beside λ = 0 and the baselines."""
     rows = error_rows(run)
     low, high = error_range([run.result.ite_rmse, *(row.values for row in rows)])
-    chart(
-        error_ranking(rows, colours, title="Effect error, side by side", low=low, high=high), "effects.errors"
-    )
+    chart(error_ranking(rows, colours, title="Effect error, side by side", low=low, high=high), "effects.errors")
     waiting = "being computed" if run.computing else "not computed yet"
     replicates = run.config.training.replicates
     quiet(
-        (
-            "Squares: baselines on the same split."
-            if run.evidence is not None
-            else f"The baselines are {waiting}."
-        )
-        + (
-            f" Points: medians; bars: smallest to largest of {replicates} replicates."
-            if replicates > 1
-            else ""
-        )
+        ("Squares: baselines on the same split." if run.evidence is not None else f"The baselines are {waiting}.")
+        + (f" Points: medians; bars: smallest to largest of {replicates} replicates." if replicates > 1 else "")
     )
 
 
@@ -116,14 +120,24 @@ def by_environment(run: RunInView, found: Effects) -> None:
     if scores is None:
         return
     lines = [
-        ("all", f"{scores.n_rows}", three(run.at_lam(scores.ite_rmse)), signed(run.at_lam(scores.bias)),
-         three(run.at_lam(scores.correlation)))
-    ]  # fmt: skip
+        (
+            "all",
+            f"{scores.n_rows}",
+            three(run.at_lam(scores.ite_rmse)),
+            signed(run.at_lam(scores.bias)),
+            three(run.at_lam(scores.correlation)),
+        )
+    ]
     for e, name in enumerate(run.env_names):
         lines.append(
-            (name, f"{scores.n_by_env[e]}", three(run.at_lam(scores.ite_rmse_by_env[:, e])),
-             signed(run.at_lam(scores.bias_by_env[:, e])), three(run.at_lam(scores.correlation_by_env[:, e])))
-        )  # fmt: skip
+            (
+                name,
+                f"{scores.n_by_env[e]}",
+                three(run.at_lam(scores.ite_rmse_by_env[:, e])),
+                signed(run.at_lam(scores.bias_by_env[:, e])),
+                three(run.at_lam(scores.correlation_by_env[:, e])),
+            )
+        )
     table(["rows", "n", "ITE RMSE", "bias", "corr."], lines, strong=0)
     quiet(f"Held-out rows{of_replicates(run)}.")
     if found.constant:
@@ -168,20 +182,33 @@ def draw_maps(run: RunInView, found: Effects) -> None:
     for column, (title, values, limits, name, says) in zip(st.columns(3), maps, strict=True):
         with column, st.container(key=f"panel_effects_{name}", height="stretch"):
             drawn = effect_plane(
-                values, plane.z, plane.s, colours, title=title, limits=limits, rows=plane.rows, env=view.env, t=view.t,
+                values,
+                plane.z,
+                plane.s,
+                colours,
+                title=title,
+                limits=limits,
+                rows=plane.rows,
+                env=view.env,
+                t=view.t,
                 env_names=run.env_names,
-            )  # fmt: skip
+            )
             chart(drawn, f"effects.map_{name}")
             quiet(says)
     words = "A model that ignores s has vertical bands only. Where no points lie, a map is extrapolation."
     if plane.is_slice:
         dims = run.config.scenario.dim_x
-        words += f" Each is a slice through the data's mean: {dims} inputs, of which z and s move along one direction each."
+        words += (
+            f" Each is a slice through the data's mean: {dims} inputs, of which z and s move along one direction each."
+        )
     if run.config.training.replicates > 1:
         words += f" Drawn from the first of {run.config.training.replicates} replicates."
     quiet(
         words
-        + " Colours are centred on the average effect. Points: held-out rows, coloured by environment; diamonds are treated."
+        + (
+            " Colours are centred on the average effect. Points: held-out rows, coloured by environment; diamonds are "
+            "treated."
+        )
     )
 
 
@@ -210,9 +237,13 @@ if run.status != "ok":
 apart = False
 if len(run.env_names) > 1 and not found.constant:
     split = st.segmented_control(
-        "Show rows", ["all together", "each environment"], default="all together", key="effects.split",
-        persist_state="session", required=True,
-    )  # fmt: skip
+        "Show rows",
+        ["all together", "each environment"],
+        default="all together",
+        key="effects.split",
+        persist_state="session",
+        required=True,
+    )
     apart = split == "each environment"
 left, right = st.columns([11, 9])
 with left, st.container(key="panel_effects_scatter", height="stretch"):

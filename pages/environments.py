@@ -15,19 +15,20 @@ from pages.shared.tables import chart, say, table
 
 _DEFINITIONS = """
 **Unseen environment**: 2,000 fresh rows of a place that no network was trained on; there a coin decides the treatment.
-**Sets**: new environments widen the range of s, fill the gap between the first two, or repeat the first two exactly. Every
-training set has the same number of rows.
+**Sets**: new environments widen the range of s, fill the gap between the first two, or repeat the first two exactly.
+Every training set has the same number of rows.
 
-**Left out**: of E environments each is left out in turn, the network is trained on the others and judged on the one left out.
-Not defined where the others treat everyone or no one.
+**Left out**: of E environments each is left out in turn, the network is trained on the others and judged on the one
+left out. Not defined where the others treat everyone or no one.
 
 **Generalisation gap**: ITE RMSE of the worst environment minus the mean over environments, held out.
 
-**kNN mixing**: share of nearest neighbours from other environments over that of full mixing. **Domain AUC**: how well a kNN
-classifier tells the environments apart, 0.5 is chance. **MMD²**: Gaussian kernel, median bandwidth, no root; here the unbiased
-estimate (U-statistic), since the biased one grows as the same rows are shared by more environments.
+**kNN mixing**: share of nearest neighbours from other environments over that of full mixing. **Domain AUC**: how well a
+kNN classifier tells the environments apart, 0.5 is chance. **MMD²**: Gaussian kernel, median bandwidth, no root; here
+the unbiased estimate (U-statistic), since the biased one grows as the same rows are shared by more environments.
 
-**Bars** reach from the least to the largest value over seeds; points are medians. A model that broke counts as the worst.
+**Bars** reach from the least to the largest value over seeds; points are medians. A model that broke counts as the
+worst.
 """
 
 require()
@@ -60,17 +61,23 @@ def main(preset_id: str) -> None:
         _DEFINITIONS,
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control("Seeds", [3, 5, 10], default=SEEDS, key="environments.seeds", required=True, width="content",
-                             help="Replicates of every training set.")  # fmt: skip
+        st.segmented_control(
+            "Seeds",
+            [3, 5, 10],
+            default=SEEDS,
+            key="environments.seeds",
+            required=True,
+            width="content",
+            help="Replicates of every training set.",
+        )
         if study is not None:
             downloads(study)
-        many_runs.panel(
-            f"environments.pass.{preset_id}", wanted, start="Run the study here", again=study is not None
-        )
+        many_runs.panel(f"environments.pass.{preset_id}", wanted, start="Run the study here", again=study is not None)
     if study is None:
         style.notice(
             "This world has not been studied yet",
-            "One click trains two to five environments, leaves each out in turn, repeats them, and reports with error bars.",
+            "One click trains two to five environments, leaves each out in turn, repeats them, and reports with error "
+            "bars.",
         )
         return
     draw(study, where)
@@ -78,10 +85,22 @@ def main(preset_id: str) -> None:
 
 def downloads(study: Study) -> None:
     name = f"environments-{study.preset_id}"
-    st.download_button("Report, HTML", lambda: report.html(study).encode(), f"{name}.html", "text/html",
-                       key="environments.html", on_click="ignore")  # fmt: skip
-    st.download_button("Report, Markdown", lambda: report.markdown(study).encode(), f"{name}.md", "text/markdown",
-                       key="environments.md", on_click="ignore")  # fmt: skip
+    st.download_button(
+        "Report, HTML",
+        lambda: report.html(study).encode(),
+        f"{name}.html",
+        "text/html",
+        key="environments.html",
+        on_click="ignore",
+    )
+    st.download_button(
+        "Report, Markdown",
+        lambda: report.markdown(study).encode(),
+        f"{name}.md",
+        "text/markdown",
+        key="environments.md",
+        on_click="ignore",
+    )
 
 
 def draw(study: Study, where: str) -> None:
@@ -100,13 +119,18 @@ def draw(study: Study, where: str) -> None:
         say(sentence)
     st.subheader("Choosing λ without the truth", anchor=False)
     style.quiet(
-        "Leave-one-environment-out factual error asks for no truth, only for more runs. Beside it: held-out factual error and "
-        "overlap. Regret is the ITE RMSE of the λ picked over the best of this study's four λ; median [least, largest] over seeds."
+        "Leave-one-environment-out factual error asks for no truth, only for more runs. Beside it: held-out factual "
+        "error and "
+        "overlap. Regret is the ITE RMSE of the λ picked over the best of this study's four λ; median [least, "
+        "largest] over seeds."
     )
     table(report.RULE_HEADER, [report.rule_cells(row) for row in report.rules(study)], words_from=1)
     with st.expander("Every number"):
-        cells = [row for panels in (report.UNSEEN, report.LEFT_OUT, report.OVERLAP)
-                 for row in report.table_cells(study, panels)]  # fmt: skip
+        cells = [
+            row
+            for panels in (report.UNSEEN, report.LEFT_OUT, report.OVERLAP)
+            for row in report.table_cells(study, panels)
+        ]
         table(report.HEADER, cells)
 
 
@@ -116,9 +140,15 @@ def section(title: str, panels: tuple[report.Panel, ...], study: Study) -> None:
     colours = palette(style.theme())
     for column, panel in zip(st.columns(len(panels)), panels, strict=True):
         drawn = by_envs(
-            SIZES, report.lines_of(study, panel), colours, title=panel.title, label=panel.label, log=panel.log,
-            limits=report.limits_of(study, panel, panels), level=panel.level,
-        )  # fmt: skip
+            SIZES,
+            report.lines_of(study, panel),
+            colours,
+            title=panel.title,
+            label=panel.label,
+            log=panel.log,
+            limits=report.limits_of(study, panel, panels),
+            level=panel.level,
+        )
         with column, st.container(key=f"panel_{panel.id.replace('.', '_')}"):
             chart(drawn, f"environments.{panel.id}")
 

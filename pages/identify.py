@@ -1,4 +1,5 @@
-"""Can the cause be recovered at all? Identifiability from several environments: predicted, trained live, and measured."""
+"""Can the cause be recovered at all? Identifiability from several environments: predicted, trained live, and
+measured."""
 
 from __future__ import annotations
 
@@ -24,18 +25,20 @@ from pages.shared.identify_world import MOST_SEED, SEED, asked_world, lesson
 from pages.shared.tables import chart, say, table
 
 _DEFINITIONS = """
-**World**: latents z (independent, or along a chain) are mixed by a smooth invertible map into what is observed. Environment 1 is the
-reference; every other one changes the scale of some latents, as the matrix says. No label on the latents and no outcome is used.
+**World**: latents z (independent, or along a chain) are mixed by a smooth invertible map into what is observed.
+Environment 1 is the reference; every other one changes the scale of some latents, as the matrix says. No label on the
+latents and no outcome is used.
 
-**Flow**: an invertible map, the same for all environments, to coordinates that are Gaussian and independent in each, fitted by exact
-maximum likelihood; three restarts, chosen by likelihood on rows kept for that, never by the truth.
+**Flow**: an invertible map, the same for all environments, to coordinates that are Gaussian and independent in each,
+fitted by exact maximum likelihood; three restarts, chosen by likelihood on rows kept for that, never by the truth.
 
-**MCC**: mean absolute correlation of true and recovered latents after the best one-to-one assignment, found on half of the
-reference environment's test rows and taken on the other half. **Chance**: what a random rotation of the truth scores: .90 for two latents,
-.83 for three, .78 for four. **Linear R²** of z from what was recovered stays high for any rotation: it does not test identification.
+**MCC**: mean absolute correlation of true and recovered latents after the best one-to-one assignment, found on half of
+the reference environment's test rows and taken on the other half. **Chance**: what a random rotation of the truth
+scores: .90 for two latents, .83 for three, .78 for four. **Linear R²** of z from what was recovered stays high for any
+        rotation: it does not test identification.
 
-**Predicted** is this program's own argument for Gaussian noises and a fit without error, made from the matrix before anything is
-trained; it is no theorem quoted from elsewhere. The page shows beside it what was recovered.
+**Predicted** is this program's own argument for Gaussian noises and a fit without error, made from the matrix before
+anything is trained; it is no theorem quoted from elsewhere. The page shows beside it what was recovered.
 """
 _POLL_S, RECOVERED = 0.4, 0.95
 
@@ -49,7 +52,8 @@ def trainer() -> Trainer:
 
 
 def question() -> tuple[World, int, State] | None:
-    """The world asked about, what is promised of it and what can be done; None, with a sentence, where there is none."""
+    """The world asked about, what is promised of it and what can be done; None, with a sentence, where there is
+    none."""
     top, told = st.container(), st.container()
     left, right = st.columns([1, 1.15], gap="medium")
     asked = asked_world(top, left)
@@ -88,9 +92,7 @@ def button(world: World, seed: int, state: State) -> None:
         else:
             st.button("Train", type="primary", key="identify.train", on_click=_train, args=(world, seed))
             quiet("Three restarts of the flow, a few seconds of one core.")
-    problem = st.session_state.pop("identify.problem", None) or (
-        state.problem if state.phase == "failed" else ""
-    )
+    problem = st.session_state.pop("identify.problem", None) or (state.problem if state.phase == "failed" else "")
     if problem:
         st.error(style.plain(problem[:1].upper() + problem[1:]))
 
@@ -148,7 +150,8 @@ def show(world: World, state: State) -> None:
         )
         chart(drawn, "identify.scatter")
         quiet(
-            "Test rows of the reference environment, standardised. A line, straight or bent, in one panel a row: recovered. A cloud: not."
+            "Test rows of the reference environment, standardised. A line, straight or bent, in one panel a row: "
+            "recovered. A cloud: not."
         )
 
 
@@ -159,9 +162,7 @@ def pictures(letter: str, state: State, waiting: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left, st.container(key="panel_identify_live"):
         chart(
-            correlation_matrix(
-                matrix, ink, title="Correlation, true × recovered", letter=letter, waiting=waiting
-            ),
+            correlation_matrix(matrix, ink, title="Correlation, true × recovered", letter=letter, waiting=waiting),
             "identify.live",
         )
     steps, mcc = [look["step"] for look in looks], [look["mcc"] for look in looks]
@@ -187,10 +188,11 @@ def verdict(world: World, done: dict[str, Any]) -> None:
         )
         for i, (status, value) in enumerate(zip(promise.status, done["per_coordinate"], strict=True))
     ]
-    table(
-        ("latent" if world.edges == "none" else "noise", "predicted", "score", f"≥\u00a0{RECOVERED:g}"), rows
+    table(("latent" if world.edges == "none" else "noise", "predicted", "score", f"≥\u00a0{RECOVERED:g}"), rows)
+    words = (
+        f"MCC {done['mcc']:.3f}; a random rotation scores {done['floor']:.2f}. Linear R² {done['r2']:.3f}, Spearman "
+        f"{done['spearman']:.3f}."
     )
-    words = f"MCC {done['mcc']:.3f}; a random rotation scores {done['floor']:.2f}. Linear R² {done['r2']:.3f}, Spearman {done['spearman']:.3f}."
     if world.edges != "none":
         words += f" Against the latents themselves the MCC is {done['mcc_latents']:.3f}"
         clear = min(done["per_coordinate"]) >= RECOVERED > done["mcc_latents"]
@@ -202,7 +204,8 @@ def verdict(world: World, done: dict[str, Any]) -> None:
 def main() -> None:
     page_header(
         "Can the cause be recovered at all?",
-        "Alignment hides the differences between environments; identifiability uses them. A laboratory of its own: the sidebar's world is not used here.",
+        "Alignment hides the differences between environments; identifiability uses them. A laboratory of its own: "
+        "the sidebar's world is not used here.",
         _DEFINITIONS,
     )
     training(question())

@@ -47,7 +47,8 @@ def head(run: RunInView) -> None:
 
     page_header(
         "Latent space",
-        f"Held-out rows as the encoder sees them at λ = {run.lam:g}, beside the inputs it was given. A mixed picture proves "
+        f"Held-out rows as the encoder sees them at λ = {run.lam:g}, beside the inputs it was given. A mixed picture "
+        f"proves "
         "nothing by itself, so three measures and two probes stand beside it.",
         _DEFINITIONS,
         [
@@ -74,9 +75,13 @@ def pictures(run: RunInView) -> None:
             persist_state="session",
         )
         colour = st.segmented_control(
-            "Colour by", ["environment", "treatment", *amounts], default="environment", required=True,
-            key="latent.colour", persist_state="session",
-        )  # fmt: skip
+            "Colour by",
+            ["environment", "treatment", *amounts],
+            default="environment",
+            required=True,
+            key="latent.colour",
+            persist_state="session",
+        )
     if layout == "t-SNE" and run.projection is None:
         quiet(f"t-SNE is {waiting}; PCA stands in for it.")
         layout = "PCA"
@@ -87,11 +92,15 @@ def pictures(run: RunInView) -> None:
         "collapsed": "The latent has collapsed at this λ: all rows lie on one point.",
     }.get(run.status, "The latents of this model cannot be laid out.")
     latent = embedding(
-        laid.xy[run.m], rows, ink, title=f"Latent at λ = {run.lam:g}", colour_by=colour, limits=laid.limits, why_empty=why
-    )  # fmt: skip
-    given = embedding(
-        laid.x, rows, ink, title="Input x, before the encoder", colour_by=colour, limits=laid.x_limits
+        laid.xy[run.m],
+        rows,
+        ink,
+        title=f"Latent at λ = {run.lam:g}",
+        colour_by=colour,
+        limits=laid.limits,
+        why_empty=why,
     )
+    given = embedding(laid.x, rows, ink, title="Input x, before the encoder", colour_by=colour, limits=laid.x_limits)
     left, right = st.columns(2)
     with left, st.container(key="panel_latent"):
         chart(latent, "latent.phi")
@@ -104,7 +113,8 @@ def _caption(run: RunInView, layout: str, at_edge: int, n_rows: int) -> str:
     replicates = run.config.training.replicates
     whose = f" of the first of {replicates} replicates" if replicates > 1 else ""
     return (
-        f"{layout} of {n_rows} held-out rows{whose}, in the same window for every λ. Directions and units mean nothing here, "
+        f"{layout} of {n_rows} held-out rows{whose}, in the same window for every λ. Directions and units mean "
+        f"nothing here, "
         "neighbourhood does." + beyond(at_edge)
     )
 
@@ -127,7 +137,8 @@ def measures(run: RunInView) -> None:
     """The measures in a table: what they are for the input and for the latent, and what that means."""
     if evidence is None:
         quiet(
-            f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.mmd2))}."
+            f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: "
+            f"{figure(run.at_lam(run.mmd2))}."
         )
         return
     best_z, best_s = (np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]) for name in "zs")
@@ -140,30 +151,49 @@ def measures(run: RunInView) -> None:
 
     say(
         what_the_latent_knows(
-            run.lam, at(best_z), at(best_s), at(run.mmd2), float(np.median(finite)) if len(finite) else float("nan"),
-            at(evidence["mmd2_p"]), align=run.config.training.align,
+            run.lam,
+            at(best_z),
+            at(best_s),
+            at(run.mmd2),
+            float(np.median(finite)) if len(finite) else float("nan"),
+            at(evidence["mmd2_p"]),
+            align=run.config.training.align,
         )
-    )  # fmt: skip
+    )
     lines = [
-        ("domain AUC", middle(evidence["x_domain_auc"]), at_lam(run, evidence["domain_auc"]),
-         f"0.5: the {groups} cannot be told apart; 1: always"),
-        ("kNN mixing", middle(evidence["x_knn_mixing"]), at_lam(run, evidence["knn_mixing"]),
-         "0: neighbours are of one’s own group; 1: as mixed as chance"),
-        ("MMD²", middle(evidence["x_mmd2"], 3), at_lam(run, run.mmd2, 3),
-         "can be small while s stays readable"),
-        ("p of MMD²", middle(evidence["x_mmd2_p"], 3), at_lam(run, evidence["mmd2_p"], 3),
-         "small: two samples of one distribution rarely differ so much"),
+        (
+            "domain AUC",
+            middle(evidence["x_domain_auc"]),
+            at_lam(run, evidence["domain_auc"]),
+            f"0.5: the {groups} cannot be told apart; 1: always",
+        ),
+        (
+            "kNN mixing",
+            middle(evidence["x_knn_mixing"]),
+            at_lam(run, evidence["knn_mixing"]),
+            "0: neighbours are of one’s own group; 1: as mixed as chance",
+        ),
+        ("MMD²", middle(evidence["x_mmd2"], 3), at_lam(run, run.mmd2, 3), "can be small while s stays readable"),
+        (
+            "p of MMD²",
+            middle(evidence["x_mmd2_p"], 3),
+            at_lam(run, evidence["mmd2_p"], 3),
+            "small: two samples of one distribution rarely differ so much",
+        ),
         ("R² of z", "–", at_lam(run, best_z), "how well the cause can be read from the latent"),
         ("R² of s", "–", at_lam(run, best_s), "how well the nuisance can be read from the latent"),
-        ("latent norm", "–", at_lam(run, evidence["latent_norm"]), "MMD² falls also where the latent shrinks as a whole"),
+        (
+            "latent norm",
+            "–",
+            at_lam(run, evidence["latent_norm"]),
+            "MMD² falls also where the latent shrinks as a whole",
+        ),
         ("effective rank", "–", at_lam(run, evidence["effective_rank"], 1), "directions that the latent really uses"),
-    ]  # fmt: skip
+    ]
     with st.container(key="panel_measures"):
         table(["Measure", "input x", f"latent, λ = {run.lam:g}", "What it says"], lines, words_from=3)
         if run.config.training.replicates > 1:
-            quiet(
-                f"Median [smallest, largest] of {run.config.training.replicates} replicates, held-out rows."
-            )
+            quiet(f"Median [smallest, largest] of {run.config.training.replicates} replicates, held-out rows.")
     along_the_path(run, best_z, best_s)
 
 
@@ -176,9 +206,15 @@ def along_the_path(run: RunInView, best_z: np.ndarray, best_s: np.ndarray) -> No
     )
     for column, (name, title, values) in zip(columns, names, strict=True):
         drawn = along_lam(
-            run.result.lams, run.result.by_lam(values), run.result.by_lam(run.result.status), run.lam, ink,
-            title=title, y_title="R²", linear=(min(0.0, float(np.nanmin(values, initial=0.0))) - 0.03, 1.04),
-        )  # fmt: skip
+            run.result.lams,
+            run.result.by_lam(values),
+            run.result.by_lam(run.result.status),
+            run.lam,
+            ink,
+            title=title,
+            y_title="R²",
+            linear=(min(0.0, float(np.nanmin(values, initial=0.0))) - 0.03, 1.04),
+        )
         with column, st.container(key=f"panel_r2_{name}"):
             chart(drawn, f"latent.r2_{name}")
 

@@ -30,8 +30,11 @@ def palettes() -> Mapping[str, Any]:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def packed(
     stamp: str,
-    world: World, _result: RunResult, _projection: Mapping[str, np.ndarray] | None, _evidence: Mapping[str, np.ndarray] | None
-) -> dict[str, Any]:  # fmt: skip
+    world: World,
+    _result: RunResult,
+    _projection: Mapping[str, np.ndarray] | None,
+    _evidence: Mapping[str, np.ndarray] | None,
+) -> dict[str, Any]:
     """The frames of a run; `stamp` names the run and which of its parts are there."""
     return frames(_result, _projection, _evidence, world=world, palettes=palettes())
 
@@ -64,15 +67,9 @@ def in_training(now: Controls, config: RunConfig) -> None:
 def finished() -> None:
     run = run_in_view("Lecture")
     world = world_of(run.config, run.preset.env_word)
-    parts = [
-        name
-        for name, part in (("projection", run.projection), ("evidence", run.evidence))
-        if part is not None
-    ]
+    parts = [name for name, part in (("projection", run.projection), ("evidence", run.evidence)) if part is not None]
     data = packed(f"{run.key}|{'+'.join(parts)}", world, run.result, run.projection, run.evidence)
-    scrubber(
-        data, f"{run.key}|{'+'.join(parts)}", run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma)
-    )
+    scrubber(data, f"{run.key}|{'+'.join(parts)}", run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma))
     missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
     waiting = [what for name, what in missing.items() if name not in parts]
     left, right = st.columns([4, 1], vertical_alignment="center")
@@ -84,9 +81,16 @@ def finished() -> None:
         else:
             training = run.config.training
             quiet(
-                "Arrow keys step, Home and End jump, space plays, Page Down tells the story, 1 to 5 enlarge, F fills the screen, P is for projectors."
+                (
+                    "Arrow keys step, Home and End jump, space plays, Page Down tells the story, 1 to 5 enlarge, F "
+                    "fills "
+                    "the screen, P is for projectors."
+                )
                 + (
-                    f" Pictures and figures: seed {training.seed}; other pages: medians of {training.replicates} replicates."
+                    (
+                        f" Pictures and figures: seed {training.seed}; other pages: medians of {training.replicates} "
+                        f"replicates."
+                    )
                     if training.replicates > 1
                     else ""
                 )
@@ -100,7 +104,10 @@ def finished() -> None:
             on_click="ignore",
             key="lecture.handout",
             width="stretch",
-            help="One HTML file of this run that opens without a network, with its config and the command that reproduces it.",
+            help=(
+                "One HTML file of this run that opens without a network, with its config and the command that "
+                "reproduces it."
+            ),
         )
 
 

@@ -27,20 +27,23 @@ from pages.shared.style import notice, panel_title
 from pages.shared.tables import chart, say, table, two
 
 _DEFINITIONS = """
-**MMD²** of two samples: mean kernel value within the first, plus that within the second, less twice that between them; over several
-groups, the mean over their pairs.
+**MMD²** of two samples: mean kernel value within the first, plus that within the second, less twice that between them;
+over several groups, the mean over their pairs.
 
-**Biased** (V-statistic): a row's kernel with itself counts, so it is never below 0 and above 0 even without any difference.
-**Unbiased** (U-statistic): it does not count; without a difference the estimate is 0 on average, and so below 0 about as often as above.
+**Biased** (V-statistic): a row's kernel with itself counts, so it is never below 0 and above 0 even without any
+difference. **Unbiased** (U-statistic): it does not count; without a difference the estimate is 0 on average, and so
+below 0 about as often as above.
 
-**Bandwidth h**: how far the kernel sees. A fixed h sees a latent that merely shrinks as more alike; a median of distances shrinks with it.
+**Bandwidth h**: how far the kernel sees. A fixed h sees a latent that merely shrinks as more alike; a median of
+distances shrinks with it.
 
-**Chance**: the same rows with their groups shuffled, that is, two samples of one distribution. **p** = (k + 1) / (n + 1), k of n shuffles
-at least as large; never 0. (alibi-detect reports k / n.)
+**Chance**: the same rows with their groups shuffled, that is, two samples of one distribution. **p** = (k + 1) / (n +
+1), k of n shuffles at least as large; never 0. (alibi-detect reports k / n.)
 
 **Length 1**: each latent divided by its length, as cfrnet does before it trains and measures.
 
-**Latent norm**: root mean square distance from the centre. **Effective rank**: in how many directions the latent spreads.
+**Latent norm**: root mean square distance from the centre. **Effective rank**: in how many directions the latent
+spreads.
 """
 _RULES: dict[str, Rule | float] = {
     "median distance": "median",
@@ -95,7 +98,8 @@ def h_of(text: str | None) -> Rule | float:
         return float(str(text).replace(",", "."))
     except ValueError:
         raise ValueError(
-            f"The bandwidth is “{str(text)[:30]}”; choose a rule, or type a number from {LEAST_BANDWIDTH:g} to {MOST_BANDWIDTH:g}."
+            f"The bandwidth is “{str(text)[:30]}”; choose a rule, or type a number from {LEAST_BANDWIDTH:g} to "
+            f"{MOST_BANDWIDTH:g}."
         ) from None
 
 
@@ -119,21 +123,25 @@ def chosen() -> Convention:
         keep = {"persist_state": "session"}
         estimator = st.segmented_control(
             "Estimate", ["biased", "unbiased"], default=mine.estimator, key="lens.estimator", required=True, **keep
-        )  # fmt: skip
+        )
         kernel = st.segmented_control(
             "Kernel", ["exp(−d²/2h²)", "exp(−d²/h²)"], default=mine.kernel, key="lens.kernel", required=True, **keep
-        )  # fmt: skip
+        )
         options = list(_RULES) if h_text(mine.bandwidth) in _RULES else [h_text(mine.bandwidth), *_RULES]
         bandwidth = st.selectbox(
-            "Bandwidth h", options, index=options.index(h_text(mine.bandwidth)), key="lens.bandwidth",
-            accept_new_options=True, width=240, placeholder="a rule or a number", **keep,
-        )  # fmt: skip
-        root = st.segmented_control(
-            "Report", ["MMD²", "MMD"], default="MMD²", key="lens.root", required=True, **keep
+            "Bandwidth h",
+            options,
+            index=options.index(h_text(mine.bandwidth)),
+            key="lens.bandwidth",
+            accept_new_options=True,
+            width=240,
+            placeholder="a rule or a number",
+            **keep,
         )
+        root = st.segmented_control("Report", ["MMD²", "MMD"], default="MMD²", key="lens.root", required=True, **keep)
         unit = st.segmented_control(
             "Latents", ["as they are", "length 1"], default="as they are", key="lens.latents", required=True, **keep
-        )  # fmt: skip
+        )
     convention, problem = None, None
     try:
         convention = Convention(
@@ -158,9 +166,7 @@ def value_text(value: float, digits: int = 3) -> str:
     """So many digits, and a minus that is one."""
     if not np.isfinite(value):
         return "–"
-    return np.format_float_positional(value, digits, unique=False, fractional=False, trim="-").replace(
-        "-", "−"
-    )
+    return np.format_float_positional(value, digits, unique=False, fractional=False, trim="-").replace("-", "−")
 
 
 def range_text(found: Reading, at: int) -> str:
@@ -178,7 +184,10 @@ def weight_text(lam: float | None) -> str:
 
 def formula(named: Convention) -> str:
     """A convention in a sentence."""
-    return f"{named.estimator.capitalize()}, {named.kernel}, h {'= ' if not isinstance(named.bandwidth, str) else 'by '}{h_text(named.bandwidth)}."
+    return (
+        f"{named.estimator.capitalize()}, {named.kernel}, h "
+        f"{'= ' if not isinstance(named.bandwidth, str) else 'by '}{h_text(named.bandwidth)}."
+    )
 
 
 def apart(found: Reading, at: int) -> bool:
@@ -201,7 +210,8 @@ def reading_sentence(name: str, found: Reading, at: int, as_reported: Reading) -
     )
     if found is not as_reported and apart(found, at) != apart(as_reported, at):
         text += (
-            f" The reading that was trained gives {value_text(as_reported.value[at])} (p = {as_reported.p_value[at]:.3f}): "
+            f" The reading that was trained gives {value_text(as_reported.value[at])} (p = "
+            f"{as_reported.p_value[at]:.3f}): "
             "same latents, another answer."
         )
     return text
@@ -209,7 +219,8 @@ def reading_sentence(name: str, found: Reading, at: int, as_reported: Reading) -
 
 page_header(
     "MMD lens",
-    f"{run.preset.title}: the same latents, their MMD as other sources compute it. This changes what is reported on this page, "
+    f"{run.preset.title}: the same latents, their MMD as other sources compute it. This changes what is reported on "
+    f"this page, "
     "never what was trained.",
     _DEFINITIONS,
 )
@@ -234,9 +245,7 @@ with st.container(key="panel_lens_controls"):
 colours = palette(run.theme)
 at = lams.index(run.lam)
 symbol = "MMD" if convention.rooted else "MMD²"
-spelled = next(
-    (f"as {name} does" for name, known in NAMED.items() if known == convention), "by these choices"
-)
+spelled = next((f"as {name} does" for name, known in NAMED.items() if known == convention), "by these choices")
 found = reading(run.key, convention, None, run)
 as_reported = reading(run.key, mine, None, run) if convention != mine else found
 
@@ -245,7 +254,7 @@ left, right = st.columns([3, 2])
 with left, st.container(key="panel_lens_path", height="stretch"):
     drawn = reading_along_lam(
         lams, found.value, found.low, found.high, found.p_value, run.lam, colours, title=f"{symbol} along λ"
-    )  # fmt: skip
+    )
     chart(drawn, "lens.path")
     lost = [
         f"λ = {lam:g} ({STATUS_WORDS[int(word)]})"
@@ -253,7 +262,10 @@ with left, st.container(key="panel_lens_path", height="stretch"):
         if word
     ]
     quiet(
-        f"{len(groups)} held-out rows of the first replicate. The axis is linear as far as chance reaches, logarithmic beyond."
+        (
+            f"{len(groups)} held-out rows of the first replicate. The axis is linear as far as chance reaches, "
+            f"logarithmic beyond."
+        )
         + (f" Without a model to trust: {', '.join(lost)}." if lost else "")
     )
 with right, st.container(key="panel_lens_chance", height="stretch"):
@@ -262,7 +274,8 @@ with right, st.container(key="panel_lens_chance", height="stretch"):
     )
     chart(drawn, "lens.chance")
     quiet(
-        f"{found.null.shape[1]} shuffles of the groups (bars) and the reading (line). An arrow: too far out to be drawn to scale."
+        f"{found.null.shape[1]} shuffles of the groups (bars) and the reading (line). An arrow: too far out to be "
+        f"drawn to scale."
     )
 
 left, right = st.columns([6, 5])
@@ -286,8 +299,10 @@ with left, st.container(key="panel_lens_named", height="stretch"):
         strong=current,
     )
     quiet(
-        "λ of equal weight: the λ′ at which λ′ times that reading is as large a penalty as this run's λ times its own, on these "
-        "latents; where a reading is not above 0 there is none. It is another number at every λ: no single factor turns the λ of one "
+        "λ of equal weight: the λ′ at which λ′ times that reading is as large a penalty as this run's λ times its "
+        "own, on these "
+        "latents; where a reading is not above 0 there is none. It is another number at every λ: no single factor "
+        "turns the λ of one "
         "paper into that of another."
     )
 with right, st.container(key="panel_lens_differ", height="stretch"):
@@ -316,11 +331,17 @@ with right, st.container(key="panel_lens_rank"):
     limits = (0.0, max(2.0, float(np.nanmax(rank)) * 1.08)) if np.isfinite(rank).any() else (0.0, 2.0)
     chart(
         along_lam(
-            lams, rank, status, run.lam, colours, title="Effective rank along λ", y_title="effective rank",
+            lams,
+            rank,
+            status,
+            run.lam,
+            colours,
+            title="Effective rank along λ",
+            y_title="effective rank",
             linear=limits,
         ),
         "lens.rank",
-    )  # fmt: skip
+    )
 start = next((float(value) for value in norm[0] if np.isfinite(value) and value > 0), float("nan"))
 here = float(norm[0, at])
 if np.isfinite(here) and np.isfinite(start):
@@ -331,7 +352,8 @@ if np.isfinite(here) and np.isfinite(start):
         + (
             "With a fixed h part of the fall of this reading is that shrinking, not alignment."
             if fixed and here / start < _SHRUNK
-            else "A latent that shrinks lowers an MMD of fixed bandwidth without any alignment; a median bandwidth or latents of length 1 "
+            else "A latent that shrinks lowers an MMD of fixed bandwidth without any alignment; a median bandwidth or "
+            "latents of length 1 "
             "do not let that count."
         )
     )

@@ -10,19 +10,19 @@ from pages.shared import RunInView, figure, page_header, quiet, require, run_in_
 from pages.shared.tables import chart, say, table
 
 _DEFINITIONS = """
-**ITE RMSE** (√PEHE) = √mean((τ̂ − τ)²) on held-out rows; needs the truth, which only a simulation has. **Factual MSE**: squared
-error of the outcome under the treatment received, held out; anyone can compute it.
+**ITE RMSE** (√PEHE) = √mean((τ̂ − τ)²) on held-out rows; needs the truth, which only a simulation has. **Factual MSE**:
+squared error of the outcome under the treatment received, held out; anyone can compute it.
 
-**MMD²** between environments in the latent: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate (V-statistic), no root, h the
-median distance of the pooled sample. λ means nothing without these choices.
+**MMD²** between environments in the latent: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate (V-statistic), no
+root, h the median distance of the pooled sample. λ means nothing without these choices.
 
 **Domain AUC**: how well a classifier tells the environments apart in the latent; 0.5 is chance.
 
-**Oracle**: the λ with the least ITE RMSE. **Regret** of a rule: ITE RMSE of the λ that it picks over that of the oracle, in each
-replicate; 1 is perfect.
+**Oracle**: the λ with the least ITE RMSE. **Regret** of a rule: ITE RMSE of the λ that it picks over that of the
+oracle, in each replicate; 1 is perfect.
 
-**λ = 0** is TARNet: plain empirical risk minimisation (ERM), the network without a penalty. It stands left of a break, since a
-logarithmic axis has no 0.
+**λ = 0** is TARNet: plain empirical risk minimisation (ERM), the network without a penalty. It stands left of a break,
+since a logarithmic axis has no 0.
 """
 _GHOSTS = 6  # earlier epochs drawn under the curve
 _SHORT = {
@@ -46,7 +46,8 @@ def spread(values: np.ndarray | None) -> np.ndarray:
 
 
 def earlier_epochs(run: RunInView) -> list[tuple[int, np.ndarray]]:
-    """Some earlier epochs of the effect error, closer together at the beginning: (epoch, median over replicates [L])."""
+    """Some earlier epochs of the effect error, closer together at the beginning: (epoch, median over replicates
+    [L])."""
     history = run.result.history.get("ite_rmse")
     if history is None or len(history) < 3:
         return []
@@ -112,14 +113,13 @@ def verdict(oracle: Choice, factual: Choice) -> str:
     if len(known) == 0:
         return "No λ of this run left a usable model, so there is nothing to choose from."
     cost = float(np.median(known))
-    words = f"With the truth one would choose λ = {pick_text(oracle, ' or ')}; by held-out factual error λ = {pick_text(factual, ' or ')}. "
+    words = (
+        f"With the truth one would choose λ = {pick_text(oracle, ' or ')}; by held-out factual error λ = "
+        f"{pick_text(factual, ' or ')}. "
+    )
     if cost < 1.1:
         return words + "Here the difference costs next to nothing."
-    many = (
-        f" (median of {len(known)} replicates, {known.min():.1f} to {known.max():.1f})"
-        if len(known) > 1
-        else ""
-    )
+    many = f" (median of {len(known)} replicates, {known.min():.1f} to {known.max():.1f})" if len(known) > 1 else ""
     return words + f"The difference costs a factor of {cost:.1f} in effect error{many}."
 
 
@@ -129,7 +129,8 @@ has_truth = run.result.ite_rmse is not None
 cost = factual.regret[np.isfinite(factual.regret)]
 page_header(
     "λ path",
-    f"{run.preset.title}: one trained network for every λ, {n_replicates} times over. The curve says what the penalty buys; the lanes below "
+    f"{run.preset.title}: one trained network for every λ, {n_replicates} times over. The curve says what the penalty "
+    f"buys; the lanes below "
     "it say which λ one would have chosen.",
     _DEFINITIONS,
     [
@@ -147,15 +148,18 @@ waiting = "being computed" if run.computing else "not computed yet"
 with st.container(key="panel_path_error"):
     if has_truth:
         drawn = error_along_lam(
-            lams, spread(run.result.ite_rmse), status, run.lam, colours, title="Effect error: ITE RMSE (√PEHE)",
-            references=baselines(run, "baseline_ite_rmse"), earlier=earlier_epochs(run), choices=found,
-        )  # fmt: skip
-        chart(drawn, "path.ite_rmse")
-        band = (
-            f"median of {n_replicates} replicates, band smallest to largest"
-            if n_replicates > 1
-            else "one replicate"
+            lams,
+            spread(run.result.ite_rmse),
+            status,
+            run.lam,
+            colours,
+            title="Effect error: ITE RMSE (√PEHE)",
+            references=baselines(run, "baseline_ite_rmse"),
+            earlier=earlier_epochs(run),
+            choices=found,
         )
+        chart(drawn, "path.ite_rmse")
+        band = f"median of {n_replicates} replicates, band smallest to largest" if n_replicates > 1 else "one replicate"
         quiet(
             f"Held out; {band}. Faint: earlier epochs. Leftmost, λ = 0: TARNet, plain ERM. "
             + (
@@ -163,7 +167,10 @@ with st.container(key="panel_path_error"):
                 if run.evidence is not None
                 else f"Baselines and further rules are {waiting}. "
             )
-            + "Lanes: the λ each rule picks in each replicate, and its regret; the oracle knows the truth, which only a simulation has."
+            + (
+                "Lanes: the λ each rule picks in each replicate, and its regret; the oracle knows the truth, which "
+                "only a simulation has."
+            )
         )
         say(verdict(oracle, factual))
     else:
@@ -176,25 +183,31 @@ for column, name in zip(st.columns(3), ("factual", "mmd2", "auc"), strict=True):
     with column, st.container(key=f"panel_path_{name}", height="stretch"):
         if name == "factual":
             drawn = along_lam(
-                lams, spread(run.result.factual_mse), status, run.lam, colours, title="Factual MSE", y_title="factual MSE",
+                lams,
+                spread(run.result.factual_mse),
+                status,
+                run.lam,
+                colours,
+                title="Factual MSE",
+                y_title="factual MSE",
                 references=[Reference(name="noise", value=noise, truth=True)] if noise > 0 else [],
-            )  # fmt: skip
-            says = "Squared error of the outcome received, held out: what a user can see."
-            says += (
-                " On average nobody gets below the noise, a line known only in simulation."
-                if noise > 0
-                else ""
             )
+            says = "Squared error of the outcome received, held out: what a user can see."
+            says += " On average nobody gets below the noise, a line known only in simulation." if noise > 0 else ""
         elif name == "mmd2":
             x = [] if run.evidence is None else run.evidence["x_mmd2"][np.isfinite(run.evidence["x_mmd2"])]
             drawn = along_lam(
-                lams, spread(run.mmd2), status, run.lam, colours, title="MMD²", y_title="MMD²",
+                lams,
+                spread(run.mmd2),
+                status,
+                run.lam,
+                colours,
+                title="MMD²",
+                y_title="MMD²",
                 references=[Reference(name="input x", value=float(np.median(x)))] if len(x) else [],
-            )  # fmt: skip
+            )
             lowers = (
-                "what the penalty lowers"
-                if run.config.training.penalty == "mmd"
-                else "not the penalty of this run"
+                "what the penalty lowers" if run.config.training.penalty == "mmd" else "not the penalty of this run"
             )
             says = f"Between {groups} in the latent, held out: {lowers}."
         elif run.evidence is None:
@@ -202,9 +215,16 @@ for column, name in zip(st.columns(3), ("factual", "mmd2", "auc"), strict=True):
             says = f"How well a classifier tells the {groups} apart."
         else:
             drawn = along_lam(
-                lams, spread(run.evidence["domain_auc"]), status, run.lam, colours, title="Domain AUC", y_title="domain AUC",
-                linear=(0.45, 1.03), references=[Reference(name="chance", value=0.5)],
-            )  # fmt: skip
+                lams,
+                spread(run.evidence["domain_auc"]),
+                status,
+                run.lam,
+                colours,
+                title="Domain AUC",
+                y_title="domain AUC",
+                linear=(0.45, 1.03),
+                references=[Reference(name="chance", value=0.5)],
+            )
             says = f"How well a classifier tells the {groups} apart in the latent."
         chart(drawn, f"path.{name}")
         quiet(says)
@@ -212,12 +232,16 @@ for column, name in zip(st.columns(3), ("factual", "mmd2", "auc"), strict=True):
 if has_truth:
     with st.container(key="panel_path_rules"):
         lines = [
-            (words_of(choice.rule).title, pick_text(choice), range_text(choice.ite_rmse, 3), range_text(choice.regret), words_of(choice.rule).needs)
+            (
+                words_of(choice.rule).title,
+                pick_text(choice),
+                range_text(choice.ite_rmse, 3),
+                range_text(choice.regret),
+                words_of(choice.rule).needs,
+            )
             for choice in found
-        ]  # fmt: skip
-        lines += [
-            (words_of(name).title, "–", "–", "–", f"No pick: {why}.") for name, why in without_pick.items()
         ]
+        lines += [(words_of(name).title, "–", "–", "–", f"No pick: {why}.") for name, why in without_pick.items()]
         table(
             ["Choosing λ", "λ picked", "ITE RMSE", "regret", "What it looks at"],
             lines,

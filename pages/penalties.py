@@ -32,14 +32,16 @@ from pages.shared.model_views import effects, pca_layout
 from pages.shared.tables import beyond, chart
 
 _DEFINITIONS = """
-**Penalty**: what λ weighs. Every one trains the same network on the same rows, from the same initial weights, with the same
-minibatches; at λ = 0 all are one network. λ of different penalties are **not comparable**: each has units and a grid of its own.
+**Penalty**: what λ weighs. Every one trains the same network on the same rows, from the same initial weights, with the
+same minibatches; at λ = 0 all are one network. λ of different penalties are **not comparable**: each has units and a
+grid of its own.
 
-**Own best λ** (ring): least ITE RMSE, which only a simulation can know. **Blind λ** (diamond): least held-out factual error, which
-asks for no truth. A median over seeds; in each seed the λ is chosen anew.
+**Own best λ** (ring): least ITE RMSE, which only a simulation can know. **Blind λ** (diamond): least held-out factual
+error, which asks for no truth. A median over seeds; in each seed the λ is chosen anew.
 
-**Shared units** are seen in every environment, with the same z. Contrastive pairs are made of them; no other penalty looks at who
-is who. *oracle*: pairs of the nearest in true z, which only a simulation knows. *rank*: pairs of equal outcome quantile.
+**Shared units** are seen in every environment, with the same z. Contrastive pairs are made of them; no other penalty
+looks at who is who. *oracle*: pairs of the nearest in true z, which only a simulation knows. *rank*: pairs of equal
+outcome quantile.
 
 **Differences** are paired by seed, with a 95 % bootstrap interval; with three seeds an interval is wide, and says so.
 """
@@ -83,26 +85,49 @@ def world_controls() -> World:
     bound = {"bind": "query-params", "persist_state": "session"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="penalties_controls"):
         gap = st.select_slider(
-            "Means of z, ±", _GAPS, _GAPS[0], key="gap", width=190, **bound,
-            help=f"How far apart the environments' patients are: the cause z has mean +this and −this in turn. The preset's own is ±{home:g}.",
-        )  # fmt: skip
+            "Means of z, ±",
+            _GAPS,
+            _GAPS[0],
+            key="gap",
+            width=190,
+            **bound,
+            help=(
+                f"How far apart the environments' patients are: the cause z has mean +this and −this in turn. The "
+                f"preset's own is ±{home:g}."
+            ),
+        )
         rare = st.select_slider(
-            "Rows of the last environment", list(_RARE), "as many", key="rare", width=200, help="Relative to the others.", **bound,
-        )  # fmt: skip
+            "Rows of the last environment",
+            list(_RARE),
+            "as many",
+            key="rare",
+            width=200,
+            help="Relative to the others.",
+            **bound,
+        )
         shared = st.select_slider(
             "Shared units", _SHARED, 32, key="shared", width=150, help="Units seen in every environment.", **bound
-        )  # fmt: skip
+        )
         matching = st.segmented_control(
-            "Pairs", list(_PAIRS), default="shared", key="pairs", required=True, **bound,
+            "Pairs",
+            list(_PAIRS),
+            default="shared",
+            key="pairs",
+            required=True,
+            **bound,
             help="What a contrastive pair is. oracle needs the true z: a bound, not a method.",
-        )  # fmt: skip
+        )
         balanced = st.toggle(
             "Balanced batches", key="balanced", help="As many rows of each environment in every batch.", **bound
-        )  # fmt: skip
+        )
     return World(
-        preset=asked.preset.id, shared=int(shared), rare=_RARE[rare],
-        gap=None if gap == _GAPS[0] or float(gap) == home else float(gap), matching=matching or "shared", balanced=bool(balanced),
-    )  # fmt: skip
+        preset=asked.preset.id,
+        shared=int(shared),
+        rare=_RARE[rare],
+        gap=None if gap == _GAPS[0] or float(gap) == home else float(gap),
+        matching=matching or "shared",
+        balanced=bool(balanced),
+    )
 
 
 def in_words(why: str) -> str:
@@ -119,7 +144,8 @@ def measured_here(world: World, stamp: tuple[float, ...]) -> Contest:
 def main() -> None:
     page_header(
         "Which invariance?",
-        f"{asked.preset.title}: {len(PENALTY_WORDS)} penalties, each along a λ path of its own, on the same rows. The preset's own "
+        f"{asked.preset.title}: {len(PENALTY_WORDS)} penalties, each along a λ path of its own, on the same rows. The "
+        f"preset's own "
         "world, changed only by what is set here.",
         _DEFINITIONS,
     )
@@ -158,9 +184,7 @@ def main() -> None:
         return
     if contest is None:
         known = [
-            item.world.words
-            for item in baked_contests(server_cache.store().baked)
-            if item.world.preset == world.preset
+            item.world.words for item in baked_contests(server_cache.store().baked) if item.world.preset == world.preset
         ]
         style.notice(
             "This world has not been tried yet",
@@ -172,7 +196,8 @@ def main() -> None:
     if said.seeds != world.seeds:
         where += f" A pass here trains {world.seeds} seeds."
     quiet(
-        f"{where} {said.words[:1].upper()}{said.words[1:]}; {said.seeds} seeds, {said.epochs} epochs. {command_of(said)}"
+        f"{where} {said.words[:1].upper()}{said.words[1:]}; {said.seeds} seeds, {said.epochs} epochs. "
+        f"{command_of(said)}"
     )
     contest_words.verdict(contest)
     multiples(contest)
@@ -188,9 +213,14 @@ def multiples(contest: Contest) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Along λ", anchor=False, width="content")
         name = st.segmented_control(
-            "Quantity", list(_QUANTITIES), default="ITE RMSE", key="penalties.quantity", required=True, label_visibility="collapsed",
+            "Quantity",
+            list(_QUANTITIES),
+            default="ITE RMSE",
+            key="penalties.quantity",
+            required=True,
+            label_visibility="collapsed",
             persist_state="session",
-        )  # fmt: skip
+        )
     field, log, says = _QUANTITIES[name or "ITE RMSE"]
     limits = common_limits([getattr(row, field) for row in contest.ran], log)
     st.html(_GRID)
@@ -198,13 +228,20 @@ def multiples(contest: Contest) -> None:
         for row in contest.rows:
             marks = {} if not row.ran else {WHERE[w]: row.lam(w) for w in ("at_best", "at_blind")}
             drawn = path_of_penalty(
-                row.lams, getattr(row, field), marks, ink, title=PENALTY_WORDS[row.penalty].short, limits=limits, log=log,
+                row.lams,
+                getattr(row, field),
+                marks,
+                ink,
+                title=PENALTY_WORDS[row.penalty].short,
+                limits=limits,
+                log=log,
                 problem=row.problem,
-            )  # fmt: skip
+            )
             with st.container(key=f"panel_penalty_{row.penalty}"):
                 chart(drawn, f"penalties.{field}.{row.penalty}")
     quiet(
-        f"{says} Median and range over {contest.world.seeds} seeds, one vertical axis. Ring: {WHERE['at_best']}, diamond: {WHERE['at_blind']}. "
+        f"{says} Median and range over {contest.world.seeds} seeds, one vertical axis. Ring: {WHERE['at_best']}, "
+        f"diamond: {WHERE['at_blind']}. "
         "The horizontal axes are not comparable."
     )
 
@@ -215,9 +252,14 @@ def two_of_them(contest: Contest, configs: dict[str, RunConfig]) -> None:
     start = [name for name in ("mmd", "contrastive") if name in names] or names[:2]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.multiselect(
-            "Penalties", names, default=start, max_selections=2, key="penalties.two", format_func=lambda n: PENALTY_WORDS[n].short,
+            "Penalties",
+            names,
+            default=start,
+            max_selections=2,
+            key="penalties.two",
+            format_func=lambda n: PENALTY_WORDS[n].short,
             width=420,
-        )  # fmt: skip
+        )
         where = st.segmented_control(
             "At which λ",
             ["at_blind", "at_best"],
@@ -262,12 +304,14 @@ def two_of_them(contest: Contest, configs: dict[str, RunConfig]) -> None:
         for name, run, found in zip(chosen, runs, laid, strict=True)
     ]
     with st.container(key="panel_penalties_latents"):
-        drawn = latents_in_a_row(
-            panes, names_of_envs, ink, title="Latents, PCA", limits=((-2.6, 2.6), (-2.6, 2.6))
-        )
+        drawn = latents_in_a_row(panes, names_of_envs, ink, title="Latents, PCA", limits=((-2.6, 2.6), (-2.6, 2.6)))
         chart(drawn, "penalties.latents")
         quiet(
-            "Held-out rows of the first seed, each picture in units of its own spread. A mixed picture proves nothing by itself."
+            (
+                "Held-out rows of the first seed, each picture in units of its own spread. A mixed picture proves "
+                "nothing "
+                "by itself."
+            )
             + beyond(outside(drawn))
         )
     planes = [effects(run).plane for run in runs]
@@ -281,12 +325,21 @@ def two_of_them(contest: Contest, configs: dict[str, RunConfig]) -> None:
     for column, (name, title, values) in zip(st.columns(len(pictures)), pictures, strict=True):
         with column, st.container(key=f"panel_penalties_map_{name}"):
             drawn = effect_plane(
-                values, planes[0].z, planes[0].s, ink, title=title[:1].upper() + title[1:], limits=limits, rows=planes[0].rows,
-                env=runs[0].view.env, t=runs[0].view.t, env_names=names_of_envs,
-            )  # fmt: skip
+                values,
+                planes[0].z,
+                planes[0].s,
+                ink,
+                title=title[:1].upper() + title[1:],
+                limits=limits,
+                rows=planes[0].rows,
+                env=runs[0].view.env,
+                t=runs[0].view.t,
+                env_names=names_of_envs,
+            )
             chart(drawn, f"penalties.map.{name}")
     quiet(
-        "The effect over cause z and nuisance s. A model that ignores s has vertical bands only; where no points lie, a map is extrapolation."
+        "The effect over cause z and nuisance s. A model that ignores s has vertical bands only; where no points lie, "
+        "a map is extrapolation."
     )
 
 

@@ -35,14 +35,13 @@ def main() -> None:
     runs = server_cache.library().runs()
     page_header(
         "Runs",
-        "Every run that is stored. Select one to open it, to write on it or to take it home; two to four to compare them.",
+        "Every run that is stored. Select one to open it, to write on it or to take it home; two to four to compare "
+        "them.",
         numbers=room(Usage.of(runs, server_cache.store())),
     )
     messages()
     if not runs:
-        style.notice(
-            "Nothing is stored yet", "Choose a preset in the sidebar and press Train; the run appears here."
-        )
+        style.notice("Nothing is stored yet", "Choose a preset in the sidebar and press Train; the run appears here.")
         runs_take_home.uploader()
         return
     found = filtered(runs)
@@ -56,8 +55,16 @@ def main() -> None:
     if len(chosen) == 1:
         runs_take_home.section(chosen[0], sidebar.controls().lam)
     runs_take_home.uploader()
-    st.button("Check every file", type="tertiary", key="runs.check", on_click=check,
-              help="Reads every stored run and compares it with its checksum. Damaged runs are put aside, the list is made anew.")  # fmt: skip
+    st.button(
+        "Check every file",
+        type="tertiary",
+        key="runs.check",
+        on_click=check,
+        help=(
+            "Reads every stored run and compares it with its checksum. Damaged runs are put aside, the list is made "
+            "anew."
+        ),
+    )
 
 
 def room(usage: Usage) -> list[tuple[str, str]]:
@@ -73,13 +80,15 @@ def filtered(runs: list[RunSummary]) -> list[RunSummary]:
     tags = tags_of(runs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
-            "Search", key="runs.search", placeholder="name, tag, preset, what was changed, …", icon=":material/search:",
-            persist_state="session", width=420,
-        )  # fmt: skip
+            "Search",
+            key="runs.search",
+            placeholder="name, tag, preset, what was changed, …",
+            icon=":material/search:",
+            persist_state="session",
+            width=420,
+        )
         wanted = (
-            st.multiselect(
-                "Tags", tags, key="runs.tags", placeholder="any", persist_state="session", width=300
-            )
+            st.multiselect("Tags", tags, key="runs.tags", placeholder="any", persist_state="session", width=300)
             if tags
             else []
         )
@@ -93,21 +102,24 @@ def selected(found: list[RunSummary]) -> list[RunSummary]:
     """The table, and the runs whose rows are selected in it. Another search is another table, without a selection."""
     names = tuple(run.key for run in found)
     turn = st.session_state.get("runs.turn", 0)
-    if (
-        st.session_state.get("runs.listed", names) != names
-    ):  # rows have moved: an old selection means other runs
+    if st.session_state.get("runs.listed", names) != names:  # rows have moved: an old selection means other runs
         turn += 1
     st.session_state["runs.turn"], st.session_state["runs.listed"] = turn, names
     selection = st.dataframe(
-        table(found, sidebar.controls().config), key=f"{_TABLE}.{turn}", hide_index=True, on_select="rerun",
-        selection_mode="multi-row", column_config=COLUMNS, height="auto" if len(found) <= 12 else 460,
+        table(found, sidebar.controls().config),
+        key=f"{_TABLE}.{turn}",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config=COLUMNS,
+        height="auto" if len(found) <= 12 else 460,
         alt="Stored runs with their settings and main figures",
-    )  # fmt: skip
+    )
     rows = selection["selection"]["rows"]
     return [found[row] for row in rows if row < len(found)]
 
 
-# -- what can be done with the selection ----------------------------------------------------------------------------------
+# -- what can be done with the selection -------------------------------------------------------------------------------
 
 
 def actions(chosen: list[RunSummary]) -> None:
@@ -124,13 +136,23 @@ def actions(chosen: list[RunSummary]) -> None:
                 write_on(run)
         elif len(chosen) <= compare_runs.MOST:
             st.button(
-                "Compare", type="primary", key="runs.compare", on_click=compare, args=([run.key for run in chosen],),
+                "Compare",
+                type="primary",
+                key="runs.compare",
+                on_click=compare,
+                args=([run.key for run in chosen],),
                 disabled=any(run.outdated for run in chosen),
-            )  # fmt: skip
+            )
         pinned = bool(own) and all(run.pinned for run in own)
         keys = [run.key for run in own]
-        st.button("Unpin" if pinned else "Pin", key="runs.pin", on_click=pin, args=(keys, not pinned), disabled=not own,
-                  help="A pinned run stays whatever the quota says.")  # fmt: skip
+        st.button(
+            "Unpin" if pinned else "Pin",
+            key="runs.pin",
+            on_click=pin,
+            args=(keys, not pinned),
+            disabled=not own,
+            help="A pinned run stays whatever the quota says.",
+        )
         st.button("Delete", key="runs.delete", on_click=delete, args=(keys,), disabled=not own)
         style.quiet(_remark(chosen, len(own)))
     if len(chosen) == 1 and chosen[0].label.note:
@@ -155,7 +177,10 @@ def _remark(chosen: Sequence[RunSummary], n_own: int) -> str:
     if run.imported is not None:
         said += f" Imported on {time.strftime('%d %B %Y', time.localtime(run.imported))}."
     if run.outdated:
-        said += f" Made by version {run.recipe_version} of the recipe, whose numbers differ; it can be looked at, not mixed."
+        said += (
+            f" Made by version {run.recipe_version} of the recipe, whose numbers differ; it can be looked at, not "
+            f"mixed."
+        )
     return said
 
 
@@ -164,8 +189,13 @@ def write_on(run: RunSummary) -> None:
     fields = {name: f"runs.label.{name}.{run.key}.{hash(run.label)}" for name in ("name", "tags", "note")}
     with st.form(f"runs.label.{run.key}", border=False):
         st.text_input("Name", run.label.name, max_chars=MAX_NAME, key=fields["name"])
-        st.text_input("Tags", ", ".join(run.label.tags), placeholder="lecture, draft", help="Commas between them.",
-                      key=fields["tags"])  # fmt: skip
+        st.text_input(
+            "Tags",
+            ", ".join(run.label.tags),
+            placeholder="lecture, draft",
+            help="Commas between them.",
+            key=fields["tags"],
+        )
         st.text_area("Note", run.label.note, max_chars=MAX_NOTE, key=fields["note"])
         st.form_submit_button("Save", type="primary", on_click=save, args=(run.key, run.label, fields))
 

@@ -1,4 +1,5 @@
-"""The world of the sidebar before anything is trained: its graph, its numbers, its rows, and what alignment assumes of it."""
+"""The world of the sidebar before anything is trained: its graph, its numbers, its rows, and what alignment assumes of
+it."""
 
 from dataclasses import fields
 
@@ -21,22 +22,30 @@ from pages.shared.style import notice, panel_title, theme
 from pages.shared.tables import beyond, chart, say, table
 
 _DEFINITIONS = """
-**Graph**: an arrow says that one variable enters the equation of another. Dashed circles (z, s) are hidden in real data, boxes are seen.
-Arrows out of e, in the colours of the environments, lead to what differs between environments.
+**Graph**: an arrow says that one variable enters the equation of another. Dashed circles (z, s) are hidden in real
+data, boxes are seen. Arrows out of e, in the colours of the environments, lead to what differs between environments.
 
-**z** is the cause of the outcome, **s** the nuisance, **t** the treatment, **y** the outcome under the treatment received, **x** what
-the network is given. z̄ and s̄ are the scalars that enter the equations where z and s have several coordinates.
+**z** is the cause of the outcome, **s** the nuisance, **t** the treatment, **y** the outcome under the treatment
+received, **x** what the network is given. z̄ and s̄ are the scalars that enter the equations where z and s have several
+coordinates.
 
-**Alignment** is the penalty, λ · MMD² unless another is chosen, between the latents of the groups: the environments, or the treated
-and the untreated.
+**Alignment** is the penalty, λ · MMD² unless another is chosen, between the latents of the groups: the environments, or
+the treated and the untreated.
 
-**Verdict**: what was measured on the preset as it comes, over several seeds. **Expectation**: what the numbers in the sidebar imply.
+**Verdict**: what was measured on the preset as it comes, over several seeds. **Expectation**: what the numbers in the
+sidebar imply.
 """
 _ROWS = 900  # rows drawn, of all environments together
 _WORDS = {
-    "sigma": "σ", "offset": "offset", "propensity": "P(t = 1)", "cause_mean": "mean of z", "cause_scale": "spread of z",
-    "n_samples": "number of samples", "dim_causal": "coordinates of z", "dim_spurious": "coordinates of s",
-}  # fmt: skip
+    "sigma": "σ",
+    "offset": "offset",
+    "propensity": "P(t = 1)",
+    "cause_mean": "mean of z",
+    "cause_scale": "spread of z",
+    "n_samples": "number of samples",
+    "dim_causal": "coordinates of z",
+    "dim_spurious": "coordinates of s",
+}
 
 _MEASURED = {
     "helps": "alignment helps",
@@ -119,7 +128,8 @@ page_header(
 say(expected.sentence)
 if changed:
     quiet(
-        f"Changed from the preset ({', '.join(changed)}): the verdict may not hold; the expectation is of the numbers in force."
+        f"Changed from the preset ({', '.join(changed)}): the verdict may not hold; the expectation is of the numbers "
+        f"in force."
     )
 else:
     quiet(f"Measured: {_MEASURED[preset.verdict]}. {preset.why}")
@@ -147,10 +157,13 @@ with left, st.container(key="panel_plane", height="stretch"):
     chart(plane, "scenario.plane")
     quiet(
         f"{len(shown)} of {len(data)} rows."
-        + (f" The network is given {scenario.dim_x} numbers a row that z and s are mixed into." if scenario.dim_x > 2 or
-           scenario.mixing != "none" else " The network is given exactly these two numbers, without the colour.")
+        + (
+            f" The network is given {scenario.dim_x} numbers a row that z and s are mixed into."
+            if scenario.dim_x > 2 or scenario.mixing != "none"
+            else " The network is given exactly these two numbers, without the colour."
+        )
         + beyond(outside(plane))
-    )  # fmt: skip
+    )
 with right, st.container(key="panel_treated", height="stretch"):
     shares = np.array([row.share for row in table_rows])
     spans = propensity_spans(data, scenario)
@@ -181,11 +194,17 @@ with right, st.container(key="panel_envs", height="stretch"):
     table(
         ["", "σ", "offset", "P(t = 1)", "z: mean, sd", "treated"],
         [
-            (f"{row.name} (new)" if row.new else row.name, number(row.sigma), number(row.offset), number(row.propensity),
-             f"{number(row.cause_mean)}, {number(row.cause_scale)}", f"{100 * row.share:.3g} %")
+            (
+                f"{row.name} (new)" if row.new else row.name,
+                number(row.sigma),
+                number(row.offset),
+                number(row.propensity),
+                f"{number(row.cause_mean)}, {number(row.cause_scale)}",
+                f"{100 * row.share:.3g} %",
+            )
             for row in table_rows
         ],
-    )  # fmt: skip
+    )
     quiet(newcomer_said(scenario, preset.env_name))
 
 with st.expander("When does alignment help? All worlds, and what was measured on them"):

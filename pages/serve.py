@@ -15,17 +15,21 @@ from pages.shared.tables import chart, say, table
 
 _SAYS = "The network at the λ in view as a file for other programs, and the endpoint that watches its own assumptions."
 _DEFINITIONS = """
-**ITE RMSE, factual MSE**: of the exported file on held-out rows; *pytorch* is the float32 network that all are compared with.
+**ITE RMSE, factual MSE**: of the exported file on held-out rows; *pytorch* is the float32 network that all are compared
+with.
 
 **Largest difference**: of any held-out row's ŷ⁰ or ŷ¹ from that network's.
 
-**Latency**: one call in one process on one thread of this machine, NumPy to NumPy; p50, p95 and p99 of 1,000 calls of one row, or 100 of 1,024.
+**Latency**: one call in one process on one thread of this machine, NumPy to NumPy; p50, p95 and p99 of 1,000 calls of
+one row, or 100 of 1,024.
 
-**Inside each file**: configuration, key, λ, metrics, names and ranges of the features, versions, and 300 held-out latents that the
-endpoint compares its traffic with. Send covariates as drawn: whatever standardising they need is in the first layer. The batch is free.
+**Inside each file**: configuration, key, λ, metrics, names and ranges of the features, versions, and 300 held-out
+latents that the endpoint compares its traffic with. Send covariates as drawn: whatever standardising they need is in
+the first layer. The batch is free.
 
-**Invariance**: the endpoint keeps the newest 200 latents of each environment label and tests them against the held-out ones; an alarm at
-p ≤ .05 / 200, so that a label's first 200 tests together alarm falsely with probability of at most .05.
+**Invariance**: the endpoint keeps the newest 200 latents of each environment label and tests them against the held-out
+ones; an alarm at p ≤ .05 / 200, so that a label's first 200 tests together alarm falsely with probability of at most
+.05.
 """
 
 require()
@@ -47,7 +51,8 @@ def offer() -> None:
         panel_title("Not exported yet", f"λ = {run.lam:g}, replicate 0")
         if machine.memory_bytes() < machine.LITTLE_MEMORY:
             say(
-                "This machine has too little memory to export beside the app. Take the run home (Runs → Library, bundle), and there: "
+                "This machine has too little memory to export beside the app. Take the run home (Runs → Library, "
+                "bundle), and there: "
                 f"python -m crl_core export {run.result.config.key} --lam {run.lam:g}"
             )
             return
@@ -107,7 +112,8 @@ def costs(found: exports.Exports, name: str) -> None:
         table(header, lines, strong=1 + found.formats.index(name))
         left_out()
         quiet(
-            "ONNX is the recommended path. PyTorch marks TorchScript and its own quantisation as deprecated; they are kept for services that "
+            "ONNX is the recommended path. PyTorch marks TorchScript and its own quantisation as deprecated; they are "
+            "kept for services that "
             "load nothing else. int8 saturates beyond the training range."
         )
     left, right = st.columns(2)
@@ -148,7 +154,8 @@ def use(found: exports.Exports, name: str) -> None:
         with serve:
             st.code(f"{INSTALL}\n{exports.serve_command(file)}", language="bash", wrap_lines=True)
             quiet(
-                "Listens on this machine only; --host 0.0.0.0 and --api-key open it to others. /docs describes it, /metrics is for Prometheus."
+                "Listens on this machine only; --host 0.0.0.0 and --api-key open it to others. /docs describes it, "
+                "/metrics is for Prometheus."
             )
         with ask:
             st.code(exports.curl(rows), language="bash", wrap_lines=True)

@@ -26,11 +26,13 @@ from pages.shared import (
 
 _POLL_S = 0.4
 _DEFINITIONS = """
-**Loss** of a model is its factual error plus λ times the penalty, as a mean over the epoch's batches. Nothing is smoothed.
+**Loss** of a model is its factual error plus λ times the penalty, as a mean over the epoch's batches. Nothing is
+smoothed.
 
 **Factual error**: mean squared error of the outcome under the treatment that was given.
 
-**Penalty**: unless another is chosen, mean over pairs of environments (or of treated and untreated units) of MMD² between their
+**Penalty**: unless another is chosen, mean over pairs of environments (or of treated and untreated units) of MMD²
+between their
 latents: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate, no root, h the median distance in the pooled batch.
 
 **ITE RMSE** (√PEHE): root mean square error of the estimated individual effects. It needs the truth, which only a
@@ -92,9 +94,7 @@ def draw(config: RunConfig, state: JobState, lam: float) -> None:
     between = "environments" if config.training.align == "environment" else "treated and untreated"
     error_label = "ITE RMSE" if curves.error_name == "ite_rmse" else "factual MSE"
     with left, st.container(key="panel_path"):
-        style.panel_title(
-            "Effect error along λ", f"{error_label}, held out; faint: earlier" + _spread(curves)
-        )
+        style.panel_title("Effect error along λ", f"{error_label}, held out; faint: earlier" + _spread(curves))
         spec = figures_live.path_spec(curves, ink, height=290, label=error_label, zoom=final)
         _chart(figures_live.path_rows(curves, lam), spec, "path", f"{error_label} against λ")
     with right, st.container(key="panel_mmd2"):
@@ -153,11 +153,7 @@ def _casualties(curves: Curves) -> str:
         for lam, count in zip(curves.lams, curves.n_bad, strict=True)
         if count
     ]
-    return (
-        "Replicates that diverged (×) or collapsed (○) and are left out of the medians: "
-        + ", ".join(lost)
-        + "."
-    )
+    return "Replicates that diverged (×) or collapsed (○) and are left out of the medians: " + ", ".join(lost) + "."
 
 
 def _chart(rows: figures_live.Rows, spec: figures_live.Spec, name: str, alt: str) -> None:

@@ -36,18 +36,20 @@ from pages.shared.style import figure, notice, panel_title
 from pages.shared.tables import beyond, chart, say
 
 _DEFINITIONS = f"""
-**Latent MMD²**: deployed latents against 300 held-out training latents; Gaussian kernel, median bandwidth, biased, no root;
-p = (k + 1) / (n + 1) from {PERMUTATIONS} relabellings; an alarm at p ≤ {LEVEL:g}. *All environments*: against all of them together. *Nearest
-environment*: against each alone, the largest p counts; for a batch of one site.
+**Latent MMD²**: deployed latents against 300 held-out training latents; Gaussian kernel, median bandwidth, biased, no
+root; p = (k + 1) / (n + 1) from {PERMUTATIONS} relabellings; an alarm at p ≤ {LEVEL:g}. *All environments*: against all
+of them together. *Nearest environment*: against each alone, the largest p counts; for a batch of one site.
 
-**Residuals**: root mean square of y − ŷ in the batch over that of held-out rows, for each arm that has outcomes; an alarm above {RATIO:g}.
+**Residuals**: root mean square of y − ŷ in the batch over that of held-out rows, for each arm that has outcomes; an
+alarm above {RATIO:g}.
 
 **Classifier**: how often five nearest neighbours tell new rows from training rows; 0.5 is chance.
 
-**Wrong**: the true ITE RMSE here is more than {WRONG:g} times that of unchanged rows. Only the simulation knows it; no test uses it.
+**Wrong**: the true ITE RMSE here is more than {WRONG:g} times that of unchanged rows. Only the simulation knows it; no
+test uses it.
 
-**The latent view** is a fixed plane, the two directions of largest variance of the training latents: new rows can be placed in it.
-A t-SNE cannot place rows it was not made with.
+**The latent view** is a fixed plane, the two directions of largest variance of the training latents: new rows can be
+placed in it. A t-SNE cannot place rows it was not made with.
 """
 _TESTS = {
     "pooled": "MMD², all",
@@ -57,7 +59,8 @@ _TESTS = {
 }
 _CSS = """
 <style>
-.crl-gauge { display: grid; grid-template-columns: minmax(10rem, 1.7fr) minmax(5rem, 1.6fr) minmax(5rem, .6fr); gap: .1rem 1rem; align-items: center;
+.crl-gauge { display: grid; grid-template-columns: minmax(10rem, 1.7fr) minmax(5rem, 1.6fr) minmax(5rem, .6fr);
+  gap: .1rem 1rem; align-items: center;
   padding: .5rem 0; border-bottom: 1px solid var(--hairline); }
 .crl-gauge:last-child { border-bottom: 0; }
 .crl-gauge b { font-size: .95rem; } .crl-gauge .small { grid-column: 1 / 4; font-size: .8rem; color: var(--quiet); }
@@ -66,8 +69,10 @@ _CSS = """
 .crl-gauge .at { position: absolute; top: -.25rem; bottom: -.25rem; width: 2px; }
 .crl-gauge .state { font-weight: 650; text-align: right; }
 .crl-quadrant { display: flex; flex-wrap: wrap; gap: .4rem 1.6rem; align-items: baseline; }
-.crl-quadrant b { font-size: 1.5rem; } .crl-four { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem; margin: .3rem 0 .8rem 0; }
-.crl-four div { border: 1px solid var(--hairline); border-radius: 8px; padding: .5rem .8rem; font-size: .86rem; line-height: 1.5; }
+.crl-quadrant b { font-size: 1.5rem; } .crl-four { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem;
+  margin: .3rem 0 .8rem 0; }
+.crl-four div { border: 1px solid var(--hairline); border-radius: 8px; padding: .5rem .8rem; font-size: .86rem;
+  line-height: 1.5; }
 .crl-four b { display: block; font-size: 1rem; }
 @media (max-width: 640px) { .crl-four { grid-template-columns: 1fr; } }
 .crl-quadrant span { color: var(--quiet); max-width: 46rem; line-height: 1.45; }
@@ -75,7 +80,10 @@ _CSS = """
 """
 _MEANS = {
     "alarm and wrong": "The tests notice, and the effects are wrong: what a monitor is for.",
-    "alarm but right": "The tests notice that the rows differ, yet the effects are not called wrong: an alarm is no verdict on the effects.",
+    "alarm but right": (
+        "The tests notice that the rows differ, yet the effects are not called wrong: an alarm is no verdict on the "
+        "effects."
+    ),
     "silent and right": "Nothing is noticed, and the effects are about as right as on unchanged rows.",
     "silent and wrong": "Nothing is noticed, and the effects are wrong. No test on these rows can know it.",
 }
@@ -142,8 +150,7 @@ def dose_curves(
     scenario, seed = _scene.model.run.config.scenario, _scene.model.run.config.training.seed
     low, high = limits(scenario, intervention)
     doses = [
-        float(dose)
-        for dose in (np.arange(low, high + 1) if intervention == "site" else np.linspace(low, high, 17))
+        float(dose) for dose in (np.arange(low, high + 1) if intervention == "site" else np.linspace(low, high, 17))
     ]
     values, errors = [], []
     for dose in doses:
@@ -158,9 +165,14 @@ def controls() -> tuple[Intervention, float, int, int]:
     """What happens, how much of it, to how many rows."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="unseen_controls"):
         name = st.selectbox(
-            "What changes", list(INTERVENTIONS), key="unseen.what", index=list(INTERVENTIONS).index("s-mean"), width=330,
-            format_func=lambda item: INTERVENTIONS[item].title, persist_state="session",
-        )  # fmt: skip
+            "What changes",
+            list(INTERVENTIONS),
+            key="unseen.what",
+            index=list(INTERVENTIONS).index("s-mean"),
+            width=330,
+            format_func=lambda item: INTERVENTIONS[item].title,
+            persist_state="session",
+        )
         item = INTERVENTIONS[name]
         low, high = limits(run.config.scenario, name)
         dose = item.start
@@ -168,9 +180,15 @@ def controls() -> tuple[Intervention, float, int, int]:
             whole = item.id == "site"
             kind = int if whole else float
             dose = st.slider(
-                item.dose[:1].upper() + item.dose[1:], kind(low), kind(high), kind(item.start), step=kind(1) if whole else 0.25,
-                key=f"unseen.dose.{name}", width=420, persist_state="session",
-            )  # fmt: skip
+                item.dose[:1].upper() + item.dose[1:],
+                kind(low),
+                kind(high),
+                kind(item.start),
+                step=kind(1) if whole else 0.25,
+                key=f"unseen.dose.{name}",
+                width=420,
+                persist_state="session",
+            )
         n = st.segmented_control(
             "Rows", list(SIZES), default=200, key="unseen.n", required=True, persist_state="session"
         )
@@ -196,18 +214,18 @@ def gauge(finding: Finding) -> str:
     colour = ink["bad"] if finding.alarm else ink["muted"]
     return (
         f'<div class="crl-gauge"><b>{escape(TITLES[finding.test][:1].upper() + TITLES[finding.test][1:])}</b>'
-        f'<div class="track" role="img" aria-label="{escape(finding.words)}"><i class="fill" style="width:{100 * share:.1f}%;background:{colour}"></i>'
+        f'<div class="track" role="img" aria-label="{escape(finding.words)}"><i class="fill" '
+        f'style="width:{100 * share:.1f}%;background:{colour}"></i>'
         f'<i class="at" style="left:{100 * line:.1f}%;background:{ink["text"]}"></i></div>'
-        f'<span class="state" style="color:{colour}">{state}</span><span class="small">{escape(finding.words)}</span></div>'
+        f'<span class="state" style="color:{colour}">{state}</span><span '
+        f'class="small">{escape(finding.words)}</span></div>'
     )
 
 
 def quadrant(verdict: Verdict, error: float, usual: float) -> str:
     alarmed = any(finding.alarm for finding in verdict.findings if finding.test in ("pooled", "residuals"))
     wrong = error > WRONG * usual
-    return ("alarm" if alarmed else "silent") + (
-        " and wrong" if wrong else " but right" if alarmed else " and right"
-    )
+    return ("alarm" if alarmed else "silent") + (" and wrong" if wrong else " but right" if alarmed else " and right")
 
 
 def pictures(here: Scene, data: MultiEnvData, item: Intervention, dose: float) -> None:
@@ -232,14 +250,29 @@ def pictures(here: Scene, data: MultiEnvData, item: Intervention, dose: float) -
         if plane is not None:
             low, high = plane.limits
             picture = {
-                "type": "heatmap", "x": plane.z, "y": plane.s, "z": plane.tau_hat[run.result.lams.index(run.lam)], "zmin": low, "zmax": high,
-                "colorscale": colour_scale(ink["diverging"]), "showscale": False, "hoverinfo": "skip", "zsmooth": "best",
-            }  # fmt: skip
+                "type": "heatmap",
+                "x": plane.z,
+                "y": plane.s,
+                "z": plane.tau_hat[run.result.lams.index(run.lam)],
+                "zmin": low,
+                "zmax": high,
+                "colorscale": colour_scale(ink["diverging"]),
+                "showscale": False,
+                "hoverinfo": "skip",
+                "zsmooth": "best",
+            }
         zs = np.column_stack([along(data.z), along(data.s)])  # type: ignore[arg-type]
         drawn = cloud(
-            here.zs, here.env, zs, run.env_names, ink, limits=here.zs_window, title="The effect it believes in", axes=("z, the cause", "s, the nuisance"),
+            here.zs,
+            here.env,
+            zs,
+            run.env_names,
+            ink,
+            limits=here.zs_window,
+            title="The effect it believes in",
+            axes=("z, the cause", "s, the nuisance"),
             picture=picture,
-        )  # fmt: skip
+        )
         chart(drawn, "unseen.map")
         quiet(
             "Colour: estimated effect τ̂ where training rows reach; outside it is extrapolation."
@@ -247,9 +280,7 @@ def pictures(here: Scene, data: MultiEnvData, item: Intervention, dose: float) -
         )
 
 
-def tests_and_truth(
-    here: Scene, verdict: Verdict, error: float, usual: float, item: Intervention, dose: float
-) -> None:
+def tests_and_truth(here: Scene, verdict: Verdict, error: float, usual: float, item: Intervention, dose: float) -> None:
     left, right = st.columns([3, 2])
     with left, st.container(key="panel_unseen_tests", height="stretch"):
         panel_title("What a monitor sees", "line: threshold; a full bar is far beyond it")
@@ -296,11 +327,12 @@ def tests_and_truth(
         )
         chart(drawn, "unseen.dose_error")
         quiet(
-            f"Only the simulation knows the true error. Dashed: {WRONG:g} times that of unchanged rows; above it the effects are called wrong."
+            f"Only the simulation knows the true error. Dashed: {WRONG:g} times that of unchanged rows; above it the "
+            f"effects are called wrong."
         )
 
 
-# -- power ---------------------------------------------------------------------------------------------------------------
+# -- power -------------------------------------------------------------------------------------------------------------
 
 
 @st.cache_resource(max_entries=4, show_spinner="Measuring the tests' power, about half a minute")
@@ -323,9 +355,7 @@ def power_table() -> None:
         )
         if power is None:
             config = config_of(preset_id, 3)
-            if not many_runs.panel(
-                "unseen.pass", [(config, False)], start="Measure it for this world", again=False
-            ):
+            if not many_runs.panel("unseen.pass", [(config, False)], start="Measure it for this world", again=False):
                 return
             if is_there(config, server_cache.store()):
                 try:
@@ -359,15 +389,21 @@ def draw_power(power: Power, where: str) -> None:
     st.html(_CSS + four_quadrants(cells))
     chart(
         power_map(
-            [name_of(*where_) for where_ in cells], [_TESTS[test] for test in tests], rates,
-            np.array([row.ite_rmse for row in first]), np.array([row.wrong for row in first]), ink,  # type: ignore[attr-defined]
+            [name_of(*where_) for where_ in cells],
+            [_TESTS[test] for test in tests],
+            rates,
+            np.array([row.ite_rmse for row in first]),
+            np.array([row.wrong for row in first]),
+            ink,  # type: ignore[attr-defined]
             title=f"Rejection rates at λ = {lam:g}, {n} rows",
         ),
         "unseen.power",
-    )  # fmt: skip
+    )
     quiet(
-        f"{where} {power.seeds} seeds. The batches of a seed share their 300 reference latents, so they err together. In the "
-        f"four boxes the monitor is latent MMD² against all environments, or residuals. ITE RMSE: the median true error, known only in simulation. The command: python -m crl_core unseen --preset {power.preset_id}."
+        f"{where} {power.seeds} seeds. The batches of a seed share their 300 reference latents, so they err together. "
+        f"In the "
+        f"four boxes the monitor is latent MMD² against all environments, or residuals. ITE RMSE: the median true "
+        f"error, known only in simulation. The command: python -m crl_core unseen --preset {power.preset_id}."
     )
 
 
@@ -400,9 +436,7 @@ def main() -> None:
     if run.status == "diverged":
         with head:
             page_header("Unseen environment", item.sentence, _DEFINITIONS)
-        notice(
-            "There is no model to deploy", f"At λ = {run.lam:g} the first replicate diverged; {run.others}."
-        )
+        notice("There is no model to deploy", f"At λ = {run.lam:g} the first replicate diverged; {run.others}.")
         power_table()
         return
     here = scene(run.key, run.lam, run)
@@ -429,7 +463,8 @@ def main() -> None:
         )
     colour = ink["bad"] if name == "silent and wrong" else ink["text"]
     st.html(
-        f'{_CSS}<div class="crl-quadrant"><b style="color:{colour}">{name[:1].upper() + name[1:]}</b><span>{escape(_MEANS[name])}</span></div>'
+        f'{_CSS}<div class="crl-quadrant"><b '
+        f'style="color:{colour}">{name[:1].upper() + name[1:]}</b><span>{escape(_MEANS[name])}</span></div>'
     )
     pictures(here, data, item, dose)
     tests_and_truth(here, verdict, error, usual, item, dose)

@@ -25,7 +25,9 @@ def config_of(name: str = "hospital", n_envs: int | None = None, **training: obj
 
 
 @cache
-def run_of(name: str = "hospital", n_envs: int | None = None, lams: tuple[float, ...] = LAMS, epochs: int = 3) -> RunResult:  # fmt: skip
+def run_of(
+    name: str = "hospital", n_envs: int | None = None, lams: tuple[float, ...] = LAMS, epochs: int = 3
+) -> RunResult:
     return train(config_of(name, n_envs, lams=lams, epochs=epochs))
 
 
@@ -38,15 +40,14 @@ def evidence_of(result: RunResult) -> dict[str, np.ndarray]:
 
 
 def broken(result: RunResult, diverged: int, collapsed: int) -> RunResult:
-    """The run with one model of replicate 0 diverged (no numbers, no weights) and one collapsed (marked, no numbers)."""
+    """The run with one model of replicate 0 diverged (no numbers, no weights) and one collapsed (marked, no
+    numbers)."""
     status = result.status.copy()
     status[diverged], status[collapsed] = DIVERGED, COLLAPSED
     gone = status != 0
 
     def without(values: np.ndarray | None) -> np.ndarray | None:
-        return (
-            None if values is None else np.where(gone.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
-        )
+        return None if values is None else np.where(gone.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
 
     weights = {
         name: np.where((status == DIVERGED).reshape(-1, *[1] * (value.ndim - 1)), np.float32(np.nan), value)

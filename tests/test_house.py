@@ -11,9 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("command", [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)])
@@ -34,16 +32,9 @@ def test_the_readmes_tables_are_what_was_measured() -> None:
 
 
 def test_no_machine_path_or_open_end_is_left_in_the_sources() -> None:
-    files = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.split()
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
     pattern = re.compile(r"/(?:tmp|work|root|home)/[a-z]|\b(?:TODO|FIXME|XXX)\b")
     for name in files:
-        if (
-            name.endswith((".py", ".md", ".toml", ".js", ".css", ".txt", ".yml"))
-            and name != "tests/test_house.py"
-        ):
-            found = (
-                pattern.findall((ROOT / name).read_text(errors="replace")) if (ROOT / name).exists() else []
-            )
+        if name.endswith((".py", ".md", ".toml", ".js", ".css", ".txt", ".yml")) and name != "tests/test_house.py":
+            found = pattern.findall((ROOT / name).read_text(errors="replace")) if (ROOT / name).exists() else []
             assert not found, f"{name}: {found}"

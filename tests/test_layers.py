@@ -1,4 +1,5 @@
-"""Imports point one way, so that a notebook needs no Streamlit, a page no torch, and a stranger one direction to read in."""
+"""Imports point one way, so that a notebook needs no Streamlit, a page no torch, and a stranger one direction to read
+in."""
 
 import ast
 import subprocess
@@ -96,11 +97,7 @@ def test_no_module_leads_back_to_itself() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    [
-        name
-        for name, path in FILES.items()
-        if path.name == "__init__.py" and len(list(path.parent.iterdir())) > 1
-    ],
+    [name for name, path in FILES.items() if path.name == "__init__.py" and len(list(path.parent.iterdir())) > 1],
 )
 def test_no_folder_of_a_package_leads_back_to_itself(package: str) -> None:
     depth = package.count(".") + 2
@@ -112,9 +109,7 @@ def test_the_top_floor_can_be_taken_in_at_a_glance() -> None:
     top = [path for path in (ROOT / "crl_core").iterdir() if not path.name.startswith("__pycache__")]
     assert len([path for path in top if path.suffix == ".py"]) <= 14
     assert len([path for path in top if path.is_dir()]) <= 14
-    arrows = {
-        (room(name), room(imported)) for name in LIBRARY for imported in imports(FILES[name]) & set(LIBRARY)
-    }
+    arrows = {(room(name), room(imported)) for name in LIBRARY for imported in imports(FILES[name]) & set(LIBRARY)}
     assert len({(a, b) for a, b in arrows if a != b}) <= 90
 
 

@@ -12,17 +12,19 @@ from crl_core.config import RunConfig, Scenario
 from crl_core.presets import DEFAULT_PRESET, preset
 
 _FLAGS = {
-    "lam": "lams", "epochs": "epochs", "seed": "seed", "replicates": "replicates", "device": "device",
-}  # fmt: skip
+    "lam": "lams",
+    "epochs": "epochs",
+    "seed": "seed",
+    "replicates": "replicates",
+    "device": "device",
+}
 
 
 def config_of(options: argparse.Namespace) -> RunConfig:
     """Raises ValueError with one sentence."""
     if options.preset is not None and options.config is not None:
         raise ValueError("--preset and --config both say where to start; give one of them.")
-    config = (
-        _from_file(options.config) if options.config is not None else preset(options.preset or DEFAULT_PRESET)
-    )
+    config = _from_file(options.config) if options.config is not None else preset(options.preset or DEFAULT_PRESET)
     config = replace(config, scenario=_with_envs(config.scenario, options.envs, options.sigma))
     content = config.to_dict()
     for flag, field in _FLAGS.items():
@@ -42,9 +44,7 @@ def _from_file(name: str) -> RunConfig:
             f"--config {name}: {error.strerror or error}; give a file with a run's configuration."
         ) from None
     except UnicodeDecodeError:
-        raise ValueError(
-            f"--config {name}: this is not text; give a file with a run's configuration."
-        ) from None
+        raise ValueError(f"--config {name}: this is not text; give a file with a run's configuration.") from None
     try:
         return RunConfig.from_json(text)
     except ValueError as error:

@@ -19,17 +19,13 @@ if TYPE_CHECKING:
 
 def add_export_command(command: Callable[..., Any]) -> None:
     """Add it with `command(name, what does it, text)`, which returns a parser."""
-    export = command(
-        "export", _export, "one λ of a stored run as TorchScript, torch.export or ONNX, float32 or int8"
-    )
+    export = command("export", _export, "one λ of a stored run as TorchScript, torch.export or ONNX, float32 or int8")
     export.add_argument("key", metavar="KEY", help="of a stored run, or how it begins")
     export.add_argument("--lam", type=float, metavar="λ", help="the nearest of the run's; required")
     export.add_argument("--replicate", type=int, default=0, metavar="R", help="default 0")
     export.add_argument("--format", default="onnx", metavar="F", help=f"one of {', '.join(FORMATS)}")
     export.add_argument("--out", metavar="FILE", help="default: named for run, λ and format, here")
-    export.add_argument(
-        "--report", action="store_true", help="measure all formats; writes a file only with --out"
-    )
+    export.add_argument("--report", action="store_true", help="measure all formats; writes a file only with --out")
     export.add_argument("--folder", metavar="DIR", help="with --report: write every format's file there")
 
 
@@ -43,15 +39,11 @@ def _export(options: argparse.Namespace) -> int:
     store = RunStore()
     found = [key for key in dict.fromkeys(store.keys()) if options.key and key.startswith(options.key)]
     if len(found) > 1 and options.key not in found:
-        raise ValueError(
-            f"{len(found)} runs begin with {options.key}; type more of the key: {', '.join(found[:5])}."
-        )
+        raise ValueError(f"{len(found)} runs begin with {options.key}; type more of the key: {', '.join(found[:5])}.")
     key = options.key if options.key in found or not found else found[0]
     result = store.load(key)
     if options.lam is None:
-        raise ValueError(
-            f"say which λ with --lam; this run has {', '.join(f'{lam:g}' for lam in result.lams)}."
-        )
+        raise ValueError(f"say which λ with --lam; this run has {', '.join(f'{lam:g}' for lam in result.lams)}.")
     from crl_core.export.models import export_model, subject
     from crl_core.export.report import report
 
@@ -92,10 +84,7 @@ def report_table(rows: Sequence[Row]) -> str:
             "" if row.ite_rmse is None else f"{row.ite_rmse:.4f}",
             f"{row.factual_mse:.4f}",
             f"{row.largest_difference:.1e}",
-            *(
-                f"{row.p50_us[batch]:.0f} / {row.p95_us[batch]:.0f} / {row.p99_us[batch]:.0f}"
-                for batch in row.p50_us
-            ),
+            *(f"{row.p50_us[batch]:.0f} / {row.p95_us[batch]:.0f} / {row.p99_us[batch]:.0f}" for batch in row.p50_us),
         )
         for row in rows
     ]

@@ -34,19 +34,13 @@ _BAKED: dict[str, tuple[str, ...]] = {
 
 def add_identify_command(command: Callable[..., Any]) -> None:
     """Add it with `command(name, what does it, text)`, which returns a parser."""
-    parser = command(
-        "identify", _identify, "recover latents from several environments, without labels on them"
-    )
-    parser.add_argument(
-        "--preset", default="each", metavar="NAME", help=f"one of {', '.join(LATENT_PRESETS)}"
-    )
+    parser = command("identify", _identify, "recover latents from several environments, without labels on them")
+    parser.add_argument("--preset", default="each", metavar="NAME", help=f"one of {', '.join(LATENT_PRESETS)}")
     parser.add_argument(
         "--methods", nargs="+", default=["flow"], metavar="NAME", help=f"some of {', '.join(METHOD_WORDS)}"
     )
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="1 to 40; default 3")
-    parser.add_argument(
-        "--first-seed", type=int, default=FIRST_SEED, metavar="K", help=f"default {FIRST_SEED}"
-    )
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED, metavar="K", help=f"default {FIRST_SEED}")
     parser.add_argument(
         "--scales",
         nargs="+",
@@ -96,21 +90,21 @@ def _bake(options: argparse.Namespace, on_method: Callable[[str], None]) -> int:
     worlds = {}
     for name, methods in _BAKED.items():
         print(f"world: {name}", file=sys.stderr, flush=True)
-        worlds[name] = [
-            row.to_dict() for row in recover(latent_preset(name), seeds, methods, on_method=on_method)
-        ]
+        worlds[name] = [row.to_dict() for row in recover(latent_preset(name), seeds, methods, on_method=on_method)]
     staircase = {}
     for n_envs in range(1, 7):
         print(f"staircase: {n_envs} environments", file=sys.stderr, flush=True)
         staircase[str(n_envs)] = [
-            row.to_dict()
-            for row in recover(World(scales=single_targets(4, n_envs)), seeds, on_method=on_method)
+            row.to_dict() for row in recover(World(scales=single_targets(4, n_envs)), seeds, on_method=on_method)
         ]
     print("trade-off", file=sys.stderr, flush=True)
     content = {
-        "version": VERSION, "seeds": len(seeds), "worlds": worlds, "staircase": staircase,
+        "version": VERSION,
+        "seeds": len(seeds),
+        "worlds": worlds,
+        "staircase": staircase,
         "tradeoff": tradeoff(TRADEOFF, seeds[:5], STEPS),
-    }  # fmt: skip
+    }
     text = json.dumps(_short(content), separators=(",", ":"))
     write_text(str(RunStore().baked / FILE), text, "--bake")
     put(
@@ -152,13 +146,18 @@ def identify_table(rows: Sequence[dict[str, Any]]) -> str:
         each = np.median([row["per_coordinate"] for row in own], axis=0)
         lines.append(
             (
-                METHOD_WORDS[name].short, f"{np.median(mcc):.3f} [{mcc.min():.3f}, {mcc.max():.3f}]",
-                " ".join(f"{value:.2f}" for value in each), f"{np.median([row['mcc_noise'] for row in own]):.3f}",
-                f"{np.median([row['r2'] for row in own]):.3f}", f"{np.median([row['floor'] for row in own]):.3f}", "",
+                METHOD_WORDS[name].short,
+                f"{np.median(mcc):.3f} [{mcc.min():.3f}, {mcc.max():.3f}]",
+                " ".join(f"{value:.2f}" for value in each),
+                f"{np.median([row['mcc_noise'] for row in own]):.3f}",
+                f"{np.median([row['r2'] for row in own]):.3f}",
+                f"{np.median([row['floor'] for row in own]):.3f}",
+                "",
             )
-        )  # fmt: skip
+        )
     header = ("method", "MCC", "each latent", "MCC of noises", "linear R²", "chance floor", "")
     return text_table(header, lines) + (
-        "\n\nMCC: mean |correlation| after the best assignment, found on one half of the rows of the reference environment and "
+        "\n\nMCC: mean |correlation| after the best assignment, found on one half of the rows of the reference "
+        "environment and "
         "scored on the other; medians over seeds. Chance floor: random rotations of the truth."
     )

@@ -23,9 +23,7 @@ def check_target(target: str | None, option: str = "--json") -> None:
     if path.exists() and not path.is_file() and not path.is_dir() and os.access(path, os.W_OK):
         return  # a device or a pipe
     if path.is_dir() or not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):
-        raise ValueError(
-            f"{option} {target}: no file can be written there; give a file in a folder that exists."
-        )
+        raise ValueError(f"{option} {target}: no file can be written there; give a file in a folder that exists.")
 
 
 def put(target: str | None, content: Any, readable: Callable[[], str]) -> None:

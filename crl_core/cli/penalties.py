@@ -29,7 +29,8 @@ from crl_core.studies.penalties import (
     run_contest,
 )
 
-# What comes with the program: every preset, and the hospitals with other patients in each, where pairs and populations disagree.
+# What comes with the program: every preset, and the hospitals with other patients in each, where pairs and populations
+#                              disagree.
 BAKED_SEEDS = 5
 BAKED_WORLDS = tuple(
     World(preset=name, gap=gap, seeds=BAKED_SEEDS)
@@ -41,15 +42,9 @@ BAKED_WORLDS = tuple(
 def add_penalties_command(command: Callable[..., Any]) -> None:
     """Add it with `command(name, what does it, text)`, which returns a parser."""
     parser = command("penalties", _penalties, "ideas of invariance side by side, each along its own λ path")
-    parser.add_argument(
-        "--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {', '.join(PRESETS)}"
-    )
-    parser.add_argument(
-        "--only", nargs="+", default=[], metavar="NAME", help=f"some of {', '.join(PENALTY_WORDS)}"
-    )
-    parser.add_argument(
-        "--lam", nargs="+", type=float, metavar="λ", help="another grid, for one penalty only"
-    )
+    parser.add_argument("--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {', '.join(PRESETS)}")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help=f"some of {', '.join(PENALTY_WORDS)}")
+    parser.add_argument("--lam", nargs="+", type=float, metavar="λ", help="another grid, for one penalty only")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}")
     parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=f"default {EPOCHS}")
     parser.add_argument(
@@ -70,9 +65,7 @@ def add_penalties_command(command: Callable[..., Any]) -> None:
         help="rows of the last environment, relative to the others'",
     )
     parser.add_argument("--matching", default="shared", metavar="HOW", help="shared, oracle or rank")
-    parser.add_argument(
-        "--balanced", action="store_true", help="as many rows of each environment in every batch"
-    )
+    parser.add_argument("--balanced", action="store_true", help="as many rows of each environment in every batch")
     parser.add_argument("--bake", action="store_true", help="measure the worlds that come with the program")
 
 
@@ -95,9 +88,15 @@ def _penalties(options: argparse.Namespace) -> int:
         put(options.json, content, lambda: "\n\n".join(contest_table(contest) for contest in found))
         return 0
     world = World(
-        preset=options.preset, seeds=options.seeds, epochs=options.epochs, shared=options.shared, gap=options.gap,
-        rare=options.rare, matching=options.matching, balanced=options.balanced,
-    )  # fmt: skip
+        preset=options.preset,
+        seeds=options.seeds,
+        epochs=options.epochs,
+        shared=options.shared,
+        gap=options.gap,
+        rare=options.rare,
+        matching=options.matching,
+        balanced=options.balanced,
+    )
     lams = tuple(options.lam) if options.lam else None
     contest = run_contest(world, store, options.only, lams, bar, on_run)
     bar.close()
@@ -131,7 +130,10 @@ def contest_table(contest: Contest) -> str:
     )
     better, _ = better_than_none(contest, "at_blind")
     ending = (
-        f"Better than no penalty beyond the interval, at the blind λ: {', '.join(PENALTY_WORDS[n].short for n in better) or 'none'}."
+        (
+            f"Better than no penalty beyond the interval, at the blind λ: "
+            f"{', '.join(PENALTY_WORDS[n].short for n in better) or 'none'}."
+        )
         if ran
         else ""
     )
@@ -139,7 +141,8 @@ def contest_table(contest: Contest) -> str:
         f"{contest.world.preset}: {contest.world.words}\n\n"
         + text_table(header, lines)
         + (
-            f"\n\n{ending}\nITE RMSE, held out, medians over {contest.world.seeds} seeds, {contest.world.epochs} epochs. Own best: by the "
+            f"\n\n{ending}\nITE RMSE, held out, medians over {contest.world.seeds} seeds, {contest.world.epochs} "
+            f"epochs. Own best: by the "
             "truth. Blind: the λ of least held-out factual error. λ of different penalties are not comparable."
         )
     )

@@ -95,17 +95,11 @@ _number.__name__ = "number"  # argparse names it in its complaint
 def _parser() -> _Parser:
     json_option = argparse.ArgumentParser(add_help=False)
     json_option.add_argument("--json", metavar="FILE", help="write JSON to FILE, - for standard output")
-    parser = _Parser(
-        prog=PROGRAM, description="Train and keep λ paths of CFRNets on worlds whose truth is known."
-    )
+    parser = _Parser(prog=PROGRAM, description="Train and keep λ paths of CFRNets on worlds whose truth is known.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(
-        name: str, does: Callable[[argparse.Namespace], int], text: str, where: Any = commands
-    ) -> _Parser:
-        added: _Parser = where.add_parser(
-            name, help=text, description=text, parents=[json_option], allow_abbrev=False
-        )
+    def command(name: str, does: Callable[[argparse.Namespace], int], text: str, where: Any = commands) -> _Parser:
+        added: _Parser = where.add_parser(name, help=text, description=text, parents=[json_option], allow_abbrev=False)
         added.set_defaults(command=does)
         return added
 
@@ -172,9 +166,7 @@ def _train(options: argparse.Namespace) -> int:
     else:
         result, cached, problem = _with_store(config, RunStore(), bar)
     bar.close()
-    put(
-        options.json, table.run_content(result, cached=cached), lambda: table.run_table(result, cached=cached)
-    )
+    put(options.json, table.run_content(result, cached=cached), lambda: table.run_table(result, cached=cached))
     if problem is not None:
         return _complain(str(problem), BAD_INPUT)
     return OK
@@ -242,7 +234,5 @@ def _bake(options: argparse.Namespace) -> int:
         raise TrainingFailed(str(error)) from None
     bar.close()
     removed = remove_outdated(store)
-    put(
-        options.json, {"baked": keys, "removed": removed}, lambda: f"Baked {len(keys)} runs in {store.baked}."
-    )
+    put(options.json, {"baked": keys, "removed": removed}, lambda: f"Baked {len(keys)} runs in {store.baked}.")
     return OK

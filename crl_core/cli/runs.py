@@ -186,7 +186,5 @@ def _key(text: str, keys: Sequence[str]) -> str:
     """The key that `text` is, or is the beginning of; `text` itself if there is none."""
     found = [key for key in dict.fromkeys(keys) if text and key.startswith(text)]
     if len(found) > 1 and text not in found:
-        raise ValueError(
-            f"{len(found)} runs begin with {text}; type more of the key: {', '.join(found[:5])}."
-        )
+        raise ValueError(f"{len(found)} runs begin with {text}; type more of the key: {', '.join(found[:5])}.")
     return text if text in found or not found else found[0]

@@ -24,9 +24,7 @@ from crl_core.studies.environments import SEEDS, Study, run_study
 def add_study_commands(command: Callable[..., Any]) -> None:
     """Add them with `command(name, what does it, text)`, which returns a parser."""
     claims = command("claims", _claims, "put claims to the test over several seeds")
-    claims.add_argument(
-        "--seeds", type=_seeds, default=claims_run.SEEDS, metavar="N", help="1 to 20; default 10"
-    )
+    claims.add_argument("--seeds", type=_seeds, default=claims_run.SEEDS, metavar="N", help="1 to 20; default 10")
     claims.add_argument(
         "--only",
         nargs="+",
@@ -66,9 +64,7 @@ def _all_claims() -> tuple[Statement, ...]:
 
 
 def _claims(options: argparse.Namespace) -> int:
-    among = (
-        load_claims() if options.lab == "paths" else lab_claims(options.lab) if options.lab else _all_claims()
-    )
+    among = load_claims() if options.lab == "paths" else lab_claims(options.lab) if options.lab else _all_claims()
     claims, bar, store = pick(options.only, among), ProgressBar(sys.stderr), RunStore()
 
     def on_run(done: int, total: int, config: RunConfig) -> None:
@@ -106,12 +102,12 @@ def claims_table(measured: Sequence[Measured], seeds: int) -> str:
             f"claimed {sign} {claim.threshold:g}"
         )
         lines += [
-            f"{'':<{width}}  {line}"
-            for text in (claim.statement, claim.note)
-            for line in textwrap.wrap(text, 100)
+            f"{'':<{width}}  {line}" for text in (claim.statement, claim.note) for line in textwrap.wrap(text, 100)
         ]
         lines.append("")
-    ending = f"Medians over {seeds} seeds with 95 % bootstrap intervals; undecided where the interval holds the threshold."
+    ending = (
+        f"Medians over {seeds} seeds with 95 % bootstrap intervals; undecided where the interval holds the threshold."
+    )
     return "\n".join([*lines, ending])
 
 
@@ -139,8 +135,11 @@ def _environments(options: argparse.Namespace) -> int:
 
 def study_table(study: Study) -> str:
     """The study's answer for a terminal: sentences first, then every number."""
-    rows = [row for panels in (study_report.UNSEEN, study_report.LEFT_OUT, study_report.OVERLAP)
-            for row in study_report.table_cells(study, panels)]  # fmt: skip
+    rows = [
+        row
+        for panels in (study_report.UNSEEN, study_report.LEFT_OUT, study_report.OVERLAP)
+        for row in study_report.table_cells(study, panels)
+    ]
     chosen = [study_report.rule_cells(row) for row in study_report.rules(study)]
     return "\n\n".join(
         (

@@ -76,7 +76,8 @@ def run_table(result: RunResult, *, cached: bool) -> str:
     """One line a λ: medians over replicates, with the smallest and the largest where there are several."""
     training = result.config.training
     head = (
-        f"run {result.config.key}: {len(training.lams)} λ × {training.replicates} replicates, {training.epochs} epochs, "
+        f"run {result.config.key}: {len(training.lams)} λ × {training.replicates} replicates, {training.epochs} "
+        f"epochs, "
         f"{result.seconds:.1f} s on {result.device}{', from the cache' if cached else ''}"
     )
     ite = None if result.ite_rmse is None else result.by_lam(result.ite_rmse)
@@ -115,9 +116,7 @@ def label_line(label: Label) -> str:
 
 def usage_line(usage: Usage) -> str:
     """How full the store is."""
-    return (
-        f"{usage.n_runs} runs; own ones take {usage.bytes / 1e6:.1f} MB of {usage.quota_bytes / 1e6:.0f} MB."
-    )
+    return f"{usage.n_runs} runs; own ones take {usage.bytes / 1e6:.1f} MB of {usage.quota_bytes / 1e6:.0f} MB."
 
 
 def runs_table(found: Sequence[RunSummary]) -> str:
@@ -127,9 +126,7 @@ def runs_table(found: Sequence[RunSummary]) -> str:
     for item in found:
         best = item.best()
         marks = [
-            word
-            for word, true in (("pinned", item.pinned), ("baked", item.baked), ("outdated", item.outdated))
-            if true
+            word for word, true in (("pinned", item.pinned), ("baked", item.baked), ("outdated", item.outdated)) if true
         ]
         lines.append(
             (
@@ -144,9 +141,7 @@ def runs_table(found: Sequence[RunSummary]) -> str:
                 " ".join(marks),
             )
         )
-    return text_table(
-        ("key", "run", "created", "models", "epochs", "least ITE RMSE", "training", "size", ""), lines
-    )
+    return text_table(("key", "run", "created", "models", "epochs", "least ITE RMSE", "training", "size", ""), lines)
 
 
 def presets() -> str:
@@ -175,14 +170,10 @@ class ProgressBar:
         match event:
             case RunStarted():
                 self._epochs = event.epochs
-                self._say(
-                    f"training {len(event.lam)} models on {event.device}, {event.epochs} epochs", stay=True
-                )
+                self._say(f"training {len(event.lam)} models on {event.device}, {event.epochs} epochs", stay=True)
             case EpochEnded():
                 left = event.elapsed_s * (self._epochs - event.epoch) / event.epoch
-                text = (
-                    f"epoch {event.epoch} of {self._epochs}, {event.elapsed_s:.1f} s, about {left:.0f} s left"
-                )
+                text = f"epoch {event.epoch} of {self._epochs}, {event.elapsed_s:.1f} s, about {left:.0f} s left"
                 if self._moving:
                     full = _BAR * event.epoch // max(self._epochs, 1)
                     self._say(f"[{'#' * full}{'.' * (_BAR - full)}] {text}", stay=False)

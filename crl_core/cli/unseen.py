@@ -19,9 +19,7 @@ def add_unseen_command(command: Callable[..., Any]) -> None:
     unseen = command("unseen", _unseen, "deploy somewhere new: which tests alarm, and are the effects wrong?")
     unseen.add_argument("--preset", default="hospitals", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
     unseen.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}")
-    unseen.add_argument(
-        "--draws", type=int, default=DRAWS, metavar="N", help=f"batches a seed; default {DRAWS}"
-    )
+    unseen.add_argument("--draws", type=int, default=DRAWS, metavar="N", help=f"batches a seed; default {DRAWS}")
 
 
 def _unseen(options: argparse.Namespace) -> int:
@@ -33,9 +31,7 @@ def _unseen(options: argparse.Namespace) -> int:
         bar.close()
         print(f"intervention {done + 1} of {total}", file=sys.stderr, flush=True)
 
-    power = run_power(
-        options.preset, RunStore(), seeds=options.seeds, draws=options.draws, listen=bar, on_spec=on_spec
-    )
+    power = run_power(options.preset, RunStore(), seeds=options.seeds, draws=options.draws, listen=bar, on_spec=on_spec)
     bar.close()
     put(options.json, power.to_dict(), lambda: power_table(power))
     return 0
@@ -61,7 +57,7 @@ def power_table(power: Power, n: int = 200) -> str:
                 "wrong" if first.wrong else "",
             )
         )
-    return (
-        text_table(("after", "λ", *tests, "ITE RMSE", ""), lines)
-        + f"\n\nShare of batches of {n} rows that alarm, {power.seeds} seeds. Wrong: more than twice the error of unchanged rows."
+    return text_table(("after", "λ", *tests, "ITE RMSE", ""), lines) + (
+        f"\n\nShare of batches of {n} rows that alarm, {power.seeds} seeds. Wrong: more than twice the error of "
+        f"unchanged rows."
     )

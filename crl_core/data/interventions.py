@@ -21,7 +21,6 @@ from scipy.special import expit, logit
 from crl_core.config import Scenario
 from crl_core.data.scm import MultiEnvData, along, mix
 
-Array = np.ndarray
 On = Literal["nothing", "nuisance", "cause", "mechanism", "policy"]
 MAX_ROWS = 1_000_000
 
@@ -46,61 +45,154 @@ INTERVENTIONS: Mapping[str, Intervention] = {
     item.id: item
     for item in (
         Intervention(
-            id="none", title="nothing changes", on="nothing", dose="", at="nothing changes", low=0, high=0, neutral=0, start=0,
+            id="none",
+            title="nothing changes",
+            on="nothing",
+            dose="",
+            at="nothing changes",
+            low=0,
+            high=0,
+            neutral=0,
+            start=0,
             sentence="Rows as in training, from all environments at once.",
         ),
         Intervention(
-            id="site", title="one environment alone", on="nothing", dose="number of the environment", at="environment {d} alone", low=1, high=10, neutral=None, start=1,
+            id="site",
+            title="one environment alone",
+            on="nothing",
+            dose="number of the environment",
+            at="environment {d} alone",
+            low=1,
+            high=10,
+            neutral=None,
+            start=1,
             sentence="All rows come from one environment that was trained on.",
         ),
         Intervention(
-            id="s-mean", title="s: another machine", on="nuisance", dose="mean of s", at="s around {d}", low=-12, high=12, neutral=None, start=6,
+            id="s-mean",
+            title="s: another machine",
+            on="nuisance",
+            dose="mean of s",
+            at="s around {d}",
+            low=-12,
+            high=12,
+            neutral=None,
+            start=6,
             sentence="Everyone's nuisance is drawn around another mean, with standard deviation 0.5.",
         ),
         Intervention(
-            id="s-scale", title="s: a noisier machine", on="nuisance", dose="standard deviation of s", at="s with spread {d}", low=0, high=6, neutral=None, start=4,
+            id="s-scale",
+            title="s: a noisier machine",
+            on="nuisance",
+            dose="standard deviation of s",
+            at="s with spread {d}",
+            low=0,
+            high=6,
+            neutral=None,
+            start=4,
             sentence="Everyone's nuisance is drawn around 0 with another spread.",
         ),
         Intervention(
-            id="z-shift", title="z: other patients", on="cause", dose="added to z", at="z + {d}", low=-5, high=5, neutral=0, start=1,
+            id="z-shift",
+            title="z: other patients",
+            on="cause",
+            dose="added to z",
+            at="z + {d}",
+            low=-5,
+            high=5,
+            neutral=0,
+            start=1,
             sentence="The cause is moved for everyone; the effect's law stays as it was.",
         ),
         Intervention(
-            id="z-scale", title="z: more varied patients", on="cause", dose="z times", at="z × {d}", low=0, high=3, neutral=1, start=2,
+            id="z-scale",
+            title="z: more varied patients",
+            on="cause",
+            dose="z times",
+            at="z × {d}",
+            low=0,
+            high=3,
+            neutral=1,
+            start=2,
             sentence="The cause is stretched or shrunk for everyone.",
         ),
         Intervention(
-            id="z-set", title="do(z = c)", on="cause", dose="c", at="do(z = {d})", low=-3, high=3, neutral=None, start=1,
+            id="z-set",
+            title="do(z = c)",
+            on="cause",
+            dose="c",
+            at="do(z = {d})",
+            low=-3,
+            high=3,
+            neutral=None,
+            start=1,
             sentence="The cause is set to one value for everyone.",
         ),
         Intervention(
-            id="slope", title="y⁰: the slope changes", on="mechanism", dose="slope of y⁰ in z, times", at="slope of y⁰ × {d}", low=-2, high=2, neutral=1, start=-1,
+            id="slope",
+            title="y⁰: the slope changes",
+            on="mechanism",
+            dose="slope of y⁰ in z, times",
+            at="slope of y⁰ × {d}",
+            low=-2,
+            high=2,
+            neutral=1,
+            start=-1,
             sentence="The untreated outcome depends on the cause in another way; effects stay as they were.",
         ),
         Intervention(
-            id="intercept", title="y⁰: the level changes", on="mechanism", dose="added to both outcomes", at="both outcomes + {d}", low=-2, high=2, neutral=0, start=0.5,
+            id="intercept",
+            title="y⁰: the level changes",
+            on="mechanism",
+            dose="added to both outcomes",
+            at="both outcomes + {d}",
+            low=-2,
+            high=2,
+            neutral=0,
+            start=0.5,
             sentence="Both outcomes are moved alike; effects stay as they were.",
         ),
         Intervention(
-            id="effect", title="the effect changes", on="mechanism", dose="added to its slope in z", at="slope of the effect + {d}", low=-2, high=2, neutral=0, start=1,
+            id="effect",
+            title="the effect changes",
+            on="mechanism",
+            dose="added to its slope in z",
+            at="slope of the effect + {d}",
+            low=-2,
+            high=2,
+            neutral=0,
+            start=1,
             sentence="Treatment works in another way than in training.",
         ),
         Intervention(
-            id="effect-untreated", title="the effect changes, nobody treated", on="mechanism", dose="added to its slope in z", at="slope of the effect + {d}, nobody treated", low=-2, high=2,
-            neutral=None, start=1,
+            id="effect-untreated",
+            title="the effect changes, nobody treated",
+            on="mechanism",
+            dose="added to its slope in z",
+            at="slope of the effect + {d}, nobody treated",
+            low=-2,
+            high=2,
+            neutral=None,
+            start=1,
             sentence="Treatment would work in another way, but nobody is treated: no row can show it.",
         ),
         Intervention(
-            id="policy", title="another treatment policy", on="policy", dose="P(t = 1)", at="P(t = 1) = {d} for all", low=0, high=1, neutral=None, start=0.5,
+            id="policy",
+            title="another treatment policy",
+            on="policy",
+            dose="P(t = 1)",
+            at="P(t = 1) = {d} for all",
+            low=0,
+            high=1,
+            neutral=None,
+            start=0.5,
             sentence="A coin decides the treatment, for everyone alike.",
         ),
     )
-}  # fmt: skip
+}
 
 
-def deploy(
-    scenario: Scenario, intervention: str, dose: float, n: int, seed: int, draw: int = 0
-) -> MultiEnvData:
+def deploy(scenario: Scenario, intervention: str, dose: float, n: int, seed: int, draw: int = 0) -> MultiEnvData:
     """`n` rows of the world after an intervention; `env` says which environment each row's background is of.
 
     seed:   that of the run: it decides the mixing into x.  draw: another one, another sample.
@@ -114,7 +206,7 @@ def deploy(
     sigma, offset, mean, scale, propensity = (
         np.asarray(values)[env]
         for values in (scenario.sigma, scenario.offset, scenario.cause_mean, scenario.cause_scale, scenario.propensity)
-    )  # fmt: skip
+    )
     z = mean[:, None] + scale[:, None] * rng.standard_normal((n, scenario.dim_causal))
     if item.id == "z-shift":
         z = z + dose
@@ -155,14 +247,10 @@ def limits(scenario: Scenario, intervention: str) -> tuple[float, float]:
 
 def _checked(scenario: Scenario, intervention: str, dose: Any, n: Any) -> Intervention:
     if intervention not in INTERVENTIONS:
-        raise ValueError(
-            f"there is no intervention {intervention!r:.40}; choose one of {', '.join(INTERVENTIONS)}."
-        )
+        raise ValueError(f"there is no intervention {intervention!r:.40}; choose one of {', '.join(INTERVENTIONS)}.")
     low, high = limits(scenario, intervention)
     if isinstance(dose, bool) or not isinstance(dose, (int, float)) or not low <= dose <= high:
-        raise ValueError(
-            f"the dose of {intervention} is {dose!r:.20}; it must be a number from {low:g} to {high:g}."
-        )
+        raise ValueError(f"the dose of {intervention} is {dose!r:.20}; it must be a number from {low:g} to {high:g}.")
     if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_ROWS:
         raise ValueError(f"n is {n!r:.20}; it must be a whole number from 1 to {MAX_ROWS}.")
     return INTERVENTIONS[intervention]

@@ -1,7 +1,8 @@
 """Pairs of rows from two groups that should have one latent: what the contrastive penalty pulls together.
 
 Three definitions, named for what they need:
-    shared  units seen in both groups. The realistic one: patients who were in both hospitals, parts measured on both machines.
+    shared  units seen in both groups. The realistic one: patients who were in both hospitals, parts measured on both
+            machines.
     oracle  the nearest in the true cause z, within a caliper. Only a simulation knows z: a bound, not a method.
     rank    equal quantiles of the factual outcome within each group. Needs no more than the data, and assumes that the
             groups' outcomes have one distribution but for a monotone map.
@@ -18,7 +19,6 @@ from scipy.spatial import KDTree
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData, aligned_groups
 
-Array = np.ndarray
 CALIPER = 0.1  # of z, times √dz: about a tenth of a standard deviation a coordinate
 
 
@@ -30,7 +30,7 @@ class Matches:
     distance:  median over pairs of the distance in true z, NaN where z is not known; for the reader, not for training.
     """
 
-    pairs: Mapping[tuple[int, int], Array]
+    pairs: Mapping[tuple[int, int], np.ndarray]
     unmatched: float
     distance: float
 
@@ -53,15 +53,11 @@ def matches(config: RunConfig, rows: MultiEnvData) -> Matches:
     if not found:
         raise ValueError(_why_none(config, rows, len(labels)))
     every = np.concatenate(list(found.values()))
-    apart = (
-        np.nan
-        if rows.z is None
-        else np.median(np.linalg.norm(rows.z[every[:, 0]] - rows.z[every[:, 1]], axis=1))
-    )
+    apart = np.nan if rows.z is None else np.median(np.linalg.norm(rows.z[every[:, 0]] - rows.z[every[:, 1]], axis=1))
     return Matches(pairs=found, unmatched=1 - len(np.unique(every)) / len(rows), distance=float(apart))
 
 
-def _shared(rows: MultiEnvData, a: Array, b: Array) -> Array:
+def _shared(rows: MultiEnvData, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Rows of one unit in both groups. A unit that is in a group twice gives one pair."""
     if rows.unit is None:
         return np.empty((0, 2), dtype=np.int64)
@@ -70,7 +66,7 @@ def _shared(rows: MultiEnvData, a: Array, b: Array) -> Array:
     return np.stack([a[at_a], b[at_b]], axis=1)
 
 
-def _oracle(rows: MultiEnvData, a: Array, b: Array) -> Array:
+def _oracle(rows: MultiEnvData, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """To each row of the smaller group the nearest in z of the other, if it is within the caliper."""
     if rows.z is None:
         raise ValueError(
@@ -83,7 +79,7 @@ def _oracle(rows: MultiEnvData, a: Array, b: Array) -> Array:
     return np.stack(pair if few is a else pair[::-1], axis=1)
 
 
-def _rank(rows: MultiEnvData, a: Array, b: Array) -> Array:
+def _rank(rows: MultiEnvData, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """To each row of the smaller group the row of the other at the same quantile of y."""
     few, many = (a, b) if len(a) <= len(b) else (b, a)
     few, many = few[np.argsort(rows.y[few], kind="stable")], many[np.argsort(rows.y[many], kind="stable")]

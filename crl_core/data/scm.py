@@ -20,7 +20,6 @@ from scipy.special import expit, logit
 
 from crl_core.config import RunConfig, Scenario
 
-Array = np.ndarray
 HELD_OUT = 0.2
 
 
@@ -48,51 +47,52 @@ def rng_for(seed: int, stream: Stream) -> np.random.Generator:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MultiEnvData:
-    """Rows of several environments. `y0`, `y1`, `z`, `s` are the truth that only a simulation knows; a real table has None.
+    """Rows of several environments. `y0`, `y1`, `z`, `s` are the truth that only a simulation knows; a real table has
+    None.
 
     x: [n, d] float64.  t, env: [n] int64.  y: [n] float64, factual, noisy.
     y0, y1: [n], noiseless potential outcomes.  z: [n, dz].  s: [n, ds].
     unit: [n] int64, which shared unit a row is of, -1 for none; None where there are no shared units.
     """
 
-    x: Array
-    t: Array
-    env: Array
-    y: Array
-    y0: Array | None = None
-    y1: Array | None = None
-    z: Array | None = None
-    s: Array | None = None
-    unit: Array | None = None
+    x: np.ndarray
+    t: np.ndarray
+    env: np.ndarray
+    y: np.ndarray
+    y0: np.ndarray | None = None
+    y1: np.ndarray | None = None
+    z: np.ndarray | None = None
+    s: np.ndarray | None = None
+    unit: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     @property
-    def ite(self) -> Array | None:
+    def ite(self) -> np.ndarray | None:
         """Ground-truth individual treatment effect y1 - y0, [n], without noise; None for a table without truth."""
         return None if self.y0 is None or self.y1 is None else self.y1 - self.y0
 
-    def rows(self, index: Array) -> MultiEnvData:
+    def rows(self, index: np.ndarray) -> MultiEnvData:
         """The rows at `index`, in its order."""
         columns = {f.name: getattr(self, f.name) for f in fields(self)}
         picked: Any = {name: None if column is None else column[index] for name, column in columns.items()}
         return MultiEnvData(**picked)
 
 
-def along(values: Array) -> Array:
+def along(values: np.ndarray) -> np.ndarray:
     """The scalar that [n, k] latents enter the equations with: their projection on the unit direction 1/√k, [n]."""
     return np.asarray(values.sum(axis=1) / np.sqrt(values.shape[1]))
 
 
-def mixing_maps(scenario: Scenario, seed: int) -> tuple[Array, Array]:
+def mixing_maps(scenario: Scenario, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The two orthogonal maps of a mixing, [d, d] each; a rotation uses the first alone."""
     rng = rng_for(seed, Stream.MIXING)
     first, second = (np.linalg.qr(rng.standard_normal((scenario.dim_x,) * 2))[0] for _ in range(2))
     return first, second
 
 
-def mix(u: Array, scenario: Scenario, seed: int) -> Array:
+def mix(u: np.ndarray, scenario: Scenario, seed: int) -> np.ndarray:
     """Covariates x of the latents u = [z, s], both [n, d]. The map depends on `seed` alone, never on the rows."""
     if scenario.mixing == "none":
         return u
@@ -106,8 +106,8 @@ def mix(u: Array, scenario: Scenario, seed: int) -> Array:
 def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
     """Draw `scenario.n_samples` rows, in environment order; `scenario.env_sizes` says how many of each.
 
-    Shared units: one in turn comes from each environment's own population, and is seen in all of them, each with its own
-    treatment, nuisance and noise.
+    Shared units: one in turn comes from each environment's own population, and is seen in all of them, each with its
+    own treatment, nuisance and noise.
 
     Same scenario and seed: the same bits.
     """
@@ -146,12 +146,12 @@ def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
     return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s, unit=unit)
 
 
-def aligned_groups(config: RunConfig, rows: MultiEnvData) -> Array:
+def aligned_groups(config: RunConfig, rows: MultiEnvData) -> np.ndarray:
     """What the penalty makes alike: each row's environment, or its arm where the config aligns treatments, [n]."""
     return rows.env if config.training.align == "environment" else rows.t
 
 
-def split(data: MultiEnvData, seed: int = 0) -> tuple[Array, Array]:
+def split(data: MultiEnvData, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Row indices of the training part and of the held-out part, stratified by environment and treatment.
 
     Exactly round(n / 5) rows are held out, so that every seed trains on the same number. Each stratum (environment ×
@@ -168,9 +168,7 @@ def split(data: MultiEnvData, seed: int = 0) -> tuple[Array, Array]:
     share = HELD_OUT * sizes
     cut = np.clip(np.floor(share), least, most).astype(int)
     target = int(np.clip(round(HELD_OUT * len(data)), least.sum(), most.sum()))
-    while (
-        missing := target - cut.sum()
-    ) != 0:  # largest remainder: the stratum furthest from its share moves by one
+    while (missing := target - cut.sum()) != 0:  # largest remainder: the stratum furthest from its share moves by one
         step = 1 if missing > 0 else -1
         movable = cut < most if missing > 0 else cut > least
         cut[np.argmax(np.where(movable, step * (share - cut), -np.inf))] += step

@@ -1,4 +1,5 @@
-"""What a reader takes from one run besides the bundle: a checkpoint for plain PyTorch, its figures as CSV, how to cite it."""
+"""What a reader takes from one run besides the bundle: a checkpoint for plain PyTorch, its figures as CSV, how to cite
+it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from crl_core.events import STATUS_WORDS
 from crl_core.lecture.handout import preset_of, reproducing_command
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS
-from crl_core.results import Array, RunResult
+from crl_core.results import RunResult
 from crl_core.runs.bundle_arrays import to_safetensors
 
 _LOADING = """\
@@ -47,11 +48,12 @@ def checkpoint_name(result: RunResult, lam: float, replicate: int = 0) -> str:
     return f"{file_stem(result.config)}-lambda-{result.lam[m]:g}-replicate-{replicate}.safetensors"
 
 
-def state_dict(result: RunResult, lam: float, replicate: int = 0) -> dict[str, Array]:
-    """One model's parameters as `torch.nn.Linear` has them, weights [out, in]: encoder.{0,2,4}, control.{0,2}, treated.{0,2}."""
+def state_dict(result: RunResult, lam: float, replicate: int = 0) -> dict[str, np.ndarray]:
+    """One model's parameters as `torch.nn.Linear` has them, weights [out, in]: encoder.{0,2,4}, control.{0,2},
+    treated.{0,2}."""
     m = _model(result, lam, replicate)
     one = {name: np.asarray(value[m]) for name, value in result.weights.items()}
-    named: dict[str, Array] = {}
+    named: dict[str, np.ndarray] = {}
     for layer in range(3):
         named[f"encoder.{2 * layer}.weight"] = one[f"encoder.{layer}.weight"].T
         named[f"encoder.{2 * layer}.bias"] = one[f"encoder.{layer}.bias"][0]
@@ -71,9 +73,7 @@ def loading_example(result: RunResult, lam: float, replicate: int = 0) -> str:
     hidden, latent, dim_x = config.training.hidden, config.training.latent_dim, config.scenario.dim_x
     causal, spurious = config.scenario.dim_causal, config.scenario.dim_spurious
     mixed = config.scenario.mixing != "none"
-    columns = (
-        f"{dim_x} mixed covariates" if mixed else f"causal covariates ({causal}), then spurious ({spurious})"
-    )
+    columns = f"{dim_x} mixed covariates" if mixed else f"causal covariates ({causal}), then spurious ({spurious})"
     return _LOADING.format(
         encoder=f"{dim_x}, {hidden}, {hidden}, {latent}",
         head=f"{latent}, {hidden // 2}, 1",
@@ -119,8 +119,11 @@ def _model(result: RunResult, lam: float, replicate: int) -> int:
 def metrics_csv(result: RunResult) -> str:
     """One line a model with its final held-out figures; an empty cell where there is no number."""
     metrics = {
-        "factual_mse": result.factual_mse, "ite_rmse": result.ite_rmse, "ate_error": result.ate_error, "mmd2": result.mmd2,
-    }  # fmt: skip
+        "factual_mse": result.factual_mse,
+        "ite_rmse": result.ite_rmse,
+        "ate_error": result.ate_error,
+        "mmd2": result.mmd2,
+    }
     by_env = {"factual_mse": result.factual_mse_by_env, "ite_rmse": result.ite_rmse_by_env}
     columns = {name: values for name, values in metrics.items() if values is not None}
     for name, table in by_env.items():
@@ -177,12 +180,15 @@ def citation(result: RunResult, created: float, recipe_version: int = RECIPE_VER
     name = preset_of(config)
     world = PRESETS[name].title if name else "a world of its own"
     day = time.strftime("%Y-%m-%d", time.gmtime(created))
-    models = f"{len(training.lams)} λ × {training.replicates} replicates, {training.epochs} epochs, seed {training.seed}"
+    models = (
+        f"{len(training.lams)} λ × {training.replicates} replicates, {training.epochs} epochs, seed {training.seed}"
+    )
     best = _least(result)
     return "\n".join(
         [
             f"CRL Explorer, run {config.key_in(recipe_version)} ({world}), {day}.",
-            f"CFRNets with λ·{PENALTY_WORDS[training.penalty].short} between {'environments' if training.align == 'environment' else 'treatment arms'}; {models}; "
+            f"CFRNets with λ·{PENALTY_WORDS[training.penalty].short} between "
+            f"{'environments' if training.align == 'environment' else 'treatment arms'}; {models}; "
             f"recipe version {recipe_version}; trained on {result.device}.",
             *([best] if best else []),
             f"Reproduce: {reproducing_command(config)}",

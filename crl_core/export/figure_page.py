@@ -1,4 +1,5 @@
-"""The figures of one run as one standalone page: interactive without a network, each saved as SVG or PNG with a press."""
+"""The figures of one run as one standalone page: interactive without a network, each saved as SVG or PNG with a
+press."""
 
 from __future__ import annotations
 
@@ -22,14 +23,16 @@ from crl_core.figures import (
     tallest_bin,
 )
 from crl_core.lecture.handout import reproducing_command
-from crl_core.results import Array, RunResult, predict, view_rows
+from crl_core.results import RunResult, predict, view_rows
 
 _STYLE = """
 body { margin: 2rem auto; max-width: 62rem; padding: 0 1rem; background: #fff; color: #14181d;
   font: 15px/1.5 'DejaVu Sans', Verdana, 'Segoe UI', system-ui, sans-serif; }
-h1 { font-size: 1.4rem; margin: 0 0 .3rem 0; } p, code { color: #4a525c; } code { font-size: .85rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.4rem; margin: 0 0 .3rem 0; } p, code { color: #4a525c; } code { font-size: .85rem;
+  overflow-wrap: anywhere; }
 section { border: 1px solid #dcdad3; border-radius: 8px; padding: .6rem .8rem; margin: 1.2rem 0; }
-button { font: inherit; font-size: .85rem; margin-right: .4rem; padding: .15rem .7rem; border: 1px solid #c9c6bd; border-radius: 6px;
+button { font: inherit; font-size: .85rem; margin-right: .4rem; padding: .15rem .7rem; border: 1px solid #c9c6bd;
+  border-radius: 6px;
   background: #fff; color: #14181d; cursor: pointer; }
 button:hover, button:focus-visible { border-color: #007a5a; color: #007a5a; }
 @media print { button { display: none; } section { break-inside: avoid; } }
@@ -38,13 +41,14 @@ _SCRIPT = """
 document.querySelectorAll("button[data-format]").forEach((button) => button.addEventListener("click", () => {
   const plot = button.closest("section").querySelector(".js-plotly-plot");
   const box = plot.getBoundingClientRect(), format = button.dataset.format;
-  Plotly.downloadImage(plot, { format, filename: button.dataset.file, width: box.width, height: box.height, scale: format === "png" ? 2 : 1 });
+  Plotly.downloadImage(plot, { format, filename: button.dataset.file, width: box.width, height: box.height,
+    scale: format === "png" ? 2 : 1 });
 }));
 """
 
 
 def figures_of(
-    result: RunResult, lam: float, env_names: tuple[str, ...], parts: Mapping[str, Mapping[str, Array] | None]
+    result: RunResult, lam: float, env_names: tuple[str, ...], parts: Mapping[str, Mapping[str, np.ndarray] | None]
 ) -> dict[str, Any]:
     """Plotly figures of a run, on white: errors and MMD² along λ, and at `lam` latents and estimated effects.
 
@@ -57,10 +61,16 @@ def figures_of(
     if result.ite_rmse is not None:
         found["effect-error"] = error_along_lam(
             lams, result.by_lam(result.ite_rmse), status, lam, colours, title="Effect error: ITE RMSE (√PEHE), held out"
-        )  # fmt: skip
+        )
     found["factual-error"] = along_lam(
-        lams, result.by_lam(result.factual_mse), status, lam, colours, title="Factual MSE, held out", y_title="factual MSE"
-    )  # fmt: skip
+        lams,
+        result.by_lam(result.factual_mse),
+        status,
+        lam,
+        colours,
+        title="Factual MSE, held out",
+        y_title="factual MSE",
+    )
     found["mmd2"] = along_lam(
         lams,
         result.by_lam(result.mmd2),
@@ -73,26 +83,35 @@ def figures_of(
     evidence = parts.get("evidence")
     if evidence is not None:
         found["domain-auc"] = along_lam(
-            lams, result.by_lam(evidence["domain_auc"]), status, lam, colours, title="Domain AUC", y_title="domain AUC",
+            lams,
+            result.by_lam(evidence["domain_auc"]),
+            status,
+            lam,
+            colours,
+            title="Domain AUC",
+            y_title="domain AUC",
             linear=(0.45, 1.03),
-        )  # fmt: skip
+        )
     projection = parts.get("projection")
     if projection is not None:
         amounts = {} if view.z is None or view.s is None else {"z": along(view.z), "s": along(view.s)}
         rows = Rows(env=view.env, t=view.t, env_names=env_names, amounts=amounts)
         xy = np.asarray(projection["tsne_xy"], dtype=np.float64)
         found["latents"] = embedding(
-            xy[m], rows, colours, title=f"Latent at λ = {lam:g}, t-SNE", colour_by="environment",
-            limits=path_limits(xy[np.isfinite(xy).all(axis=(1, 2))]), why_empty="This model has no latents to lay out.",
-        )  # fmt: skip
+            xy[m],
+            rows,
+            colours,
+            title=f"Latent at λ = {lam:g}, t-SNE",
+            colour_by="environment",
+            limits=path_limits(xy[np.isfinite(xy).all(axis=(1, 2))]),
+            why_empty="This model has no latents to lay out.",
+        )
     if view.ite is not None:
         found["effects"] = _effects(result, lam, m, view, env_names, colours)
     return found
 
 
-def _effects(
-    result: RunResult, lam: float, m: int, view: Any, env_names: tuple[str, ...], colours: Any
-) -> Any:
+def _effects(result: RunResult, lam: float, m: int, view: Any, env_names: tuple[str, ...], colours: Any) -> Any:
     first = {name: value[: len(result.lams)] for name, value in result.weights.items()}
     with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
         _, y0_hat, y1_hat = predict(first, view.x)
@@ -100,18 +119,32 @@ def _effects(
     limits = effect_limits(ite, ite_hat)
     if np.ptp(ite) < 1e-9:
         return effect_distribution(
-            ite_hat[m], float(ite.mean()), view.env, env_names, colours, limits=limits,
-            tallest=tallest_bin(ite_hat, view.env, limits), title=f"Estimated effects at λ = {lam:g}",
-        )  # fmt: skip
+            ite_hat[m],
+            float(ite.mean()),
+            view.env,
+            env_names,
+            colours,
+            limits=limits,
+            tallest=tallest_bin(ite_hat, view.env, limits),
+            title=f"Estimated effects at λ = {lam:g}",
+        )
     return estimated_against_true(
-        ite, ite_hat[m], view.env, view.t, env_names, colours, limits=limits, title=f"Estimated against true, λ = {lam:g}"
-    )  # fmt: skip
+        ite,
+        ite_hat[m],
+        view.env,
+        view.t,
+        env_names,
+        colours,
+        limits=limits,
+        title=f"Estimated against true, λ = {lam:g}",
+    )
 
 
 def figure_page(
-    result: RunResult, lam: float, env_names: tuple[str, ...], parts: Mapping[str, Mapping[str, Array] | None]
+    result: RunResult, lam: float, env_names: tuple[str, ...], parts: Mapping[str, Mapping[str, np.ndarray] | None]
 ) -> str:
-    """One HTML file with every figure of `figures_of` and the plotting library in it (about 5 MB). lam: one of the run's."""
+    """One HTML file with every figure of `figures_of` and the plotting library in it (about 5 MB). lam: one of the
+    run's."""
     from plotly.offline import get_plotlyjs
 
     key = result.config.key
@@ -119,8 +152,9 @@ def figure_page(
     for name, drawn in figures_of(result, lam, env_names, parts).items():
         drawn.update_layout(paper_bgcolor="#ffffff", plot_bgcolor="#ffffff")
         buttons = "".join(
-            f'<button data-format="{kind}" data-file="crl-{key}-{name}">{kind.upper()}</button>' for kind in ("svg", "png")
-        )  # fmt: skip
+            f'<button data-format="{kind}" data-file="crl-{key}-{name}">{kind.upper()}</button>'
+            for kind in ("svg", "png")
+        )
         plot = drawn.to_html(
             full_html=False,
             include_plotlyjs=False,
@@ -130,12 +164,15 @@ def figure_page(
         sections.append(f"<section>{plot}<p>{buttons}</p></section>")
     training = result.config.training
     said = (
-        f"Run {key}: {len(training.lams)} λ × {training.replicates} replicates, {training.epochs} epochs, seed {training.seed}; "
+        f"Run {key}: {len(training.lams)} λ × {training.replicates} replicates, {training.epochs} epochs, seed "
+        f"{training.seed}; "
         "pictures of single rows are of the first replicate. Truth is known only in simulation."
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Run {key}, λ = {lam:g}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style><script>{get_plotlyjs()}</script></head>'
-        f"<body><h1>CRL Explorer, λ = {lam:g}</h1><p>{escape(said)}<br><code>{escape(reproducing_command(result.config))}</code></p>"
+        f'<meta name="viewport" '
+        f'content="width=device-width"><style>{_STYLE}</style><script>{get_plotlyjs()}</script></head>'
+        f"<body><h1>CRL Explorer, λ = "
+        f"{lam:g}</h1><p>{escape(said)}<br><code>{escape(reproducing_command(result.config))}</code></p>"
         f"{''.join(sections)}<script>{_SCRIPT}</script></body></html>"
     )

@@ -1,4 +1,5 @@
-"""Exports of stored runs kept beside them, made in a process of their own because they need torch and take half a minute."""
+"""Exports of stored runs kept beside them, made in a process of their own because they need torch and take half a
+minute."""
 
 from __future__ import annotations
 
@@ -53,9 +54,7 @@ def kept(store: RunStore, result: RunResult, lam: float) -> Exports | None:
         said = json.loads((folder / _REPORT).read_text())
         found = Exports(folder=folder, key=said["key"], lam=said["lam"], rows=tuple(said["report"]))
         made = found.formats
-        whole = set(available()) <= set(made) and all(
-            (folder / _file(found, name)).is_file() for name in made
-        )
+        whole = set(available()) <= set(made) and all((folder / _file(found, name)).is_file() for name in made)
         return found if made and whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -66,7 +65,8 @@ def _file(found: Exports, name: str) -> str:
 
 
 def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_S) -> Exports:
-    """Export and measure every format whose packages are installed, at most `limit_s` long. Raises ValueError with one sentence if that fails."""
+    """Export and measure every format whose packages are installed, at most `limit_s` long. Raises ValueError with one
+    sentence if that fails."""
     target = folder_of(store, result, lam)
     aside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     command = [
@@ -76,9 +76,14 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
     try:
         aside.mkdir(parents=True)
         done = subprocess.run(
-            command, env={**os.environ, "CRL_CACHE": str(store.root)}, cwd=Path(__file__).parents[2], timeout=limit_s,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            command,
+            env={**os.environ, "CRL_CACHE": str(store.root)},
+            cwd=Path(__file__).parents[2],
+            timeout=limit_s,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
             raise ValueError(f"The export failed: {last.removeprefix('python -m crl_core: ')[:300]}")
@@ -91,15 +96,14 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
         ) from None
     except OSError as error:
         raise ValueError(
-            f"The export cannot be stored ({error.strerror or error}); free some room, or set CRL_CACHE to another folder."
+            f"The export cannot be stored ({error.strerror or error}); free some room, or set CRL_CACHE to another "
+            f"folder."
         ) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     found = kept(store, result, lam)
     if found is None:
-        raise ValueError(
-            f"The export was made and is not whole; try again, or install its packages: {INSTALL}."
-        )
+        raise ValueError(f"The export was made and is not whole; try again, or install its packages: {INSTALL}.")
     return found
 
 
@@ -122,9 +126,7 @@ class Exporter:
                 return
             self._running.add(folder)
             self._problems.pop(folder, None)
-        threading.Thread(
-            target=self._work, args=(folder, store, result, lam), name="export", daemon=True
-        ).start()
+        threading.Thread(target=self._work, args=(folder, store, result, lam), name="export", daemon=True).start()
 
     def running(self, folder: Path) -> bool:
         with self._mutex:
@@ -150,14 +152,12 @@ class Exporter:
 
 
 def _sweep(folder: Path) -> None:
-    made = sorted(
-        (item for item in folder.glob("[!.]*") if item.is_dir()), key=lambda item: item.stat().st_mtime
-    )
+    made = sorted((item for item in folder.glob("[!.]*") if item.is_dir()), key=lambda item: item.stat().st_mtime)
     for item in made[:-MOST]:
         shutil.rmtree(item, ignore_errors=True)
 
 
-# -- snippets ------------------------------------------------------------------------------------------------------------
+# -- snippets ----------------------------------------------------------------------------------------------------------
 
 
 def serve_command(file: str) -> str:
@@ -173,7 +173,8 @@ def python_client(rows: list[list[float]]) -> str:
     return (
         "import json\nfrom urllib.request import Request, urlopen\n\n"
         f'body = {{"rows": {rows}, "environments": {["site-a"] * len(rows)}}}\n'.replace("'", '"')
-        + 'request = Request("http://127.0.0.1:8000/v1/effects", json.dumps(body).encode(), {"content-type": "application/json"})\n'
+        + 'request = Request("http://127.0.0.1:8000/v1/effects", json.dumps(body).encode(), {"content-type": '
+        '"application/json"})\n'
         'answer = json.load(urlopen(request))\nprint(answer["ite"], answer["invariance"])\n'
     )
 
@@ -182,12 +183,13 @@ def python_local(file: str, name: str, rows: list[list[float]]) -> str:
     """Opens the file without this program."""
     x = f"x = np.array({rows}, np.float32)\n"
     if name.startswith("onnx"):
-        run = f'session = onnxruntime.InferenceSession("{file}")\ny0, y1, phi = session.run(["y0", "y1", "phi"], {{"x": x}})\n'
+        run = (
+            f'session = onnxruntime.InferenceSession("{file}")\ny0, y1, phi = session.run(["y0", "y1", "phi"], {{"x": '
+            f"x}})\n"
+        )
         return f"import numpy as np\nimport onnxruntime\n\n{x}{run}print(y1 - y0)\n"
     load = f'torch.export.load("{file}").module()' if name == "torch-export" else f'torch.jit.load("{file}")'
-    return (
-        f"import numpy as np\nimport torch\n\n{x}y0, y1, phi = {load}(torch.from_numpy(x))\nprint(y1 - y0)\n"
-    )
+    return f"import numpy as np\nimport torch\n\n{x}y0, y1, phi = {load}(torch.from_numpy(x))\nprint(y1 - y0)\n"
 
 
 def dockerfile(file: str, name: str) -> str:
@@ -195,7 +197,8 @@ def dockerfile(file: str, name: str) -> str:
     packages = [*SERVED, "onnxruntime" if name.startswith("onnx") else "torch"]
     return (
         f"FROM python:3.11-slim\nRUN pip install --no-cache-dir {' '.join(pinned(packages))}\n"
-        f"WORKDIR /srv\nCOPY crl_core crl_core\nCOPY {file} model\nRUN useradd --system serve\nUSER serve\nEXPOSE 8000\n"
+        f"WORKDIR /srv\nCOPY crl_core crl_core\nCOPY {file} model\nRUN useradd --system serve\nUSER serve\nEXPOSE "
+        f"8000\n"
         'CMD ["python", "-m", "crl_core.serve", "model", "--host", "0.0.0.0", "--port", "8000"]\n'
     )
 

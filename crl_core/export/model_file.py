@@ -16,8 +16,7 @@ import numpy as np
 
 from crl_core.export.words import INSTALL, METADATA, OUTPUTS
 
-Array = np.ndarray
-Outputs = tuple[Array, Array, Array]  # y0 [n], y1 [n], phi [n, k], float32
+Outputs = tuple[np.ndarray, np.ndarray, np.ndarray]  # y0 [n], y1 [n], phi [n, k], float32
 MOST_BYTES = 64_000_000
 
 
@@ -30,9 +29,9 @@ class Model:
     """An opened file. `run` takes [n, d] float32, n >= 1."""
 
     metadata: dict[str, Any]
-    run: Callable[[Array], Outputs]
-    reference: Array  # held-out latents [m, k] that stand for training
-    environment: Array  # of them, [m] int
+    run: Callable[[np.ndarray], Outputs]
+    reference: np.ndarray  # held-out latents [m, k] that stand for training
+    environment: np.ndarray  # of them, [m] int
     features: tuple[str, ...]
     lam: float
     name: str  # key and format: which file this is
@@ -61,7 +60,8 @@ def open_model(file: str | Path) -> Model:
 
 
 def read_model(content: bytes, name: str) -> Model:
-    """As `open_model`, of a file's bytes; `name` is for messages. One forward pass is made, so that a damaged file is refused here."""
+    """As `open_model`, of a file's bytes; `name` is for messages. One forward pass is made, so that a damaged file is
+    refused here."""
     try:
         run, metadata = _opened(content)
         model = _described(run, metadata)
@@ -75,12 +75,13 @@ def read_model(content: bytes, name: str) -> Model:
     except Exception as error:  # onnxruntime and torch raise classes of their own for damaged bytes
         reason = " ".join(str(error).split())[:80]
         raise ModelRefused(
-            f"{name} is damaged or not a model of this program ({reason}); export it again with `python -m crl_core export`."
+            f"{name} is damaged or not a model of this program ({reason}); export it again with `python -m crl_core "
+            f"export`."
         ) from None
     return model
 
 
-def _opened(content: bytes) -> tuple[Callable[[Array], Outputs], dict[str, Any]]:
+def _opened(content: bytes) -> tuple[Callable[[np.ndarray], Outputs], dict[str, Any]]:
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return _onnx(content)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -93,13 +94,14 @@ def _opened(content: bytes) -> tuple[Callable[[Array], Outputs], dict[str, Any]]
     return run_torch(network), metadata
 
 
-def _onnx(content: bytes) -> tuple[Callable[[Array], Outputs], dict[str, Any]]:
+def _onnx(content: bytes) -> tuple[Callable[[np.ndarray], Outputs], dict[str, Any]]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the network is small: a second thread costs more than it brings
     options.log_severity_level = 4
-    # Buffers of a kilobyte are had as fast from the system, and one node that splits the outcomes costs more than two that pick them.
+    # Buffers of a kilobyte are had as fast from the system, and one node that splits the outcomes costs more than two
+    # that pick them.
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     session = onnxruntime.InferenceSession(
         content,
@@ -109,14 +111,14 @@ def _onnx(content: bytes) -> tuple[Callable[[Array], Outputs], dict[str, Any]]:
     )
     names = list(OUTPUTS)
 
-    def run(x: Array) -> Outputs:
+    def run(x: np.ndarray) -> Outputs:
         y0, y1, phi = session.run(names, {"x": x})
         return y0, y1, phi
 
     return run, json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
 
 
-def _described(run: Callable[[Array], Outputs], metadata: dict[str, Any]) -> Model:
+def _described(run: Callable[[np.ndarray], Outputs], metadata: dict[str, Any]) -> Model:
     kept = metadata["reference"]
     reference = np.frombuffer(base64.b64decode(kept["float32"]), "<f4").reshape(kept["shape"])
     environment = np.asarray(kept["environment"], dtype=np.int64)

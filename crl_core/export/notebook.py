@@ -33,7 +33,8 @@ _COMPARE = """\
 recorded = np.array(json.loads(RECORDED), dtype=float)  # ITE RMSE of every model when the run was made
 difference = np.nanmax(np.abs(result.ite_rmse - recorded)) if np.isfinite(recorded).any() else 0.0
 print(f"largest difference of any model's ITE RMSE from the record: {difference:.2g}")
-# The same machine and libraries give 0; another processor or version rounds differently, and training carries that on."""
+# The same machine and libraries give 0; another processor or version rounds differently,
+# and training carries that on."""
 
 _ERROR = """\
 lams = np.array(result.lams)
@@ -58,7 +59,8 @@ _LATENTS = """\
 view = view_rows(config)  # held-out rows of replicate 0
 weights = {name: value[: len(lams)] for name, value in result.weights.items()}
 phi, y0_hat, y1_hat = predict(weights, view.x)
-xy = pca_path(phi)  # [λ, rows, 2]; each λ turned onto its neighbour. For t-SNE: crl_core.measures.projection.project_run(result)
+# [λ, rows, 2]; each λ turned onto its neighbour. For t-SNE: crl_core.measures.projection.project_run(result)
+xy = pca_path(phi)
 figure = go.Figure()
 for env in np.unique(view.env):
     rows = view.env == env
@@ -70,7 +72,9 @@ steps = [
     }]}
     for i, name in enumerate(shown)
 ]
-figure.update_layout(title="Latents, aligned along λ (PCA)", sliders=[{"steps": steps, "currentvalue": {"prefix": "λ = "}}])
+figure.update_layout(title="Latents, aligned along λ (PCA)", sliders=[
+    {"steps": steps, "currentvalue": {"prefix": "λ = "}}
+])
 figure.show()"""
 
 
@@ -80,7 +84,8 @@ def notebook(result: RunResult, created: float) -> str:
     cells = [
         _markdown(
             f"# Run {result.config.key}\n\n"
-            "Trains the run again from its configuration and draws it. Start Jupyter in the folder of CRL Explorer, with its "
+            "Trains the run again from its configuration and draws it. Start Jupyter in the folder of CRL Explorer, "
+            "with its "
             "requirements installed, and run all cells.\n\n```\n" + citation(result, created) + "```"
         ),
         _code(_IMPORTS),

@@ -42,7 +42,8 @@ class Row:
 def report(
     made_of: Subject, names: Sequence[str] = (), *, calls: dict[int, int] | None = None
 ) -> tuple[list[Row], dict[str, bytes]]:
-    """A row for the original and for each format (if none is named, each that can be made here), and the files. All errors are of held-out rows.
+    """A row for the original and for each format (if none is named, each that can be made here), and the files. All
+    errors are of held-out rows.
 
     Latency is that of one call in this process, on one thread, NumPy to NumPy, loading not included.
     Raises: ValueError as `export_model`.

@@ -15,8 +15,8 @@ INSTALL = "pip install -r requirements-serve.txt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How a network leaves the program. tolerance: largest difference from float32 PyTorch of an outcome, on training-like rows,
-    in standard deviations of the outcome."""
+    """How a network leaves the program. tolerance: largest difference from float32 PyTorch of an outcome, on
+    training-like rows, in standard deviations of the outcome."""
 
     id: str
     title: str
@@ -30,27 +30,44 @@ FORMATS = {
     item.id: item
     for item in (
         Format(
-            id="onnx", title="ONNX", suffix="onnx", tolerance=1e-4, needs=NEEDED,
+            id="onnx",
+            title="ONNX",
+            suffix="onnx",
+            tolerance=1e-4,
+            needs=NEEDED,
             says="float32; runs without PyTorch. The recommended one.",
         ),
         Format(
-            id="onnx-int8", title="ONNX int8", suffix="onnx", tolerance=0.25, needs=NEEDED,
+            id="onnx-int8",
+            title="ONNX int8",
+            suffix="onnx",
+            tolerance=0.25,
+            needs=NEEDED,
             says="static int8, calibrated on training rows. Beyond the training range it saturates.",
         ),
         Format(
-            id="torch-export", title="torch.export", suffix="pt2", tolerance=1e-4,
+            id="torch-export",
+            title="torch.export",
+            suffix="pt2",
+            tolerance=1e-4,
             says="float32 program for PyTorch 2 and its compilers.",
         ),
         Format(
-            id="torchscript", title="TorchScript", suffix="pt", tolerance=1e-4,
+            id="torchscript",
+            title="TorchScript",
+            suffix="pt",
+            tolerance=1e-4,
             says="float32; PyTorch calls TorchScript deprecated. For services that load nothing else.",
         ),
         Format(
-            id="torchscript-int8", title="TorchScript int8", suffix="pt", tolerance=0.25,
+            id="torchscript-int8",
+            title="TorchScript int8",
+            suffix="pt",
+            tolerance=0.25,
             says="dynamic int8; PyTorch calls both TorchScript and this quantisation deprecated.",
         ),
     )
-}  # fmt: skip
+}
 
 
 def format_of(name: str) -> Format:

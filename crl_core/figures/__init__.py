@@ -1,8 +1,8 @@
 """Figures: arrays in, a Plotly figure out. A builder given no rows returns a titled, empty figure.
 
 Encodings are the same everywhere: environment is colour, treatment is symbol, λ one ordered axis with 0 beyond a break,
-truth a thin line in the colour of text. Axes hold for a whole λ path, so nothing jumps while λ moves; what lies beyond an
-axis sits on its edge and is counted (`outside`).
+truth a thin line in the colour of text. Axes hold for a whole λ path, so nothing jumps while λ moves; what lies beyond
+an axis sits on its edge and is counted (`outside`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Figures along λ: a median with its range over replicates, earlier epochs, baselines, and which λ each rule chooses."""
+"""Figures along λ: a median with its range over replicates, earlier epochs, baselines, and which λ each rule
+chooses."""
 
 from __future__ import annotations
 
@@ -16,7 +17,6 @@ from crl_core.figures.lanes import lane_labels, lane_lines, lanes
 from crl_core.figures.palette import Palette
 from crl_core.measures.lam_choice import Choice
 
-Array = np.ndarray
 HEIGHT = 250
 _MAIN_HEIGHT = 330
 _LANE = 27  # pixels of a rule's lane
@@ -36,12 +36,12 @@ class Reference:
 class Band:
     """Median and range over the replicates that have a number, [L] each; NaN where none has."""
 
-    median: Array
-    low: Array
-    high: Array
+    median: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
 
-def band(values: Array) -> Band:
+def band(values: np.ndarray) -> Band:
     """Of [R, L] values."""
     finite = np.isfinite(values)
     none = ~finite.any(axis=0)
@@ -53,7 +53,7 @@ def band(values: Array) -> Band:
     return Band(median=median, low=low, high=high)
 
 
-def log_range(values: Sequence[Array]) -> tuple[float, float]:
+def log_range(values: Sequence[np.ndarray]) -> tuple[float, float]:
     """A log axis that holds all positive values, a little wider."""
     joined = np.concatenate([np.asarray(value, dtype=np.float64).ravel() for value in values])
     joined = joined[np.isfinite(joined) & (joined > 0)]
@@ -66,8 +66,8 @@ def log_range(values: Sequence[Array]) -> tuple[float, float]:
 
 def along_lam(
     lams: Sequence[float],
-    values: Array,
-    status: Array,
+    values: np.ndarray,
+    status: np.ndarray,
     lam: float,
     colours: Palette,
     *,
@@ -94,21 +94,27 @@ def along_lam(
         else axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high))
     )
     return figure(
-        title, traces, colours, height=HEIGHT, xaxis=lam_axis(lams, colours), yaxis=y_axis, annotations=notes,
+        title,
+        traces,
+        colours,
+        height=HEIGHT,
+        xaxis=lam_axis(lams, colours),
+        yaxis=y_axis,
+        annotations=notes,
         shapes=[_lam_line(lams, lam, colours), *break_marks(lams, colours)],
-    )  # fmt: skip
+    )
 
 
 def error_along_lam(
     lams: Sequence[float],
-    values: Array,
-    status: Array,
+    values: np.ndarray,
+    status: np.ndarray,
     lam: float,
     colours: Palette,
     *,
     title: str,
     references: Sequence[Reference] = (),
-    earlier: Sequence[tuple[int, Array]] = (),
+    earlier: Sequence[tuple[int, np.ndarray]] = (),
     choices: Sequence[Choice] = (),
 ) -> go.Figure:
     """ITE RMSE along λ, and under it a lane for every rule with the λ it picks in each replicate.
@@ -119,19 +125,21 @@ def error_along_lam(
     if values.size == 0 or not np.isfinite(values).any():
         return empty(title, "No λ of this run has an effect error.", colours, height=height)
     spread = band(values)
-    low, high = log_range(
-        [spread.low, spread.high, np.array([r.value for r in references]), *(v for _, v in earlier)]
-    )
+    low, high = log_range([spread.low, spread.high, np.array([r.value for r in references]), *(v for _, v in earlier)])
     traces: list[Trace] = []
     at = positions(lams)
     for epoch, row in earlier:
         traces.append(
             {
-                "type": "scatter", "mode": "lines", "x": at, "y": row, "showlegend": False,
+                "type": "scatter",
+                "mode": "lines",
+                "x": at,
+                "y": row,
+                "showlegend": False,
                 "line": {"color": rgba(colours["muted"], 0.42), "width": 1},
                 "hovertemplate": f"after epoch {epoch}: %{{y:.3g}}<extra></extra>",
             }
-        )  # fmt: skip
+        )
     traces += _reference_lines(lams, references, colours)
     traces += curve(lams, spread, colours, "ITE RMSE", values.shape[0], strong=True)
     traces += _casualties(lams, status, spread, high / (high / low) ** 0.05, colours)
@@ -165,21 +173,31 @@ def error_along_lam(
         anchor="x",
     )
     return figure(
-        title, traces, colours, height=height, margin={"r": round(106 * colours["scale"]), "b": 48, "l": round(46 * colours["scale"])}, annotations=notes,
+        title,
+        traces,
+        colours,
+        height=height,
+        margin={"r": round(106 * colours["scale"]), "b": 48, "l": round(46 * colours["scale"])},
+        annotations=notes,
         xaxis=lam_axis(lams, colours, anchor="y2" if choices else "y"),
         yaxis=axis(
-            colours, "", type="log", range=[np.log10(low), np.log10(high)], domain=[share + gap, 1],
+            colours,
+            "",
+            type="log",
+            range=[np.log10(low), np.log10(high)],
+            domain=[share + gap, 1],
             **log_ticks(low, high),
         ),
         yaxis2=lines,
         shapes=[_lam_line(lams, lam, colours), *break_marks(lams, colours), *lane_lines(choices, colours)],
-    )  # fmt: skip
+    )
 
 
 def curve(
     lams: Sequence[float], spread: Band, colours: Palette, name: str, replicates: int, strong: bool = False
 ) -> list[Trace]:
-    """The band and the median; the stretch between 0 and the smallest positive λ is dotted, since the axis leaps there."""
+    """The band and the median; the stretch between 0 and the smallest positive λ is dotted, since the axis leaps
+    there."""
     at, colour = positions(lams), colours["accent"] if strong else colours["text"]
     width = (2.6 if strong else 2.0) * colours["scale"]
     there = np.isfinite(spread.median)
@@ -187,11 +205,17 @@ def curve(
     if replicates > 1 and there.any():
         traces.append(
             {
-                "type": "scatter", "mode": "lines", "showlegend": False, "hoverinfo": "skip", "line": {"width": 0},
-                "x": np.concatenate([at[there], at[there][::-1]]), "fill": "toself", "fillcolor": rgba(colour, 0.17),
+                "type": "scatter",
+                "mode": "lines",
+                "showlegend": False,
+                "hoverinfo": "skip",
+                "line": {"width": 0},
+                "x": np.concatenate([at[there], at[there][::-1]]),
+                "fill": "toself",
+                "fillcolor": rgba(colour, 0.17),
                 "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
             }
-        )  # fmt: skip
+        )
     texts = [
         f"λ = {lam:g}: {number(m)}" + (f"<br>{number(a)} to {number(b)}" if replicates > 1 else "")
         for lam, m, a, b in zip(lams, spread.median, spread.low, spread.high, strict=True)
@@ -201,56 +225,81 @@ def curve(
     if leap:
         traces.append(
             {
-                "type": "scatter", "mode": "lines", "x": at[:2], "y": spread.median[:2], "showlegend": False,
-                "line": line | {"dash": "dot", "width": width * 0.7}, "hoverinfo": "skip",
+                "type": "scatter",
+                "mode": "lines",
+                "x": at[:2],
+                "y": spread.median[:2],
+                "showlegend": False,
+                "line": line | {"dash": "dot", "width": width * 0.7},
+                "hoverinfo": "skip",
             }
-        )  # fmt: skip
+        )
     traces.append(
         {
-            "type": "scatter", "mode": "lines", "x": at[leap:], "y": spread.median[leap:], "line": line,
-            "showlegend": False, "hoverinfo": "skip",
+            "type": "scatter",
+            "mode": "lines",
+            "x": at[leap:],
+            "y": spread.median[leap:],
+            "line": line,
+            "showlegend": False,
+            "hoverinfo": "skip",
         }
-    )  # fmt: skip
+    )
     traces.append(
         {
-            "type": "scatter", "mode": "markers", "x": at, "y": spread.median, "text": texts, "name": name,
-            "marker": {"color": colour, "size": 5.5 * colours["scale"]}, "showlegend": False,
+            "type": "scatter",
+            "mode": "markers",
+            "x": at,
+            "y": spread.median,
+            "text": texts,
+            "name": name,
+            "marker": {"color": colour, "size": 5.5 * colours["scale"]},
+            "showlegend": False,
             "hovertemplate": name + "<br>%{text}<extra></extra>",
         }
-    )  # fmt: skip
+    )
     return traces
 
 
-def _in_view(
-    lams: Sequence[float], median: Array, lam: float, colours: Palette, size: float = 12
-) -> list[Trace]:
+def _in_view(lams: Sequence[float], median: np.ndarray, lam: float, colours: Palette, size: float = 12) -> list[Trace]:
     index = list(lams).index(lam)
     if not np.isfinite(median[index]):
         return []
     return [
         {
-            "type": "scatter", "mode": "markers", "x": [positions(lams)[index]], "y": [median[index]],
-            "showlegend": False, "hoverinfo": "skip",
+            "type": "scatter",
+            "mode": "markers",
+            "x": [positions(lams)[index]],
+            "y": [median[index]],
+            "showlegend": False,
+            "hoverinfo": "skip",
             "marker": {
-                "size": size * colours["scale"], "color": colours["panel"],
+                "size": size * colours["scale"],
+                "color": colours["panel"],
                 "line": {"color": colours["accent"], "width": 3 * colours["scale"]},
             },
         }
-    ]  # fmt: skip
+    ]
 
 
 def _lam_line(lams: Sequence[float], lam: float, colours: Palette) -> dict[str, Any]:
     at = float(positions(lams)[list(lams).index(lam)])
     return {
-        "type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "layer": "between",
+        "type": "line",
+        "xref": "x",
+        "yref": "paper",
+        "x0": at,
+        "x1": at,
+        "y0": 0,
+        "y1": 1,
+        "layer": "between",
         "line": {"color": colours["accent"], "width": 1.4},
-    }  # fmt: skip
+    }
 
 
-def _casualties(
-    lams: Sequence[float], status: Array, spread: Band, top: float, colours: Palette
-) -> list[Trace]:
-    """A λ that lost replicates is marked: at the top where none is left, on the curve where some are. Neighbours share a word."""
+def _casualties(lams: Sequence[float], status: np.ndarray, spread: Band, top: float, colours: Palette) -> list[Trace]:
+    """A λ that lost replicates is marked: at the top where none is left, on the curve where some are. Neighbours share
+    a word."""
     traces: list[Trace] = []
     at, replicates = positions(lams), len(status)
     for code in (DIVERGED, COLLAPSED):
@@ -266,14 +315,27 @@ def _casualties(
             texts[0 if to_the_left else -1] = word
             traces.append(
                 {
-                    "type": "scatter", "mode": "markers+text", "x": at[run], "y": np.where(all_gone, top, spread.high[run]), "text": texts,
+                    "type": "scatter",
+                    "mode": "markers+text",
+                    "x": at[run],
+                    "y": np.where(all_gone, top, spread.high[run]),
+                    "text": texts,
                     "textposition": ("bottom " if all_gone.any() else "top ") + ("left" if to_the_left else "right"),
-                    "textfont": {"color": colours["bad"], "size": 11 * colours["scale"]}, "showlegend": False,
-                    "marker": {"symbol": _SYMBOLS[code], "size": 10, "color": colours["bad"], "line": {"width": 2, "color": colours["bad"]}},
-                    "customdata": [f"λ = {lams[int(index)]:g}: {lost[index]} of {replicates} {STATUS_WORDS[code]}" for index in run],
-                    "hovertemplate": "%{customdata}<extra></extra>", "cliponaxis": False,
+                    "textfont": {"color": colours["bad"], "size": 11 * colours["scale"]},
+                    "showlegend": False,
+                    "marker": {
+                        "symbol": _SYMBOLS[code],
+                        "size": 10,
+                        "color": colours["bad"],
+                        "line": {"width": 2, "color": colours["bad"]},
+                    },
+                    "customdata": [
+                        f"λ = {lams[int(index)]:g}: {lost[index]} of {replicates} {STATUS_WORDS[code]}" for index in run
+                    ],
+                    "hovertemplate": "%{customdata}<extra></extra>",
+                    "cliponaxis": False,
                 }
-            )  # fmt: skip
+            )
     return traces
 
 
@@ -282,15 +344,19 @@ def _reference_lines(lams: Sequence[float], references: Sequence[Reference], col
     room = 0.04 * (float(at[-1] - at[0]) or 10.0)
     shown = [reference for reference in references if np.isfinite(reference.value) and reference.value > 0]
     return [
-                {
-                    "type": "scatter", "mode": "lines", "x": [at[0] - room, at[-1] + room], "showlegend": False,
-                    "y": [reference.value] * 2,
-                    "line": {"color": colours["truth"], "width": 1.2} if reference.truth
-                    else {"color": colours["muted"], "width": 1.3, "dash": "dash"},
-                    "hovertemplate": f"{reference.name}: {number(reference.value)}<extra></extra>",
-                }
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [at[0] - room, at[-1] + room],
+            "showlegend": False,
+            "y": [reference.value] * 2,
+            "line": {"color": colours["truth"], "width": 1.2}
+            if reference.truth
+            else {"color": colours["muted"], "width": 1.3, "dash": "dash"},
+            "hovertemplate": f"{reference.name}: {number(reference.value)}<extra></extra>",
+        }
         for reference in shown
-    ]  # fmt: skip
+    ]
 
 
 def _reference_labels(
@@ -309,8 +375,15 @@ def _reference_labels(
     for reference, level, pixel, target in zip(shown, where, pixels, placed, strict=True):
         shift = target - pixel - excess
         label = note(
-            reference.name, 1, "right" if inside else "left", level, "y", colours["text"] if reference.truth else colours["muted"],
-            colours, yshift=shift + (9 if inside else 0), xshift=0 if inside else 5,
-        )  # fmt: skip
+            reference.name,
+            1,
+            "right" if inside else "left",
+            level,
+            "y",
+            colours["text"] if reference.truth else colours["muted"],
+            colours,
+            yshift=shift + (9 if inside else 0),
+            xshift=0 if inside else 5,
+        )
         notes.append(label)
     return notes

@@ -1,4 +1,5 @@
-"""What all figures share: the frame, axes that stay where they are, the key, and the designed view of having no rows."""
+"""What all figures share: the frame, axes that stay where they are, the key, and the designed view of having no
+rows."""
 
 from __future__ import annotations
 
@@ -10,7 +11,6 @@ import plotly.graph_objects as go
 
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 Trace = dict[str, Any]
 FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"
 KNOWN_ONLY = "truth (known only in simulation)"
@@ -30,7 +30,7 @@ def colour_scale(colours: Sequence[str]) -> list[list[Any]]:
     return [[index / (len(colours) - 1), colour] for index, colour in enumerate(colours)]
 
 
-def robust_range(values: Array, share: float = 0.005, room: float = 0.06) -> tuple[float, float]:
+def robust_range(values: np.ndarray, share: float = 0.005, room: float = 0.06) -> tuple[float, float]:
     """All finite values but the outermost `share` on each side, with some room; (0, 1) where there is none."""
     finite = values[np.isfinite(values)]
     if len(finite) == 0:
@@ -40,7 +40,7 @@ def robust_range(values: Array, share: float = 0.005, room: float = 0.06) -> tup
     return low - pad, high + pad
 
 
-def held_in(values: Array, limits: tuple[float, float]) -> tuple[Array, int]:
+def held_in(values: np.ndarray, limits: tuple[float, float]) -> tuple[np.ndarray, int]:
     """Values moved onto the edge where they lie outside, and how many were."""
     low, high = limits
     outside = (values < low) | (values > high)  # False for NaN, which is not drawn
@@ -76,7 +76,8 @@ def figure(
     outside: int = 0,
     **layout: Any,
 ) -> go.Figure:
-    """A titled figure on a panel. key_items: entries of the key under the title; outside: points moved onto the edge."""
+    """A titled figure on a panel. key_items: entries of the key under the title; outside: points moved onto the
+    edge."""
     scale = colours["scale"]
     key_rows = -(-key_items // (2 if key_items <= 6 else 3))  # as many as a narrow panel needs
     edge = {"l": 50, "r": 12, "t": round(_TITLE * scale), "b": round(46 * scale)} | (margin or {})
@@ -137,9 +138,14 @@ def empty(title: str, why: str, colours: Palette, *, height: int) -> go.Figure:
     hidden = {"visible": False, "range": [0, 1], "fixedrange": True}
     words = "<br>".join(_lines(why, 44))
     note = {
-        "text": words, "x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False,
+        "text": words,
+        "x": 0.5,
+        "y": 0.5,
+        "xref": "paper",
+        "yref": "paper",
+        "showarrow": False,
         "font": {"color": colours["muted"], "size": 12.5 * colours["scale"]},
-    }  # fmt: skip
+    }
     return figure(title, [], colours, height=height, xaxis=hidden, yaxis=hidden, annotations=[note])
 
 
@@ -181,24 +187,39 @@ def arm_key(colours: Palette, coloured: bool = False) -> list[Trace]:
 
 def truth_key(colours: Palette, name: str = KNOWN_ONLY) -> Trace:
     return {
-        "type": "scatter", "mode": "lines", "x": [None], "y": [None], "name": name, "hoverinfo": "skip",
+        "type": "scatter",
+        "mode": "lines",
+        "x": [None],
+        "y": [None],
+        "name": name,
+        "hoverinfo": "skip",
         "line": {"color": colours["truth"], "width": 1.2},
-    }  # fmt: skip
+    }
 
 
 def _key_entry(name: str, colour: str, symbol: str, colours: Palette, **more: Any) -> Trace:
     return {
-        "type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": name, "hoverinfo": "skip",
+        "type": "scatter",
+        "mode": "markers",
+        "x": [None],
+        "y": [None],
+        "name": name,
+        "hoverinfo": "skip",
         "marker": {"color": colour, "symbol": symbol, "size": 8 * colours["scale"]},
-    } | more  # fmt: skip
+    } | more
 
 
 def truth_line(x: Sequence[float], y: Sequence[float], colours: Palette, **more: Any) -> Trace:
     """Truth is a thin line in the colour of text."""
     return {
-        "type": "scatter", "mode": "lines", "x": list(x), "y": list(y), "showlegend": False,
-        "line": {"color": colours["truth"], "width": 1.2}, "hoverinfo": "skip",
-    } | more  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "x": list(x),
+        "y": list(y),
+        "showlegend": False,
+        "line": {"color": colours["truth"], "width": 1.2},
+        "hoverinfo": "skip",
+    } | more
 
 
 def number(value: float) -> str:
@@ -222,6 +243,13 @@ def note(
 ) -> dict[str, Any]:
     """A short text at a place of the figure, without an arrow; x in shares of the paper."""
     return {
-        "text": text, "x": x, "xref": "paper", "xanchor": xanchor, "y": y, "yref": yref, "yanchor": "middle",
-        "showarrow": False, "font": {"color": colour, "size": 11 * colours["scale"]},
-    } | more  # fmt: skip
+        "text": text,
+        "x": x,
+        "xref": "paper",
+        "xanchor": xanchor,
+        "y": y,
+        "yref": yref,
+        "yanchor": "middle",
+        "showarrow": False,
+        "font": {"color": colour, "size": 11 * colours["scale"]},
+    } | more

@@ -1,4 +1,5 @@
-"""A quantity against the number of environments, with the spread over seeds: on a page (Plotly) and in a report (SVG)."""
+"""A quantity against the number of environments, with the spread over seeds: on a page (Plotly) and in a report
+(SVG)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ import plotly.graph_objects as go
 from crl_core.figures.base import FONT, Trace, axis, empty, figure, log_ticks, number
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 HEIGHT = 300
 _DODGE = 0.07  # between lines, in environments
 
@@ -22,11 +22,11 @@ class Line:
     """One line: [sizes, seeds], NaN where not defined. `strong` ones have the colour of text, others the quiet one."""
 
     name: str
-    values: Array
+    values: np.ndarray
     strong: bool = True
 
 
-def spread(values: Array) -> tuple[float, float, float]:
+def spread(values: np.ndarray) -> tuple[float, float, float]:
     """Least, median and largest over seeds [R]. One that broke (NaN) counts as the worst; all NaN: not defined."""
     if np.isnan(values).all():
         return np.nan, np.nan, np.nan
@@ -57,39 +57,73 @@ def by_envs(
         least, middle, largest = np.array([spread(row) for row in line.values]).T
         held = np.clip(middle, low, high)
         words = [
-            f"{line.name}, {size} environments<br>median {number(m)}, {number(a)} to {number(b)} over {line.values.shape[1]} seeds"
+            (
+                f"{line.name}, {size} environments<br>median {number(m)}, {number(a)} to {number(b)} over "
+                f"{line.values.shape[1]} seeds"
+            )
             for size, a, m, b in zip(sizes, least, middle, largest, strict=True)
         ]
         traces.append(
             {
-                "type": "scatter", "mode": "lines+markers", "name": line.name, "text": words,
-                "x": np.asarray(sizes) + _DODGE * (place - (len(shown) - 1) / 2), "y": held,
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": line.name,
+                "text": words,
+                "x": np.asarray(sizes) + _DODGE * (place - (len(shown) - 1) / 2),
+                "y": held,
                 "hovertemplate": "%{text}<extra></extra>",
                 "line": {"color": colour, "width": 1.6, "dash": "solid" if line.strong else "dash"},
-                "marker": {"color": colour, "size": 8 * colours["scale"], "symbol": "circle" if line.strong else "circle-open"},
+                "marker": {
+                    "color": colour,
+                    "size": 8 * colours["scale"],
+                    "symbol": "circle" if line.strong else "circle-open",
+                },
                 "error_y": {
-                    "type": "data", "symmetric": False, "array": np.clip(largest, low, high) - held,
-                    "arrayminus": held - np.clip(least, low, high), "color": colour, "thickness": 1.2, "width": 4,
+                    "type": "data",
+                    "symmetric": False,
+                    "array": np.clip(largest, low, high) - held,
+                    "arrayminus": held - np.clip(least, low, high),
+                    "color": colour,
+                    "thickness": 1.2,
+                    "width": 4,
                 },
             }
-        )  # fmt: skip
+        )
     shapes, notes = [], []
     if level is not None:
         at = np.log10(level[0]) if log else level[0]
         shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level[0], "y1": level[0],
                        "line": {"color": colours["muted"], "width": 1, "dash": "dot"}})  # fmt: skip
-        notes.append({"text": level[1], "x": 0.02, "xref": "paper", "xanchor": "left", "y": at, "yanchor": "bottom",
-                      "showarrow": False, "font": {"color": colours["muted"], "size": 11 * colours["scale"]}})  # fmt: skip
+        notes.append(
+            {
+                "text": level[1],
+                "x": 0.02,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": at,
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": {"color": colours["muted"], "size": 11 * colours["scale"]},
+            }
+        )
     vertical = (
         {"type": "log", "range": [np.log10(low), np.log10(high)], **log_ticks(low, high)}
         if log
         else {"range": [low, high]}
     )
     return figure(
-        title, traces, colours, height=HEIGHT, key_items=len(shown), shapes=shapes, annotations=notes,
-        xaxis=axis(colours, "environments", tickvals=list(sizes), range=[min(sizes) - 0.3, max(sizes) + 0.3], fixedrange=True),
+        title,
+        traces,
+        colours,
+        height=HEIGHT,
+        key_items=len(shown),
+        shapes=shapes,
+        annotations=notes,
+        xaxis=axis(
+            colours, "environments", tickvals=list(sizes), range=[min(sizes) - 0.3, max(sizes) + 0.3], fixedrange=True
+        ),
         yaxis=axis(colours, label, fixedrange=True, **vertical),
-    )  # fmt: skip
+    )
 
 
 def range_of(lines: Sequence[Line], log: bool) -> tuple[float, float]:
@@ -159,15 +193,13 @@ def by_envs_svg(
                 f'<circle cx="{x:.1f}" cy="{y_at(middle):.1f}" r="4" fill="{fill}" stroke="{colour}">'
                 f"<title>{escape(words)}</title></circle>"
             )
-        parts.append(
-            _text(_W - _R, 18 + 16 * place, f"{'●' if line.strong else '○'} {line.name}", colour, "end")
-        )
+        parts.append(_text(_W - _R, 18 + 16 * place, f"{'●' if line.strong else '○'} {line.name}", colour, "end"))
     if not shown:
         parts.append(_text(_W / 2, _H / 2, "No value is defined in this world.", colours["muted"], "middle"))
     return "".join([*parts, "</svg>"])
 
 
-def _ticks(low: float, high: float) -> Array:
+def _ticks(low: float, high: float) -> np.ndarray:
     """Round values of a linear axis, three to six of them."""
     rough = (high - low) / 4
     decade = 10.0 ** np.floor(np.log10(rough))

@@ -1,6 +1,7 @@
 """Figures of several runs side by side: overlaid lines in the runs' own colours, and rows of pictures on shared axes.
 
-A run is a letter, a colour and a dash, in the order in which the runs were chosen; points keep the environments' colours.
+A run is a letter, a colour and a dash, in the order in which the runs were chosen; points keep the environments'
+colours.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from crl_core.figures.base import (
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 LETTERS = "ABCD"
 HEIGHT = 320
 _SMALL = 250
@@ -47,23 +47,25 @@ class RunLine:
 
     name: str
     lams: tuple[float, ...]
-    values: Array
+    values: np.ndarray
     lam: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pane:
-    """One run's picture: points [n, 2], with environment and arm of each. why_empty: what is said where points are not finite."""
+    """One run's picture: points [n, 2], with environment and arm of each. why_empty: what is said where points are not
+    finite."""
 
     name: str
-    xy: Array
-    env: Array
-    t: Array
+    xy: np.ndarray
+    env: np.ndarray
+    t: np.ndarray
     why_empty: str = ""
 
 
 def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> go.Figure:
-    """Median over replicates of every run with its band, on one λ axis that holds all grids; the λ in view are ringed."""
+    """Median over replicates of every run with its band, on one λ axis that holds all grids; the λ in view are
+    ringed."""
     shown = [(place, run) for place, run in enumerate(runs) if np.isfinite(run.values).any()]
     if not shown:
         return empty(title, "No λ of these runs has a number here.", colours, height=HEIGHT)
@@ -81,49 +83,73 @@ def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> 
         if len(run.values) > 1:
             bands.append(
                 {
-                    "type": "scatter", "mode": "lines", "showlegend": False, "hoverinfo": "skip", "line": {"width": 0},
-                    "x": np.concatenate([at[there], at[there][::-1]]), "fill": "toself", "fillcolor": rgba(colour, 0.2),
+                    "type": "scatter",
+                    "mode": "lines",
+                    "showlegend": False,
+                    "hoverinfo": "skip",
+                    "line": {"width": 0},
+                    "x": np.concatenate([at[there], at[there][::-1]]),
+                    "fill": "toself",
+                    "fillcolor": rgba(colour, 0.2),
                     "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
                 }
-            )  # fmt: skip
+            )
         texts = [
             f"λ = {lam:g}: {number(m)}" + (f"<br>{number(a)} to {number(b)}" if len(run.values) > 1 else "")
             for lam, m, a, b in zip(run.lams, spread.median, spread.low, spread.high, strict=True)
         ]
         lines.append(
             {
-                "type": "scatter", "mode": "lines+markers", "x": at, "y": spread.median, "text": texts,
-                "name": f"{LETTERS[place]}  {run.name}", "line": _line(place, colours),
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": at,
+                "y": spread.median,
+                "text": texts,
+                "name": f"{LETTERS[place]}  {run.name}",
+                "line": _line(place, colours),
                 "marker": {"color": colour, "size": 5 * colours["scale"]},
                 "hovertemplate": f"{LETTERS[place]} %{{text}}<extra></extra>",
             }
-        )  # fmt: skip
+        )
         index = run.lams.index(run.lam)
         if there[index]:
             rings.append(
                 {
-                    "type": "scatter", "mode": "markers", "x": [at[index]], "y": [spread.median[index]],
-                    "showlegend": False, "hoverinfo": "skip",
-                    "marker": {"size": 12 * colours["scale"], "color": colours["panel"],
-                               "line": {"color": colour, "width": 3 * colours["scale"]}},
+                    "type": "scatter",
+                    "mode": "markers",
+                    "x": [at[index]],
+                    "y": [spread.median[index]],
+                    "showlegend": False,
+                    "hoverinfo": "skip",
+                    "marker": {
+                        "size": 12 * colours["scale"],
+                        "color": colours["panel"],
+                        "line": {"color": colour, "width": 3 * colours["scale"]},
+                    },
                 }
-            )  # fmt: skip
+            )
     marks = [
         {"type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "layer": "below",
          "line": {"color": colours["accent"], "width": 1.4}}
         for at in sorted({float(place_of[run.lam]) for run in runs})
     ]  # fmt: skip
     return figure(
-        title, [*bands, *lines, *rings], colours, height=HEIGHT, key_items=len(lines), xaxis=lam_axis(grid, colours),
+        title,
+        [*bands, *lines, *rings],
+        colours,
+        height=HEIGHT,
+        key_items=len(lines),
+        xaxis=lam_axis(grid, colours),
         yaxis=axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high)),
         shapes=[*marks, *break_marks(grid, colours)],
-    )  # fmt: skip
+    )
 
 
 def runs_over_epochs(
-    curves: Sequence[Array], limits: tuple[float, float], colours: Palette, *, title: str
+    curves: Sequence[np.ndarray], limits: tuple[float, float], colours: Palette, *, title: str
 ) -> go.Figure:
-    """Learning curves [T] of every run at its λ in view, on a log axis that holds for every λ. NaN from where one diverged."""
+    """Learning curves [T] of every run at its λ in view, on a log axis that holds for every λ. NaN from where one
+    diverged."""
     if not any(np.isfinite(curve).any() for curve in curves):
         return empty(title, "None of these models has a number here.", colours, height=_SMALL)
     traces: list[Trace] = []
@@ -131,21 +157,28 @@ def runs_over_epochs(
         shown = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), _MOST_EPOCHS)).astype(int))
         traces.append(
             {
-                "type": "scatter", "mode": "lines", "x": shown + 1, "y": curve[shown].astype(np.float32),
-                "line": _line(place, colours), "showlegend": False,
+                "type": "scatter",
+                "mode": "lines",
+                "x": shown + 1,
+                "y": curve[shown].astype(np.float32),
+                "line": _line(place, colours),
+                "showlegend": False,
                 "hovertemplate": f"{LETTERS[place]}, epoch %{{x}}: %{{y:.3g}}<extra></extra>",
             }
-        )  # fmt: skip
+        )
     low, high = limits
     longest = max(len(curve) for curve in curves)
     return figure(
-        title, traces, colours, height=_SMALL,
+        title,
+        traces,
+        colours,
+        height=_SMALL,
         xaxis=axis(colours, "epoch", range=[1 - 0.03 * longest, 1.03 * longest], nticks=6),
         yaxis=axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **_few(log_ticks(low, high))),
-    )  # fmt: skip
+    )
 
 
-def curve_limits(histories: Sequence[Array]) -> tuple[float, float]:
+def curve_limits(histories: Sequence[np.ndarray]) -> tuple[float, float]:
     """Ends of a log axis that holds nearly all of some histories [T, L], so that it stays where λ moves."""
     joined = np.concatenate([history.ravel() for history in histories] or [np.empty(0)])
     joined = joined[np.isfinite(joined) & (joined > 0)]
@@ -176,7 +209,8 @@ def effects_in_a_row(
     title: str,
     limits: tuple[float, float],
 ) -> go.Figure:
-    """True (x) against estimated (y) effects, one scatter a run, all on the same axes, with the line where both agree."""
+    """True (x) against estimated (y) effects, one scatter a run, all on the same axes, with the line where both
+    agree."""
     keys = [*env_key(env_names, colours), *arm_key(colours), truth_key(colours)]
     named: tuple[dict[str, Any], dict[str, Any]] = (
         {"title": "true effect τ", "nticks": 5},
@@ -213,7 +247,7 @@ def _row(
         shared: dict[str, Any] = {} if first else {"matches": "x"}
         axes[f"xaxis{suffix}"] = axis(
             colours, range=list(limits[0]), domain=[start, start + width], anchor=f"y{suffix}", **looks[0], **shared
-        ) | _framed(colours)  # fmt: skip
+        ) | _framed(colours)
         y_look: dict[str, Any] = (
             looks[1] if first else {name: value for name, value in looks[1].items() if name != "title"}
         )
@@ -228,16 +262,22 @@ def _row(
         side |= _framed(colours) | ({} if first else {"showticklabels": False})
         axes[f"yaxis{suffix}"] = side
         notes.append(
-            note(f"<b>{LETTERS[place]}</b>  {pane.name}", start, "left", 1, "paper", colours["runs"][place], colours,
-                 yshift=10 * colours["scale"])
-        )  # fmt: skip
+            note(
+                f"<b>{LETTERS[place]}</b>  {pane.name}",
+                start,
+                "left",
+                1,
+                "paper",
+                colours["runs"][place],
+                colours,
+                yshift=10 * colours["scale"],
+            )
+        )
         if truth:
             traces.append(truth_line(limits[0], limits[0], colours, **here))
         if len(pane.xy) == 0 or not np.isfinite(pane.xy).all():
             why = pane.why_empty or "There is nothing to draw here."
-            notes.append(
-                note(_wrapped(why), start + width / 2, "center", 0.5, "paper", colours["muted"], colours)
-            )
+            notes.append(note(_wrapped(why), start + width / 2, "center", 0.5, "paper", colours["muted"], colours))
             traces.append({"type": "scatter", "x": [None], "y": [None], "showlegend": False} | here)
             continue
         x, beyond_x = held_in(pane.xy[:, 0], limits[0])
@@ -245,15 +285,25 @@ def _row(
         beyond += max(beyond_x, beyond_y)
         traces += _points(x, y, pane, env_names, colours, here)
     return figure(
-        title, [*traces, *keys], colours, height=height, key_items=4 if len(keys) <= 8 else len(keys), outside=beyond, annotations=notes,
-        margin={"l": 50 if truth else 8, "r": 8, "b": round(46 * colours["scale"]) if truth else 10,
-                "t": round((34 + 22) * colours["scale"])},
+        title,
+        [*traces, *keys],
+        colours,
+        height=height,
+        key_items=4 if len(keys) <= 8 else len(keys),
+        outside=beyond,
+        annotations=notes,
+        margin={
+            "l": 50 if truth else 8,
+            "r": 8,
+            "b": round(46 * colours["scale"]) if truth else 10,
+            "t": round((34 + 22) * colours["scale"]),
+        },
         **axes,
-    )  # fmt: skip
+    )
 
 
 def _points(
-    x: Array, y: Array, pane: Pane, env_names: Sequence[str], colours: Palette, here: dict[str, Any]
+    x: np.ndarray, y: np.ndarray, pane: Pane, env_names: Sequence[str], colours: Palette, here: dict[str, Any]
 ) -> list[Trace]:
     shown = np.linspace(0, len(x) - 1, min(_MOST_ROWS, len(x))).astype(int)
     traces: list[Trace] = []
@@ -262,16 +312,23 @@ def _points(
         if len(mine):
             traces.append(
                 {
-                    "type": "scatter", "mode": "markers", "x": x[mine].astype(np.float32), "y": y[mine].astype(np.float32),
-                    "showlegend": False, "legendgroup": f"env{e}",
+                    "type": "scatter",
+                    "mode": "markers",
+                    "x": x[mine].astype(np.float32),
+                    "y": y[mine].astype(np.float32),
+                    "showlegend": False,
+                    "legendgroup": f"env{e}",
                     "marker": {
-                        "color": colours["envs"][e], "symbol": ARM_SYMBOLS[pane.t[mine]], "size": 5 * colours["scale"],
-                        "opacity": 0.8, "line": {"width": 0.4, "color": colours["panel"]},
+                        "color": colours["envs"][e],
+                        "symbol": ARM_SYMBOLS[pane.t[mine]],
+                        "size": 5 * colours["scale"],
+                        "opacity": 0.8,
+                        "line": {"width": 0.4, "color": colours["panel"]},
                     },
                     "hovertemplate": name + "<br>%{x:.2f}, %{y:.2f}<extra></extra>",
                 }
                 | here
-            )  # fmt: skip
+            )
     return traces
 
 
@@ -292,11 +349,7 @@ def _few(ticks: dict[str, Any]) -> dict[str, Any]:
     """Labels of a small axis: every one of few, else powers of ten."""
     if len(ticks["tickvals"]) <= 6:
         return ticks
-    tens = [
-        (v, t)
-        for v, t in zip(ticks["tickvals"], ticks["ticktext"], strict=True)
-        if round(np.log10(v), 6) % 1 == 0
-    ]
+    tens = [(v, t) for v, t in zip(ticks["tickvals"], ticks["ticktext"], strict=True) if round(np.log10(v), 6) % 1 == 0]
     return {"tickvals": [v for v, _ in tens], "ticktext": [t for _, t in tens]}
 
 

@@ -26,12 +26,11 @@ from crl_core.figures.base import (
 )
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 HEIGHT = 520
 _FACETS = 3  # environments side by side
 
 
-def effect_limits(ite: Array, ite_hat: Array) -> tuple[float, float]:
+def effect_limits(ite: np.ndarray, ite_hat: np.ndarray) -> tuple[float, float]:
     """Axis of effects that holds for every λ: nearly all estimates [L, n], but never far beyond the true ones [n]."""
     low, high = robust_range(ite_hat, share=0.02, room=0.0)
     if len(ite) == 0:
@@ -44,10 +43,10 @@ def effect_limits(ite: Array, ite_hat: Array) -> tuple[float, float]:
 
 
 def estimated_against_true(
-    ite: Array,
-    ite_hat: Array,
-    env: Array,
-    t: Array,
+    ite: np.ndarray,
+    ite_hat: np.ndarray,
+    env: np.ndarray,
+    t: np.ndarray,
     env_names: Sequence[str],
     colours: Palette,
     *,
@@ -70,25 +69,45 @@ def estimated_against_true(
     if apart:
         return _apart(title, traces, keys, env_names, colours, limits, beyond)
     return figure(
-        title, [*traces, *keys], colours, height=HEIGHT, key_items=len(keys), outside=beyond,
+        title,
+        [*traces, *keys],
+        colours,
+        height=HEIGHT,
+        key_items=len(keys),
+        outside=beyond,
         xaxis=axis(colours, "true effect τ", range=list(limits), nticks=7),
         yaxis=axis(colours, "estimated effect τ̂", range=list(limits), nticks=7),
-    )  # fmt: skip
+    )
 
 
 def _points(
-    ite: Array, y: Array, ite_hat: Array, env: Array, t: Array, e: int, name: str, colours: Palette
+    ite: np.ndarray,
+    y: np.ndarray,
+    ite_hat: np.ndarray,
+    env: np.ndarray,
+    t: np.ndarray,
+    e: int,
+    name: str,
+    colours: Palette,
 ) -> Trace:
     mine = env == e
     return {
-        "type": "scatter", "mode": "markers", "x": ite[mine], "y": y[mine], "showlegend": False, "legendgroup": f"env{e}",
+        "type": "scatter",
+        "mode": "markers",
+        "x": ite[mine],
+        "y": y[mine],
+        "showlegend": False,
+        "legendgroup": f"env{e}",
         "marker": {
-            "color": colours["envs"][e], "symbol": ARM_SYMBOLS[t[mine]], "size": 5.6 * colours["scale"], "opacity": 0.75,
+            "color": colours["envs"][e],
+            "symbol": ARM_SYMBOLS[t[mine]],
+            "size": 5.6 * colours["scale"],
+            "opacity": 0.75,
             "line": {"width": 0.4, "color": colours["panel"]},
         },
         "customdata": np.column_stack([ite_hat[mine], np.array(ARM_NAMES, dtype=object)[t[mine]]]),
         "hovertemplate": name + ", %{customdata[1]}<br>true %{x:.2f}, estimated %{customdata[0]:.2f}<extra></extra>",
-    }  # fmt: skip
+    }
 
 
 def _apart(
@@ -107,9 +126,14 @@ def _apart(
         lines, columns, subplot_titles=list(env_names), horizontal_spacing=0.05, vertical_spacing=0.17 / lines
     )
     drawn = figure(
-        title, [*traces, *keys], colours, height=max(HEIGHT, 250 * lines), key_items=len(keys), outside=beyond,
+        title,
+        [*traces, *keys],
+        colours,
+        height=max(HEIGHT, 250 * lines),
+        key_items=len(keys),
+        outside=beyond,
         margin={"t": 58},
-    )  # fmt: skip
+    )
     notes = []
     for e, note in enumerate(grid.layout.annotations):
         suffix = "" if e == 0 else str(e + 1)
@@ -121,9 +145,7 @@ def _apart(
             domain=grid.layout[f"xaxis{suffix}"].domain,
             **place,
         )
-        y = axis(
-            colours, "estimated τ̂" if first else "", domain=grid.layout[f"yaxis{suffix}"].domain, **place
-        )
+        y = axis(colours, "estimated τ̂" if first else "", domain=grid.layout[f"yaxis{suffix}"].domain, **place)
         x["anchor"], y["anchor"] = f"y{suffix}", f"x{suffix}"
         x["showticklabels"], y["showticklabels"] = last_line, first
         drawn.layout[f"xaxis{suffix}"] = x
@@ -135,9 +157,9 @@ def _apart(
 
 
 def effect_distribution(
-    ite_hat: Array,
+    ite_hat: np.ndarray,
     truth: float,
-    env: Array,
+    env: np.ndarray,
     env_names: Sequence[str],
     colours: Palette,
     *,
@@ -145,7 +167,8 @@ def effect_distribution(
     tallest: float,
     title: str,
 ) -> go.Figure:
-    """How estimates [n] spread around one true effect: a stepped outline for each environment. `tallest`: see `tallest_bin`."""
+    """How estimates [n] spread around one true effect: a stepped outline for each environment. `tallest`: see
+    `tallest_bin`."""
     if len(ite_hat) == 0 or not np.isfinite(ite_hat).all():
         return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
     inside, beyond = held_in(ite_hat, limits)
@@ -158,35 +181,47 @@ def effect_distribution(
         share = np.histogram(mine, edges)[0] / len(mine)
         traces.append(
             {
-                "type": "scatter", "mode": "lines", "name": name, "showlegend": True,
-                "x": np.repeat(edges, 2), "y": np.concatenate([[0], np.repeat(share, 2), [0]]),
-                "line": {"color": colours["envs"][e], "width": 1.8 * colours["scale"], "dash": colours["env_dashes"][e] if len(env_names) > 4 else "solid"},
-                "fill": "tozeroy" if len(env_names) <= 4 else "none", "fillcolor": rgba(colours["envs"][e], 0.22),
+                "type": "scatter",
+                "mode": "lines",
+                "name": name,
+                "showlegend": True,
+                "x": np.repeat(edges, 2),
+                "y": np.concatenate([[0], np.repeat(share, 2), [0]]),
+                "line": {
+                    "color": colours["envs"][e],
+                    "width": 1.8 * colours["scale"],
+                    "dash": colours["env_dashes"][e] if len(env_names) > 4 else "solid",
+                },
+                "fill": "tozeroy" if len(env_names) <= 4 else "none",
+                "fillcolor": rgba(colours["envs"][e], 0.22),
                 "hovertemplate": name + "<br>τ̂ about %{x:.2f}: %{y:.1%} of rows<extra></extra>",
             }
-        )  # fmt: skip
+        )
     top = 1.12 * max(tallest, 1e-6)
     traces.append(truth_line([truth, truth], [0, top], colours))
     traces.append(truth_key(colours))
     return figure(
-        title, traces, colours, height=HEIGHT, key_items=len(traces) - 1, outside=beyond,
+        title,
+        traces,
+        colours,
+        height=HEIGHT,
+        key_items=len(traces) - 1,
+        outside=beyond,
         xaxis=axis(colours, "estimated effect τ̂", range=list(limits), nticks=7),
         yaxis=axis(colours, "share of rows", range=[0, top], tickformat=".0%", nticks=6),
-    )  # fmt: skip
+    )
 
 
-def _edges(limits: tuple[float, float]) -> Array:
+def _edges(limits: tuple[float, float]) -> np.ndarray:
     return np.linspace(*limits, 61)
 
 
-def tallest_bin(ite_hat: Array, env: Array, limits: tuple[float, float]) -> float:
+def tallest_bin(ite_hat: np.ndarray, env: np.ndarray, limits: tuple[float, float]) -> float:
     """The largest share that one bin of `effect_distribution` holds at any λ, of [L, n] estimates."""
     edges, tallest = _edges(limits), 0.0
     for row in ite_hat:
         for e in np.unique(env):
             mine = row[env == e]
             if np.isfinite(mine).all():
-                tallest = max(
-                    tallest, float(np.histogram(np.clip(mine, *limits), edges)[0].max()) / len(mine)
-                )
+                tallest = max(tallest, float(np.histogram(np.clip(mine, *limits), edges)[0].max()) / len(mine))
     return tallest

@@ -24,7 +24,6 @@ from crl_core.figures.base import (
 )
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 HEIGHT = 430
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
@@ -33,19 +32,19 @@ Limits = tuple[tuple[float, float], tuple[float, float]]
 class Rows:
     """What is known of the rows that are drawn. `amounts`: a name such as "z" -> a number for each row."""
 
-    env: Array  # [n]
-    t: Array  # [n]
+    env: np.ndarray  # [n]
+    t: np.ndarray  # [n]
     env_names: Sequence[str]
-    amounts: dict[str, Array]
+    amounts: dict[str, np.ndarray]
 
 
-def path_limits(xy: Array) -> Limits:
+def path_limits(xy: np.ndarray) -> Limits:
     """A window that holds for every λ, from layouts [L, n, 2]; a few outermost points lie beyond it."""
     return robust_range(xy[..., 0]), robust_range(xy[..., 1])
 
 
 def embedding(
-    xy: Array,
+    xy: np.ndarray,
     rows: Rows,
     colours: Palette,
     *,
@@ -76,7 +75,7 @@ def embedding(
 
 
 def _traces(
-    x: Array, y: Array, rows: Rows, colours: Palette, colour_by: str
+    x: np.ndarray, y: np.ndarray, rows: Rows, colours: Palette, colour_by: str
 ) -> tuple[list[Trace], list[Trace]]:
     size = 5.6 * colours["scale"]
     hover = _hover(rows)
@@ -86,9 +85,12 @@ def _traces(
         for e in range(len(rows.env_names)):
             mine = rows.env == e
             marker = {
-                "color": colours["envs"][e], "symbol": ARM_SYMBOLS[rows.t[mine]], "size": size, "opacity": 0.8,
+                "color": colours["envs"][e],
+                "symbol": ARM_SYMBOLS[rows.t[mine]],
+                "size": size,
+                "opacity": 0.8,
                 "line": {"width": 0.4, "color": colours["panel"]},
-            }  # fmt: skip
+            }
             traces.append(
                 base
                 | {
@@ -105,9 +107,12 @@ def _traces(
         for arm in (0, 1):
             mine = rows.t == arm
             marker = {
-                "color": colours["arms"][arm], "size": size, "opacity": 0.85,
-                "symbol": str(ARM_SYMBOLS[arm]) + ("-open" if arm == 0 else ""), "line": {"width": 1.1},
-            }  # fmt: skip
+                "color": colours["arms"][arm],
+                "size": size,
+                "opacity": 0.85,
+                "symbol": str(ARM_SYMBOLS[arm]) + ("-open" if arm == 0 else ""),
+                "line": {"width": 1.1},
+            }
             if arm == 1:
                 marker["line"] = {"width": 0.5, "color": colours["panel"]}
             traces.append(
@@ -124,23 +129,37 @@ def _traces(
     amount = rows.amounts[colour_by]
     low, high = (float(value) for value in np.quantile(amount, [0.01, 0.99]))
     marker = {
-        "color": amount, "colorscale": colour_scale(colours["sequential"]), "cmin": low, "cmax": max(high, low + 1e-6),
-        "symbol": ARM_SYMBOLS[rows.t], "size": size, "opacity": 0.9, "line": {"width": 0.4, "color": colours["panel"]},
+        "color": amount,
+        "colorscale": colour_scale(colours["sequential"]),
+        "cmin": low,
+        "cmax": max(high, low + 1e-6),
+        "symbol": ARM_SYMBOLS[rows.t],
+        "size": size,
+        "opacity": 0.9,
+        "line": {"width": 0.4, "color": colours["panel"]},
         "colorbar": {
-            "orientation": "h", "x": 0, "xanchor": "left", "y": 1 - 30 / HEIGHT, "yref": "container", "yanchor": "top", "ypad": 0,
-            "xpad": 0, "len": 0.5, "thickness": 8, "outlinewidth": 0, "title": {"text": colour_by, "side": "top"}, "nticks": 5,
-            "tickfont": {"color": colours["muted"]}, "ticklabelposition": "outside bottom",
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1 - 30 / HEIGHT,
+            "yref": "container",
+            "yanchor": "top",
+            "ypad": 0,
+            "xpad": 0,
+            "len": 0.5,
+            "thickness": 8,
+            "outlinewidth": 0,
+            "title": {"text": colour_by, "side": "top"},
+            "nticks": 5,
+            "tickfont": {"color": colours["muted"]},
+            "ticklabelposition": "outside bottom",
         },
-    }  # fmt: skip
+    }
     return [base | {"x": x, "y": y, "marker": marker, "text": hover}], []
 
 
-def _hover(rows: Rows) -> Array:
-    names = (
-        np.array(list(rows.env_names), dtype=object)[rows.env]
-        + ", "
-        + np.array(ARM_NAMES, dtype=object)[rows.t]
-    )
+def _hover(rows: Rows) -> np.ndarray:
+    names = np.array(list(rows.env_names), dtype=object)[rows.env] + ", " + np.array(ARM_NAMES, dtype=object)[rows.t]
     for name, amount in rows.amounts.items():
         names = names + np.array([f"<br>{name} = {value:.2f}" for value in amount], dtype=object)
     return np.asarray(names)

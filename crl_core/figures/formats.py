@@ -23,7 +23,8 @@ def latencies(
     chosen: str,
     title: str,
 ) -> go.Figure:
-    """p50 (point) to p99 (bar) of one call in microseconds on a log axis, a line a format; rows as `export_report.Row.to_dict`, titles: of the formats."""
+    """p50 (point) to p99 (bar) of one call in microseconds on a log axis, a line a format; rows as
+    `export_report.Row.to_dict`, titles: of the formats."""
     if not rows:
         return empty(title, "Nothing has been measured.", colours, height=HEIGHT)
     traces: list[Trace] = []
@@ -32,21 +33,25 @@ def latencies(
         colour = colours["accent"] if row["format"] == chosen else colours["text"]
         traces.append(
             {
-                "type": "scatter", "mode": "lines", "x": [low, high], "y": [-place, -place], "hoverinfo": "skip",
+                "type": "scatter",
+                "mode": "lines",
+                "x": [low, high],
+                "y": [-place, -place],
+                "hoverinfo": "skip",
                 "line": {"color": rgba(colour, 0.45), "width": 5 * colours["scale"]},
             }
-        )  # fmt: skip
+        )
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "x": [low], "y": [-place],
+                "type": "scatter",
+                "mode": "markers",
+                "x": [low],
+                "y": [-place],
                 "marker": {"color": colour, "size": 11 * colours["scale"]},
                 "hovertemplate": f"{titles[row['format']]}<br>p50 {low:.0f} µs, p99 {high:.0f} µs<extra></extra>",
             }
-        )  # fmt: skip
-    names = [
-        f"<b>{titles[row['format']]}</b>" if row["format"] == chosen else titles[row["format"]]
-        for row in rows
-    ]
+        )
+    names = [f"<b>{titles[row['format']]}</b>" if row["format"] == chosen else titles[row["format"]] for row in rows]
     y = axis(colours) | {
         "tickvals": [-place for place in range(len(rows))],
         "ticktext": names,
@@ -57,6 +62,9 @@ def latencies(
     low = min(row["p50_us"][batch] for row in rows) / 1.3
     high = max(row["p99_us"][batch] for row in rows) * 1.3
     x = axis(colours, "microseconds a call") | {
-        "type": "log", "tickangle": 0, "range": [np.log10(low), np.log10(high)], **log_ticks(low, high)
-    }  # fmt: skip
+        "type": "log",
+        "tickangle": 0,
+        "range": [np.log10(low), np.log10(high)],
+        **log_ticks(low, high),
+    }
     return figure(title, traces, colours, height=HEIGHT, xaxis=x, yaxis=y)

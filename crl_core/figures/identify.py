@@ -1,4 +1,5 @@
-"""Figures of the identifiability laboratory: what was recovered, by which method, from how many environments, at what price."""
+"""Figures of the identifiability laboratory: what was recovered, by which method, from how many environments, at what
+price."""
 
 from __future__ import annotations
 
@@ -11,7 +12,6 @@ import plotly.graph_objects as go
 from crl_core.figures.base import Trace, axis, empty, figure, rgba
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 HEIGHT = 330
 
 
@@ -20,28 +20,42 @@ def sub(index: int) -> str:
 
 
 def correlation_matrix(
-    matrix: Array, colours: Palette, *, title: str, letter: str = "z", waiting: str = ""
+    matrix: np.ndarray, colours: Palette, *, title: str, letter: str = "z", waiting: str = ""
 ) -> go.Figure:
-    """|correlation| of true (rows) and recovered (columns) coordinates, [d, k]: a permutation where all are recovered."""
+    """|correlation| of true (rows) and recovered (columns) coordinates, [d, k]: a permutation where all are
+    recovered."""
     if matrix.size == 0:
         return empty(title, waiting, colours, height=HEIGHT)
     d, k = matrix.shape
     columns, rows = [f"u{sub(j)}" for j in range(k)], [f"{letter}{sub(i)}" for i in range(d)]
     picture: Trace = {
-        "type": "heatmap", "z": matrix.astype(np.float32), "x": columns, "y": rows, "zmin": 0, "zmax": 1,
-        "colorscale": [[0, colours["panel"]], [1, colours["accent"]]], "showscale": False, "xgap": 3, "ygap": 3,
+        "type": "heatmap",
+        "z": matrix.astype(np.float32),
+        "x": columns,
+        "y": rows,
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": [[0, colours["panel"]], [1, colours["accent"]]],
+        "showscale": False,
+        "xgap": 3,
+        "ygap": 3,
         "hovertemplate": "%{y} with %{x}: %{z:.3f}<extra></extra>",
-    }  # fmt: skip
+    }
     figures = [
         {"x": columns[j], "y": rows[i], "text": f"{matrix[i, j]:.2f}", "showarrow": False,
          "font": {"size": 13 * colours["scale"], "color": colours["panel"] if matrix[i, j] > 0.5 else colours["text"]}}
         for i in range(d) for j in range(k)
     ]  # fmt: skip
     return figure(
-        title, [picture], colours, height=HEIGHT, margin={"l": 34, "b": round(44 * colours["scale"])}, annotations=figures,
+        title,
+        [picture],
+        colours,
+        height=HEIGHT,
+        margin={"l": 34, "b": round(44 * colours["scale"])},
+        annotations=figures,
         xaxis=axis(colours, "recovered u; order and sign are arbitrary", fixedrange=True, showgrid=False),
         yaxis=axis(colours, "", fixedrange=True, showgrid=False, autorange="reversed"),
-    )  # fmt: skip
+    )
 
 
 def while_training(
@@ -58,18 +72,30 @@ def while_training(
     if not steps:
         return empty(title, waiting, colours, height=HEIGHT)
     line: Trace = {
-        "type": "scatter", "mode": "lines+markers", "x": list(steps), "y": list(mcc), "showlegend": False,
-        "line": {"color": colours["text"], "width": 2}, "marker": {"size": 5}, "hovertemplate": "step %{x}: %{y:.3f}<extra></extra>",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": list(steps),
+        "y": list(mcc),
+        "showlegend": False,
+        "line": {"color": colours["text"], "width": 2},
+        "marker": {"size": 5},
+        "hovertemplate": "step %{x}: %{y:.3f}<extra></extra>",
+    }
     shapes, notes = _floor(floor, colours)
     return figure(
-        title, [line], colours, height=HEIGHT, shapes=shapes, annotations=notes,
-        xaxis=axis(colours, "step", range=[0, total * 1.02], fixedrange=True), yaxis=axis(colours, "", range=[0.3, 1.02], fixedrange=True),
-    )  # fmt: skip
+        title,
+        [line],
+        colours,
+        height=HEIGHT,
+        shapes=shapes,
+        annotations=notes,
+        xaxis=axis(colours, "step", range=[0, total * 1.02], fixedrange=True),
+        yaxis=axis(colours, "", range=[0.3, 1.02], fixedrange=True),
+    )
 
 
 def scatter_matrix(
-    truth: Array, found: Array, colours: Palette, *, title: str, letter: str = "z"
+    truth: np.ndarray, found: np.ndarray, colours: Palette, *, title: str, letter: str = "z"
 ) -> go.Figure:
     """Every true (rows) against every recovered (columns) coordinate, [n, d] and [n, k]."""
     d, k = truth.shape[1], found.shape[1]
@@ -108,18 +134,22 @@ def scatter_matrix(
             )
             traces.append(
                 {
-                    "type": "scattergl" if d * k > 16 else "scatter", "mode": "markers", "x": np.clip(standard[0][:, j], -3.1, 3.1).astype(np.float32),
-                    "y": np.clip(standard[1][:, i], -3.1, 3.1).astype(np.float32), "xaxis": f"x{name}", "yaxis": f"y{name}",
-                    "showlegend": False, "hoverinfo": "skip", "marker": {"size": 2.6, "color": rgba(colours["accent"], 0.6)},
+                    "type": "scattergl" if d * k > 16 else "scatter",
+                    "mode": "markers",
+                    "x": np.clip(standard[0][:, j], -3.1, 3.1).astype(np.float32),
+                    "y": np.clip(standard[1][:, i], -3.1, 3.1).astype(np.float32),
+                    "xaxis": f"x{name}",
+                    "yaxis": f"y{name}",
+                    "showlegend": False,
+                    "hoverinfo": "skip",
+                    "marker": {"size": 2.6, "color": rgba(colours["accent"], 0.6)},
                 }
-            )  # fmt: skip
-    return figure(
-        title, traces, colours, height=420, margin={"l": 34, "b": round(40 * colours["scale"])}, **axes
-    )
+            )
+    return figure(title, traces, colours, height=420, margin={"l": 34, "b": round(40 * colours["scale"])}, **axes)
 
 
 def methods_strip(
-    scores: Mapping[str, Array], labels: Mapping[str, bool], floor: float, colours: Palette, *, title: str
+    scores: Mapping[str, np.ndarray], labels: Mapping[str, bool], floor: float, colours: Palette, *, title: str
 ) -> go.Figure:
     """MCC of every seed, a line a method, in the order given. labels: whether the method uses environments' labels."""
     names = [name for name, values in scores.items() if np.isfinite(values).any()]
@@ -131,18 +161,31 @@ def methods_strip(
         colour = colours["accent"] if kind else colours["muted"]
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "name": shown, "x": np.concatenate([scores[n] for n in mine] or [np.empty(0)]),
-                "y": [n for n in mine for _ in scores[n]], "marker": {"color": rgba(colour, 0.55), "size": 7 * colours["scale"]},
+                "type": "scatter",
+                "mode": "markers",
+                "name": shown,
+                "x": np.concatenate([scores[n] for n in mine] or [np.empty(0)]),
+                "y": [n for n in mine for _ in scores[n]],
+                "marker": {"color": rgba(colour, 0.55), "size": 7 * colours["scale"]},
                 "hovertemplate": "%{y}: %{x:.3f}<extra></extra>",
             }
-        )  # fmt: skip
+        )
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "showlegend": False, "x": [np.nanmedian(scores[n]) for n in mine], "y": mine,
-                "marker": {"symbol": "line-ns-open", "size": 19, "color": colours["text"], "line": {"width": 2.4, "color": colours["text"]}},
+                "type": "scatter",
+                "mode": "markers",
+                "showlegend": False,
+                "x": [np.nanmedian(scores[n]) for n in mine],
+                "y": mine,
+                "marker": {
+                    "symbol": "line-ns-open",
+                    "size": 19,
+                    "color": colours["text"],
+                    "line": {"width": 2.4, "color": colours["text"]},
+                },
                 "hovertemplate": "%{y}: median %{x:.3f}<extra></extra>",
             }
-        )  # fmt: skip
+        )
     shapes = [
         {
             "type": "line",
@@ -154,17 +197,35 @@ def methods_strip(
             "line": {"color": colours["muted"], "width": 1.2, "dash": "dot"},
         }
     ]
-    notes = [{"text": "chance", "x": floor, "yref": "paper", "y": 0.01, "xanchor": "right", "yanchor": "bottom", "showarrow": False, "xshift": -4,
-              "font": {"color": colours["muted"], "size": 11 * colours["scale"]}}]  # fmt: skip
+    notes = [
+        {
+            "text": "chance",
+            "x": floor,
+            "yref": "paper",
+            "y": 0.01,
+            "xanchor": "right",
+            "yanchor": "bottom",
+            "showarrow": False,
+            "xshift": -4,
+            "font": {"color": colours["muted"], "size": 11 * colours["scale"]},
+        }
+    ]
     return figure(
-        title, traces, colours, height=90 + 27 * len(names), key_items=2, shapes=shapes, annotations=notes,
-        margin={"l": round(172 * colours["scale"]), "b": round(44 * colours["scale"])}, xaxis=axis(colours, "MCC", range=[0, 1.02], fixedrange=True),
+        title,
+        traces,
+        colours,
+        height=90 + 27 * len(names),
+        key_items=2,
+        shapes=shapes,
+        annotations=notes,
+        margin={"l": round(172 * colours["scale"]), "b": round(44 * colours["scale"])},
+        xaxis=axis(colours, "MCC", range=[0, 1.02], fixedrange=True),
         yaxis=axis(colours, "", fixedrange=True, categoryorder="array", categoryarray=names[::-1], showgrid=False),
-    )  # fmt: skip
+    )
 
 
 def staircase(
-    steps: Sequence[int], coordinates: Sequence[Array], floor: float, colours: Palette, *, title: str
+    steps: Sequence[int], coordinates: Sequence[np.ndarray], floor: float, colours: Palette, *, title: str
 ) -> go.Figure:
     """Median score of every latent against the number of environments; coordinates: [S, d] an entry of `steps`."""
     if not steps:
@@ -175,22 +236,38 @@ def staircase(
         touched = np.array([count - 1 > i for count in steps])
         traces.append(
             {
-                "type": "scatter", "mode": "lines+markers", "name": f"z{sub(i)}", "x": np.asarray(steps) + 0.05 * (i - 1.5), "y": middle[:, i],
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": f"z{sub(i)}",
+                "x": np.asarray(steps) + 0.05 * (i - 1.5),
+                "y": middle[:, i],
                 "line": {"color": colours["envs"][i], "width": 1.6},
-                "marker": {"size": 9 * colours["scale"], "color": colours["envs"][i], "symbol": np.where(touched, "circle", "circle-open")},
+                "marker": {
+                    "size": 9 * colours["scale"],
+                    "color": colours["envs"][i],
+                    "symbol": np.where(touched, "circle", "circle-open"),
+                },
                 "hovertemplate": f"z{sub(i)}, " + "%{x:.0f} environments: %{y:.3f}<extra></extra>",
             }
-        )  # fmt: skip
+        )
     shapes, notes = _floor(floor, colours)
     return figure(
-        title, traces, colours, height=HEIGHT, key_items=len(traces), shapes=shapes, annotations=notes,
-        xaxis=axis(colours, "environments", tickvals=list(steps), range=[min(steps) - 0.3, max(steps) + 0.3], fixedrange=True),
+        title,
+        traces,
+        colours,
+        height=HEIGHT,
+        key_items=len(traces),
+        shapes=shapes,
+        annotations=notes,
+        xaxis=axis(
+            colours, "environments", tickvals=list(steps), range=[min(steps) - 0.3, max(steps) + 0.3], fixedrange=True
+        ),
         yaxis=axis(colours, "", range=[0.5, 1.02], fixedrange=True),
-    )  # fmt: skip
+    )
 
 
 def price_of_alignment(
-    lams: Sequence[float], curves: Mapping[str, Array], floor: float, colours: Palette, *, title: str
+    lams: Sequence[float], curves: Mapping[str, np.ndarray], floor: float, colours: Palette, *, title: str
 ) -> go.Figure:
     """Medians over seeds, least to largest as bars, against λ; curves: name -> [L, S]."""
     at = np.arange(len(lams))
@@ -200,19 +277,42 @@ def price_of_alignment(
         middle = np.median(values, axis=1)
         traces.append(
             {
-                "type": "scatter", "mode": "lines+markers", "name": name, "x": at, "y": middle,
-                "line": {"color": colours[colour], "dash": dash, "width": 2}, "marker": {"size": 8 * colours["scale"], "symbol": symbol},  # type: ignore[literal-required]
-                "error_y": {"type": "data", "symmetric": False, "array": values.max(axis=1) - middle, "arrayminus": middle - values.min(axis=1),
-                            "thickness": 1.1, "width": 3},
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": name,
+                "x": at,
+                "y": middle,
+                "line": {"color": colours[colour], "dash": dash, "width": 2},  # type: ignore[literal-required]
+                "marker": {"size": 8 * colours["scale"], "symbol": symbol},
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": values.max(axis=1) - middle,
+                    "arrayminus": middle - values.min(axis=1),
+                    "thickness": 1.1,
+                    "width": 3,
+                },
                 "hovertemplate": name + " %{y:.3f}<extra></extra>",
             }
-        )  # fmt: skip
+        )
     shapes, notes = _floor(floor, colours, left=True)
     return figure(
-        title, traces, colours, height=HEIGHT, key_items=len(traces), shapes=shapes, annotations=notes,
-        xaxis=axis(colours, "λ of MMD² between environments", tickvals=at, ticktext=[f"{lam:g}" for lam in lams], fixedrange=True),
+        title,
+        traces,
+        colours,
+        height=HEIGHT,
+        key_items=len(traces),
+        shapes=shapes,
+        annotations=notes,
+        xaxis=axis(
+            colours,
+            "λ of MMD² between environments",
+            tickvals=at,
+            ticktext=[f"{lam:g}" for lam in lams],
+            fixedrange=True,
+        ),
         yaxis=axis(colours, "", range=[0, 1.05], fixedrange=True),
-    )  # fmt: skip
+    )
 
 
 def _floor(
@@ -230,6 +330,14 @@ def _floor(
         "y1": floor,
         "line": {"color": colours["muted"], "width": 1.2, "dash": "dot"},
     }
-    word = {"text": "chance: a random rotation", "xref": "paper", "x": 0.01 if left else 0.99, "xanchor": "left" if left else "right", "y": floor, "yanchor": "top", "showarrow": False,
-            "font": {"color": colours["muted"], "size": 11 * colours["scale"]}}  # fmt: skip
+    word = {
+        "text": "chance: a random rotation",
+        "xref": "paper",
+        "x": 0.01 if left else 0.99,
+        "xanchor": "left" if left else "right",
+        "y": floor,
+        "yanchor": "top",
+        "showarrow": False,
+        "font": {"color": colours["muted"], "size": 11 * colours["scale"]},
+    }
     return [line], [word]

@@ -10,11 +10,10 @@ import numpy as np
 from crl_core.figures.base import axis
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 _GAP = 0.9  # decades between 0 and the smallest positive λ
 
 
-def positions(lams: Sequence[float]) -> Array:
+def positions(lams: Sequence[float]) -> np.ndarray:
     """Where each λ sits, in decades, [L]; 0 stands `_GAP` left of the smallest positive one."""
     values = np.asarray(lams, dtype=np.float64)
     positive = values[values > 0]
@@ -35,19 +34,20 @@ def lam_axis(
         decades = range(int(np.ceil(positive[0] - 1e-9)), int(np.floor(positive[-1] + 1e-9)) + 1)
         marks: list[float] = [float(decade) for decade in decades]
         if len(marks) < 2:
-            marks = (
-                positive if len(positive) <= 6 else [positive[0], positive[len(positive) // 2], positive[-1]]
-            )
+            marks = positive if len(positive) <= 6 else [positive[0], positive[len(positive) // 2], positive[-1]]
         ticks += marks
-        words = [
-            f"{10**mark:.2g}" if abs(mark - round(mark)) > 1e-9 else _decade(round(mark)) for mark in marks
-        ]
+        words = [f"{10**mark:.2g}" if abs(mark - round(mark)) > 1e-9 else _decade(round(mark)) for mark in marks]
         labels += [word if len(words) <= most or index % 2 else "" for index, word in enumerate(words)]
     room = 0.04 * (float(at[-1] - at[0]) or 10.0)
     return axis(
-        colours, title, tickvals=ticks, ticktext=labels, range=[float(at[0]) - room, float(at[-1]) + room],
-        tickangle=0, **more,
-    )  # fmt: skip
+        colours,
+        title,
+        tickvals=ticks,
+        ticktext=labels,
+        range=[float(at[0]) - room, float(at[-1]) + room],
+        tickangle=0,
+        **more,
+    )
 
 
 def _decade(power: int) -> str:
@@ -62,9 +62,17 @@ def break_marks(lams: Sequence[float], colours: Palette, *, y: float = 0.0) -> l
     middle = float(at[0] + at[1]) / 2
     return [
         {
-            "type": "line", "xref": "x", "yref": "paper", "ysizemode": "pixel", "yanchor": y,
-            "x0": middle + shift - 0.035, "x1": middle + shift + 0.035, "y0": -5, "y1": 5,
-            "line": {"color": colours["muted"], "width": 1.4}, "layer": "above",
+            "type": "line",
+            "xref": "x",
+            "yref": "paper",
+            "ysizemode": "pixel",
+            "yanchor": y,
+            "x0": middle + shift - 0.035,
+            "x1": middle + shift + 0.035,
+            "y0": -5,
+            "y1": 5,
+            "line": {"color": colours["muted"], "width": 1.4},
+            "layer": "above",
         }
         for shift in (-0.035, 0.035)
-    ]  # fmt: skip
+    ]

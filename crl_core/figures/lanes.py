@@ -52,9 +52,7 @@ def lane_labels(choices: Sequence[Choice], colours: Palette) -> list[dict[str, A
         known = choice.regret[np.isfinite(choice.regret)]
         cost = "" if choice.knows_truth else (f" ×{np.median(known):.1f}" if len(known) else " –")
         colour = colours["text"] if choice.knows_truth else colours["muted"]
-        notes.append(
-            note(words_of(choice.rule).short + cost, 1, "left", -lane, "y2", colour, colours, xshift=5)
-        )
+        notes.append(note(words_of(choice.rule).short + cost, 1, "left", -lane, "y2", colour, colours, xshift=5))
     return notes
 
 
@@ -62,8 +60,15 @@ def lane_lines(choices: Sequence[Choice], colours: Palette) -> list[dict[str, An
     """A hairline for each lane."""
     return [
         {
-            "type": "line", "xref": "paper", "yref": "y2", "x0": 0, "x1": 1, "y0": -lane, "y1": -lane, "layer": "below",
+            "type": "line",
+            "xref": "paper",
+            "yref": "y2",
+            "x0": 0,
+            "x1": 1,
+            "y0": -lane,
+            "y1": -lane,
+            "layer": "below",
             "line": {"color": colours["grid"], "width": 1},
         }
         for lane in range(len(choices))
-    ]  # fmt: skip
+    ]

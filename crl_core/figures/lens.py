@@ -12,17 +12,16 @@ from crl_core.figures.base import Trace, axis, empty, figure, note, number, rgba
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 HEIGHT = 340
 _BINS = 31
 
 
 def reading_along_lam(
     lams: Sequence[float],
-    value: Array,
-    low: Array,
-    high: Array,
-    p_value: Array,
+    value: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    p_value: np.ndarray,
     lam: float,
     colours: Palette,
     *,
@@ -30,8 +29,8 @@ def reading_along_lam(
 ) -> go.Figure:
     """value, low, high, p_value: [L], NaN where there is no reading. The λ in view is marked.
 
-    Axis: linear as far as chance reaches and logarithmic beyond (an inverse hyperbolic sine), so that a value below zero,
-    which an unbiased estimate may have, is seen beside one a hundred times larger.
+    Axis: linear as far as chance reaches and logarithmic beyond (an inverse hyperbolic sine), so that a value below
+    zero, which an unbiased estimate may have, is seen beside one a hundred times larger.
     """
     there = np.isfinite(value)
     if not there.any():
@@ -40,7 +39,7 @@ def reading_along_lam(
     at, index = positions(lams), list(lams).index(lam)
     leap = 1 if lams[0] == 0 and len(lams) > 1 else 0  # the axis leaps to 0
 
-    def bent(values: Array) -> Array:
+    def bent(values: np.ndarray) -> np.ndarray:
         return np.asarray(np.arcsinh(values / unit))
 
     texts = [
@@ -49,35 +48,63 @@ def reading_along_lam(
     ]
     traces: list[Trace] = [
         {
-            "type": "scatter", "mode": "lines", "showlegend": True, "name": "chance: 5 to 95 % of shuffles", "hoverinfo": "skip",
-            "x": np.concatenate([at[there], at[there][::-1]]), "y": bent(np.concatenate([high[there], low[there][::-1]])),
-            "fill": "toself", "fillcolor": rgba(colours["muted"], 0.26), "line": {"width": 0},
+            "type": "scatter",
+            "mode": "lines",
+            "showlegend": True,
+            "name": "chance: 5 to 95 % of shuffles",
+            "hoverinfo": "skip",
+            "x": np.concatenate([at[there], at[there][::-1]]),
+            "y": bent(np.concatenate([high[there], low[there][::-1]])),
+            "fill": "toself",
+            "fillcolor": rgba(colours["muted"], 0.26),
+            "line": {"width": 0},
         },
         {
-            "type": "scatter", "mode": "lines", "x": at[: leap + 1], "y": bent(value[: leap + 1]), "hoverinfo": "skip",
-            "line": {"color": colours["text"], "width": 1.4 * colours["scale"], "dash": "dot"}, "showlegend": False,
+            "type": "scatter",
+            "mode": "lines",
+            "x": at[: leap + 1],
+            "y": bent(value[: leap + 1]),
+            "hoverinfo": "skip",
+            "line": {"color": colours["text"], "width": 1.4 * colours["scale"], "dash": "dot"},
+            "showlegend": False,
         },
         {
-            "type": "scatter", "mode": "lines", "x": at[leap:], "y": bent(value[leap:]), "name": "reading", "hoverinfo": "skip",
-            "line": {"color": colours["text"], "width": 2 * colours["scale"]}, "showlegend": True,
+            "type": "scatter",
+            "mode": "lines",
+            "x": at[leap:],
+            "y": bent(value[leap:]),
+            "name": "reading",
+            "hoverinfo": "skip",
+            "line": {"color": colours["text"], "width": 2 * colours["scale"]},
+            "showlegend": True,
         },
         {
-            "type": "scatter", "mode": "markers", "x": at, "y": bent(value), "text": texts, "showlegend": False,
+            "type": "scatter",
+            "mode": "markers",
+            "x": at,
+            "y": bent(value),
+            "text": texts,
+            "showlegend": False,
             "hovertemplate": "%{text}<extra></extra>",
             "marker": {"color": colours["text"], "size": 5.5 * colours["scale"]},
         },
-    ]  # fmt: skip
+    ]
     if there[index]:
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "x": [at[index]], "y": bent(value[[index]]), "showlegend": False,
+                "type": "scatter",
+                "mode": "markers",
+                "x": [at[index]],
+                "y": bent(value[[index]]),
+                "showlegend": False,
                 "hoverinfo": "skip",
                 "marker": {
-                    "size": 12 * colours["scale"], "color": colours["panel"],
+                    "size": 12 * colours["scale"],
+                    "color": colours["panel"],
                     "line": {"color": colours["accent"], "width": 2.6},
                 },
             }
-        )  # fmt: skip
+        )
     bottom, top = (
         float(min(low[there].min(), value[there].min())),
         float(max(high[there].max(), value[there].max())),
@@ -86,32 +113,50 @@ def reading_along_lam(
     room = 0.07 * float(reach[1] - reach[0]) or 1.0
     ticks = _ticks(bottom, top, unit)
     line: dict[str, Any] = {
-        "type": "line", "x0": at[index], "x1": at[index], "yref": "paper", "y0": 0, "y1": 1, "layer": "below",
+        "type": "line",
+        "x0": at[index],
+        "x1": at[index],
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "layer": "below",
         "line": {"color": colours["accent"], "width": 1.5},
-    }  # fmt: skip
+    }
     zero: dict[str, Any] = {
-        "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "layer": "below",
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": 0,
+        "y1": 0,
+        "layer": "below",
         "line": {"color": colours["muted"], "width": 1},
-    }  # fmt: skip
+    }
     return figure(
-        title, traces, colours, height=HEIGHT, key_items=2, xaxis=lam_axis(lams, colours),
+        title,
+        traces,
+        colours,
+        height=HEIGHT,
+        key_items=2,
+        xaxis=lam_axis(lams, colours),
         yaxis=axis(
-            colours, "", range=[reach[0] - room, reach[1] + room], tickvals=bent(ticks),
+            colours,
+            "",
+            range=[reach[0] - room, reach[1] + room],
+            tickvals=bent(ticks),
             ticktext=[f"{tick:g}".replace("-", "−") for tick in ticks],
         ),
         shapes=[zero, line, *break_marks(lams, colours)],
-    )  # fmt: skip
+    )
 
 
-def chance_at_lam(null: Array, value: float, name: str, colours: Palette, *, title: str) -> go.Figure:
+def chance_at_lam(null: np.ndarray, value: float, name: str, colours: Palette, *, title: str) -> go.Figure:
     """How often shuffled groups [P] give which value, and where the reading lies."""
     if not (np.isfinite(value) and np.isfinite(null).all() and len(null)):
         return empty(title, "The model in view has no reading.", colours, height=HEIGHT)
     low, high = float(null.min()), float(null.max())
     if high == low:
-        return empty(
-            title, "All rows have the same latent: every shuffle gives the same.", colours, height=HEIGHT
-        )
+        return empty(title, "All rows have the same latent: every shuffle gives the same.", colours, height=HEIGHT)
     width = high - low
     counts, edges = np.histogram(null, bins=_BINS, range=(low, low + width))
     beyond = value > high + 1.5 * width or value < low - 1.5 * width  # too far to be drawn to scale
@@ -121,29 +166,41 @@ def chance_at_lam(null: Array, value: float, name: str, colours: Palette, *, tit
     room = 0.05 * (right - left)
     traces: list[Trace] = [
         {
-            "type": "bar", "x": (edges[1:] + edges[:-1]) / 2, "y": counts, "width": np.diff(edges), "showlegend": False,
+            "type": "bar",
+            "x": (edges[1:] + edges[:-1]) / 2,
+            "y": counts,
+            "width": np.diff(edges),
+            "showlegend": False,
             "marker": {"color": rgba(colours["muted"], 0.55), "line": {"width": 0}},
             "hovertemplate": "%{x:.3g}: %{y} shuffles<extra></extra>",
         }
-    ]  # fmt: skip
+    ]
     tallest = float(counts.max())
     mark: dict[str, Any] = {
-        "type": "line", "x0": shown_at, "x1": shown_at, "y0": 0, "y1": tallest,
+        "type": "line",
+        "x0": shown_at,
+        "x1": shown_at,
+        "y0": 0,
+        "y1": tallest,
         "line": {"color": colours["accent"], "width": 2.6, "dash": "dot" if beyond else "solid"},
-    }  # fmt: skip
+    }
     share = (shown_at - left + room) / (right - left + 2 * room)
     words = f"{name} {number(value)}" + (" →" if beyond else "")
-    label = note(
-        words, share, "right" if share > 0.5 else "left", tallest * 1.07, "y", colours["text"], colours
-    )
+    label = note(words, share, "right" if share > 0.5 else "left", tallest * 1.07, "y", colours["text"], colours)
     return figure(
-        title, traces, colours, height=HEIGHT, shapes=[mark], annotations=[label], bargap=0,
+        title,
+        traces,
+        colours,
+        height=HEIGHT,
+        shapes=[mark],
+        annotations=[label],
+        bargap=0,
         xaxis=axis(colours, name, range=[left - room, right + room], nticks=4, tickangle=0),
         yaxis=axis(colours, "", range=[0, tallest * 1.15], nticks=4),
-    )  # fmt: skip
+    )
 
 
-def _ticks(low: float, high: float, unit: float) -> Array:
+def _ticks(low: float, high: float, unit: float) -> np.ndarray:
     """0 and the powers of ten beyond what chance gives; halves and doubles where that leaves fewer than four."""
     for steps in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0)):
         found = [0.0]

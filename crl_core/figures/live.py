@@ -1,8 +1,9 @@
 """Vega-Lite charts of a run that is being trained: specs and the rows they draw. Plain dicts and arrays, no Streamlit.
 
-Steady: the spec stays the same while data comes in and while λ in view moves, so the browser updates the picture in place;
-        axes start from ranges that usual runs stay in and grow by half decades if a value leaves them.
-Colour: λ is one ordered scale; the one in view has the accent. Nothing is smoothed; of long runs evenly spaced epochs are drawn.
+Steady: the spec stays the same while data comes in and while λ in view moves, so the browser updates the picture in
+        place; axes start from ranges that usual runs stay in and grow by half decades if a value leaves them.
+Colour: λ is one ordered scale; the one in view has the accent. Nothing is smoothed; of long runs evenly spaced epochs
+        are drawn.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from crl_core.events import COLLAPSED, DIVERGED, OK, STATUS_WORDS
 from crl_core.figures.palette import Palette
 from crl_core.measures.curves import Curves
 
-Array = np.ndarray
-Rows = dict[str, Array]
+Rows = dict[str, np.ndarray]
 Spec = dict[str, Any]
 MAX_EPOCHS_DRAWN = 150  # of a final run
 MAX_EPOCHS_LIVE = 75  # while it trains and is drawn again and again
@@ -45,7 +45,7 @@ USUAL: Mapping[str, tuple[float, float]] = {
 }
 
 
-def axis_range(values: Array, usual: tuple[float, float]) -> tuple[float, float]:
+def axis_range(values: np.ndarray, usual: tuple[float, float]) -> tuple[float, float]:
     """`usual`, widened by half decades until it holds every positive finite value."""
     low, high = usual
     positive = values[np.isfinite(values) & (values > 0)]
@@ -61,12 +61,10 @@ def _half_decade(value: float, *, down: bool = False) -> float:
     power = 10.0 ** math.floor(math.log10(value))
     # One decade below as well: the logarithm of a value just under a power of ten rounds up to that power's.
     steps = [power * step for step in (*(step / 10 for step in _STEPS), *_STEPS, 10.0)]
-    return (
-        max(step for step in steps if step <= value) if down else min(step for step in steps if step >= value)
-    )
+    return max(step for step in steps if step <= value) if down else min(step for step in steps if step >= value)
 
 
-def lam_position(lams: tuple[float, ...]) -> Array:
+def lam_position(lams: tuple[float, ...]) -> np.ndarray:
     """Where each λ sits on a log axis, [L]; 0 one step (at most a decade) left of the smallest positive one."""
     positive = np.log10([lam for lam in lams if lam > 0])
     if len(positive) == len(lams):
@@ -106,17 +104,31 @@ def epoch_rows(curves: Curves, name: str, lam: float, max_epochs: int = MAX_EPOC
 def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: str, zoom: bool) -> Spec:
     """Curves over epochs, one a λ, on a log axis. `zoom` for a run that is final."""
     low, high = axis_range(curves.values.get(name, np.empty(0)), USUAL[name])
-    x = {"field": "epoch", "type": "quantitative", "title": "epoch",
-         "scale": {"domain": [0, curves.epochs], "nice": False}, "axis": {"tickMinStep": 1, "tickCount": 6}}  # fmt: skip
-    y = {"field": "value", "type": "quantitative", "title": None, "scale": {"type": "log", "domain": [low, high], "nice": False},
-         "axis": {"values": _ticks(low, high), "format": "~g"}}  # fmt: skip
+    x = {
+        "field": "epoch",
+        "type": "quantitative",
+        "title": "epoch",
+        "scale": {"domain": [0, curves.epochs], "nice": False},
+        "axis": {"tickMinStep": 1, "tickCount": 6},
+    }
+    y = {
+        "field": "value",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"type": "log", "domain": [low, high], "nice": False},
+        "axis": {"values": _ticks(low, high), "format": "~g"},
+    }
     tip = [
         {"field": "lam", "type": "nominal", "title": "λ"},
         {"field": "epoch", "type": "quantitative", "title": "epoch"},
         {"field": "value", "type": "quantitative", "title": label, "format": ".4g"},
     ]
-    colour = {"field": "order", "type": "quantitative", "legend": None,
-              "scale": {"domain": [0, 1], "range": ink["lam_scale"]}}  # fmt: skip
+    colour = {
+        "field": "order",
+        "type": "quantitative",
+        "legend": None,
+        "scale": {"domain": [0, 1], "range": ink["lam_scale"]},
+    }
     every: Spec = {
         "mark": {"type": "line", "strokeWidth": 1.1, "opacity": 0.75, "clip": True},
         "encoding": {"x": x, "y": y, "detail": {"field": "order"}, "color": colour},
@@ -169,16 +181,28 @@ def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bo
     )
     names = [f"{lam:g}" for lam in curves.lams]
     spelled = " : ".join(
-        f"abs(datum.value - {position:.6f}) < 1e-4 ? '{name}'"
-        for position, name in zip(positions, names, strict=True)
+        f"abs(datum.value - {position:.6f}) < 1e-4 ? '{name}'" for position, name in zip(positions, names, strict=True)
     )
-    x = {"field": "x", "type": "quantitative", "title": "λ",
-         "scale": {"domain": [float(positions[0]) - 0.03 * span, float(positions[-1]) + 0.03 * span], "nice": False},
-         "axis": {"values": [round(float(p), 6) for p in positions], "labelExpr": f"{spelled} : ''",
-                  "labelOverlap": "greedy", "labelSeparation": 6}}  # fmt: skip
+    x = {
+        "field": "x",
+        "type": "quantitative",
+        "title": "λ",
+        "scale": {"domain": [float(positions[0]) - 0.03 * span, float(positions[-1]) + 0.03 * span], "nice": False},
+        "axis": {
+            "values": [round(float(p), 6) for p in positions],
+            "labelExpr": f"{spelled} : ''",
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
+        },
+    }
     scale = {"type": "log", "domain": [low, high], "nice": False}
-    y = {"field": "value", "type": "quantitative", "title": None, "scale": scale,
-         "axis": {"values": _ticks(low, high), "format": "~g"}}  # fmt: skip
+    y = {
+        "field": "value",
+        "type": "quantitative",
+        "title": None,
+        "scale": scale,
+        "axis": {"values": _ticks(low, high), "format": "~g"},
+    }
     tip = [
         {"field": "lam", "type": "nominal", "title": "λ"},
         {"field": "value", "type": "quantitative", "title": label, "format": ".4g"},
@@ -191,25 +215,51 @@ def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bo
     ghosts: Spec = {
         "transform": [{"filter": "!datum.now"}],
         "mark": {"type": "line", "strokeWidth": 1, "color": ink["muted"], "clip": True},
-        "encoding": {"x": x, "y": y, "detail": {"field": "epoch"},
-                     "opacity": {"field": "when", "type": "quantitative", "legend": None,
-                                 "scale": {"domain": [0, 1], "range": [0.2, 0.6]}}},
-    }  # fmt: skip
+        "encoding": {
+            "x": x,
+            "y": y,
+            "detail": {"field": "epoch"},
+            "opacity": {
+                "field": "when",
+                "type": "quantitative",
+                "legend": None,
+                "scale": {"domain": [0, 1], "range": [0.2, 0.6]},
+            },
+        },
+    }
     layers: list[Spec] = [
         ghosts,
-        {"transform": now, "mark": {"type": "area", "color": ink["accent"], "opacity": 0.16, "clip": True},
-         "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
-        {"transform": now, "mark": {"type": "line", "strokeWidth": 2.4, "color": ink["accent"], "clip": True},
-         "encoding": {"x": x, "y": y}},
+        {
+            "transform": now,
+            "mark": {"type": "area", "color": ink["accent"], "opacity": 0.16, "clip": True},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+        },
+        {
+            "transform": now,
+            "mark": {"type": "line", "strokeWidth": 2.4, "color": ink["accent"], "clip": True},
+            "encoding": {"x": x, "y": y},
+        },
         {"transform": seen, "mark": {"type": "rule", "color": ink["text"], "strokeWidth": 1}, "encoding": {"x": x}},
-        {"transform": seen,
-         "mark": {"type": "point", "size": 150, "filled": True, "fill": ink["panel"], "stroke": ink["accent"], "strokeWidth": 3,
-                  "opacity": 1},
-         "encoding": {"x": x, "y": y}},
+        {
+            "transform": seen,
+            "mark": {
+                "type": "point",
+                "size": 150,
+                "filled": True,
+                "fill": ink["panel"],
+                "stroke": ink["accent"],
+                "strokeWidth": 3,
+                "opacity": 1,
+            },
+            "encoding": {"x": x, "y": y},
+        },
         _ended_layer(x, y, ink, {"field": "lam", "type": "nominal", "title": "λ"}),
-        {"transform": now, "mark": {"type": "point", "size": 160, "opacity": 0},
-         "encoding": {"x": x, "y": y, "tooltip": tip}},
-    ]  # fmt: skip
+        {
+            "transform": now,
+            "mark": {"type": "point", "size": 160, "opacity": 0},
+            "encoding": {"x": x, "y": y, "tooltip": tip},
+        },
+    ]
     if zoom:
         ghosts["params"] = [_ZOOM]
     return _framed(layers, ink, height)
@@ -220,23 +270,41 @@ def _ended_layer(x: Spec, y: Spec, ink: Palette, lam: Spec) -> Spec:
     return {
         "transform": [
             {"filter": f"datum.ended > {OK}"},
-            {"calculate": f"datum.ended == {DIVERGED} ? '{STATUS_WORDS[DIVERGED]}' : '{STATUS_WORDS[COLLAPSED]}'", "as": "what"},
+            {
+                "calculate": f"datum.ended == {DIVERGED} ? '{STATUS_WORDS[DIVERGED]}' : '{STATUS_WORDS[COLLAPSED]}'",
+                "as": "what",
+            },
         ],
         "mark": {"type": "point", "size": 70, "strokeWidth": 2, "color": ink["bad"], "opacity": 1, "clip": True},
         "encoding": {
             "x": x,
             "y": y,
-            "shape": {"field": "ended", "type": "nominal", "legend": None,
-                      "scale": {"domain": [DIVERGED, COLLAPSED], "range": ["M-1,-1L1,1M-1,1L1,-1", "circle"]}},
+            "shape": {
+                "field": "ended",
+                "type": "nominal",
+                "legend": None,
+                "scale": {"domain": [DIVERGED, COLLAPSED], "range": ["M-1,-1L1,1M-1,1L1,-1", "circle"]},
+            },
             "tooltip": [lam, {"field": "what", "type": "nominal", "title": "replicates"}],
         },
-    }  # fmt: skip
+    }
 
 
 def _framed(layers: list[Spec], ink: Palette, height: int) -> Spec:
-    axis = {"labelColor": ink["muted"], "titleColor": ink["muted"], "gridColor": ink["grid"], "domain": False, "ticks": False,
-            "labelPadding": 6, "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal", "titlePadding": 6,
-            "labelFont": FONT, "titleFont": FONT}  # fmt: skip
+    axis = {
+        "labelColor": ink["muted"],
+        "titleColor": ink["muted"],
+        "gridColor": ink["grid"],
+        "domain": False,
+        "ticks": False,
+        "labelPadding": 6,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "titlePadding": 6,
+        "labelFont": FONT,
+        "titleFont": FONT,
+    }
     return {
         "height": height,
         "autosize": {"type": "fit", "contains": "padding"},
@@ -255,7 +323,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return inside if len(inside) <= 7 else [tick for tick in inside if math.log10(tick) % 1 < 1e-9]
 
 
-def _evenly(n: int, most: int) -> Array:
+def _evenly(n: int, most: int) -> np.ndarray:
     """At most `most` of 0 .. n - 1, evenly spaced, the last one always among them."""
     if n <= most:
         return np.arange(n)
@@ -263,7 +331,7 @@ def _evenly(n: int, most: int) -> Array:
     return np.unique(np.append(np.arange(0, n, step), n - 1))
 
 
-def _ghost_epochs(n_epochs: int) -> Array:
+def _ghost_epochs(n_epochs: int) -> np.ndarray:
     """The last epoch and a few before it, spaced by factors, since most happens early."""
     if n_epochs == 0:
         return np.arange(0)

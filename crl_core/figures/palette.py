@@ -1,4 +1,5 @@
-"""Every colour and what it means, for each theme. Plain strings, so that Plotly, Vega-Lite, CSS and a canvas share them.
+"""Every colour and what it means, for each theme. Plain strings, so that Plotly, Vega-Lite, CSS and a canvas share
+them.
 
 Meaning:  a colour means one thing on every page. Environments have the Okabe-Ito colours, told apart also by people who
           see red and green alike; the accent is what the hand can move; the truth has the colour of text.

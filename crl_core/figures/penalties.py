@@ -12,13 +12,12 @@ from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 HEIGHT = 200
 
 
 def path_of_penalty(
     lams: Sequence[float],
-    values: Array,
+    values: np.ndarray,
     marks: Mapping[str, float],
     colours: Palette,
     *,
@@ -27,7 +26,8 @@ def path_of_penalty(
     log: bool,
     problem: str = "",
 ) -> go.Figure:
-    """Median and range over replicates of [R, L] values, with the λ of `marks` (name -> λ) ringed. limits: of all multiples."""
+    """Median and range over replicates of [R, L] values, with the λ of `marks` (name -> λ) ringed. limits: of all
+    multiples."""
     if values.size == 0 or not np.isfinite(values).any():
         return empty(title, problem or "No λ has a number here.", colours, height=HEIGHT)
     low, high = limits
@@ -40,27 +40,41 @@ def path_of_penalty(
         index = int(np.abs(np.asarray(lams) - lam).argmin())
         rings.append(
             {
-                "type": "scatter", "mode": "markers", "x": [at[index]], "y": [spread.median[index]], "showlegend": False,
+                "type": "scatter",
+                "mode": "markers",
+                "x": [at[index]],
+                "y": [spread.median[index]],
+                "showlegend": False,
                 "hovertemplate": f"{name}: λ = {lams[index]:g}, {number(spread.median[index])}<extra></extra>",
                 "marker": {
-                    "size": (14 if symbol == "circle" else 10) * colours["scale"], "symbol": symbol, "color": colours["panel"],
-                    "line": {"width": 2.6 * colours["scale"], "color": colours["accent"] if symbol == "circle" else colours["text"]},
+                    "size": (14 if symbol == "circle" else 10) * colours["scale"],
+                    "symbol": symbol,
+                    "color": colours["panel"],
+                    "line": {
+                        "width": 2.6 * colours["scale"],
+                        "color": colours["accent"] if symbol == "circle" else colours["text"],
+                    },
                 },
             }
-        )  # fmt: skip
+        )
     vertical = (
         {"type": "log", "range": [np.log10(low), np.log10(high)], **log_ticks(low, high)}
         if log
         else {"range": [low, high]}
     )
     return figure(
-        title, [*curve(lams, spread, colours, title, values.shape[0]), *rings], colours, height=HEIGHT,
-        margin={"l": 38, "r": 4, "b": round(42 * colours["scale"])}, xaxis=lam_axis(lams, colours, most=3, fixedrange=True),
-        yaxis=axis(colours, "", fixedrange=True, **vertical), shapes=break_marks(lams, colours),
-    )  # fmt: skip
+        title,
+        [*curve(lams, spread, colours, title, values.shape[0]), *rings],
+        colours,
+        height=HEIGHT,
+        margin={"l": 38, "r": 4, "b": round(42 * colours["scale"])},
+        xaxis=lam_axis(lams, colours, most=3, fixedrange=True),
+        yaxis=axis(colours, "", fixedrange=True, **vertical),
+        shapes=break_marks(lams, colours),
+    )
 
 
-def common_limits(values: Sequence[Array], log: bool) -> tuple[float, float]:
+def common_limits(values: Sequence[np.ndarray], log: bool) -> tuple[float, float]:
     """An axis that holds all but the outermost hundredth of the values of all multiples."""
     joined = np.concatenate([value.ravel() for value in values] or [np.empty(0)])
     joined = joined[np.isfinite(joined)]

@@ -11,22 +11,21 @@ import plotly.graph_objects as go
 from crl_core.figures.base import ARM_SYMBOLS, Trace, axis, colour_scale, empty, figure
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 HEIGHT = 390
 _MOST_ROWS = 240  # drawn on a map: where data lies is clear, and the map stays visible
 
 
 def effect_plane(
-    values: Array,
-    z: Array,
-    s: Array,
+    values: np.ndarray,
+    z: np.ndarray,
+    s: np.ndarray,
     colours: Palette,
     *,
     title: str,
     limits: tuple[float, float],
-    rows: Array,
-    env: Array,
-    t: Array,
+    rows: np.ndarray,
+    env: np.ndarray,
+    t: np.ndarray,
     env_names: Sequence[str],
     bar: str = "effect",
 ) -> go.Figure:
@@ -39,38 +38,63 @@ def effect_plane(
     scale = colours["scale"]
     centre = (limits[0] + limits[1]) / 2
     picture: Trace = {
-        "type": "heatmap", "x": z.astype(np.float32), "y": s.astype(np.float32), "z": values.astype(np.float32),
-        "zmin": limits[0], "zmax": limits[1], "colorscale": colour_scale(colours["diverging"]), "zsmooth": "best",
+        "type": "heatmap",
+        "x": z.astype(np.float32),
+        "y": s.astype(np.float32),
+        "z": values.astype(np.float32),
+        "zmin": limits[0],
+        "zmax": limits[1],
+        "colorscale": colour_scale(colours["diverging"]),
+        "zsmooth": "best",
         "hovertemplate": "z %{x:.2f}, s %{y:.2f}<br>" + bar + " %{z:.2f}<extra></extra>",
         "colorbar": {
-            "orientation": "h", "ticklabelposition": "outside top", "x": 0.5, "xanchor": "center", "y": 0.02, "yref": "container", "yanchor": "bottom",
-            "ypad": 0, "len": 0.9, "thickness": 9 * scale, "outlinewidth": 0, "tickvals": [limits[0], centre, limits[1]],
+            "orientation": "h",
+            "ticklabelposition": "outside top",
+            "x": 0.5,
+            "xanchor": "center",
+            "y": 0.02,
+            "yref": "container",
+            "yanchor": "bottom",
+            "ypad": 0,
+            "len": 0.9,
+            "thickness": 9 * scale,
+            "outlinewidth": 0,
+            "tickvals": [limits[0], centre, limits[1]],
             "ticktext": ["≤ " + signed(limits[0]), signed(centre), "≥ " + signed(limits[1])],
-            "tickfont": {"color": colours["muted"]}, "tickangle": 0,
+            "tickfont": {"color": colours["muted"]},
+            "tickangle": 0,
         },
-    }  # fmt: skip
-    shown = (
-        np.linspace(0, len(rows) - 1, min(_MOST_ROWS, len(rows))).astype(int) if len(rows) else np.arange(0)
-    )
+    }
+    shown = np.linspace(0, len(rows) - 1, min(_MOST_ROWS, len(rows))).astype(int) if len(rows) else np.arange(0)
     points: list[Trace] = []
     for e, name in enumerate(env_names):
         mine = shown[env[shown] == e]
         points.append(
             {
-                "type": "scatter", "mode": "markers", "x": rows[mine, 0], "y": rows[mine, 1], "showlegend": False,
+                "type": "scatter",
+                "mode": "markers",
+                "x": rows[mine, 0],
+                "y": rows[mine, 1],
+                "showlegend": False,
                 "marker": {
-                    "color": colours["envs"][e], "symbol": ARM_SYMBOLS[t[mine]], "size": 4.6 * scale,
+                    "color": colours["envs"][e],
+                    "symbol": ARM_SYMBOLS[t[mine]],
+                    "size": 4.6 * scale,
                     "line": {"width": 0.8, "color": colours["panel"]},
                 },
                 "hovertemplate": name + "<br>z %{x:.2f}, s %{y:.2f}<extra></extra>",
             }
-        )  # fmt: skip
+        )
     still: dict[str, Any] = {"fixedrange": False, "showgrid": False, "nticks": 6}
     return figure(
-        title, [picture, *points], colours, height=HEIGHT, margin={"b": 88, "l": 36, "r": 12},
+        title,
+        [picture, *points],
+        colours,
+        height=HEIGHT,
+        margin={"b": 88, "l": 36, "r": 12},
         xaxis=axis(colours, "z", range=[float(z[0]), float(z[-1])], **still),
         yaxis=axis(colours, "s", range=[float(s[0]), float(s[-1])], **still),
-    )  # fmt: skip
+    )
 
 
 def signed(value: float) -> str:

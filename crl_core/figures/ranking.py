@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number, rgba
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 HEIGHT = 340
 
 
@@ -20,14 +19,13 @@ class ErrorRow:
     """One estimator's ITE RMSE in every replicate, [R]. kind: "in view", "network" or "baseline"."""
 
     name: str
-    values: Array
+    values: np.ndarray
     kind: str = "baseline"
 
 
-def error_ranking(
-    rows: Sequence[ErrorRow], colours: Palette, *, title: str, low: float, high: float
-) -> go.Figure:
-    """Median (point) and range (bar) of each estimator's ITE RMSE on a log axis from `low` to `high`, in the order given."""
+def error_ranking(rows: Sequence[ErrorRow], colours: Palette, *, title: str, low: float, high: float) -> go.Figure:
+    """Median (point) and range (bar) of each estimator's ITE RMSE on a log axis from `low` to `high`, in the order
+    given."""
     rows = [row for row in rows if np.isfinite(row.values).any()]
     if not rows:
         return empty(title, "There are no errors to compare.", colours, height=HEIGHT)
@@ -45,10 +43,14 @@ def error_ranking(
         y = -place
         traces.append(
             {
-                "type": "scatter", "mode": "lines", "x": [finite.min(), finite.max()], "y": [y, y], "hoverinfo": "skip",
+                "type": "scatter",
+                "mode": "lines",
+                "x": [finite.min(), finite.max()],
+                "y": [y, y],
+                "hoverinfo": "skip",
                 "line": {"color": rgba(colour, 0.55), "width": 5 * colours["scale"]},
             }
-        )  # fmt: skip
+        )
         spread = (
             ""
             if len(finite) < 2
@@ -56,34 +58,63 @@ def error_ranking(
         )
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "x": [median], "y": [y],
-                "marker": {"color": colour, "size": size * colours["scale"], "symbol": symbol, "line": {"width": 2, "color": colour}},
+                "type": "scatter",
+                "mode": "markers",
+                "x": [median],
+                "y": [y],
+                "marker": {
+                    "color": colour,
+                    "size": size * colours["scale"],
+                    "symbol": symbol,
+                    "line": {"width": 2, "color": colour},
+                },
                 "hovertemplate": f"{row.name}<br>median {number(median)}{spread}<extra></extra>",
             }
-        )  # fmt: skip
+        )
         strong = row.kind == "in view"
         notes.append(
             {
-                "x": 0, "xref": "paper", "xanchor": "left", "y": y, "yref": "y", "yanchor": "bottom", "yshift": 7,
-                "text": f"<b>{row.name}</b>" if strong else row.name, "showarrow": False,
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": y,
+                "yref": "y",
+                "yanchor": "bottom",
+                "yshift": 7,
+                "text": f"<b>{row.name}</b>" if strong else row.name,
+                "showarrow": False,
                 "font": {"color": colours["text"], "size": 12 * colours["scale"]},
             }
-        )  # fmt: skip
+        )
         notes.append(
             {
-                "x": 1, "xref": "paper", "xanchor": "right", "y": y, "yref": "y", "yanchor": "bottom", "yshift": 7,
-                "text": f"<b>{median:.3f}</b>" if strong else f"{median:.3f}", "showarrow": False,
+                "x": 1,
+                "xref": "paper",
+                "xanchor": "right",
+                "y": y,
+                "yref": "y",
+                "yanchor": "bottom",
+                "yshift": 7,
+                "text": f"<b>{median:.3f}</b>" if strong else f"{median:.3f}",
+                "showarrow": False,
                 "font": {"color": colours["accent"] if strong else colours["text"], "size": 12 * colours["scale"]},
             }
-        )  # fmt: skip
+        )
     return figure(
-        title, traces, colours, height=HEIGHT, margin={"l": 8, "r": 8}, annotations=notes,
-        xaxis=axis(colours, "ITE RMSE, log scale", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high)),
+        title,
+        traces,
+        colours,
+        height=HEIGHT,
+        margin={"l": 8, "r": 8},
+        annotations=notes,
+        xaxis=axis(
+            colours, "ITE RMSE, log scale", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high)
+        ),
         yaxis=axis(colours, ticks=False, range=[-len(rows) + 0.6, 0.75], fixedrange=True),
-    )  # fmt: skip
+    )
 
 
-def error_range(errors: Sequence[Array]) -> tuple[float, float]:
+def error_range(errors: Sequence[np.ndarray]) -> tuple[float, float]:
     """Ends of a log axis that hold for every λ of a run: of all errors that are positive and finite."""
     joined = np.concatenate([np.asarray(values, dtype=np.float64).ravel() for values in errors])
     joined = joined[np.isfinite(joined) & (joined > 0)]

@@ -1,4 +1,5 @@
-"""A claim's measurement in one line, as HTML: a dot a seed, the threshold, the side on which the claim is true, the median."""
+"""A claim's measurement in one line, as HTML: a dot a seed, the threshold, the side on which the claim is true, the
+median."""
 
 from __future__ import annotations
 
@@ -14,12 +15,15 @@ _ROWS = 5  # dots are laid out in so many rows, so that equal values are seen be
 CSS = """
 <style>
 .crl-strip { position: relative; height: 3.9rem; min-width: 12rem; }
-.crl-strip .track { position: absolute; left: 0; right: 0; top: 0; height: 2.6rem; border-radius: 4px; border: 1px solid var(--hairline); overflow: hidden; }
+.crl-strip .track { position: absolute; left: 0; right: 0; top: 0; height: 2.6rem; border-radius: 4px;
+  border: 1px solid var(--hairline); overflow: hidden; }
 .crl-strip .side { position: absolute; top: 0; bottom: 0; opacity: .13; }
 .crl-strip .line { position: absolute; top: 0; height: 2.6rem; border-left: 1.5px dashed; }
-.crl-strip .interval { position: absolute; top: 1.17rem; height: .34rem; border-radius: 2px; opacity: .4; min-width: 2px; }
+.crl-strip .interval { position: absolute; top: 1.17rem; height: .34rem; border-radius: 2px; opacity: .4;
+  min-width: 2px; }
 .crl-strip .median { position: absolute; top: .6rem; height: 1.45rem; width: 2px; margin-left: -1px; }
-.crl-strip .dot { position: absolute; width: .5rem; height: .5rem; margin: -.25rem 0 0 -.25rem; border-radius: 50%; border: 1.3px solid; }
+.crl-strip .dot { position: absolute; width: .5rem; height: .5rem; margin: -.25rem 0 0 -.25rem; border-radius: 50%;
+  border: 1.3px solid; }
 .crl-strip .says { position: absolute; top: 2.75rem; font-size: .76rem; white-space: nowrap; }
 </style>
 """
@@ -43,12 +47,14 @@ def strip(
     left, width = (0.0, line) if holds_if == "below" else (line, 1 - line)
     parts = [
         f'<div class="crl-strip" role="img" aria-label="{escape(_spoken(values, median, threshold, holds_if, label))}">'
-        f'<div class="track"><i class="side" style="left:{_share(left)};width:{_share(width)};background:{colours["text"]}"></i></div>',
+        f'<div class="track"><i class="side" '
+        f'style="left:{_share(left)};width:{_share(width)};background:{colours["text"]}"></i></div>',
         f'<i class="line" style="left:{_share(line)};border-color:{colours["muted"]}"></i>',
     ]
     low, high = (worst if end is None else at(end) for end in (*interval,)[:2])
     parts.append(
-        f'<i class="interval" style="left:{_share(low)};width:{_share(max(0.0, high - low))};background:{colours["text"]}"></i>'
+        f'<i class="interval" '
+        f'style="left:{_share(low)};width:{_share(max(0.0, high - low))};background:{colours["text"]}"></i>'
     )
     middle = worst if median is None else at(median)
     parts.append(f'<i class="median" style="left:{_share(middle)};background:{colours["text"]}"></i>')
@@ -64,9 +70,7 @@ def strip(
         )
     sign = "&lt;" if holds_if == "below" else "&gt;"
     place = f"left:{_share(line)};transform:translateX(-{100 * line:.0f}%)"
-    parts.append(
-        f'<span class="says" style="{place};color:{colours["muted"]}">claimed {sign} {threshold:g}</span>'
-    )
+    parts.append(f'<span class="says" style="{place};color:{colours["muted"]}">claimed {sign} {threshold:g}</span>')
     for x, words in ((0.0, ends[0]), (1.0, ends[1])):
         if abs(x - line) > 0.33:
             side = "left:0" if x == 0 else "right:0"
@@ -101,7 +105,5 @@ def number(value: float | None) -> str:
     return "–" if value is None or not isfinite(value) else f"{value:.3g}"
 
 
-def _spoken(
-    values: Sequence[float | None], median: float | None, threshold: float, holds_if: str, label: str
-) -> str:
+def _spoken(values: Sequence[float | None], median: float | None, threshold: float, holds_if: str, label: str) -> str:
     return f"{label}: median {number(median)} over {len(values)} seeds; claimed {holds_if} {threshold:g}"

@@ -1,4 +1,5 @@
-"""Deployment somewhere new: the new rows over the training clouds, the dose curves, and the table of the tests' power."""
+"""Deployment somewhere new: the new rows over the training clouds, the dose curves, and the table of the tests'
+power."""
 
 from __future__ import annotations
 
@@ -22,7 +23,6 @@ from crl_core.figures.base import (
 )
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 HEIGHT = 400
 _SMALL = 250
 _MOST = 260  # points of a cloud
@@ -30,9 +30,9 @@ _CELL = 27  # pixels of a line of the table
 
 
 def cloud(
-    training: Array,
-    env: Array,
-    deployed: Array,
+    training: np.ndarray,
+    env: np.ndarray,
+    deployed: np.ndarray,
     env_names: Sequence[str],
     colours: Palette,
     *,
@@ -52,11 +52,16 @@ def cloud(
         mine = training[env == e][:_MOST]
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "x": mine[:, 0].astype(np.float32), "y": mine[:, 1].astype(np.float32), "showlegend": False,
-                "legendgroup": f"env{e}", "hovertemplate": f"{name}, training<extra></extra>",
+                "type": "scatter",
+                "mode": "markers",
+                "x": mine[:, 0].astype(np.float32),
+                "y": mine[:, 1].astype(np.float32),
+                "showlegend": False,
+                "legendgroup": f"env{e}",
+                "hovertemplate": f"{name}, training<extra></extra>",
                 "marker": {"color": colours["envs"][e], "size": 4.6 * scale, "opacity": 0.55},
             }
-        )  # fmt: skip
+        )
     shown = deployed[np.linspace(0, len(deployed) - 1, min(_MOST, len(deployed))).astype(int)]
     x, beyond_x = held_in(shown[:, 0], limits[0])
     y, beyond_y = held_in(shown[:, 1], limits[1])
@@ -67,9 +72,14 @@ def cloud(
         "line": {"width": 1.5 * scale, "color": colours["text"]},
     }
     new: Trace = {
-        "type": "scatter", "mode": "markers", "x": x.astype(np.float32), "y": y.astype(np.float32), "showlegend": False, "marker": mark,
+        "type": "scatter",
+        "mode": "markers",
+        "x": x.astype(np.float32),
+        "y": y.astype(np.float32),
+        "showlegend": False,
+        "marker": mark,
         "hovertemplate": "deployed<extra></extra>",
-    }  # fmt: skip
+    }
     key: Trace = {
         "type": "scatter",
         "mode": "markers",
@@ -81,16 +91,22 @@ def cloud(
     }
     look: dict[str, Any] = {"ticks": bool(axes[0]), "fixedrange": False}
     return figure(
-        title, [*traces, new, *env_key(env_names, colours), key], colours, height=HEIGHT, key_items=len(env_names) + 1,
-        margin={} if axes[0] else {"l": 8, "r": 8, "b": 10}, outside=max(beyond_x, beyond_y),
-        xaxis=axis(colours, axes[0], range=list(limits[0]), **look), yaxis=axis(colours, axes[1], range=list(limits[1]), **look),
+        title,
+        [*traces, new, *env_key(env_names, colours), key],
+        colours,
+        height=HEIGHT,
+        key_items=len(env_names) + 1,
+        margin={} if axes[0] else {"l": 8, "r": 8, "b": 10},
+        outside=max(beyond_x, beyond_y),
+        xaxis=axis(colours, axes[0], range=list(limits[0]), **look),
+        yaxis=axis(colours, axes[1], range=list(limits[1]), **look),
         uirevision=title,
-    )  # fmt: skip
+    )
 
 
 def along_dose(
     doses: Sequence[float],
-    values: Array,
+    values: np.ndarray,
     dose: float,
     colours: Palette,
     *,
@@ -99,7 +115,8 @@ def along_dose(
     threshold: float | None = None,
     truth: bool = False,
 ) -> go.Figure:
-    """A figure [D] along the dose, on a log axis, with the dose in view marked. truth: a thin line, known only in simulation."""
+    """A figure [D] along the dose, on a log axis, with the dose in view marked. truth: a thin line, known only in
+    simulation."""
     known = values[np.isfinite(values) & (values > 0)]
     if len(known) == 0:
         return empty(title, "This model has no number here.", colours, height=_SMALL)
@@ -109,50 +126,76 @@ def along_dose(
     span = [np.log10(low) - 0.15, np.log10(high) + 0.15]
     colour = colours["truth"] if truth else colours["accent"]
     line: Trace = {
-        "type": "scatter", "mode": "lines", "x": list(doses), "y": values, "showlegend": False,
-        "line": {"color": colour, "width": 1.4 if truth else 2.4}, "hovertemplate": "%{x:g}: %{y:.3g}<extra></extra>",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "x": list(doses),
+        "y": values,
+        "showlegend": False,
+        "line": {"color": colour, "width": 1.4 if truth else 2.4},
+        "hovertemplate": "%{x:g}: %{y:.3g}<extra></extra>",
+    }
     at = float(np.interp(dose, doses, values))
     here: Trace = {
-        "type": "scatter", "mode": "markers", "x": [dose], "y": [at], "showlegend": False, "hoverinfo": "skip",
+        "type": "scatter",
+        "mode": "markers",
+        "x": [dose],
+        "y": [at],
+        "showlegend": False,
+        "hoverinfo": "skip",
         "marker": {"color": colours["panel"], "size": 10 * colours["scale"], "line": {"color": colour, "width": 2.4}},
-    }  # fmt: skip
+    }
     shapes = [] if threshold is None else [
         {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": threshold, "y1": threshold,
          "line": {"color": colours["muted"], "width": 1.2, "dash": "dash"}}
     ]  # fmt: skip
     keys = [truth_key(colours, "only the simulation knows")] if truth else []
     return figure(
-        title, [line, here, *keys], colours, height=_SMALL, key_items=len(keys), shapes=shapes,
-        xaxis=axis(colours, dose_title, nticks=8), yaxis=axis(colours, type="log", range=span, **_few(log_ticks(10 ** span[0], 10 ** span[1]))),
-    )  # fmt: skip
+        title,
+        [line, here, *keys],
+        colours,
+        height=_SMALL,
+        key_items=len(keys),
+        shapes=shapes,
+        xaxis=axis(colours, dose_title, nticks=8),
+        yaxis=axis(colours, type="log", range=span, **_few(log_ticks(10 ** span[0], 10 ** span[1]))),
+    )
 
 
 def power_map(
     names: Sequence[str],
     tests: Sequence[str],
-    rates: Array,
-    errors: Array,
-    wrong: Array,
+    rates: np.ndarray,
+    errors: np.ndarray,
+    wrong: np.ndarray,
     colours: Palette,
     *,
     title: str,
 ) -> go.Figure:
-    """Rejection rates [interventions, tests] as a heat map with the true error [interventions] beside; wrong: [interventions].
+    """Rejection rates [interventions, tests] as a heat map with the true error [interventions] beside; wrong:
+    [interventions].
 
-    A test that is silent where the effects are wrong has a frame in the colour of what is bad: no brightness can hide it.
+    A test that is silent where the effects are wrong has a frame in the colour of what is bad: no brightness can hide
+    it.
     """
     if len(names) == 0:
         return empty(title, "Nothing has been measured yet.", colours, height=_SMALL)
     y = list(range(len(names)))
     scale = colours["scale"]
     heat: Trace = {
-        "type": "heatmap", "x": list(range(len(tests))), "y": y, "z": rates, "zmin": 0, "zmax": 1, "showscale": False, "xgap": 3, "ygap": 3,
+        "type": "heatmap",
+        "x": list(range(len(tests))),
+        "y": y,
+        "z": rates,
+        "zmin": 0,
+        "zmax": 1,
+        "showscale": False,
+        "xgap": 3,
+        "ygap": 3,
         "colorscale": [[0, colours["grid"]], [1, colours["accent"]]],
         "customdata": [[number(error)] * len(tests) for error in errors],
         "hovertemplate": "%{text} of batches alarm; true ITE RMSE %{customdata}<extra></extra>",
         "text": [[f"{rate:.2f}" for rate in row] for row in rates],
-    }  # fmt: skip
+    }
     notes: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
     for row, (name, error) in enumerate(zip(names, errors, strict=True)):
@@ -175,9 +218,15 @@ def power_map(
             notes.append(_word(f"{rate:.2f}", column, row, "center", ink, scale, bold=rate > 0.5))
             if wrong[row] and rate <= 0.5:
                 shapes.append(
-                    {"type": "rect", "x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.44, "y1": row + 0.44,
-                     "line": {"color": colours["bad"], "width": 2.2 * scale}}
-                )  # fmt: skip
+                    {
+                        "type": "rect",
+                        "x0": column - 0.48,
+                        "x1": column + 0.48,
+                        "y0": row - 0.44,
+                        "y1": row + 0.44,
+                        "line": {"color": colours["bad"], "width": 2.2 * scale},
+                    }
+                )
     hidden: dict[str, Any] = {
         "showgrid": False,
         "zeroline": False,
@@ -186,12 +235,23 @@ def power_map(
         "ticks": "",
     }
     return figure(
-        title, [heat], colours, height=round((70 + _CELL * len(names)) * scale), margin={"l": 8, "r": 8, "b": 8, "t": round(66 * scale)},
-        annotations=notes, shapes=shapes,
-        xaxis=axis(colours, side="top", tickvals=[*range(len(tests)), len(tests) - 0.05], ticktext=[*tests, "ITE RMSE"],
-                   range=[-3.4, len(tests) + 0.35]) | hidden,
+        title,
+        [heat],
+        colours,
+        height=round((70 + _CELL * len(names)) * scale),
+        margin={"l": 8, "r": 8, "b": 8, "t": round(66 * scale)},
+        annotations=notes,
+        shapes=shapes,
+        xaxis=axis(
+            colours,
+            side="top",
+            tickvals=[*range(len(tests)), len(tests) - 0.05],
+            ticktext=[*tests, "ITE RMSE"],
+            range=[-3.4, len(tests) + 0.35],
+        )
+        | hidden,
         yaxis=axis(colours, range=[len(names) - 0.45, -0.55], showticklabels=False) | hidden,
-    )  # fmt: skip
+    )
 
 
 def _few(ticks: dict[str, Any], most: int = 5) -> dict[str, Any]:
@@ -204,6 +264,11 @@ def _word(
     text: str, x: float, y: float, anchor: str, colour: str, scale: float, *, bold: bool = False
 ) -> dict[str, Any]:
     return {
-        "text": f"<b>{text}</b>" if bold else text, "x": x, "y": y, "xanchor": anchor, "yanchor": "middle", "showarrow": False,
+        "text": f"<b>{text}</b>" if bold else text,
+        "x": x,
+        "y": y,
+        "xanchor": anchor,
+        "yanchor": "middle",
+        "showarrow": False,
         "font": {"color": colour, "size": 11.5 * scale},
-    }  # fmt: skip
+    }

@@ -26,7 +26,6 @@ from crl_core.figures.base import (
 )
 from crl_core.figures.palette import Palette
 
-Array = np.ndarray
 PLANE_HEIGHT = 360
 _ROW_HEIGHT = 190  # of a panel of outcomes
 _LANES = (44, 27)  # pixels of an environment's propensity where there are few, and where there are many
@@ -36,7 +35,14 @@ _OVER = {"yanchor": "bottom", "align": "left"}
 
 
 def world_plane(
-    z: Array, s: Array, env: Array, t: Array, env_names: Sequence[str], colours: Palette, *, bars: bool
+    z: np.ndarray,
+    s: np.ndarray,
+    env: np.ndarray,
+    t: np.ndarray,
+    env_names: Sequence[str],
+    colours: Palette,
+    *,
+    bars: bool,
 ) -> go.Figure:
     """Rows [n] in the plane of z and s. bars: the axes are z̄ and s̄, since z and s have several coordinates."""
     title = "The rows, before any training"
@@ -51,8 +57,7 @@ def world_plane(
         title,
         [*traces, *env_key(env_names, colours), *arm_key(colours)],
         colours,
-        height=PLANE_HEIGHT
-        + 22 * max(0, (len(env_names) - 2) // 2),  # a longer key takes nothing from the picture
+        height=PLANE_HEIGHT + 22 * max(0, (len(env_names) - 2) // 2),  # a longer key takes nothing from the picture
         key_items=len(env_names) + 2,
         outside=max(beyond_x, beyond_y),
         xaxis=axis(colours, f"z{mark}, the cause", range=list(limits[0])),
@@ -61,10 +66,10 @@ def world_plane(
 
 
 def _points(
-    x: Array,
-    y: Array,
-    env: Array,
-    t: Array,
+    x: np.ndarray,
+    y: np.ndarray,
+    env: np.ndarray,
+    t: np.ndarray,
     e: int,
     name: str,
     colours: Palette,
@@ -75,23 +80,31 @@ def _points(
     mine, mark = env == e, "̄" if bars else ""
     y_mark = mark if y_name == "s" else ""
     return {
-        "type": "scatter", "mode": "markers", "x": x[mine], "y": y[mine], "showlegend": False, "legendgroup": f"env{e}",
+        "type": "scatter",
+        "mode": "markers",
+        "x": x[mine],
+        "y": y[mine],
+        "showlegend": False,
+        "legendgroup": f"env{e}",
         "marker": {
-            "color": colours["envs"][e], "symbol": ARM_SYMBOLS[t[mine]], "size": 5.4 * colours["scale"], "opacity": 0.8,
+            "color": colours["envs"][e],
+            "symbol": ARM_SYMBOLS[t[mine]],
+            "size": 5.4 * colours["scale"],
+            "opacity": 0.8,
             "line": {"width": 0.4, "color": colours["panel"]},
         },
         "text": np.array(ARM_NAMES, dtype=object)[t[mine]],
         "hovertemplate": f"{name}, %{{text}}<br>z{mark} %{{x:.2f}}, {y_name}{y_mark} %{{y:.2f}}<extra></extra>",
-    } | more  # fmt: skip
+    } | more
 
 
 def outcome_by_arm(
-    z: Array,
-    y: Array,
-    env: Array,
-    t: Array,
+    z: np.ndarray,
+    y: np.ndarray,
+    env: np.ndarray,
+    t: np.ndarray,
     env_names: Sequence[str],
-    arms: Sequence[tuple[Array, Array]],
+    arms: Sequence[tuple[np.ndarray, np.ndarray]],
     colours: Palette,
     *,
     bars: bool,
@@ -128,13 +141,22 @@ def outcome_by_arm(
             line["line"] = line["line"] | {"dash": "solid" if seen else "dot"}
             traces.append(line)
         layout[f"xaxis{k}"] = axis(
-            colours, f"z{mark}" if row == n_rows - 1 or e + n_cols >= n_envs else "", range=list(x_range),
-            domain=[left, min(1.0, left + width)], anchor=f"y{k}", nticks=5,
-        )  # fmt: skip
+            colours,
+            f"z{mark}" if row == n_rows - 1 or e + n_cols >= n_envs else "",
+            range=list(x_range),
+            domain=[left, min(1.0, left + width)],
+            anchor=f"y{k}",
+            nticks=5,
+        )
         layout[f"yaxis{k}"] = axis(
-            colours, "y" if col == 0 else "", range=list(y_range), domain=[max(0.0, top - tall), top], anchor=f"x{k}",
-            nticks=5, showticklabels=col == 0,
-        )  # fmt: skip
+            colours,
+            "y" if col == 0 else "",
+            range=list(y_range),
+            domain=[max(0.0, top - tall), top],
+            anchor=f"x{k}",
+            nticks=5,
+            showticklabels=col == 0,
+        )
         seen_arms = np.unique(t[env == e])
         words = name + (f"<br>only {_SIGNS[int(seen_arms[0])]}" if len(seen_arms) == 1 else "")
         notes.append(note(words, left, "left", top, "paper", colours["envs"][e], colours, yshift=3) | _OVER)
@@ -156,7 +178,7 @@ def outcome_by_arm(
 
 
 def propensities(
-    shares: Array, spans: Array, env_names: Sequence[str], colours: Palette, *, spread: bool
+    shares: np.ndarray, spans: np.ndarray, env_names: Sequence[str], colours: Palette, *, spread: bool
 ) -> go.Figure:
     """A lane an environment: the share of treated rows [E], and the range of P(t = 1) over its units [E, 2].
 
@@ -172,39 +194,73 @@ def propensities(
         if spread:
             traces.append(
                 {
-                    "type": "scatter", "mode": "lines", "x": list(spans[e]), "y": [lanes[e]] * 2, "showlegend": False,
-                    "line": {"color": rgba(colours["envs"][e], 0.5), "width": 6}, "hoverinfo": "skip",
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": list(spans[e]),
+                    "y": [lanes[e]] * 2,
+                    "showlegend": False,
+                    "line": {"color": rgba(colours["envs"][e], 0.5), "width": 6},
+                    "hoverinfo": "skip",
                 }
-            )  # fmt: skip
+            )
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "x": [shares[e]], "y": [lanes[e]], "showlegend": False,
+                "type": "scatter",
+                "mode": "markers",
+                "x": [shares[e]],
+                "y": [lanes[e]],
+                "showlegend": False,
                 "marker": {
-                    "color": colours["envs"][e], "size": 12 * colours["scale"],
+                    "color": colours["envs"][e],
+                    "size": 12 * colours["scale"],
                     "line": {"width": 1.2, "color": colours["panel"]},
                 },
-                "cliponaxis": False, "hovertemplate": f"{name}: {100 * shares[e]:.3g} % treated<extra></extra>",
+                "cliponaxis": False,
+                "hovertemplate": f"{name}: {100 * shares[e]:.3g} % treated<extra></extra>",
             }
-        )  # fmt: skip
+        )
     top, bottom = 0.6, float(lanes[-1]) - 0.6
     shade = [
         {
-            "type": "rect", "x0": a, "x1": b, "y0": bottom, "y1": top, "line": {"width": 0}, "layer": "below",
+            "type": "rect",
+            "x0": a,
+            "x1": b,
+            "y0": bottom,
+            "y1": top,
+            "line": {"width": 0},
+            "layer": "below",
             "fillcolor": rgba(colours["bad"], 0.14),
         }
         for a, b in ((-0.06, 0.05), (0.95, 1.06))
-    ]  # fmt: skip
+    ]
     words = [
         note("no one", 0.0, "left", 1, "paper", colours["muted"], colours, yshift=9),
         note("everyone", 1.0, "right", 1, "paper", colours["muted"], colours, yshift=9),
     ]
     return figure(
-        title, traces, colours, height=height, margin={"l": 112, "t": 58, "b": 42}, shapes=shade, annotations=words,
+        title,
+        traces,
+        colours,
+        height=height,
+        margin={"l": 112, "t": 58, "b": 42},
+        shapes=shade,
+        annotations=words,
         xaxis=axis(
-            colours, "share of treated rows", range=[-0.06, 1.06], tickvals=[0, 0.5, 1], ticktext=["0 %", "50 %", "100 %"], tickangle=0,
+            colours,
+            "share of treated rows",
+            range=[-0.06, 1.06],
+            tickvals=[0, 0.5, 1],
+            ticktext=["0 %", "50 %", "100 %"],
+            tickangle=0,
             fixedrange=True,
         ),
         yaxis=axis(
-            colours, "", range=[bottom, top], tickvals=lanes, ticktext=list(env_names), showgrid=False, fixedrange=True,
+            colours,
+            "",
+            range=[bottom, top],
+            tickvals=lanes,
+            ticktext=list(env_names),
+            showgrid=False,
+            fixedrange=True,
         ),
-    )  # fmt: skip
+    )

@@ -10,28 +10,28 @@ import numpy as np
 
 from crl_core.identify.worlds import Sample, World, sample_world
 
-Array = np.ndarray
 Labels = Literal["kept", "pooled", "shuffled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Seeds:
-    """Rows of S seeds. Whitening is fitted on the pooled training rows of a seed; the truth stands apart, for scores alone."""
+    """Rows of S seeds. Whitening is fitted on the pooled training rows of a seed; the truth stands apart, for scores
+    alone."""
 
     world: World
     seeds: tuple[int, ...]
-    train: Array  # [S, E, n, d], whitened x
-    choose: Array  # [S, E, n', d]
-    look: Array  # [S, n'', d], test rows of the reference environment
+    train: np.ndarray  # [S, E, n, d], whitened x
+    choose: np.ndarray  # [S, E, n', d]
+    look: np.ndarray  # [S, n'', d], test rows of the reference environment
     truth: tuple[Sample, ...]
 
     @property
-    def z(self) -> Array:
+    def z(self) -> np.ndarray:
         """[S, n'', d] true latents of the rows to look at."""
         return np.stack([sample.test.z[0] for sample in self.truth])
 
     @property
-    def noise(self) -> Array:
+    def noise(self) -> np.ndarray:
         """[S, n'', d] their true noises."""
         return np.stack([sample.test.noise[0] for sample in self.truth])
 
@@ -47,10 +47,11 @@ def draw(world: World, seeds: Sequence[int]) -> Seeds:
     return Seeds(world=world, seeds=tuple(seeds), train=train, choose=choose, look=look, truth=tuple(samples))
 
 
-def whitening(x: Array, dim: int) -> tuple[Array, Array]:
+def whitening(x: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean [D] and map [D, d] that make rows x [n, D] uncorrelated with unit variance in their d widest directions.
 
-    With D > d the rows lie in a d-dimensional plane, and nothing is lost. Raises ValueError if they fill fewer than d directions.
+    With D > d the rows lie in a d-dimensional plane, and nothing is lost. Raises ValueError if they fill fewer than d
+    directions.
     """
     mean = x.mean(axis=0)
     values, vectors = np.linalg.eigh(np.cov(x - mean, rowvar=False))
@@ -68,16 +69,14 @@ def relabelled(seeds: Seeds, labels: Labels) -> Seeds:
         return seeds
     if labels == "pooled":
         return replace(seeds, train=_pooled(seeds.train), choose=_pooled(seeds.choose))
-    return replace(
-        seeds, train=_shuffled(seeds.train, seeds.seeds, 1), choose=_shuffled(seeds.choose, seeds.seeds, 2)
-    )
+    return replace(seeds, train=_shuffled(seeds.train, seeds.seeds, 1), choose=_shuffled(seeds.choose, seeds.seeds, 2))
 
 
-def _pooled(rows: Array) -> Array:
+def _pooled(rows: np.ndarray) -> np.ndarray:
     return rows.reshape(len(rows), 1, -1, rows.shape[-1])
 
 
-def _shuffled(rows: Array, seeds: Sequence[int], part: int) -> Array:
+def _shuffled(rows: np.ndarray, seeds: Sequence[int], part: int) -> np.ndarray:
     dealt = [
         np.random.default_rng([seed, part, 5]).permutation(own)
         for seed, own in zip(seeds, _pooled(rows)[:, 0], strict=True)

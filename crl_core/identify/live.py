@@ -80,9 +80,7 @@ class Trainer:
         if job.active:
             return State("running", lines)
         if lines or job.reason is not None:
-            return State(
-                "failed", lines, job.reason or "The training ended before it was done; start it again."
-            )
+            return State("failed", lines, job.reason or "The training ended before it was done; start it again.")
         return State("absent")
 
     def cancel(self, world: World, seed: int) -> None:

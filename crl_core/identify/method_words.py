@@ -17,17 +17,13 @@ METHOD_WORDS: Mapping[str, MethodWords] = {
     "flow": MethodWords(
         "flow", "Exact maximum likelihood: an invertible map, a Gaussian base in each environment.", True
     ),
-    "flow-coupling": MethodWords(
-        "flow, affine coupling", "The same likelihood by another family of maps.", True
-    ),
+    "flow-coupling": MethodWords("flow, affine coupling", "The same likelihood by another family of maps.", True),
     "flow-shuffled": MethodWords(
         "flow, labels shuffled",
         "The same flow with labels dealt out at random: what labels are worth.",
         False,
     ),
-    "flow-pooled": MethodWords(
-        "flow, labels pooled", "The same flow with all environments thrown together.", False
-    ),
+    "flow-pooled": MethodWords("flow, labels pooled", "The same flow with all environments thrown together.", False),
     "ivae": MethodWords(
         "iVAE",
         "A variational autoencoder whose prior knows the environment. One untuned configuration.",
@@ -52,9 +48,7 @@ METHOD_WORDS: Mapping[str, MethodWords] = {
     "beta-vae": MethodWords(
         "β-VAE, β = 4", "The divergence weighs four times: disentanglement by objective. One β.", False
     ),
-    "fastica": MethodWords(
-        "FastICA", "Independent components of all rows together: linear, no labels.", False
-    ),
+    "fastica": MethodWords("FastICA", "Independent components of all rows together: linear, no labels.", False),
     "pca": MethodWords("PCA", "Principal components of all rows together.", False),
     "oracle": MethodWords(
         "supervised oracle", "A network that is shown the true latents: what could be reached.", False

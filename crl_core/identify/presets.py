@@ -23,7 +23,9 @@ def _touched(dim: int, targets: tuple[int, ...]) -> tuple[tuple[float, ...], ...
 LATENT_PRESETS: Mapping[str, LatentPreset] = {
     "each": LatentPreset(
         title="Each latent changed once",
-        lesson="Three latents, a reference and one environment for each: all are recovered up to order, sign and scale.",
+        lesson=(
+            "Three latents, a reference and one environment for each: all are recovered up to order, sign and scale."
+        ),
         world=World(scales=single_targets(3, 4)),
     ),
     "each-4": LatentPreset(

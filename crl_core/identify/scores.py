@@ -13,7 +13,6 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-Array = np.ndarray
 Kind = Literal["pearson", "spearman"]
 
 
@@ -22,11 +21,11 @@ class Score:
     """Scores of one recovery on held-out rows of the reference environment."""
 
     mcc: float  # mean absolute correlation after assignment
-    per_coordinate: Array  # [d], in the order of the true latents
+    per_coordinate: np.ndarray  # [d], in the order of the true latents
     r2: float  # mean R² of the true latents, linearly from all recovered ones: high also where identification fails
     spearman: float
-    order: Array  # [d] int, the recovered coordinate assigned to each true one
-    matrix: Array  # [d, d], |correlation| of true (rows) and recovered (columns), second half
+    order: np.ndarray  # [d] int, the recovered coordinate assigned to each true one
+    matrix: np.ndarray  # [d, d], |correlation| of true (rows) and recovered (columns), second half
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -37,8 +36,9 @@ class Score:
         }
 
 
-def correlations(z: Array, found: Array, kind: Kind = "pearson") -> Array:
-    """|correlation| of every column of z [n, d] with every column of found [n, k], [d, k]. A constant column gives 0."""
+def correlations(z: np.ndarray, found: np.ndarray, kind: Kind = "pearson") -> np.ndarray:
+    """|correlation| of every column of z [n, d] with every column of found [n, k], [d, k]. A constant column gives
+    0."""
     a, b = (rankdata(part, axis=0) if kind == "spearman" else np.asarray(part, float) for part in (z, found))
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     norm = np.sqrt((a**2).sum(axis=0))[:, None] * np.sqrt((b**2).sum(axis=0))[None]
@@ -46,31 +46,27 @@ def correlations(z: Array, found: Array, kind: Kind = "pearson") -> Array:
         return np.where(norm > 0, np.abs(a.T @ b) / norm, 0.0)
 
 
-def assignment(matrix: Array) -> Array:
+def assignment(matrix: np.ndarray) -> np.ndarray:
     """[d] int: the column for each row of `matrix` [d, k], k >= d, that makes the sum greatest."""
     return np.asarray(linear_sum_assignment(-matrix)[1])
 
 
-def score(z: Array, found: Array) -> Score:
+def score(z: np.ndarray, found: np.ndarray) -> Score:
     """Score `found` [n, k] against the truth z [n, d].
 
     Raises: ValueError if rows differ, are fewer than 20, or are not finite, or if k < d.
     """
     if len(z) != len(found) or len(z) < 20:
-        raise ValueError(
-            f"there are {len(z)} true and {len(found)} recovered rows; give as many of each, at least 20."
-        )
+        raise ValueError(f"there are {len(z)} true and {len(found)} recovered rows; give as many of each, at least 20.")
     if found.shape[1] < z.shape[1]:
         raise ValueError(
             f"{found.shape[1]} coordinates were recovered of {z.shape[1]}; a method must give at least as many."
         )
     if not np.isfinite(found).all():
-        raise ValueError(
-            "recovered latents are not finite: the fit diverged. Use a smaller scale or another seed."
-        )
+        raise ValueError("recovered latents are not finite: the fit diverged. Use a smaller scale or another seed.")
     half = len(z) // 2
     rows = np.arange(z.shape[1])
-    values: dict[Kind, Array] = {}
+    values: dict[Kind, np.ndarray] = {}
     for kind in ("pearson", "spearman"):
         order = assignment(correlations(z[:half], found[:half], kind))
         values[kind] = correlations(z[half:], found[half:], kind)[rows, order]
@@ -85,7 +81,7 @@ def score(z: Array, found: Array) -> Score:
     )
 
 
-def linear_r2(z: Array, found: Array) -> float:
+def linear_r2(z: np.ndarray, found: np.ndarray) -> float:
     """Mean R² of the columns of z from an affine map of `found`, fitted on the first half and scored on the second."""
     half = len(z) // 2
     rows = np.column_stack([found, np.ones(len(found))])
@@ -94,8 +90,9 @@ def linear_r2(z: Array, found: Array) -> float:
     return float(np.mean(1 - error / z[half:].var(axis=0)))
 
 
-def chance_floor(z: Array, draws: int = 400, seed: int = 0) -> float:
-    """Mean correlation after assignment of random rotations of the standardised truth z [n, d]: knowing nothing but the span.
+def chance_floor(z: np.ndarray, draws: int = 400, seed: int = 0) -> float:
+    """Mean correlation after assignment of random rotations of the standardised truth z [n, d]: knowing nothing but the
+    span.
 
     About .90 for 2 independent latents, .83 for 3, .78 for 4, .73 for 5.
     """

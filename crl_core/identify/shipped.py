@@ -16,7 +16,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 @cache
 def shipped(folder: Path) -> Mapping[str, Any] | None:
-    """{"version", "seeds", "worlds": {preset: rows}, "staircase": {E: rows}, "tradeoff": rows}; None if there is none that fits."""
+    """{"version", "seeds", "worlds": {preset: rows}, "staircase": {E: rows}, "tradeoff": rows}; None if there is none
+    that fits."""
     try:
         content: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return content if content["version"] == VERSION and content["worlds"] is not None else None
@@ -34,6 +35,4 @@ def of_method(rows: Rows, method: str, name: str = "mcc") -> np.ndarray:
 
 def coordinates(rows: Rows, method: str = "flow") -> np.ndarray:
     """[S, d] scores of each coordinate of the seeds that have them."""
-    return np.array(
-        [row["per_coordinate"] for row in rows if row["method"] == method and row["per_coordinate"]]
-    )
+    return np.array([row["per_coordinate"] for row in rows if row["method"] == method and row["per_coordinate"]])

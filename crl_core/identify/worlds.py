@@ -4,10 +4,12 @@
     z_1 = u_1,  z_i = b_i z_{i-1} + u_i                  with edges; without, z = u
     x = A g(z)                                           g smooth and invertible, A [D, d] with orthonormal columns
 
-Edges:    |b_i| ~ U(.8, 1.4) with a random sign. Soft interventions keep them; perfect ones cut the edge into a latent whose
-          scale or mean differs from the reference.
-Smooth:   three linear maps U diag(s) V, log s uniform so that s lies within 1/√c .. √c, with biases; u ↦ u/4 + ¾ tanh(3u/2) between.
-Coupling: four affine couplings, each scaling and moving half of the coordinates by a small random network of the other half.
+Edges:    |b_i| ~ U(.8, 1.4) with a random sign. Soft interventions keep them; perfect ones cut the edge into a latent
+          whose scale or mean differs from the reference.
+Smooth:   three linear maps U diag(s) V, log s uniform so that s lies within 1/√c .. √c, with biases; u ↦ u/4 + ¾
+          tanh(3u/2) between.
+Coupling: four affine couplings, each scaling and moving half of the coordinates by a small random network of the other
+          half.
 Linear:   one such linear map, or `matrix` as given.
 """
 
@@ -21,7 +23,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-Array = np.ndarray
 Mixing = Literal["smooth", "coupling", "linear"]
 Edges = Literal["none", "soft", "perfect"]
 Table = tuple[tuple[float, ...], ...]
@@ -54,13 +55,12 @@ class World:
         put(self, "means", _matrix("means", self.means or [[0.0] * dim] * n_envs, MEANS))
         if (len(self.means), len(self.means[0])) != (n_envs, dim):
             raise ValueError(
-                f"means are {len(self.means)} × {len(self.means[0])} and scales {n_envs} × {dim}; give one mean for each scale."
+                f"means are {len(self.means)} × {len(self.means[0])} and scales {n_envs} × {dim}; give one mean for "
+                f"each scale."
             )
         for name, options in (("edges", get_args(Edges)), ("mixing", get_args(Mixing))):
             if getattr(self, name) not in options:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(options)}."
-                )
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(options)}.")
         _within("condition", self.condition, (1.0, 100.0))
         _within("n_rows", self.n_rows, ROWS)
         put(self, "n_rows", int(self.n_rows))
@@ -69,9 +69,7 @@ class World:
             self._check_matrix(dim)
         put(self, "dim_x", int(self.dim_x) or (len(self.matrix) if self.matrix else dim))
         if self.matrix and self.dim_x != len(self.matrix):
-            raise ValueError(
-                f"dim_x is {self.dim_x} and the matrix has {len(self.matrix)} rows; leave dim_x out."
-            )
+            raise ValueError(f"dim_x is {self.dim_x} and the matrix has {len(self.matrix)} rows; leave dim_x out.")
         if not dim <= self.dim_x <= 50:
             raise ValueError(
                 f"dim_x is {self.dim_x} with {dim} latents; the observed dimension must be from {dim} to 50, "
@@ -89,12 +87,14 @@ class World:
         object.__setattr__(self, "matrix", _matrix("matrix", self.matrix, (-1e6, 1e6)))
         if len(self.matrix[0]) != dim or len(self.matrix) < dim:
             raise ValueError(
-                f"matrix is {len(self.matrix)} × {len(self.matrix[0])}; it needs {dim} columns and at least as many rows."
+                f"matrix is {len(self.matrix)} × {len(self.matrix[0])}; it needs {dim} columns and at least as many "
+                f"rows."
             )
         number = float(np.linalg.cond(np.array(self.matrix)))
         if not number <= MAX_CONDITION:
             raise ValueError(
-                f"the mixing matrix is singular or nearly so (condition number {number:.3g}); up to {MAX_CONDITION:g} is possible. "
+                f"the mixing matrix is singular or nearly so (condition number {number:.3g}); up to {MAX_CONDITION:g} "
+                f"is possible. "
                 "Change a row, so that no latent disappears."
             )
 
@@ -136,9 +136,7 @@ def _matrix(name: str, rows: Any, limits: tuple[float, float]) -> tuple[tuple[fl
     try:
         table = tuple(tuple(float(value) for value in row) for row in rows)
     except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} must be a table of numbers: one row an environment, one column a latent."
-        ) from None
+        raise ValueError(f"{name} must be a table of numbers: one row an environment, one column a latent.") from None
     if not table or not table[0] or any(len(row) != len(table[0]) for row in table):
         raise ValueError(
             f"{name} has rows of different lengths or none; give one row an environment, one column a latent."
@@ -180,10 +178,10 @@ def read_table(text: str, name: str) -> Table:
 class Rows:
     """Rows of every environment. x is what a method may see; z, noise and y are the truth."""
 
-    x: Array  # [E, n, D]
-    z: Array  # [E, n, d]
-    noise: Array  # [E, n, d], u in the module's equations; equal to z without edges
-    y: Array  # [E, n]; NaN without an outcome
+    x: np.ndarray  # [E, n, D]
+    z: np.ndarray  # [E, n, d]
+    noise: np.ndarray  # [E, n, d], u in the module's equations; equal to z without edges
+    y: np.ndarray  # [E, n]; NaN without an outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -219,13 +217,13 @@ def sample_world(world: World, seed: int) -> Sample:
     return Sample(train=splits[0], choose=splits[1], test=splits[2])
 
 
-def targets(world: World) -> Array:
+def targets(world: World) -> np.ndarray:
     """[E, d] bool: which latents an environment changes against the reference, environment 0."""
     scales, means = np.array(world.scales), np.array(world.means)
     return np.asarray((scales != scales[0]) | (means != means[0]))
 
 
-def _along_edges(world: World, noise: Array, weights: Array) -> Array:
+def _along_edges(world: World, noise: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if world.edges == "none":
         return noise
     cut = targets(world) if world.edges == "perfect" else np.zeros((world.n_envs, world.dim), dtype=bool)
@@ -243,16 +241,14 @@ class _Mixing:
         d, c = world.dim, world.condition
         self.maps = [_linear_map(rng, d, c) for _ in range(1 if world.mixing == "linear" else 3)]
         self.biases = rng.normal(0, 0.3, (len(self.maps), d))
-        self.nets = [
-            (rng.normal(0, 1, (d, 8)), rng.normal(0, 1, 8), rng.normal(0, 0.35, (8, 2 * d))) for _ in range(4)
-        ]
+        self.nets = [(rng.normal(0, 1, (d, 8)), rng.normal(0, 1, 8), rng.normal(0, 0.35, (8, 2 * d))) for _ in range(4)]
         self.masks = [(np.arange(d) + step) % 2 == 0 for step in range(4)]
         self.turns = [_rotation(rng, d) for _ in range(4)]
         self.out = np.linalg.qr(rng.standard_normal((world.dim_x, d)))[0] if world.dim_x > d else np.eye(d)
         if world.matrix:
             self.maps, self.out = [np.array(world.matrix)], np.eye(world.dim_x)
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: np.ndarray) -> np.ndarray:
         u = z
         if self.family == "coupling":
             for (first, bias, second), mask, turn in zip(self.nets, self.masks, self.turns, strict=True):
@@ -270,34 +266,36 @@ def _mixing_of(world: World, rng: np.random.Generator) -> _Mixing:
     return _Mixing(world, rng)
 
 
-def _rotation(rng: np.random.Generator, d: int) -> Array:
+def _rotation(rng: np.random.Generator, d: int) -> np.ndarray:
     q, r = np.linalg.qr(rng.standard_normal((d, d)))
     return np.asarray(q * np.sign(np.diag(r)))
 
 
-def _linear_map(rng: np.random.Generator, d: int, condition: float) -> Array:
+def _linear_map(rng: np.random.Generator, d: int, condition: float) -> np.ndarray:
     half = 0.5 * math.log(condition)
     return np.asarray(_rotation(rng, d) @ np.diag(np.exp(rng.uniform(-half, half, d))) @ _rotation(rng, d))
 
 
-def jacobian_condition(mix: Any, z: Array, step: float = 1e-5) -> float:
+def jacobian_condition(mix: Any, z: np.ndarray, step: float = 1e-5) -> float:
     """Median condition number of the mixing's Jacobian at the rows of z [n, d], by central differences."""
     moves = step * np.eye(z.shape[-1])
     jacobian = np.stack([(mix(z + move) - mix(z - move)) / (2 * step) for move in moves], axis=-1)
     return float(np.median(np.linalg.cond(jacobian)))
 
 
-def _check_condition(mix: _Mixing, z: Array) -> None:
+def _check_condition(mix: _Mixing, z: np.ndarray) -> None:
     number = jacobian_condition(mix, z)
     if not number <= MAX_CONDITION:
         raise ValueError(
-            f"the mixing is nearly singular at these rows (median condition number {number:.3g}; up to {MAX_CONDITION:g} is possible). "
+            f"the mixing is nearly singular at these rows (median condition number {number:.3g}; up to "
+            f"{MAX_CONDITION:g} is possible). "
             "Use smaller scales and means, a smaller condition, or another seed."
         )
 
 
 def single_targets(dim: int, n_envs: int, factor: float = 2.5) -> tuple[tuple[float, ...], ...]:
-    """Scales [E, d]: environment 0 is 1 everywhere, environment k multiplies latent k, beginning again after the last."""
+    """Scales [E, d]: environment 0 is 1 everywhere, environment k multiplies latent k, beginning again after the
+    last."""
     rows: list[Sequence[float]] = [[1.0] * dim]
     rows += [[factor if i == (k - 1) % dim else 1.0 for i in range(dim)] for k in range(1, n_envs)]
     return tuple(tuple(row) for row in rows)

@@ -1,4 +1,5 @@
-"""Runs that come with the program, so that the first visit opens on finished science: every preset, trained and complete."""
+"""Runs that come with the program, so that the first visit opens on finished science: every preset, trained and
+complete."""
 
 from __future__ import annotations
 
@@ -40,9 +41,7 @@ def bake(names: Iterable[str], store: RunStore, listen: Callable[[Event], None] 
 def remove_outdated(store: RunStore) -> list[str]:
     """Delete baked runs that no preset names any more; their keys."""
     wanted = {item.config.key for item in PRESETS.values()}
-    gone = [
-        folder for folder in sorted(store.baked.glob("*")) if folder.is_dir() and folder.name not in wanted
-    ]
+    gone = [folder for folder in sorted(store.baked.glob("*")) if folder.is_dir() and folder.name not in wanted]
     for folder in gone:
         shutil.rmtree(folder)
     return [folder.name for folder in gone]
@@ -50,6 +49,4 @@ def remove_outdated(store: RunStore) -> list[str]:
 
 def _is_good(store: RunStore, key: str) -> bool:
     only_baked = RunStore(store.baked / "none", baked=store.baked)
-    return only_baked.intact(key) and all(
-        only_baked.part(key, name) is not None for name in ("evidence", "projection")
-    )
+    return only_baked.intact(key) and all(only_baked.part(key, name) is not None for name in ("evidence", "projection"))

@@ -152,10 +152,9 @@ class _Job:
         with suppress(StoreError):
             self.say(event)
 
-    def add_parts(
-        self, result: RunResult | None, lam_in_view: float | None, wanted: Collection[str]
-    ) -> str | None:
-        """Compute what the run lacks of `wanted`; a sentence if that failed. The run stays usable whatever happens here."""
+    def add_parts(self, result: RunResult | None, lam_in_view: float | None, wanted: Collection[str]) -> str | None:
+        """Compute what the run lacks of `wanted`; a sentence if that failed. The run stays usable whatever happens
+        here."""
         reason = None
         try:
             result = result or self.store.load(self.key)

@@ -37,15 +37,15 @@ SMALL_EPOCHS = 20
 
 
 def smaller(config: RunConfig) -> RunConfig:
-    """The same world and λ trained with one replicate and at most SMALL_EPOCHS epochs: for a look on a small machine."""
+    """The same world and λ trained with one replicate and at most SMALL_EPOCHS epochs: for a look on a small
+    machine."""
     training = config.training
-    return replace(
-        config, training=replace(training, replicates=1, epochs=min(SMALL_EPOCHS, training.epochs))
-    )
+    return replace(config, training=replace(training, replicates=1, epochs=min(SMALL_EPOCHS, training.epochs)))
 
 
 def work(config: RunConfig) -> float:
-    """A measure of a run's arithmetic: parameters and kernel entries that each row of each model passes in all epochs."""
+    """A measure of a run's arithmetic: parameters and kernel entries that each row of each model passes in all
+    epochs."""
     scenario, training = config.scenario, config.training
     hidden, k = training.hidden, training.latent_dim
     rows = scenario.n_samples * (1 - HELD_OUT)

@@ -37,9 +37,7 @@ def obtain(
             result = outcome.result or store.load(config.key)
             found = store.part(config.key, "evidence") if evidence else {}
             if found is None:
-                raise PassFailed(
-                    f"Run {config.key}, which comes with the program, has no evidence; bake it again."
-                )
+                raise PassFailed(f"Run {config.key}, which comes with the program, has no evidence; bake it again.")
             return result, found
         if outcome.ending == "busy":
             while store.busy(config.key):

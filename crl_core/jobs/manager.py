@@ -1,9 +1,10 @@
 """JobManager: what a server asks for when somebody presses Train. One worker process, one queue, no torch in here.
 
-State:  read from the run's files (manifest, events, lock), so it survives reloads and restarts and is the same for every
-        process that looks. Only the queue, and why a worker died if the disk would not take it, are kept in memory.
-Worker: `python -m crl_core.jobs.worker`, started by the first job or `warm()`, kept, replaced after a crash. It ends when its
-        standard input closes, so it never outlives the server.
+State:  read from the run's files (manifest, events, lock), so it survives reloads and restarts and is the same for
+        every process that looks. Only the queue, and why a worker died if the disk would not take it, are kept in
+        memory.
+Worker: `python -m crl_core.jobs.worker`, started by the first job or `warm()`, kept, replaced after a crash. It ends
+        when its standard input closes, so it never outlives the server.
 """
 
 from __future__ import annotations
@@ -51,14 +52,13 @@ class JobState:
     stage_done: int = 0
     stage_total: int = 0
     reason: str | None = None  # one sentence: why it failed, or why parts are missing
-    started_at: float | None = (
-        None  # of the latest attempt, seconds since 1970; tells one attempt from the next
-    )
+    started_at: float | None = None  # of the latest attempt, seconds since 1970; tells one attempt from the next
 
 
 @dataclass(slots=True)
 class _Job:
-    """A run, or a task: something else that the worker does, by name and with what it needs, and answers in its own files."""
+    """A run, or a task: something else that the worker does, by name and with what it needs, and answers in its own
+    files."""
 
     key: str
     asked_at: float
@@ -81,9 +81,11 @@ class _Job:
 
 
 class JobManager:
-    """Runs and tasks asked for and under way. Safe to share between threads; one a server is enough. See `JobState` for what it tells.
+    """Runs and tasks asked for and under way. Safe to share between threads; one a server is enough. See `JobState` for
+    what it tells.
 
-    Raises: both ways to submit raise ValueError if too many wait; `submit` StoreError if the cache cannot be used; nothing else does.
+    Raises: both ways to submit raise ValueError if too many wait; `submit` StoreError if the cache cannot be used;
+            nothing else does.
     """
 
     def __init__(self, store: RunStore) -> None:
@@ -101,10 +103,9 @@ class JobManager:
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
-    def submit(
-        self, config: RunConfig, lam_in_view: float | None = None, parts: Collection[str] = PART_NAMES
-    ) -> str:
-        """Ask for a run; its key. One that is stored is there at once, one under way is joined; `parts` it lacks are added."""
+    def submit(self, config: RunConfig, lam_in_view: float | None = None, parts: Collection[str] = PART_NAMES) -> str:
+        """Ask for a run; its key. One that is stored is there at once, one under way is joined; `parts` it lacks are
+        added."""
         key, wanted = config.key, frozenset(parts)
         with self._change:
             if self._closed:
@@ -132,7 +133,8 @@ class JobManager:
                 self._append(_Job(key, time.time(), task=task))
 
     def task_state(self, key: str) -> JobState:
-        """Of a task: "queued" with its position, "running", "failed" with the reason, or "absent" where it has ended."""
+        """Of a task: "queued" with its position, "running", "failed" with the reason, or "absent" where it has
+        ended."""
         with self._change:
             waiting = self._waiting(key)
             if waiting is not None:
@@ -219,18 +221,14 @@ class JobManager:
         if waiting is not None and current is None:
             return JobState(phase="queued", active=True, position=position)
         if current is not None and progress.began < current.log_size:
-            return JobState(
-                phase="queued", active=True
-            )  # given to the worker, which has not said anything yet
+            return JobState(phase="queued", active=True)  # given to the worker, which has not said anything yet
         return _unsealed(progress, active, reason)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _append(self, job: _Job) -> None:
         if len(self._queue) >= MAX_QUEUE:
-            raise ValueError(
-                f"{MAX_QUEUE} runs are waiting already; wait until one has ended, or cancel one."
-            )
+            raise ValueError(f"{MAX_QUEUE} runs are waiting already; wait until one has ended, or cancel one.")
         self._reasons.pop(job.key, None)
         self._queue.append(job)
         self._start()
@@ -325,9 +323,7 @@ def _unsealed(progress: Progress, active: bool, reason: str | None) -> JobState:
             return JobState(phase="failed", reason=reason)
         return JobState(phase="queued" if active else "absent", active=active)
     if progress.ending == "finished" and not active:
-        return JobState(
-            phase="absent"
-        )  # it was stored once, and has been deleted or put into quarantine since
+        return JobState(phase="absent")  # it was stored once, and has been deleted or put into quarantine since
     if not active:
         return replace(state, phase="failed", reason=reason or STOPPED)
     elapsed_s = max(progress.elapsed_s, time.time() - (progress.started_at or time.time()))
@@ -338,9 +334,7 @@ def _unsealed(progress: Progress, active: bool, reason: str | None) -> JobState:
 
 
 def _with_stage(state: JobState, progress: Progress) -> JobState:
-    return replace(
-        state, stage=progress.stage, stage_done=progress.stage_done, stage_total=progress.stage_total
-    )
+    return replace(state, stage=progress.stage, stage_done=progress.stage_done, stage_total=progress.stage_total)
 
 
 def _size(path: Path) -> int:

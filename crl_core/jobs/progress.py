@@ -52,13 +52,9 @@ def advanced(progress: Progress, entry: Entry) -> Progress:
             return replace(progress, ending="cancelled", elapsed_s=event.elapsed_s)
         case RunFailed():
             # the manager may say so for a worker that died before it could begin: that is an attempt, too
-            return replace(
-                progress, ending="failed", reason=event.reason, began=max(progress.began, entry.offset)
-            )
+            return replace(progress, ending="failed", reason=event.reason, began=max(progress.began, entry.offset))
         case StageAdvanced():
-            return replace(
-                progress, stage=event.stage, stage_done=event.done, stage_total=event.total, completed=False
-            )
+            return replace(progress, stage=event.stage, stage_done=event.done, stage_total=event.total, completed=False)
         case RunCompleted():
             return replace(progress, completed=True)
         case _:
@@ -96,7 +92,8 @@ class Tail:
 
 
 def _identity(path: Path) -> tuple[int, bytes] | None:
-    """Tells a file from another one at the same place: its inode and how its first line begins, which holds the time."""
+    """Tells a file from another one at the same place: its inode and how its first line begins, which holds the
+    time."""
     try:
         with open(path, "rb") as file:
             return os.fstat(file.fileno()).st_ino, file.readline(120)

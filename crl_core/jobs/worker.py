@@ -1,7 +1,7 @@
 """The process that trains: python -m crl_core.jobs.worker ROOT BAKED QUOTA_BYTES.
 
-In:   one JSON line a job on standard input: {"config": ..., "lam_in_view": ..., "parts": [...], "asked_at": ...} for a run, or
-      {"task": {"name": ..., ...}, "key": ..., "asked_at": ...} for one of `TASKS`.
+In:   one JSON line a job on standard input: {"config": ..., "lam_in_view": ..., "parts": [...], "asked_at": ...} for a
+      run, or {"task": {"name": ..., ...}, "key": ..., "asked_at": ...} for one of `TASKS`.
 Out:  one JSON line on standard output when it is warm, {"ready": true}, and one a job, {"key", "ending", "reason"}.
       Everything else that it has to say goes to the run's events, and to standard error.
 Ends: when standard input closes, at once, even in the middle of a run: whoever asked is gone.
@@ -22,7 +22,8 @@ from crl_core.config import RunConfig
 from crl_core.jobs.carry_out import carry_out
 from crl_core.runs.store import RunStore
 
-# name -> module with `carry_out_task(task, should_stop)`, which answers in files of its own and raises nothing for bad input
+# name -> module with `carry_out_task(task, should_stop)`, which answers in files of its own and raises nothing for bad
+# input
 TASKS = {"latents": "crl_core.identify.flows.live"}
 
 

@@ -20,8 +20,7 @@ from crl_core.lecture.world import World, captions, n_pairs_of, numbers_by_lam
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.results import N_VIEW, RunResult, data_of, predict, view_of
 
-Array = np.ndarray
-Part = Mapping[str, Array] | None
+Part = Mapping[str, np.ndarray] | None
 FORMAT = 1
 MAP_SIZE = 56  # cells a side; the browser smooths between them
 MAX_EPOCHS = 160  # of a curve that is drawn some 300 pixels wide
@@ -30,11 +29,11 @@ LANES = {"ite_rmse": "ITE RMSE", "factual_mse": "factual MSE", "mmd2": "MMD²", 
 HISTORY = ("loss", "factual_train", "mmd2")
 
 
-def _plain(values: Array) -> list[float | None]:
+def _plain(values: np.ndarray) -> list[float | None]:
     return [float(f"{v:.6g}") if math.isfinite(v) else None for v in np.asarray(values, dtype=np.float64)]
 
 
-def _metric(name: str, values: Array) -> dict[str, Any]:
+def _metric(name: str, values: np.ndarray) -> dict[str, Any]:
     """values [R, L] -> the model in view and the range over replicates."""
     finite = np.isfinite(values)
     low = np.where(finite, values, np.inf).min(axis=0)
@@ -50,7 +49,7 @@ def _metric(name: str, values: Array) -> dict[str, Any]:
     return metric
 
 
-def _epochs(count: int) -> Array:
+def _epochs(count: int) -> np.ndarray:
     """Indices of the epochs that are sent: all, or MAX_EPOCHS of them, closer together at the beginning."""
     if count <= MAX_EPOCHS:
         return np.arange(count)
@@ -58,30 +57,24 @@ def _epochs(count: int) -> Array:
 
 
 def _curves(
-    config: RunConfig, history: Mapping[str, Array]
+    config: RunConfig, history: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]:
     """Curves over epochs of replicate 0: description, arrays, and the earlier epochs of the main curve along λ."""
     n_lams = len(config.training.lams)
-    first = {
-        name: np.asarray(history[name], dtype=np.float64)[:, :n_lams] for name in HISTORY if name in history
-    }
+    first = {name: np.asarray(history[name], dtype=np.float64)[:, :n_lams] for name in HISTORY if name in history}
     count = len(next(iter(first.values()))) if first else 0
     kept = _epochs(count)
     arrays = {f"history.{name}": pack_f32(values[kept]) for name, values in first.items()}
-    main = next(
-        (history[name] for name in ("ite_rmse", "factual_mse") if history.get(name) is not None), None
-    )
+    main = next((history[name] for name in ("ite_rmse", "factual_mse") if history.get(name) is not None), None)
     earlier = None
     if main is not None and count > 1:
-        at = (
-            np.unique(np.rint(np.geomspace(1, count - 1, 7)).astype(int)) - 1
-        )  # the last epoch is the bold line
+        at = np.unique(np.rint(np.geomspace(1, count - 1, 7)).astype(int)) - 1  # the last epoch is the bold line
         values = [_plain(row) for row in np.asarray(main, dtype=np.float64)[at][:, :n_lams]]
         earlier = {"epochs": [int(e) + 1 for e in at], "values": values}
     return {"epochs": [int(e) + 1 for e in kept]}, arrays, earlier
 
 
-def _scatter(ite: Array | None, ite_hat: Array, factual: Array) -> dict[str, Any]:
+def _scatter(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -> dict[str, Any]:
     """Axes of predicted against true that hold for every λ; what lies outside sits at the edge.
 
     ite: [n] or None.  ite_hat: [L, n].  Where the true effect is constant, or not known, rows are drawn by environment.
@@ -95,9 +88,11 @@ def _scatter(ite: Array | None, ite_hat: Array, factual: Array) -> dict[str, Any
         low, high = max(min(low, t_low), t_low - room), min(max(high, t_high), t_high + room)
     pad = 0.05 * (high - low) or 0.5
     return {
-        "low": low - pad, "high": high + pad, "by_env": ite is None or constant,
+        "low": low - pad,
+        "high": high + pad,
+        "by_env": ite is None or constant,
         "truth": float(ite[0]) if constant and ite is not None else None,
-    }  # fmt: skip
+    }
 
 
 def _base(config: RunConfig, world: World, palettes: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,9 +116,9 @@ def _colours(palette: Any) -> dict[str, Any]:
     return {name: palette[name] for name in used}
 
 
-def _metrics(result: RunResult, evidence: Part) -> dict[str, Array]:
+def _metrics(result: RunResult, evidence: Part) -> dict[str, np.ndarray]:
     """[R, L] of each metric that is known."""
-    known: dict[str, Array | None] = {
+    known: dict[str, np.ndarray | None] = {
         "ite_rmse": result.ite_rmse,
         "factual_mse": result.factual_mse,
         "mmd2": result.mmd2 if n_pairs_of(result.config) else None,
@@ -133,13 +128,9 @@ def _metrics(result: RunResult, evidence: Part) -> dict[str, Array]:
     return {k: result.by_lam(v) for k, v in there.items()}
 
 
-def _pictures(phi: Array, projection: Part) -> tuple[Array, str]:
+def _pictures(phi: np.ndarray, projection: Part) -> tuple[np.ndarray, str]:
     """[L, n, 2] of the latents and what it is: the aligned t-SNE if it is there for these rows, else PCA."""
-    if (
-        projection is not None
-        and "tsne_xy" in projection
-        and projection["tsne_xy"].shape == (*phi.shape[:2], 2)
-    ):
+    if projection is not None and "tsne_xy" in projection and projection["tsne_xy"].shape == (*phi.shape[:2], 2):
         return np.asarray(projection["tsne_xy"], dtype=np.float64), "t-SNE"
     from crl_core.measures.projection import pca_path
 
@@ -165,9 +156,7 @@ def frames(
     n_lams = len(result.lams)
     view = view_of(data_of(config)[1], config.training.seed, n_rows)
     weights = {name: value[:n_lams] for name, value in result.weights.items()}
-    with np.errstate(
-        invalid="ignore", over="ignore"
-    ):  # a diverged model's weights are not finite; it is not drawn
+    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite; it is not drawn
         phi, y0_hat, y1_hat = predict(weights, view.x)
         ite_hat = np.asarray(y1_hat - y0_hat, dtype=np.float64)
     status = np.asarray(result.status[:n_lams])
@@ -224,9 +213,7 @@ def frames(
 def _map_arrays(maps: EffectMap) -> dict[str, Any]:
     low, high = maps.centre - maps.half, maps.centre + maps.half
     return {
-        "map": pack_u8(
-            maps.tau_hat[:, ::-1], low, high
-        ),  # a picture begins with its upper row, the largest s
+        "map": pack_u8(maps.tau_hat[:, ::-1], low, high),  # a picture begins with its upper row, the largest s
         "map_true": pack_u8(maps.tau[::-1], low, high),
         "plane": pack_f32(maps.rows),
     }
@@ -247,8 +234,13 @@ def _map_spec(maps: EffectMap | None) -> dict[str, Any] | None:
 
 
 def training_frames(
-    config: RunConfig, started: RunStarted | None, epochs: Sequence[EpochEnded], *, world: World, palettes: Mapping[str, Any]
-) -> dict[str, Any]:  # fmt: skip
+    config: RunConfig,
+    started: RunStarted | None,
+    epochs: Sequence[EpochEnded],
+    *,
+    world: World,
+    palettes: Mapping[str, Any],
+) -> dict[str, Any]:
     """The same dict while a run is under way: the curves so far; what needs weights says "after training"."""
     n_lams, replicates = len(config.training.lams), config.training.replicates
     names = ("loss", "factual_train", "mmd2", "factual_mse", "ite_rmse")
@@ -277,8 +269,7 @@ def training_frames(
         "scatter": None,
         "map": None,
         "probe": None,
-        "readings": [f"In training: epoch {epochs[-1].epoch if epochs else 0} of {config.training.epochs}."]
-        * n_lams,
+        "readings": [f"In training: epoch {epochs[-1].epoch if epochs else 0} of {config.training.epochs}."] * n_lams,
         "story": [],
         "captions": words,
         "arrays": arrays,

@@ -35,7 +35,8 @@ _FLAGS = {
 
 
 def preset_of(config: RunConfig) -> str | None:
-    """The preset whose world this is: the same but for its size, σ and noise, and penalised in the same way; else None."""
+    """The preset whose world this is: the same but for its size, σ and noise, and penalised in the same way; else
+    None."""
     free = ("n_samples", "sigma", "noise")
     for name, preset in PRESETS.items():
         mine, its = config.to_dict(), preset.config.to_dict()
@@ -154,11 +155,13 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
+  script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
 <title>{title}</title>
 <style>
 {style}
-body {{ margin: 0; font-family: "Source Sans 3", "Source Sans Pro", system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }}
+body {{ margin: 0; font-family: "Source Sans 3", "Source Sans Pro", system-ui, -apple-system, "Segoe UI", Roboto,
+  sans-serif; }}
 .lecture-frame {{ height: calc(100vh - 3.4rem); min-height: 36rem; padding: 0; margin: 1.1rem 1.5rem 0; }}
 @media (max-width: 640px) {{ .lecture-frame {{ height: 58rem; }} }}
 .provenance {{ margin: 0.5rem 1.5rem 1.5rem; font-size: 0.86rem; line-height: 1.5; }}
@@ -166,20 +169,25 @@ body {{ margin: 0; font-family: "Source Sans 3", "Source Sans Pro", system-ui, -
 .provenance dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1.5rem; margin: 0.8rem 0; }}
 .provenance dt {{ opacity: 0.75; }}
 .provenance dd {{ margin: 0; overflow-wrap: anywhere; }}
-.provenance code, .provenance pre {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 0.95em; white-space: pre-wrap; user-select: text; }}
+.provenance code, .provenance pre {{ font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 0.95em;
+  white-space: pre-wrap; user-select: text; }}
 </style>
 </head>
 <body>
 <main class="lecture-frame"><div id="scrubber"></div></main>
 <details class="provenance">
-<summary>Drag the curve, or use the arrow keys; space plays, 1 to 5 enlarge, F fills the screen. Where this comes from: run {key}.</summary>
+<summary>Drag the curve, or use the arrow keys; space plays, 1 to 5 enlarge,
+  F fills the screen. Where this comes from: run {key}.</summary>
 <dl>
 <dt>run</dt><dd><code>{key}</code>, seed {seed}, recipe version {recipe}, trained on {device} in {seconds} s</dd>
 <dt>the same again</dt><dd><code>{command}</code></dd>
 <dt>page written with</dt><dd>{versions}</dd>
-<dt>ITE RMSE</dt><dd>root mean squared error of the individual effects (√PEHE) on held-out rows; needs the true effects, which only a simulation has</dd>
-<dt>MMD²</dt><dd>Gaussian kernel, bandwidth by the median heuristic unless the config says otherwise, biased estimate, no root taken; held out, mean over pairs</dd>
-<dt>domain AUC</dt><dd>how well a cross-validated classifier tells the environments apart from the latent; 0.5 is a coin flip</dd>
+<dt>ITE RMSE</dt><dd>root mean squared error of the individual effects (√PEHE) on held-out rows;
+  needs the true effects, which only a simulation has</dd>
+<dt>MMD²</dt><dd>Gaussian kernel, bandwidth by the median heuristic unless the config says otherwise, biased estimate,
+  no root taken; held out, mean over pairs</dd>
+<dt>domain AUC</dt><dd>how well a cross-validated classifier tells the environments apart from the latent;
+  0.5 is a coin flip</dd>
 </dl>
 <pre>{config}</pre>
 </details>

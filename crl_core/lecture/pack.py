@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
 Packed = dict[str, Any]
 _HALF = 32767
 _BAD_I16 = -32768
@@ -21,11 +20,11 @@ _TOP_U8 = 254
 _BAD_U8 = 255
 
 
-def _text(values: Array) -> str:
+def _text(values: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
 
 
-def limits(values: Array) -> tuple[float, float]:
+def limits(values: np.ndarray) -> tuple[float, float]:
     """Smallest and largest finite value, (0, 1) if there is none; never an empty interval."""
     finite = values[np.isfinite(values)]
     if finite.size == 0:
@@ -34,7 +33,7 @@ def limits(values: Array) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def pack_i16(values: Array, low: float | None = None, high: float | None = None) -> Packed:
+def pack_i16(values: np.ndarray, low: float | None = None, high: float | None = None) -> Packed:
     """Quantise to 16 bits: the error is at most (high - low) / 131068 inside the interval."""
     values = np.asarray(values, dtype=np.float64)
     if low is None or high is None:
@@ -45,7 +44,7 @@ def pack_i16(values: Array, low: float | None = None, high: float | None = None)
     return {"kind": "i16", "shape": list(values.shape), "low": low, "high": high, "b64": _text(whole)}
 
 
-def pack_u8(values: Array, low: float, high: float) -> Packed:
+def pack_u8(values: np.ndarray, low: float, high: float) -> Packed:
     """Quantise to colour indices: the error is at most (high - low) / 508 inside the interval."""
     values = np.asarray(values, dtype=np.float64)
     level = np.clip(np.rint((np.nan_to_num(values) - low) / (high - low) * _TOP_U8), 0, _TOP_U8)
@@ -53,7 +52,7 @@ def pack_u8(values: Array, low: float, high: float) -> Packed:
     return {"kind": "u8", "shape": list(values.shape), "low": low, "high": high, "b64": _text(whole)}
 
 
-def pack_index(values: Array) -> Packed:
+def pack_index(values: np.ndarray) -> Packed:
     """Small whole numbers, 0 .. 254, as they are."""
     return {
         "kind": "u8",
@@ -64,12 +63,12 @@ def pack_index(values: Array) -> Packed:
     }
 
 
-def pack_f32(values: Array) -> Packed:
+def pack_f32(values: np.ndarray) -> Packed:
     """Four bytes a value."""
     return {"kind": "f32", "shape": list(values.shape), "b64": _text(np.asarray(values).astype("<f4"))}
 
 
-def unpack(packed: Packed) -> Array:
+def unpack(packed: Packed) -> np.ndarray:
     """What the browser reads: [shape] float64, NaN where there was one."""
     raw = base64.b64decode(packed["b64"])
     if packed["kind"] == "f32":

@@ -16,7 +16,6 @@ from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData, mix, mixing_maps
 from crl_core.results import RunResult, data_of, predict, view_of
 
-Array = np.ndarray
 MAX_WEIGHTS = 400_000  # numbers that a page may be sent for the probe: 1.6 MB
 
 
@@ -25,8 +24,8 @@ class Shifted:
     """Rows under another σ. ite_hat: [L, n] of one replicate; ite_rmse: [L] on these rows."""
 
     view: MultiEnvData
-    ite_hat: Array
-    ite_rmse: Array
+    ite_hat: np.ndarray
+    ite_rmse: np.ndarray
 
 
 def shifted_config(config: RunConfig, sigma: Sequence[float]) -> RunConfig:
@@ -45,9 +44,7 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
     """
     scenario = result.config.scenario
     if len(sigma) != scenario.n_envs:
-        raise ValueError(
-            f"sigma has {len(sigma)} values; this run has {scenario.n_envs} environments, give one each."
-        )
+        raise ValueError(f"sigma has {len(sigma)} values; this run has {scenario.n_envs} environments, give one each.")
     view = _rows(shifted_config(result.config, sigma), n_rows, replicate)
     n_lams = len(result.lams)
     weights = {k: v[replicate * n_lams : (replicate + 1) * n_lams] for k, v in result.weights.items()}
@@ -60,7 +57,7 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
 
 def probe_parts(
     result: RunResult, n_rows: int, replicate: int = 0
-) -> tuple[dict[str, Any], dict[str, Array]] | None:
+) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
     """All that a browser needs to shift σ by itself: a description, and arrays (z, noise, leaked, weights, maps).
 
     None where the networks are too large to send, or z and s are not known.
@@ -75,7 +72,7 @@ def probe_parts(
         return None
     leaked = scenario.leak * ones.y  # y does not depend on σ where s leaks it
     noise = ones.s - np.asarray(scenario.offset)[ones.env][:, None] - leaked[:, None]
-    arrays: dict[str, Array] = {"z": ones.z, "noise": noise, "leaked": leaked, **weights}
+    arrays: dict[str, np.ndarray] = {"z": ones.z, "noise": noise, "leaked": leaked, **weights}
     if scenario.mixing != "none":
         arrays["first"], arrays["second"] = mixing_maps(scenario, seed)
         check = mix(np.eye(scenario.dim_x), replace(scenario, mixing="rotation"), seed)

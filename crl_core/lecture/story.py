@@ -16,11 +16,14 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
 Numbers = Mapping[str, float]
 _COMPARE = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
-}  # fmt: skip
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+}
 _CONDITION = re.compile(r"(\w+) (<=|>=|==|<|>) ([\d.]+)(?: \* (\w+))?")
 
 
@@ -55,9 +58,7 @@ def holds(condition: str, numbers: Numbers) -> bool:
     """
     match = _CONDITION.fullmatch(condition)
     if match is None:
-        raise ValueError(
-            f"the condition {condition!r} cannot be read; write e.g. 'ite_rmse > 2 * best_ite_rmse'."
-        )
+        raise ValueError(f"the condition {condition!r} cannot be read; write e.g. 'ite_rmse > 2 * best_ite_rmse'.")
     name, sign, constant, other = match.groups()
     left = numbers.get(name, math.nan)
     right = float(constant) * (numbers.get(other, math.nan) if other else 1.0)
@@ -71,13 +72,9 @@ def say(variants: Sequence[Mapping[str, Any]], numbers: Numbers, group_word: str
     """
     for variant in variants:
         if all(holds(condition, numbers) for condition in variant["when"]):
-            shown = {
-                name: lam_text(v) if name in ("lam", "best_lam") else figure(v) for name, v in numbers.items()
-            }
+            shown = {name: lam_text(v) if name in ("lam", "best_lam") else figure(v) for name, v in numbers.items()}
             times = numbers.get("ite_rmse", math.nan) / (numbers.get("best_ite_rmse", math.nan) or math.nan)
-            shown["times"] = (
-                "–" if not math.isfinite(times) else f"{times:.1f}" if times < 9.95 else f"{times:.0f}"
-            )
+            shown["times"] = "–" if not math.isfinite(times) else f"{times:.1f}" if times < 9.95 else f"{times:.0f}"
             return str(variant["say"]).format_map(_Shown(shown | {"envs": group_word + "s"}))
     return ""
 
@@ -89,7 +86,7 @@ class _Shown(dict[str, str]):
         return "–"
 
 
-def position(at: str | float, lams: Sequence[float], ite_rmse: Array, factual_mse: Array) -> int:
+def position(at: str | float, lams: Sequence[float], ite_rmse: np.ndarray, factual_mse: np.ndarray) -> int:
     """Index in the grid of a story step: first, last, best, factual, halfway, or the λ nearest to a number.
 
     Oracle: best and halfway use the true effects, which only a simulation has; the texts say so by naming the error.
@@ -120,8 +117,13 @@ def readings(numbers: Sequence[Numbers], group_word: str) -> list[str]:
 
 
 def story(
-    preset_id: str | None, numbers: Sequence[Numbers], lams: Sequence[float], ite_rmse: Array, factual_mse: Array, group_word: str
-) -> list[dict[str, Any]]:  # fmt: skip
+    preset_id: str | None,
+    numbers: Sequence[Numbers],
+    lams: Sequence[float],
+    ite_rmse: np.ndarray,
+    factual_mse: np.ndarray,
+    group_word: str,
+) -> list[dict[str, Any]]:
     """The steps of a preset (or those that fit any world): grid index, sentence, and the view to point at."""
     steps = texts()["presets"].get(preset_id, texts()["any"])
     told = []

@@ -12,8 +12,7 @@ from crl_core.config import RunConfig
 from crl_core.events import COLLAPSED, DIVERGED
 from crl_core.presets import Preset
 
-Array = np.ndarray
-Part = Mapping[str, Array] | None
+Part = Mapping[str, np.ndarray] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +56,34 @@ def captions(
     replicates = training.replicates
     band = f"; band: {replicates} replicates" if replicates > 1 else ""
     pulled = "treated and untreated" if training.align == "treatment" else f"the {world.env_word}s"
-    about = (
-        f"how hard {pulled} are pulled together\nheld out; seed {training.seed}{band}; faint: earlier epochs"
-    )
+    about = f"how hard {pulled} are pulled together\nheld out; seed {training.seed}{band}; faint: earlier epochs"
     return {
-        "latent": {"title": "Latent space", "caption": f"{picture} of the {training.latent_dim}-d representation" + (f", {rows}" if spec else "")},
+        "latent": {
+            "title": "Latent space",
+            "caption": f"{picture} of the {training.latent_dim}-d representation" + (f", {rows}" if spec else ""),
+        },
         "effect": {"title": "Individual effects", "caption": effect},
-        "map": {"title": "What the model believes", "caption": (
-            "effect in a slice through the data's mean, along cause z and nuisance s" if is_slice else "effect over cause z and nuisance s; vertical bands: s is ignored")},
-        "training": {"title": "Loss and MMD²", "caption": f"of this λ over {training.epochs} epochs; faint: the other λ"},
-        "path": {"title": "Drag λ" if len(training.lams) > 1 else "One λ was trained", "caption": about if len(training.lams) > 1 else "train more than one λ, and this line becomes a slider"},
-    }  # fmt: skip
+        "map": {
+            "title": "What the model believes",
+            "caption": (
+                "effect in a slice through the data's mean, along cause z and nuisance s"
+                if is_slice
+                else "effect over cause z and nuisance s; vertical bands: s is ignored"
+            ),
+        },
+        "training": {
+            "title": "Loss and MMD²",
+            "caption": f"of this λ over {training.epochs} epochs; faint: the other λ",
+        },
+        "path": {
+            "title": "Drag λ" if len(training.lams) > 1 else "One λ was trained",
+            "caption": about if len(training.lams) > 1 else "train more than one λ, and this line becomes a slider",
+        },
+    }
 
 
 def numbers_by_lam(
-    config: RunConfig, status: Array, metrics: Mapping[str, Array], evidence: Part, n_pairs: int
+    config: RunConfig, status: np.ndarray, metrics: Mapping[str, np.ndarray], evidence: Part, n_pairs: int
 ) -> list[dict[str, float]]:
     """The numbers that the texts may speak of, for each λ of replicate 0."""
     lams = config.training.lams
@@ -95,9 +107,7 @@ def numbers_by_lam(
         each |= {name: float(values[i]) for name, values in metrics.items()}
         for latent in ("z", "s"):
             r2 = [
-                float(evidence[k][i])
-                for k in (f"r2_{latent}_ridge", f"r2_{latent}_knn")
-                if evidence and k in evidence
+                float(evidence[k][i]) for k in (f"r2_{latent}_ridge", f"r2_{latent}_knn") if evidence and k in evidence
             ]
             if r2:
                 each[f"r2_{latent}"] = max(r2)  # the better reader of the two

@@ -12,8 +12,7 @@ from sklearn.linear_model import LinearRegression
 from crl_core import metrics
 from crl_core.data.scm import MultiEnvData
 
-Array = np.ndarray
-Outcomes = tuple[Array, Array]  # y0_hat, y1_hat, each [n]
+Outcomes = tuple[np.ndarray, np.ndarray]  # y0_hat, y1_hat, each [n]
 
 TREE_ROWS = 1500  # that a tree of a forest sees at most, so that large samples stay quick
 
@@ -29,23 +28,23 @@ class Baseline:
     reason: str = ""
 
 
-def constant_effect(train: MultiEnvData, x: Array, _: np.random.Generator) -> Outcomes:
+def constant_effect(train: MultiEnvData, x: np.ndarray, _: np.random.Generator) -> Outcomes:
     """Difference in means: each arm's mean outcome for everyone."""
     return tuple(np.full(len(x), train.y[train.t == arm].mean()) for arm in (0, 1))  # type: ignore[return-value]
 
 
-def least_squares_with_t(train: MultiEnvData, x: Array, _: np.random.Generator) -> Outcomes:
+def least_squares_with_t(train: MultiEnvData, x: np.ndarray, _: np.random.Generator) -> Outcomes:
     """One linear regression of y on x and t (an S-learner): the same effect for everyone."""
     model = LinearRegression().fit(np.column_stack([train.x, train.t]), train.y)
     return tuple(model.predict(np.column_stack([x, np.full(len(x), arm)])) for arm in (0, 1))
 
 
-def least_squares_per_arm(train: MultiEnvData, x: Array, _: np.random.Generator) -> Outcomes:
+def least_squares_per_arm(train: MultiEnvData, x: np.ndarray, _: np.random.Generator) -> Outcomes:
     """A linear regression for each arm (a T-learner)."""
     return _per_arm(train, x, lambda rows: LinearRegression())
 
 
-def random_forest_per_arm(train: MultiEnvData, x: Array, rng: np.random.Generator) -> Outcomes:
+def random_forest_per_arm(train: MultiEnvData, x: np.ndarray, rng: np.random.Generator) -> Outcomes:
     """A random forest for each arm (a T-learner)."""
     seed = int(rng.integers(2**31))
 
@@ -57,7 +56,7 @@ def random_forest_per_arm(train: MultiEnvData, x: Array, rng: np.random.Generato
 
 
 def _per_arm(
-    train: MultiEnvData, x: Array, new: Callable[[int], LinearRegression | RandomForestRegressor]
+    train: MultiEnvData, x: np.ndarray, new: Callable[[int], LinearRegression | RandomForestRegressor]
 ) -> Outcomes:
     """new(rows): an estimator for an arm of so many rows."""
     control, treated = (
@@ -66,7 +65,7 @@ def _per_arm(
     return control, treated
 
 
-BASELINES: dict[str, Callable[[MultiEnvData, Array, np.random.Generator], Outcomes]] = {
+BASELINES: dict[str, Callable[[MultiEnvData, np.ndarray, np.random.Generator], Outcomes]] = {
     "constant effect": constant_effect,
     "least squares with t": least_squares_with_t,
     "least squares per arm": least_squares_per_arm,
@@ -81,9 +80,7 @@ def fit_all(train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generato
     for name, estimate in BASELINES.items():
         if min(arms) < 2:
             reason = f"{arms[0]} untreated and {arms[1]} treated rows; both arms need at least 2"
-            found.append(
-                Baseline(name=name, ite_rmse=np.nan, factual_mse=np.nan, ate_error=np.nan, reason=reason)
-            )
+            found.append(Baseline(name=name, ite_rmse=np.nan, factual_mse=np.nan, ate_error=np.nan, reason=reason))
             continue
         y0_hat, y1_hat = (outcome[None] for outcome in estimate(train, held_out.x, rng))
         ite_hat, ite = y1_hat - y0_hat, held_out.ite

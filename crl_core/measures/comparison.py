@@ -1,8 +1,9 @@
 """Two stored runs side by side: which settings differ, and how far their figures are apart over replicates.
 
-Pairing: replicate r of a run has seed `config.training.seed + r`. Where two scenarios draw the same random numbers (same
-         rows, environments and dimensions), replicates of one seed see the same units and noise, so the difference is
-         taken seed by seed and what both share cancels. Otherwise the two samples of replicates are independent.
+Pairing: replicate r of a run has seed `config.training.seed + r`. Where two scenarios draw the same random numbers
+         (same rows, environments and dimensions), replicates of one seed see the same units and noise, so the
+         difference is taken seed by seed and what both share cancels. Otherwise the two samples of replicates are
+         independent.
 """
 
 from __future__ import annotations
@@ -16,18 +17,30 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.results import RunResult
 
-Array = np.ndarray
 LEVEL = 0.95
 _EXACT = 5  # replicates up to which every resample is counted, 5⁵ = 3125 of them
 _DRAWS = 4000  # resamples beyond that
 _MOST_PAIRS = 200_000  # differences of two resampled means that are all counted
 
 _WORDS = {
-    "n_samples": "samples", "sigma": "σ", "offset": "offset of s", "propensity": "P(t = 1)", "interaction": "interaction z·s",
-    "leak": "leak of y into s", "noise": "outcome noise", "dim_causal": "causal dimensions", "dim_spurious": "spurious dimensions",
-    "cause_mean": "mean of z", "cause_scale": "spread of z", "lams": "λ grid", "batch_size": "batch size",
-    "learning_rate": "learning rate", "hidden": "hidden units", "latent_dim": "latent dimensions", "align": "aligned",
-}  # fmt: skip
+    "n_samples": "samples",
+    "sigma": "σ",
+    "offset": "offset of s",
+    "propensity": "P(t = 1)",
+    "interaction": "interaction z·s",
+    "leak": "leak of y into s",
+    "noise": "outcome noise",
+    "dim_causal": "causal dimensions",
+    "dim_spurious": "spurious dimensions",
+    "cause_mean": "mean of z",
+    "cause_scale": "spread of z",
+    "lams": "λ grid",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "hidden": "hidden units",
+    "latent_dim": "latent dimensions",
+    "align": "aligned",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,8 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Mean of b - a over replicates, with a bootstrap interval. NaN interval: fewer than two replicates have a number."""
+    """Mean of b - a over replicates, with a bootstrap interval. NaN interval: fewer than two replicates have a
+    number."""
 
     mean: float
     low: float
@@ -65,7 +79,8 @@ class Difference:
 
 
 def differing_settings(configs: Sequence[RunConfig]) -> list[Setting]:
-    """The settings in which the runs differ, in the order of the config. The device is not one: it changes no number."""
+    """The settings in which the runs differ, in the order of the config. The device is not one: it changes no
+    number."""
     found: list[Setting] = []
     counts = [config.scenario.n_envs for config in configs]
     if len(set(counts)) > 1:
@@ -88,7 +103,7 @@ def _texts(name: str, values: Sequence[object]) -> tuple[str, ...]:
         short = [
             f"{len(grid)} λ, {grid[0]:g} to {grid[-1]:g}" if isinstance(grid, tuple) and len(grid) > 6 else text
             for grid, text in zip(values, whole, strict=True)
-        ]  # fmt: skip
+        ]
         if len(set(short)) == len(set(whole)):
             return tuple(short)
     return tuple(whole)
@@ -97,9 +112,7 @@ def _texts(name: str, values: Sequence[object]) -> tuple[str, ...]:
 def _text(value: object) -> str:
     if isinstance(value, tuple):
         same = len(set(value)) == 1 and len(value) > 1
-        return (f"{value[0]:g} in each" if same else ", ".join(f"{item:g}" for item in value)).replace(
-            "-", "−"
-        )
+        return (f"{value[0]:g} in each" if same else ", ".join(f"{item:g}" for item in value)).replace("-", "−")
     return (f"{value:g}" if isinstance(value, float) else str(value)).replace("-", "−")
 
 
@@ -114,12 +127,12 @@ def same_draws(a: RunConfig, b: RunConfig) -> bool:
     return all(getattr(a.scenario, name) == getattr(b.scenario, name) for name in names)
 
 
-def seeds(config: RunConfig) -> Array:
+def seeds(config: RunConfig) -> np.ndarray:
     """Seed of each replicate, [R]."""
     return config.training.seed + np.arange(config.training.replicates)
 
 
-def difference(a: Array, b: Array, seeds_a: Array, seeds_b: Array, *, pair: bool) -> Difference:
+def difference(a: np.ndarray, b: np.ndarray, seeds_a: np.ndarray, seeds_b: np.ndarray, *, pair: bool) -> Difference:
     """Mean of b - a with a percentile bootstrap interval over replicates, `LEVEL` wide.
 
     a, b:    one value a replicate, [Ra] and [Rb]; NaN where a model diverged, which leaves its replicate out.
@@ -142,42 +155,40 @@ def difference(a: Array, b: Array, seeds_a: Array, seeds_b: Array, *, pair: bool
     return _difference(float(b.mean() - a.mean()), means, few, False, (b[:, None] - a[None, :]).ravel())
 
 
-def _difference(mean: float, means: Array, n: int, paired: bool, each: Array) -> Difference:
+def _difference(mean: float, means: np.ndarray, n: int, paired: bool, each: np.ndarray) -> Difference:
     tail = (1 - LEVEL) / 2
-    low, high = (
-        np.quantile(means, [tail, 1 - tail], method="inverted_cdf") if len(means) else (np.nan, np.nan)
-    )
+    low, high = np.quantile(means, [tail, 1 - tail], method="inverted_cdf") if len(means) else (np.nan, np.nan)
     agree = len(each) > 0 and bool((each > 0).all() or (each < 0).all())
     return Difference(mean=mean, low=float(low), high=float(high), n=n, paired=paired, same_sign=agree)
 
 
 @lru_cache(maxsize=32)
-def _resamples(n: int) -> Array:
+def _resamples(n: int) -> np.ndarray:
     """Indices of resamples of n values, [B, n]: all nⁿ, or many drawn ones with a seed of their own."""
     if n <= _EXACT:
         return np.stack(np.meshgrid(*[np.arange(n)] * n, indexing="ij"), axis=-1).reshape(-1, n)
     return np.random.default_rng(n).integers(0, n, size=(_DRAWS, n))
 
 
-def _means(values: Array) -> Array:
+def _means(values: np.ndarray) -> np.ndarray:
     return np.asarray(values[_resamples(len(values))].mean(axis=1))
 
 
-def _differences(means_a: Array, means_b: Array) -> Array:
+def _differences(means_a: np.ndarray, means_b: np.ndarray) -> np.ndarray:
     if len(means_a) * len(means_b) <= _MOST_PAIRS:
         return np.asarray((means_b[None, :] - means_a[:, None]).ravel())
     rng = np.random.default_rng(len(means_a) + len(means_b))
     return np.asarray(rng.choice(means_b, 5 * _DRAWS) - rng.choice(means_a, 5 * _DRAWS))
 
 
-def of_lam(result: RunResult, values: Array | None, lam: float) -> Array:
+def of_lam(result: RunResult, values: np.ndarray | None, lam: float) -> np.ndarray:
     """A figure [M] at a λ of the grid, one value a replicate, [R]; NaN where there is none."""
     if values is None:
         return np.full(result.config.training.replicates, np.nan)
     return np.asarray(result.by_lam(np.asarray(values, dtype=np.float64))[:, result.lams.index(lam)])
 
 
-def least_over_lam(result: RunResult, values: Array | None) -> Array:
+def least_over_lam(result: RunResult, values: np.ndarray | None) -> np.ndarray:
     """The least over λ of a figure [M] in each replicate, [R]; NaN where no λ has a number."""
     if values is None:
         return np.full(result.config.training.replicates, np.nan)
@@ -189,9 +200,7 @@ def least_over_lam(result: RunResult, values: Array | None) -> Array:
 def outcome(name: str, found: Difference, a: str, b: str) -> str:
     """What a difference of `name` between runs a and b says, in a sentence."""
     if not found.known:
-        return (
-            f"{name}: no difference between {a} and {b} can be stated, since one of them has no number here."
-        )
+        return f"{name}: no difference between {a} and {b} can be stated, since one of them has no number here."
     size = f"{abs(found.mean):.3g}"
     way = "higher" if found.mean > 0 else "lower"
     if not found.has_interval:
@@ -201,11 +210,7 @@ def outcome(name: str, found: Difference, a: str, b: str) -> str:
         return f"{name}: no difference seen between {a} and {b} (95 % interval of {b} − {a}: {interval})."
     each = ""
     if found.same_sign:
-        each = (
-            f", in each of {found.n} pairs of replicates"
-            if found.paired
-            else ", every replicate of both agreeing"
-        )
+        each = f", in each of {found.n} pairs of replicates" if found.paired else ", every replicate of both agreeing"
     return f"{name}: {b} is {way} than {a} by {size} (95 % interval of {b} − {a}: {interval}){each}."
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from crl_core.events import OK, EpochEnded, Event, RunStarted
 from crl_core.results import RunResult
 
-Array = np.ndarray
 CURVES = ("loss", "factual_train", "penalty", "factual_mse", "mmd2", "ite_rmse")
 
 
@@ -30,11 +29,11 @@ class Curves:
     lams: tuple[float, ...]
     epochs: int
     replicates: int
-    values: dict[str, Array]
-    low: Array
-    high: Array
-    status: Array
-    n_bad: Array
+    values: dict[str, np.ndarray]
+    low: np.ndarray
+    high: np.ndarray
+    status: np.ndarray
+    n_bad: np.ndarray
 
     @property
     def n_epochs(self) -> int:
@@ -101,7 +100,7 @@ class Follower:
     read: Callable[[int], tuple[Iterable[Event], int]]
     _offset: int = 0
     _started: RunStarted | None = None
-    _rows: dict[str, list[Array]] = field(default_factory=dict)
+    _rows: dict[str, list[np.ndarray]] = field(default_factory=dict)
     _latest: EpochEnded | None = None
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
@@ -157,14 +156,14 @@ class Follower:
         )
 
 
-def _medians(values: Array) -> Array:
+def _medians(values: np.ndarray) -> np.ndarray:
     """[T, R, L] -> [T, L], over the replicates that have a number; NaN where none has."""
     finite = np.where(np.isfinite(values), values, np.nan)
     missing = np.asarray(np.isnan(finite).all(axis=1))
     return np.where(missing, np.nan, np.nanmedian(np.where(missing[:, None], 0.0, finite), axis=1))
 
 
-def _range(values: Array) -> tuple[Array, Array]:
+def _range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """[R, L] -> smallest and largest of the finite values, [L] each; NaN where there is none."""
     finite = np.isfinite(values)
     none = ~finite.any(axis=0)

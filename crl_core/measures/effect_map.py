@@ -1,6 +1,7 @@
 """The effect over the plane of cause and nuisance: what each model of a λ path believes there, and what is true.
 
-Plane:  (z̄, s̄), the latents along the unit directions with which they enter the equations (`scm.along`). A point becomes
+Plane:  (z̄, s̄), the latents along the unit directions with which they enter the equations (`scm.along`). A point
+        becomes
         covariates the way data does: u = [z, s], then x = mix(u).
 Slice:  with more than two inputs, all that is orthogonal to the two directions is held at its mean over the rows.
 A model that ignores s has vertical bands only. Where no rows lie, a map is extrapolation; draw the rows on top.
@@ -15,7 +16,6 @@ import numpy as np
 from crl_core.data.scm import MultiEnvData, along, mix
 from crl_core.results import RunResult, predict
 
-Array = np.ndarray
 SIZE = 48  # points a side; a picture smooths between them
 _LEAST_HALF = 0.25  # of the colour scale, so that rounding does not look like an effect
 
@@ -24,11 +24,11 @@ _LEAST_HALF = 0.25  # of the colour scale, so that rounding does not look like a
 class EffectMap:
     """τ̂ of every λ of one replicate, and τ, on a grid of (z̄, s̄)."""
 
-    z: Array  # [size], ascending
-    s: Array  # [size], ascending
-    tau_hat: Array  # [L, size, size] float32, first s then z; NaN for a diverged model
-    tau: Array  # [size, size]
-    rows: Array  # [n, 2], where the data lies
+    z: np.ndarray  # [size], ascending
+    s: np.ndarray  # [size], ascending
+    tau_hat: np.ndarray  # [L, size, size] float32, first s then z; NaN for a diverged model
+    tau: np.ndarray  # [size, size]
+    rows: np.ndarray  # [n, 2], where the data lies
     centre: float  # the rows' average true effect
     half: float  # half the width of a colour scale that holds for every λ
     is_slice: bool
@@ -39,7 +39,7 @@ class EffectMap:
         return self.centre - self.half, self.centre + self.half
 
 
-def at_plane(view: MultiEnvData, z_bar: Array, s_bar: Array) -> Array:
+def at_plane(view: MultiEnvData, z_bar: np.ndarray, s_bar: np.ndarray) -> np.ndarray:
     """Latents u = [z, s] of points on the plane, [points, dz + ds]; off the plane at the rows' mean.
 
     z_bar, s_bar: [points].  Raises: ValueError if the rows do not carry z and s.
@@ -54,9 +54,7 @@ def at_plane(view: MultiEnvData, z_bar: Array, s_bar: Array) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-def effect_map(
-    result: RunResult, view: MultiEnvData, replicate: int = 0, size: int = SIZE
-) -> EffectMap | None:
+def effect_map(result: RunResult, view: MultiEnvData, replicate: int = 0, size: int = SIZE) -> EffectMap | None:
     """The maps of all λ of a replicate; None where z, s or the true effect are not known.
 
     view: rows of the same replicate; their reach is the maps' reach.
@@ -69,9 +67,7 @@ def effect_map(
     z_bar, s_bar = (grid.ravel() for grid in np.meshgrid(z, s))
     x = mix(at_plane(view, z_bar, s_bar), scenario, result.config.training.seed + replicate)
     tau_hat = np.empty((n_lams, size, size), dtype=np.float32)
-    for index in range(
-        n_lams
-    ):  # one model at a time: layers of all at once would take a hundred times the memory
+    for index in range(n_lams):  # one model at a time: layers of all at once would take a hundred times the memory
         m = replicate * n_lams + index
         _, y0_hat, y1_hat = predict({name: value[m : m + 1] for name, value in result.weights.items()}, x)
         tau_hat[index] = (y1_hat - y0_hat).reshape(size, size)
@@ -84,7 +80,7 @@ def effect_map(
     )
 
 
-def _reach(values: Array) -> tuple[float, float]:
+def _reach(values: np.ndarray) -> tuple[float, float]:
     """All but the outermost rows, with some room around them."""
     low, high = (float(value) for value in np.quantile(values, [0.002, 0.998]))
     room = 0.08 * (high - low) or 0.5

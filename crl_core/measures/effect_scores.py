@@ -13,7 +13,6 @@ from crl_core.data.scm import MultiEnvData
 from crl_core.metrics import by_env
 from crl_core.results import RunResult, data_of, predict
 
-Array = np.ndarray
 MAX_PREDICTIONS = 200_000  # rows × models: about a second on one core
 MIN_ROWS = 700
 _FLAT = 1e-9  # a spread below this is no spread
@@ -21,24 +20,25 @@ _FLAT = 1e-9  # a spread below this is no spread
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EffectScores:
-    """One value a model, M, and one a model and environment, E. NaN: not defined (see `pearson`), or a diverged model."""
+    """One value a model, M, and one a model and environment, E. NaN: not defined (see `pearson`), or a diverged
+    model."""
 
-    ite_rmse: Array  # [M]
-    bias: Array  # [M] mean τ̂ - τ
-    correlation: Array  # [M]
-    ite_rmse_by_env: Array  # [M, E]
-    bias_by_env: Array  # [M, E]
-    correlation_by_env: Array  # [M, E]
+    ite_rmse: np.ndarray  # [M]
+    bias: np.ndarray  # [M] mean τ̂ - τ
+    correlation: np.ndarray  # [M]
+    ite_rmse_by_env: np.ndarray  # [M, E]
+    bias_by_env: np.ndarray  # [M, E]
+    correlation_by_env: np.ndarray  # [M, E]
     n_rows: int  # held-out rows a replicate
-    n_by_env: Array  # [E] rows of replicate 0
+    n_by_env: np.ndarray  # [E] rows of replicate 0
 
 
-def is_constant(ite: Array) -> bool:
+def is_constant(ite: np.ndarray) -> bool:
     """Whether the effect is the same for everyone."""
     return len(ite) == 0 or float(np.ptp(ite)) < _FLAT
 
 
-def pearson(estimate: Array, truth: Array) -> Array:
+def pearson(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Correlation of estimates [M, n] with a truth [n], [M]; NaN where one of them does not vary: it is not defined."""
     out = np.full(len(estimate), np.nan)
     if is_constant(truth):
@@ -59,7 +59,7 @@ def effect_scores(result: RunResult) -> EffectScores | None:
         result.config.scenario.n_envs,
     )
     most = max(MIN_ROWS, MAX_PREDICTIONS // len(result.lam))
-    parts: list[tuple[Array, ...]] = []
+    parts: list[tuple[np.ndarray, ...]] = []
     n_by_env = np.zeros(n_envs, dtype=np.int64)
     n_rows = 0
     for replicate in range(n_replicates):
@@ -72,9 +72,7 @@ def effect_scores(result: RunResult) -> EffectScores | None:
             m = replicate * n_lams + index
             _, y0_hat, y1_hat = predict({k: v[m : m + 1] for k, v in result.weights.items()}, rows.x)
             parts.append(_scores(y1_hat - y0_hat, rows.ite, rows.env, n_envs))
-    total, correlation, mse_env, bias_env, correlation_env = (
-        np.concatenate(part) for part in zip(*parts, strict=True)
-    )
+    total, correlation, mse_env, bias_env, correlation_env = (np.concatenate(part) for part in zip(*parts, strict=True))
     return EffectScores(
         ite_rmse=np.sqrt(total[:, 0]),
         bias=total[:, 1],
@@ -87,7 +85,7 @@ def effect_scores(result: RunResult) -> EffectScores | None:
     )
 
 
-def _scores(ite_hat: Array, ite: Array, env: Array, n_envs: int) -> tuple[Array, ...]:
+def _scores(ite_hat: np.ndarray, ite: np.ndarray, env: np.ndarray, n_envs: int) -> tuple[np.ndarray, ...]:
     """Of models [M, n]: [M, 2] mean square and mean error, [M] correlation, and the same by environment, [M, E]."""
     error = ite_hat.astype(np.float64) - ite
     correlation = np.full((len(ite_hat), n_envs), np.nan)

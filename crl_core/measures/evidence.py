@@ -21,45 +21,45 @@ from crl_core.measures.overlap import Overlap, overlap, overlaps
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
 from crl_core.results import RunResult, data_of, mmd_index, predict, view_of
 
-Array = np.ndarray
 OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evidence:
-    """Measures of every model [M] and replicate [R]; NaN where one is not defined. See `overlap`, `probes`, `selection`.
+    """Measures of every model [M] and replicate [R]; NaN where one is not defined. See `overlap`, `probes`,
+    `selection`.
 
     baseline_*: [B, R], in the order of `baseline_names`; baseline_reason says why one could not be fitted, else "".
     rule_pick:  [K, R] index of λ, -1 where the rule is not defined; rule_reason says why, else "".
     """
 
-    domain_auc: Array  # [M]
-    knn_mixing: Array  # [M]
-    mmd2_p: Array  # [M]
-    x_domain_auc: Array  # [R], of the inputs x, as the next three
-    x_knn_mixing: Array
-    x_mmd2: Array
-    x_mmd2_p: Array
-    r2_z_ridge: Array  # [M]
-    r2_z_knn: Array
-    r2_s_ridge: Array
-    r2_s_knn: Array
-    latent_norm: Array  # [M]
-    effective_rank: Array  # [M]
-    baseline_ite_rmse: Array  # [B, R]
-    baseline_factual_mse: Array
-    baseline_ate_error: Array
-    baseline_reason: Array  # [B, R] str, "" where it could be fitted
-    rule_pick: Array  # [K, R] int
-    rule_reason: Array  # [K, R] str
-    baseline_names: Array = field(default_factory=lambda: np.array(list(BASELINES)))
-    rule_ids: Array = field(default_factory=lambda: np.array(RULES))
+    domain_auc: np.ndarray  # [M]
+    knn_mixing: np.ndarray  # [M]
+    mmd2_p: np.ndarray  # [M]
+    x_domain_auc: np.ndarray  # [R], of the inputs x, as the next three
+    x_knn_mixing: np.ndarray
+    x_mmd2: np.ndarray
+    x_mmd2_p: np.ndarray
+    r2_z_ridge: np.ndarray  # [M]
+    r2_z_knn: np.ndarray
+    r2_s_ridge: np.ndarray
+    r2_s_knn: np.ndarray
+    latent_norm: np.ndarray  # [M]
+    effective_rank: np.ndarray  # [M]
+    baseline_ite_rmse: np.ndarray  # [B, R]
+    baseline_factual_mse: np.ndarray
+    baseline_ate_error: np.ndarray
+    baseline_reason: np.ndarray  # [B, R] str, "" where it could be fitted
+    rule_pick: np.ndarray  # [K, R] int
+    rule_reason: np.ndarray  # [K, R] str
+    baseline_names: np.ndarray = field(default_factory=lambda: np.array(list(BASELINES)))
+    rule_ids: np.ndarray = field(default_factory=lambda: np.array(RULES))
 
-    def as_arrays(self) -> dict[str, Array]:
+    def as_arrays(self) -> dict[str, np.ndarray]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Evidence:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Evidence:
         """Inverse of `as_arrays`. Raises TypeError if an array is missing or unknown."""
         return cls(**arrays)
 
@@ -74,13 +74,8 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> Evidence:
         train, held_out = data_of(result.config, replicate)
         view = view_of(held_out, seed + replicate)
         groups = aligned_groups(result.config, view)
-        mine = {
-            name: value[replicate * n_lams : (replicate + 1) * n_lams]
-            for name, value in result.weights.items()
-        }
-        with np.errstate(
-            invalid="ignore", over="ignore"
-        ):  # a diverged model's weights are not finite; it is left out
+        mine = {name: value[replicate * n_lams : (replicate + 1) * n_lams] for name, value in result.weights.items()}
+        with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite; it is left out
             phi = predict(mine, view.x)[0].astype(np.float64)
         at = mmd_index(len(view))
         measures = overlaps(phi, groups, rng_for(seed + replicate, Stream.OVERLAP), at)
@@ -113,7 +108,7 @@ def _of_overlap(measures: Overlap) -> dict[str, float]:
     }
 
 
-def _read_from(phi: Array, view: MultiEnvData, rng: np.random.Generator) -> dict[str, float]:
+def _read_from(phi: np.ndarray, view: MultiEnvData, rng: np.random.Generator) -> dict[str, float]:
     """What the probes say of one model's latents [n, k]."""
     ridge, knn = np.full(2, np.nan), np.full(2, np.nan)
     norm, rank = np.nan, np.nan
@@ -128,20 +123,18 @@ def _read_from(phi: Array, view: MultiEnvData, rng: np.random.Generator) -> dict
 def _of_replicate(
     result: RunResult,
     replicate: int,
-    weights: Mapping[str, Array],
-    auc: Array,
+    weights: Mapping[str, np.ndarray],
+    auc: np.ndarray,
     train: MultiEnvData,
     held_out: MultiEnvData,
-) -> dict[str, Array]:
+) -> dict[str, np.ndarray]:
     rng = rng_for(result.config.training.seed + replicate, Stream.BASELINES)
     baselines = fit_all(train, held_out, rng)
     with np.errstate(invalid="ignore", over="ignore"):
         _, y0_hat, y1_hat = predict(weights, held_out.x)
     # Collapse and divergence show without the truth, and nobody would deploy such a model; so no rule picks one.
     usable = result.by_lam(result.status)[replicate] == OK
-    factual, auc = (
-        np.where(usable, values, np.nan) for values in (result.by_lam(result.factual_mse)[replicate], auc)
-    )
+    factual, auc = (np.where(usable, values, np.nan) for values in (result.by_lam(result.factual_mse)[replicate], auc))
     ite_hat = np.where(usable[:, None], y1_hat - y0_hat, np.nan)
     picks = selection.choose(factual, auc, ite_hat, train, held_out, rng)
     return {

@@ -1,4 +1,5 @@
-"""Can a statistic on a deployment sample tell that the model's assumptions broke? Plain functions, each with its limits.
+"""Can a statistic on a deployment sample tell that the model's assumptions broke? Plain functions, each with its
+limits.
 
 Level:    what a test says of rows that come from where the model was trained: at most this share of false alarms.
 Meaning:  an alarm says that the rows differ, not that the effects are wrong; silence says that these statistics saw
@@ -14,7 +15,6 @@ import numpy as np
 
 from crl_core.measures.overlap import kernel_of, median_distance, squared_distances
 
-Array = np.ndarray
 LEVEL = 0.05
 PERMUTATIONS = 199  # the smallest p is then 1 / 200
 RATIO = 2.0  # residuals more than twice as large as held out
@@ -28,11 +28,12 @@ _NEIGHBOURS = 5
 
 
 def latent_tests(
-    deployed: Array, reference: Array, rng: np.random.Generator, permutations: int = PERMUTATIONS
-) -> tuple[Array, Array]:
+    deployed: np.ndarray, reference: np.ndarray, rng: np.random.Generator, permutations: int = PERMUTATIONS
+) -> tuple[np.ndarray, np.ndarray]:
     """Latent MMD² of a deployment batch against held-out training latents, of several models at once: MMD² [L], p [L].
 
-    deployed, reference: [L, n, k] and [L, m, k]. All models share the permutations; each model's are one matrix product.
+    deployed, reference: [L, n, k] and [L, m, k]. All models share the permutations; each model's are one matrix
+                         product.
     MMD²:   Gaussian kernel, median bandwidth of the pooled rows, biased V-statistic, not rooted.
     p:      (k + 1) / (n + 1), k of n relabellings at least as large; exact under exchangeability, so the level holds
             for any n. Reject at p <= `LEVEL`.
@@ -56,16 +57,14 @@ def latent_tests(
         if np.isfinite(rows).all():
             distance2 = squared_distances(rows)
             kernel = kernel_of(distance2, median_distance(distance2)).astype(np.float32)
-            found = np.einsum(
-                "pn,pn->p", weights @ kernel, weights, dtype=np.float64
-            )  # w' K w of every relabelling
+            found = np.einsum("pn,pn->p", weights @ kernel, weights, dtype=np.float64)  # w' K w of every relabelling
             values[at] = max(found[0], 0.0)
             p[at] = (np.sum(found[1:] >= found[0] - 1e-9) + 1) / (permutations + 1)
     return values, p
 
 
 def latent_test(
-    deployed: Array, reference: Array, rng: np.random.Generator, permutations: int = PERMUTATIONS
+    deployed: np.ndarray, reference: np.ndarray, rng: np.random.Generator, permutations: int = PERMUTATIONS
 ) -> tuple[float, float]:
     """`latent_tests` of one model: latents [n, k] and [m, k] -> MMD² and p."""
     value, p = latent_tests(deployed[None], reference[None], rng, permutations)
@@ -73,7 +72,11 @@ def latent_test(
 
 
 def nearest_test(
-    deployed: Array, reference: Array, env: Array, rng: np.random.Generator, permutations: int = PERMUTATIONS
+    deployed: np.ndarray,
+    reference: np.ndarray,
+    env: np.ndarray,
+    rng: np.random.Generator,
+    permutations: int = PERMUTATIONS,
 ) -> tuple[float, float, int]:
     """Against each training environment alone: MMD² and p of the nearest, and which it is.
 
@@ -88,7 +91,7 @@ def nearest_test(
     return max(found, key=lambda item: (item[1], -item[0]))
 
 
-def classifier_test(deployed: Array, reference: Array, rng: np.random.Generator) -> tuple[float, float]:
+def classifier_test(deployed: np.ndarray, reference: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """Second opinion: how often a 5-nearest-neighbour classifier tells new rows from training rows; share right, and p.
 
     Both samples are thinned to one size and halved; the votes of the first half are judged on the second.
@@ -114,24 +117,25 @@ def classifier_test(deployed: Array, reference: Array, rng: np.random.Generator)
 # -- labels ------------------------------------------------------------------------------------------------------------
 
 
-def residual_ratio(residual: Array, t: Array, held_out: Array, t_held_out: Array) -> Array:
-    """RMS of a batch's factual residuals over that of held-out rows, untreated and treated, [2]; NaN for an arm without rows.
+def residual_ratio(residual: np.ndarray, t: np.ndarray, held_out: np.ndarray, t_held_out: np.ndarray) -> np.ndarray:
+    """RMS of a batch's factual residuals over that of held-out rows, untreated and treated, [2]; NaN for an arm without
+    rows.
 
     residual, t:  y - ŷᵗ and treatment of labelled deployment rows, [n].  held_out, t_held_out: of rows the network has
                   not seen, [m]; residuals of training rows would be too small where data are few.
-    Alarm at more than `RATIO`. No level: chosen because it was never passed without a changed mechanism, while a test for
-    any difference alarms at changes that leave the effects as they are.
+    Alarm at more than `RATIO`. No level: chosen because it was never passed without a changed mechanism, while a test
+    for any difference alarms at changes that leave the effects as they are.
     Limits: says nothing about an arm without labels, so a changed effect with nobody treated is invisible.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.array([_rms(residual[t == arm]) / _rms(held_out[t_held_out == arm]) for arm in (0, 1)])
 
 
-def _rms(values: Array) -> float:
+def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(values)))) if len(values) else float("nan")
 
 
-def alarms(ratio: Array) -> bool:
+def alarms(ratio: np.ndarray) -> bool:
     """Whether the residuals of any labelled arm are more than `RATIO` times as large as held out."""
     return bool(np.any(ratio > RATIO))
 
@@ -141,8 +145,9 @@ def alarms(ratio: Array) -> bool:
 
 def checked_rows(
     x: Any, dim_x: int, rng: np.random.Generator, most: int = MOST_ROWS
-) -> tuple[Array, Array, list[str]]:
-    """A deployment batch fit for testing: rows [n, d], which of the given rows they are [n], and what is to be said of them.
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """A deployment batch fit for testing: rows [n, d], which of the given rows they are [n], and what is to be said of
+    them.
 
     Raises: ValueError in one sentence for a batch that cannot be tested: not a table of numbers, another number of
             features, fewer than `LEAST_ROWS` rows, values that are not finite.
@@ -150,9 +155,7 @@ def checked_rows(
     try:
         rows = np.asarray(x, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(
-            "the batch is not a table of numbers; give one row a unit and one column a feature."
-        ) from None
+        raise ValueError("the batch is not a table of numbers; give one row a unit and one column a feature.") from None
     if rows.ndim != 2 or rows.shape[1] != dim_x:
         columns = rows.shape[1] if rows.ndim == 2 else 0
         what = f"{columns} features" if rows.ndim == 2 else f"{rows.ndim} dimensions"
@@ -173,13 +176,11 @@ def checked_rows(
         kept = np.sort(rng.choice(len(rows), most, replace=False))
         said.append(f"{len(rows):,} rows came; {most} of them, drawn at random, were tested.")
     if (rows == rows[0]).all():
-        said.append(
-            "All rows are the same: this is one point, not a population, and every test but a lookup is blunt."
-        )
+        said.append("All rows are the same: this is one point, not a population, and every test but a lookup is blunt.")
     return rows[kept], kept, said
 
 
-def as_arms(t: Any, n: int) -> Array | None:
+def as_arms(t: Any, n: int) -> np.ndarray | None:
     """Treatments [n] of 0 and 1, None where there are none. Raises ValueError."""
     return (
         None
@@ -188,18 +189,16 @@ def as_arms(t: Any, n: int) -> Array | None:
     )
 
 
-def as_outcomes(y: Any, n: int) -> Array | None:
+def as_outcomes(y: Any, n: int) -> np.ndarray | None:
     """Outcomes [n], None where there are none. Raises ValueError."""
     return None if y is None else _column("outcomes", y, n, lambda v: np.isfinite(v).all(), "finite numbers")
 
 
-def _column(what: str, values: Any, n: int, allowed: Any, words: str) -> Array:
+def _column(what: str, values: Any, n: int, allowed: Any, words: str) -> np.ndarray:
     try:
         column = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"the {what} are not numbers; give {words}, one a row.") from None
     if column.shape != (n,) or not allowed(column):
-        raise ValueError(
-            f"there are {column.size} {what} for {n} rows, or some are not {words}; give one a row."
-        )
+        raise ValueError(f"there are {column.size} {what} for {n} rows, or some are not {words}; give one a row.")
     return column

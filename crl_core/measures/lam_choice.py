@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Array = np.ndarray
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleWords:
@@ -64,18 +62,18 @@ class Choice:
 
     rule: str  # id
     knows_truth: bool
-    index: Array  # [R] index of λ
-    ite_rmse: Array  # [R] of the chosen models
-    regret: Array  # [R] ITE RMSE chosen over ITE RMSE of the oracle, >= 1
+    index: np.ndarray  # [R] index of λ
+    ite_rmse: np.ndarray  # [R] of the chosen models
+    regret: np.ndarray  # [R] ITE RMSE chosen over ITE RMSE of the oracle, >= 1
 
 
-def least(values: Array) -> Array:
+def least(values: np.ndarray) -> np.ndarray:
     """Index of the smallest finite value of each row, [R, L] -> [R]; -1 for a row without one."""
     found = np.where(np.isfinite(values), values, np.inf)
     return np.where(np.isfinite(values).any(axis=1), found.argmin(axis=1), -1)
 
 
-def chosen(rule: str, index: Array, ite_rmse: Array, *, knows_truth: bool = False) -> Choice:
+def chosen(rule: str, index: np.ndarray, ite_rmse: np.ndarray, *, knows_truth: bool = False) -> Choice:
     """What choosing `index` [R] costs, given the ITE RMSE of every λ, [R, L]."""
     rows = np.arange(len(index))
     picked = np.where(index >= 0, ite_rmse[rows, np.maximum(index, 0)], np.nan)
@@ -87,7 +85,9 @@ def chosen(rule: str, index: Array, ite_rmse: Array, *, knows_truth: bool = Fals
     return Choice(rule=rule, knows_truth=knows_truth, index=index, ite_rmse=picked, regret=regret)
 
 
-def choices(ite_rmse: Array, factual_mse: Array, rules: Mapping[str, Array] | None = None) -> list[Choice]:
+def choices(
+    ite_rmse: np.ndarray, factual_mse: np.ndarray, rules: Mapping[str, np.ndarray] | None = None
+) -> list[Choice]:
     """The oracle, the least held-out factual error, and further rules.
 
     ite_rmse, factual_mse: [R, L], held out.  rules: id -> index of λ it picks, [R]; -1 for no pick.

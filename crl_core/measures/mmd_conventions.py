@@ -1,8 +1,9 @@
-"""The MMD lens: the same latents, their MMD² read by the conventions of other sources. It changes what is reported only.
+"""The MMD lens: the same latents, their MMD² read by the conventions of other sources. It changes what is reported
+only.
 
 A `Convention` says what a reported MMD leaves open: whether the diagonal counts, which bandwidth, where the 2 of the
-kernel went, whether a root was taken, and whether latents were first scaled to length 1. Every reading stands beside what
-two samples of one distribution would give: the same rows with their groups shuffled.
+kernel went, whether a root was taken, and whether latents were first scaled to length 1. Every reading stands beside
+what two samples of one distribution would give: the same rows with their groups shuffled.
 Kernels and sums are those of `overlap`; a convention only chooses the effective bandwidth and the estimator.
 """
 
@@ -24,7 +25,6 @@ from crl_core.measures.overlap import (
     squared_distances,
 )
 
-Array = np.ndarray
 Estimator = Literal["biased", "unbiased"]
 Kernel = Literal["exp(−d²/2h²)", "exp(−d²/h²)"]
 Rule = Literal["median", "half median", "half median of the first"]
@@ -39,8 +39,8 @@ LEAST_BANDWIDTH, MOST_BANDWIDTH = 1e-3, 1e3
 class Convention:
     """How an MMD is read.
 
-    bandwidth: "median": h = median distance of the pooled rows.  "half median": h = √(median d² / 2), of the pooled rows;
-               "half median of the first": of the first group alone.  A number: h itself.
+    bandwidth: "median": h = median distance of the pooled rows.  "half median": h = √(median d² / 2), of the pooled
+               rows; "half median of the first": of the first group alone.  A number: h itself.
     rooted:    the root of MMD²; a negative estimate, which has none, keeps its sign and takes the root of its size.
     unit:      each latent divided by its length before anything else.
     Raises:    ValueError for a bandwidth out of range or a word that is not among those above.
@@ -60,7 +60,8 @@ class Convention:
                 )
         elif not LEAST_BANDWIDTH <= self.bandwidth <= MOST_BANDWIDTH:
             raise ValueError(
-                f"the bandwidth h is {self.bandwidth:g}; it must be a number from {LEAST_BANDWIDTH:g} to {MOST_BANDWIDTH:g}."
+                f"the bandwidth h is {self.bandwidth:g}; it must be a number from {LEAST_BANDWIDTH:g} to "
+                f"{MOST_BANDWIDTH:g}."
             )
         for value, options in ((self.estimator, get_args(Estimator)), (self.kernel, get_args(Kernel))):
             if value not in options:
@@ -90,25 +91,26 @@ def as_trained(bandwidth: Bandwidth) -> Convention:
 class Reading:
     """MMD as one convention reads it, for L sets of latents; NaN where it is not defined."""
 
-    value: Array  # [L]
-    null: Array  # [L, P], the same of shuffled groups
-    bandwidth: Array  # [L], the h in use
-    p_value: Array  # [L], (k + 1) / (P + 1)
+    value: np.ndarray  # [L]
+    null: np.ndarray  # [L, P], the same of shuffled groups
+    bandwidth: np.ndarray  # [L], the h in use
+    p_value: np.ndarray  # [L], (k + 1) / (P + 1)
 
     @property
-    def low(self) -> Array:
+    def low(self) -> np.ndarray:
         """The 5 % point of what two samples of one distribution give, [L]."""
         return np.asarray(np.quantile(self.null, BAND[0], axis=1))
 
     @property
-    def high(self) -> Array:
+    def high(self) -> np.ndarray:
         return np.asarray(np.quantile(self.null, BAND[1], axis=1))
 
 
-def read(phi: Array, groups: Array, convention: Convention, rng: np.random.Generator) -> Reading:
+def read(phi: np.ndarray, groups: np.ndarray, convention: Convention, rng: np.random.Generator) -> Reading:
     """Read latents [L, n, k] of rows in `groups` [n] by one convention.
 
-    All L share the shuffles, so that bands along λ are smooth. Groups of fewer than 6 rows are left out (`readable_groups`).
+    All L share the shuffles, so that bands along λ are smooth. Groups of fewer than 6 rows are left out
+    (`readable_groups`).
     """
     kept = np.isin(groups, readable_groups(groups))
     n_groups = len(np.unique(groups[kept]))
@@ -124,25 +126,21 @@ def read(phi: Array, groups: Array, convention: Convention, rng: np.random.Gener
             distance2 = squared_distances(rows)
             h = bandwidth_of(distance2, labels[0], convention.bandwidth)
             effective = h if convention.kernel == "exp(−d²/2h²)" else h / np.sqrt(2)
-            values = pairs_mmd2(
-                kernel_of(distance2, effective), labels, unbiased=convention.estimator == "unbiased"
-            )
+            values = pairs_mmd2(kernel_of(distance2, effective), labels, unbiased=convention.estimator == "unbiased")
             p_value[index] = (np.sum(values[1:] >= values[0] - 1e-12) + 1) / (n_shuffles + 1)
-            values = np.where(
-                np.abs(values) < 1e-12, 0.0, values
-            )  # rounding; a collapsed latent has exactly 0
+            values = np.where(np.abs(values) < 1e-12, 0.0, values)  # rounding; a collapsed latent has exactly 0
             values = np.sign(values) * np.sqrt(np.abs(values)) if convention.rooted else values
             value[index], null[index], bandwidth[index] = values[0], values[1:], h
     return Reading(value=value, null=null, bandwidth=bandwidth, p_value=p_value)
 
 
-def readable_groups(groups: Array) -> Array:
+def readable_groups(groups: np.ndarray) -> np.ndarray:
     """The groups with rows enough for a reading."""
     names, counts = np.unique(groups, return_counts=True)
     return np.asarray(names[counts >= LEAST_ROWS])
 
 
-def bandwidth_of(distance2: Array, labels: Array, rule: Rule | float) -> float:
+def bandwidth_of(distance2: np.ndarray, labels: np.ndarray, rule: Rule | float) -> float:
     """h of squared distances [n, n] between rows of the groups `labels` [n]."""
     if not isinstance(rule, str):
         return float(rule)
@@ -152,7 +150,7 @@ def bandwidth_of(distance2: Array, labels: Array, rule: Rule | float) -> float:
     return median_distance(distance2) / (1.0 if rule == "median" else float(np.sqrt(2)))
 
 
-def unit_rows(phi: Array) -> Array:
+def unit_rows(phi: np.ndarray) -> np.ndarray:
     """Each row divided by its length; a row of zeros stays."""
     length = np.linalg.norm(phi.astype(np.float64), axis=-1, keepdims=True)
     return np.asarray(phi / np.where(length > 0, length, 1.0))

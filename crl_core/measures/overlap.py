@@ -2,7 +2,8 @@
 
 domain AUC:  how well a kNN classifier tells the environments apart; 0.5 cannot, 1 always. One-vs-rest, mean over
              environments; cross-validated in `FOLDS` stratified folds.
-kNN mixing:  share of a row's nearest neighbours that are of other environments, over the share that full mixing would give.
+kNN mixing:  share of a row's nearest neighbours that are of other environments, over the share that full mixing would
+             give.
 MMD²:        Gaussian kernel, median bandwidth, biased, not rooted, mean over pairs of environments, with a permutation
              p-value (k + 1) / (n + 1), k of n relabellings at least as large; never zero.
 The first two look at latents standardised per coordinate, so that shrinking the latent changes nothing.
@@ -14,8 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-
-Array = np.ndarray
 
 NEIGHBOURS = 15
 FOLDS = 3
@@ -36,7 +35,7 @@ class Overlap:
 NOT_DEFINED = Overlap(domain_auc=np.nan, knn_mixing=np.nan, mmd2=np.nan, p_value=np.nan)
 
 
-def overlap(phi: Array, groups: Array, rng: np.random.Generator, at: Array | None = None) -> Overlap:
+def overlap(phi: np.ndarray, groups: np.ndarray, rng: np.random.Generator, at: np.ndarray | None = None) -> Overlap:
     """All measures of latents [n, k] (or covariates) of rows from the environments, or arms, `groups` [n].
 
     at: indices of the rows that MMD² is computed on; None is all of them.
@@ -45,12 +44,12 @@ def overlap(phi: Array, groups: Array, rng: np.random.Generator, at: Array | Non
 
 
 def overlaps(
-    phi: Array, groups: Array, rng: np.random.Generator, at: Array | None = None
+    phi: np.ndarray, groups: np.ndarray, rng: np.random.Generator, at: np.ndarray | None = None
 ) -> Iterator[Overlap]:
     """`overlap` of each of L sets of latents [L, n, k] of the same rows, in turn.
 
-    All share the folds and the shuffles, so that what differs along λ is the latents. Groups with fewer than `LEAST_ROWS`
-    rows are left out.
+    All share the folds and the shuffles, so that what differs along λ is the latents. Groups with fewer than
+    `LEAST_ROWS` rows are left out.
     """
     at = np.arange(phi.shape[1]) if at is None else at
     kept = np.isin(groups, [g for g in np.unique(groups) if np.sum(groups[at] == g) >= LEAST_ROWS])
@@ -75,24 +74,24 @@ def overlaps(
         )
 
 
-def standardised(phi: Array) -> Array:
+def standardised(phi: np.ndarray) -> np.ndarray:
     """Each coordinate with mean 0 and standard deviation 1; one that does not vary becomes 0."""
     spread = phi.std(axis=0)
     return np.asarray((phi - phi.mean(axis=0)) / np.where(spread > 1e-12, spread, 1.0))
 
 
-def domain_auc(phi: Array, env: Array, rng: np.random.Generator) -> float:
+def domain_auc(phi: np.ndarray, env: np.ndarray, rng: np.random.Generator) -> float:
     """Cross-validated AUC of a kNN classifier that tells the environments apart; see the module."""
     labels = relabelled(env, 0, rng)[0]
     return _auc(squared_distances(standardised(phi)), labels, folds_of(labels, rng))
 
 
-def knn_mixing(phi: Array, env: Array) -> float:
+def knn_mixing(phi: np.ndarray, env: np.ndarray) -> float:
     """Share of neighbours from other environments over that of full mixing; 0 apart, 1 fully mixed."""
     return _mixing(squared_distances(standardised(phi)), env)
 
 
-def folds_of(labels: Array, rng: np.random.Generator) -> Array:
+def folds_of(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Which of `FOLDS` stratified folds each row is in, [n]."""
     # Here, not above: a served model needs the rest of this room, and no scikit-learn.
     from sklearn.model_selection import StratifiedKFold
@@ -104,7 +103,7 @@ def folds_of(labels: Array, rng: np.random.Generator) -> Array:
     return found
 
 
-def _auc(distance2: Array, labels: Array, folds: Array) -> float:
+def _auc(distance2: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:
     """Mean one-vs-rest AUC of the votes that each row's nearest neighbours in the other folds give."""
     if not distance2.any():  # all rows coincide: whoever is nearest is an accident of order
         return 0.5
@@ -117,14 +116,14 @@ def _auc(distance2: Array, labels: Array, folds: Array) -> float:
     return float(np.mean([_auc_of_votes(votes[:, e], member[:, e], k) for e in range(member.shape[1])]))
 
 
-def _auc_of_votes(votes: Array, positive: Array, k: int) -> float:
+def _auc_of_votes(votes: np.ndarray, positive: np.ndarray, k: int) -> float:
     """P(a positive row has more votes than another) + P(as many) / 2, of votes 0 .. k, [n]."""
     yes, no = (np.bincount(votes[rows], minlength=k + 1) for rows in (positive, ~positive))
     below = np.cumsum(no) - no
     return float(yes @ (below + no / 2) / (yes.sum() * no.sum()))
 
 
-def _mixing(distance2: Array, env: Array) -> float:
+def _mixing(distance2: np.ndarray, env: np.ndarray) -> float:
     if not distance2.any():
         return 1.0
     apart = distance2.copy()
@@ -136,38 +135,39 @@ def _mixing(distance2: Array, env: Array) -> float:
     return float(others.mean() / full)
 
 
-def _nearest(distance2: Array, k: int) -> Array:
+def _nearest(distance2: np.ndarray, k: int) -> np.ndarray:
     """Columns of the k smallest of each row, [m, n] -> [m, k], in no order."""
     return np.asarray(np.argpartition(distance2, k - 1, axis=1)[:, :k])
 
 
-def squared_distances(phi: Array) -> Array:
+def squared_distances(phi: np.ndarray) -> np.ndarray:
     """Squared Euclidean distances between all rows of [n, k], [n, n] float64."""
     centred = phi.astype(np.float64) - phi.mean(axis=0)
     norm = np.square(centred).sum(axis=1)
     return np.asarray(np.maximum(norm[:, None] + norm[None] - 2 * centred @ centred.T, 0))
 
 
-def gaussian_kernel(phi: Array, bandwidth: float | None = None) -> Array:
+def gaussian_kernel(phi: np.ndarray, bandwidth: float | None = None) -> np.ndarray:
     """k(u, v) = exp(-|u - v|² / (2 h²)) between all rows [n, n]; h is the median distance unless given."""
     distance2 = squared_distances(phi)
     return kernel_of(distance2, median_distance(distance2) if bandwidth is None else bandwidth)
 
 
-def kernel_of(distance2: Array, bandwidth: float) -> Array:
+def kernel_of(distance2: np.ndarray, bandwidth: float) -> np.ndarray:
     """exp(-d² / (2 h²)) of squared distances."""
     return np.asarray(np.exp(-distance2 / (2 * bandwidth**2)))
 
 
-def median_distance(distance2: Array) -> float:
-    """Median distance between different rows from squared distances [n, n]; the lower of two middle ones, 1 if it is 0."""
+def median_distance(distance2: np.ndarray) -> float:
+    """Median distance between different rows from squared distances [n, n]; the lower of two middle ones, 1 if it is
+    0."""
     pairs = distance2[np.triu_indices(len(distance2), 1)]
     if len(pairs) == 0:
         return 1.0
     return float(np.sqrt(np.partition(pairs, (len(pairs) - 1) // 2)[(len(pairs) - 1) // 2])) or 1.0
 
 
-def pairs_mmd2(kernel: Array, labels: Array, *, unbiased: bool = False) -> Array:
+def pairs_mmd2(kernel: np.ndarray, labels: np.ndarray, *, unbiased: bool = False) -> np.ndarray:
     """Mean MMD² over pairs of groups for each labelling: kernel [n, n], labels [P, n] (0 .. E - 1) -> [P].
 
     biased: V-statistic, diagonal included.  unbiased: U-statistic, diagonal left out; may be negative.
@@ -192,18 +192,18 @@ def pairs_mmd2(kernel: Array, labels: Array, *, unbiased: bool = False) -> Array
     return np.asarray((within[:, first] + within[:, second] - 2 * between[:, first, second]).mean(axis=1))
 
 
-def relabelled(env: Array, n: int, rng: np.random.Generator) -> Array:
+def relabelled(env: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """The labels 0 .. E - 1 of `env` first, then `n` random permutations of them, [n + 1, rows]."""
     labels = np.unique(env, return_inverse=True)[1]
     return np.stack([labels, *(rng.permutation(labels) for _ in range(n))])
 
 
-def mmd2_test(phi: Array, env: Array, rng: np.random.Generator) -> tuple[float, float]:
+def mmd2_test(phi: np.ndarray, env: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """MMD² of the environments and its permutation p-value; the null: all rows come from one distribution."""
     return _tested(gaussian_kernel(phi), relabelled(env, PERMUTATIONS, rng))
 
 
-def _tested(kernel: Array, labels: Array) -> tuple[float, float]:
+def _tested(kernel: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     values = pairs_mmd2(kernel, labels)
     k = int(np.sum(values[1:] >= values[0] - 1e-12))
     return float(max(values[0], 0.0)), (k + 1) / len(labels)

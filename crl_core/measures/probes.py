@@ -1,8 +1,9 @@
 """What a latent still knows: how well z and s can be read from it, and how large and how flat it is.
 
-R² is cross-validated: each row is predicted by a regression fitted on the other folds, and all rows are scored together.
-One half against the other was tried first and moved R² of s by .1 from split to split. Ridge finds what can be read
-linearly, kNN what can be read at all. z and s are the scalars that enter the structural equations (`scm.along`).
+R² is cross-validated: each row is predicted by a regression fitted on the other folds, and all rows are scored
+together. One half against the other was tried first and moved R² of s by .1 from split to split. Ridge finds what can
+be read linearly, kNN what can be read at all. z and s are the scalars that enter the structural equations
+(`scm.along`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ import numpy as np
 
 from crl_core.measures.overlap import NEIGHBOURS, standardised
 
-Array = np.ndarray
-
 FOLDS = 5
 RIDGE_STRENGTHS = (1e-3, 1e-1, 10.0)
 
 
-def read_from(phi: Array, targets: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+def read_from(phi: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Held-out R² of each column of `targets` [n, c] from latents [n, k]: by ridge [c] and by kNN [c].
 
     1 is perfect, 0 is no better than the mean, below 0 worse. NaN for a target that does not vary.
@@ -32,7 +31,7 @@ def read_from(phi: Array, targets: Array, rng: np.random.Generator) -> tuple[Arr
     return r2(ridge, y), r2(knn, y)
 
 
-def r2(predicted: Array, truth: Array) -> Array:
+def r2(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """1 - squared error over that of the mean, of each column of [n, c], [c]; NaN for a column that does not vary."""
     about_mean = np.square(truth - truth.mean(axis=0)).sum(axis=0)
     error = np.square(truth - predicted).sum(axis=0)
@@ -40,7 +39,7 @@ def r2(predicted: Array, truth: Array) -> Array:
     return np.asarray(np.where(varies, 1 - error / np.where(varies, about_mean, 1.0), np.nan))
 
 
-def ridge_predicted(x: Array, y: Array, new_x: Array) -> Array:
+def ridge_predicted(x: np.ndarray, y: np.ndarray, new_x: np.ndarray) -> np.ndarray:
     """Ridge regression with intercept of each column of y [n, c] on x [n, k], predicted for `new_x`, [m, c].
 
     Each column takes the strength of `RIDGE_STRENGTHS` with the least leave-one-out error, in closed form.
@@ -61,7 +60,7 @@ def ridge_predicted(x: Array, y: Array, new_x: Array) -> Array:
     return np.asarray((new_x - centre) @ best + level)
 
 
-def neighbours_predicted(x: Array, y: Array, new_x: Array) -> Array:
+def neighbours_predicted(x: np.ndarray, y: np.ndarray, new_x: np.ndarray) -> np.ndarray:
     """Mean of y [n, c] over the rows of x [n, k] that are nearest to each row of `new_x` [m, k], [m, c]."""
     k = min(NEIGHBOURS, len(x))
     distance2 = np.square(x).sum(axis=1) - 2 * new_x @ x.T  # less |new_x|², which orders nothing
@@ -69,21 +68,19 @@ def neighbours_predicted(x: Array, y: Array, new_x: Array) -> Array:
     return np.asarray(y[nearest].mean(axis=1))
 
 
-def latent_norm(phi: Array) -> Array:
+def latent_norm(phi: np.ndarray) -> np.ndarray:
     """Root mean square distance from the centre, [M, n, k] -> [M]; MMD² also falls when a latent shrinks."""
     centred = phi - phi.mean(axis=-2, keepdims=True)
     return np.asarray(np.sqrt(np.square(centred).sum(axis=-1).mean(axis=-1)), dtype=np.float64)
 
 
-def effective_rank(phi: Array) -> Array:
+def effective_rank(phi: np.ndarray) -> np.ndarray:
     """exp of the entropy of the covariance's normalised eigenvalues, [M, n, k] -> [M], 1 .. k; NaN without variance.
 
     Source: Roy, Vetterli (2007), The effective rank.
     """
     centred = (phi - phi.mean(axis=-2, keepdims=True)).astype(np.float64)
-    values = np.maximum(
-        np.linalg.eigvalsh(np.swapaxes(centred, -1, -2) @ centred), 0
-    )  # rounding can dip below 0
+    values = np.maximum(np.linalg.eigvalsh(np.swapaxes(centred, -1, -2) @ centred), 0)  # rounding can dip below 0
     total = values.sum(axis=-1, keepdims=True)
     share = values / np.where(total > 0, total, 1)
     entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=-1)

@@ -1,7 +1,7 @@
 """Pictures of latents in two dimensions, aligned along λ so that moving λ moves points instead of shuffling them.
 
-t-SNE: the λ in view is laid out first; then, walking outwards, each λ starts from its neighbour's layout and is turned onto
-       it (rotation, reflection and size, which mean nothing in t-SNE; so one window fits all). Distances between
+t-SNE: the λ in view is laid out first; then, walking outwards, each λ starts from its neighbour's layout and is turned
+       onto it (rotation, reflection and size, which mean nothing in t-SNE; so one window fits all). Distances between
        clusters mean nothing either.
 PCA:   the first two principal axes of each λ, signs and rotation turned onto the neighbour's; instant.
 """
@@ -18,20 +18,20 @@ from crl_core.data.scm import Stream, rng_for
 from crl_core.measures.overlap import standardised
 from crl_core.results import RunResult, predict, view_rows
 
-Array = np.ndarray
 OnProgress = Callable[[int, int], None]
 
 PERPLEXITY = 30.0
 FIRST_STEPS = 500
 NEXT_STEPS = 250  # the fewest that scikit-learn allows; from a neighbour's layout they suffice
-# Norm of the gradient at which such a layout rests. On trained runs most rest after 100 steps and the walk takes a third less
-# time. Starting from the neighbour costs up to .013 of a layout's trustworthiness, on average over λ; resting early .003 more.
+# Norm of the gradient at which such a layout rests. On trained runs most rest after 100 steps and the walk takes a
+# third less time. Starting from the neighbour costs up to .013 of a layout's trustworthiness, on average over λ;
+# resting early .003 more.
 SETTLED = 3e-3
 
 
 def project_run(
     result: RunResult, lam_in_view: float = 0.0, progress: OnProgress | None = None
-) -> dict[str, Array]:
+) -> dict[str, np.ndarray]:
     """t-SNE of replicate 0's view rows: "tsne_xy" [L, n_view, 2] along λ, "tsne_x" [n_view, 2] of the inputs; float32.
 
     progress(done, total) is called after each layout; it may raise to stop.
@@ -49,8 +49,8 @@ def project_run(
 
 
 def project_path(
-    phi: Array, start: int, rng: np.random.Generator, progress: OnProgress | None = None
-) -> Array:
+    phi: np.ndarray, start: int, rng: np.random.Generator, progress: OnProgress | None = None
+) -> np.ndarray:
     """Aligned t-SNE of latents along λ, [L, n, k] -> [L, n, 2] float32, beginning at index `start`.
 
     A λ whose latents are broken (not finite) or all alike is left out: its points are NaN and its neighbours skip it.
@@ -66,7 +66,7 @@ def project_path(
     return xy
 
 
-def pca_path(phi: Array) -> Array:
+def pca_path(phi: np.ndarray) -> np.ndarray:
     """First two principal components of each λ's latents, each turned onto its neighbour's, [L, n, k] -> [L, n, 2]."""
     xy = np.full((*phi.shape[:2], 2), np.nan, dtype=np.float32)
     for index, neighbour in _walk(_usable(phi), 0):
@@ -77,24 +77,24 @@ def pca_path(phi: Array) -> Array:
     return xy
 
 
-def turned_onto(layout: Array, target: Array) -> Array:
+def turned_onto(layout: np.ndarray, target: np.ndarray) -> np.ndarray:
     """`layout` [n, 2], centred, rotated and reflected as close to `target` as it goes; its size is kept."""
     centred = layout - layout.mean(axis=0)
     rotation, _ = orthogonal_procrustes(centred, target - target.mean(axis=0))
     return np.asarray(centred @ rotation)
 
 
-def _sized_as(layout: Array, target: Array) -> Array:
+def _sized_as(layout: np.ndarray, target: np.ndarray) -> np.ndarray:
     """`layout` with the root mean square size of `target`; more steps of t-SNE would only spread it further."""
     return np.asarray(layout * np.sqrt(np.square(target).sum() / np.square(layout).sum()))
 
 
-def _usable(phi: Array) -> Array:
+def _usable(phi: np.ndarray) -> np.ndarray:
     finite = np.isfinite(phi).all(axis=(1, 2))
     return np.asarray(finite & (np.where(finite[:, None, None], phi, 0).std(axis=1).max(axis=1) > 1e-8))
 
 
-def _walk(usable: Array, start: int) -> list[tuple[int, int | None]]:
+def _walk(usable: np.ndarray, start: int) -> list[tuple[int, int | None]]:
     """Usable indices from the one nearest `start` outwards, each with the laid-out neighbour that it begins from."""
     indices = np.flatnonzero(usable)
     if len(indices) == 0:
@@ -109,7 +109,7 @@ def _walk(usable: Array, start: int) -> list[tuple[int, int | None]]:
     return sorted(steps, key=lambda step: abs(step[0] - first))
 
 
-def _layout(rows: Array, begin: Array | None, rng: np.random.Generator) -> Array:
+def _layout(rows: np.ndarray, begin: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     """t-SNE of rows [n, k] from PCA, or from the layout `begin` [n, 2]; [n, 2]."""
     seed = int(rng.integers(2**31))
     perplexity = min(PERPLEXITY, max(1.0, (len(rows) - 1) / 3))

@@ -1,7 +1,8 @@
 """Choosing λ without the truth: rules that see held-out rows, never an effect, and what each choice costs.
 
 A rule scores the L models of one replicate, lower is better, and picks the least; the oracle, which only a simulation
-has, is the λ with the least ITE RMSE. `regret` is ITE RMSE chosen over oracle. On the presets the rules differ by up to a
+has, is the λ with the least ITE RMSE. `regret` is ITE RMSE chosen over oracle. On the presets the rules differ by up to
+a
 factor of ten: this is an open problem. Their names and words are in `lam_choice`.
 """
 
@@ -16,12 +17,8 @@ from sklearn.neighbors import NearestNeighbors
 from crl_core.data.scm import MultiEnvData
 from crl_core.measures.overlap import LEAST_ROWS
 
-Array = np.ndarray
-
 FACTOR = 2.0  # how much factual error the rules that trade it for overlap may give away
-LEAST_TREATMENT_VARIANCE = (
-    0.01  # below it, treatment is as good as certain given x, and the R-score divides by noise
-)
+LEAST_TREATMENT_VARIANCE = 0.01  # below it, treatment is as good as certain given x, and the R-score divides by noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +31,21 @@ class Pick:
 
 
 def choose(
-    factual_mse: Array,
-    domain_auc: Array,
-    ite_hat: Array,
+    factual_mse: np.ndarray,
+    domain_auc: np.ndarray,
+    ite_hat: np.ndarray,
     train: MultiEnvData,
     held_out: MultiEnvData,
     rng: np.random.Generator,
-    left_out_mse: Array | None = None,
+    left_out_mse: np.ndarray | None = None,
 ) -> list[Pick]:
     """Every rule's pick in one replicate: `factual_mse`, `domain_auc` [L], `ite_hat` [L, n] on `held_out`.
 
-    A model that is not to be picked has NaN in all of them.  left_out_mse: as in `left_out`, where it has been measured.
+    A model that is not to be picked has NaN in all of them.  left_out_mse: as in `left_out`, where it has been
+    measured.
     """
     picks = [_least("factual", factual_mse)]
-    affordable = (
-        factual_mse <= FACTOR * np.nanmin(factual_mse) if np.isfinite(factual_mse).any() else factual_mse < 0
-    )
+    affordable = factual_mse <= FACTOR * np.nanmin(factual_mse) if np.isfinite(factual_mse).any() else factual_mse < 0
     largest = np.where(affordable, -np.arange(len(factual_mse), dtype=float), np.nan)
     picks.append(_least("largest", largest))
     reason = f"not defined: the domain AUC needs two groups of {LEAST_ROWS} rows or more"
@@ -62,31 +58,29 @@ def choose(
     return picks
 
 
-def left_out(mse: Array | None, n_envs: int) -> Pick:
+def left_out(mse: np.ndarray | None, n_envs: int) -> Pick:
     """Leave-one-environment-out: the λ with the least mean factual MSE on an environment not trained on.
 
     mse: [L, E], factual MSE on environment e of the model trained without it, for each λ; None if no such models have
          been trained. It takes E more trainings. A λ that lacks an environment's error is not picked.
     """
     if n_envs < 3:
-        return Pick(
-            rule="left_out", index=None, reason=f"needs three environments or more; this run has {n_envs}"
-        )
+        return Pick(rule="left_out", index=None, reason=f"needs three environments or more; this run has {n_envs}")
     if mse is None:
         reason = "needs a run without each environment; the Environments page makes them"
         return Pick(rule="left_out", index=None, reason=reason)
     return _least("left_out", mse.mean(axis=1))
 
 
-def _least(rule: str, scores: Array, reason: str = "") -> Pick:
+def _least(rule: str, scores: np.ndarray, reason: str = "") -> Pick:
     if not np.isfinite(scores).any():
         return Pick(rule=rule, index=None, reason=reason or "no model has a score")
     return Pick(rule=rule, index=int(np.nanargmin(np.where(np.isfinite(scores), scores, np.nan))))
 
 
 def r_score(
-    ite_hat: Array, train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator
-) -> tuple[Array, str]:
+    ite_hat: np.ndarray, train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator
+) -> tuple[np.ndarray, str]:
     """R-score of effect estimates [L, n] on held-out rows, [L]: 1 - loss / loss of the best constant effect.
 
     loss: mean((ỹ - τ̂ t̃)²) with ỹ = y - m(x), t̃ = t - e(x); m and e are random forests fitted on the training rows.
@@ -115,11 +109,11 @@ def r_score(
     return np.asarray(1 - loss / np.mean(np.square(y_rest - constant * t_rest))), ""
 
 
-def nearest_neighbour_error(ite_hat: Array, held_out: MultiEnvData) -> tuple[Array, str]:
+def nearest_neighbour_error(ite_hat: np.ndarray, held_out: MultiEnvData) -> tuple[np.ndarray, str]:
     """√mean((τ̂ - τ_nn)²) over held-out rows, [L, n] -> [L], both arms.
 
-    τ_nn compares a unit with its nearest neighbour of the other arm in x, standardised within each environment so that an
-    environment's offset does not decide who is near.
+    τ_nn compares a unit with its nearest neighbour of the other arm in x, standardised within each environment so that
+    an environment's offset does not decide who is near.
     """
     arms = [np.flatnonzero(held_out.t == arm) for arm in (0, 1)]
     if min(len(arm) for arm in arms) == 0:
@@ -131,14 +125,12 @@ def nearest_neighbour_error(ite_hat: Array, held_out: MultiEnvData) -> tuple[Arr
         x[rows] = (held_out.x[rows] - held_out.x[rows].mean(axis=0)) / np.where(spread > 1e-12, spread, 1)
     matched = np.empty(len(held_out))
     for own, other in (arms, arms[::-1]):
-        nearest = (
-            NearestNeighbors(n_neighbors=1).fit(x[other]).kneighbors(x[own], return_distance=False)[:, 0]
-        )
+        nearest = NearestNeighbors(n_neighbors=1).fit(x[other]).kneighbors(x[own], return_distance=False)[:, 0]
         matched[own] = held_out.y[own] - held_out.y[other[nearest]]
     effect = np.where(held_out.t == 1, matched, -matched)
     return np.asarray(np.sqrt(np.mean(np.square(ite_hat - effect), axis=1))), ""
 
 
-def regret(ite_rmse: Array, index: int) -> float:
+def regret(ite_rmse: np.ndarray, index: int) -> float:
     """ITE RMSE of the chosen λ over the least of the path, [L] -> >= 1; needs the truth."""
     return float(ite_rmse[index] / np.nanmin(ite_rmse))

@@ -37,7 +37,6 @@ from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.events import EpochEnded, RunCompleted, RunFinished, RunStarted, StageAdvanced
 from crl_core.results import RunResult
 from crl_core.runs.bundle_arrays import (
-    Array,
     BundleRefused,
     check_evidence,
     check_projection,
@@ -65,9 +64,7 @@ __all__ = ["AlreadyStored", "BundleRefused", "export_bytes", "export_run", "impo
 BUNDLE_FORMAT = 1  # raise when the members of a bundle or what is in them changes
 KIND = "CRL Explorer run"
 MAX_BYTES = 256_000_000  # of a bundle, and of what is in one
-_LOOSE_BYTES = (
-    64_000_000  # may be unpacked from however small a file: curves of broken models are the same bytes again
-)
+_LOOSE_BYTES = 64_000_000  # may be unpacked from however small a file: curves of broken models are the same bytes again
 _MAX_RATIO = 20  # above that, how many times its size a file may unpack to
 _LATEST = 4_102_444_800.0  # the year 2100: a date beyond it is none
 _SMALL = 200_000  # bytes of manifest.json, config.json and summary.json
@@ -76,7 +73,8 @@ _JSON = ("manifest.json", "config.json", "summary.json")
 _NEEDED = (*_JSON, "metrics.npz", "history.npz", "weights.safetensors")
 _OPTIONAL = ("events.jsonl", "evidence.npz", "projection.npz")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
-# What the standard library raises on bytes that are no zip, JSON or array; a bug of ours would be told from bad input by its test.
+# What the standard library raises on bytes that are no zip, JSON or array; a bug of ours would be told from bad input
+# by its test.
 _MALFORMED = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError,
     OverflowError, RecursionError, NotImplementedError, RuntimeError,
@@ -100,7 +98,7 @@ class Bundle:
     created: float
     label: Label
     result: RunResult
-    parts: Mapping[str, Mapping[str, Array]]
+    parts: Mapping[str, Mapping[str, np.ndarray]]
     events: bytes | None
 
 
@@ -132,7 +130,8 @@ def export_bytes(store: RunStore, key: str) -> bytes:
         members["events.jsonl"] = events
     if sum(map(len, members.values())) > MAX_BYTES:
         raise BundleRefused(
-            f"Run {key} takes {sum(map(len, members.values())) / 1e6:.0f} MB; a bundle holds at most {MAX_BYTES / 1e6:.0f} MB. "
+            f"Run {key} takes {sum(map(len, members.values())) / 1e6:.0f} MB; a bundle holds at most "
+            f"{MAX_BYTES / 1e6:.0f} MB. "
             "Train it with fewer λ, replicates or hidden units to share it."
         )
     manifest = {
@@ -179,7 +178,7 @@ def _summary(found: RunSummary, result: RunResult) -> dict[str, Any]:
     return kept | {"created": found.created, "label": found.label.to_dict()}
 
 
-def _metrics(result: RunResult) -> dict[str, Array]:
+def _metrics(result: RunResult) -> dict[str, np.ndarray]:
     names = [field.name for field in fields(RunResult)]
     values = {name: getattr(result, name) for name in names}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
@@ -250,9 +249,7 @@ def _content(path: Path) -> bytes:
         if isinstance(error, BundleRefused):
             raise
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise BundleRefused(
-            f"{str(path)!s:.200} cannot be read ({reason}); give the file of a bundle."
-        ) from None
+        raise BundleRefused(f"{str(path)!s:.200} cannot be read ({reason}); give the file of a bundle.") from None
 
 
 def _sweep(incoming: Path) -> None:
@@ -264,7 +261,8 @@ def _sweep(incoming: Path) -> None:
 
 
 def read_bundle(content: bytes) -> Bundle:
-    """Check every byte of a bundle. Touches no disk. Raises BundleRefused, and nothing else, if anything is not as it must be."""
+    """Check every byte of a bundle. Touches no disk. Raises BundleRefused, and nothing else, if anything is not as it
+    must be."""
     if len(content) > MAX_BYTES:
         raise refuse(f"it has {len(content) / 1e6:.0f} MB and a bundle at most {MAX_BYTES / 1e6:.0f} MB")
     try:
@@ -290,15 +288,13 @@ def _read(archive: zipfile.ZipFile, size: int) -> Bundle:
             raise refuse(f"{name} differs from its checksum")
         return contents[name]
 
-    if not isinstance(manifest.get("files"), dict) or set(manifest["files"]) | {"manifest.json"} != set(
-        members
-    ):
+    if not isinstance(manifest.get("files"), dict) or set(manifest["files"]) | {"manifest.json"} != set(members):
         raise refuse("its manifest does not name the members that it has")
     config = _config(_object("config.json", content("config.json", _SMALL)), manifest)
     key = manifest["key"]
     summary = _object("summary.json", content("summary.json", _SMALL))
 
-    def arrays(name: str, specs: Any) -> dict[str, Array]:
+    def arrays(name: str, specs: Any) -> dict[str, np.ndarray]:
         return from_npz(name, content(name, most_bytes(specs)), specs)
 
     metrics = arrays("metrics.npz", metric_specs(config))
@@ -318,13 +314,15 @@ def _read(archive: zipfile.ZipFile, size: int) -> Bundle:
     try:
         label = Label.from_dict(summary.get("label") or Label().to_dict())
     except ValueError as error:
-        raise refuse(
-            f"what is written on the run is not possible ({str(error).rstrip('.')!s:.100})"
-        ) from None
+        raise refuse(f"what is written on the run is not possible ({str(error).rstrip('.')!s:.100})") from None
     result = RunResult(
-        config=config, device=device, seconds=seconds, history=history, weights=weights,
+        config=config,
+        device=device,
+        seconds=seconds,
+        history=history,
+        weights=weights,
         **metrics,
-    )  # fmt: skip
+    )
     parts = {}
     if "evidence.npz" in members:
         parts["evidence"] = arrays("evidence.npz", evidence_specs(config))
@@ -362,9 +360,7 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
         raise refuse(f"it lacks {', '.join(missing)}")
     unpacked = sum(member.file_size for member in found.values())
     if unpacked > min(MAX_BYTES, max(_LOOSE_BYTES, _MAX_RATIO * size)):
-        raise refuse(
-            f"it would unpack to {unpacked / 1e6:.0f} MB, far more than its {size / 1e6:.2g} MB can hold"
-        )
+        raise refuse(f"it would unpack to {unpacked / 1e6:.0f} MB, far more than its {size / 1e6:.2g} MB can hold")
     return found
 
 
@@ -398,7 +394,8 @@ def _check_version(manifest: Mapping[str, Any]) -> None:
             raise refuse(f"its manifest does not say its {name.replace('_', ' ')}")
         if theirs > ours:
             raise BundleRefused(
-                f"The bundle was written by a newer program ({name.replace('_', ' ')} {theirs}; this one reads up to {ours}). "
+                f"The bundle was written by a newer program ({name.replace('_', ' ')} {theirs}; this one reads up to "
+                f"{ours}). "
                 "Update the program; nothing was stored."
             )
     if manifest["format"] < BUNDLE_FORMAT:
@@ -422,12 +419,7 @@ def _config(content: Mapping[str, Any], manifest: Mapping[str, Any]) -> RunConfi
 
 
 def _is_amount(value: object) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and value >= 0
-    )
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
 def _check_events(content: bytes, key: str, result: RunResult) -> None:

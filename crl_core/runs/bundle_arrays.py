@@ -1,7 +1,7 @@
 """The arrays of a run in a form that can be handed to strangers: `.npz` without pickles, and safetensors.
 
-Reading trusts nothing: every name, dtype and shape must be the one that the run's config demands, and that is checked on
-the raw header before an array is made. NumPy's own header parser is not used: it evaluates text as Python literals.
+Reading trusts nothing: every name, dtype and shape must be the one that the run's config demands, and that is checked
+on the raw header before an array is made. NumPy's own header parser is not used: it evaluates text as Python literals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from crl_core.events import DIVERGED, STATUS_WORDS
 from crl_core.measures.lam_choice import RULES
 from crl_core.results import N_VIEW
 
-Array = np.ndarray
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
 _HEADER = re.compile(
     rb"\{'descr': '([<|>=][a-zA-Z]\d*)', 'fortran_order': (False|True), 'shape': \(([\d, ]*)\), \} *\n"
@@ -31,7 +30,8 @@ _MAX_ROWS = 64  # baselines or rules
 
 
 class BundleRefused(ValueError):
-    """A file is not a bundle that can be imported. The text is a line for a person, `why` its reason; nothing was stored."""
+    """A file is not a bundle that can be imported. The text is a line for a person, `why` its reason; nothing was
+    stored."""
 
     def __init__(self, sentence: str, why: str = "") -> None:
         super().__init__(sentence)
@@ -128,20 +128,18 @@ def most_bytes(specs: Specs) -> int:
     return sum(spec.most_bytes for spec in specs.values()) + 1000 * len(specs) + 100_000
 
 
-def to_npz(arrays: Mapping[str, Array]) -> bytes:
+def to_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Bytes that `numpy.load(..., allow_pickle=False)` reads. Raises ValueError if an array holds objects."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
             content = io.BytesIO()
-            np.lib.format.write_array(
-                content, np.ascontiguousarray(arrays[name]), version=(1, 0), allow_pickle=False
-            )
+            np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), version=(1, 0), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), content.getvalue())
     return buffer.getvalue()
 
 
-def from_npz(file: str, content: bytes, specs: Specs) -> dict[str, Array]:
+def from_npz(file: str, content: bytes, specs: Specs) -> dict[str, np.ndarray]:
     """The arrays of `to_npz`, exactly those of `specs`. Raises BundleRefused; zipfile's own errors go through."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
@@ -158,7 +156,7 @@ def from_npz(file: str, content: bytes, specs: Specs) -> dict[str, Array]:
     return arrays
 
 
-def _array(where: str, raw: bytes, spec: Spec, sizes: dict[str, int]) -> Array:
+def _array(where: str, raw: bytes, spec: Spec, sizes: dict[str, int]) -> np.ndarray:
     start = 10 + int.from_bytes(raw[8:10], "little")
     header = _HEADER.fullmatch(raw[10:start])
     if raw[:8] != b"\x93NUMPY\x01\x00" or header is None:
@@ -168,19 +166,13 @@ def _array(where: str, raw: bytes, spec: Spec, sizes: dict[str, int]) -> Array:
         raise refuse(f"{where} holds pickled Python objects, which are never opened")
     shape = tuple(int(size) for size in shown.replace(" ", "").split(",") if size)
     text = re.fullmatch(r"<U(\d{1,3})", descr) if spec.dtype == "U" else None
-    right = (
-        (text is not None and 1 <= int(text[1]) <= _MAX_TEXT) if spec.dtype == "U" else descr == spec.dtype
-    )
+    right = (text is not None and 1 <= int(text[1]) <= _MAX_TEXT) if spec.dtype == "U" else descr == spec.dtype
     if not right or order != b"False" or len(shape) != len(spec.shape):
-        raise refuse(
-            f"{where} is {_shown(descr, shape)}; its config demands {_shown(spec.dtype, spec.shape)}"
-        )
+        raise refuse(f"{where} is {_shown(descr, shape)}; its config demands {_shown(spec.dtype, spec.shape)}")
     for size, wanted in zip(shape, spec.shape, strict=True):
         known = sizes.setdefault(wanted, size) if isinstance(wanted, str) else wanted
         if size != known or size > max(_MAX_ROWS, known if isinstance(wanted, int) else 0):
-            raise refuse(
-                f"{where} is {_shown(descr, shape)}; its config demands {_shown(spec.dtype, spec.shape)}"
-            )
+            raise refuse(f"{where} is {_shown(descr, shape)}; its config demands {_shown(spec.dtype, spec.shape)}")
     dtype = np.dtype(descr)
     if len(raw) - start != dtype.itemsize * int(np.prod(shape)):
         raise refuse(f"{where} has {len(raw) - start} bytes, which do not fill {_shown(descr, shape)}")
@@ -190,11 +182,9 @@ def _array(where: str, raw: bytes, spec: Spec, sizes: dict[str, int]) -> Array:
     return values
 
 
-def _check_text(where: str, values: Array) -> None:
+def _check_text(where: str, values: np.ndarray) -> None:
     points = values.view(np.uint32)
-    if (points > 0x10FFFF).any() or not all(
-        str(text).isprintable() and "<" not in str(text) for text in values.flat
-    ):
+    if (points > 0x10FFFF).any() or not all(str(text).isprintable() and "<" not in str(text) for text in values.flat):
         raise refuse(f"{where} holds text that cannot be shown")
 
 
@@ -206,7 +196,7 @@ def _shown(dtype: str, shape: tuple[int | str, ...]) -> str:
 # -- safetensors -------------------------------------------------------------------------------------------------------
 
 
-def to_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> bytes:
+def to_safetensors(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
     from safetensors.numpy import save
 
     content: bytes = save(
@@ -216,13 +206,13 @@ def to_safetensors(arrays: Mapping[str, Array], metadata: Mapping[str, str] | No
     return content
 
 
-def from_safetensors(file: str, content: bytes, specs: Specs) -> dict[str, Array]:
+def from_safetensors(file: str, content: bytes, specs: Specs) -> dict[str, np.ndarray]:
     """Inverse of `to_safetensors` for exactly `specs`. Raises BundleRefused."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        arrays: dict[str, Array] = load(content)
+        arrays: dict[str, np.ndarray] = load(content)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise refuse(f"{file} is not a safetensors file ({error!s:.60})") from None
     if set(arrays) != set(specs):
@@ -242,17 +232,15 @@ def from_safetensors(file: str, content: bytes, specs: Specs) -> dict[str, Array
 
 def check_values(
     config: RunConfig,
-    metrics: Mapping[str, Array],
-    history: Mapping[str, Array],
-    weights: Mapping[str, Array],
+    metrics: Mapping[str, np.ndarray],
+    history: Mapping[str, np.ndarray],
+    weights: Mapping[str, np.ndarray],
 ) -> None:
     """Numbers that belong together do, and every model that is not diverged has numbers. Raises BundleRefused."""
     training = config.training
     if not (
         np.array_equal(metrics["lam"], np.tile(training.lams, training.replicates))
-        and np.array_equal(
-            metrics["replicate"], np.repeat(np.arange(training.replicates), len(training.lams))
-        )
+        and np.array_equal(metrics["replicate"], np.repeat(np.arange(training.replicates), len(training.lams)))
     ):
         raise refuse("its models are not those of its config")
     for where, status in (("metrics.npz", metrics["status"]), ("history.npz", history["status"])):
@@ -268,8 +256,8 @@ def check_values(
 
 
 def _by_status(
-    metrics: Mapping[str, Array], history: Mapping[str, Array], weights: Mapping[str, Array]
-) -> Iterator[tuple[str, Array, Array]]:
+    metrics: Mapping[str, np.ndarray], history: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray]
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Every array with the entries of its leading axes that belong to a diverged model."""
     final, along = metrics["status"] == DIVERGED, history["status"] == DIVERGED
     yield from ((name, values, final) for name, values in metrics.items())
@@ -277,7 +265,7 @@ def _by_status(
     yield from ((name, values, final) for name, values in weights.items())
 
 
-def check_evidence(config: RunConfig, arrays: Mapping[str, Array]) -> None:
+def check_evidence(config: RunConfig, arrays: Mapping[str, np.ndarray]) -> None:
     """Raises BundleRefused if it is not about this program's baselines and rules, or a value is out of range."""
     from crl_core.measures.baselines import BASELINES
 
@@ -296,7 +284,7 @@ def check_evidence(config: RunConfig, arrays: Mapping[str, Array]) -> None:
             raise refuse(f"{name} in evidence.npz is infinite")
 
 
-def check_projection(arrays: Mapping[str, Array]) -> None:
+def check_projection(arrays: Mapping[str, np.ndarray]) -> None:
     """Raises BundleRefused unless every layout is there as a whole or left out as a whole."""
     finite = np.isfinite(arrays["tsne_xy"])
     left_out = np.isnan(arrays["tsne_xy"]).all(axis=(1, 2))

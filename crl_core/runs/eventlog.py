@@ -1,7 +1,7 @@
 """A run's events on disk: an append-only file of JSON lines, each with a checksum, and a reader that survives anything.
 
-Line:    {"crc":"<8 hexadecimal digits>","event":"EpochEnded","at":1764000000.0,...}; the checksum covers what follows it.
-         A line without "crc" is read as well.
+Line:    {"crc":"<8 hexadecimal digits>","event":"EpochEnded","at":1764000000.0,...}; the checksum covers what follows
+         it. A line without "crc" is read as well.
 Writer:  one at a time (the holder of the run's lock). A write that fails leaves the file as it was.
 Reader:  goes to the last line break; skips lines that are damaged. A new attempt at the same run appends another
          RunStarted; what was before it is history.
@@ -94,9 +94,7 @@ def decode(line: bytes) -> tuple[Event, float | None]:
             raise ValueError(f"the line differs from its checksum: {line[:60]!r}")
         line = b"{" + rest
     event = from_json(line)
-    at = (
-        json.loads(line).get("at") if isinstance(event, RunStarted) else None
-    )  # nobody asks for the others' time
+    at = json.loads(line).get("at") if isinstance(event, RunStarted) else None  # nobody asks for the others' time
     return event, at if isinstance(at, (int, float)) else None
 
 

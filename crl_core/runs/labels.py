@@ -1,4 +1,5 @@
-"""What people write on a run: a name, tags, a note. Kept beside the sealed files, so that the seal never changes for it."""
+"""What people write on a run: a name, tags, a note. Kept beside the sealed files, so that the seal never changes for
+it."""
 
 from __future__ import annotations
 

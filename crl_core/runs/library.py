@@ -1,8 +1,9 @@
 """The library of runs: thousands of them listed, searched and labelled. The sealed folders are the truth.
 
 Index:    <root>/index.json holds what a list needs of every run, each row with the times and sizes of the files that it
-          was read from. A row is used only while these are the same; so an index that is missing, damaged, behind, or was
-          written by two programs at once is mended by reading those folders again, and nothing is ever lost with it.
+          was read from. A row is used only while these are the same; so an index that is missing, damaged, behind, or
+          was written by two programs at once is mended by reading those folders again, and nothing is ever lost with
+          it.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ class Library:
 
 @lru_cache(maxsize=8192)
 def differences(config: RunConfig) -> tuple[str, tuple[str, ...]]:
-    """The preset that `config` is nearest to, and what differs from it, e.g. ("hospital", ("sigma 0.1, 2", "epochs 5")).
+    """The preset that `config` is nearest to, and what differs from it, e.g. ("hospital", ("sigma 0.1, 2", "epochs
+    5")).
 
     The device does not count; it is not part of what a run is.
     """
@@ -147,11 +149,10 @@ def _haystack(run: RunSummary) -> str:
 
 
 def search(runs: Iterable[RunSummary], text: str = "", tags: Sequence[str] = ()) -> list[RunSummary]:
-    """Runs whose name, tags, note, key, preset, changes or device hold every word of `text`, and that bear all `tags`."""
+    """Runs whose name, tags, note, key, preset, changes or device hold every word of `text`, and that bear all
+    `tags`."""
     words, wanted = text.casefold().split(), set(tags)
-    return [
-        run for run in runs if wanted <= set(run.label.tags) and all(word in _haystack(run) for word in words)
-    ]
+    return [run for run in runs if wanted <= set(run.label.tags) and all(word in _haystack(run) for word in words)]
 
 
 def tags_of(runs: Iterable[RunSummary]) -> list[str]:

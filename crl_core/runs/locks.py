@@ -34,7 +34,8 @@ class Locks:
 
     @contextmanager
     def hold(self, key: str, wait_s: float = 0.0) -> Iterator[None]:
-        """Hold the lock of `key`. The same thread may take it again. Raises RunBusy, or StoreError if the disk refuses."""
+        """Hold the lock of `key`. The same thread may take it again. Raises RunBusy, or StoreError if the disk
+        refuses."""
         path = self._path(key)
         with self._mutex:
             lock = self._locks.setdefault((os.getpid(), key), FileLock(path))
@@ -42,9 +43,7 @@ class Locks:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=wait_s, poll_interval=0.02)
         except Timeout:
-            raise RunBusy(
-                f"Run {key} is being trained or changed just now; wait for its end, or cancel it."
-            ) from None
+            raise RunBusy(f"Run {key} is being trained or changed just now; wait for its end, or cancel it.") from None
         except OSError as error:
             raise disk_error(f"write in the cache folder {self._folder.parent}", error) from None
         try:

@@ -18,16 +18,12 @@ _TIME = "%Y%m%dT%H%M%SZ"
 def put_away(folder: Path, into: Path) -> Path:
     """Move a run's folder to trash or quarantine under its key and the time; where it is now. Raises OSError."""
     into.mkdir(parents=True, exist_ok=True)
-    return folder.rename(
-        into / f"{folder.name}-{time.strftime(_TIME, time.gmtime())}-{time.time_ns() % 10**9:09d}"
-    )
+    return folder.rename(into / f"{folder.name}-{time.strftime(_TIME, time.gmtime())}-{time.time_ns() % 10**9:09d}")
 
 
 def put_away_in(folder: Path) -> list[Path]:
     """Runs in trash or quarantine, oldest first."""
-    return sorted(
-        (path for path in folder.glob("*-*") if path.is_dir()), key=lambda path: (_since(path), path.name)
-    )
+    return sorted((path for path in folder.glob("*-*") if path.is_dir()), key=lambda path: (_since(path), path.name))
 
 
 def destroy(folder: Path) -> None:
@@ -43,9 +39,7 @@ def sweep(folder: Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def make_room(
-    quota_bytes: int, discarded: list[Path], runs: list[Path], evict: Callable[[Path], bool]
-) -> None:
+def make_room(quota_bytes: int, discarded: list[Path], runs: list[Path], evict: Callable[[Path], bool]) -> None:
     """Destroy what has been discarded for too long; then, while over the quota, the rest of it and the oldest runs.
 
     discarded: folders in trash and quarantine.

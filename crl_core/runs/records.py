@@ -1,4 +1,5 @@
-"""What a stored run says about itself: its result as plain values, the figures in its manifest, and a summary of both."""
+"""What a stored run says about itself: its result as plain values, the figures in its manifest, and a summary of
+both."""
 
 from __future__ import annotations
 
@@ -63,9 +64,7 @@ class RunSummary:
 
     def best(self) -> tuple[float, float] | None:
         """λ with the least median ITE RMSE (truth known), and that error; None if there is none."""
-        known = [
-            (error, lam) for lam, error in zip(self.lams, self.ite_rmse, strict=True) if error is not None
-        ]
+        known = [(error, lam) for lam, error in zip(self.lams, self.ite_rmse, strict=True) if error is not None]
         return (min(known)[1], min(known)[0]) if known else None
 
 
@@ -115,7 +114,8 @@ def row(manifest: Mapping[str, Any], *, pinned: bool, baked: bool, label: Label)
 
 
 def from_row(content: Mapping[str, Any]) -> RunSummary:
-    """Raises ValueError, KeyError or TypeError if it is not a row, or its config is one that this program does not read."""
+    """Raises ValueError, KeyError or TypeError if it is not a row, or its config is one that this program does not
+    read."""
     read: dict[str, Any] = {
         "config": RunConfig.from_dict(content["config"]),
         "label": Label.from_dict(content["label"]),

@@ -1,7 +1,8 @@
 """How a run is put on disk so that it is either whole or not there: atomic files, checksums, and one sealed manifest.
 
 Order:    every file is written beside its place, flushed to the disk and renamed; `manifest.json` comes last.
-Manifest: canonical JSON with the SHA-256 and size of every file, and a seal over itself, so that any changed byte shows.
+Manifest: canonical JSON with the SHA-256 and size of every file, and a seal over itself, so that any changed byte
+          shows.
 Growing:  a file that is only ever appended to (the events) is sealed up to the size that the manifest names.
 """
 
@@ -52,7 +53,8 @@ def disk_error(doing: str, error: OSError) -> StoreError:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step: after a crash at any moment the old file is there or the new one, never a mix.
+    """Put `content` at `path` in one step: after a crash at any moment the old file is there or the new one, never a
+    mix.
 
     A device or a pipe at `path` is written to; it is never replaced by a file.
     Raises: OSError, with nothing left behind.
@@ -116,9 +118,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(raw)
         seal = content.pop("seal")
-        whole = seal == hashlib.sha256(_canonical(content)).hexdigest() and raw == _canonical(
-            {**content, "seal": seal}
-        )
+        whole = seal == hashlib.sha256(_canonical(content)).hexdigest() and raw == _canonical({**content, "seal": seal})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         whole = False
     if not whole:

@@ -4,8 +4,8 @@
                               label.json, which are not sealed and may change
     <root>/quarantine/        runs that were not what had been sealed, <key>-<time>
     <root>/trash/             deleted runs, until age or the quota empties it
-    <root>/locks/             <key>.lock, held by whoever trains or changes a run; <key>.cancel asks that process to stop
-    <project>/cache/baked/    runs that come with the program: same layout, read-only
+    <root>/locks/             <key>.lock, held by whoever trains or changes a run; <key>.cancel asks that process to
+    stop <project>/cache/baked/    runs that come with the program: same layout, read-only
 
 A run is there when its manifest is (see `sealing`). A file that the manifest does not name is not part of the run.
 """
@@ -58,7 +58,8 @@ class RunNotFound(StoreError):
 
 
 class RunCorrupted(StoreError):
-    """A stored file is not what was sealed. `moved_to` is the run's place in quarantine, None if it stays where it is."""
+    """A stored file is not what was sealed. `moved_to` is the run's place in quarantine, None if it stays where it
+    is."""
 
     def __init__(self, key: str, file: str, sentence: str, moved_to: Path | None) -> None:
         super().__init__(sentence)
@@ -75,7 +76,8 @@ class RunStore:
 
     root:        folder of the runs; default `default_root()`.
     baked:       folder of the read-only runs; default <project>/cache/baked.
-    quota_bytes: when a save exceeds it, the trash goes first, then the oldest runs; never one that is pinned or under way.
+    quota_bytes: when a save exceeds it, the trash goes first, then the oldest runs; never one that is pinned or under
+                 way.
     Raises:      every method raises StoreError, RunNotFound, RunBusy or RunCorrupted, with one sentence for a person.
     """
 
@@ -112,13 +114,8 @@ class RunStore:
         try:
             result = from_plain(unpack(files[RESULT]))
         except Exception as error:  # a pickle may raise anything
-            raise self._refuse(
-                key, folder, Damaged(RESULT, f"cannot be opened here ({error!s:.80})")
-            ) from error
-        if (
-            result.config.key_in(manifest["recipe_version"]) != key
-            or manifest["config"] != plain(result)["config"]
-        ):
+            raise self._refuse(key, folder, Damaged(RESULT, f"cannot be opened here ({error!s:.80})")) from error
+        if result.config.key_in(manifest["recipe_version"]) != key or manifest["config"] != plain(result)["config"]:
             raise self._refuse(key, folder, Damaged(RESULT, f"is the result of run {result.config.key}"))
         return result
 
@@ -131,9 +128,7 @@ class RunStore:
         try:
             return unpack(files[file])
         except Exception as error:
-            raise self._refuse(
-                key, folder, Damaged(file, f"cannot be opened here ({error!s:.80})")
-            ) from error
+            raise self._refuse(key, folder, Damaged(file, f"cannot be opened here ({error!s:.80})")) from error
 
     def missing_parts(self, key: str) -> tuple[str, ...]:
         """Parts that a sealed run lacks and that can be added; none for a baked run."""
@@ -146,7 +141,8 @@ class RunStore:
         return [item.key for item in self.summaries()]
 
     def summaries(self) -> list[RunSummary]:
-        """All sealed runs, newest first, from their manifests alone. One that cannot be read is left out; see `verify`."""
+        """All sealed runs, newest first, from their manifests alone. One that cannot be read is left out; see
+        `verify`."""
         found = [self.summary(key) for key in sorted(self.stamps())]
         return sorted((item for item in found if item is not None), key=lambda item: -item.created)
 
@@ -188,7 +184,8 @@ class RunStore:
         return self._folder(key) / EVENTS
 
     def verify(self) -> list[RunCorrupted]:
-        """Check every byte of every run; the damaged ones, which are in quarantine now (baked ones are only reported)."""
+        """Check every byte of every run; the damaged ones, which are in quarantine now (baked ones are only
+        reported)."""
         damaged = []
         for key in (*_keys_in(self.baked), *_keys_in(self._runs)):
             try:
@@ -214,7 +211,8 @@ class RunStore:
     def save(self, result: RunResult, made: Mapping[str, Any] = MappingProxyType({})) -> str:
         """Store and seal a finished run; its key. A sealed, intact run of the same config is kept as it is.
 
-        made: what the manifest says otherwise of a run that was not trained here and now: recipe_version, created, imported.
+        made: what the manifest says otherwise of a run that was not trained here and now: recipe_version, created,
+              imported.
         """
         manifest = new_manifest(result) | dict(made)
         key = manifest["key"] = result.config.key_in(manifest["recipe_version"])
@@ -293,9 +291,7 @@ class RunStore:
         """Undo the last `delete` of a run."""
         with self.lock(key):
             trashed = [
-                path
-                for path in put_away_in(self.root / "trash")
-                if path.name.startswith(f"{_checked_key(key)}-")
+                path for path in put_away_in(self.root / "trash") if path.name.startswith(f"{_checked_key(key)}-")
             ]
             if not trashed:
                 raise RunNotFound(f"Run {key} is not in the trash; it may have been emptied. Train it again.")
@@ -309,7 +305,8 @@ class RunStore:
                 raise disk_error(f"restore run {key} in {self._runs}", error) from None
 
     def adopt(self, key: str, other: RunStore) -> None:
-        """Move a sealed run here, in one step, from another store on the same disk. Raises StoreError if there is one."""
+        """Move a sealed run here, in one step, from another store on the same disk. Raises StoreError if there is
+        one."""
         with self.lock(key):
             if self.has(key):
                 raise StoreError(f"Run {key} is there already; nothing was changed.")
@@ -333,11 +330,7 @@ class RunStore:
 
     def _folder(self, key: str) -> Path:
         own, baked = self._runs / _checked_key(key), self.baked / key
-        if (
-            key not in self._damaged_baked
-            and os.path.exists(baked / MANIFEST)
-            and not os.path.exists(own / MANIFEST)
-        ):
+        if key not in self._damaged_baked and os.path.exists(baked / MANIFEST) and not os.path.exists(own / MANIFEST):
             return baked
         return own
 
@@ -386,13 +379,9 @@ class RunStore:
         try:
             moved_to = put_away(folder, self.root / "quarantine")
         except OSError:
-            sentence = (
-                f"Run {key} is damaged: {damage}. It could not be moved out of the way; delete its folder."
-            )
+            sentence = f"Run {key} is damaged: {damage}. It could not be moved out of the way; delete its folder."
             return RunCorrupted(key, damage.file, sentence, None)
-        sentence = (
-            f"Run {key} is damaged: {damage}. It was moved to quarantine/{moved_to.name}; train it again."
-        )
+        sentence = f"Run {key} is damaged: {damage}. It was moved to quarantine/{moved_to.name}; train it again."
         return RunCorrupted(key, damage.file, sentence, moved_to)
 
     @contextmanager
@@ -446,9 +435,7 @@ def _checked_key(key: str) -> str:
 
 
 def _not_found(key: str) -> RunNotFound:
-    return RunNotFound(
-        f"There is no run {key!s:.40}; it was deleted, or never trained here. Restore it, or train it."
-    )
+    return RunNotFound(f"There is no run {key!s:.40}; it was deleted, or never trained here. Restore it, or train it.")
 
 
 def _part_file(name: str) -> str:
@@ -459,9 +446,7 @@ def _part_file(name: str) -> str:
 
 def _keys_in(folder: Path) -> list[str]:
     try:
-        return sorted(
-            entry.name for entry in os.scandir(folder) if _KEY.fullmatch(entry.name) and entry.is_dir()
-        )
+        return sorted(entry.name for entry in os.scandir(folder) if _KEY.fullmatch(entry.name) and entry.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -1,1 +1,2 @@
-"""An exported model behind HTTP, watching its own assumptions. Needs requirements-serve.txt; an ONNX file needs no torch."""
+"""An exported model behind HTTP, watching its own assumptions. Needs requirements-serve.txt; an ONNX file needs no
+torch."""

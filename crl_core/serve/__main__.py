@@ -1,4 +1,5 @@
-"""python -m crl_core.serve FILE …: the command `serve` alone, where nothing is installed but what it needs (see `exports.dockerfile`)."""
+"""python -m crl_core.serve FILE …: the command `serve` alone, where nothing is installed but what it needs (see
+`exports.dockerfile`)."""
 
 from __future__ import annotations
 

@@ -26,9 +26,7 @@ from crl_core.serve.settings import Settings
 
 UNNAMED = "unnamed"  # the label of rows that came without one
 _RANK = {OK: 0, WARMING_UP: 1, DRIFTED: 2}
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem} for code in (400, 401, 405, 408, 413, 422)
-}
+_REFUSALS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (400, 401, 405, 408, 413, 422)}
 
 
 def create_app(model_file: str | Path, settings: Settings | None = None) -> FastAPI:
@@ -48,7 +46,10 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
         version="1",
         lifespan=lifespan,
         debug=False,
-        description=f"CFRNet {model.name}, λ = {model.lam:g}. Effects are the model's estimates; see `invariance` before trusting them.",
+        description=(
+            f"CFRNet {model.name}, λ = {model.lam:g}. Effects are the model's estimates; see `invariance` before "
+            f"trusting them."
+        ),
     )
     app.state.monitor, app.state.model = monitor, model
     app.add_middleware(Guard, settings=settings, done=measures.answered)
@@ -73,11 +74,17 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
         measures.rows.inc(len(x))
         worst = max(states.values(), key=lambda state: (_RANK[state.status], -(state.p or 1.0)))
         return {
-            "y0": y0.tolist(), "y1": y1.tolist(), "ite": (y1 - y0).tolist(), "lam": model.lam, "model": model.name,
+            "y0": y0.tolist(),
+            "y1": y1.tolist(),
+            "ite": (y1 - y0).tolist(),
+            "lam": model.lam,
+            "model": model.name,
             "invariance": {
-                "status": worst.status, "p": worst.p, "environments": {label: state.status for label, state in states.items()},
+                "status": worst.status,
+                "p": worst.p,
+                "environments": {label: state.status for label, state in states.items()},
             },
-        }  # fmt: skip
+        }
 
     effects.__annotations__["body"] = body_type
     app.post(
@@ -88,9 +95,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
         summary="Effects of rows",
     )(effects)
 
-    @app.get(
-        "/v1/model", response_model=About, responses=refusals, dependencies=guarded, summary="What is served"
-    )
+    @app.get("/v1/model", response_model=About, responses=refusals, dependencies=guarded, summary="What is served")
     async def about() -> dict[str, Any]:
         said = model.metadata
         kept = ("key", "format", "features", "metrics", "versions", "config")
@@ -159,9 +164,7 @@ def _answer_problems(app: FastAPI) -> None:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:4] if str(part).isascii())[:60]
         said = " ".join(str(first["msg"]).split())[:160]
-        return _problem(
-            request, 422, f"{where}: {said}; see /docs for what is expected and an example that works."
-        )
+        return _problem(request, 422, f"{where}: {said}; see /docs for what is expected and an example that works.")
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:

@@ -9,9 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from crl_core.export.model_file import Model
 from crl_core.serve.settings import MOST_ABS, Settings
 
-LABEL = (
-    r"^[A-Za-z0-9][A-Za-z0-9 ._:/-]*$"  # no control characters, no quotes: safe in a log line and in a metric
-)
+LABEL = r"^[A-Za-z0-9][A-Za-z0-9 ._:/-]*$"  # no control characters, no quotes: safe in a log line and in a metric
 
 
 class Invariance(BaseModel):
@@ -59,7 +57,8 @@ class Problem(BaseModel):
 
 
 def request_body(model: Model, settings: Settings) -> type[BaseModel]:
-    """The body of `POST /v1/effects` for this model: its number of features, this server's limits, an example that works."""
+    """The body of `POST /v1/effects` for this model: its number of features, this server's limits, an example that
+    works."""
     d = len(model.features)
     number: Any = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MOST_ABS, le=MOST_ABS)]
     row: Any = Annotated[list[number], Field(min_length=d, max_length=d)]
@@ -71,6 +70,4 @@ def request_body(model: Model, settings: Settings) -> type[BaseModel]:
     origin = "Where each row comes from: one label a row, or one for all."
     environments: Any = Annotated[list[label] | None, Field(max_length=settings.max_rows, description=origin)]
     config = ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
-    return create_model(
-        "EffectsRequest", __config__=config, rows=(rows, ...), environments=(environments, None)
-    )
+    return create_model("EffectsRequest", __config__=config, rows=(rows, ...), environments=(environments, None))

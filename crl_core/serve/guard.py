@@ -58,23 +58,28 @@ class Guard:
                     await self._app(scope, _once(body, receive), answer)
         except TimeoutError:
             if not status:
-                said = f"the request took longer than {self._settings.timeout_s:g} s; send fewer rows, or send them faster."
+                said = (
+                    f"the request took longer than {self._settings.timeout_s:g} s; send fewer rows, or send them "
+                    f"faster."
+                )
                 await _refuse(answer, 408, said, request_id)
         except Exception as error:
             notes["problem"] = type(error).__name__
             if not status:
-                await _refuse(
-                    answer, 500, "the server failed on this request; its log line names the id.", request_id
-                )
+                await _refuse(answer, 500, "the server failed on this request; its log line names the id.", request_id)
         finally:
             seconds = time.perf_counter() - start
             self._done(str(scope["path"]), status, seconds)
             log(
                 {
-                    "request_id": request_id, "method": scope["method"], "path": str(scope["path"])[:200], "status": status,
-                    "ms": round(1e3 * seconds, 3), **notes,
+                    "request_id": request_id,
+                    "method": scope["method"],
+                    "path": str(scope["path"])[:200],
+                    "status": status,
+                    "ms": round(1e3 * seconds, 3),
+                    **notes,
                 }
-            )  # fmt: skip
+            )
 
     async def _body(self, headers: dict[bytes, str], receive: Receive) -> bytes | str:
         """The whole body, or why it is too large; no more than the limit is ever held."""

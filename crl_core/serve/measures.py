@@ -40,15 +40,9 @@ class _Invariance(Collector):
         self._model, self._monitor = model, monitor
 
     def collect(self) -> Iterable[Metric]:
-        p = GaugeMetricFamily(
-            "crl_invariance_p", "Permutation p-value of the last test", labels=["environment"]
-        )
-        mmd2 = GaugeMetricFamily(
-            "crl_invariance_mmd2", "Latent MMD² against held-out rows", labels=["environment"]
-        )
-        drifted = GaugeMetricFamily(
-            "crl_invariance_drifted", "1 where the last test alarmed", labels=["environment"]
-        )
+        p = GaugeMetricFamily("crl_invariance_p", "Permutation p-value of the last test", labels=["environment"])
+        mmd2 = GaugeMetricFamily("crl_invariance_mmd2", "Latent MMD² against held-out rows", labels=["environment"])
+        drifted = GaugeMetricFamily("crl_invariance_drifted", "1 where the last test alarmed", labels=["environment"])
         alarms = CounterMetricFamily("crl_invariance_alarms", "Tests that alarmed", labels=["environment"])
         tests = CounterMetricFamily("crl_invariance_tests", "Tests made", labels=["environment"])
         for label, state in self._monitor.states().items():

@@ -1,10 +1,13 @@
 """Does traffic still look like training? A window of latents per environment label, tested beside the requests.
 
-Test:     latent MMD² of the newest `window` rows of a label against held-out latents, all environments together and each alone;
+Test:     latent MMD² of the newest `window` rows of a label against held-out latents, all environments together and
+          each alone;
           the larger p counts: a label may be one known site or their usual mixture. Every `least` new rows.
-Level:    .05 for a label's first 200 tests together: one test alarms at p <= .05 / 200. By the union bound this holds although
-          windows overlap and share one reference sample. Beyond 200 tests the promise is one alarm in 4,000 tests.
-Cost:     199 relabellings; 7,999 more only where they give p <= .05. In a process of its own, resting twice as long as it works.
+Level:    .05 for a label's first 200 tests together: one test alarms at p <= .05 / 200. By the union bound this holds
+          although windows overlap and share one reference sample. Beyond 200 tests the promise is one alarm in 4,000
+          tests.
+Cost:     199 relabellings; 7,999 more only where they give p <= .05. In a process of its own, resting twice as long as
+          it works.
 Limits:   sees the latent only: a changed effect, or what the encoder throws away, moves nothing here.
 """
 
@@ -21,7 +24,6 @@ from crl_core.measures.falsifiers import LEVEL
 from crl_core.serve.settings import Settings
 from crl_core.serve.tester import Tester
 
-Array = np.ndarray
 TESTS = 200  # over which the level holds
 ALARM = LEVEL / TESTS
 OTHERS = "(others)"  # the shared window of labels that came when all places were taken
@@ -42,16 +44,17 @@ class State:
 
 @dataclass(slots=True)
 class _Watch:
-    latents: Array  # [window, k], a ring
+    latents: np.ndarray  # [window, k], a ring
     state: State = field(default_factory=State)
     seen: int = 0
     tested_at: int = 0
 
 
 class Monitor:
-    """Bounded windows, a thread that waits and a process that tests. `add` costs a copy of the rows; `state` a look-up."""
+    """Bounded windows, a thread that waits and a process that tests. `add` costs a copy of the rows; `state` a
+    look-up."""
 
-    def __init__(self, reference: Array, environment: Array, settings: Settings) -> None:
+    def __init__(self, reference: np.ndarray, environment: np.ndarray, settings: Settings) -> None:
         """reference: [m, k] held-out latents.  environment: [m], theirs."""
         self._settings = settings
         self._tester = Tester(reference.astype(np.float64), environment, settings.seed)
@@ -66,7 +69,7 @@ class Monitor:
         with self._changed:
             return self._place(label)
 
-    def add(self, label: str, phi: Array) -> None:
+    def add(self, label: str, phi: np.ndarray) -> None:
         """Note the latents [n, k] of a request."""
         window = self._settings.window
         with self._changed:
@@ -139,9 +142,13 @@ class Monitor:
                 alarm = p <= ALARM
                 if np.isfinite(p):
                     watch.state = State(
-                        status=DRIFTED if alarm else OK, p=p, mmd2=mmd2, rows=watch.seen, tests=before.tests + 1,
+                        status=DRIFTED if alarm else OK,
+                        p=p,
+                        mmd2=mmd2,
+                        rows=watch.seen,
+                        tests=before.tests + 1,
                         alarms=before.alarms + alarm,
-                    )  # fmt: skip
+                    )
                 self._busy = False
                 self._changed.notify_all()
                 rest = 2 * (time.monotonic() - start)
@@ -152,4 +159,4 @@ def _of(watch: _Watch) -> State:
     state = watch.state
     return State(
         status=state.status, p=state.p, mmd2=state.mmd2, rows=watch.seen, tests=state.tests, alarms=state.alarms
-    )  # fmt: skip
+    )

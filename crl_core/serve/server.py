@@ -46,9 +46,12 @@ def run_server(options: argparse.Namespace) -> int:
     from crl_core.serve.settings import Settings
 
     settings = Settings(
-        api_key=options.api_key, max_rows=options.max_rows, timeout_s=options.timeout, log_features=options.log_features,
+        api_key=options.api_key,
+        max_rows=options.max_rows,
+        timeout_s=options.timeout,
+        log_features=options.log_features,
         max_body=max(1_000_000, 1000 * options.max_rows),
-    )  # fmt: skip
+    )
     listening = _socket(options.host, options.port)
     with listening:
         import uvicorn
@@ -58,9 +61,14 @@ def run_server(options: argparse.Namespace) -> int:
 
         app = create_app(options.file, settings)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_keep_alive=30, timeout_graceful_shutdown=5,
-            limit_concurrency=200, server_header=False,
-        )  # fmt: skip
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=5,
+            limit_concurrency=200,
+            server_header=False,
+        )
         host, port = listening.getsockname()[:2]
         log({"event": "listening", "address": f"http://{host}:{port}", "model": app.state.model.name})
         signal.signal(signal.SIGTERM, _end)  # uvicorn sends the signal on once all answers are given
@@ -79,7 +87,8 @@ def _socket(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise ValueError(f"port is {port}; it must be from 0 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio turns Nagle's algorithm off; without, every answer waits 40 ms for an acknowledgement.
+    # With the protocol named, asyncio turns Nagle's algorithm off; without, every answer waits 40 ms for an
+    # acknowledgement.
     found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,7 +1,8 @@
-"""The monitor's test in a process of its own: `python -m crl_core.serve.tester`, windows in by stdin, p-values out by stdout.
+"""The monitor's test in a process of its own: `python -m crl_core.serve.tester`, windows in by stdin, p-values out by
+stdout.
 
-In a thread of the server it would hold the interpreter while it relabels, and every request would wait. The process has low priority, one
-thread, and ends when the server does: its stdin closes.
+In a thread of the server it would hold the interpreter while it relabels, and every request would wait. The process has
+low priority, one thread, and ends when the server does: its stdin closes.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ import numpy as np
 
 from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, latent_test, nearest_test
 
-Array = np.ndarray
 MORE = 7999  # relabellings where the first say p <= LEVEL; the smallest p is then 1 / 8000
 
 
 def test_window(
-    rows: Array, reference: Array, environment: Array, rng: np.random.Generator
+    rows: np.ndarray, reference: np.ndarray, environment: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float]:
     """p and latent MMD² of a window [n, k]: against all environments together and each alone, the larger p."""
     p, mmd2 = _larger_p(rows, reference, environment, rng, PERMUTATIONS)
@@ -31,7 +31,7 @@ def test_window(
 
 
 def _larger_p(
-    rows: Array, reference: Array, environment: Array, rng: np.random.Generator, permutations: int
+    rows: np.ndarray, reference: np.ndarray, environment: np.ndarray, rng: np.random.Generator, permutations: int
 ) -> tuple[float, float]:
     mmd2, pooled = latent_test(rows, reference, rng, permutations)
     if pooled > LEVEL:
@@ -43,11 +43,11 @@ def _larger_p(
 class Tester:
     """The process, started when it is made and again if it was killed."""
 
-    def __init__(self, reference: Array, environment: Array, seed: int) -> None:
+    def __init__(self, reference: np.ndarray, environment: np.ndarray, seed: int) -> None:
         self._first = (reference, environment[:, None].astype(np.float64), np.array([[seed]], np.float64))
         self._process = self._start()
 
-    def test(self, rows: Array) -> tuple[float, float]:
+    def test(self, rows: np.ndarray) -> tuple[float, float]:
         """As `test_window`. Raises: OSError if the process was killed meanwhile."""
         if self._process.poll() is not None:
             self._process = self._start()
@@ -72,20 +72,22 @@ class Tester:
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
         process = subprocess.Popen(
             [sys.executable, "-m", "crl_core.serve.tester"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **threads},
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **threads},
+        )
         assert process.stdin is not None
         for array in self._first:
             _write(process.stdin, array)
         return process
 
 
-def _write(stream: IO[bytes], array: Array) -> None:
+def _write(stream: IO[bytes], array: np.ndarray) -> None:
     stream.write(np.array(array.shape, "<i8").tobytes() + array.astype("<f8").tobytes())
     stream.flush()
 
 
-def _read(stream: IO[bytes]) -> Array | None:
+def _read(stream: IO[bytes]) -> np.ndarray | None:
     """The next table; None where the other side has ended."""
     head = stream.read(16)
     if len(head) < 16:

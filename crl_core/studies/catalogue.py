@@ -40,7 +40,9 @@ LABS: Mapping[str, Lab] = {
         Lab(
             id="unseen",
             title="Unseen environments",
-            sentence="The trained model is deployed somewhere new: what can a monitor tell, and what can it never tell?",
+            sentence=(
+                "The trained model is deployed somewhere new: what can a monitor tell, and what can it never tell?"
+            ),
             module="crl_core.studies.unseen_claims",
             page="unseen",
         ),

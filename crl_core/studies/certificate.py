@@ -1,5 +1,5 @@
-"""A one-page report on a model and a deployment sample: what was tested, at which level, what was found, and what no test
-on these data could have found."""
+"""A one-page report on a model and a deployment sample: what was tested, at which level, what was found, and what no
+test on these data could have found."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ body { margin: 2.2rem auto; max-width: 46rem; padding: 0 1rem; background: #fff;
   font: 15px/1.5 'DejaVu Sans', Verdana, 'Segoe UI', system-ui, sans-serif; }
 h1 { font-size: 1.35rem; margin: 0 0 .3rem 0; } h2 { font-size: 1rem; margin: 1.4rem 0 .3rem 0; }
 .quiet { color: #4a525c; } .verdict { font-size: 1.1rem; font-weight: 650; }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; } td, th { text-align: left; padding: .3rem .6rem .3rem 0;
+table { border-collapse: collapse; width: 100%; font-size: .9rem; } td, th { text-align: left;
+  padding: .3rem .6rem .3rem 0;
   border-bottom: 1px solid #dcdad3; vertical-align: top; } code { font-size: .82rem; overflow-wrap: anywhere; }
 @media print { body { margin: 0; } }
 """
@@ -31,9 +32,7 @@ class Certificate:
     model: str
     sample: str
     verdict: str
-    rows: tuple[
-        tuple[str, str, str, str], ...
-    ]  # test, what it compares and when it alarms, statistic, finding
+    rows: tuple[tuple[str, str, str, str], ...]  # test, what it compares and when it alarms, statistic, finding
     blind: tuple[str, ...]  # what no test on these data could have found
     command: str
 
@@ -52,14 +51,14 @@ class Certificate:
 
     def html(self) -> str:
         """A page that stands alone and prints on one sheet."""
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows
-        )
+        rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
         blind = "".join(f"<li>{escape(item)}</li>" for item in self.blind)
         return (
-            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(self.title)}</title><style>{_STYLE}</style></head>'
+            f'<!doctype html><html lang="en"><head><meta '
+            f'charset="utf-8"><title>{escape(self.title)}</title><style>{_STYLE}</style></head>'
             f'<body><h1>{escape(self.title)}</h1><p class="quiet">{escape(self.model)}<br>{escape(self.sample)}</p>'
-            f'<p class="verdict">{escape(self.verdict)}</p><table><tr><th>test</th><th>alarms when</th><th>statistic</th><th>found</th></tr>'
+            f'<p class="verdict">{escape(self.verdict)}</p><table><tr><th>test</th><th>alarms '
+            f"when</th><th>statistic</th><th>found</th></tr>"
             f"{rows}</table><h2>What no test on these data could have found</h2><ul>{blind}</ul>"
             f"<h2>The model again</h2><p><code>{escape(self.command)}</code></p></body></html>\n"
         )
@@ -77,8 +76,7 @@ def certificate(model: Watched, verdict: Verdict, *, sample: str = "A deployment
             TITLES[finding.test],
             f"ratio > {RATIO:g}" if finding.test == "residuals" else f"p ≤ {LEVEL:g}",
             "–" if not np.isfinite(finding.statistic) else f"{finding.statistic:.3g}",
-            ("ALARM. " if finding.alarm else "not made. " if finding.alarm is None else "quiet. ")
-            + finding.words,
+            ("ALARM. " if finding.alarm else "not made. " if finding.alarm is None else "quiet. ") + finding.words,
         )
         for finding in verdict.findings
     )
@@ -90,15 +88,19 @@ def certificate(model: Watched, verdict: Verdict, *, sample: str = "A deployment
     )
     return Certificate(
         title="Invariance certificate",
-        model=f"Run {config.key}, λ = {model.lam:g}, one network; reference: {len(model.latents)} held-out latents (of at most {REFERENCE}), "
+        model=f"Run {config.key}, λ = {model.lam:g}, one network; reference: {len(model.latents)} held-out latents (of "
+        f"at most {REFERENCE}), "
         f"{len(model.residual)} held-out residuals.",
-        sample=f"{sample}: {verdict.n_rows} rows tested, {PERMUTATIONS} permutations. {n_tests} tests at level {LEVEL:g} each: without any change "
-        f"about one certificate in {max(1, round(1 / (LEVEL * max(1, n_tests))))} has an alarm. " + " ".join(verdict.notes),
+        sample=f"{sample}: {verdict.n_rows} rows tested, {PERMUTATIONS} permutations. {n_tests} "
+        f"tests at level {LEVEL:g} "
+        f"each: without any change "
+        f"about one certificate in {max(1, round(1 / (LEVEL * max(1, n_tests))))} has an alarm. "
+        + " ".join(verdict.notes),
         verdict=said,
         rows=rows,
         blind=_blind(verdict),
         command=reproducing_command(config),
-    )  # fmt: skip
+    )
 
 
 def _blind(verdict: Verdict) -> tuple[str, ...]:
@@ -106,7 +108,8 @@ def _blind(verdict: Verdict) -> tuple[str, ...]:
     unlabelled = residuals is None or residuals.alarm is None
     found = [
         "A difference that the encoder throws away: tests on latents see what the network sees.",
-        "Whether the effects are right: an alarm means that rows differ. Other patients alarm while the effects stay right.",
+        "Whether the effects are right: an alarm means that rows differ. Other patients alarm while the effects stay "
+        "right.",
     ]
     if unlabelled:
         found.append("Any change of how outcomes come about: no outcomes came with these rows.")

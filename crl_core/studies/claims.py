@@ -24,9 +24,8 @@ from crl_core.data.scm import Stream, rng_for
 from crl_core.presets import preset
 from crl_core.results import RunResult
 
-Array = np.ndarray
 Verdict = Literal["holds", "does not hold", "undecided"]
-Evidence = Mapping[str, Array]
+Evidence = Mapping[str, np.ndarray]
 
 PATH = (0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # for claims about the whole path
 BETWEEN = 1.0  # fixed beforehand: the best point of a path is below its ends by chance alone
@@ -39,48 +38,48 @@ class Quantity:
     """Something that can be measured on a run: [R] values, from models reshaped to [R, L]."""
 
     title: str
-    of: Callable[[RunResult, Evidence, int | None], Array]
+    of: Callable[[RunResult, Evidence, int | None], np.ndarray]
     whole_path: bool = False
     needs_evidence: bool = False
 
 
-def _metric(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
+def _metric(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
     return lambda run, _, at: np.asarray(run.by_lam(getattr(run, name))[:, at])
 
 
-def _error(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
+def _error(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
     """A broken model is infinitely wrong."""
     return lambda run, _, at: np.asarray(np.nan_to_num(run.by_lam(getattr(run, name)), nan=np.inf)[:, at])
 
 
-def _from_evidence(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
+def _from_evidence(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
     return lambda run, evidence, at: np.asarray(run.by_lam(evidence[name])[:, at])
 
 
-def _read(name: str) -> Callable[[RunResult, Evidence, int | None], Array]:
+def _read(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
     """R² by the better of the two probes: what can be read at all."""
     return lambda run, evidence, at: np.asarray(
         run.by_lam(np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]))[:, at]
     )
 
 
-def _mmd2_last_over_first(run: RunResult, _: Evidence, at: int | None) -> Array:
+def _mmd2_last_over_first(run: RunResult, _: Evidence, at: int | None) -> np.ndarray:
     history = run.history["mmd2"]
     return np.asarray(run.by_lam(history[-1])[:, at] / run.by_lam(history[0])[:, at])
 
 
-def _ite_by_lam(run: RunResult) -> Array:
+def _ite_by_lam(run: RunResult) -> np.ndarray:
     """[R, L]; a diverged model counts as infinitely wrong, never as missing."""
     assert run.ite_rmse is not None, "claims are made on worlds whose truth is known"
     return np.asarray(np.nan_to_num(run.by_lam(run.ite_rmse), nan=np.inf))
 
 
-def _u_shape(run: RunResult, _: Evidence, __: int | None) -> Array:
+def _u_shape(run: RunResult, _: Evidence, __: int | None) -> np.ndarray:
     error = _ite_by_lam(run)
     return np.asarray(np.minimum(error[:, 0], error[:, -1]) / error[:, run.lams.index(BETWEEN)])
 
 
-def _regret_factual(run: RunResult, _: Evidence, __: int | None) -> Array:
+def _regret_factual(run: RunResult, _: Evidence, __: int | None) -> np.ndarray:
     error = _ite_by_lam(run)
     factual = np.nan_to_num(run.by_lam(run.factual_mse), nan=np.inf)
     picked = np.take_along_axis(error, factual.argmin(axis=1)[:, None], axis=1)[:, 0]
@@ -92,12 +91,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "factual_mse": Quantity("factual MSE, held out", _error("factual_mse")),
     "mmd2": Quantity("MMD² between environments, held out", _metric("mmd2")),
     "mmd2_last_over_first": Quantity("MMD², last epoch over first", _mmd2_last_over_first),
-    "u_shape": Quantity(
-        "ITE RMSE at the better end of the path over that at λ = 1", _u_shape, whole_path=True
-    ),
-    "regret_factual": Quantity(
-        "ITE RMSE at least factual error, over the best", _regret_factual, whole_path=True
-    ),
+    "u_shape": Quantity("ITE RMSE at the better end of the path over that at λ = 1", _u_shape, whole_path=True),
+    "regret_factual": Quantity("ITE RMSE at least factual error, over the best", _regret_factual, whole_path=True),
     "r2_s": Quantity("R² of s read from the latent", _read("s"), needs_evidence=True),
     "r2_z": Quantity("R² of z read from the latent", _read("z"), needs_evidence=True),
     "knn_mixing": Quantity("kNN mixing (1 = full)", _from_evidence("knn_mixing"), needs_evidence=True),
@@ -267,7 +262,8 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
         raise wrong(f"there is no quantity {entry['quantity']!r}; choose one of {', '.join(QUANTITIES)}.")
     if (entry.get("lam") is None) != QUANTITIES[entry["quantity"]].whole_path:
         raise wrong(
-            f"{entry['quantity']} is measured {'along the path: leave lam out' if 'lam' in entry else 'at a lam: give it'}."
+            f"{entry['quantity']} is measured "
+            f"{'along the path: leave lam out' if 'lam' in entry else 'at a lam: give it'}."
         )
     against = entry.get("against")
     if against is not None and not isinstance(against, Mapping):
@@ -293,14 +289,10 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
 def _world(content: Mapping[str, Any]) -> World:
     scenario, known = content.get("scenario", {}), {f.name for f in fields(Scenario)}
     if not isinstance(scenario, Mapping) or not set(scenario) <= known:
-        unknown = (
-            ", ".join(sorted(set(scenario) - known)) if isinstance(scenario, Mapping) else repr(scenario)
-        )
+        unknown = ", ".join(sorted(set(scenario) - known)) if isinstance(scenario, Mapping) else repr(scenario)
         raise ValueError(f"a scenario has no field {unknown}; its fields are {', '.join(sorted(known))}.")
     changes = tuple((key, tuple(v) if isinstance(v, list) else v) for key, v in sorted(scenario.items()))
-    world = World(
-        preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes
-    )
+    world = World(preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes)
     _ = world.setting  # an impossible world or λ is refused here, not in the middle of a pass
     if world.lam is not None:
         Training(lams=(world.lam,))
@@ -336,7 +328,7 @@ def measure(
 ) -> Measured:
     """Values of a claim on the runs of `plan`, with median, interval and verdict."""
 
-    def values_in(world: World) -> Array:
+    def values_in(world: World) -> np.ndarray:
         run, evidence = runs[world.setting]
         at = None if world.lam is None else run.lams.index(world.lam)
         return QUANTITIES[claim.quantity].of(run, evidence, at)
@@ -351,7 +343,7 @@ def measure(
     return judged(claim, values, tuple(dict.fromkeys(keys)))
 
 
-def judged(claim: Statement, values: Array, keys: tuple[str, ...] = ()) -> Measured:
+def judged(claim: Statement, values: np.ndarray, keys: tuple[str, ...] = ()) -> Measured:
     """The verdict of one value a seed; a value that is not defined (NaN) counts against the claim."""
     counted = np.where(np.isnan(values), np.inf if claim.holds_if == "below" else -np.inf, values)
     low, high = median_interval(counted)
@@ -365,22 +357,20 @@ def judged(claim: Statement, values: Array, keys: tuple[str, ...] = ()) -> Measu
     )
 
 
-def median_interval(values: Array, seed: int = 0) -> tuple[float, float]:
+def median_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
     """Percentile bootstrap interval of the median at `LEVEL`. Values may be infinite, never NaN.
 
     The lower and upper order statistics are taken as they are, without interpolation, so infinities stay what they are.
     """
     index = rng_for(seed, Stream.BASELINES).integers(len(values), size=(RESAMPLES, len(values)))
     medians = np.sort(
-        np.median(values[index], axis=1)
-        if np.isfinite(values).all()
-        else [_median(row) for row in values[index]]
+        np.median(values[index], axis=1) if np.isfinite(values).all() else [_median(row) for row in values[index]]
     )
     tail = int((1 - LEVEL) / 2 * RESAMPLES)
     return float(medians[tail]), float(medians[-1 - tail])
 
 
-def _median(values: Array) -> float:
+def _median(values: np.ndarray) -> float:
     ordered = np.sort(values)
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     return float(low if low == high or np.isinf(low) else (low + high) / 2)

@@ -1,4 +1,5 @@
-"""Run claims: train what the plan asks for, or take it from the store, and measure; the stored answer of a first visit."""
+"""Run claims: train what the plan asks for, or take it from the store, and measure; the stored answer of a first
+visit."""
 
 from __future__ import annotations
 
@@ -20,9 +21,7 @@ BAKED = "claims.json"  # in the folder of the baked runs; laboratories add claim
 OnRun = Callable[[int, int, RunConfig], None]  # runs done, runs in all, the next one
 
 
-def runs_of(
-    claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS
-) -> list[tuple[RunConfig, bool]]:
+def runs_of(claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tuple[RunConfig, bool]]:
     """The runs that `claims` need, and for each whether its evidence is needed. Raises ValueError on too many seeds."""
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")

@@ -12,7 +12,6 @@ from crl_core.measures import falsifiers
 from crl_core.measures.falsifiers import LEVEL, RATIO, REFERENCE
 from crl_core.results import RunResult, data_of, one_model, predict
 
-Array = np.ndarray
 ALARM_TESTS = ("pooled", "nearest", "residuals", "classifier")
 TITLES = {
     "pooled": "latent MMD², all environments",
@@ -30,11 +29,11 @@ class Watched:
     run: RunResult
     m: int
     lam: float
-    weights: dict[str, Array]
-    latents: Array
-    env: Array
-    residual: Array
-    t: Array
+    weights: dict[str, np.ndarray]
+    latents: np.ndarray
+    env: np.ndarray
+    residual: np.ndarray
+    t: np.ndarray
     ite_rmse: float  # held out, known only in simulation; NaN where it is not
 
 
@@ -71,19 +70,21 @@ def watched(run: RunResult, lam: float, replicate: int = 0, held_out: MultiEnvDa
     m = run.model(lam, replicate)
     weights = one_model(run.weights, m)
     if not all(np.isfinite(value).all() for value in weights.values()):
-        raise ValueError(
-            f"the model at λ = {run.lam[m]:g} diverged; there is nothing to watch. Choose another λ."
-        )
+        raise ValueError(f"the model at λ = {run.lam[m]:g} diverged; there is nothing to watch. Choose another λ.")
     rows = data_of(run.config, replicate)[1] if held_out is None else held_out
     phi, y0_hat, y1_hat = (values[0] for values in predict(weights, rows.x))
-    kept = np.unique(
-        np.linspace(0, len(rows) - 1, min(REFERENCE, len(rows))).astype(int)
-    )  # in environment order
+    kept = np.unique(np.linspace(0, len(rows) - 1, min(REFERENCE, len(rows))).astype(int))  # in environment order
     return Watched(
-        run=run, m=m, lam=float(run.lam[m]), weights=weights, latents=phi[kept], env=rows.env[kept],
-        residual=rows.y - np.where(rows.t == 1, y1_hat, y0_hat), t=rows.t,
+        run=run,
+        m=m,
+        lam=float(run.lam[m]),
+        weights=weights,
+        latents=phi[kept],
+        env=rows.env[kept],
+        residual=rows.y - np.where(rows.t == 1, y1_hat, y0_hat),
+        t=rows.t,
         ite_rmse=float("nan") if run.ite_rmse is None else float(run.ite_rmse[m]),
-    )  # fmt: skip
+    )
 
 
 def judge(
@@ -128,19 +129,15 @@ def _by_p(test: str, statistic: float, p: float, more: str = "") -> Finding:
     return Finding(test=test, statistic=statistic, threshold=LEVEL, p=p, alarm=alarm, words=words)
 
 
-def _residuals(model: Watched, t: Array, y: Array, y0_hat: Array, y1_hat: Array) -> Finding:
+def _residuals(model: Watched, t: np.ndarray, y: np.ndarray, y0_hat: np.ndarray, y1_hat: np.ndarray) -> Finding:
     ratio = falsifiers.residual_ratio(y - np.where(t == 1, y1_hat, y0_hat), t, model.residual, model.t)
     alarm = falsifiers.alarms(ratio)
     said = [
-        f"{arm}: {value:.1f} × held out"
-        if np.isfinite(value)
-        else f"{arm}: no labelled row, nothing can be said"
+        f"{arm}: {value:.1f} × held out" if np.isfinite(value) else f"{arm}: no labelled row, nothing can be said"
         for arm, value in zip(("untreated", "treated"), ratio, strict=True)
     ]
     worst = float(np.nanmax(ratio)) if np.isfinite(ratio).any() else float("nan")
-    return Finding(
-        test="residuals", statistic=worst, threshold=RATIO, p=None, alarm=alarm, words="; ".join(said) + "."
-    )
+    return Finding(test="residuals", statistic=worst, threshold=RATIO, p=None, alarm=alarm, words="; ".join(said) + ".")
 
 
 def _unlabelled() -> Finding:

@@ -25,7 +25,6 @@ from crl_core.results import predict
 from crl_core.runs.store import RunStore
 from crl_core.studies.deployed import ALARM_TESTS, Watched, judge, true_error, watched
 
-Array = np.ndarray
 LAMS = (0.0, 0.3, 1.0)
 SIZES = (100, 200, 500)
 SEEDS, DRAWS = 5, 20
@@ -47,18 +46,33 @@ class Spec:
 
 
 def specs(scenario: Scenario) -> tuple[Spec, ...]:
-    """What is tried in a world: nothing, sites and kinds of s that were seen, and changes of every kind inside and outside."""
+    """What is tried in a world: nothing, sites and kinds of s that were seen, and changes of every kind inside and
+    outside."""
     offsets = scenario.offset
     middle = (max(offsets) + min(offsets)) / 2
     return (
         Spec("none", 0.0, seen=True),
         *(Spec("site", e + 1.0, seen=True) for e in range(scenario.n_envs)),
-        Spec("s-mean", middle, seen=True), Spec("s-mean", (middle + max(offsets)) / 2, seen=True),
-        Spec("s-mean", min(12.0, max(offsets) + 4.0)), Spec("s-mean", max(-12.0, min(offsets) - 4.0)), Spec("s-scale", 4.0),
-        Spec("z-shift", 0.25), Spec("z-shift", 0.5), Spec("z-shift", -0.5), Spec("z-shift", 1.0), Spec("z-shift", 3.0),
-        Spec("z-scale", 0.5), Spec("z-scale", 2.0), Spec("z-set", 0.0), Spec("z-set", 1.0),
-        Spec("slope", -1.0), Spec("intercept", 0.5), Spec("effect", 1.0), Spec("effect-untreated", 1.0), Spec("policy", 0.5),
-    )  # fmt: skip
+        Spec("s-mean", middle, seen=True),
+        Spec("s-mean", (middle + max(offsets)) / 2, seen=True),
+        Spec("s-mean", min(12.0, max(offsets) + 4.0)),
+        Spec("s-mean", max(-12.0, min(offsets) - 4.0)),
+        Spec("s-scale", 4.0),
+        Spec("z-shift", 0.25),
+        Spec("z-shift", 0.5),
+        Spec("z-shift", -0.5),
+        Spec("z-shift", 1.0),
+        Spec("z-shift", 3.0),
+        Spec("z-scale", 0.5),
+        Spec("z-scale", 2.0),
+        Spec("z-set", 0.0),
+        Spec("z-set", 1.0),
+        Spec("slope", -1.0),
+        Spec("intercept", 0.5),
+        Spec("effect", 1.0),
+        Spec("effect-untreated", 1.0),
+        Spec("policy", 0.5),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +117,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Power:
-    """The table of a preset, and of every seed the rank correlation of latent MMD² with the true error along doses of s."""
+    """The table of a preset, and of every seed the rank correlation of latent MMD² with the true error along doses of
+    s."""
 
     preset_id: str
     seeds: int
@@ -123,9 +138,7 @@ class Power:
     def from_dict(cls, content: Mapping[str, Any]) -> Power:
         """Inverse of `to_dict`. Raises ValueError if it is of another recipe or another form."""
         if content.get("recipe_version") != RECIPE_VERSION:
-            raise ValueError(
-                "the stored power table was made by another version of the recipe; measure it again."
-            )
+            raise ValueError("the stored power table was made by another version of the recipe; measure it again.")
         try:
             tuples = ("by_seed", "errors_by_seed", "unchanged_by_seed")
             rows = tuple(
@@ -136,9 +149,7 @@ class Power:
                 for row in content["rows"]
             )
             curves = {lam: tuple(values) for lam, values in content["dose_correlation"].items()}
-            return cls(
-                preset_id=content["preset"], seeds=int(content["seeds"]), rows=rows, dose_correlation=curves
-            )
+            return cls(preset_id=content["preset"], seeds=int(content["seeds"]), rows=rows, dose_correlation=curves)
         except (KeyError, TypeError) as error:
             raise ValueError(f"the stored power table is incomplete ({error}); measure it again.") from None
 
@@ -168,15 +179,14 @@ def run_power(
     listen: Callable[[Event], None] | None = None,
     on_spec: Callable[[int, int], None] | None = None,
 ) -> Power:
-    """Measure the table on the preset's world. Raises ValueError on bad input; PassFailed or StoreError if training fails."""
+    """Measure the table on the preset's world. Raises ValueError on bad input; PassFailed or StoreError if training
+    fails."""
     config = config_of(preset_id, seeds, epochs)
     run, _ = obtain(config, store, listen=listen)
     scenario = config.scenario
     tried = specs(scenario) if only is None else tuple(only)
     seen_models = {(lam, r): watched(run, lam, r) for lam in lams for r in range(seeds)}
-    unchanged = {
-        lam: tuple(_error(seen_models[lam, r], Spec("none", 0.0), r) for r in range(seeds)) for lam in lams
-    }
+    unchanged = {lam: tuple(_error(seen_models[lam, r], Spec("none", 0.0), r) for r in range(seeds)) for lam in lams}
     rows = []
     for done, spec in enumerate(tried):
         if on_spec is not None:
@@ -185,23 +195,25 @@ def run_power(
             errors = tuple(_error(seen_models[lam, r], spec, r) for r in range(seeds))
             for n in sizes:
                 alarmed = np.array(
-                    [
-                        _alarms(seen_models[lam, r], spec, n, draws, r, tests, permutations)
-                        for r in range(seeds)
-                    ]
+                    [_alarms(seen_models[lam, r], spec, n, draws, r, tests, permutations) for r in range(seeds)]
                 )  # [seeds, draws, tests]
                 rows += [
                     Row(
-                        intervention=spec.intervention, dose=spec.dose, seen=spec.seen, n=n, lam=lam, test=test,
-                        rejection_rate=float(alarmed[..., at].mean()), draws=draws * seeds,
-                        by_seed=tuple(alarmed[..., at].mean(axis=1).tolist()), errors_by_seed=errors,
+                        intervention=spec.intervention,
+                        dose=spec.dose,
+                        seen=spec.seen,
+                        n=n,
+                        lam=lam,
+                        test=test,
+                        rejection_rate=float(alarmed[..., at].mean()),
+                        draws=draws * seeds,
+                        by_seed=tuple(alarmed[..., at].mean(axis=1).tolist()),
+                        errors_by_seed=errors,
                         unchanged_by_seed=unchanged[lam],
                     )
                     for at, test in enumerate(tests)
-                ]  # fmt: skip
-    curves = {
-        f"{lam:g}": tuple(_dose_correlation(seen_models[lam, r], r) for r in range(seeds)) for lam in lams
-    }
+                ]
+    curves = {f"{lam:g}": tuple(_dose_correlation(seen_models[lam, r], r) for r in range(seeds)) for lam in lams}
     return Power(preset_id=preset_id, seeds=seeds, rows=tuple(rows), dose_correlation=curves)
 
 
@@ -247,7 +259,8 @@ def _dose_correlation(model: Watched, replicate: int) -> float:
 
 
 def baked_power(folder: Path, preset_id: str) -> Power | None:
-    """The stored table that comes with the program; None if there is none of this preset. Raises ValueError if it is unfit."""
+    """The stored table that comes with the program; None if there is none of this preset. Raises ValueError if it is
+    unfit."""
     try:
         content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
     except OSError:

@@ -2,8 +2,9 @@
 
 Sizes:    every training set has the same number of rows, whatever its number of environments E, so that a difference is
           due to the environments and not to more data.
-Sets:     "inside": new environments lie between the first two; "range": they widen the range of s; "copies": they repeat
-          the first two exactly. Each is judged on an environment that no network has seen, treated by the toss of a coin.
+Sets:     "inside": new environments lie between the first two; "range": they widen the range of s; "copies": they
+          repeat the first two exactly. Each is judged on an environment that no network has seen, treated by the toss
+          of a coin.
 Left out: of the "inside" world with E environments each is left out in turn: train on E - 1, judge on the one left out.
           Not defined where the rest treats everyone or no one, since an arm then has no rows to learn from.
 Seeds:    the replicates of a run; every training set of environments is one batched run over λ and seeds.
@@ -28,7 +29,6 @@ from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult, mmd_rows, predict, view_rows
 from crl_core.runs.store import RunStore
 
-Array = np.ndarray
 OnRun = Callable[[int, int, RunConfig], None]  # runs done, runs in all, the next one
 
 LAMS = (0.0, 0.1, 1.0, 10.0)  # 0 and 1 are shown; the rest is for choosing λ
@@ -106,9 +106,7 @@ def unseen(preset_id: str, set_id: str) -> Scenario:
     """The environment that a set is judged on: a coin decides the treatment, σ is 0.5, the cause is as on average."""
     two = preset(preset_id).scenario.with_envs(2)
     centre, half = _centre_and_half(two)
-    reach = (
-        half if half else 2.0
-    )  # where the environments differ in noise alone, the unseen one is still elsewhere
+    reach = half if half else 2.0  # where the environments differ in noise alone, the unseen one is still elsewhere
     return replace(
         two,
         sigma=(0.5,),
@@ -127,7 +125,8 @@ def _centre_and_half(two: Scenario) -> tuple[float, float]:
 def fresh_rows(scenario: Scenario, seed: int) -> MultiEnvData:
     """Rows of a single environment that no network has seen, as inputs of the world of `seed`.
 
-    The mixing of latents into x belongs to the seed that the networks were trained with; the rows are drawn with another.
+    The mixing of latents into x belongs to the seed that the networks were trained with; the rows are drawn with
+    another.
     """
     data = sample(replace(scenario, n_samples=N_FRESH), _FRESH + seed)
     assert data.z is not None
@@ -145,9 +144,7 @@ def has_both_arms(scenario: Scenario) -> bool:
 
 def config_of(preset_id: str, scenario: Scenario, seeds: int, epochs: int) -> RunConfig:
     align = preset(preset_id).training.align
-    return RunConfig(
-        scenario=scenario, training=Training(lams=LAMS, replicates=seeds, epochs=epochs, align=align)
-    )
+    return RunConfig(scenario=scenario, training=Training(lams=LAMS, replicates=seeds, epochs=epochs, align=align))
 
 
 def left_out_worlds(preset_id: str, n_envs: int) -> list[Scenario | None]:
@@ -179,9 +176,16 @@ def runs_of(preset_id: str, seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tu
 SERIES = (
     *(f"unseen.{name}.{what}" for name in SETS for what in ("ite_rmse", "factual_mse")),
     *(f"seen.{name}.ite_rmse" for name in SETS),
-    "left_out.ite_rmse", "left_out.factual_mse", "within.factual_mse", "within.gap_ite", "within.gap_factual",
-    "within.knn_mixing", "within.domain_auc", "within.mmd2", "within.mmd2_unbiased",
-)  # fmt: skip
+    "left_out.ite_rmse",
+    "left_out.factual_mse",
+    "within.factual_mse",
+    "within.gap_ite",
+    "within.gap_factual",
+    "within.knn_mixing",
+    "within.domain_auc",
+    "within.mmd2",
+    "within.mmd2_unbiased",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -198,10 +202,10 @@ class Study:
     preset_id: str
     seeds: int
     epochs: int
-    series: Mapping[str, Array]
+    series: Mapping[str, np.ndarray]
     folds: tuple[tuple[int, ...], ...]  # environments that could be left out, for each of SIZES
 
-    def at(self, name: str, lam: float) -> Array:
+    def at(self, name: str, lam: float) -> np.ndarray:
         """[len(SIZES), seeds] of a series at one λ."""
         return np.asarray(self.series[name][:, :, LAMS.index(lam)])
 
@@ -263,13 +267,11 @@ def run_study(
     return _measured(preset_id, seeds, epochs, found)
 
 
-def _measured(
-    preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, tuple[RunResult, Evidence]]
-) -> Study:
-    columns: dict[str, list[Array]] = {}
+def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, tuple[RunResult, Evidence]]) -> Study:
+    columns: dict[str, list[np.ndarray]] = {}
     folds = []
     for n_envs in SIZES:
-        row: dict[str, Array] = {}
+        row: dict[str, np.ndarray] = {}
         for name in SETS:
             run, _ = found[world(preset_id, name, n_envs)]
             effect, factual = errors_on(run, unseen(preset_id, name))
@@ -299,8 +301,9 @@ def _measured(
     return Study(preset_id=preset_id, seeds=seeds, epochs=epochs, series=series, folds=tuple(folds))
 
 
-def errors_on(run: RunResult, scenario: Scenario) -> tuple[Array, Array]:
-    """ITE RMSE and factual MSE of every model on fresh rows of one environment, each [R, L]; NaN where a model broke."""
+def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
+    """ITE RMSE and factual MSE of every model on fresh rows of one environment, each [R, L]; NaN where a model
+    broke."""
     effect, factual = [], []
     n_lams = len(run.lams)
     for replicate in range(run.config.training.replicates):
@@ -331,8 +334,9 @@ def baked_study(folder: Path, preset_id: str) -> Study | None:
     return Study.from_dict(content) if content.get("preset") == preset_id else None
 
 
-def unbiased_mmd2(run: RunResult) -> Array:
-    """MMD² between environments on the run's MMD rows, [R, L], as a U-statistic: may be below 0; NaN where a model broke.
+def unbiased_mmd2(run: RunResult) -> np.ndarray:
+    """MMD² between environments on the run's MMD rows, [R, L], as a U-statistic: may be below 0; NaN where a model
+    broke.
 
     The biased estimate grows as the same rows are shared by more environments; this one can be compared between them.
     """
@@ -351,13 +355,11 @@ def unbiased_mmd2(run: RunResult) -> Array:
             phi = predict(mine, rows.x)[0]
         for index in range(n_lams):
             if np.isfinite(phi[index]).all():
-                values[replicate, index] = pairs_mmd2(
-                    gaussian_kernel(phi[index]), labels[None], unbiased=True
-                )[0]
+                values[replicate, index] = pairs_mmd2(gaussian_kernel(phi[index]), labels[None], unbiased=True)[0]
     return values
 
 
-def _gap(by_env: Array) -> Array:
+def _gap(by_env: np.ndarray) -> np.ndarray:
     """`generalisation_gap` [M, E] -> [M] that leaves NaN for a model without a number, in silence."""
     known = np.isfinite(by_env).all(axis=1)
     gap = np.full(len(by_env), np.nan)

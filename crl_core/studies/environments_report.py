@@ -14,8 +14,6 @@ from crl_core.figures.palette import palette
 from crl_core.presets import PRESETS
 from crl_core.studies.environments import LAMS, N_FRESH, SETS, SHOWN, SIZES, Study
 
-Array = np.ndarray
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
@@ -42,15 +40,45 @@ UNSEEN = tuple(
     for item in SETS.values()
 )
 LEFT_OUT = (
-    Panel(id="left.ite", title="Effect error, environment left out", series="left_out.ite_rmse", label="ITE RMSE", log=True),
-    Panel(id="left.factual", title="Factual error, environment left out", series="left_out.factual_mse", label="factual MSE", log=True),
+    Panel(
+        id="left.ite",
+        title="Effect error, environment left out",
+        series="left_out.ite_rmse",
+        label="ITE RMSE",
+        log=True,
+    ),
+    Panel(
+        id="left.factual",
+        title="Factual error, environment left out",
+        series="left_out.factual_mse",
+        label="factual MSE",
+        log=True,
+    ),
     Panel(id="gap", title="Generalisation gap", series="within.gap_ite", label="ITE RMSE, worst − mean", log=True),
-)  # fmt: skip
+)
 OVERLAP = (
-    Panel(id="mixing", title="kNN mixing", series="within.knn_mixing", label="1 is full mixing", level=(1.0, "fully mixed")),
-    Panel(id="auc", title="Domain-classifier AUC", series="within.domain_auc", label="0.5 cannot tell", level=(0.5, "chance")),
-    Panel(id="mmd2", title="MMD², unbiased", series="within.mmd2_unbiased", label="MMD² between environments", level=(0.0, "")),
-)  # fmt: skip
+    Panel(
+        id="mixing",
+        title="kNN mixing",
+        series="within.knn_mixing",
+        label="1 is full mixing",
+        level=(1.0, "fully mixed"),
+    ),
+    Panel(
+        id="auc",
+        title="Domain-classifier AUC",
+        series="within.domain_auc",
+        label="0.5 cannot tell",
+        level=(0.5, "chance"),
+    ),
+    Panel(
+        id="mmd2",
+        title="MMD², unbiased",
+        series="within.mmd2_unbiased",
+        label="MMD² between environments",
+        level=(0.0, ""),
+    ),
+)
 
 
 def lines_of(study: Study, panel: Panel) -> list[Line]:
@@ -79,9 +107,7 @@ def change(
     worst = np.inf if smaller_is_better else -np.inf
     a, b = (np.where(np.isnan(v), worst, v) for v in (before, after))
     better = b < a if smaller_is_better else b > a
-    return Change(
-        better=int(better.sum()), seeds=len(better), before=spread(before)[1], after=spread(after)[1]
-    )
+    return Change(better=int(better.sum()), seeds=len(better), before=spread(before)[1], after=spread(after)[1])
 
 
 def sentences(study: Study) -> list[str]:
@@ -100,8 +126,12 @@ def sentences(study: Study) -> list[str]:
                 )
     overlap = [
         (name, change(study, f"within.{key}", 1.0, 2, 3, smaller_is_better=smaller))
-        for name, key, smaller in (("kNN mixing", "knn_mixing", False), ("domain AUC", "domain_auc", True), ("unbiased MMD²", "mmd2_unbiased", True))
-    ]  # fmt: skip
+        for name, key, smaller in (
+            ("kNN mixing", "knn_mixing", False),
+            ("domain AUC", "domain_auc", True),
+            ("unbiased MMD²", "mmd2_unbiased", True),
+        )
+    ]
     parts = [f"{name} {_moved(moved)}" for name, moved in overlap if moved is not None]
     if parts:
         said.append(f"Overlap from 2 to 3 environments at λ = 1: {'; '.join(parts)}.")
@@ -142,7 +172,8 @@ def why_not(study: Study) -> str:
     if not missing:
         return ""
     return (
-        "Could not be left out, since those that remain treat everyone or no one and one arm would have no rows to learn "
+        "Could not be left out, since those that remain treat everyone or no one and one arm would have no rows to "
+        "learn "
         f"from (with {'; with '.join(missing)})."
     )
 
@@ -173,13 +204,18 @@ def rules(study: Study) -> list[RuleRow]:
         }
         for name, score in scores.items():
             if envs == 2 and name.endswith("left out"):
-                rows.append(RuleRow(envs=envs, rule=name, lams=(), regrets=(),
-                                    reason="not defined: with one environment left there is nothing to align"))  # fmt: skip
+                rows.append(
+                    RuleRow(
+                        envs=envs,
+                        rule=name,
+                        lams=(),
+                        regrets=(),
+                        reason="not defined: with one environment left there is nothing to align",
+                    )
+                )
                 continue
             if np.isnan(score).all():
-                rows.append(
-                    RuleRow(envs=envs, rule=name, lams=(), regrets=(), reason="not defined in this world")
-                )
+                rows.append(RuleRow(envs=envs, rule=name, lams=(), regrets=(), reason="not defined in this world"))
                 continue
             known = np.where(np.isnan(score), np.inf, score)
             picks = known.argmin(axis=1)
@@ -215,7 +251,7 @@ def table_cells(study: Study, panels: tuple[Panel, ...]) -> list[list[str]]:
     ]
 
 
-def _spread(values: Array) -> str:
+def _spread(values: np.ndarray) -> str:
     least, middle, largest = spread(values)
     return "not defined" if np.isnan(middle) else f"{_n(middle)} [{_n(least)}, {_n(largest)}]"
 
@@ -240,8 +276,10 @@ _SECTIONS = (
 def setting(study: Study) -> str:
     """How it was measured, in two sentences."""
     return (
-        f"World: {PRESETS[study.preset_id].title.lower()} ({study.preset_id}). Every training set has the same number of rows; "
-        f"{study.epochs} epochs, {study.seeds} seeds. Figures are medians with the least and the largest over seeds; an "
+        f"World: {PRESETS[study.preset_id].title.lower()} ({study.preset_id}). Every training set has the same number "
+        f"of rows; "
+        f"{study.epochs} epochs, {study.seeds} seeds. Figures are medians with the least and the largest over seeds; "
+        f"an "
         f"environment that was not trained on is judged on {N_FRESH:,} fresh rows."
     )
 
@@ -256,9 +294,7 @@ def markdown(study: Study) -> str:
         parts += [f"\n![{panel.title}]({_data_uri(_svg(study, panel, panels))})" for panel in panels]
     parts.append("\n## Choosing λ without the truth\n")
     parts.append(_markdown_table(RULE_HEADER, [list(rule_cells(row)) for row in rules(study)]))
-    parts.append(
-        f"\nAgain: `python -m crl_core environments --preset {study.preset_id} --seeds {study.seeds}`\n"
-    )
+    parts.append(f"\nAgain: `python -m crl_core environments --preset {study.preset_id} --seeds {study.seeds}`\n")
     return "\n".join(parts)
 
 
@@ -280,8 +316,10 @@ def html(study: Study) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>What does another environment buy?</title><style>'
         "body{font:15px/1.5 Verdana,sans-serif;max-width:1060px;margin:2rem auto;padding:0 1rem;color:#14181d}"
-        "table{border-collapse:collapse;margin:1rem 0;font-size:13px}td,th{border-bottom:1px solid #dcdad3;padding:.3rem .8rem .3rem 0;"
-        "text-align:left}.figures{display:flex;flex-wrap:wrap;gap:1rem}svg{flex:1 1 300px;max-width:460px;height:auto;border:1px solid #dcdad3}"
+        "table{border-collapse:collapse;margin:1rem 0;font-size:13px}td,th{border-bottom:1px solid "
+        "#dcdad3;padding:.3rem .8rem .3rem 0;"
+        "text-align:left}.figures{display:flex;flex-wrap:wrap;gap:1rem}svg{flex:1 1 "
+        "300px;max-width:460px;height:auto;border:1px solid #dcdad3}"
         f"</style><body>{body}</body></html>\n"
     )
 
@@ -290,9 +328,13 @@ def _words_of(study: Study, panels: tuple[Panel, ...]) -> str:
     if panels is UNSEEN:
         return " ".join(f"{item.title}: {item.sentence}" for item in SETS.values())
     if panels is LEFT_OUT:
-        return f"Environments between the first two, each left out in turn; the gap is of the runs with all of them. {why_not(study)}"
+        return (
+            f"Environments between the first two, each left out in turn; the gap is of the runs with all of them. "
+            f"{why_not(study)}"
+        )
     return (
-        "Of the latents on held-out rows, environments between the first two; AUC and mixing on standardised latents. MMD² is "
+        "Of the latents on held-out rows, environments between the first two; AUC and mixing on standardised latents. "
+        "MMD² is "
         "the unbiased estimate: the biased one grows as the same rows are shared by more environments."
     )
 
@@ -301,16 +343,19 @@ def limits_of(study: Study, panel: Panel, panels: tuple[Panel, ...]) -> tuple[fl
     """The common axis of panels that share one; None if the panel has its own."""
     if not panel.share:
         return (0.0, 1.1) if panel.level is not None and panel.level[0] > 0 else None
-    return range_of(
-        [line for p in panels if p.share == panel.share for line in lines_of(study, p)], panel.log
-    )
+    return range_of([line for p in panels if p.share == panel.share for line in lines_of(study, p)], panel.log)
 
 
 def _svg(study: Study, panel: Panel, panels: tuple[Panel, ...]) -> str:
     return by_envs_svg(
-        SIZES, lines_of(study, panel), palette("light"), title=panel.title, label=panel.label, log=panel.log,
+        SIZES,
+        lines_of(study, panel),
+        palette("light"),
+        title=panel.title,
+        label=panel.label,
+        log=panel.log,
         limits=limits_of(study, panel, panels),
-    )  # fmt: skip
+    )
 
 
 def _data_uri(svg: str) -> str:

@@ -11,12 +11,10 @@ from crl_core.events import Event
 from crl_core.identify.presets import FIRST_SEED, TRADEOFF, latent_preset
 from crl_core.runs.store import RunStore
 
-Array = np.ndarray
-
 
 def measure_claims(
     ids: Sequence[str], seeds: int, store: RunStore, listen: Callable[[Event], None] | None = None
-) -> dict[str, Array]:
+) -> dict[str, np.ndarray]:
     """[seeds] values of each claim of identify_claims.toml; nothing is stored. Raises as `recover`."""
     from crl_core.identify.flows.recover import (  # torch is loaded only where something is measured
         STEPS,
@@ -31,23 +29,23 @@ def measure_claims(
     def rows(world: str, method: str = "flow") -> tuple[Row, ...]:
         return tuple(recover(latent_preset(world), own, [method]))
 
-    def mcc(world: str, method: str = "flow", noise: bool = False) -> Array:
+    def mcc(world: str, method: str = "flow", noise: bool = False) -> np.ndarray:
         found = [row.against_noise if noise else row.score for row in rows(world, method)]
         return np.array([np.nan if item is None else item.mcc for item in found])
 
-    def each(world: str) -> Array:
+    def each(world: str) -> np.ndarray:
         return np.array([row.score.per_coordinate for row in rows(world) if row.score is not None])
 
-    def same_ratio() -> Array:
+    def same_ratio() -> np.ndarray:
         found = each("same-ratio")
         return np.asarray(found[:, 2:].mean(axis=1) - found[:, :2].mean(axis=1))
 
-    def traded() -> Array:
+    def traded() -> np.ndarray:
         found = tradeoff(TRADEOFF, own, STEPS, (0.0, 100.0))
         none, much = (np.array([row["mcc"] for row in found if row["lam"] == lam]) for lam in (0.0, 100.0))
         return np.asarray(none - much)
 
-    ways: dict[str, Callable[[], Array]] = {
+    ways: dict[str, Callable[[], np.ndarray]] = {
         "identify-each": lambda: mcc("each"),
         "identify-chain": lambda: mcc("chain"),
         "identify-chain-noise": lambda: mcc("chain", noise=True),

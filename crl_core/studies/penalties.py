@@ -1,9 +1,10 @@
 """Penalties side by side: each along its own λ path, on the same data, seeds, initial weights and minibatches.
 
-λ of different penalties are not comparable, so each has a grid of its own, and is judged at its own best λ (which needs the
-truth), at the λ of least held-out factual error (which does not), and at λ = 0, where all are the same network. Every penalty is
-a run like any other: stored, and taken from the store when it is there; so a study that was left goes on where it was. A
-penalty that cannot work in a world is left out with the reason, and the others go on.
+λ of different penalties are not comparable, so each has a grid of its own, and is judged at its own best λ (which needs
+the truth), at the λ of least held-out factual error (which does not), and at λ = 0, where all are the same network.
+Every penalty is
+a run like any other: stored, and taken from the store when it is there; so a study that was left goes on where it was.
+A penalty that cannot work in a world is left out with the reason, and the others go on.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult, data_of
 from crl_core.runs.store import RunStore
 
-Array = np.ndarray
 EPOCHS, SEEDS, SHARED = 20, 3, 32
-WORTH = 0.01  # of the error at λ = 0: where most seeds choose 0 itself, an interval excludes 0 by a hair that is worth nothing
+# of the error at λ = 0: where most seeds choose 0 itself, an interval excludes 0 by a hair that is worth nothing
+WORTH = 0.01
 BAKED = "penalties.json"
 _DIGITS = 5  # of a figure that is kept
 OnRun = Callable[[int, int, RunConfig], None]
@@ -123,7 +124,8 @@ def pairings(world: World) -> dict[str, Matches | str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contestant:
-    """One penalty's path, [R, L] held out; NaN for a model that broke. Empty arrays where `problem` kept it from running.
+    """One penalty's path, [R, L] held out; NaN for a model that broke. Empty arrays where `problem` kept it from
+    running.
 
     domain_auc: how well a kNN classifier tells the groups apart in the latent, .5 is chance.
     problem:    why it could not be judged or how many models broke, empty if all went well.
@@ -132,9 +134,9 @@ class Contestant:
     penalty: str
     key: str
     lams: tuple[float, ...]
-    ite_rmse: Array
-    factual_mse: Array
-    domain_auc: Array
+    ite_rmse: np.ndarray
+    factual_mse: np.ndarray
+    domain_auc: np.ndarray
     problem: str = ""
 
     @property
@@ -142,16 +144,14 @@ class Contestant:
         """Whether there is a usable model."""
         return bool(np.isfinite(self.ite_rmse).any())
 
-    def picked(self, where: str) -> Array:
+    def picked(self, where: str) -> np.ndarray:
         """Index of λ of every seed [R], -1 where there is none. where: at_best (by the truth), at_blind, at_zero."""
         if where == "at_zero":
             return np.where(np.isfinite(self.ite_rmse[:, 0]), 0, -1)
-        oracle, blind = choices(
-            self.ite_rmse, np.where(np.isfinite(self.ite_rmse), self.factual_mse, np.nan)
-        )[:2]
+        oracle, blind = choices(self.ite_rmse, np.where(np.isfinite(self.ite_rmse), self.factual_mse, np.nan))[:2]
         return {"at_best": oracle, "at_blind": blind}[where].index
 
-    def error(self, where: str) -> Array:
+    def error(self, where: str) -> np.ndarray:
         """ITE RMSE of every seed [R] at that λ; infinite where no model is usable."""
         at = self.picked(where)
         return np.where(at >= 0, self.ite_rmse[np.arange(len(at)), np.maximum(at, 0)], np.inf)
@@ -173,15 +173,18 @@ class Contestant:
     def to_dict(self) -> dict[str, Any]:
         arrays = {
             name: [
-                [None if not np.isfinite(v) else float(f"{v:.{_DIGITS}g}") for v in row]
-                for row in getattr(self, name)
+                [None if not np.isfinite(v) else float(f"{v:.{_DIGITS}g}") for v in row] for row in getattr(self, name)
             ]
             for name in _CURVES
         }
-        judged = {
-            where: [None if not np.isfinite(v) else float(f"{v:.{_DIGITS}g}") for v in self.error(where)]
-            for where in WHERE
-        } if self.ran else {}  # fmt: skip
+        judged = (
+            {
+                where: [None if not np.isfinite(v) else float(f"{v:.{_DIGITS}g}") for v in self.error(where)]
+                for where in WHERE
+            }
+            if self.ran
+            else {}
+        )
         return (
             {"penalty": self.penalty, "key": self.key, "lams": list(self.lams), "problem": self.problem}
             | arrays
@@ -238,26 +241,21 @@ def configs_of(
     if world.preset not in PRESETS:
         raise ValueError(f"there is no preset {world.preset!r:.40}; choose one of {', '.join(PRESETS)}.")
     if world.matching not in get_args(Matching):
-        raise ValueError(
-            f"there is no matching {world.matching!r:.40}; choose one of {', '.join(get_args(Matching))}."
-        )
+        raise ValueError(f"there is no matching {world.matching!r:.40}; choose one of {', '.join(get_args(Matching))}.")
     unknown = [name for name in penalties if name not in PENALTY_WORDS]
     if unknown:
-        raise ValueError(
-            f"there is no penalty {', '.join(unknown)}; the penalties are {', '.join(PENALTY_WORDS)}."
-        )
+        raise ValueError(f"there is no penalty {', '.join(unknown)}; the penalties are {', '.join(PENALTY_WORDS)}.")
     if lams is not None and len(penalties) != 1:
         raise ValueError(
-            "one λ grid was given for several penalties, but their λ are not comparable; name one penalty, or leave the grid "
+            "one λ grid was given for several penalties, but their λ are not comparable; name one penalty, or leave "
+            "the grid "
             "away: each penalty has its own."
         )
     base = world.config("mmd", lams)
     rows, _ = data_of(base)
     if len(np.unique(aligned_groups(base, rows))) < 2:
         what = "environment" if base.training.align == "environment" else "treatment arm"
-        raise ValueError(
-            f"{world.preset} has one {what}, so no penalty has anything to compare; use two or more."
-        )
+        raise ValueError(f"{world.preset} has one {what}, so no penalty has anything to compare; use two or more.")
     found, refused = {}, {}
     for name in penalties or PENALTY_WORDS:
         try:
@@ -300,12 +298,10 @@ def run_contest(
 
 def _absent(name: str, key: str, why: str) -> Contestant:
     none = np.empty((0, 0))
-    return Contestant(
-        penalty=name, key=key, lams=(), ite_rmse=none, factual_mse=none, domain_auc=none, problem=why
-    )
+    return Contestant(penalty=name, key=key, lams=(), ite_rmse=none, factual_mse=none, domain_auc=none, problem=why)
 
 
-def judged(run: RunResult, domain_auc: Array) -> Contestant:
+def judged(run: RunResult, domain_auc: np.ndarray) -> Contestant:
     """A trained path; domain_auc [M]. Models that broke are counted and left out."""
     assert run.ite_rmse is not None, "penalties are compared on worlds whose truth is known"
     usable = run.by_lam(run.status) == OK
@@ -327,7 +323,8 @@ def judged(run: RunResult, domain_auc: Array) -> Contestant:
 
 
 def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Difference:
-    """Mean of b's ITE RMSE minus a's, paired by seed, with its bootstrap interval; seeds without a usable model are left out.
+    """Mean of b's ITE RMSE minus a's, paired by seed, with its bootstrap interval; seeds without a usable model are
+    left out.
 
     where: at_best, at_blind or at_zero; b_where: for b, if it is another.
     """
@@ -338,8 +335,8 @@ def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Diff
 
 
 def changes(contest: Contest, where: str) -> dict[str, float]:
-    """Mean difference of each penalty from the error at λ = 0, in units of that error's mean: of those where it is seen, beyond its
-    interval and by more than `WORTH`. Seeds without a usable model are left out."""
+    """Mean difference of each penalty from the error at λ = 0, in units of that error's mean: of those where it is
+    seen, beyond its interval and by more than `WORTH`. Seeds without a usable model are left out."""
     found = {}
     for row in contest.ran:
         none, apart = row.error("at_zero"), against(row, row, "at_zero", where)

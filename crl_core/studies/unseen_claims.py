@@ -11,7 +11,6 @@ from crl_core.presets import preset
 from crl_core.runs.store import RunStore
 from crl_core.studies.detection_rates import Power, Row, Spec, run_power, specs
 
-Array = np.ndarray
 LAM, N = 1.0, 200
 _TESTS = ("pooled", "residuals")
 _MECHANISMS = (Spec("slope", -1.0), Spec("intercept", 0.5), Spec("effect", 1.0))
@@ -20,7 +19,7 @@ _CAUSE = (Spec("z-set", 1.0), Spec("z-shift", 0.5))
 
 def measure_claims(
     ids: Sequence[str], seeds: int, store: RunStore, listen: Callable[[Event], None] | None = None
-) -> dict[str, Array]:
+) -> dict[str, np.ndarray]:
     """[seeds] values of each claim of unseen_claims.toml. Raises as `power.run_power`."""
     four = run_power("hospitals", store, seeds=seeds, lams=(LAM,), sizes=(N,), tests=_TESTS, listen=listen)
     two_world = preset("hospital").scenario
@@ -58,17 +57,16 @@ def row_of(power: Power, spec: Spec, test: str) -> Row:
     return next(
         row
         for row in power.rows
-        if (row.intervention, row.dose, row.test, row.lam, row.n)
-        == (spec.intervention, spec.dose, test, LAM, N)
+        if (row.intervention, row.dose, row.test, row.lam, row.n) == (spec.intervention, spec.dose, test, LAM, N)
     )
 
 
-def rates(power: Power, spec: Spec, test: str) -> Array:
+def rates(power: Power, spec: Spec, test: str) -> np.ndarray:
     """Rejection rate of every seed."""
     return np.array(row_of(power, spec, test).by_seed)
 
 
-def error_ratio(power: Power, spec: Spec) -> Array:
+def error_ratio(power: Power, spec: Spec) -> np.ndarray:
     """True ITE RMSE of every seed under an intervention, over that of its unchanged rows."""
     row = row_of(power, spec, "pooled")
     return np.asarray(np.array(row.errors_by_seed) / np.array(row.unchanged_by_seed))

@@ -6,10 +6,8 @@ import numpy as np
 
 from crl_core.data.matching import Matches
 
-Array = np.ndarray
 
-
-def balanced_order(rng: np.random.Generator, group: Array, steps: int, batch: int) -> Array:
+def balanced_order(rng: np.random.Generator, group: np.ndarray, steps: int, batch: int) -> np.ndarray:
     """Row indices [steps · batch] in which every batch holds as many rows of each group, but for one where it must.
 
     Each group goes round its own rows in a new order each time, so a small group's rows come more often.
@@ -25,9 +23,9 @@ def balanced_order(rng: np.random.Generator, group: Array, steps: int, batch: in
     return np.concatenate(parts, axis=1).reshape(-1)
 
 
-def pair_rows(rng: np.random.Generator, found: Matches, steps: int, n_pairs: int) -> tuple[Array, Array]:
-    """Of every step the rows of its pairs, [steps, 2 · n_pairs] (all firsts, then all partners), and which pairs are real,
-    [steps, n_pairs] bool.
+def pair_rows(rng: np.random.Generator, found: Matches, steps: int, n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of every step the rows of its pairs, [steps, 2 · n_pairs] (all firsts, then all partners), and which pairs are
+    real, [steps, n_pairs] bool.
 
     A step takes its pairs from one pair of groups, in turn, each at most once; where there are too few, the last ones
     only fill up.

@@ -39,7 +39,8 @@ def shapes(dim_x: int, hidden: int, latent_dim: int) -> dict[str, tuple[int, ...
 
 
 def initial_weights(rng: np.random.Generator, dim_x: int, hidden: int, latent_dim: int) -> Weights:
-    """Initial parameters of one network: U(-1/√fan_in, 1/√fan_in) for weights and biases, as torch's Linear draws them."""
+    """Initial parameters of one network: U(-1/√fan_in, 1/√fan_in) for weights and biases, as torch's Linear draws
+    them."""
     fan_in = {
         "encoder.0": dim_x,
         "encoder.1": hidden,
@@ -72,17 +73,12 @@ class Ensemble:
     than their arithmetic. Everything runs without autograd.
     """
 
-    def __init__(
-        self, starts: Sequence[Weights], repeats: int, *, device: torch.device, dtype: torch.dtype
-    ) -> None:
-        """One network for each of `starts` (one a replicate), each repeated `repeats` times (along λ), replicate-major."""
-        stacked = {
-            name: np.repeat(np.stack([w[name] for w in starts]), repeats, axis=0) for name in starts[0]
-        }
+    def __init__(self, starts: Sequence[Weights], repeats: int, *, device: torch.device, dtype: torch.dtype) -> None:
+        """One network for each of `starts` (one a replicate), each repeated `repeats` times (along λ),
+        replicate-major."""
+        stacked = {name: np.repeat(np.stack([w[name] for w in starts]), repeats, axis=0) for name in starts[0]}
         self.n_models = len(starts) * repeats
-        self.flat = torch.cat([torch.from_numpy(value).flatten() for value in stacked.values()]).to(
-            device, dtype
-        )
+        self.flat = torch.cat([torch.from_numpy(value).flatten() for value in stacked.values()]).to(device, dtype)
         self.flat.grad = torch.zeros_like(self.flat)
         self.params: dict[str, Tensor] = {}
         self.grads: dict[str, Tensor] = {}
@@ -136,11 +132,13 @@ class Ensemble:
 
 
 def _blocks(weight: Tensor) -> Tensor:
-    """The entries [M, units, 2] of a last-layer matrix [M, 2 · units, 2] that lead from an arm's units to its outcome."""
+    """The entries [M, units, 2] of a last-layer matrix [M, 2 · units, 2] that lead from an arm's units to its
+    outcome."""
     n_models, rows, _ = weight.shape
     return weight.view(n_models, 2, rows // 2, 2).diagonal(dim1=1, dim2=3)
 
 
 def _through_elu(d_out: Tensor, out: Tensor) -> Tensor:
-    """Derivative before an ELU from that after it and its output: times 1 where out > 0, else out + 1. Changes `d_out`."""
+    """Derivative before an ELU from that after it and its output: times 1 where out > 0, else out + 1. Changes
+    `d_out`."""
     return d_out.mul_(out.clamp_max(0).add_(1))

@@ -31,7 +31,6 @@ from crl_core.training.penalties import REGISTRY, Batch
 from crl_core.training.penalties.base import gradient
 from crl_core.training.penalties.pairs import PAIRS
 
-Array = np.ndarray
 Dtype = Literal["float32", "float64"]
 
 BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would cost as much as the network
@@ -98,9 +97,7 @@ def train_path(
         columns = _joined(parts)
         status = columns.pop("status").astype(np.int64)
         numbers: dict[str, Any] = {"ite_rmse": None} | _without_broken(columns, status)
-        history.append(
-            EpochEnded(epoch=epoch, elapsed_s=time.perf_counter() - began, status=status, **numbers)
-        )
+        history.append(EpochEnded(epoch=epoch, elapsed_s=time.perf_counter() - began, status=status, **numbers))
         yield history[-1]
 
     last = history[-1]
@@ -124,20 +121,17 @@ def train_path(
             for name in _HISTORY
             if getattr(last, name) is not None
         },
-        weights={
-            name: np.concatenate([g.net.weights()[name] for g in groups]) for name in groups[0].net.params
-        },
+        weights={name: np.concatenate([g.net.weights()[name] for g in groups]) for name in groups[0].net.params},
     )
     yield RunFinished(elapsed_s=seconds, result=result)
 
 
 def warm_up() -> None:
-    """Do once what is slow the first time in a process: torch's lazy imports, a step of the optimiser, an evaluation."""
+    """Do once what is slow the first time in a process: torch's lazy imports, a step of the optimiser, an
+    evaluation."""
     from crl_core.config import Scenario, Training
 
-    tiny = RunConfig(
-        scenario=Scenario(n_samples=100), training=Training(lams=(1.0,), replicates=1, epochs=1, hidden=4)
-    )
+    tiny = RunConfig(scenario=Scenario(n_samples=100), training=Training(lams=(1.0,), replicates=1, epochs=1, hidden=4))
     train(replace(tiny, training=replace(tiny.training, device="cpu")))
 
 
@@ -150,11 +144,11 @@ def _replicate_groups(config: RunConfig, device: str) -> list[list[int]]:
     return [replicates[start : start + size] for start in range(0, len(replicates), size)]
 
 
-def _joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
+def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _without_broken(columns: dict[str, Array], status: Array) -> dict[str, Array]:
+def _without_broken(columns: dict[str, np.ndarray], status: np.ndarray) -> dict[str, np.ndarray]:
     """Metrics of diverged models become NaN, so that nobody reads a number off a broken model."""
     broken = status == DIVERGED
     return {name: np.where(broken.reshape(-1, *[1] * (v.ndim - 1)), np.nan, v) for name, v in columns.items()}
@@ -163,9 +157,7 @@ def _without_broken(columns: dict[str, Array], status: Array) -> dict[str, Array
 class _Group:
     """Whole replicates trained together: G replicates × L values of λ = M models."""
 
-    def __init__(
-        self, config: RunConfig, replicates: list[int], device: torch.device, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, config: RunConfig, replicates: list[int], device: torch.device, dtype: torch.dtype) -> None:
         training, scenario = config.training, config.scenario
         seeds = [training.seed + replicate for replicate in replicates]
         data = [data_of(config, replicate) for replicate in replicates]
@@ -189,9 +181,7 @@ class _Group:
         self.lam = self._tensor(np.tile(training.lams, len(seeds)))
         self.net = Ensemble(
             [
-                initial_weights(
-                    rng_for(s, Stream.WEIGHTS), scenario.dim_x, training.hidden, training.latent_dim
-                )
+                initial_weights(rng_for(s, Stream.WEIGHTS), scenario.dim_x, training.hidden, training.latent_dim)
                 for s in seeds
             ],
             len(training.lams),
@@ -207,23 +197,19 @@ class _Group:
         self.opponent = None
         if self.penalty is not None and self.penalty.opponent is not None:
             rngs = [rng_for(s, Stream.CRITIC) for s in seeds]
-            self.opponent = self.penalty.opponent(
-                rngs, len(training.lams), training.latent_dim, self.n_labels, self._y
-            )
+            self.opponent = self.penalty.opponent(rngs, len(training.lams), training.latent_dim, self.n_labels, self._y)
         self._x_held_out = self._tensor(np.stack([rows.x for rows in self.held_out]))
         views = [mmd_rows(view_of(rows, seed)) for rows, seed in zip(self.held_out, seeds, strict=True)]
         self._x_view = self._tensor(np.stack([rows.x for rows in views]))
         view_label = torch.from_numpy(np.stack([aligned_groups(config, rows) for rows in views])).to(device)
         self._view_weights = ipm.pair_weights(view_label, self.n_labels, dtype)
-        self._signal = np.repeat(
-            [_explainable_variance(rows, scenario.noise) for rows in self.held_out], self._n_lams
-        )
+        self._signal = np.repeat([_explainable_variance(rows, scenario.noise) for rows in self.held_out], self._n_lams)
 
     @property
     def _n_lams(self) -> int:
         return len(self.config.training.lams)
 
-    def _tensor(self, values: Array) -> Tensor:
+    def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, self.dtype)
 
     def _along_lams(self, values: Tensor) -> Tensor:
@@ -231,11 +217,11 @@ class _Group:
         return values.repeat_interleave(self._n_lams, dim=0)
 
     def _epoch_batches(self) -> Iterator[tuple[Tensor, ...]]:
-        """The epoch's batches, rows in a new order: x [M, b, d], y [M, b, 1], arm [M, b, 2], and the two factors of the pair
-        weights [G, b, P + 1]. arm is 1 / (rows of the arm in the batch) where a row is of that arm, else 0.
+        """The epoch's batches, rows in a new order: x [M, b, d], y [M, b, 1], arm [M, b, 2], and the two factors of the
+        pair weights [G, b, P + 1]. arm is 1 / (rows of the arm in the batch) where a row is of that arm, else 0.
 
-        Where the penalty needs pairs, 2 · PAIRS more rows of x follow in every batch, and a sixth part says which of the
-        pairs are real, [M, PAIRS].
+        Where the penalty needs pairs, 2 · PAIRS more rows of x follow in every batch, and a sixth part says which of
+        the pairs are real, [M, PAIRS].
         """
         used = self.steps * self.batch
         if self.config.training.balanced:
@@ -263,9 +249,7 @@ class _Group:
                 pair_rows(rng, found, self.steps, PAIRS)
                 for rng, found in zip(self._pair_rngs, self._matches, strict=True)
             ]
-            rows, valid = (
-                torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*drawn, strict=True)
-            )
+            rows, valid = (torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*drawn, strict=True))
             x = torch.cat([x, self._x[replicate.unsqueeze(-1), rows]], dim=2)
             pairs = [self._along_lams(valid.to(self.dtype))]
         along_lams = (self._along_lams(part) for part in (x, batched(self._y).unsqueeze(-1), arm))
@@ -277,7 +261,7 @@ class _Group:
             return ipm.median_distance(phi)
         return torch.full((len(phi),), float(fixed), device=phi.device, dtype=phi.dtype)
 
-    def train_epoch(self, should_stop: Callable[[], bool] | None = None) -> dict[str, Array] | None:
+    def train_epoch(self, should_stop: Callable[[], bool] | None = None) -> dict[str, np.ndarray] | None:
         """One pass over the training rows; mean losses over its batches, each [M]. None if asked to stop."""
         losses = self._pass_over_rows(should_stop)
         if losses is None:
@@ -319,7 +303,8 @@ class _Group:
     def _other_penalty(
         self, done: Pass, y: Tensor, arm: Tensor, left: Tensor, bandwidth: Tensor, valid: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """A registered penalty [M] with its gradients with respect to φ and to both outcomes of the batch's own rows."""
+        """A registered penalty [M] with its gradients with respect to φ and to both outcomes of the batch's own
+        rows."""
         assert self.penalty is not None
         own = (arm > 0).to(self.dtype)  # [M, b, 2], the arm that a row is of
         member = self._along_lams((left[..., :-1] > 0).to(self.dtype))
@@ -341,7 +326,7 @@ class _Group:
             return value, found, torch.zeros_like(outcomes)
         return value, torch.zeros_like(done.phi), found.unsqueeze(-1) * own
 
-    def _predict_held_out(self) -> tuple[Array, Array]:
+    def _predict_held_out(self) -> tuple[np.ndarray, np.ndarray]:
         x = self._along_lams(self._x_held_out)
         outcomes = (
             torch.cat([self.net(rows).y_hat for rows in torch.split(x, EVALUATED_ROWS, dim=1)], dim=1)
@@ -351,7 +336,7 @@ class _Group:
         )
         return outcomes[..., 0], outcomes[..., 1]
 
-    def _held_out_mmd2(self) -> Array:
+    def _held_out_mmd2(self) -> np.ndarray:
         phi = self.net(self._along_lams(self._x_view)).phi
         values = [
             ipm.grouped_mmd2(part, self._view_weights[g : g + 1], self._bandwidth(part))
@@ -360,28 +345,24 @@ class _Group:
         ]
         return torch.cat(values).cpu().numpy().astype(np.float64)
 
-    def evaluate(self) -> dict[str, Array]:
+    def evaluate(self) -> dict[str, np.ndarray]:
         """Held-out factual MSE, MMD² and ITE RMSE of every model, and what became of it, each [M]."""
         y0_hat, y1_hat = self._predict_held_out()
         mmd2 = self._held_out_mmd2()
         by_replicate = self._by_replicate(y0_hat, y1_hat)
         numbers = {
-            "factual_mse": np.concatenate(
-                [metrics.factual_mse(a, b, rows.t, rows.y) for rows, a, b in by_replicate]
-            ),
+            "factual_mse": np.concatenate([metrics.factual_mse(a, b, rows.t, rows.y) for rows, a, b in by_replicate]),
             "mmd2": mmd2,
             "status": self._status(y0_hat, y1_hat),
         }
         if self.held_out[0].ite is not None:
-            numbers["ite_rmse"] = np.concatenate(
-                [metrics.ite_rmse(b - a, _truth(rows)) for rows, a, b in by_replicate]
-            )
+            numbers["ite_rmse"] = np.concatenate([metrics.ite_rmse(b - a, _truth(rows)) for rows, a, b in by_replicate])
         return numbers
 
-    def held_out_metrics(self) -> dict[str, Array]:
+    def held_out_metrics(self) -> dict[str, np.ndarray]:
         """What is computed once, at the end: by environment, and for the average effect."""
         n_envs = self.config.scenario.n_envs
-        numbers: dict[str, list[Array]] = {}
+        numbers: dict[str, list[np.ndarray]] = {}
         for rows, y0_hat, y1_hat in self._by_replicate(*self._predict_held_out()):
             by_env = metrics.factual_mse_by_env(y0_hat, y1_hat, rows.t, rows.y, rows.env, n_envs)
             numbers.setdefault("factual_mse_by_env", []).append(by_env)
@@ -392,23 +373,22 @@ class _Group:
                 numbers.setdefault("ite_rmse_by_env", []).append(ite_by_env)
         return {name: np.concatenate(parts) for name, parts in numbers.items()}
 
-    def _by_replicate(self, y0_hat: Array, y1_hat: Array) -> list[tuple[MultiEnvData, Array, Array]]:
+    def _by_replicate(
+        self, y0_hat: np.ndarray, y1_hat: np.ndarray
+    ) -> list[tuple[MultiEnvData, np.ndarray, np.ndarray]]:
         size = self._n_lams
         return [
             (rows, y0_hat[g * size : (g + 1) * size], y1_hat[g * size : (g + 1) * size])
             for g, rows in enumerate(self.held_out)
         ]
 
-    def _status(self, y0_hat: Array, y1_hat: Array) -> Array:
+    def _status(self, y0_hat: np.ndarray, y1_hat: np.ndarray) -> np.ndarray:
         """Diverged: a weight is not finite. Collapsed: within an arm the predictions hardly vary though outcomes do."""
         finite = np.ones(self.net.n_models, dtype=bool)
         for param in self.net.params.values():
             finite &= param.isfinite().flatten(1).all(dim=1).cpu().numpy()
         spread = np.concatenate(
-            [
-                _arm_variance(np.where(rows.t == 1, b, a), rows.t)
-                for rows, a, b in self._by_replicate(y0_hat, y1_hat)
-            ]
+            [_arm_variance(np.where(rows.t == 1, b, a), rows.t) for rows, a, b in self._by_replicate(y0_hat, y1_hat)]
         )
         collapsed = np.where(finite, spread, 0.0) < COLLAPSED_SHARE * self._signal
         return np.where(finite, np.where(collapsed, COLLAPSED, OK), DIVERGED).astype(np.int64)
@@ -417,12 +397,12 @@ class _Group:
 COLLAPSED_SHARE = 0.01  # of the outcome's explainable variance within an arm
 
 
-def _truth(rows: MultiEnvData) -> Array:
+def _truth(rows: MultiEnvData) -> np.ndarray:
     assert rows.ite is not None
     return rows.ite
 
 
-def _arm_variance(values: Array, t: Array) -> Array:
+def _arm_variance(values: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Mean over the arms present of the variance of `values` [..., n] within the arm."""
     return np.asarray(np.mean([values[..., t == arm].var(axis=-1) for arm in np.unique(t)], axis=0))
 
@@ -431,6 +411,6 @@ def _explainable_variance(rows: MultiEnvData, noise: float) -> float:
     return max(0.0, float(_arm_variance(rows.y, rows.t)) - noise**2)
 
 
-def _pairs_present(labels: Array) -> int:
+def _pairs_present(labels: np.ndarray) -> int:
     present = int((np.bincount(labels) >= 2).sum())
     return present * (present - 1) // 2

@@ -19,9 +19,7 @@ from crl_core.config import Align, Scenario
 from crl_core.world.graph import cause_decides, differs, has_effect
 
 Status = Literal["granted", "in part", "violated"]
-Word = Literal[
-    "can help", "mixed", "nothing to gain", "takes the signal away", "cannot work", "nothing to align"
-]
+Word = Literal["can help", "mixed", "nothing to gain", "takes the signal away", "cannot work", "nothing to align"]
 
 RARE = 0.05  # a treatment that fewer than one in twenty get counts as not seen
 ENOUGH, SOME = (
@@ -84,7 +82,8 @@ def outlook(scenario: Scenario, align: Align, env_word: str = "environment") -> 
         who = f"the {groups} differ" if align == "environment" else "the treated differ from the untreated"
         return Outlook(
             word="takes the signal away",
-            sentence=f"Here {who} in z, the cause of the outcome, and a penalty cannot tell that difference from one in s: "
+            sentence=f"Here {who} in z, the cause of the outcome, and a penalty cannot tell that "
+            f"difference from one in s: "
             "what it makes alike is the signal.",
         )
     if not role:
@@ -98,9 +97,7 @@ def outlook(scenario: Scenario, align: Align, env_word: str = "environment") -> 
         else "A network without a penalty reads the outcome off s, which carries it"
     )
     if unneeded != "granted":
-        return Outlook(
-            word="mixed", sentence=f"{gain}; but y needs s too, so forgetting s costs what y has from it."
-        )
+        return Outlook(word="mixed", sentence=f"{gain}; but y needs s too, so forgetting s costs what y has from it.")
     where = f"every {env_word}" if align == "environment" else "both arms"
     return Outlook(
         word="can help",
@@ -113,9 +110,7 @@ def share_with_both(scenario: Scenario) -> float:
     root = np.sqrt(scenario.dim_causal)
     mean = np.array(scenario.cause_mean) * root
     scale = np.maximum(np.array(scenario.cause_scale), 1e-6)  # a constant z is a very narrow one
-    z = mean[:, None] + scale[:, None] * norm.ppf(
-        _QUANTILES
-    )  # [E, q], the quantiles of z in each environment
+    z = mean[:, None] + scale[:, None] * norm.ppf(_QUANTILES)  # [E, q], the quantiles of z in each environment
     log_density = norm.logpdf(z[..., None], mean, scale)  # [E, q, E]
     member = np.exp(log_density - logsumexp(log_density, axis=-1, keepdims=True))
     treated = expit(logit(np.array(scenario.propensity)) + scenario.confounding * z[..., None])
@@ -159,7 +154,10 @@ def _same_cause(scenario: Scenario, align: Align, env_word: str) -> Assumption:
         elif found.cause:
             says = _spans(scenario)
         else:
-            says = f"z has mean {_text(scenario.cause_mean[0])} and standard deviation {_text(scenario.cause_scale[0])} in each."
+            says = (
+                f"z has mean {_text(scenario.cause_mean[0])} and standard deviation {_text(scenario.cause_scale[0])} "
+                f"in each."
+            )
         broken = found.cause
     else:
         name = "The cause is the same in both arms: p(z) does not differ"
@@ -175,7 +173,10 @@ def _same_cause(scenario: Scenario, align: Align, env_word: str) -> Assumption:
         name=name,
         status="violated" if broken else "granted",
         says=says,
-        why="The penalty removes every difference it sees. One in z is signal: different units are forced onto one point.",
+        why=(
+            "The penalty removes every difference it sees. One in z is signal: different units are forced onto one "
+            "point."
+        ),
     )
 
 
@@ -204,7 +205,9 @@ def _overlap(scenario: Scenario) -> Assumption:
     elif share == 0:
         says = "No: at every z one treatment is missing or rarer than one in twenty."
     else:
-        says = f"For {100 * share:.0f} % of the units; the others' z sees one treatment in fewer than one of twenty cases."
+        says = (
+            f"For {100 * share:.0f} % of the units; the others' z sees one treatment in fewer than one of twenty cases."
+        )
     return Assumption(
         name="For every z both treatments are seen somewhere",
         status="granted" if share >= ENOUGH else "in part" if share >= SOME else "violated",
@@ -223,9 +226,7 @@ def _no_role(scenario: Scenario, align: Align, env_word: str) -> str:
             if len(set(scenario.propensity)) == 1 and scenario.propensity[0] == 0.5
             else "is drawn alike"
         )
-        return (
-            f"Treatment {how} in every {env_word}, so s stands in for nothing that the penalty could remove."
-        )
+        return f"Treatment {how} in every {env_word}, so s stands in for nothing that the penalty could remove."
     if not has_effect(scenario):
         return "The treatment has no effect: there is nothing that s could be mistaken for."
     return f"s is the same in every {env_word}, so it stands in for nothing that the penalty could remove."

@@ -9,7 +9,6 @@ import numpy as np
 
 from crl_core.config import MAX_ENVS, Scenario
 
-Array = np.ndarray
 _FEW = 0.05  # a share of a treatment below which it is called rare
 
 
@@ -33,7 +32,7 @@ class EnvRow:
 
 
 def env_rows(
-    scenario: Scenario, env: Array, t: Array, names: Sequence[str], preset_envs: int
+    scenario: Scenario, env: np.ndarray, t: np.ndarray, names: Sequence[str], preset_envs: int
 ) -> tuple[EnvRow, ...]:
     """A row an environment, of samples with environments `env` [n] and treatments `t` [n]."""
     return tuple(
@@ -68,9 +67,7 @@ def arms_said(rows: Sequence[EnvRow], env_word: str) -> tuple[str, ...]:
         said.append(f"In {row.name} only {count} of {row.rows} units are {arm}.")
     fine = len(rest) - len(thin)
     if fine == len(rows):
-        said.append(
-            f"Both treatments are seen in every {env_word}." if len(rows) > 1 else "Both treatments are seen."
-        )
+        said.append(f"Both treatments are seen in every {env_word}." if len(rows) > 1 else "Both treatments are seen.")
     elif fine:
         said.append(f"In the other {f'{env_word}s' if fine > 1 else env_word} both treatments are seen.")
     elif everyone and no_one and not thin:
@@ -96,7 +93,8 @@ def newcomer_said(scenario: Scenario, name: Callable[[int], str]) -> str:
     between = " (between those of the first two)" if first != second else ""
     model = new % min(2, new)  # whose policy and cause it repeats, see `with_envs`
     return (
-        f"With one more environment there would be {name(new)}: σ = {grown.sigma[new]:g}, offset {_text(grown.offset[new])}{between}; "
+        f"With one more environment there would be {name(new)}: σ = {grown.sigma[new]:g}, offset "
+        f"{_text(grown.offset[new])}{between}; "
         f"treatment and cause are those of {name(model)}, seen with another s."
     )
 

@@ -41,8 +41,10 @@ def notes(scenario: Scenario) -> str:
     words = [
         "ε and η: independent standard normal noise." if scenario.noise else "η: standard normal noise.",
     ]
-    if any(len(set(values)) > 1 for values in (scenario.cause_mean, scenario.cause_scale, scenario.propensity,
-                                               scenario.offset, scenario.sigma)):  # fmt: skip
+    if any(
+        len(set(values)) > 1
+        for values in (scenario.cause_mean, scenario.cause_scale, scenario.propensity, scenario.offset, scenario.sigma)
+    ):
         words.append("Numbers with the subscript e differ between environments: see the table.")
     mean = "the effect of the treatment is " + _plain(scenario)
     words.append(f"{mean[0].upper()}{mean[1:]}.")

@@ -115,7 +115,8 @@ def dot(scenario: Scenario, colours: Palette, env_word: str = "environment") -> 
         "digraph world {",
         'layout=neato; bgcolor="transparent"; splines=line; overlap=true; outputorder=edgesfirst; pad=0.15;',
         f'node [fontname="DejaVu Sans" fontsize=13 style=filled fillcolor="{colours["panel"]}" '
-        f'color="{colours["muted"]}" fontcolor="{colours["text"]}" penwidth=1.2 margin="0.09,0.05" width=0.62 height=0.46];',
+        f'color="{colours["muted"]}" fontcolor="{colours["text"]}" penwidth=1.2 margin="0.09,0.05" width=0.62 '
+        f"height=0.46];",
         f'edge [color="{colours["muted"]}" penwidth=1.5 arrowsize=0.75];',
     ]
     for name, (x, y, words, seen) in _NODES.items():
@@ -130,7 +131,8 @@ def dot(scenario: Scenario, colours: Palette, env_word: str = "environment") -> 
         lines += [
             f'{name} [pos="{x},{y}!" label="" {shape} fixedsize=true width={width:.2f} height=0.62];',
             f'{name}_name [pos="{x},{y + 0.11:.2f}!" label=<<b>{name}</b>> fontsize=17 {_BARE}];',
-            f'{name}_words [pos="{x},{y - 0.13:.2f}!" label="{words}" fontcolor="{colours["muted"]}" fontsize=12 {_BARE}];',
+            f'{name}_words [pos="{x},{y - 0.13:.2f}!" label="{words}" fontcolor="{colours["muted"]}" fontsize=12 '
+            f"{_BARE}];",
         ]
     for index, arrow in enumerate(arrows):
         look = [f'color="{":".join(env_colours)}" penwidth=1.8'] if arrow.by_env else []

@@ -19,7 +19,6 @@ from pages.shared import server_cache, style
 from pages.shared.fields import describe, nearest_lam, values_of
 from pages.shared.run_view import RunInView
 
-Array = np.ndarray
 PARAM = "runs"  # of the URL, once for each run
 MOST = 4
 CHOSEN = "compare.runs"  # the widget
@@ -32,7 +31,7 @@ _NOTES = "compare.notes"
 class Estimates:
     """Estimated effects of replicate 0's view rows at every λ, [L, n], and an axis that holds them."""
 
-    ite_hat: Array
+    ite_hat: np.ndarray
     limits: tuple[float, float]
 
 
@@ -56,7 +55,8 @@ def short(config: RunConfig, most: int = 34) -> str:
 
 
 def choose(runs: dict[str, RunSummary]) -> list[str]:
-    """Keys of the runs to compare, in order. Keeps widget, session and URL the same; says what a link asks for in vain."""
+    """Keys of the runs to compare, in order. Keeps widget, session and URL the same; says what a link asks for in
+    vain."""
     state = st.session_state
     asked = list(dict.fromkeys(st.query_params.get_all(PARAM)))
     if asked and asked != state.get(_WRITTEN):  # a link, or the browser's way back
@@ -73,9 +73,15 @@ def choose(runs: dict[str, RunSummary]) -> list[str]:
     state[CHOSEN] = known[:MOST]
     options = [key for key, run in runs.items() if not run.outdated]
     chosen: list[str] = st.multiselect(
-        "Runs to compare", options, key=CHOSEN, max_selections=MOST, on_change=_forget, placeholder="Choose two to four runs",
-        format_func=lambda key: _option(runs.get(key), key), help="The link of this page names the runs, so it can be sent.",
-    )  # fmt: skip
+        "Runs to compare",
+        options,
+        key=CHOSEN,
+        max_selections=MOST,
+        on_change=_forget,
+        placeholder="Choose two to four runs",
+        format_func=lambda key: _option(runs.get(key), key),
+        help="The link of this page names the runs, so it can be sent.",
+    )
     state[_KEPT] = state[_WRITTEN] = list(chosen)
     if st.query_params.get_all(PARAM) != chosen:
         st.query_params[PARAM] = chosen

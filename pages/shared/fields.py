@@ -48,21 +48,18 @@ class Field:
         return f"{'a whole number' if self.whole else 'a number'} from {self.low:g} to {self.high:g}"
 
 
-def _limited(
-    name: str, attribute: str, label: str, part: Part, step: float, help: str, whole: bool = False
-) -> Field:
+def _limited(name: str, attribute: str, label: str, part: Part, step: float, help: str, whole: bool = False) -> Field:
     low, high = LIMITS[attribute]
-    return Field(name=name, label=label, part=part, attribute=attribute, low=low, high=high, step=step,
-                 whole=whole, help=help)  # fmt: skip
+    return Field(
+        name=name, label=label, part=part, attribute=attribute, low=low, high=high, step=step, whole=whole, help=help
+    )
 
 
 SIGMA = Field(name="sigma", label="σ", part="scenario", attribute="sigma", low=0.0, high=3.0, step=0.05)
 PROPENSITY = Field(
     name="propensity", label="P(t = 1)", part="scenario", attribute="propensity", low=0.0, high=1.0, step=0.05
 )
-OFFSET = Field(
-    name="offset", label="offset", part="scenario", attribute="offset", low=-20.0, high=20.0, step=0.5
-)
+OFFSET = Field(name="offset", label="offset", part="scenario", attribute="offset", low=-20.0, high=20.0, step=0.5)
 PER_ENV = (SIGMA, PROPENSITY, OFFSET)
 
 SINGLE = (
@@ -223,7 +220,8 @@ def lam_text(lam: float) -> str:
 
 
 def nearest_lam(lams: tuple[float, ...], lam: float) -> float:
-    """The grid's value nearest to `lam` on the slider's scale, where 0 sits a decade below the smallest positive one."""
+    """The grid's value nearest to `lam` on the slider's scale, where 0 sits a decade below the smallest positive
+    one."""
     from math import log10
 
     floor = min((value for value in lams if value > 0), default=1.0) / 10
@@ -260,22 +258,13 @@ def mend(params: Mapping[str, str]) -> tuple[dict[str, Value], list[str]]:
         if field is None or name not in shown:
             continue
         value: Any = text if field.options else number(text)
-        if (
-            value is not None
-            and field.whole
-            and not isinstance(value, str)
-            and field.low <= value <= field.high
-        ):
+        if value is not None and field.whole and not isinstance(value, str) and field.low <= value <= field.high:
             if value != int(value):
                 mended[name] = int(value)
-                said.append(
-                    f"The link has {name} = {text[:20]}; it must be {field.allowed}. Shown: {int(value)}."
-                )
+                said.append(f"The link has {name} = {text[:20]}; it must be {field.allowed}. Shown: {int(value)}.")
         elif not field.allows(value):
             mended[name] = shown[name]
-            said.append(
-                f"The link has {name} = {text[:20]}; it must be {field.allowed}. Shown: {_short(shown[name])}."
-            )
+            said.append(f"The link has {name} = {text[:20]}; it must be {field.allowed}. Shown: {_short(shown[name])}.")
     if SET in params:
         try:
             build(preset_id, shown | {SET: params[SET]})

@@ -1,4 +1,5 @@
-"""What was measured beforehand about recovering latents, over seeds: methods, staircase, price of alignment, world by world."""
+"""What was measured beforehand about recovering latents, over seeds: methods, staircase, price of alignment, world by
+world."""
 
 from __future__ import annotations
 
@@ -32,12 +33,19 @@ def measured(ink: Palette) -> None:
         return
     worlds = content["worlds"]
     quiet(
-        f"Measured before the program was shipped, {content['seeds']} seeds that no setting was tuned on (python -m crl_core identify --bake)."
+        f"Measured before the program was shipped, {content['seeds']} seeds that no setting was tuned on (python -m "
+        f"crl_core identify --bake)."
     )
     name = st.segmented_control(
-        "World", [n for n in worlds if len({r["method"] for r in worlds[n]}) > 1], default="each", key="identify.measured", required=True,
-        format_func=lambda item: LATENT_PRESETS[item].title, label_visibility="collapsed", persist_state="session",
-    )  # fmt: skip
+        "World",
+        [n for n in worlds if len({r["method"] for r in worlds[n]}) > 1],
+        default="each",
+        key="identify.measured",
+        required=True,
+        format_func=lambda item: LATENT_PRESETS[item].title,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
     rows = worlds[name or "each"]
     names = list(dict.fromkeys(row["method"] for row in rows))
     floor = float(np.median([row["floor"] for row in rows]))
@@ -46,12 +54,12 @@ def measured(ink: Palette) -> None:
     ordered = dict(sorted(shorts.items(), key=lambda pair: -float(np.nanmedian(pair[1]))))
     left, right = st.columns([1.25, 1], gap="medium")
     with left, st.container(key="panel_identify_methods"):
-        chart(
-            methods_strip(ordered, labels, floor, ink, title="Methods on the same data"), "identify.methods"
-        )
+        chart(methods_strip(ordered, labels, floor, ink, title="Methods on the same data"), "identify.methods")
         quiet(
-            "Dots: seeds; bar: median. The fair control is the flow with shuffled or pooled labels: same model, data and restarts. iVAE, "
-            "time-contrastive, β-VAE and the autoencoders ran in one untuned configuration each: their scores are no proof against the ideas."
+            "Dots: seeds; bar: median. The fair control is the flow with shuffled or pooled labels: same model, data "
+            "and restarts. iVAE, "
+            "time-contrastive, β-VAE and the autoencoders ran in one untuned configuration each: their scores are no "
+            "proof against the ideas."
         )
     with right, st.container(key="panel_identify_each"):
         cells = []
@@ -84,7 +92,8 @@ def measured(ink: Palette) -> None:
             "identify.stairs",
         )
         quiet(
-            "Four latents; each new environment changes one further latent (filled). An untouched block of two or more stays mixed; a single one does not."
+            "Four latents; each new environment changes one further latent (filled). An untouched block of two or "
+            "more stays mixed; a single one does not."
         )
     with right, st.container(key="panel_identify_price"):
         rows = content["tradeoff"]
@@ -103,8 +112,10 @@ def measured(ink: Palette) -> None:
             "identify.price",
         )
         quiet(
-            "Three latents, an outcome that needs z₁ alone, and λ·MMD² added to the likelihood. Alignment removes exactly the differences by "
-            "which latents are told apart: the map turns them into each other until no coordinate shows which environment a row is from."
+            "Three latents, an outcome that needs z₁ alone, and λ·MMD² added to the likelihood. Alignment removes "
+            "exactly the differences by "
+            "which latents are told apart: the map turns them into each other until no coordinate shows which "
+            "environment a row is from."
         )
     failures(worlds)
 
@@ -126,10 +137,9 @@ def failures(worlds: dict[str, Any]) -> None:
         middle = "  ".join(f"{value:.2f}" for value in np.median(each, axis=0))
         mcc = np.median(of_method(rows, "flow"))
         more = f" The noises score {np.median(of_method(rows, 'flow', 'mcc_noise')):.2f}." if noise else ""
-        cells.append(
-            (LATENT_PRESETS[name].title, f"{mcc:.3f}", middle, promise, LATENT_PRESETS[name].lesson + more)
-        )
+        cells.append((LATENT_PRESETS[name].title, f"{mcc:.3f}", middle, promise, LATENT_PRESETS[name].lesson + more))
     table(("world", "MCC", "each latent", "predicted", "lesson"), cells, words_from=3)
     quiet(
-        "The flow, medians over seeds, against the latents. MCC hides a failure in two of four coordinates; the single scores do not."
+        "The flow, medians over seeds, against the latents. MCC hides a failure in two of four coordinates; the "
+        "single scores do not."
     )

@@ -50,9 +50,13 @@ def asked_world(top: Any, left: Any) -> Asked:
         return Asked(name, seed, None, problem)
     try:
         world = replace(
-            preset.world, scales=scales, means=means, mixing=preset.world.mixing if mixing == _OWN else mixing,
-            edges=preset.world.edges if edges == _OWN else edges, dim_x=preset.world.dim + extra,
-        )  # fmt: skip
+            preset.world,
+            scales=scales,
+            means=means,
+            mixing=preset.world.mixing if mixing == _OWN else mixing,
+            edges=preset.world.edges if edges == _OWN else edges,
+            dim_x=preset.world.dim + extra,
+        )
     except ValueError as error:
         return Asked(name, seed, None, _in_words(str(error)))
     return Asked(name, seed, world)
@@ -74,14 +78,25 @@ def _controls() -> tuple[str, str, str, int, int]:
         title = st.selectbox("World", list(titles), key="world", width=310, **in_link)
         mixing = st.selectbox(
             "Mixing", mixings, key="mixing", width=160, help="The family of the map that hides the latents.", **in_link
-        )  # fmt: skip
+        )
         edge = st.selectbox(
-            "Edges", edges, key="edges", width=160, **in_link,
+            "Edges",
+            edges,
+            key="edges",
+            width=160,
+            **in_link,
             help="A chain z₁ → z₂ → …; soft interventions keep the edges, perfect ones cut them.",
-        )  # fmt: skip
+        )
         extra = st.number_input(
-            "Further observed", 0, MOST_EXTRA, 0, key="extra", width=150, help="Observed dimensions beyond the latents.", **in_link
-        )  # fmt: skip
+            "Further observed",
+            0,
+            MOST_EXTRA,
+            0,
+            key="extra",
+            width=150,
+            help="Observed dimensions beyond the latents.",
+            **in_link,
+        )
         seed = st.number_input("Seed", 0, MOST_SEED, 0, key=SEED, width=130, **in_link)
     return titles[title], mixing, edge, int(extra), int(seed)
 
@@ -100,9 +115,12 @@ def _matrices(name: str, preset: LatentPreset) -> tuple[Table, Table]:
         if key not in st.session_state:
             st.session_state[f"{key}.start"] = st.session_state.get(kept, home)[0]
         edited = st.data_editor(
-            pd.DataFrame(st.session_state[f"{key}.start"], columns=columns), num_rows="dynamic", key=key, width="stretch",
+            pd.DataFrame(st.session_state[f"{key}.start"], columns=columns),
+            num_rows="dynamic",
+            key=key,
+            width="stretch",
             column_config=_cells(columns, SCALES, 1.0),
-        )  # fmt: skip
+        )
     scales = _as_table(edited)
     with of_means:
         key = f"identify.means.{name}.{len(scales)}"
@@ -114,9 +132,11 @@ def _matrices(name: str, preset: LatentPreset) -> tuple[Table, Table]:
             )
         rows = ["reference", *(f"environment {e + 1}" for e in range(1, len(scales)))][: len(scales)]
         moved = st.data_editor(
-            pd.DataFrame(st.session_state[f"{key}.start"], columns=columns, index=rows), key=key, width="stretch",
+            pd.DataFrame(st.session_state[f"{key}.start"], columns=columns, index=rows),
+            key=key,
+            width="stretch",
             column_config=_cells(columns, MEANS, 0.0),
-        )  # fmt: skip
+        )
     means = _as_table(moved)
     st.session_state[kept] = (scales, means)
     _write_link({"scales": (scales, home[0]), "means": (means, ((0.0,) * len(columns),) * len(scales))})
@@ -147,9 +167,7 @@ def _linked(preset: LatentPreset) -> tuple[Table, Table]:
         if "means" in st.query_params:
             means = read_table(st.query_params["means"], "means")
         if any(len(row) != preset.world.dim for row in (*scales, *means)):
-            raise ValueError(
-                f"every row of a link's scales and means needs {preset.world.dim} numbers, one a latent."
-            )
+            raise ValueError(f"every row of a link's scales and means needs {preset.world.dim} numbers, one a latent.")
         replace(preset.world, scales=scales, means=means)
     except ValueError as error:
         st.warning(style.plain(f"The link's matrix cannot be shown: {error} Shown: the world's own."))

@@ -1,6 +1,7 @@
 """A run's state in words, and the buttons that change it: in the sidebar for the run that the controls describe.
 
-While somebody works on the run a fragment looks again and again, and the whole page is drawn again when its phase changes.
+While somebody works on the run a fragment looks again and again, and the whole page is drawn again when its phase
+changes.
 """
 
 from __future__ import annotations
@@ -46,9 +47,7 @@ def cancel(key: str) -> None:
         st.session_state["job.refusal"] = str(error)
 
 
-def sidebar_panel(
-    config: RunConfig | None, problem: str | None, lam: float, show: Callable[[RunConfig], None]
-) -> None:
+def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float, show: Callable[[RunConfig], None]) -> None:
     """Train or Cancel, what the run will cost, and how it stands. `show` sets the sidebar to another config."""
     if config is None:
         st.button("Train", type="primary", disabled=True, width="stretch", key="job.train")
@@ -118,7 +117,10 @@ def cost_line(config: RunConfig) -> str:
     """What training will cost."""
     training = config.training
     models = f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"
-    return f"Training {models} takes about {style.duration(server_cache.estimate_s(config))} ({server_cache.device_line()})."
+    return (
+        f"Training {models} takes about {style.duration(server_cache.estimate_s(config))} "
+        f"({server_cache.device_line()})."
+    )
 
 
 def progress_line(state: JobState) -> tuple[float, str]:

@@ -24,7 +24,8 @@ const mounted = new WeakMap(), lastSeen = new Map();
 
 function themeOf(host) {
   const colour = getComputedStyle(host).getPropertyValue("--st-background-color").trim();
-  const hex = /^#([0-9a-f]{6})/i.exec(colour), parts = hex ? rgb(colour.slice(0, 7)) : (colour.match(/[0-9.]+/g) || [0, 0, 0]).slice(0, 3).map(Number);
+  const hex = /^#([0-9a-f]{6})/i.exec(colour), parts = hex ? rgb(colour.slice(0,
+    7)) : (colour.match(/[0-9.]+/g) || [0, 0, 0]).slice(0, 3).map(Number);
   return parts[0] * 0.3 + parts[1] * 0.59 + parts[2] * 0.11 > 128 ? "light" : "dark";
 }
 
@@ -35,7 +36,8 @@ export default function (component) {
   const stamp = data.stamp + "|" + data.turn;
   let it = mounted.get(parentElement);
   if (it && it.root.isConnected) {
-    if (it.stamp !== stamp) { it.stamp = stamp; it.place = data.frames.key + "|" + data.turn; it.handle.update(frames); }
+    if (it.stamp !== stamp) { it.stamp = stamp; it.place = data.frames.key + "|" + data.turn;
+      it.handle.update(frames); }
     else it.handle.restyle();
   } else {
     const root = parentElement.querySelector(".root");
@@ -75,9 +77,7 @@ def _follow() -> None:
         st.session_state[_AT] = lam
 
 
-def scrubber(
-    frames: Mapping[str, Any], stamp: str, lam: float, on_train: Callable[[Sequence[float]], None]
-) -> None:
+def scrubber(frames: Mapping[str, Any], stamp: str, lam: float, on_train: Callable[[Sequence[float]], None]) -> None:
     """Show the frames. `stamp` names their version: equal stamps are taken for equal frames.
 
     lam:      λ of the sidebar; where somebody moved it there, the handle goes to it.

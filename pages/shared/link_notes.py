@@ -9,9 +9,7 @@ import streamlit as st
 from pages.shared.style import plain
 
 
-def say_in_vain(
-    options: Mapping[str, Sequence[str]], numbers: Mapping[str, tuple[int, int]] | None = None
-) -> None:
+def say_in_vain(options: Mapping[str, Sequence[str]], numbers: Mapping[str, tuple[int, int]] | None = None) -> None:
     """A warning for every parameter of the address that is none of its options, or no whole number of its range."""
     for name, allowed in options.items():
         asked = st.query_params.get(name)

@@ -1,7 +1,8 @@
 """A pass over several runs, submitted as ordinary jobs: its button, its progress, and its end.
 
-Only two of its runs are in the queue at a time, so that other visitors' runs are not kept waiting behind a whole pass; the
-page that shows the progress submits the next one. What has been stored stays: a pass that was left goes on where it was.
+Only two of its runs are in the queue at a time, so that other visitors' runs are not kept waiting behind a whole pass;
+the page that shows the progress submits the next one. What has been stored stays: a pass that was left goes on where it
+was.
 """
 
 from __future__ import annotations
@@ -109,9 +110,7 @@ def _watch(name: str, wanted: Wanted) -> None:
     done, total = len(wanted) - len(missing), len(wanted)
     here = next((state for state in states if state.active and state.phase != "queued"), None)
     share, line = job_panel.progress_line(here) if here is not None else (0.0, "Waiting for the worker")
-    st.progress(
-        min(1.0, (done + min(share, 0.99)) / total), text=f"Run {min(done + 1, total)} of {total}. {line}"
-    )
+    st.progress(min(1.0, (done + min(share, 0.99)) / total), text=f"Run {min(done + 1, total)} of {total}. {line}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Cancel", key=f"{name}.cancel", on_click=_cancel, args=(name, wanted))
         style.quiet("Runs that are done stay stored. The pass goes on while this page is open.")

@@ -13,14 +13,12 @@ from crl_core.measures.effect_scores import EffectScores, effect_scores, is_cons
 from crl_core.results import predict
 from pages.shared.run_view import RunInView
 
-Array = np.ndarray
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Effects:
     """Of replicate 0 on its view rows."""
 
-    ite_hat: Array  # [L, n]
+    ite_hat: np.ndarray  # [L, n]
     limits: tuple[float, float]  # an axis that holds for every λ
     constant: bool  # the true effect is the same for everyone
     tallest: float  # of `effect_distribution`, over all λ; 0 where the effect is not constant
@@ -32,9 +30,9 @@ class Effects:
 class Layout:
     """Rows laid out in two dimensions: of every λ, and of the inputs."""
 
-    xy: Array  # [L, n, 2]
+    xy: np.ndarray  # [L, n, 2]
     limits: Limits
-    x: Array  # [n, 2]
+    x: np.ndarray  # [n, 2]
     x_limits: Limits
 
 
@@ -63,7 +61,7 @@ def _effects(key: str, _run: RunInView) -> Effects:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def tsne_layout(key: str, _projection: dict[str, Array]) -> Layout:
+def tsne_layout(key: str, _projection: dict[str, np.ndarray]) -> Layout:
     return _layout(_one_size(_projection["tsne_xy"]), _one_size(_projection["tsne_x"][None])[0])
 
 
@@ -83,11 +81,11 @@ def _pca_layout(key: str, _run: RunInView) -> Layout:
     return _layout(pca_path(phi), pca_path(x[None])[0])
 
 
-def _layout(xy: Array, x: Array) -> Layout:
+def _layout(xy: np.ndarray, x: np.ndarray) -> Layout:
     return Layout(xy=xy, limits=path_limits(xy), x=x, x_limits=path_limits(x[None]))
 
 
-def _one_size(xy: Array) -> Array:
+def _one_size(xy: np.ndarray) -> np.ndarray:
     """Layouts [L, n, 2] scaled to the same spread: a t-SNE's size means nothing, and a window then holds them all."""
     centred = xy - xy.mean(axis=1, keepdims=True)
     spread = np.sqrt(np.square(centred).sum(axis=2).mean(axis=1))[:, None, None]

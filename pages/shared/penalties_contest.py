@@ -52,7 +52,8 @@ def verdict(contest: Contest) -> None:
     ending = f" With λ chosen by the truth {named(more)} would have one, too." if more else ""
     say(f"With λ chosen by held-out factual error, {text}.{ending}")
     quiet(
-        "Lower and higher: the 95 % bootstrap interval of the difference, paired by seed, excludes 0, and the difference is more than 1 %."
+        "Lower and higher: the 95 % bootstrap interval of the difference, paired by seed, excludes 0, and the "
+        "difference is more than 1 %."
     )
 
 
@@ -63,14 +64,11 @@ def spread(values: np.ndarray) -> str:
 def ranking(contest: Contest) -> None:
     st.subheader("At its own best, at the blind choice, and without", anchor=False)
     rows = sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
-    cells = (
-        [("none, λ = 0", *[spread(rows[0].error("at_zero"))] * 2, "ERM: prediction alone.")] if rows else []
-    )
+    cells = [("none, λ = 0", *[spread(rows[0].error("at_zero"))] * 2, "ERM: prediction alone.")] if rows else []
     for row in rows:
         words = PENALTY_WORDS[row.penalty]
         figures = (
-            f"{spread(row.error(where))} λ\u00a0=\u00a0{row.lams_picked(where)}"
-            for where in ("at_blind", "at_best")
+            f"{spread(row.error(where))} λ\u00a0=\u00a0{row.lams_picked(where)}" for where in ("at_blind", "at_best")
         )
         problem = f" {row.problem[:1].upper()}{row.problem[1:]}." if row.problem else ""
         cells.append((words.short, *figures, words.assumption + problem))
@@ -79,13 +77,9 @@ def ranking(contest: Contest) -> None:
         cells,
         words_from=3,
     )
-    quiet(
-        "ITE RMSE, median [least, largest] over seeds, and the λ that the seeds choose; sorted by the blind choice."
-    )
+    quiet("ITE RMSE, median [least, largest] over seeds, and the λ that the seeds choose; sorted by the blind choice.")
     with st.expander("What each penalty is"):
-        details = [
-            (w.short, w.formula, w.cost, w.source) for name in PENALTY_WORDS for w in (PENALTY_WORDS[name],)
-        ]
+        details = [(w.short, w.formula, w.cost, w.source) for name in PENALTY_WORDS for w in (PENALTY_WORDS[name],)]
         table(("penalty", "formula", "a step costs", "source"), details, words_from=1)
 
 
@@ -97,9 +91,13 @@ def differences(contest: Contest) -> None:
             "Penalty", names, key="penalties.against", format_func=lambda n: PENALTY_WORDS[n].short, width=260
         )
         where = st.segmented_control(
-            "At which λ", ["at_blind", "at_best"], default="at_blind", key="penalties.against_where", required=True,
+            "At which λ",
+            ["at_blind", "at_best"],
+            default="at_blind",
+            key="penalties.against_where",
+            required=True,
             format_func=lambda w: WHERE[w],
-        )  # fmt: skip
+        )
     one = contest.of(first or names[0])
     cells = []
     for row in contest.ran:
@@ -130,9 +128,7 @@ def pair_rows(world: World) -> list[tuple[str, ...]]:
         if isinstance(found, str):
             lines.append((how, "0", "100 %", "–", f"{_PAIRS[how]}. {found[:1].upper()}{found[1:]}"))
         else:
-            lines.append(
-                (how, f"{found.n:,}", f"{100 * found.unmatched:.0f} %", f"{found.distance:.2f}", _PAIRS[how])
-            )
+            lines.append((how, f"{found.n:,}", f"{100 * found.unmatched:.0f} %", f"{found.distance:.2f}", _PAIRS[how]))
     return lines
 
 
@@ -148,8 +144,10 @@ def pairs(world: World) -> None:
         strong=chosen,
     )
     quiet(
-        "Training rows of the first seed. Distance: median over pairs of |z − z′|, known only in simulation; partners far apart teach the "
-        "encoder that different units are one. Bold: the definition chosen above. Where arms are aligned, a shared unit is a pair only if it got both treatments."
+        "Training rows of the first seed. Distance: median over pairs of |z − z′|, known only in simulation; partners "
+        "far apart teach the "
+        "encoder that different units are one. Bold: the definition chosen above. Where arms are aligned, a shared "
+        "unit is a pair only if it got both treatments."
     )
 
 
@@ -188,8 +186,10 @@ def everywhere() -> None:
     table(("world", "mean at λ = 0", "which penalties beat it"), world_by_world(folder), words_from=2)
     first = contests[0].world
     quiet(
-        f"Change of the mean ITE RMSE over {first.seeds} seeds, where its interval excludes 0 and it is more than 1 %; {first.epochs} epochs, {first.shared} shared "
-        "units. Own best λ is chosen by the truth, so it can hardly lose; with so few seeds and so many comparisons some are chance."
+        f"Change of the mean ITE RMSE over {first.seeds} seeds, where its interval excludes 0 and it is more than 1 "
+        f"%; {first.epochs} epochs, {first.shared} shared "
+        "units. Own best λ is chosen by the truth, so it can hardly lose; with so few seeds and so many comparisons "
+        "some are chance."
     )
 
 

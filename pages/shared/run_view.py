@@ -20,9 +20,7 @@ from pages.shared.sidebar import Controls
 
 _OLDER = "older"  # of the URL: a run that an older version of the recipe has made of the settings in view
 LAST_SEEN = "run.last_seen"  # config of the last run that was drawn
-_DAMAGE = (
-    "run.damage"  # key and sentence of the last run that turned out to be damaged, until it is trained again
-)
+_DAMAGE = "run.damage"  # key and sentence of the last run that turned out to be damaged, until it is trained again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,11 +53,7 @@ class RunInView:
     def others(self) -> str:
         """How the same replicate fared at the other λ, where the model in view did not do well."""
         n_ok = int((self.result.status[: len(self.result.lams)] == OK).sum())
-        return (
-            "no other λ of it is usable"
-            if n_ok == 0
-            else f"{n_ok} of its {len(self.result.lams)} λ are unharmed"
-        )
+        return "no other λ of it is usable" if n_ok == 0 else f"{n_ok} of its {len(self.result.lams)} λ are unharmed"
 
     @property
     def mmd2(self) -> np.ndarray:
@@ -76,9 +70,7 @@ class RunInView:
         return float(np.median(finite)) if len(finite) else None
 
 
-def page_header(
-    title: str, says: str, definitions: str | None = None, numbers: Iterable[tuple[str, str]] = ()
-) -> None:
+def page_header(title: str, says: str, definitions: str | None = None, numbers: Iterable[tuple[str, str]] = ()) -> None:
     """Title, what the page shows in two sentences, its definitions a click away, and large figures on the right."""
     figures = list(numbers)
     left, right = st.columns([5, 6], vertical_alignment="bottom") if figures else (st.container(), None)
@@ -162,9 +154,7 @@ def damaged(controls: Controls, error: Exception) -> None:
     if controls.config is not None:
         st.session_state[_DAMAGE] = (controls.config.key, str(error))
     if controls.config is not None:
-        st.button(
-            "Train it again", key="run.again", on_click=job_panel.train, args=(controls.config, controls.lam)
-        )
+        st.button("Train it again", key="run.again", on_click=job_panel.train, args=(controls.config, controls.lam))
 
 
 def without_run(controls: Controls) -> None:
@@ -190,13 +180,9 @@ def without_run(controls: Controls) -> None:
     else:
         style.notice("These settings have not been trained yet", job_panel.cost_line(config))
     last: RunConfig | None = st.session_state.get(LAST_SEEN)
-    older = next(
-        (run for run in server_cache.library().runs() if run.outdated and run.config.key == config.key), None
-    )
+    older = next((run for run in server_cache.library().runs() if run.outdated and run.config.key == config.key), None)
     if older is not None:
-        style.quiet(
-            f"Version {older.recipe_version} of the recipe has trained them; its numbers differ from today's."
-        )
+        style.quiet(f"Version {older.recipe_version} of the recipe has trained them; its numbers differ from today's.")
     with st.container(horizontal=True):
         st.button(
             "Train these settings",

@@ -20,9 +20,7 @@ COLUMNS: dict[str, Any] = {
     "Run": st.column_config.TextColumn(help="Its name, or its preset", width="medium"),
     "Tags": st.column_config.ListColumn(width="small"),
     "Changed": st.column_config.TextColumn("Changed from its preset", width="medium"),
-    "ITE RMSE": st.column_config.NumberColumn(
-        format="%.3f", help="Least over λ; held out, median over replicates"
-    ),
+    "ITE RMSE": st.column_config.NumberColumn(format="%.3f", help="Least over λ; held out, median over replicates"),
     "at λ": st.column_config.NumberColumn(format="%.3g"),
     "λ = 0": st.column_config.NumberColumn(format="%.3f", help="ITE RMSE without the penalty"),
     "E": st.column_config.NumberColumn(help="Environments"),
@@ -54,9 +52,7 @@ def _row(run: RunSummary) -> tuple[object, ...]:
     return (
         run.label.name or preset_id,
         list(run.label.tags),
-        ", ".join(changed)
-        if preset_id == (run.label.name or preset_id)
-        else ", ".join((preset_id, *changed)),
+        ", ".join(changed) if preset_id == (run.label.name or preset_id) else ", ".join((preset_id, *changed)),
         best[1] if best else None,
         best[0] if best else None,
         run.ite_rmse[0] if first == 0 else None,

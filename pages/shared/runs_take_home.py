@@ -46,42 +46,81 @@ def section(chosen: RunSummary, lam: float) -> None:
         )
         with st.container(horizontal=True):
             st.download_button(
-                "Bundle", lambda: export_bytes(store, chosen.key), f"{stem}.zip", "application/zip",
-                key="runs.take.bundle", on_click="ignore",
-                help="The whole run as one file: configuration, figures, curves, weights, evidence. Import it in any copy of this program.",
-            )  # fmt: skip
+                "Bundle",
+                lambda: export_bytes(store, chosen.key),
+                f"{stem}.zip",
+                "application/zip",
+                key="runs.take.bundle",
+                on_click="ignore",
+                help=(
+                    "The whole run as one file: configuration, figures, curves, weights, evidence. Import it in any "
+                    "copy of this program."
+                ),
+            )
             st.download_button(
-                f"Network at λ = {lam_text(near)}", lambda: checkpoint(result, near), checkpoint_name(result, near),
-                "application/octet-stream", key="runs.take.checkpoint", on_click="ignore", disabled=bool(diverged),
-                help="This model diverged and has no weights." if diverged else
-                "Weights of replicate 0 at the λ in view, as safetensors for plain PyTorch.",
-            )  # fmt: skip
+                f"Network at λ = {lam_text(near)}",
+                lambda: checkpoint(result, near),
+                checkpoint_name(result, near),
+                "application/octet-stream",
+                key="runs.take.checkpoint",
+                on_click="ignore",
+                disabled=bool(diverged),
+                help="This model diverged and has no weights."
+                if diverged
+                else "Weights of replicate 0 at the λ in view, as safetensors for plain PyTorch.",
+            )
             st.download_button(
-                "Notebook", lambda: notebook(result, chosen.created).encode(), f"{stem}.ipynb",
-                "application/x-ipynb+json", key="runs.take.notebook", on_click="ignore",
+                "Notebook",
+                lambda: notebook(result, chosen.created).encode(),
+                f"{stem}.ipynb",
+                "application/x-ipynb+json",
+                key="runs.take.notebook",
+                on_click="ignore",
                 help="Trains the run again, compares the figures, and draws error, MMD² and latents along λ.",
-            )  # fmt: skip
+            )
             st.download_button(
-                "Numbers, CSV", lambda: metrics_csv(result).encode(), f"{stem}-numbers.csv", "text/csv",
-                key="runs.take.metrics", on_click="ignore", help="One line a model: final held-out figures.",
-            )  # fmt: skip
+                "Numbers, CSV",
+                lambda: metrics_csv(result).encode(),
+                f"{stem}-numbers.csv",
+                "text/csv",
+                key="runs.take.metrics",
+                on_click="ignore",
+                help="One line a model: final held-out figures.",
+            )
             st.download_button(
-                "Curves, CSV", lambda: history_csv(result).encode(), f"{stem}-curves.csv", "text/csv",
-                key="runs.take.curves", on_click="ignore", help="One line an epoch and model.",
-            )  # fmt: skip
+                "Curves, CSV",
+                lambda: history_csv(result).encode(),
+                f"{stem}-curves.csv",
+                "text/csv",
+                key="runs.take.curves",
+                on_click="ignore",
+                help="One line an epoch and model.",
+            )
             st.download_button(
-                "Figures, HTML", lambda: _figures(chosen.key, result, near).encode(), f"{stem}-figures.html", "text/html",
-                key="runs.take.figures", on_click="ignore",
-                help="Every figure at the λ in view, interactive without a network; each can be saved as SVG or PNG from there.",
-            )  # fmt: skip
+                "Figures, HTML",
+                lambda: _figures(chosen.key, result, near).encode(),
+                f"{stem}-figures.html",
+                "text/html",
+                key="runs.take.figures",
+                on_click="ignore",
+                help=(
+                    "Every figure at the λ in view, interactive without a network; each can be saved as SVG or PNG "
+                    "from there."
+                ),
+            )
         cite, load = st.tabs(["Cite this run", "Load the network"])
         cited = citation(result, chosen.created, chosen.recipe_version)
         with cite:
             st.code(cited, language=None, wrap_lines=True)
             st.download_button(
-                "Citation, text", cited, f"{stem}.txt", "text/plain", key="runs.take.citation",
-                on_click="ignore", type="tertiary",
-            )  # fmt: skip
+                "Citation, text",
+                cited,
+                f"{stem}.txt",
+                "text/plain",
+                key="runs.take.citation",
+                on_click="ignore",
+                type="tertiary",
+            )
         with load:
             st.code(loading_example(result, near), language="python")
 
@@ -100,9 +139,13 @@ def uploader() -> None:
         {"success": st.success, "info": st.info, "error": st.error}[kind](sentence)
     turn = int(st.session_state.setdefault(_TURN, 0))
     st.file_uploader(
-        "Import a run", type="zip", key=f"runs.import.{turn}", on_change=_bring_in, args=(turn,),
+        "Import a run",
+        type="zip",
+        key=f"runs.import.{turn}",
+        on_change=_bring_in,
+        args=(turn,),
         help="A bundle from Take home. Everything in it is checked before it is stored.",
-    )  # fmt: skip
+    )
 
 
 def _bring_in(turn: int) -> None:

@@ -16,7 +16,8 @@ _CSS = """
 .crl-checks b { display: block; font-size: .92rem; font-weight: 600; line-height: 1.4; }
 .crl-checks p { margin: .1rem 0 0 0; font-size: .88rem; line-height: 1.45; }
 .crl-checks p.why { color: var(--quiet); }
-@media (max-width: 640px) { .crl-checks { grid-template-columns: 1fr; gap: .1rem; } .crl-checks div { margin-bottom: .7rem; } }
+@media (max-width: 640px) { .crl-checks { grid-template-columns: 1fr; gap: .1rem; } .crl-checks div {
+  margin-bottom: .7rem; } }
 </style>
 """
 _MARKS = {"granted": ("✓", ""), "in part": ("~", "part"), "violated": ("✗", "bad")}

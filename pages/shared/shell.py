@@ -1,7 +1,7 @@
 """Navigation, style sheet and sidebar around every page.
 
-`require()` is the first statement of a page: while a directory named `pages` exists, the first session of a fresh server
-runs a deep link's file without `app.py`, and `require` sends that session through it (streamlit.md, section 1).
+`require()` is the first statement of a page: while a directory named `pages` exists, the first session of a fresh
+server runs a deep link's file without `app.py`, and `require` sends that session through it (streamlit.md, section 1).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import streamlit as st
 from pages.shared import sidebar, style
 
 _ROOT = Path(__file__).parents[2]
-# section -> (file, title): a page is listed once its file is there; its address is the file's stem. Pages of the section
-# without a name stand in the bar itself, the others in a menu each, so that all fit beside the sidebar.
+# section -> (file, title): a page is listed once its file is there; its address is the file's stem. Pages of the
+# section without a name stand in the bar itself, the others in a menu each, so that all fit beside the sidebar.
 PAGES = {
     "": (
         ("train", "Train"),

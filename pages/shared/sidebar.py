@@ -1,7 +1,7 @@
 """The sidebar: one bound widget for every field, so that the URL is the whole configuration and the λ in view.
 
-Defaults:  a widget's default is the preset's value, so `?preset=leaky` alone is the leaky world as it comes, and the URL
-           names only what differs from it.
+Defaults:  a widget's default is the preset's value, so `?preset=leaky` alone is the leaky world as it comes, and the
+           URL names only what differs from it.
 Links:     a session's first run mends what a link asks for and cannot have, in the URL itself, and says so.
 """
 
@@ -46,18 +46,17 @@ class Controls:
     @property
     def sentence(self) -> str:
         """What this world is."""
-        return (
-            f"Changed from the preset. There: {self.preset.sentence}"
-            if self.changed
-            else self.preset.sentence
-        )
+        return f"Changed from the preset. There: {self.preset.sentence}" if self.changed else self.preset.sentence
 
     @property
     def look_for(self) -> str:
         """What there is to see, where it is known."""
         if not self.changed:
             return self.preset.look_for
-        return "This world is changed from the preset; the Scenario page says what its numbers let one expect of a penalty."
+        return (
+            "This world is changed from the preset; the Scenario page says what its numbers let one expect of a "
+            "penalty."
+        )
 
     @property
     def env_names(self) -> tuple[str, ...]:
@@ -163,31 +162,47 @@ def _envs_changed() -> None:
     old_n, new_n = int(state.get(_N_ENVS, 2)), int(state["envs"])
     shown = fields.defaults(state["preset"], old_n)
     try:
-        old = fields.build(state["preset"], {name: state.get(name, value) for name, value in shown.items()}
-                           | {"envs": old_n, fields.SET: ""}).scenario  # fmt: skip
+        old = fields.build(
+            state["preset"],
+            {name: state.get(name, value) for name, value in shown.items()} | {"envs": old_n, fields.SET: ""},
+        ).scenario
         grown = old.with_envs(new_n)
     except ValueError:
         return  # the sidebar says what is wrong; the preset's values are good enough to go on with
-    _assign(state["preset"], {"envs": new_n} | {
-        fields.per_env_name(field, env): getattr(grown, field.attribute)[env]
-        for field in fields.PER_ENV
-        for env in range(old_n, new_n)
-    })  # fmt: skip
+    _assign(
+        state["preset"],
+        {"envs": new_n}
+        | {
+            fields.per_env_name(field, env): getattr(grown, field.attribute)[env]
+            for field in fields.PER_ENV
+            for env in range(old_n, new_n)
+        },
+    )
 
 
 def _widgets() -> Controls:
     preset_id = st.selectbox(
-        "Preset", list(PRESETS), key="preset", bind="query-params", on_change=_preset_changed,
+        "Preset",
+        list(PRESETS),
+        key="preset",
+        bind="query-params",
+        on_change=_preset_changed,
         help="A world to try alignment on. Changing it resets the fields below to its values.",
-    )  # fmt: skip
+    )
     preset = PRESETS[preset_id]
     world_slot = st.container()
     values: dict[str, Value] = {}
     home = fields.defaults(preset_id)
     values["envs"] = st.slider(
-        "Environments", 1, MAX_ENVS, value=int(home["envs"]), key="envs", bind="query-params",
-        on_change=_envs_changed, help="How many sites the data comes from. With one there is nothing to align.",
-    )  # fmt: skip
+        "Environments",
+        1,
+        MAX_ENVS,
+        value=int(home["envs"]),
+        key="envs",
+        bind="query-params",
+        on_change=_envs_changed,
+        help="How many sites the data comes from. With one there is nothing to align.",
+    )
     n_envs = int(values["envs"])
     st.session_state[_N_ENVS] = n_envs
     if n_envs == 1 and st.session_state.get("align", home["align"]) == "environment":
@@ -221,10 +236,14 @@ def _widgets() -> Controls:
             with columns[index % 2] if not field.options else st.container():
                 values[field.name] = _choice(field, shown) if field.options else _number(field, shown)
         values[fields.SET] = st.text_input(
-            "More settings", key=fields.SET, bind="query-params", placeholder="training.hidden=32", on_change=_forget_notes,
+            "More settings",
+            key=fields.SET,
+            bind="query-params",
+            placeholder="training.hidden=32",
+            on_change=_forget_notes,
             help="Anything else a config holds, written as on the command line, e.g. training.lams=0,0.1,1 "
             "scenario.cause_mean=1,-1. It wins over the fields above.",
-        )  # fmt: skip
+        )
     config, problem = None, None
     try:
         config = fields.build(preset_id, values)
@@ -233,10 +252,15 @@ def _widgets() -> Controls:
     lams = (config or preset.config).training.lams
     with lam_slot:
         lam = st.select_slider(
-            "λ in view", lams, value=fields.nearest_lam(lams, fields.DEFAULT_LAM), format_func=lam_text, key="lam",
-            bind="query-params", on_change=_forget_notes,
+            "λ in view",
+            lams,
+            value=fields.nearest_lam(lams, fields.DEFAULT_LAM),
+            format_func=lam_text,
+            key="lam",
+            bind="query-params",
+            on_change=_forget_notes,
             help="Weight of the penalty. All λ are trained at once; this one is drawn. Arrow keys move it.",
-        )  # fmt: skip
+        )
     found = Controls(preset=preset, values=values, config=config, problem=problem, lam=float(lam))
     with world_slot:
         st.html(f'<p class="crl-world"><b>{preset.title}.</b> {found.sentence}</p>')
@@ -249,30 +273,57 @@ def _subscript(number: int) -> str:
 
 def _slider(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
     return st.slider(
-        label, field.low, field.high, value=float(shown[name]), step=field.step, key=name, bind="query-params",
-        help=help or None, on_change=_forget_notes,
-    )  # fmt: skip
+        label,
+        field.low,
+        field.high,
+        value=float(shown[name]),
+        step=field.step,
+        key=name,
+        bind="query-params",
+        help=help or None,
+        on_change=_forget_notes,
+    )
 
 
 def _per_env_number(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
     return st.number_input(
-        label, field.low, field.high, value=float(shown[name]), step=field.step, key=name, bind="query-params",
-        help=help or None, on_change=_forget_notes,
-    )  # fmt: skip
+        label,
+        field.low,
+        field.high,
+        value=float(shown[name]),
+        step=field.step,
+        key=name,
+        bind="query-params",
+        help=help or None,
+        on_change=_forget_notes,
+    )
 
 
 def _number(field: Field, shown: Mapping[str, Value]) -> Value:
     kind: Any = int if field.whole else float
     value: Value = st.number_input(
-        field.label, kind(field.low), kind(field.high), value=kind(shown[field.name]), step=kind(field.step),
-        key=field.name, bind="query-params", help=field.help, on_change=_forget_notes,
-    )  # fmt: skip
+        field.label,
+        kind(field.low),
+        kind(field.high),
+        value=kind(shown[field.name]),
+        step=kind(field.step),
+        key=field.name,
+        bind="query-params",
+        help=field.help,
+        on_change=_forget_notes,
+    )
     return value
 
 
 def _choice(field: Field, shown: Mapping[str, Value]) -> Value:
     value: Value | None = st.segmented_control(
-        field.label, field.options, default=str(shown[field.name]), key=field.name, bind="query-params", required=True,
-        help=field.help, on_change=_forget_notes,
-    )  # fmt: skip
+        field.label,
+        field.options,
+        default=str(shown[field.name]),
+        key=field.name,
+        bind="query-params",
+        required=True,
+        help=field.help,
+        on_change=_forget_notes,
+    )
     return value if value is not None else shown[field.name]

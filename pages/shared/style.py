@@ -22,12 +22,15 @@ _CSS = """
 [class*="st-key-panel"] { border: 1px solid var(--hairline); border-radius: 8px; background: var(--panel);
   padding: .8rem 1rem .9rem 1rem; }
 [data-testid="stColumn"]:has(> div [class*="st-key-panel"]) { min-width: min(100%, 17rem); }
-[data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]:nth-child(3)) > [data-testid="stColumn"]:has(> div [class*="st-key-panel"]) {
+[data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]:nth-child(3)) > [data-testid="stColumn"]:has(>
+  div [class*="st-key-panel"]) {
   min-width: min(100%, 12rem); }
-@media (max-width: 900px) { .stApp [data-testid="stColumn"]:has(> div [class*="st-key-panel"]) { min-width: 100% !important; } }
+@media (max-width: 900px) { .stApp [data-testid="stColumn"]:has(> div [class*="st-key-panel"]) {
+  min-width: 100% !important; } }
 [class*="st-key-panel"] h3 { font-size: .95rem; }
 .crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
-.crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end; text-align: right; }
+.crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end;
+  text-align: right; }
 .crl-numbers div { min-width: 3rem; }
 .crl-numbers b { display: block; font-size: clamp(1.3rem, 2.1vw, 2.1rem); line-height: 1.1; font-weight: 650;
   white-space: nowrap; }
@@ -70,14 +73,13 @@ def inject() -> None:
 
 def numbers(items: Iterable[tuple[str, str]]) -> None:
     """Large figures, right-aligned: (figure, what it is)."""
-    cells = "".join(
-        f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>" for value, label in items
-    )
+    cells = "".join(f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>" for value, label in items)
     st.html(f'<div class="crl-numbers">{cells}</div>')
 
 
 def plain(text: str) -> str:
-    """Markdown that shows `text` as it is: what a link or a file says must not become a picture, a link or a formula."""
+    """Markdown that shows `text` as it is: what a link or a file says must not become a picture, a link or a
+    formula."""
     return re.sub(r"[\\`*\[\]<>$~|]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
 

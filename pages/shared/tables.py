@@ -13,8 +13,10 @@ _RANGE = re.compile(r"\[[^\]]*\]")
 _CSS = """
 <style>
 .crl-table { border-collapse: collapse; width: 100%; font-size: .88rem; }
-.crl-table th { text-align: right; font-weight: 600; color: var(--quiet); padding: .25rem .7rem .35rem 0; border-bottom: 1px solid var(--hairline); }
-.crl-table td { font-variant-numeric: tabular-nums; text-align: right; padding: .38rem .7rem .38rem 0; border-bottom: 1px solid var(--hairline); vertical-align: top; white-space: nowrap; line-height: 1.4; }
+.crl-table th { text-align: right; font-weight: 600; color: var(--quiet); padding: .25rem .7rem .35rem 0;
+  border-bottom: 1px solid var(--hairline); }
+.crl-table td { font-variant-numeric: tabular-nums; text-align: right; padding: .38rem .7rem .38rem 0;
+  border-bottom: 1px solid var(--hairline); vertical-align: top; white-space: nowrap; line-height: 1.4; }
 .crl-table tr:last-child td { border-bottom: 0; }
 .crl-table th:first-child, .crl-table td:first-child, .crl-table .says { text-align: left; }
 .crl-table th:last-child, .crl-table td:last-child { padding-right: 0; }
@@ -24,7 +26,8 @@ _CSS = """
 .crl-table .says { min-width: 10rem; padding-left: .5rem; }
 .crl-scroll { overflow-x: auto; container-type: inline-size; }
 @container (max-width: 800px) {  /* no room for sentences beside the figures: they go below, over the whole width */
-  .worded tr { display: grid; grid-template-columns: minmax(0, 1.6fr) repeat(var(--figures), minmax(0, 1fr)); padding: .3rem 0 .4rem 0;
+  .worded tr { display: grid; grid-template-columns: minmax(0, 1.6fr) repeat(var(--figures), minmax(0, 1fr));
+    padding: .3rem 0 .4rem 0;
     border-bottom: 1px solid var(--hairline); }
   .worded tbody tr:last-child { border-bottom: 0; }
   .worded th, .worded td { border-bottom: 0; padding: .1rem .5rem .1rem 0; white-space: normal; }
@@ -32,7 +35,8 @@ _CSS = """
   .worded td.says { grid-column: 1 / -1; min-width: 0; padding-left: 0; font-size: .94em; }
   .worded th:nth-last-child(2), .worded td:nth-last-child(2) { padding-right: 0; }
 }
-@container (max-width: 340px) { .crl-table { font-size: .78rem; } .crl-table th, .crl-table td { padding-right: .35rem; } }
+@container (max-width: 340px) { .crl-table { font-size: .78rem; } .crl-table th, .crl-table td {
+  padding-right: .35rem; } }
 .crl-say { font-size: .98rem; line-height: 1.5; margin: .15rem 0 0 0; max-width: 62rem; }
 @media (max-width: 640px) { .crl-table { font-size: .8rem; } }
 </style>
@@ -51,9 +55,7 @@ def table(
     def cell(tag: str, index: int, text: str, bold: bool) -> str:
         kinds = ["says"] if words_from is not None and index >= words_from else []
         kinds += ["strong"] if bold and not kinds else []
-        whole = _RANGE.sub(
-            lambda found: found[0].replace(" ", "\u00a0"), text
-        )  # a range does not break in two
+        whole = _RANGE.sub(lambda found: found[0].replace(" ", "\u00a0"), text)  # a range does not break in two
         return f'<{tag} class="{" ".join(kinds)}">{escape(whole)}</{tag}>'
 
     head = "".join(cell("th", index, text, False) for index, text in enumerate(header))

@@ -19,9 +19,14 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WAIT_MS = 90_000  # generous: the machine may be busy, and nothing here measures time
 expect.set_options(timeout=WAIT_MS)
 
@@ -51,10 +56,24 @@ def start_server(cache: Path) -> Server:
         port = probe.getsockname()[1]
     log = (cache.parent / f"server-{port}.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.address", "127.0.0.1",
-         "--server.headless", "true"],
-        cwd=ROOT, env=os.environ | {"CRL_CACHE": str(cache)}, stdout=log, stderr=log,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "app.py",
+            "--server.port",
+            str(port),
+            "--server.address",
+            "127.0.0.1",
+            "--server.headless",
+            "true",
+        ],
+        cwd=ROOT,
+        env=os.environ | {"CRL_CACHE": str(cache)},
+        stdout=log,
+        stderr=log,
+    )
     server = Server(port, cache, process)
     deadline = time.monotonic() + 60
     while True:
@@ -73,9 +92,7 @@ def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         if os.environ.get("CRL_REQUIRE_BROWSER") == "1":
-            pytest.fail(
-                "Chromium is missing; install it, or unset CRL_REQUIRE_BROWSER to skip the browser tests."
-            )
+            pytest.fail("Chromium is missing; install it, or unset CRL_REQUIRE_BROWSER to skip the browser tests.")
         pytest.skip("Chromium is missing.")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)

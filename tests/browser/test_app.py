@@ -25,9 +25,7 @@ def said(page: Page, what: str | re.Pattern[str]) -> None:
 def settled(page: Page) -> None:
     """Wait until no script runs and the page is drawn."""
     page.wait_for_selector("[data-testid=stMain] h1")
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
-    )
+    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
 
 
 def params(page: Page) -> dict[str, list[str]]:
@@ -36,9 +34,7 @@ def params(page: Page) -> dict[str, list[str]]:
 
 def sidebar_slider(page: Page, label: str) -> str:
     return (
-        page.get_by_test_id("stSidebar")
-        .get_by_role("slider", name=label, exact=True)
-        .get_attribute("aria-valuetext")
+        page.get_by_test_id("stSidebar").get_by_role("slider", name=label, exact=True).get_attribute("aria-valuetext")
         or ""
     )
 
@@ -46,9 +42,7 @@ def sidebar_slider(page: Page, label: str) -> str:
 def starts(server: Server) -> int:
     """How many trainings have begun in the server's cache."""
     logs = (server.cache / "runs").glob("*/events.jsonl")
-    return sum(
-        json.loads(line)["event"] == "RunStarted" for log in logs for line in log.read_text().splitlines()
-    )
+    return sum(json.loads(line)["event"] == "RunStarted" for log in logs for line in log.read_text().splitlines())
 
 
 @pytest.mark.parametrize("address", ["runs", "train"])
@@ -68,9 +62,7 @@ def test_a_link_opens_its_page_with_all_settings_on_a_server_nobody_has_visited(
     assert found["lam"] == ["14"]
 
 
-def test_train_draws_curves_live_and_the_run_is_found_again(
-    server: Server, page: Page, other_page: Page
-) -> None:
+def test_train_draws_curves_live_and_the_run_is_found_again(server: Server, page: Page, other_page: Page) -> None:
     page.goto(server.url(**SLOW))
     settled(page)
     page.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click()
@@ -104,17 +96,13 @@ def test_the_pages_own_button_trains_before_the_eyes_and_the_one_beside_it_leads
     expect(main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))
     sidebar.get_by_role("button", name="Cancel").click()
     said(page, re.compile(r"Cancelled at epoch \d+"))
-    main.get_by_role(
-        "button", name="Train these settings"
-    ).click()  # and once more, where a run was cancelled
+    main.get_by_role("button", name="Train these settings").click()  # and once more, where a run was cancelled
     expect(main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))
     sidebar.get_by_role("button", name="Cancel").click()
     said(page, re.compile(r"Cancelled at epoch \d+"))
 
 
-def test_two_visitors_who_ask_for_the_same_run_cause_one_training(
-    server: Server, page: Page, other_page: Page
-) -> None:
+def test_two_visitors_who_ask_for_the_same_run_cause_one_training(server: Server, page: Page, other_page: Page) -> None:
     before = starts(server)
     for visitor in (page, other_page):
         visitor.goto(server.url(**TINY))
@@ -151,9 +139,9 @@ def test_the_sidebar_survives_page_changes_and_the_url_is_the_state(
     assert params(page) == {"sigma1": ["0.15"], "lam": ["0.27"]}
     other_page.goto(page.url)
     settled(other_page)
-    expect(
-        other_page.get_by_test_id("stSidebar").get_by_role("slider", name=re.compile("σ₁"))
-    ).to_have_attribute("aria-valuetext", "0.15")
+    expect(other_page.get_by_test_id("stSidebar").get_by_role("slider", name=re.compile("σ₁"))).to_have_attribute(
+        "aria-valuetext", "0.15"
+    )
     assert params(other_page) == params(page)
 
 
@@ -178,9 +166,7 @@ def test_a_preset_resets_the_fields_and_more_environments_are_in_the_url(
     assert params(page) == {"preset": ["sensors"]}
 
 
-def test_a_link_that_cannot_be_shown_is_mended_with_a_sentence_and_a_good_url(
-    server: Server, page: Page
-) -> None:
+def test_a_link_that_cannot_be_shown_is_mended_with_a_sentence_and_a_good_url(server: Server, page: Page) -> None:
     page.goto(server.url(preset="leaky", lam="3", sigma1="-1", epochs="many"))
     settled(page)
     said(page, "λ = 3 is not trained in this run. Shown: the nearest, 1.9.")

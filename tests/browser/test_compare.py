@@ -1,4 +1,5 @@
-"""Comparisons and figures in a real browser: four runs under one λ, a link that brings them back, files that save themselves."""
+"""Comparisons and figures in a real browser: four runs under one λ, a link that brings them back, files that save
+themselves."""
 
 from __future__ import annotations
 
@@ -51,9 +52,7 @@ def test_four_runs_follow_one_lambda_and_their_link_brings_them_back(
     page.close()
 
 
-def test_the_figures_of_a_run_save_themselves_as_svg_and_png_from_a_file_on_disk(
-    page: Page, tmp_path: Path
-) -> None:
+def test_the_figures_of_a_run_save_themselves_as_svg_and_png_from_a_file_on_disk(page: Page, tmp_path: Path) -> None:
     store, key = RunStore(), FOUR[0]
     parts = {name: store.part(key, name) for name in ("projection", "evidence")}
     file = tmp_path / "figures.html"

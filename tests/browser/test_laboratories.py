@@ -36,9 +36,7 @@ def test_latents_are_recovered_while_a_visitor_watches_and_the_next_draw_is_in_t
     expect(page.get_by_test_id("stMain").get_by_role("button", name="Train", exact=True)).to_be_visible()
 
 
-def test_an_edited_world_is_in_the_link_and_comes_back_from_it(
-    server: Server, page: Page, other_page: Page
-) -> None:
+def test_an_edited_world_is_in_the_link_and_comes_back_from_it(server: Server, page: Page, other_page: Page) -> None:
     page.goto(server.url("identify", scales="1,1,1 2,1,1", means="0,0,0 1,0,0", edges="soft", extra="2"))
     settled(page)
     expect(page.get_by_text("the noise of z₂ and the noise of z₃: never change in scale")).to_be_visible()
@@ -69,9 +67,7 @@ def test_what_a_link_asks_these_pages_for_in_vain_is_said(server: Server, page: 
     expect(page.get_by_text("The link asks for gap = 7")).to_be_visible()
 
 
-def test_a_link_to_a_contest_sets_what_decides_it_and_a_change_is_in_the_link(
-    server: Server, page: Page
-) -> None:
+def test_a_link_to_a_contest_sets_what_decides_it_and_a_change_is_in_the_link(server: Server, page: Page) -> None:
     page.goto(server.url("penalties", gap="1"))
     settled(page)
     expect(page.get_by_text(re.compile("--gap 1 --seeds"))).to_be_visible()

@@ -55,7 +55,8 @@ class Hand:
         box = self.slider.bounding_box()
         share = self.page.evaluate(
             """([k, n]) => { const find = (node) => { const hit = node.querySelector('.lecture'); if (hit) return hit;
-                 for (const e of node.querySelectorAll('*')) if (e.shadowRoot) { const i = find(e.shadowRoot); if (i) return i; } return null; };
+                 for (const e of node.querySelectorAll('*')) if (e.shadowRoot) { const i = find(e.shadowRoot);
+                   if (i) return i; } return null; };
                  return find(document).scrubber.place(k); }""",
             [index, count],
         )
@@ -92,9 +93,7 @@ def opened(chromium: playwright.Browser, tmp_path: Path) -> Iterator[Open]:
         page = made.new_page()
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
-        page.on(
-            "request", lambda request: None if request.url == file.as_uri() else trouble.append(request.url)
-        )
+        page.on("request", lambda request: None if request.url == file.as_uri() else trouble.append(request.url))
         page.goto(file.as_uri())
         return Hand(page)
 
@@ -111,9 +110,7 @@ def test_the_handout_opens_from_disk_without_a_network_and_says_where_it_comes_f
     assert hand.figure("lam") == "0"
     hand.page.locator("summary").click()
     playwright.expect(hand.page.locator(".provenance dl")).to_contain_text(result.config.key)
-    playwright.expect(hand.page.locator(".provenance dl")).to_contain_text(
-        "python -m crl_core train --preset hospital"
-    )
+    playwright.expect(hand.page.locator(".provenance dl")).to_contain_text("python -m crl_core train --preset hospital")
 
 
 def test_there_is_one_slider_for_lambda_with_a_name_a_value_and_a_text(opened: Open) -> None:
@@ -133,9 +130,7 @@ def test_a_drag_across_the_range_shows_the_numbers_of_each_model_it_passes(opene
         hand.settle(index)
         assert hand.figure("lam") == label
         assert float(hand.figure("ite_rmse")) == pytest.approx(result.ite_rmse[index], abs=0.005)
-        assert float(hand.figure("domain_auc")) == pytest.approx(
-            evidence_of(result)["domain_auc"][index], abs=0.005
-        )
+        assert float(hand.figure("domain_auc")) == pytest.approx(evidence_of(result)["domain_auc"][index], abs=0.005)
     hand.page.mouse.up()
     hand.settle(4)
 
@@ -151,9 +146,7 @@ def test_between_two_models_the_nearest_ones_lambda_is_written(opened: Open) -> 
     hand.settle(2)
     hand.page.wait_for_timeout(120)
     hand.page.mouse.up()
-    hand.page.wait_for_function(
-        "() => document.querySelector('.lecture').scrubber.position === 2"
-    )  # it snaps
+    hand.page.wait_for_function("() => document.querySelector('.lecture').scrubber.position === 2")  # it snaps
 
 
 def test_every_view_changes_with_lambda_and_comes_back_with_it(opened: Open) -> None:
@@ -213,9 +206,7 @@ def test_space_plays_to_the_end_and_stops_there(opened: Open) -> None:
     hand.page.keyboard.press("Space")  # from the start again
     hand.page.wait_for_function("() => document.querySelector('.lecture').scrubber.position < 1.5")
     hand.page.keyboard.press("Space")  # and pause: it comes to rest on a model
-    hand.page.wait_for_function(
-        "() => Number.isInteger(document.querySelector('.lecture').scrubber.position)"
-    )
+    hand.page.wait_for_function("() => Number.isInteger(document.querySelector('.lecture').scrubber.position)")
 
 
 def test_the_story_leads_through_its_steps_and_points_at_views(opened: Open) -> None:
@@ -394,11 +385,10 @@ def test_shifting_sigma_predicts_what_numpy_predicts_and_says_what_it_is(opened:
         slider.fill("2.5")
         playwright.expect(hand.page.locator(".says")).to_contain_text("this model never saw these data")
         expected = shifted(result, (result.config.scenario.sigma[0], 2.5), N_ROWS)
-        hand.page.wait_for_function(
-            "() => document.querySelector('.lecture').scrubber.probe.pending.length === 0"
-        )
+        hand.page.wait_for_function("() => document.querySelector('.lecture').scrubber.probe.pending.length === 0")
         probe = hand.page.evaluate(
-            "() => { const p = document.querySelector('.lecture').scrubber.probe; return [[...p.predicted], p.errors]; }"
+            "() => { const p = document.querySelector('.lecture').scrubber.probe; return [[...p.predicted], "
+            "p.errors]; }"
         )
         assert np.allclose(probe[0], expected.ite_hat[4], atol=1e-3)
         assert np.allclose(probe[1], expected.ite_rmse, atol=1e-3)
@@ -439,9 +429,7 @@ def test_during_training_what_is_there_is_shown_and_can_be_dragged(
     hand.drag(0, 2)
     hand.settle(2)
     assert f"epoch {epochs} of 3" in hand.says()
-    assert hand.figure("ite_rmse") == (
-        "–" if epochs == 0 else figure(result.history["ite_rmse"][epochs - 1, 2])
-    )
+    assert hand.figure("ite_rmse") == ("–" if epochs == 0 else figure(result.history["ite_rmse"][epochs - 1, 2]))
     assert trouble == []
     page.close()
 

@@ -84,9 +84,7 @@ def traces(store: RunStore) -> list[str]:
     """Every file under the store's folder and beside it, but for lock files."""
     around = store.root.parent
     return sorted(
-        str(path.relative_to(around))
-        for path in around.rglob("*")
-        if path.is_file() and path.parent.name != "locks"
+        str(path.relative_to(around)) for path in around.rglob("*") if path.is_file() and path.parent.name != "locks"
     )
 
 
@@ -161,9 +159,7 @@ def test_a_run_with_a_diverged_model_and_without_parts_comes_back(origin: RunSto
         array[1] = np.nan
     for name, array in history.items():
         array[-1, 1] = DIVERGED if name == "status" else np.nan
-    key = a.save(
-        replace(result, config=config, status=status, history=history, weights=weights, **values, **by_env)
-    )
+    key = a.save(replace(result, config=config, status=status, history=history, weights=weights, **values, **by_env))
     export_run(a, key, tmp_path / "run.zip")
     assert import_run(b, tmp_path / "run.zip") == key
     assert_bit_identical(b.load(key), a.load(key))
@@ -176,9 +172,11 @@ def test_a_bundle_of_the_default_size_fits_an_upload(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     sizes = 0
     for specs in (
-        bundle_arrays.weight_specs(config), bundle_arrays.history_specs(config), bundle_arrays.metric_specs(config),
+        bundle_arrays.weight_specs(config),
+        bundle_arrays.history_specs(config),
+        bundle_arrays.metric_specs(config),
         bundle_arrays.projection_specs(config),
-    ):  # fmt: skip
+    ):
         sizes += len(to_npz({n: rng.random(s.shape).astype(s.dtype) for n, s in specs.items()}))
     text = 7 * config.training.epochs * config.training.n_models * 20  # events, not compressed
     limit = (Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text()
@@ -296,9 +294,7 @@ def test_a_member_that_a_bundle_never_has_is_refused(name: str, members: Members
     assert not list(tmp_path.parent.rglob("*escaped*"))
 
 
-def test_a_member_twice_a_link_an_encrypted_and_a_missing_one_are_refused(
-    members: Members, tmp_path: Path
-) -> None:
+def test_a_member_twice_a_link_an_encrypted_and_a_missing_one_are_refused(members: Members, tmp_path: Path) -> None:
     store = store_in(tmp_path)
     buffer = io.BytesIO(zipped(members))
     with zipfile.ZipFile(buffer, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
@@ -317,9 +313,7 @@ def test_a_member_twice_a_link_an_encrypted_and_a_missing_one_are_refused(
     assert "is encrypted" in refused(store, bytes(encrypted))
     for name in ("manifest.json", "config.json", "weights.safetensors", "metrics.npz"):
         assert f"lacks {name}" in refused(store, zipped({k: v for k, v in members.items() if k != name}))
-    assert "does not name" in refused(
-        store, zipped({k: v for k, v in members.items() if k != "events.jsonl"})
-    )
+    assert "does not name" in refused(store, zipped({k: v for k, v in members.items() if k != "events.jsonl"}))
     assert "packed in a way" in refused(store, zipped(members, zipfile.ZIP_BZIP2))
 
 
@@ -329,9 +323,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(members: Members, tmp_path:
     assert len(bomb) < 300_000
     assert "unpack to 100 MB" in refused(store, bomb)
     assert "at most 200000" in refused(store, zipped(resealed(members | {"summary.json": b" " * 1_000_000})))
-    assert "bytes; at most" in refused(
-        store, zipped(resealed(members | {"weights.safetensors": bytes(9_000_000)}))
-    )
+    assert "bytes; at most" in refused(store, zipped(resealed(members | {"weights.safetensors": bytes(9_000_000)})))
 
 
 def test_a_size_that_lies_is_refused(members: Members, tmp_path: Path) -> None:
@@ -363,7 +355,9 @@ def test_pickled_arrays_are_never_opened(members: Members, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("file", "name", "change", "says"),
     [
-        ("metrics.npz", "ite_rmse", lambda a: a * np.nan, "ite_rmse of a model that did not diverge is not a number|at the last epoch"),
+        ("metrics.npz", "ite_rmse", lambda a: a * np.nan,
+            "ite_rmse of a model that did not diverge is not a "
+            "number|at the last epoch"),
         ("metrics.npz", "ate_error", lambda a: a * np.nan, "ate_error of a model that did not diverge is not a number"),
         ("metrics.npz", "ate_error", lambda a: a * np.inf, "ate_error of a model that did not diverge is not a number"),
         ("history.npz", "loss", lambda a: a * np.nan, "loss in history.npz of a model that did not diverge"),
@@ -397,9 +391,7 @@ def test_an_array_that_its_config_does_not_demand_is_refused(
     assert re.search(says, refused(store_in(tmp_path), with_array(members, file, name, change)))
 
 
-def test_weights_of_wrong_shape_dtype_or_value_are_refused(
-    members: Members, origin: RunStore, tmp_path: Path
-) -> None:
+def test_weights_of_wrong_shape_dtype_or_value_are_refused(members: Members, origin: RunStore, tmp_path: Path) -> None:
     store, weights = store_in(tmp_path), dict(origin.load(tiny_config().key).weights)
 
     def said(changed: dict[str, np.ndarray]) -> str:
@@ -457,16 +449,10 @@ def test_events_of_another_run_or_with_a_changed_number_are_refused(members: Mem
     assert "events are not those" in said(lines[:2] + lines[3:])
     assert "cut off" in said([*lines[:-1], lines[-1][:-1]])
     assert "not an event line" in said([b"{}\n", *lines[1:]])
-    assert "events are not those" in said(
-        [plain[0].replace(tiny_config().key.encode(), b"0" * 16), *lines[1:]]
-    )
+    assert "events are not those" in said([plain[0].replace(tiny_config().key.encode(), b"0" * 16), *lines[1:]])
     assert "events are not those" in said([plain[0].replace(b'"epochs":3', b'"epochs":"<b>"'), *lines[1:]])
-    assert "events are not those" in said(
-        [lines[0], plain[1].replace(b'"epoch":1', b'"epoch":9'), *lines[2:]]
-    )
-    import_run(
-        store, zipped(resealed(members | {"events.jsonl": b"".join(plain)}))
-    )  # without checksums: sound
+    assert "events are not those" in said([lines[0], plain[1].replace(b'"epoch":1', b'"epoch":9'), *lines[2:]])
+    import_run(store, zipped(resealed(members | {"events.jsonl": b"".join(plain)})))  # without checksums: sound
 
 
 @pytest.mark.parametrize("file", [b"", b"PK", b"hello", b"\x80\x04]", b"PK\x05\x06" + bytes(18)])
@@ -549,14 +535,14 @@ def test_changed_inserted_and_removed_bytes_never_crash_the_import(
 def test_members_changed_under_right_checksums_never_crash_the_import(
     data: st.DataObject, members: Members, original: RunResult, fuzzed: RunStore
 ) -> None:
-    """The attacker seals what he changed, so that every check behind the checksums is reached. Weights are left alone."""
+    """The attacker seals what he changed, so that every check behind the checksums is reached. Weights are left
+    alone."""
     name = data.draw(st.sampled_from([n for n in KNOWN if n not in ("manifest.json", "weights.safetensors")]))
     raw = bytearray(members[name])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, max(0, len(raw) - 1)))
         patch = data.draw(
-            st.binary(max_size=8)
-            | st.sampled_from([b"NaN", b"1e999", b"null", b"[", b"\x00", b"-1", b'"', b"|O"])
+            st.binary(max_size=8) | st.sampled_from([b"NaN", b"1e999", b"null", b"[", b"\x00", b"-1", b'"', b"|O"])
         )
         raw[at : at + data.draw(st.integers(0, 8))] = patch
     survives(fuzzed, zipped(resealed(members | {name: bytes(raw)})), original)
@@ -622,8 +608,10 @@ def test_the_command_line_exports_imports_and_says_what_is_there(
     monkeypatch.setenv("CRL_CACHE", str(origin.root))
     assert main(["runs", "export", key[:6], str(file), "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        "exported": key, "file": str(file), "bytes": file.stat().st_size,
-    }  # fmt: skip
+        "exported": key,
+        "file": str(file),
+        "bytes": file.stat().st_size,
+    }
     monkeypatch.setenv("CRL_CACHE", str(tmp_path / "other"))
     assert main(["runs", "import", str(file), "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out) == {"key": key, "imported": True}

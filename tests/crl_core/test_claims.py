@@ -220,8 +220,15 @@ def test_a_bad_entry_is_one_sentence(text: str, says: str) -> None:
 
 def test_the_claims_that_the_issue_names_are_there() -> None:
     ids = [claim.id for claim in load_claims()]
-    named = ("recipe-factual", "recipe-with", "recipe-without", "recipe-forgets", "hospital-factual", "hospital-with",
-             "hospital-without")  # fmt: skip
+    named = (
+        "recipe-factual",
+        "recipe-with",
+        "recipe-without",
+        "recipe-forgets",
+        "hospital-factual",
+        "hospital-with",
+        "hospital-without",
+    )
     assert set(named) <= set(ids)
     assert len(ids) >= 18
     assert {claim.quantity for claim in load_claims()} <= set(QUANTITIES)
@@ -314,7 +321,17 @@ def test_the_command_prints_what_the_issue_says(
     printed = capsys.readouterr()
     content = json.loads(printed.out)
     (entry,) = content["claims"]
-    assert set(entry) >= {"id", "source", "statement", "preset", "measured", "median", "interval", "threshold", "verdict"}  # fmt: skip
+    assert set(entry) >= {
+        "id",
+        "source",
+        "statement",
+        "preset",
+        "measured",
+        "median",
+        "interval",
+        "threshold",
+        "verdict",
+    }
     assert entry["id"] == "recipe-without"
     assert len(entry["measured"]) == 2
     assert entry["verdict"] in ("holds", "does not hold", "undecided")
@@ -332,9 +349,7 @@ def test_the_command_prints_what_the_issue_says(
         (["--only"], "--only"),
     ],
 )
-def test_bad_arguments_are_one_line(
-    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_arguments_are_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     try:
         status = main(["claims", *arguments])
     except SystemExit as error:
@@ -357,9 +372,7 @@ def test_the_answers_that_come_with_the_program_are_about_the_claims_as_they_are
         assert len(baked[claim.id]["measured"]) == content["seeds"]
         values = [np.nan if v is None else v for v in baked[claim.id]["measured"]]
         counted = np.where(np.isnan(values), np.inf if claim.holds_if == "below" else -np.inf, values)
-        assert baked[claim.id]["verdict"] == verdict_of(
-            *median_interval(counted), claim.holds_if, claim.threshold
-        )
+        assert baked[claim.id]["verdict"] == verdict_of(*median_interval(counted), claim.holds_if, claim.threshold)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"claims": 3}', "not json"])

@@ -166,14 +166,28 @@ def test_the_progress_bar_moves_on_a_terminal_and_is_sparse_elsewhere() -> None:
 
     def events() -> Iterator[Event]:
         yield RunStarted(
-            key="", device="cpu", lam=numbers, replicate=numbers, epochs=100, steps_per_epoch=1, n_train=1,
-            n_held_out=1, n_pairs=1,
-        )  # fmt: skip
+            key="",
+            device="cpu",
+            lam=numbers,
+            replicate=numbers,
+            epochs=100,
+            steps_per_epoch=1,
+            n_train=1,
+            n_held_out=1,
+            n_pairs=1,
+        )
         for epoch in range(1, 101):
             yield EpochEnded(
-                epoch=epoch, elapsed_s=epoch / 10, loss=numbers, factual_train=numbers, penalty=numbers,
-                factual_mse=numbers, mmd2=numbers, ite_rmse=None, status=numbers,
-            )  # fmt: skip
+                epoch=epoch,
+                elapsed_s=epoch / 10,
+                loss=numbers,
+                factual_train=numbers,
+                penalty=numbers,
+                factual_mse=numbers,
+                mmd2=numbers,
+                ite_rmse=None,
+                status=numbers,
+            )
         yield RunFinished(elapsed_s=10.0)
 
     class Terminal(io.StringIO):
@@ -317,9 +331,7 @@ def test_bad_input_is_one_clear_line_and_exit_status_2(capsys: Output, arguments
         ),
     ],
 )
-def test_a_bad_config_file_is_one_clear_line(
-    capsys: Output, tmp_path: Path, content: bytes, words: str
-) -> None:
+def test_a_bad_config_file_is_one_clear_line(capsys: Output, tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "config.json").write_bytes(content)
     assert main(["train", "--config", str(tmp_path / "config.json")]) == 2
     assert words in said(capsys)
@@ -340,9 +352,7 @@ def test_a_cache_that_cannot_be_written_is_one_line_before_training(capsys: Outp
     assert "set CRL_CACHE to a folder" in said(capsys)
 
 
-def test_a_disk_that_fills_up_still_gives_the_numbers(
-    capsys: Output, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_up_still_gives_the_numbers(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> str:
         raise StoreError("Cannot store the run: the disk is full.")
 
@@ -350,9 +360,7 @@ def test_a_disk_that_fills_up_still_gives_the_numbers(
     assert main(["train", *TINY, "--json", "-"]) == 2
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)["models"]) == 6
-    assert (
-        captured.err.strip().splitlines()[-1] == "python -m crl_core: Cannot store the run: the disk is full."
-    )
+    assert captured.err.strip().splitlines()[-1] == "python -m crl_core: Cannot store the run: the disk is full."
 
 
 @pytest.mark.parametrize("cached", [True, False])
@@ -471,8 +479,5 @@ def test_json_into_a_pipe_or_a_device_is_written_there_and_never_replaces_it(tmp
 def test_help_and_lists_do_not_wait_for_torch() -> None:
     code = "import sys; from crl_core.cli.program import main; main(['presets']); sys.exit('torch' in sys.modules)"
     assert (
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL, check=False
-        ).returncode
-        == 0
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode == 0
     )

@@ -43,9 +43,7 @@ def sorted_quantile(values: list[float], share: float) -> float:
 def by_loops(a: list[float], b: list[float]) -> tuple[float, float]:
     """The unpaired interval, every resample of both written out."""
     means = [
-        mean(y) - mean(x)
-        for x in itertools.product(a, repeat=len(a))
-        for y in itertools.product(b, repeat=len(b))
+        mean(y) - mean(x) for x in itertools.product(a, repeat=len(a)) for y in itertools.product(b, repeat=len(b))
     ]
     return sorted_quantile(means, 0.025), sorted_quantile(means, 0.975)
 
@@ -60,10 +58,7 @@ def test_only_settings_that_differ_are_listed_with_each_runs_value() -> None:
 
 
 def test_runs_with_other_environments_and_grids_can_be_listed() -> None:
-    found = {
-        row.name: row.values
-        for row in differing_settings([HOSPITAL, preset("hospitals"), trained(lams=(0, 1))])
-    }
+    found = {row.name: row.values for row in differing_settings([HOSPITAL, preset("hospitals"), trained(lams=(0, 1))])}
     assert found["environments"] == ("2", "4", "2")
     assert found["λ grid"] == ("16 λ, 0 to 100", "16 λ, 0 to 100", "0, 1")
 

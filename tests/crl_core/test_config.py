@@ -38,9 +38,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
         **per_env,
     )
     lams = tuple(draw(st.lists(within("lams"), min_size=1, max_size=16)))
-    return RunConfig(
-        scenario=scenario, training=Training(lams=lams, seed=draw(st.integers(0, 1000)), epochs=3)
-    )
+    return RunConfig(scenario=scenario, training=Training(lams=lams, seed=draw(st.integers(0, 1000)), epochs=3))
 
 
 @given(configs())
@@ -165,9 +163,7 @@ def test_a_damaged_config_file_is_refused_in_one_sentence(text: str, says: str) 
 
 
 @given(configs(), st.integers(1, MAX_ENVS))
-def test_environments_that_stay_are_unchanged_when_their_number_changes(
-    config: RunConfig, n_envs: int
-) -> None:
+def test_environments_that_stay_are_unchanged_when_their_number_changes(config: RunConfig, n_envs: int) -> None:
     scenario = config.scenario
     other = scenario.with_envs(n_envs)
     kept = min(n_envs, scenario.n_envs)

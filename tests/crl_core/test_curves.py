@@ -43,13 +43,31 @@ def follower(events: list[Event]) -> Follower:
 
 def epoch(number: int, factual: list[float], status: list[int]) -> EpochEnded:
     values = np.array(factual)
-    return EpochEnded(epoch=number, elapsed_s=1.0, loss=values, factual_train=values, penalty=values, factual_mse=values,
-                      mmd2=values, ite_rmse=values, status=np.array(status))  # fmt: skip
+    return EpochEnded(
+        epoch=number,
+        elapsed_s=1.0,
+        loss=values,
+        factual_train=values,
+        penalty=values,
+        factual_mse=values,
+        mmd2=values,
+        ite_rmse=values,
+        status=np.array(status),
+    )
 
 
 def started(replicates: int, epochs: int = 5) -> RunStarted:
-    return RunStarted(key="0" * 16, device="cpu", lam=np.tile(LAMS, replicates), replicate=np.repeat(np.arange(replicates), 3),
-                      epochs=epochs, steps_per_epoch=1, n_train=1, n_held_out=1, n_pairs=1)  # fmt: skip
+    return RunStarted(
+        key="0" * 16,
+        device="cpu",
+        lam=np.tile(LAMS, replicates),
+        replicate=np.repeat(np.arange(replicates), 3),
+        epochs=epochs,
+        steps_per_epoch=1,
+        n_train=1,
+        n_held_out=1,
+        n_pairs=1,
+    )
 
 
 def test_curves_from_the_events_are_those_of_the_result(events: list[Event]) -> None:
@@ -85,9 +103,7 @@ def test_a_new_attempt_begins_with_empty_curves() -> None:
 
 def test_curves_are_medians_of_the_replicates_that_have_a_number() -> None:
     nan = float("nan")
-    live = follower(
-        [started(3), epoch(1, [1, nan, nan, 2, 4, nan, 9, 6, nan], [0, 1, 1, 0, 0, 1, 0, 0, 1])]
-    ).follow()
+    live = follower([started(3), epoch(1, [1, nan, nan, 2, 4, nan, 9, 6, nan], [0, 1, 1, 0, 0, 1, 0, 0, 1])]).follow()
     assert live is not None
     np.testing.assert_array_equal(live.values["loss"], [[2, 5, nan]])
     assert (list(live.n_bad), list(live.status)) == ([0, 1, 3], [0, DIVERGED, DIVERGED])
@@ -121,8 +137,12 @@ def test_the_spec_does_not_change_while_data_comes_in_or_lam_moves(events: list[
     ink = palette("dark")
 
     def specs(curves: Curves) -> str:
-        return json.dumps([epoch_spec(curves, "mmd2", ink, height=200, label="MMD²", zoom=False),
-                           path_spec(curves, ink, height=200, label="ITE RMSE", zoom=False)])  # fmt: skip
+        return json.dumps(
+            [
+                epoch_spec(curves, "mmd2", ink, height=200, label="MMD²", zoom=False),
+                path_spec(curves, ink, height=200, label="ITE RMSE", zoom=False),
+            ]
+        )
 
     assert specs(few) == specs(all_of_them)
 
@@ -130,8 +150,10 @@ def test_the_spec_does_not_change_while_data_comes_in_or_lam_moves(events: list[
 def test_only_a_final_chart_can_be_zoomed() -> None:
     nothing = empty(LAMS, 5)
     for zoom in (False, True):
-        for spec in (epoch_spec(nothing, "loss", palette("light"), height=1, label="", zoom=zoom),
-                     path_spec(nothing, palette("light"), height=1, label="", zoom=zoom)):  # fmt: skip
+        for spec in (
+            epoch_spec(nothing, "loss", palette("light"), height=1, label="", zoom=zoom),
+            path_spec(nothing, palette("light"), height=1, label="", zoom=zoom),
+        ):
             assert any("params" in layer for layer in spec["layer"]) == zoom
 
 

@@ -1,4 +1,5 @@
-"""The effect map is what the model says and what the equations say; scores and choices of λ are what their names say."""
+"""The effect map is what the model says and what the equations say; scores and choices of λ are what their names
+say."""
 
 from dataclasses import replace
 
@@ -98,9 +99,7 @@ def test_scores_are_those_of_the_held_out_rows_counted_one_by_one() -> None:
     result = run_of("hospital", n_envs=3)
     scores = effect_scores(result)
     assert scores is not None
-    np.testing.assert_allclose(
-        scores.ite_rmse, result.ite_rmse, rtol=1e-4
-    )  # an independent path: training's own
+    np.testing.assert_allclose(scores.ite_rmse, result.ite_rmse, rtol=1e-4)  # an independent path: training's own
     m = 7  # replicate 1, λ index 2
     rows = data_of(result.config, 1)[1]
     _, y0_hat, y1_hat = predict({k: v[m : m + 1] for k, v in result.weights.items()}, rows.x)

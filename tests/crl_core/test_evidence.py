@@ -1,4 +1,5 @@
-"""Probes, baselines and the choices of λ are what scikit-learn gives when asked another way; none of them sees the truth."""
+"""Probes, baselines and the choices of λ are what scikit-learn gives when asked another way; none of them sees the
+truth."""
 
 from dataclasses import replace
 
@@ -20,9 +21,7 @@ from crl_core.measures.probes import effective_rank, latent_norm, read_from
 from crl_core.results import RunResult, data_of
 
 HOSPITAL = Scenario(n_samples=500, propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)
-TINY = Training(
-    lams=(0.0, 1.0), replicates=2, epochs=3, batch_size=64, hidden=8, latent_dim=4, learning_rate=0.01
-)
+TINY = Training(lams=(0.0, 1.0), replicates=2, epochs=3, batch_size=64, hidden=8, latent_dim=4, learning_rate=0.01)
 
 
 def rng() -> np.random.Generator:
@@ -108,14 +107,10 @@ def test_baselines_equal_plain_regressions_fitted_by_hand() -> None:
     found = {item.name: item for item in fit_all(fit, held_out, rng())}
     assert list(found) == list(BASELINES)
     difference = fit.y[fit.t == 1].mean() - fit.y[fit.t == 0].mean()
-    assert found["constant effect"].ite_rmse == pytest.approx(
-        np.sqrt(np.mean((difference - held_out.ite) ** 2))
-    )
+    assert found["constant effect"].ite_rmse == pytest.approx(np.sqrt(np.mean((difference - held_out.ite) ** 2)))
     with_t = LinearRegression().fit(np.c_[fit.x, fit.t], fit.y).coef_[-1]
     assert found["least squares with t"].ate_error == pytest.approx(abs(with_t - held_out.ite.mean()))
-    per_arm = [
-        LinearRegression().fit(fit.x[fit.t == a], fit.y[fit.t == a]).predict(held_out.x) for a in (0, 1)
-    ]
+    per_arm = [LinearRegression().fit(fit.x[fit.t == a], fit.y[fit.t == a]).predict(held_out.x) for a in (0, 1)]
     factual = np.where(held_out.t == 1, per_arm[1], per_arm[0])
     assert found["least squares per arm"].factual_mse == pytest.approx(np.mean((factual - held_out.y) ** 2))
     assert found["least squares per arm"].ite_rmse < 0.1  # the world is linear
@@ -144,9 +139,7 @@ def test_a_missing_arm_gives_a_reason_instead_of_an_error() -> None:
 # -- choosing λ --
 
 
-def choices(
-    scenario: Scenario, ite_hat: np.ndarray, factual: list[float], auc: list[float]
-) -> dict[str, rules.Pick]:
+def choices(scenario: Scenario, ite_hat: np.ndarray, factual: list[float], auc: list[float]) -> dict[str, rules.Pick]:
     fit, held_out = rows(scenario)
     picks = rules.choose(np.array(factual), np.array(auc), ite_hat, fit, held_out, rng())
     assert tuple(pick.rule for pick in picks) == RULES

@@ -138,7 +138,7 @@ def test_int8_weights_are_in_the_int8_files(files: dict[str, bytes]) -> None:
     assert len(files["onnx-int8"]) < len(files["onnx"])
 
 
-# -- bad input -----------------------------------------------------------------------------------------------------------
+# -- bad input ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_diverged_model_and_a_wrong_replicate_are_refused(result: RunResult) -> None:
@@ -161,9 +161,7 @@ def test_an_unknown_format_and_a_missing_package_are_said(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_damaged_file_is_refused_in_one_sentence(
-    name: str, files: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_a_damaged_file_is_refused_in_one_sentence(name: str, files: dict[str, bytes], tmp_path: Path) -> None:
     content = files[name]
     for damaged in (content[: len(content) // 2], b"", b"not a model", content[: -len(content) // 3]):
         (tmp_path / "m").write_bytes(damaged)

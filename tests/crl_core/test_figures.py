@@ -59,9 +59,7 @@ def points(drawn: go.Figure) -> int:
     return sum(
         len(trace.x)
         for trace in drawn.data
-        if "markers" in (getattr(trace, "mode", None) or "")
-        and trace.x is not None
-        and trace.x[0] is not None
+        if "markers" in (getattr(trace, "mode", None) or "") and trace.x is not None and trace.x[0] is not None
     )
 
 
@@ -76,8 +74,12 @@ def scatter(ite: np.ndarray, ite_hat: np.ndarray, **more: object) -> go.Figure:
 
 EMPTY = {
     "embedding": lambda: embedding(
-        np.empty((0, 2)), Rows(env=np.empty(0, int), t=np.empty(0, int), env_names=NAMES, amounts={}), DARK,
-        title="Nothing", colour_by="environment", limits=path_limits(np.empty((1, 0, 2))),
+        np.empty((0, 2)),
+        Rows(env=np.empty(0, int), t=np.empty(0, int), env_names=NAMES, amounts={}),
+        DARK,
+        title="Nothing",
+        colour_by="environment",
+        limits=path_limits(np.empty((1, 0, 2))),
     ),
     "estimated_against_true": lambda: estimated_against_true(
         np.empty(0), np.empty(0), np.empty(0, int), np.empty(0, int), NAMES, DARK, limits=(0, 1), title="Nothing"
@@ -86,13 +88,22 @@ EMPTY = {
         np.empty(0), 1.0, np.empty(0, int), NAMES, DARK, limits=(0, 1), tallest=0, title="Nothing"
     ),
     "effect_plane": lambda: effect_plane(
-        np.empty((0, 0)), np.empty(0), np.empty(0), DARK, title="Nothing", limits=(0, 1), bar="", rows=np.empty((0, 2)),
-        env=np.empty(0, int), t=np.empty(0, int), env_names=NAMES,
+        np.empty((0, 0)),
+        np.empty(0),
+        np.empty(0),
+        DARK,
+        title="Nothing",
+        limits=(0, 1),
+        bar="",
+        rows=np.empty((0, 2)),
+        env=np.empty(0, int),
+        t=np.empty(0, int),
+        env_names=NAMES,
     ),
     "along_lam": lambda: along_lam(LAMS, np.empty((0, 5)), np.empty((0, 5)), 0.0, DARK, title="Nothing", y_title=""),
     "error_along_lam": lambda: error_along_lam(LAMS, np.full((2, 5), np.nan), OK[:2], 0.0, DARK, title="Nothing"),
     "error_ranking": lambda: error_ranking([], DARK, title="Nothing", low=0.1, high=1),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", EMPTY)
@@ -108,9 +119,7 @@ def test_without_rows_a_figure_keeps_its_title_and_says_why_it_is_empty(name: st
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_row_is_drawn_whatever_the_colour_stands_for(theme: str, colour_by: str) -> None:
     xy = layout_of()
-    drawn = embedding(
-        xy, ROWS, palette(theme), title="Latent", colour_by=colour_by, limits=path_limits(xy[None])
-    )
+    drawn = embedding(xy, ROWS, palette(theme), title="Latent", colour_by=colour_by, limits=path_limits(xy[None]))
     assert points(drawn) == N
 
 
@@ -136,17 +145,20 @@ def test_a_window_of_the_path_holds_still_while_lam_moves_and_counts_what_lies_b
     assert len({tuple(figure.layout.xaxis.range) for figure in drawn}) == 1
     assert limits[0][1] < 20  # one far point does not squeeze all the others
     assert outside(drawn[2]) >= 1
-    everything = np.concatenate(
-        [np.asarray(trace.x, dtype=float) for trace in drawn[2].data if trace.x[0] is not None]
-    )
+    everything = np.concatenate([np.asarray(trace.x, dtype=float) for trace in drawn[2].data if trace.x[0] is not None])
     assert everything.max() <= limits[0][1]
 
 
 def test_a_broken_layout_is_an_empty_figure_with_the_reason() -> None:
     drawn = embedding(
-        np.full((N, 2), np.nan), ROWS, DARK, title="Latent", colour_by="z", limits=path_limits(layout_of()[None]),
+        np.full((N, 2), np.nan),
+        ROWS,
+        DARK,
+        title="Latent",
+        colour_by="z",
+        limits=path_limits(layout_of()[None]),
         why_empty="Training diverged here.",
-    )  # fmt: skip
+    )
     assert "Training diverged here." in texts(drawn)
     assert points(drawn) == 0
 
@@ -185,9 +197,7 @@ def test_where_the_effect_is_constant_the_shares_of_each_environment_add_up() ->
     ite_hat = RNG.normal(1.0, 0.2, N)
     limits = effect_limits(np.ones(N), ite_hat[None])
     tallest = tallest_bin(ite_hat[None], ENV, limits)
-    drawn = effect_distribution(
-        ite_hat, 1.0, ENV, NAMES, DARK, limits=limits, tallest=tallest, title="Effects"
-    )
+    drawn = effect_distribution(ite_hat, 1.0, ENV, NAMES, DARK, limits=limits, tallest=tallest, title="Effects")
     for trace in drawn.data[:2]:
         assert np.asarray(trace.y)[1:-1:2].sum() == pytest.approx(1.0)
     assert drawn.layout.yaxis.range[1] >= tallest
@@ -237,9 +247,7 @@ def test_a_band_is_median_least_and_largest_of_the_replicates_that_have_a_number
             assert np.isnan([found.median[index], found.low[index], found.high[index]]).all()
         else:
             assert (found.low[index], found.high[index]) == (column[0], column[-1])
-            assert found.median[index] == pytest.approx(
-                (column[(len(column) - 1) // 2] + column[len(column) // 2]) / 2
-            )
+            assert found.median[index] == pytest.approx((column[(len(column) - 1) // 2] + column[len(column) // 2]) / 2)
 
 
 def test_lost_models_carry_the_word_and_do_not_bend_the_curve() -> None:
@@ -277,9 +285,7 @@ def test_moving_lam_moves_no_axis_along_the_path() -> None:
     refs = [Reference(name="forest", value=0.3)]
     ranges = {
         (tuple(f.layout.xaxis.range), tuple(f.layout.yaxis.range), f.layout.height)
-        for f in (
-            error_along_lam(LAMS, ERRORS, OK, lam, DARK, title="Error", references=refs) for lam in LAMS
-        )
+        for f in (error_along_lam(LAMS, ERRORS, OK, lam, DARK, title="Error", references=refs) for lam in LAMS)
     }
     assert len(ranges) == 1
 

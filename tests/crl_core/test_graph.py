@@ -1,4 +1,5 @@
-"""The graph, the equations and the assumptions follow from a scenario's numbers, and agree with the verdicts measured."""
+"""The graph, the equations and the assumptions follow from a scenario's numbers, and agree with the verdicts
+measured."""
 
 from __future__ import annotations
 
@@ -128,9 +129,7 @@ def test_the_graph_marks_what_differs_with_the_colours_of_the_environments() -> 
 
 
 def test_the_graph_in_words_names_what_differs() -> None:
-    assert said(HOSPITAL, "hospital").startswith(
-        "Between hospitals t (who is treated) and s (the nuisance) differ."
-    )
+    assert said(HOSPITAL, "hospital").startswith("Between hospitals t (who is treated) and s (the nuisance) differ.")
     assert said(PRESETS["confounded"].config.scenario).startswith("Between environments nothing differs.")
 
 
@@ -144,8 +143,7 @@ def test_what_the_numbers_let_expect_is_what_was_measured(name: str) -> None:
         "destroys": "takes the signal away",
     }
     assert (
-        outlook(preset.config.scenario, preset.config.training.align, preset.env_word).word
-        == expected[preset.verdict]
+        outlook(preset.config.scenario, preset.config.training.align, preset.env_word).word == expected[preset.verdict]
     )
 
 
@@ -195,9 +193,7 @@ def test_the_least_error_without_s_is_what_the_best_predictor_without_s_reaches(
     data = sample(replace(scenario, n_samples=100_000), 1)
     assert data.z is not None and data.s is not None  # noqa: PT018
     z, s = along(data.z), along(data.s)
-    known = np.array([s[data.t == arm].mean() for arm in (0, 1)])[
-        data.t
-    ]  # E[s | t], all that z and t tell of s
+    known = np.array([s[data.t == arm].mean() for arm in (0, 1)])[data.t]  # E[s | t], all that z and t tell of s
     best = 2 * z + scenario.interaction * z * known + data.t * (scenario.effect + scenario.heterogeneity * z)
     assert error_without_s(scenario) == pytest.approx(np.mean((data.y - best) ** 2), rel=0.03)
 
@@ -236,9 +232,7 @@ def test_what_a_new_environment_would_be_is_what_it_becomes(n_envs: int) -> None
     text = newcomer_said(now, lambda e: f"hospital {'ABCDEFGHIJ'[e]}")
     grown = now.with_envs(n_envs + 1)
     assert (
-        f"hospital {'ABCDEFGHIJ'[n_envs]}: σ = {grown.sigma[-1]:g}, offset {grown.offset[-1]:g}".replace(
-            "-", "−"
-        )
+        f"hospital {'ABCDEFGHIJ'[n_envs]}: σ = {grown.sigma[-1]:g}, offset {grown.offset[-1]:g}".replace("-", "−")
         in text
     )
     model = "AB".index(re.search(r"those of hospital (\w)", text).group(1))  # type: ignore[union-attr]

@@ -230,9 +230,7 @@ def test_the_log_determinant_is_that_of_autograds_jacobian_and_the_inverse_leads
     for m in range(2):
         for row in range(7):
             jacobian = torch.autograd.functional.jacobian(
-                lambda one, m=m, row=row: flow(x.index_put((torch.tensor(m), torch.tensor(row)), one))[0][
-                    m, row
-                ],
+                lambda one, m=m, row=row: flow(x.index_put((torch.tensor(m), torch.tensor(row)), one))[0][m, row],
                 x[m, row],
             )
             assert float(torch.linalg.slogdet(jacobian)[1]) == pytest.approx(float(log_det[m, row]), abs=1e-8)
@@ -285,9 +283,7 @@ def test_labels_can_be_thrown_together_or_dealt_out_anew_over_the_same_rows() ->
     assert pooled.shape == (1, 1, 800, 3)
     assert shuffled.shape == seeds.train.shape
     for rows in (pooled, shuffled):
-        np.testing.assert_allclose(
-            np.sort(rows.reshape(-1, 3), axis=0), np.sort(seeds.train.reshape(-1, 3), axis=0)
-        )
+        np.testing.assert_allclose(np.sort(rows.reshape(-1, 3), axis=0), np.sort(seeds.train.reshape(-1, 3), axis=0))
     assert np.ptp(shuffled.std(axis=2)) < np.ptp(seeds.train.std(axis=2))
 
 
@@ -353,10 +349,7 @@ def test_the_tradeoff_lowers_both_what_alignment_asks_for_and_what_identificatio
 
 
 def test_the_command_gives_rows_of_scores(capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        main(["identify", "--preset", "linear", "--methods", "pca", "fastica", "--seeds", "2", "--json", "-"])
-        == 0
-    )
+    assert main(["identify", "--preset", "linear", "--methods", "pca", "fastica", "--seeds", "2", "--json", "-"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [(row["method"], row["seed"]) for row in rows] == [
         ("pca", 500),

@@ -39,9 +39,7 @@ def test_mmd2_equals_the_definition_computed_with_loops(n: int, m: int, k: int, 
 def test_mmd2_equals_scikit_learns_kernel() -> None:
     a, b, h = draw(0, 60, 16), draw(1, 40, 16) * 2, 3.0
     gamma = 1 / (2 * h**2)
-    want = (
-        rbf_kernel(a, a, gamma).mean() + rbf_kernel(b, b, gamma).mean() - 2 * rbf_kernel(a, b, gamma).mean()
-    )
+    want = rbf_kernel(a, a, gamma).mean() + rbf_kernel(b, b, gamma).mean() - 2 * rbf_kernel(a, b, gamma).mean()
     assert float(ipm.mmd2(torch.from_numpy(a), torch.from_numpy(b), h)) == pytest.approx(want, abs=1e-6)
     single = ipm.mmd2(torch.from_numpy(a).float(), torch.from_numpy(b).float(), h)
     assert float(single) == pytest.approx(want, abs=1e-6)
@@ -56,9 +54,7 @@ def test_a_stack_gives_each_models_own_value() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 15), st.integers(2, 15), st.integers(0, 1000))
-def test_mmd2_is_symmetric_ignores_row_order_and_vanishes_for_equal_samples(
-    n: int, m: int, seed: int
-) -> None:
+def test_mmd2_is_symmetric_ignores_row_order_and_vanishes_for_equal_samples(n: int, m: int, seed: int) -> None:
     a, b = torch.from_numpy(draw(seed, n, 3)), torch.from_numpy(draw(seed + 1, m, 3))
     value = ipm.mmd2(a, b, 1.0)
     assert float(value) >= 0
@@ -99,9 +95,7 @@ def test_empty_and_single_row_environments_add_nothing() -> None:
 
 def test_the_closed_form_gradient_passes_gradcheck() -> None:
     phi = torch.from_numpy(draw(0, 4, 9, 3)).requires_grad_()
-    labels = torch.tensor(
-        [[0, 0, 0, 1, 1, 1, 2, 2, 3], [0, 1, 0, 1, 0, 1, 0, 1, 0]]
-    )  # two replicates of two models
+    labels = torch.tensor([[0, 0, 0, 1, 1, 1, 2, 2, 3], [0, 1, 0, 1, 0, 1, 0, 1, 0]])  # two replicates of two models
     weights = ipm.pair_weights(labels, 4, torch.float64)
     h = torch.tensor([0.5, 1.0, 2.0, 1.3], dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda p: ipm.grouped_mmd2(p, weights, h), (phi,))

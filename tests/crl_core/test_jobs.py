@@ -25,7 +25,7 @@ from crl_core.events import (
     RunFinished,
     RunStarted,
     StageAdvanced,
-)  # fmt: skip
+)
 from crl_core.jobs import carry_out as runner
 from crl_core.jobs.carry_out import OnProgress, carry_out
 from crl_core.jobs.cost import DEFAULT_RATE, work
@@ -41,7 +41,7 @@ from tests.crl_core.made_up import (
     store_in,
     tiny_config,
     wait_until,
-)  # fmt: skip
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,17 +103,31 @@ def made_up_training(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None
 
 def started(config: RunConfig) -> RunStarted:
     return RunStarted(
-        key=config.key, device="cpu", lam=np.array([0.0, 1.0]), replicate=np.zeros(2, dtype=np.int64),
-        epochs=config.training.epochs, steps_per_epoch=1, n_train=160, n_held_out=40, n_pairs=1,
-    )  # fmt: skip
+        key=config.key,
+        device="cpu",
+        lam=np.array([0.0, 1.0]),
+        replicate=np.zeros(2, dtype=np.int64),
+        epochs=config.training.epochs,
+        steps_per_epoch=1,
+        n_train=160,
+        n_held_out=40,
+        n_pairs=1,
+    )
 
 
 def ended(epoch: int) -> EpochEnded:
     numbers = np.full(2, 0.5)
     return EpochEnded(
-        epoch=epoch, elapsed_s=0.5 * epoch, loss=numbers, factual_train=numbers, penalty=numbers, factual_mse=numbers,
-        mmd2=numbers, ite_rmse=numbers, status=np.zeros(2, dtype=np.int64),
-    )  # fmt: skip
+        epoch=epoch,
+        elapsed_s=0.5 * epoch,
+        loss=numbers,
+        factual_train=numbers,
+        penalty=numbers,
+        factual_mse=numbers,
+        mmd2=numbers,
+        ite_rmse=numbers,
+        status=np.zeros(2, dtype=np.int64),
+    )
 
 
 def write(store: RunStore, key: str, *events: Event) -> None:
@@ -144,8 +158,12 @@ def test_a_run_tells_its_story_in_order_and_is_sealed_before_it_is_said_to_be(
     assert outcome.ending == "trained"
     assert outcome.reason is None
     assert kinds(store, config.key) == [
-        "RunStarted", "EpochEnded", "RunFinished", *["StageAdvanced"] * 6, "RunCompleted",
-    ]  # fmt: skip
+        "RunStarted",
+        "EpochEnded",
+        "RunFinished",
+        *["StageAdvanced"] * 6,
+        "RunCompleted",
+    ]
     assert sealed_at["EpochEnded"] is False
     assert sealed_at["RunFinished"] is True
     assert quick_parts == [("evidence", 1.0), ("projection", 1.0)]
@@ -249,9 +267,7 @@ def test_a_failed_training_says_why_in_one_sentence(
     assert JobManager(store).state(tiny_config().key).reason == outcome.reason
 
 
-def test_ctrl_c_leaves_a_cancelled_run_and_a_free_lock(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_leaves_a_cancelled_run_and_a_free_lock(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     made_up_training(monkeypatch)
 
     def interrupt(event: Event) -> None:
@@ -370,9 +386,7 @@ def all_ended(jobs: JobManager, *keys: str) -> Callable[[], bool]:
     return lambda: all(not jobs.state(key).active for key in keys)
 
 
-def test_a_run_is_trained_by_the_worker_and_the_next_one_by_the_same(
-    manager: JobManager, store: RunStore
-) -> None:
+def test_a_run_is_trained_by_the_worker_and_the_next_one_by_the_same(manager: JobManager, store: RunStore) -> None:
     manager.warm()
     configs = [tiny_config(0), tiny_config(1)]
     keys = [manager.submit(config) for config in configs]
@@ -410,9 +424,7 @@ def test_many_threads_asking_for_one_run_cause_one_training(manager: JobManager,
     assert kinds(store, config.key).count("RunStarted") == 1
 
 
-def test_a_running_and_a_waiting_run_can_be_cancelled_and_asked_for_again(
-    manager: JobManager, store: RunStore
-) -> None:
+def test_a_running_and_a_waiting_run_can_be_cancelled_and_asked_for_again(manager: JobManager, store: RunStore) -> None:
     running, waiting = endless_config(0), endless_config(1)
     manager.submit(running)
     manager.submit(waiting)
@@ -430,9 +442,7 @@ def test_a_running_and_a_waiting_run_can_be_cancelled_and_asked_for_again(
     assert kinds(store, running.key)[-1] == "RunCancelled"
 
 
-def test_a_killed_worker_is_a_clear_failure_and_the_next_run_is_trained(
-    manager: JobManager, store: RunStore
-) -> None:
+def test_a_killed_worker_is_a_clear_failure_and_the_next_run_is_trained(manager: JobManager, store: RunStore) -> None:
     doomed, next_one = endless_config(), tiny_config()
     sealed = store.save(made_up_result(tiny_config(7)))
     manager.submit(doomed)
@@ -452,9 +462,7 @@ def test_a_killed_worker_is_a_clear_failure_and_the_next_run_is_trained(
     assert store.intact(sealed)
 
 
-def test_a_worker_that_cannot_start_is_a_clear_failure(
-    manager: JobManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_cannot_start_is_a_clear_failure(manager: JobManager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHOME", "nowhere")
     key = manager.submit(tiny_config())
     wait_until(lambda: manager.state(key).phase == "failed")
@@ -502,9 +510,7 @@ jobs.close()
 
 def server(store: RunStore, *configs: RunConfig) -> subprocess.Popen[str]:
     arguments = [str(store.root), str(store.baked), *(config.to_json() for config in configs)]
-    return subprocess.Popen(
-        [sys.executable, "-c", SERVER, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", SERVER, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
 def gone(pid: int) -> bool:
@@ -578,9 +584,7 @@ def test_the_whole_of_a_real_run_is_stored(manager: JobManager, store: RunStore)
     pytest.importorskip("crl_core.measures.evidence")
     pytest.importorskip("crl_core.measures.projection")
     key = manager.submit(tiny_config(), lam_in_view=1.0)
-    wait_until(
-        lambda: manager.state(key).phase == "completed" and not store.busy(key)
-    )  # sealed first, then told
+    wait_until(lambda: manager.state(key).phase == "completed" and not store.busy(key))  # sealed first, then told
     assert isinstance(manager.events(key)[0][-1], RunCompleted)
     projection = store.part(key, "projection")
     assert projection is not None

@@ -167,20 +167,31 @@ def test_frames_of_sixteen_lambdas_and_1500_rows_are_below_three_megabytes():
     base = run_of()
     models = np.resize(np.arange(len(LAMS)), len(lams))  # the same weights again: only the size matters here
     weights = {
-        "encoder.0.weight": (2, 64), "encoder.0.bias": (1, 64), "encoder.1.weight": (64, 64), "encoder.1.bias": (1, 64),
-        "encoder.2.weight": (64, 16), "encoder.2.bias": (1, 16), "head.0.weight": (16, 64), "head.0.bias": (1, 64),
-        "head.1.weight": (2, 32), "head.1.bias": (2,),
-    }  # fmt: skip
+        "encoder.0.weight": (2, 64),
+        "encoder.0.bias": (1, 64),
+        "encoder.1.weight": (64, 64),
+        "encoder.1.bias": (1, 64),
+        "encoder.2.weight": (64, 16),
+        "encoder.2.bias": (1, 16),
+        "head.0.weight": (16, 64),
+        "head.0.bias": (1, 64),
+        "head.1.weight": (2, 32),
+        "head.1.bias": (2,),
+    }
     rng = np.random.default_rng(0)
     training = replace(config.training, lams=lams, replicates=1, hidden=64)
     big = replace(
         base,
         config=replace(config, scenario=replace(config.scenario, n_samples=10_000), training=training),
-        lam=np.array(lams), replicate=np.zeros(len(lams), int), status=np.zeros(len(lams), int),
-        factual_mse=base.factual_mse[models], mmd2=base.mmd2[models], ite_rmse=base.ite_rmse[models],
+        lam=np.array(lams),
+        replicate=np.zeros(len(lams), int),
+        status=np.zeros(len(lams), int),
+        factual_mse=base.factual_mse[models],
+        mmd2=base.mmd2[models],
+        ite_rmse=base.ite_rmse[models],
         history={name: np.repeat(value[:, models], 17, axis=0) for name, value in base.history.items()},
         weights={name: rng.normal(0, 0.1, (16, *shape)).astype(np.float32) for name, shape in weights.items()},
-    )  # fmt: skip
+    )
     data = frames(big, world=WORLD, palettes=PALETTES, n_rows=1500)
     assert data["n"] == 1500
     assert data["probe"] is not None
@@ -191,23 +202,29 @@ def test_while_training_the_curves_so_far_are_there_and_the_rest_waits():
     config = config_of()
     result = run_of()
     started = RunStarted(
-        key=config.key, device="cpu", lam=result.lam, replicate=result.replicate, epochs=3, steps_per_epoch=6,
-        n_train=800, n_held_out=200, n_pairs=1,
-    )  # fmt: skip
+        key=config.key,
+        device="cpu",
+        lam=result.lam,
+        replicate=result.replicate,
+        epochs=3,
+        steps_per_epoch=6,
+        n_train=800,
+        n_held_out=200,
+        n_pairs=1,
+    )
     nothing = training_frames(config, None, [], world=WORLD, palettes=PALETTES)
     assert nothing["history"]["epochs"] == []
     history = {name: values for name, values in result.history.items() if name != "status"}
     epochs = [
-        EpochEnded(epoch=e + 1, elapsed_s=1.0, status=result.status, **{k: v[e] for k, v in history.items()}) for e in range(2)
-    ]  # fmt: skip
+        EpochEnded(epoch=e + 1, elapsed_s=1.0, status=result.status, **{k: v[e] for k, v in history.items()})
+        for e in range(2)
+    ]
     data = json.loads(
         json.dumps(training_frames(config, started, epochs, world=WORLD, palettes=PALETTES), allow_nan=False)
     )
     assert data["state"] == "training"
     assert data["epoch"] == 2
-    assert np.allclose(
-        data["metrics"]["ite_rmse"]["value"], result.history["ite_rmse"][1, : len(LAMS)], rtol=1e-5
-    )
+    assert np.allclose(data["metrics"]["ite_rmse"]["value"], result.history["ite_rmse"][1, : len(LAMS)], rtol=1e-5)
     assert "xy" not in data["arrays"]
     assert data["captions"]["effect"]["caption"] == "after training"
 

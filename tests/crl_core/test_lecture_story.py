@@ -65,9 +65,7 @@ def test_no_sentence_shows_a_number_that_no_run_has():
         "times",
         "envs",
     }
-    known |= (
-        {f"first_{n}" for n in known} | {f"last_{n}" for n in known} | {"best_ite_rmse", "least_factual_mse"}
-    )
+    known |= {f"first_{n}" for n in known} | {f"last_{n}" for n in known} | {"best_ite_rmse", "least_factual_mse"}
     for variant in all_variants():
         assert set(re.findall(r"\{(\w+)\}", variant["say"])) <= known
 

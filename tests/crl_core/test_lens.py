@@ -61,9 +61,7 @@ def test_alibi_detects_reading_takes_its_bandwidth_from_the_first_group_alone() 
     phi, groups = two(1.0)
     a, b = phi[0, :60], phi[0, 60:]
     entries = np.sort(np.square(euclidean_distances(a)).ravel())
-    variance = (
-        entries[60 + (60**2 - 60) // 2 - 1] / 2
-    )  # as alibi-detect counts: past the zeros of the diagonal
+    variance = entries[60 + (60**2 - 60) // 2 - 1] / 2  # as alibi-detect counts: past the zeros of the diagonal
     found = read(phi, groups, CONVENTIONS["alibi-detect"], rng())
     assert found.value[0] == pytest.approx(by_hand(a, b, 1 / (2 * variance), biased=False), abs=1e-10)
 

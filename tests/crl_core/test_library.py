@@ -1,4 +1,5 @@
-"""The library: what is written on runs, the index that folders can always rebuild, search, and people at the same run."""
+"""The library: what is written on runs, the index that folders can always rebuild, search, and people at the same
+run."""
 
 from __future__ import annotations
 
@@ -119,9 +120,7 @@ def test_the_library_lists_what_the_folders_hold_and_follows_every_change(store:
     library = Library(store)
 
     def same() -> bool:
-        return sorted(library.runs(), key=lambda run: run.key) == sorted(
-            store.summaries(), key=lambda run: run.key
-        )
+        return sorted(library.runs(), key=lambda run: run.key) == sorted(store.summaries(), key=lambda run: run.key)
 
     assert same()
     store.label(KEYS[1], Label(name="named", tags=("a",)))
@@ -141,12 +140,8 @@ def test_the_library_lists_what_the_folders_hold_and_follows_every_change(store:
     assert used.bytes == sum(path.stat().st_size for path in files) > 0
 
 
-@pytest.mark.parametrize(
-    "text", [None, "", "{", "[]", '{"format": 1, "rows": {"x": 3}}', '{"format": 99, "rows": {}}']
-)
-def test_an_index_that_is_missing_damaged_or_foreign_is_built_again(
-    store: RunStore, text: str | None
-) -> None:
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"format": 1, "rows": {"x": 3}}', '{"format": 99, "rows": {}}'])
+def test_an_index_that_is_missing_damaged_or_foreign_is_built_again(store: RunStore, text: str | None) -> None:
     Library(store).runs()
     index = store.root / "index.json"
     index.unlink() if text is None else index.write_text(text)
@@ -241,9 +236,7 @@ def trained(tmp_path: Path) -> RunStore:
     return own
 
 
-def test_an_imported_run_keeps_its_date_its_label_and_says_when_it_came(
-    trained: RunStore, tmp_path: Path
-) -> None:
+def test_an_imported_run_keeps_its_date_its_label_and_says_when_it_came(trained: RunStore, tmp_path: Path) -> None:
     trained.label(KEYS[0], Label(name="sent", tags=("t",), note="n"))
     before = trained.summary(KEYS[0])
     other = store_in(tmp_path / "other")

@@ -130,10 +130,20 @@ def test_rank_pairs_have_the_same_place_among_their_own_group() -> None:
         (config_of("rank", propensity=(1.0, 1.0), align="treatment"), "one treatment arm only"),
         (config_of("oracle", cause_mean=(9.0, -9.0)), "let the environments overlap more"),
         (config_of("shared"), "no unit was seen twice; set scenario.shared_units"),
-        (config_of("rank", sigma=(1.0,), propensity=(0.5,), offset=(0.0,), cause_mean=(0.0,), cause_scale=(1.0,), env_weight=(1.0,)),
-         "one environment only"),
+        (
+            config_of(
+                "rank",
+                sigma=(1.0,),
+                propensity=(0.5,),
+                offset=(0.0,),
+                cause_mean=(0.0,),
+                cause_scale=(1.0,),
+                env_weight=(1.0,),
+            ),
+            "one environment only",
+        ),
     ],
-)  # fmt: skip
+)
 def test_no_pairs_at_all_is_refused_with_the_reason(config: RunConfig, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         matches(config, data_of(config)[0])
@@ -183,9 +193,7 @@ def test_a_balanced_batch_holds_as_many_rows_of_each_group(n_groups: int, batch:
         count = np.bincount(group[rows], minlength=n_groups)
         assert count.max() - count.min() <= 1
     last = order[group[order] == n_groups - 1]
-    assert len(set(last)) == min(
-        len(last), (group == n_groups - 1).sum()
-    )  # round by round, so none is left out
+    assert len(set(last)) == min(len(last), (group == n_groups - 1).sum())  # round by round, so none is left out
 
 
 def test_balanced_batches_change_the_run_and_random_ones_do_not() -> None:

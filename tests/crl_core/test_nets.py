@@ -8,9 +8,7 @@ from crl_core.results import predict
 from crl_core.training.nets import Ensemble, initial_weights, shapes
 
 
-def plain_cfrnet(
-    weights: dict[str, np.ndarray], m: int
-) -> tuple[torch.nn.Module, torch.nn.Module, torch.nn.Module]:
+def plain_cfrnet(weights: dict[str, np.ndarray], m: int) -> tuple[torch.nn.Module, torch.nn.Module, torch.nn.Module]:
     """Network m built from torch.nn.Linear, as anyone would write a single CFRNet."""
 
     def linear(weight: np.ndarray, bias: np.ndarray) -> torch.nn.Linear:
@@ -95,15 +93,9 @@ def test_the_gradient_written_out_is_autograds() -> None:
         heads = (control, treated)
         first = torch.cat([head[0].weight.grad for head in heads]).T
         torch.testing.assert_close(net.grads["head.0.weight"][m], first)
-        torch.testing.assert_close(
-            net.grads["head.0.bias"][m, 0], torch.cat([head[0].bias.grad for head in heads])
-        )
-        torch.testing.assert_close(
-            net.grads["head.1.weight"][m], torch.cat([head[2].weight.grad for head in heads])
-        )
-        torch.testing.assert_close(
-            net.grads["head.1.bias"][m], torch.cat([head[2].bias.grad for head in heads])
-        )
+        torch.testing.assert_close(net.grads["head.0.bias"][m, 0], torch.cat([head[0].bias.grad for head in heads]))
+        torch.testing.assert_close(net.grads["head.1.weight"][m], torch.cat([head[2].weight.grad for head in heads]))
+        torch.testing.assert_close(net.grads["head.1.bias"][m], torch.cat([head[2].bias.grad for head in heads]))
 
 
 def test_gradients_land_in_one_flat_tensor_and_reach_their_own_model_alone(net: Ensemble) -> None:

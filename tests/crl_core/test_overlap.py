@@ -52,10 +52,7 @@ def test_environments_of_one_distribution_are_at_chance_and_mix_fully() -> None:
 
 
 def test_the_p_value_is_uniform_when_nothing_differs() -> None:
-    small = [
-        mmd2_test(*two(0.0, n=25, k=2, seed=seed), np.random.default_rng(seed))[1] <= 0.1
-        for seed in range(200)
-    ]
+    small = [mmd2_test(*two(0.0, n=25, k=2, seed=seed), np.random.default_rng(seed))[1] <= 0.1 for seed in range(200)]
     assert 6 <= sum(small) <= 36  # binomial(200, 0.1): outside with probability below 0.0005
 
 
@@ -114,9 +111,7 @@ def test_size_and_place_of_a_latent_change_neither_auc_nor_mixing(seed: int, shi
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(2, 4), st.integers(0, 500), st.booleans())
-def test_mmd2_of_all_pairs_equals_scikit_learns_kernel_pair_by_pair(
-    n_envs: int, seed: int, unbiased: bool
-) -> None:
+def test_mmd2_of_all_pairs_equals_scikit_learns_kernel_pair_by_pair(n_envs: int, seed: int, unbiased: bool) -> None:
     draw = np.random.default_rng(seed)
     env = np.repeat(np.arange(n_envs), 9)
     phi = draw.standard_normal((len(env), 3)) + env[:, None]

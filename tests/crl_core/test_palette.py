@@ -10,7 +10,6 @@ import pytest
 
 from crl_core.figures.palette import THEMES, palette
 
-Array = np.ndarray
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 SIGHT = {
     "normal": np.eye(3),
@@ -23,7 +22,7 @@ SIGHT = {
 }
 
 
-def linear(colour: str) -> Array:
+def linear(colour: str) -> np.ndarray:
     c = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
@@ -34,7 +33,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def lab(colour: str, sight: Array) -> Array:
+def lab(colour: str, sight: np.ndarray) -> np.ndarray:
     rgb = np.clip(sight @ linear(colour), 0, 1)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     xyz = to_xyz @ rgb / [0.9505, 1, 1.089]

@@ -43,9 +43,14 @@ def batch(sizes: tuple[int, ...] = (16, 16), *, seed: int = 0, equal: bool = Fal
     label = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
     member = torch.nn.functional.one_hot(label, len(sizes)).double().expand(M, n, len(sizes))
     return Batch(
-        phi=rows(K), y_hat=rows(), y=rows(), member=member, bandwidth=torch.tensor([1.5, 2.0, 2.5], dtype=torch.float64),
-        matched=torch.tensor([[0, 1, 2], [n - 1, n - 2, n - 3]]), valid=torch.ones((M, 3), dtype=torch.float64),
-    )  # fmt: skip
+        phi=rows(K),
+        y_hat=rows(),
+        y=rows(),
+        member=member,
+        bandwidth=torch.tensor([1.5, 2.0, 2.5], dtype=torch.float64),
+        matched=torch.tensor([[0, 1, 2], [n - 1, n - 2, n - 3]]),
+        valid=torch.ones((M, 3), dtype=torch.float64),
+    )
 
 
 def permuted(given: Batch, order: torch.Tensor) -> Batch:
@@ -58,16 +63,12 @@ def prepared(penalty: Penalty, given: Batch) -> Batch:
     if penalty.opponent is None:
         return given
     rngs = [np.random.default_rng(r) for r in range(M)]
-    return replace(
-        given, opponent=penalty.opponent(rngs, 1, K, given.member.shape[-1], given.phi).learn(given)
-    )
+    return replace(given, opponent=penalty.opponent(rngs, 1, K, given.member.shape[-1], given.phi).learn(given))
 
 
 BY_GROUP = [item for item in ALL if not item.needs_pairs]  # those that compare groups as a whole
 by_group = [item.id for item in BY_GROUP]
-VANISHING = [
-    item for item in BY_GROUP if item.id in {"mmd-multi", "mmd-linear", "coral", "wasserstein", "vrex"}
-]
+VANISHING = [item for item in BY_GROUP if item.id in {"mmd-multi", "mmd-linear", "coral", "wasserstein", "vrex"}]
 
 
 # -- promises of every penalty -----------------------------------------------------------------------------------------
@@ -77,14 +78,10 @@ VANISHING = [
 def test_its_gradient_is_the_derivative_of_its_value(penalty) -> None:  # type: ignore[no-untyped-def]
     given = prepared(penalty, batch((5, 6, 4)))
     variable = getattr(given, penalty.acts_on).clone().requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda rows: penalty.value(replace(given, **{penalty.acts_on: rows})), (variable,)
-    )
+    assert torch.autograd.gradcheck(lambda rows: penalty.value(replace(given, **{penalty.acts_on: rows})), (variable,))
     value, found = gradient(penalty, given)
     torch.testing.assert_close(value, penalty.value(given))
-    (derivative,) = torch.autograd.grad(
-        penalty.value(replace(given, **{penalty.acts_on: variable})).sum(), variable
-    )
+    (derivative,) = torch.autograd.grad(penalty.value(replace(given, **{penalty.acts_on: variable})).sum(), variable)
     torch.testing.assert_close(found, derivative)
     assert found.shape == getattr(given, penalty.acts_on).shape
     assert not found.requires_grad
@@ -133,7 +130,7 @@ def test_a_group_of_one_row_or_none_counts_for_nothing(penalty) -> None:  # type
     three = batch((12, 15, 1))
     rest = replace(
         three, phi=three.phi[:, :27], y_hat=three.y_hat[:, :27], y=three.y[:, :27], member=three.member[:, :27, :2]
-    )  # fmt: skip
+    )
     torch.testing.assert_close(penalty.value(three), penalty.value(rest))
     assert torch.isfinite(gradient(penalty, three)[1]).all()
 
@@ -231,9 +228,7 @@ def test_pairs_that_only_fill_up_are_neither_counted_nor_anyones_alternative() -
         value, found = gradient(contrastive, replace(three, valid=valid))
         assert (value == 0).all()
         assert (found == 0).all()
-    assert (
-        contrastive.value(replace(three, matched=three.matched[:, :0], valid=three.valid[:, :0])) == 0
-    ).all()
+    assert (contrastive.value(replace(three, matched=three.matched[:, :0], valid=three.valid[:, :0])) == 0).all()
 
 
 def test_a_pairs_penalty_is_lowest_where_partners_meet_and_pairs_are_apart() -> None:
@@ -275,9 +270,7 @@ def test_group_weights_follow_the_exponentiated_gradient() -> None:
     (q,) = weights.learn(given)
     expected = np.exp(0.02 * risk) / np.exp(0.02 * risk).sum()
     np.testing.assert_allclose(q[0].numpy(), expected, rtol=1e-10)
-    assert REGISTRY["groupdro"].value(replace(given, opponent=(q,)))[0] == pytest.approx(
-        float(expected @ risk)
-    )
+    assert REGISTRY["groupdro"].value(replace(given, opponent=(q,)))[0] == pytest.approx(float(expected @ risk))
 
 
 # -- training ----------------------------------------------------------------------------------------------------------
@@ -316,9 +309,7 @@ def test_a_step_is_that_of_the_plainest_torch_loop(name: str) -> None:
     run = train(config, dtype="float64")
     rows, _ = data_of(config)
     start = initial_weights(rng_for(0, Stream.WEIGHTS), 2, 8, 4)
-    params = {
-        key: torch.tensor(value, dtype=torch.float64, requires_grad=True) for key, value in start.items()
-    }
+    params = {key: torch.tensor(value, dtype=torch.float64, requires_grad=True) for key, value in start.items()}
     order = rng_for(0, Stream.BATCHES).permutation(len(rows))
     x, y = torch.tensor(rows.x[order]), torch.tensor(rows.y[order])
     t, env = torch.tensor(rows.t[order]), torch.tensor(rows.env[order])
@@ -346,9 +337,11 @@ def test_a_step_is_that_of_the_plainest_torch_loop(name: str) -> None:
     given = Batch(phi=phi[None], y_hat=y_hat[None], y=y[None], member=member, bandwidth=h)
     if of_pairs:
         given = replace(
-            given, phi=latents(torch.tensor(rows.x[pairs[0]]))[None], valid=torch.tensor(real[:1]).double(),
+            given,
+            phi=latents(torch.tensor(rows.x[pairs[0]]))[None],
+            valid=torch.tensor(real[:1]).double(),
             matched=torch.arange(2 * PAIRS).reshape(2, PAIRS),
-        )  # fmt: skip
+        )
     elif REGISTRY[name].opponent is not None:
         opponent = REGISTRY[name].opponent([rng_for(0, Stream.CRITIC)], 1, 4, 2, phi)  # type: ignore[misc]
         given = replace(

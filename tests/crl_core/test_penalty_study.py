@@ -1,4 +1,5 @@
-"""Penalties side by side: each at its own best, at the blind choice and at 0; what cannot be asked is said in a line."""
+"""Penalties side by side: each at its own best, at the blind choice and at 0; what cannot be asked is said in a
+line."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ def test_the_world_says_what_was_changed() -> None:
     assert config.scenario.env_sizes == (9091, 909)
     assert config.training.balanced
     assert world.words == (
-        "no shared units, the last environment has 0.1 of the others' rows, means of z are ±1, balanced batches, pairs by rank"
+        "no shared units, the last environment has 0.1 of the others' rows, means of z are ±1, balanced batches, "
+        "pairs by rank"
     )
 
 
@@ -113,9 +115,7 @@ def test_broken_models_are_left_out_and_counted() -> None:
 
 
 def test_a_contest_survives_being_written_and_read(tmp_path: Path) -> None:
-    contest = Contest(
-        world=World(preset="hospital", gap=0.5), rows=(judged(made_up_result(), np.full(2, 0.5)),)
-    )
+    contest = Contest(world=World(preset="hospital", gap=0.5), rows=(judged(made_up_result(), np.full(2, 0.5)),))
     again = Contest.from_dict(json.loads(json.dumps(contest.to_dict())))
     assert again.world == contest.world
     np.testing.assert_allclose(again.rows[0].ite_rmse, contest.rows[0].ite_rmse, rtol=1e-4)
@@ -165,9 +165,7 @@ def test_the_command_of_a_world_measures_that_world(monkeypatch: pytest.MonkeyPa
         "crl_core.cli.penalties.run_contest",
         lambda world, *_: asked.append(world) or Contest(world=world, rows=()),
     )
-    odd = World(
-        preset="leaky", gap=0.25, rare=0.05, shared=8, matching="rank", balanced=True, seeds=2, epochs=7
-    )
+    odd = World(preset="leaky", gap=0.25, rare=0.05, shared=8, matching="rank", balanced=True, seeds=2, epochs=7)
     for world in (*BAKED_WORLDS, odd):
         assert main(shlex.split(command_of(world))[3:]) == 0
         assert asked.pop() == world
@@ -185,9 +183,7 @@ def test_a_penalty_that_cannot_work_or_fails_is_named_and_the_others_finish(
         return obtain(config, store, **more)
 
     monkeypatch.setattr(penalty_study, "obtain", failing)
-    found = run_contest(
-        World(preset="hospital", shared=0), store_in(tmp_path), ["mmd", "coral", "contrastive"]
-    )
+    found = run_contest(World(preset="hospital", shared=0), store_in(tmp_path), ["mmd", "coral", "contrastive"])
     assert [row.ran for row in found.rows] == [True, False, False]
     assert found.of("coral").problem == "The disk is on fire."
     assert "no shared units to make pairs of" in found.of("contrastive").problem
@@ -272,9 +268,7 @@ def train_small(config):  # type: ignore[no-untyped-def]
     ).ite_rmse
 
 
-def test_the_store_is_asked_for_evidence_with_every_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_store_is_asked_for_evidence_with_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
     store = RunStore(tmp_path / "cache", tmp_path / "baked")
     found = run_contest(World(preset="hospital"), store, ["vrex"])

@@ -33,17 +33,31 @@ def store(tmp_path: Path) -> RunStore:
 
 def started(n: int = 2) -> RunStarted:
     return RunStarted(
-        key=KEY, device="cpu", lam=np.arange(float(n)), replicate=np.zeros(n, dtype=np.int64), epochs=3,
-        steps_per_epoch=1, n_train=160, n_held_out=40, n_pairs=1,
-    )  # fmt: skip
+        key=KEY,
+        device="cpu",
+        lam=np.arange(float(n)),
+        replicate=np.zeros(n, dtype=np.int64),
+        epochs=3,
+        steps_per_epoch=1,
+        n_train=160,
+        n_held_out=40,
+        n_pairs=1,
+    )
 
 
 def ended(epoch: int) -> EpochEnded:
     numbers = np.full(2, 1.0 / (epoch + 2))
     return EpochEnded(
-        epoch=epoch, elapsed_s=0.5 * epoch, loss=numbers, factual_train=numbers, penalty=numbers, factual_mse=numbers,
-        mmd2=numbers, ite_rmse=numbers, status=np.zeros(2, dtype=np.int64),
-    )  # fmt: skip
+        epoch=epoch,
+        elapsed_s=0.5 * epoch,
+        loss=numbers,
+        factual_train=numbers,
+        penalty=numbers,
+        factual_mse=numbers,
+        mmd2=numbers,
+        ite_rmse=numbers,
+        status=np.zeros(2, dtype=np.int64),
+    )
 
 
 def complete_run(store: RunStore, seed: int = 0) -> str:
@@ -128,9 +142,7 @@ def test_a_key_that_names_no_run_is_not_found_and_never_becomes_a_path(store: Ru
 # -- lists ---------------------------------------------------------------------------------------------------------
 
 
-def test_summaries_tell_the_figures_without_opening_a_result(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_summaries_tell_the_figures_without_opening_a_result(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     result = made_up_result()
     store.save(result)
     monkeypatch.setattr(sealing, "unpack", None)
@@ -171,9 +183,7 @@ def test_a_run_of_an_earlier_recipe_is_readable_and_labelled_and_never_taken_for
     assert store.verify() == []
 
 
-def test_a_run_of_a_newer_format_is_refused_and_left_alone(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_of_a_newer_format_is_refused_and_left_alone(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as newer:
         newer.setattr(records, "FORMAT", 2)
         store.save(made_up_result())
@@ -197,9 +207,7 @@ def test_one_flipped_byte_refuses_that_run_and_no_other(
     content = bytearray(path.read_bytes())
     content[int(where * (len(content) - 1))] ^= 1
     path.write_bytes(content)
-    with pytest.raises(
-        RunCorrupted, match=f"{key} is damaged: {file} .*quarantine/{key}-.*train it again"
-    ) as caught:
+    with pytest.raises(RunCorrupted, match=f"{key} is damaged: {file} .*quarantine/{key}-.*train it again") as caught:
         store.load(key)
     assert caught.value.file == file
     assert caught.value.moved_to is not None
@@ -344,9 +352,7 @@ def test_a_process_killed_at_any_moment_of_saving_leaves_a_whole_run_or_none(tmp
 
 
 @pytest.mark.parametrize("replacing", [False, True])
-def test_a_process_killed_at_any_moment_of_adding_a_part_never_costs_the_run(
-    tmp_path: Path, replacing: bool
-) -> None:
+def test_a_process_killed_at_any_moment_of_adding_a_part_never_costs_the_run(tmp_path: Path, replacing: bool) -> None:
     result, old, new = made_up_result(), made_up_part(1), made_up_part(2)
     for step in range(1, 50):
         store = store_in(tmp_path / str(step))
@@ -436,9 +442,7 @@ def test_events_on_a_full_disk_give_a_sentence(tmp_path: Path) -> None:
         log.append(started())
 
 
-def test_an_event_that_the_disk_took_half_of_is_taken_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_event_that_the_disk_took_half_of_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, real = tmp_path / "events.jsonl", os.write
     with EventLog(path) as log:
         log.append(started())
@@ -470,9 +474,7 @@ def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
         store.save(made_up_result())
 
 
-def test_a_run_that_cannot_be_read_is_not_taken_for_damaged(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_cannot_be_read_is_not_taken_for_damaged(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     key = complete_run(store)
 
     def denied(*_: object) -> bytes:
@@ -615,9 +617,7 @@ def test_a_lock_is_held_once_and_seen_by_everyone(store: RunStore) -> None:
 def test_a_cancel_flag_from_before_a_run_was_asked_for_is_stale(store: RunStore) -> None:
     store.locks.ask_to_stop(KEY)
     assert store.locks.asked_to_stop(KEY)
-    assert not store.locks.asked_to_stop(
-        KEY, since=float((store.root / "locks" / f"{KEY}.cancel").read_text()) + 1
-    )
+    assert not store.locks.asked_to_stop(KEY, since=float((store.root / "locks" / f"{KEY}.cancel").read_text()) + 1)
     store.locks.lower_flag(KEY)
     assert not store.locks.asked_to_stop(KEY)
 
@@ -673,9 +673,7 @@ def test_a_line_with_any_changed_bit_is_never_read(data: st.DataObject) -> None:
 
 def test_a_damaged_line_costs_that_line_only(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    path.write_bytes(
-        encode(started(), at=1.0) + b'{"event":"EpochEnded","at"\xff\n[1]\n\n' + encode(ended(2), at=3.0)
-    )
+    path.write_bytes(encode(started(), at=1.0) + b'{"event":"EpochEnded","at"\xff\n[1]\n\n' + encode(ended(2), at=3.0))
     assert [type(entry.event) for entry in read_entries(path)[0]] == [RunStarted, EpochEnded]
 
 

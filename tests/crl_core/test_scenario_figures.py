@@ -86,9 +86,7 @@ def test_a_reading_below_zero_is_drawn_below_zero_on_an_axis_that_tells_true_val
 
 def test_a_lambda_without_a_reading_leaves_a_gap() -> None:
     value = np.array([0.5, np.nan, 0.1])
-    drawn = reading_along_lam(
-        (0.0, 0.1, 1.0), value, value - 0.05, value + 0.05, value, 0.1, DARK, title="MMD²"
-    )
+    drawn = reading_along_lam((0.0, 0.1, 1.0), value, value - 0.05, value + 0.05, value, 0.1, DARK, title="MMD²")
     points = [trace for trace in drawn.data if trace.mode == "markers"]
     assert len(points) == 1  # none is marked as in view
     assert np.isnan(points[0].y[1])

@@ -46,8 +46,13 @@ def test_outcomes_follow_the_structural_equations_row_by_row() -> None:
 
 def test_each_environment_has_its_own_nuisance_cause_and_policy() -> None:
     scenario = Scenario(
-        n_samples=60_000, sigma=(0.1, 2.0), offset=(3.0, -3.0), propensity=(0.9, 0.2), cause_mean=(1.0, -1.0), cause_scale=(2.0, 0.5)
-    )  # fmt: skip
+        n_samples=60_000,
+        sigma=(0.1, 2.0),
+        offset=(3.0, -3.0),
+        propensity=(0.9, 0.2),
+        cause_mean=(1.0, -1.0),
+        cause_scale=(2.0, 0.5),
+    )
     data = sample(scenario, 0)
     for e in range(2):
         rows = data.env == e

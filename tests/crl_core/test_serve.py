@@ -57,20 +57,14 @@ class Server:
         self.port = self.socket.getsockname()[1]
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self.socket]}, daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self.socket]}, daemon=True)
         self._thread.start()
         while not self._server.started:
             time.sleep(0.01)
 
-    def ask(
-        self, path: str = "/v1/effects", body: Any = None, **headers: str
-    ) -> tuple[int, Any, dict[str, str]]:
+    def ask(self, path: str = "/v1/effects", body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        content = (
-            body if isinstance(body, (bytes, str)) else None if body is None else json.dumps(body).encode()
-        )
+        content = body if isinstance(body, (bytes, str)) else None if body is None else json.dumps(body).encode()
         sent = {
             "content-type": "application/json",
             **{name.replace("_", "-"): value for name, value in headers.items()},
@@ -98,7 +92,7 @@ def server(file: Path) -> Iterator[Server]:
     running.close()
 
 
-# -- effects -------------------------------------------------------------------------------------------------------------
+# -- effects -----------------------------------------------------------------------------------------------------------
 
 
 def test_held_out_rows_over_http_have_the_ite_rmse_of_the_report(server: Server, made_of: Subject) -> None:
@@ -133,7 +127,7 @@ def test_the_model_says_what_it_is_and_metrics_can_be_read(server: Server) -> No
     assert "crl_request_seconds_bucket" in metrics
 
 
-# -- bad input -----------------------------------------------------------------------------------------------------------
+# -- bad input ---------------------------------------------------------------------------------------------------------
 
 BAD = {
     "too few features": {"rows": [[1.0]]},
@@ -171,26 +165,23 @@ def test_bad_input_gets_a_sentence_and_the_server_goes_on(what: str, server: Ser
     assert server.ask(body={"rows": [[0.0, 0.0]]})[0] == 200
 
 
+HEAD = b"POST /v1/effects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
 def test_a_million_rows_are_refused_by_their_size(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
-        raw.sendall(
-            b"POST /v1/effects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12000012\r\n\r\n"
-        )
+        raw.sendall(HEAD + b"Content-Length: 12000012\r\n\r\n")
         assert b" 413 " in raw.recv(4000).split(b"\r\n")[0]
     body = json.dumps({"rows": [[0, 0]] * 200_000}).encode()  # the length unknown beforehand
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
-        raw.sendall(
-            b"POST /v1/effects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
+        raw.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         raw.sendall(b"%x\r\n" % len(body) + body[:1_100_000])
         assert b" 413 " in raw.recv(4000).split(b"\r\n")[0]
 
 
 def test_a_sender_that_stops_is_not_waited_for(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
-        raw.sendall(
-            b'POST /v1/effects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"rows"'
-        )
+        raw.sendall(HEAD + b'Content-Length: 100\r\n\r\n{"rows"')
         assert b" 408 " in raw.recv(4000).split(b"\r\n")[0]
 
 
@@ -251,7 +242,7 @@ def test_the_app_keeps_its_own_openapi_description(server: Server) -> None:
             holds()
 
 
-# -- the log, the key, the process ---------------------------------------------------------------------------------------
+# -- the log, the key, the process -------------------------------------------------------------------------------------
 
 
 def test_a_log_line_names_the_request_and_never_the_features(
@@ -301,15 +292,14 @@ def test_with_a_key_only_its_holders_get_answers(file: Path) -> None:
 def test_the_command_serves_an_onnx_file_without_torch_and_ends_when_told(file: Path, tmp_path: Path) -> None:
     code = (
         "import sys\nfrom crl_core.cli.program import main\n"
-        f"status = main(['serve', {str(file)!r}, '--port', '0'])\nprint('torch' in sys.modules)\nraise SystemExit(status)"
+        f"status = main(['serve', {str(file)!r}, '--port', '0'])\nprint('torch' in sys.modules)\nraise "
+        f"SystemExit(status)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     address = json.loads(process.stdout.readline())["address"]
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=20)
-    connection.request(
-        "POST", "/v1/effects", json.dumps({"rows": [[0, 0]]}), {"content-type": "application/json"}
-    )
+    connection.request("POST", "/v1/effects", json.dumps({"rows": [[0, 0]]}), {"content-type": "application/json"})
     assert connection.getresponse().status == 200
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=20)
@@ -383,7 +373,7 @@ def test_a_damaged_file_and_a_port_in_use_end_with_a_sentence(
             assert "\n" not in said
 
 
-# -- the monitor ---------------------------------------------------------------------------------------------------------
+# -- the monitor -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -435,9 +425,7 @@ def test_a_long_sliding_stream_of_unchanged_rows_stays_quiet_and_a_shift_is_seen
     def alarms(phi: np.ndarray) -> list[bool]:
         ends = range(50, len(phi) + 1, 50)
         return [
-            p_of_window(
-                phi[max(0, end - 200) : end].astype(np.float64), model.reference, model.environment, rng
-            )[0]
+            p_of_window(phi[max(0, end - 200) : end].astype(np.float64), model.reference, model.environment, rng)[0]
             <= ALARM
             for end in ends
         ]
@@ -494,7 +482,10 @@ def test_a_killed_tester_is_started_again(file: Path, monitor: Monitor) -> None:
 def test_the_environment_variable_gives_the_key(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "crl_core", "serve", str(file), "--port", "0"],
-        env={**os.environ, "CRL_API_KEY": "short"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, "CRL_API_KEY": "short"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert "8 to 200" in done.stderr

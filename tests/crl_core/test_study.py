@@ -133,9 +133,7 @@ def test_errors_are_those_of_each_replicates_own_networks_on_its_own_rows() -> N
         rows = fresh_rows(there, replicate)
         for index in range(len(LAMS)):
             m = replicate * len(LAMS) + index
-            _, y0_hat, y1_hat = predict(
-                {name: value[m : m + 1] for name, value in run.weights.items()}, rows.x
-            )
+            _, y0_hat, y1_hat = predict({name: value[m : m + 1] for name, value in run.weights.items()}, rows.x)
             tau = (y1_hat - y0_hat)[0]
             assert effect[replicate, index] == pytest.approx(float(ite_rmse(tau, rows.ite)))
             by_hand = [((y1_hat if t else y0_hat)[0, i] - rows.y[i]) ** 2 for i, t in enumerate(rows.t)]
@@ -169,8 +167,9 @@ def test_a_study_is_made_of_stored_runs_and_says_what_is_not_defined(
 
 
 @pytest.mark.parametrize(
-    ("preset_id", "seeds", "says"), [("hotel", 5, "no preset 'hotel'"), ("hospital", 0, "seeds is 0"), ("hospital", 99, "seeds is 99")]
-)  # fmt: skip
+    ("preset_id", "seeds", "says"),
+    [("hotel", 5, "no preset 'hotel'"), ("hospital", 0, "seeds is 0"), ("hospital", 99, "seeds is 99")],
+)
 def test_bad_input_is_one_sentence(preset_id: str, seeds: int, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         runs_of(preset_id, seeds)
@@ -200,9 +199,7 @@ def test_a_study_survives_json() -> None:
         {"left_out": 3},
     ],
 )
-def test_a_stored_study_of_another_form_is_refused_in_one_sentence(
-    change: dict[str, object], tmp_path: Path
-) -> None:
+def test_a_stored_study_of_another_form_is_refused_in_one_sentence(change: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / BAKED).write_text(json.dumps(made_up().to_dict() | change))
     with pytest.raises(ValueError, match=r"the stored study .* run it again\.$"):
         baked_study(tmp_path, "hospital")
@@ -236,9 +233,7 @@ def test_a_broken_network_counts_as_the_worst_on_either_side() -> None:
     moved = report.change(made_up(unseen__copies__ite_rmse=values), "unseen.copies.ite_rmse", 1.0, 2, 5)
     assert moved is not None
     assert moved.better == 1
-    mixing = report.change(
-        made_up(within__knn_mixing=values), "within.knn_mixing", 1.0, 2, 5, smaller_is_better=False
-    )
+    mixing = report.change(made_up(within__knn_mixing=values), "within.knn_mixing", 1.0, 2, 5, smaller_is_better=False)
     assert mixing is not None
     assert mixing.better == 1
 

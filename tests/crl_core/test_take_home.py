@@ -37,10 +37,12 @@ ROOT = Path(__file__).parents[2]
 def result() -> RunResult:
     return train(
         RunConfig(
-            scenario=Scenario(n_samples=200, propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5, dim_spurious=2),
+            scenario=Scenario(
+                n_samples=200, propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5, dim_spurious=2
+            ),
             training=Training(lams=(0.0, 0.5, 3.0), replicates=2, epochs=3, hidden=10, latent_dim=4, device="cpu"),
         )
-    )  # fmt: skip
+    )
 
 
 # -- checkpoint --------------------------------------------------------------------------------------------------------
@@ -162,9 +164,7 @@ def test_the_notebook_runs_top_to_bottom_and_gets_the_same_figures(
     book = nbformat.reads(notebook(result, 0.0), as_version=4)
     NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
-    printed = "".join(
-        output.text for output in outputs if output.output_type == "stream" and output.name == "stdout"
-    )
+    printed = "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
     assert f"run {result.config.key}" in printed
     difference = float(printed.split("from the record: ")[1].split()[0])
     assert difference < 1e-5

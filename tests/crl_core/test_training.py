@@ -45,9 +45,7 @@ def test_a_model_of_a_path_equals_the_same_model_trained_alone(lam: float) -> No
     alone = train(config(lams=(lam,), replicates=1), dtype="float64")
     m = together.model(lam)
     for name in ("loss", "factual_mse", "mmd2", "ite_rmse"):
-        np.testing.assert_allclose(
-            together.history[name][:, m], alone.history[name][:, 0], rtol=1e-8, atol=1e-10
-        )
+        np.testing.assert_allclose(together.history[name][:, m], alone.history[name][:, 0], rtol=1e-8, atol=1e-10)
 
 
 def test_a_second_replicate_is_the_first_of_the_next_seed() -> None:
@@ -138,17 +136,13 @@ def test_the_penalty_pulls_the_environments_together() -> None:
 
 
 def test_aligning_by_treatment_compares_the_arms_instead() -> None:
-    same = config(
-        propensity=(0.5, 0.5), offset=(0.0, 0.0), confounding=3.0, epochs=8, replicates=1, lams=(0.0, 10.0)
-    )
+    same = config(propensity=(0.5, 0.5), offset=(0.0, 0.0), confounding=3.0, epochs=8, replicates=1, lams=(0.0, 10.0))
     by_arm = train(replace(same, training=replace(same.training, align="treatment")))
     rows = mmd_rows(view_rows(same))
     phi = torch.from_numpy(predict(by_arm.weights, rows.x)[0])
     from crl_core.ipm import mmd2
 
-    np.testing.assert_allclose(
-        by_arm.mmd2, mmd2(phi[:, rows.t == 0], phi[:, rows.t == 1]), rtol=1e-3, atol=1e-6
-    )
+    np.testing.assert_allclose(by_arm.mmd2, mmd2(phi[:, rows.t == 0], phi[:, rows.t == 1]), rtol=1e-3, atol=1e-6)
     assert by_arm.mmd2[1] < 0.3 * by_arm.mmd2[0]
 
 
@@ -234,9 +228,7 @@ def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> Non
     run = config()
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.MonkeyPatch.context() as patch:
         # "meta" stands for the accelerator, which a processor's build of torch cannot name; Adam refuses to fuse on it.
-        patch.setattr(
-            torch.optim, "Adam", lambda params, lr, fused: torch.optim.SGD(params, lr, foreach=False)
-        )
+        patch.setattr(torch.optim, "Adam", lambda params, lr, fused: torch.optim.SGD(params, lr, foreach=False))
         group = _Group(run, [0, 1], torch.device("meta"), torch.float32)
         losses = group._pass_over_rows(None)
         phi = group.net(group._along_lams(group._x_view)).phi

@@ -1,4 +1,5 @@
-"""Deployment somewhere new: interventions do what they say, tests keep their level and find what they can, and no more."""
+"""Deployment somewhere new: interventions do what they say, tests keep their level and find what they can, and no
+more."""
 
 from __future__ import annotations
 
@@ -46,14 +47,26 @@ def test_each_intervention_changes_what_it_says_and_nothing_else(name: str) -> N
     assert data.y0 is not None
     assert data.ite is not None
     same = {
-        "z": np.array_equal(data.z, base.z), "s": np.array_equal(data.s, base.s), "t": np.array_equal(data.t, base.t),
-        "y0": np.allclose(data.y0, base.y0), "ite": np.allclose(data.ite, base.ite),  # type: ignore[arg-type]
-    }  # fmt: skip
+        "z": np.array_equal(data.z, base.z),
+        "s": np.array_equal(data.s, base.s),
+        "t": np.array_equal(data.t, base.t),
+        "y0": np.allclose(data.y0, base.y0),
+        "ite": np.allclose(data.ite, base.ite),  # type: ignore[arg-type]
+    }
     changed = {
-        "none": set(), "site": {"s", "t"}, "s-mean": {"s"}, "s-scale": {"s"}, "z-shift": {"z", "y0", "ite"}, "z-scale": {"z", "y0", "ite"},
-        "z-set": {"z", "y0", "ite"}, "slope": {"y0"}, "intercept": {"y0"}, "effect": {"ite"}, "effect-untreated": {"t", "ite"},
+        "none": set(),
+        "site": {"s", "t"},
+        "s-mean": {"s"},
+        "s-scale": {"s"},
+        "z-shift": {"z", "y0", "ite"},
+        "z-scale": {"z", "y0", "ite"},
+        "z-set": {"z", "y0", "ite"},
+        "slope": {"y0"},
+        "intercept": {"y0"},
+        "effect": {"ite"},
+        "effect-untreated": {"t", "ite"},
         "policy": {"t"},
-    }[name]  # fmt: skip
+    }[name]
     assert {what for what, is_same in same.items() if not is_same} == changed
     np.testing.assert_allclose(data.x, np.concatenate([data.z, data.s], axis=1))
 
@@ -106,13 +119,9 @@ def test_what_cannot_be_deployed_is_refused_in_a_sentence(name: str, dose: float
         deploy(HOSPITALS.scenario, name, dose, n, 0)
 
 
-@given(
-    st.sampled_from(list(INTERVENTIONS)), st.floats(0, 1), st.sampled_from(list(PRESETS)), st.integers(1, 40)
-)
+@given(st.sampled_from(list(INTERVENTIONS)), st.floats(0, 1), st.sampled_from(list(PRESETS)), st.integers(1, 40))
 @settings(max_examples=60, deadline=None)
-def test_any_allowed_dose_gives_finite_rows_with_their_truth(
-    name: str, share: float, world: str, n: int
-) -> None:
+def test_any_allowed_dose_gives_finite_rows_with_their_truth(name: str, share: float, world: str, n: int) -> None:
     scenario = preset(world).scenario
     low, high = limits(scenario, name)
     data = deploy(scenario, name, low + share * (high - low), n, 0)
@@ -218,9 +227,7 @@ def test_residuals_are_compared_arm_by_arm_and_an_arm_without_labels_says_nothin
         (np.r_[np.ones((29, 2)), [[np.inf, 0]]], "1 of 30 rows"),
     ],
 )
-def test_a_batch_that_cannot_be_tested_is_refused_in_one_sentence(
-    model: Watched, x: object, says: str
-) -> None:
+def test_a_batch_that_cannot_be_tested_is_refused_in_one_sentence(model: Watched, x: object, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         judge(model, x, rng())
 
@@ -254,9 +261,7 @@ def test_rows_that_are_all_the_same_are_tested_and_called_so(model: Watched) -> 
 # -- a model under watch -----------------------------------------------------------------------------------------------
 
 
-def found(
-    model: Watched, name: str, dose: float, draw: int = 0, n: int = 200
-) -> tuple[dict[str, bool | None], float]:
+def found(model: Watched, name: str, dose: float, draw: int = 0, n: int = 200) -> tuple[dict[str, bool | None], float]:
     data = deploy(HOSPITALS.scenario, name, dose, n, 0, draw)
     verdict = judge(model, data.x, rng(draw), t=data.t, y=data.y)
     return {finding.test: finding.alarm for finding in verdict.findings}, true_error(model, data)
@@ -314,9 +319,16 @@ def test_a_certificate_says_what_was_tested_what_was_found_and_what_nothing_coul
 def test_the_power_table_of_a_small_run_has_every_row_and_round_trips(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "cache", tmp_path / "baked")
     power = run_power(
-        "hospitals", store, seeds=1, draws=2, epochs=2, lams=(0.0, 1.0), sizes=(60,), permutations=19,
+        "hospitals",
+        store,
+        seeds=1,
+        draws=2,
+        epochs=2,
+        lams=(0.0, 1.0),
+        sizes=(60,),
+        permutations=19,
         only=(Spec("none", 0.0, seen=True), Spec("z-set", 1.0)),
-    )  # fmt: skip
+    )
     assert len(power.rows) == 2 * 2 * 1 * 4
     assert all(row.draws == 2 and 0 <= row.rejection_rate <= 1 for row in power.rows)
     assert Power.from_dict(json.loads(json.dumps(power.to_dict()))) == power
@@ -334,8 +346,11 @@ def test_quadrants_are_named_by_alarm_and_by_truth() -> None:
         ).quadrant  # fmt: skip
 
     assert [row(1, 1), row(1, 0.05), row(0, 0.05), row(0, 1)] == [
-        "alarm and wrong", "alarm but right", "silent and right", "silent and wrong",
-    ]  # fmt: skip
+        "alarm and wrong",
+        "alarm but right",
+        "silent and right",
+        "silent and wrong",
+    ]
 
 
 def test_every_preset_has_a_list_of_interventions_that_is_possible_there() -> None:

@@ -29,10 +29,7 @@ def rows(power: Power, test: str, *specs: Spec, n: int = 200) -> list[Row]:
     found = [
         row
         for row in power.rows
-        if row.test == test
-        and row.n == n
-        and row.lam > 0
-        and (not wanted or (row.intervention, row.dose) in wanted)
+        if row.test == test and row.n == n and row.lam > 0 and (not wanted or (row.intervention, row.dose) in wanted)
     ]
     assert found
     return found
@@ -55,9 +52,15 @@ def test_nothing_changed_and_kinds_of_s_that_were_seen_raise_few_alarms(power: P
 
 def test_interventions_on_the_cause_are_noticed(power: Power) -> None:
     cause = (
-        Spec("z-shift", 0.5), Spec("z-shift", -0.5), Spec("z-shift", 1.0), Spec("z-shift", 3.0), Spec("z-set", 0.0),
-        Spec("z-set", 1.0), Spec("z-scale", 0.5), Spec("z-scale", 2.0),
-    )  # fmt: skip
+        Spec("z-shift", 0.5),
+        Spec("z-shift", -0.5),
+        Spec("z-shift", 1.0),
+        Spec("z-shift", 3.0),
+        Spec("z-set", 0.0),
+        Spec("z-set", 1.0),
+        Spec("z-scale", 0.5),
+        Spec("z-scale", 2.0),
+    )
     assert all(row.rejection_rate >= 0.95 for row in rows(power, "pooled", *cause))
 
 

@@ -71,9 +71,7 @@ def words(app: AppTest) -> str:
     for kind in kinds:
         for element in app.get(kind):
             proto = getattr(element, "proto", None)
-            texts.append(
-                str(getattr(proto, "text", "") or getattr(proto, "body", "") or getattr(element, "value", ""))
-            )
+            texts.append(str(getattr(proto, "text", "") or getattr(proto, "body", "") or getattr(element, "value", "")))
     return " ".join(texts)
 
 

@@ -49,9 +49,7 @@ def test_the_first_visit_sees_every_claim_with_its_verdict(open_app: Open, store
     values = [value for entry in content["claims"] for value in entry["measured"]]  # type: ignore[attr-defined]
     assert shown.count('class="dot"') == sum(value is not None for value in values)
     assert "nan" not in shown.lower().replace("finance", "")
-    assert [button.label for button in app.button if button.label.startswith("Put")] == [
-        "Put them to the test here"
-    ]
+    assert [button.label for button in app.button if button.label.startswith("Put")] == ["Put them to the test here"]
 
 
 def test_without_stored_answers_the_page_says_how_to_get_them(open_app: Open) -> None:
@@ -66,9 +64,7 @@ def test_answers_of_an_older_recipe_are_called_so(open_app: Open, store: RunStor
     assert "An older version of the recipe" in words(open_app("claims"))
 
 
-def test_a_claim_that_has_changed_since_is_not_shown_with_its_old_numbers(
-    open_app: Open, store: RunStore
-) -> None:
+def test_a_claim_that_has_changed_since_is_not_shown_with_its_old_numbers(open_app: Open, store: RunStore) -> None:
     content = ship(store)
     content["claims"][0]["threshold"] = 123.0  # type: ignore[index]
     (store.baked / BAKED).write_text(json.dumps(content))
@@ -106,15 +102,11 @@ def test_runs_that_are_stored_here_are_measured_here(few: None, open_app: Open, 
     assert not [button for button in app.button if button.label == "Put them to the test here"]
 
 
-def test_the_button_submits_the_pass_and_cancel_takes_it_back(
-    few: None, open_app: Open, store: RunStore
-) -> None:
+def test_the_button_submits_the_pass_and_cancel_takes_it_back(few: None, open_app: Open, store: RunStore) -> None:
     asked: list[tuple[str, tuple[str, ...]]] = []
     app = open_app("claims")
     manager = server_cache.jobs()
-    manager.submit = lambda config, lam_in_view=None, parts=(): (
-        asked.append((config.key, tuple(parts))) or config.key
-    )  # type: ignore[method-assign,assignment,func-returns-value]
+    manager.submit = lambda config, lam_in_view=None, parts=(): asked.append((config.key, tuple(parts))) or config.key  # type: ignore[method-assign,assignment,func-returns-value]
     next(button for button in app.button if button.label == "Put them to the test here").click().run()
     assert not app.exception
     ((config, _),) = runs_of(pick_claims(["recipe-with", "recipe-without"]))

@@ -97,9 +97,7 @@ def test_curves_of_both_runs_are_their_medians_in_the_runs_colours(one: RunResul
     assert not app.exception
     lines = [t for t in titled(app, "Effect error")["data"] if t.get("mode") == "lines+markers"]
     for line, result, colour in zip(lines, (one, other), palette("dark")["runs"], strict=False):
-        np.testing.assert_allclose(
-            numbers(line["y"]), np.median(result.by_lam(result.ite_rmse), axis=0), rtol=1e-6
-        )
+        np.testing.assert_allclose(numbers(line["y"]), np.median(result.by_lam(result.ite_rmse), axis=0), rtol=1e-6)
         assert line["line"]["color"] == colour
     epochs = titled(app, "ITE RMSE, held out")["data"]
     at = one.lams.index(1.0)
@@ -112,17 +110,13 @@ def test_the_difference_is_paired_and_said(one: RunResult, other: RunResult) -> 
     said = words(compare(one.config.key, other.config.key))
     a, b = (run.by_lam(run.ite_rmse)[:, run.lams.index(1.0)] for run in (one, other))
     found = difference(a, b, np.arange(2), np.arange(2), pair=True)
-    assert f"{signed(found.mean)} [{signed(found.low, 2)}, {signed(found.high, 2)}]" in said.replace(
-        "\u00a0", " "
-    )
+    assert f"{signed(found.mean)} [{signed(found.low, 2)}, {signed(found.high, 2)}]" in said.replace("\u00a0", " ")
     assert "B is lower than A" in said
     assert "B − A is paired: 2 seeds in both" in said
     assert "no difference seen" in said  # of the factual error, which is the same in both
 
 
-def test_scatters_lie_on_the_same_axes_and_hold_the_models_estimates(
-    one: RunResult, other: RunResult
-) -> None:
+def test_scatters_lie_on_the_same_axes_and_hold_the_models_estimates(one: RunResult, other: RunResult) -> None:
     drawn = titled(compare(one.config.key, other.config.key), "Estimated against true")
     layout = drawn["layout"]
     assert layout["xaxis"]["range"] == layout["xaxis2"]["range"]
@@ -137,8 +131,7 @@ def test_scatters_lie_on_the_same_axes_and_hold_the_models_estimates(
 
 def test_lam_moves_every_run_and_no_axis(one: RunResult, other: RunResult) -> None:
     drawn = [
-        titled(compare(one.config.key, other.config.key, lam=lam), "Estimated against true")
-        for lam in ("0", "10")
+        titled(compare(one.config.key, other.config.key, lam=lam), "Estimated against true") for lam in ("0", "10")
     ]
     assert drawn[0]["layout"]["yaxis"]["range"] == drawn[1]["layout"]["yaxis"]["range"]
 
@@ -146,9 +139,10 @@ def test_lam_moves_every_run_and_no_axis(one: RunResult, other: RunResult) -> No
 def test_a_run_of_another_grid_shows_its_nearest_lam_and_says_so(one: RunResult, store: RunStore) -> None:
     config = preset("hospitals")
     config = replace(
-        config, scenario=replace(config.scenario, n_samples=400),
+        config,
+        scenario=replace(config.scenario, n_samples=400),
         training=replace(config.training, lams=(0.0, 2.5), replicates=2, epochs=4),
-    )  # fmt: skip
+    )
     store.save(made_up_result(config))
     app = compare(one.config.key, config.key, lam="1.9")
     assert not app.exception
@@ -159,9 +153,7 @@ def test_a_run_of_another_grid_shows_its_nearest_lam_and_says_so(one: RunResult,
     assert "hospital D" in written(titled(app, "Latents"))
 
 
-def test_a_diverged_lam_is_a_sentence_in_its_picture_and_no_number(
-    one: RunResult, tiny: Tiny, store: RunStore
-) -> None:
+def test_a_diverged_lam_is_a_sentence_in_its_picture_and_no_number(one: RunResult, tiny: Tiny, store: RunStore) -> None:
     config = replace(tiny.config, training=replace(tiny.config.training, learning_rate=0.9))
     gone = replace(broken(sound(tiny), diverged=2, collapsed=0), config=config)
     store.save(gone)
@@ -217,7 +209,4 @@ def test_a_link_with_five_runs_shows_four_and_says_so(store: RunStore, tiny: Tin
 def test_a_runs_name_is_its_preset_and_what_was_changed() -> None:
     config = preset("leaky")
     assert name_of(config) == "leaky"
-    assert (
-        name_of(replace(config, training=replace(config.training, seed=4, epochs=9)))
-        == "leaky, epochs 9, seed 4"
-    )
+    assert name_of(replace(config, training=replace(config.training, seed=4, epochs=9))) == "leaky, epochs 9, seed 4"

@@ -1,4 +1,5 @@
-"""The Effects page shows estimates against the truth, baselines beside them, and where in the plane a model is right."""
+"""The Effects page shows estimates against the truth, baselines beside them, and where in the plane a model is
+right."""
 
 from __future__ import annotations
 
@@ -51,9 +52,7 @@ def test_every_held_out_row_is_drawn_at_its_true_and_estimated_effect(
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
-def test_error_bias_and_correlation_are_those_of_all_held_out_rows(
-    open_app: Open, tiny: Tiny, complete: None
-) -> None:
+def test_error_bias_and_correlation_are_those_of_all_held_out_rows(open_app: Open, tiny: Tiny, complete: None) -> None:
     said = words(open_app("effects", **tiny.params, lam="1"))
     errors, biases = [], []
     for replicate in (0, 1):
@@ -104,9 +103,7 @@ def test_the_map_of_the_model_lies_beside_the_truth_and_their_difference(
         numbers(titled(app, words_)["data"][0]["z"]) for words_ in ("Estimate τ̂", "Truth τ", "Difference")
     )
     np.testing.assert_allclose(model - truth, gap, atol=1e-4)
-    np.testing.assert_allclose(
-        truth, truth[:1].repeat(len(truth), axis=0), atol=1e-5
-    )  # no s in the true effect
+    np.testing.assert_allclose(truth, truth[:1].repeat(len(truth), axis=0), atol=1e-5)  # no s in the true effect
     assert rows_drawn(titled(app, "Estimate τ̂")) > 0  # the data lies on top
 
 
@@ -125,18 +122,14 @@ def test_a_constant_effect_has_a_distribution_and_no_correlation(
 
 def test_with_many_inputs_the_map_says_that_it_is_a_slice(open_app: Open, store: RunStore) -> None:
     params = PARAMS | {"preset": "sensors", "epochs": "1", "replicates": "1"}
-    result = train(
-        fields.build("sensors", {"epochs": 1, "samples": 400, "replicates": 1, "set": PARAMS["set"]})
-    )
+    result = train(fields.build("sensors", {"epochs": 1, "samples": 400, "replicates": 1, "set": PARAMS["set"]}))
     store.save(result)
     app = open_app("effects", **params, lam="1")
     assert not app.exception
     assert "slice through the data" in words(app)
 
 
-def test_a_diverged_model_is_named_and_its_neighbours_are_shown(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_a_diverged_model_is_named_and_its_neighbours_are_shown(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     lost = broken(sound(tiny), diverged=1, collapsed=2)
     store.save(lost)
     app = open_app("effects", **tiny.params, lam="0.1")

@@ -29,9 +29,7 @@ def figures(app) -> int:  # type: ignore[no-untyped-def]
     return len(app.get("plotly_chart"))
 
 
-def test_the_first_visit_sees_the_answer_its_figures_and_what_is_not_defined(
-    open_app: Open, store: RunStore
-) -> None:
+def test_the_first_visit_sees_the_answer_its_figures_and_what_is_not_defined(open_app: Open, store: RunStore) -> None:
     content = ship(store)
     app = open_app("environments")
     assert not app.exception
@@ -81,9 +79,7 @@ def test_one_click_submits_the_next_runs_and_keeps_the_queue_short(open_app: Ope
     ship(store)
     asked: list[str] = []
     app = open_app("environments")
-    server_cache.jobs().submit = lambda config, lam_in_view=None, parts=(): (
-        asked.append(config.key) or config.key
-    )  # type: ignore[method-assign,assignment,func-returns-value]
+    server_cache.jobs().submit = lambda config, lam_in_view=None, parts=(): asked.append(config.key) or config.key  # type: ignore[method-assign,assignment,func-returns-value]
     next(button for button in app.button if button.label == "Run the study here").click().run()
     assert not app.exception
     wanted = [config.key for config, _ in runs_of("hospital")]

@@ -82,9 +82,7 @@ def test_another_number_of_environments_is_what_the_scenario_makes_of_it(preset_
 @given(
     st.dictionaries(
         st.sampled_from(NAMES),
-        st.text("0123456789.-e, =training.hidden", max_size=20)
-        | st.floats().map(str)
-        | st.integers().map(str),
+        st.text("0123456789.-e, =training.hidden", max_size=20) | st.floats().map(str) | st.integers().map(str),
     )
 )
 def test_whatever_a_link_says_it_is_mended_into_a_sidebar_and_each_change_is_said(
@@ -127,9 +125,7 @@ def test_more_settings_that_do_not_exist_are_refused_in_one_sentence(text: str) 
 @pytest.mark.parametrize(
     "name", ["scenario.sigma", "scenario.effect", "training.lams", "training.epochs", "training.bandwidth"]
 )
-def test_more_settings_without_a_finite_number_are_left_out_and_the_field_is_named(
-    name: str, value: str
-) -> None:
+def test_more_settings_without_a_finite_number_are_left_out_and_the_field_is_named(name: str, value: str) -> None:
     mended, notes = fields.mend({"set": f"{name}={value}"})
     assert mended == {"set": ""}
     assert len(notes) == 1

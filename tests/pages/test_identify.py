@@ -119,9 +119,7 @@ def test_a_training_is_told_line_by_line_and_ends_with_scores_and_points() -> No
     assert isinstance(done, dict)
     assert np.array(done["matrix"]).shape == (2, 2)
     assert np.array(done["truth"]).shape == np.array(done["found"]).shape == (250, 2)
-    chain = told(World(scales=single_targets(2, 3), n_rows=300, edges="soft"), restarts=1, steps=20)[-1][
-        "done"
-    ]
+    chain = told(World(scales=single_targets(2, 3), n_rows=300, edges="soft"), restarts=1, steps=20)[-1]["done"]
     assert isinstance(chain, dict)
     assert chain["mcc"] == chain["mcc_noises"]
 
@@ -193,9 +191,7 @@ def test_a_training_whose_server_is_gone_says_so(jobs: JobManager) -> None:
     assert state.problem == "The training ended before it was done; start it again."
 
 
-def test_a_full_queue_and_a_program_that_ends_are_said(
-    jobs: JobManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_queue_and_a_program_that_ends_are_said(jobs: JobManager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crl_core.jobs.manager.MAX_QUEUE", 0)
     with pytest.raises(ValueError, match="runs are waiting already"):
         trainer_of(jobs).start(latent_preset("each"), 0)

@@ -28,9 +28,7 @@ def complete(store: RunStore, tiny: Tiny, parts: Parts) -> None:
     store.add(tiny.config.key, "projection", parts[1])
 
 
-def test_latent_and_input_lie_beside_each_other_row_for_row(
-    open_app: Open, tiny: Tiny, complete: None
-) -> None:
+def test_latent_and_input_lie_beside_each_other_row_for_row(open_app: Open, tiny: Tiny, complete: None) -> None:
     app = open_app("latent", **tiny.params, lam="1")
     assert not app.exception
     n = len(view_rows(tiny.config))
@@ -44,20 +42,14 @@ def test_moving_lam_shows_the_layout_of_that_lam_in_the_same_window(
     for lam in ("0", "10"):
         drawn = titled(open_app("latent", **tiny.params, lam=lam), f"Latent at λ = {lam}")
         x = np.concatenate(
-            [
-                numbers(t["x"])
-                for t in drawn["data"]
-                if t.get("showlegend") is False and t["type"] == "scatter"
-            ]
+            [numbers(t["x"]) for t in drawn["data"] if t.get("showlegend") is False and t["type"] == "scatter"]
         )
         seen.append((np.sort(x), drawn["layout"]["xaxis"]["range"]))
     assert seen[0][1] == seen[1][1]
     assert not np.allclose(seen[0][0], seen[1][0])
 
 
-def test_the_measures_stand_beside_every_picture(
-    open_app: Open, tiny: Tiny, complete: None, parts: Parts
-) -> None:
+def test_the_measures_stand_beside_every_picture(open_app: Open, tiny: Tiny, complete: None, parts: Parts) -> None:
     for layout in ("t-SNE", "PCA"):
         app = open_app("latent", **tiny.params, lam="1")
         app.segmented_control(key="latent.layout").set_value(layout).run()
@@ -78,9 +70,7 @@ def test_the_measures_stand_beside_every_picture(
 
 
 @pytest.mark.parametrize("colour", ["environment", "treatment", "z", "s"])
-def test_rows_can_be_coloured_by_what_is_known_of_them(
-    open_app: Open, tiny: Tiny, complete: None, colour: str
-) -> None:
+def test_rows_can_be_coloured_by_what_is_known_of_them(open_app: Open, tiny: Tiny, complete: None, colour: str) -> None:
     app = open_app("latent", **tiny.params, lam="1")
     app.segmented_control(key="latent.colour").set_value(colour).run()
     assert not app.exception

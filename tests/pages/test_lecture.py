@@ -30,9 +30,7 @@ def test_without_a_run_the_page_says_so_and_offers_to_train(open_app: Open, tiny
     assert len(app.get("bidi_component")) == 0
 
 
-def test_a_sealed_run_is_sent_whole_and_what_it_lacks_is_named(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_a_sealed_run_is_sent_whole_and_what_it_lacks_is_named(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     app = open_app("lecture", **tiny.params)
     assert not app.exception
@@ -44,9 +42,7 @@ def test_a_sealed_run_is_sent_whole_and_what_it_lacks_is_named(
     assert "Domain auc" not in words(app)
 
 
-def test_with_its_parts_the_tsne_and_the_domain_auc_are_shown(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_with_its_parts_the_tsne_and_the_domain_auc_are_shown(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     n = len(view_rows(tiny.config))
     store.add(tiny.config.key, "projection", {"tsne_xy": np.random.default_rng(0).normal(size=(4, n, 2))})

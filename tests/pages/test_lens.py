@@ -50,9 +50,7 @@ def test_while_a_run_trains_the_page_says_so(open_app: Open, tiny: Tiny, store: 
     assert "is being trained" in words(app)
 
 
-def test_it_opens_on_the_mmd2_that_the_run_reports_beside_chance(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_it_opens_on_the_mmd2_that_the_run_reports_beside_chance(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     app = open_app("lens", **tiny.params, lam="1")
     assert not app.exception
@@ -110,9 +108,7 @@ def test_a_typed_bandwidth_is_used(open_app: Open, tiny: Tiny, store: RunStore) 
 
 def test_with_one_environment_nothing_is_compared(open_app: Open, store: RunStore) -> None:
     params = {"epochs": "1", "samples": "200", "replicates": "1", "envs": "1", "set": "training.lams=0,1"}
-    config = fields.build(
-        "hospital", {"epochs": 1, "samples": 200, "replicates": 1, "envs": 1, "set": params["set"]}
-    )
+    config = fields.build("hospital", {"epochs": 1, "samples": 200, "replicates": 1, "envs": 1, "set": params["set"]})
     store.save(train(config))
     app = open_app("lens", **params)
     assert not app.exception
@@ -122,9 +118,7 @@ def test_with_one_environment_nothing_is_compared(open_app: Open, store: RunStor
 
 def test_ten_environments_are_read_as_the_mean_over_pairs(open_app: Open, store: RunStore) -> None:
     params = {"epochs": "1", "samples": "2000", "replicates": "1", "envs": "10", "set": "training.lams=0,1"}
-    config = fields.build(
-        "hospital", {"epochs": 1, "samples": 2000, "replicates": 1, "envs": 10, "set": params["set"]}
-    )
+    config = fields.build("hospital", {"epochs": 1, "samples": 2000, "replicates": 1, "envs": 10, "set": params["set"]})
     result = train(config)
     store.save(result)
     app = open_app("lens", **params, lam="1")
@@ -157,9 +151,7 @@ def test_a_diverged_lambda_has_no_reading_and_says_so(open_app: Open, tiny: Tiny
     assert "apart." in sentence(fine)
 
 
-def test_latents_without_a_difference_between_rows_read_as_zero(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_latents_without_a_difference_between_rows_read_as_zero(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     weights = {name: np.zeros_like(value) for name, value in tiny.result.weights.items()}
     store.save(replace(tiny.result, weights=weights, status=np.full_like(tiny.result.status, 2)))
     app = open_app("lens", **tiny.params, lam="1")

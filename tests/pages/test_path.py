@@ -32,11 +32,7 @@ def complete(store: RunStore, tiny: Tiny, evidence: Arrays) -> None:
 
 def curve(figure: dict) -> np.ndarray:
     """The medians: the trace with one mark a λ."""
-    marks = [
-        t
-        for t in figure["data"]
-        if t.get("mode") == "markers" and len(numbers(t["x"])) == 4 and t.get("name")
-    ]
+    marks = [t for t in figure["data"] if t.get("mode") == "markers" and len(numbers(t["x"])) == 4 and t.get("name")]
     assert len(marks) == 1
     return numbers(marks[0]["y"])
 
@@ -52,9 +48,7 @@ def test_the_four_curves_are_medians_over_replicates(
         ("MMD²", tiny.result.mmd2),
         ("Domain AUC", evidence["domain_auc"]),
     ):
-        np.testing.assert_allclose(
-            curve(titled(app, title)), np.median(values.reshape(2, 4), axis=0), rtol=1e-5
-        )
+        np.testing.assert_allclose(curve(titled(app, title)), np.median(values.reshape(2, 4), axis=0), rtol=1e-5)
 
 
 def test_moving_lam_moves_the_mark_and_no_axis(open_app: Open, tiny: Tiny, complete: None) -> None:
@@ -65,9 +59,7 @@ def test_moving_lam_moves_the_mark_and_no_axis(open_app: Open, tiny: Tiny, compl
     assert drawn[0]["layout"]["shapes"][0]["x0"] < drawn[1]["layout"]["shapes"][0]["x0"]
 
 
-def test_the_cost_of_choosing_without_the_truth_is_the_regret(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_the_cost_of_choosing_without_the_truth_is_the_regret(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     # three epochs leave networks that count as collapsed; here they stand for usable ones
     store.save(replace(tiny.result, status=np.zeros_like(tiny.result.status)))
     said = words(open_app("path", **tiny.params, lam="1"))
@@ -77,9 +69,7 @@ def test_the_cost_of_choosing_without_the_truth_is_the_regret(
     assert "With the truth one would choose λ" in said
 
 
-def test_every_rule_is_listed_with_its_pick_or_the_reason_for_none(
-    open_app: Open, tiny: Tiny, complete: None
-) -> None:
+def test_every_rule_is_listed_with_its_pick_or_the_reason_for_none(open_app: Open, tiny: Tiny, complete: None) -> None:
     said = words(open_app("path", **tiny.params, lam="1"))
     for title in (
         "least factual error",
@@ -117,9 +107,7 @@ def test_lam_zero_is_named_for_what_it_is(open_app: Open, tiny: Tiny, complete: 
     assert "TARNet, plain ERM" in words(open_app("path", **tiny.params, lam="1"))
 
 
-def test_a_lost_model_is_a_word_on_the_curve_and_not_a_number(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_a_lost_model_is_a_word_on_the_curve_and_not_a_number(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(broken(sound(tiny), diverged=1, collapsed=2))
     app = open_app("path", **tiny.params, lam="0.1")
     assert not app.exception

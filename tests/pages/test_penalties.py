@@ -1,4 +1,5 @@
-"""The Penalties page: the shipped contest, a world not yet tried, a world in which nothing or not everything can work."""
+"""The Penalties page: the shipped contest, a world not yet tried, a world in which nothing or not everything can
+work."""
 
 from __future__ import annotations
 
@@ -25,9 +26,7 @@ def figures(app) -> int:  # type: ignore[no-untyped-def]
     return len(app.get("plotly_chart"))
 
 
-def test_the_first_visit_sees_every_penalty_its_table_and_what_it_assumes(
-    open_app: Open, store: RunStore
-) -> None:
+def test_the_first_visit_sees_every_penalty_its_table_and_what_it_assumes(open_app: Open, store: RunStore) -> None:
     ship(store)
     app = open_app("penalties")
     assert not app.exception
@@ -45,9 +44,7 @@ def test_the_first_visit_sees_every_penalty_its_table_and_what_it_assumes(
         assert figures(app) == len(PENALTY_WORDS)
 
 
-def test_a_world_that_was_not_tried_offers_one_click_and_names_those_that_were(
-    open_app: Open, store: RunStore
-) -> None:
+def test_a_world_that_was_not_tried_offers_one_click_and_names_those_that_were(open_app: Open, store: RunStore) -> None:
     ship(store)
     app = open_app("penalties")
     app.select_slider(key="rare").set_value("1/10").run()

@@ -79,14 +79,12 @@ def test_checking_every_file_names_a_damaged_run(open_app: Open, tiny: Tiny, sto
     assert tiny.config.key in app.error[0].value
 
 
-# -- what people write on runs ------------------------------------------------------------------------------------------
+# -- what people write on runs -----------------------------------------------------------------------------------------
 
 
 def others(tiny: Tiny, store: RunStore, n: int) -> list[RunConfig]:
     """The tiny run under other seeds, for lists; their numbers are the tiny run's."""
-    configs = [
-        replace(tiny.config, training=replace(tiny.config.training, seed=seed)) for seed in range(1, n + 1)
-    ]
+    configs = [replace(tiny.config, training=replace(tiny.config.training, seed=seed)) for seed in range(1, n + 1)]
     for config in configs:
         store.save(replace(tiny.result, config=config))
     return configs
@@ -99,9 +97,7 @@ def write(app, **fields: str):  # type: ignore[no-untyped-def]
     return press(app, "Save")
 
 
-def test_a_name_tags_and_a_note_are_written_found_and_shown(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_a_name_tags_and_a_note_are_written_found_and_shown(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     others(tiny, store, 2)
     app = choose(open_app("runs"), 2)
@@ -141,9 +137,7 @@ def test_who_saves_second_is_told_what_stands_there_now(open_app: Open, tiny: Ti
     assert "it is now “hers”" in " ".join(error.value for error in app.error)
 
 
-def test_a_run_that_another_session_deleted_is_said_to_be_gone(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_a_run_that_another_session_deleted_is_said_to_be_gone(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     app = choose(open_app("runs"), 0)
     store.delete(tiny.config.key)
@@ -152,12 +146,10 @@ def test_a_run_that_another_session_deleted_is_said_to_be_gone(
     assert "it was deleted, or never trained here" in app.error[0].value
 
 
-# -- several at once ----------------------------------------------------------------------------------------------------
+# -- several at once ---------------------------------------------------------------------------------------------------
 
 
-def test_several_runs_are_deleted_and_brought_back_together(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_several_runs_are_deleted_and_brought_back_together(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     configs = others(tiny, store, 3)
     app = press(choose(open_app("runs"), 0, 2), "Delete")
     assert len(store.keys()) == 1
@@ -182,7 +174,7 @@ def test_pinned_runs_say_so_and_can_be_let_go(open_app: Open, tiny: Tiny, store:
     assert sorted(run.pinned for run in store.summaries()) == [False, True]
 
 
-# -- older recipes ------------------------------------------------------------------------------------------------------
+# -- older recipes -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -206,9 +198,7 @@ def test_a_run_of_an_older_recipe_opens_and_says_what_it_is(open_app: Open, olde
     assert app.query_params["older"] in (older, [older])
 
 
-def test_settings_that_only_an_older_recipe_has_trained_offer_both_ways(
-    open_app: Open, tiny: Tiny, older: str
-) -> None:
+def test_settings_that_only_an_older_recipe_has_trained_offer_both_ways(open_app: Open, tiny: Tiny, older: str) -> None:
     app = open_app("path", **tiny.params)
     assert "Version 1 of the recipe has trained them" in words(app)
     app = press(app, "Look at the older run")
@@ -216,9 +206,7 @@ def test_settings_that_only_an_older_recipe_has_trained_offer_both_ways(
     assert "made by version 1 of the recipe" in app.warning[0].value
 
 
-def test_a_link_to_an_older_run_of_other_settings_shows_the_settings(
-    open_app: Open, tiny: Tiny, older: str
-) -> None:
+def test_a_link_to_an_older_run_of_other_settings_shows_the_settings(open_app: Open, tiny: Tiny, older: str) -> None:
     app = open_app("path", **{**tiny.params, "epochs": "4", "older": older})
     assert not app.exception
     assert "not been trained yet" in words(app)

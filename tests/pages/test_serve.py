@@ -23,17 +23,22 @@ from tests.pages.conftest import Open, Tiny, words
 TORCH = tuple(name for name, item in FORMATS.items() if not item.needs)
 
 
-def made_up(
-    store: RunStore, tiny: Tiny, lam: float, formats: Sequence[str] = tuple(FORMATS)
-) -> exports.Exports:
+def made_up(store: RunStore, tiny: Tiny, lam: float, formats: Sequence[str] = tuple(FORMATS)) -> exports.Exports:
     """Exports as a process leaves them, with files that are not models."""
     folder, key = exports.folder_of(store, tiny.result, lam), tiny.result.config.key
     folder.mkdir(parents=True)
     latency: dict[str, Any] = {name: {"1": 12.0, "1024": 500.0} for name in ("p50_us", "p95_us", "p99_us")}
     rows = [
-        {"format": name, "bytes": None if name == "pytorch" else 1000, "ite_rmse": 0.1234, "factual_mse": 0.2, "largest_difference": 1e-6, **latency}
+        {
+            "format": name,
+            "bytes": None if name == "pytorch" else 1000,
+            "ite_rmse": 0.1234,
+            "factual_mse": 0.2,
+            "largest_difference": 1e-6,
+            **latency,
+        }
         for name in ("pytorch", *formats)
-    ]  # fmt: skip
+    ]
     for name in formats:
         (folder / file_name(key, lam, name)).write_bytes(name.encode())
     (folder / "report.json").write_text(json.dumps({"key": key, "lam": lam, "report": rows}))
@@ -124,7 +129,10 @@ def test_without_the_packages_for_onnx_the_others_are_exported_and_what_is_left_
     store.save(tiny.result)
     monkeypatch.setattr("crl_core.export.words.find_spec", lambda name: None)
     app = open_app("serve", **tiny.params, lam="1")
-    said = "ONNX and ONNX int8 need onnx, onnxruntime, onnxscript, not installed here: pip install -r requirements-serve.txt."
+    said = (
+        "ONNX and ONNX int8 need onnx, onnxruntime, onnxscript, not installed here: pip install -r "
+        "requirements-serve.txt."
+    )
     assert said in words(app)
     assert [button for button in app.button if button.label == "Export and measure"]
     monkeypatch.setattr(exports, "make", lambda own, result, lam: made_up(own, tiny, lam, TORCH))
@@ -157,9 +165,7 @@ def test_a_diverged_model_is_not_exported(open_app: Open, tiny: Tiny, store: Run
     assert "There is no model to export" in words(app)
 
 
-def test_the_process_writes_every_format_and_a_damaged_report_counts_as_none(
-    tiny: Tiny, store: RunStore
-) -> None:
+def test_the_process_writes_every_format_and_a_damaged_report_counts_as_none(tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     found = exports.make(store, tiny.result, 1.0)
     assert [row["format"] for row in found.rows] == ["pytorch", *FORMATS]

@@ -19,9 +19,7 @@ def downloads(app: AppTest) -> dict[str, bool]:
     return {item.proto.label: not item.proto.disabled for item in app.get("download_button")}
 
 
-def test_a_chosen_run_can_be_taken_home_at_the_lambda_in_view(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_a_chosen_run_can_be_taken_home_at_the_lambda_in_view(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     app = choose(open_app("runs", **tiny.params, lam="1"), 0)
     assert not app.exception
@@ -43,9 +41,7 @@ def test_a_chosen_run_can_be_taken_home_at_the_lambda_in_view(
     assert "load_state_dict" in shown
 
 
-def test_a_bundle_is_imported_once_and_then_said_to_be_there(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_a_bundle_is_imported_once_and_then_said_to_be_there(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     content = export_bytes(store, tiny.config.key)
     store.delete(tiny.config.key)
@@ -58,9 +54,7 @@ def test_a_bundle_is_imported_once_and_then_said_to_be_there(
     assert "stored here already; nothing was changed" in app.info[0].value
 
 
-def test_a_file_that_is_no_bundle_is_refused_in_one_sentence(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_a_file_that_is_no_bundle_is_refused_in_one_sentence(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     app = upload(open_app("runs"), b"PK, but not really")
     assert not app.exception
     assert "cannot be imported" in app.error[0].value

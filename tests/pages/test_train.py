@@ -20,9 +20,7 @@ from tests.pages.conftest import ROOT, Open, Tiny, charts, words
 CHARTS = 5
 
 
-def write_events(
-    store: RunStore, tiny: Tiny, *, epochs: int, ending: RunFailed | RunCancelled | None = None
-) -> None:
+def write_events(store: RunStore, tiny: Tiny, *, epochs: int, ending: RunFailed | RunCancelled | None = None) -> None:
     """The events of an attempt that has come so far."""
     with EventLog(store.events_path(tiny.config.key)) as log:
         for event in train_path(tiny.config):
@@ -80,9 +78,7 @@ def test_what_a_link_says_is_shown_as_text_and_never_as_markdown(open_app: Open)
 
 
 def test_a_failed_run_says_why_and_offers_to_train_again(open_app: Open, tiny: Tiny, store: RunStore) -> None:
-    write_events(
-        store, tiny, epochs=1, ending=RunFailed(reason="The memory did not suffice; use fewer samples.")
-    )
+    write_events(store, tiny, epochs=1, ending=RunFailed(reason="The memory did not suffice; use fewer samples."))
     app = open_app(**tiny.params)
     assert not app.exception
     assert [error.value for error in app.error] == ["The memory did not suffice; use fewer samples."]
@@ -160,9 +156,7 @@ def test_bad_values_in_a_link_are_mended_and_said(open_app: Open) -> None:
     assert app.session_state["sidebar.controls"].lam == 1.9
 
 
-def test_going_back_to_the_last_run_restores_its_settings(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_going_back_to_the_last_run_restores_its_settings(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     app = open_app(**tiny.params)
     app.sidebar.slider(key="sigma1").set_value(0.6).run()
@@ -189,9 +183,13 @@ from pages.shared import server_cache
 server_cache.jobs().close()
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
         env=os.environ | {"CRL_CACHE": str(store.root)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -200,14 +198,10 @@ def test_on_a_small_machine_the_first_button_trains_less_and_says_so(
 ) -> None:
     monkeypatch.setattr("crl_core.jobs.machine.why_small", lambda: "1 processor core and 700 MB of memory")
     asked = []
-    monkeypatch.setattr(
-        "crl_core.jobs.manager.JobManager.submit", lambda self, config, **_: asked.append(config)
-    )
+    monkeypatch.setattr("crl_core.jobs.manager.JobManager.submit", lambda self, config, **_: asked.append(config))
     app = open_app(epochs="30", samples="400", replicates="2")
     assert [button.label for button in app.sidebar.button] == ["Train a small run", "Train in full"]
-    assert "This machine has 1 processor core and 700 MB of memory. Small: 1 replicate, 20 epochs" in words(
-        app
-    )
+    assert "This machine has 1 processor core and 700 MB of memory. Small: 1 replicate, 20 epochs" in words(app)
     app.sidebar.button[0].click().run()
     assert not app.exception
     (config,) = asked

@@ -1,4 +1,5 @@
-"""The page of unseen environments: every intervention on any stored run, alarms and truth, the table, the certificate."""
+"""The page of unseen environments: every intervention on any stored run, alarms and truth, the table, the
+certificate."""
 
 from __future__ import annotations
 
@@ -31,9 +32,7 @@ def test_without_a_run_the_page_offers_to_train(open_app: Open, tiny: Tiny) -> N
     assert "not been trained yet" in words(app)
 
 
-def test_every_intervention_is_shown_with_its_gauges_and_the_truth(
-    open_app: Open, tiny: Tiny, store: RunStore
-) -> None:
+def test_every_intervention_is_shown_with_its_gauges_and_the_truth(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     app = open_app("unseen", **tiny.params)
     for name in INTERVENTIONS:
@@ -84,21 +83,28 @@ def test_a_diverged_model_is_not_deployed(open_app: Open, tiny: Tiny, store: Run
 def shipped(store: RunStore) -> Power:
     rows = tuple(
         Row(
-            intervention=what, dose=dose, seen=what == "none", n=200, lam=1.0, test=test, rejection_rate=rate, draws=100,
-            by_seed=(rate,), errors_by_seed=(error,), unchanged_by_seed=(0.05,),
+            intervention=what,
+            dose=dose,
+            seen=what == "none",
+            n=200,
+            lam=1.0,
+            test=test,
+            rejection_rate=rate,
+            draws=100,
+            by_seed=(rate,),
+            errors_by_seed=(error,),
+            unchanged_by_seed=(0.05,),
         )
         for what, dose, rate, error in (("none", 0.0, 0.04, 0.05), ("effect-untreated", 1.0, 0.03, 1.0))
         for test in ("pooled", "nearest", "residuals", "classifier")
-    )  # fmt: skip
+    )
     power = Power(preset_id="hospital", seeds=5, rows=rows, dose_correlation={"1": (0.9,)})
     store.baked.mkdir(parents=True)
     (store.baked / "unseen.json").write_text(json.dumps(power.to_dict()))
     return power
 
 
-def test_the_power_table_that_comes_along_is_drawn(
-    open_app: Open, tiny: Tiny, store: RunStore, shipped: Power
-) -> None:
+def test_the_power_table_that_comes_along_is_drawn(open_app: Open, tiny: Tiny, store: RunStore, shipped: Power) -> None:
     store.save(tiny.result)
     app = open_app("unseen", **tiny.params)
     assert not app.exception

@@ -21,18 +21,17 @@ from crl_core.measures.falsifiers import REFERENCE
 from crl_core.metrics import factual_mse, ite_rmse
 from crl_core.results import RunResult, data_of, one_model, predict
 
-Array = np.ndarray
 _PACKAGES = ("torch", "numpy", "onnx", "onnxruntime")
 
 
 class Network(nn.Module):
     """CFRNet at one λ: covariates as drawn -> ŷ⁰ [n], ŷ¹ [n], φ [n, k].
 
-    It was trained on covariates as drawn, so whatever standardising they need is in the first layer's weights and there is none to
-    repeat outside. Both arms of the heads are one layer each, the last with zeros between them.
+    It was trained on covariates as drawn, so whatever standardising they need is in the first layer's weights and there
+    is none to repeat outside. Both arms of the heads are one layer each, the last with zeros between them.
     """
 
-    def __init__(self, weights: dict[str, Array]) -> None:
+    def __init__(self, weights: dict[str, np.ndarray]) -> None:
         super().__init__()
         self.encoder = nn.Sequential(
             _linear(weights["encoder.0.weight"], weights["encoder.0.bias"]),
@@ -59,7 +58,7 @@ class Network(nn.Module):
         return y[:, 0], y[:, 1], phi
 
 
-def _linear(weight: Array, bias: Array) -> nn.Linear:
+def _linear(weight: np.ndarray, bias: np.ndarray) -> nn.Linear:
     layer = nn.Linear(weight.shape[1], weight.shape[0])
     with torch.no_grad():
         layer.weight.copy_(torch.tensor(weight))
@@ -102,14 +101,10 @@ def feature_names(result: RunResult) -> list[str]:
     scenario = result.config.scenario
     if scenario.mixing != "none":
         return [f"x{at + 1}" for at in range(scenario.dim_x)]
-    return [f"z{at + 1}" for at in range(scenario.dim_causal)] + [
-        f"s{at + 1}" for at in range(scenario.dim_spurious)
-    ]
+    return [f"z{at + 1}" for at in range(scenario.dim_causal)] + [f"s{at + 1}" for at in range(scenario.dim_spurious)]
 
 
-def _metadata(
-    result: RunResult, m: int, replicate: int, train: MultiEnvData, held_out: MultiEnvData
-) -> dict[str, Any]:
+def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, held_out: MultiEnvData) -> dict[str, Any]:
     kept = np.unique(np.linspace(0, len(held_out) - 1, REFERENCE).astype(int))
     weights = one_model(result.weights, m)
     phi = predict(weights, held_out.x[kept])[0][0].astype("<f4")

@@ -25,12 +25,15 @@ def onnx_float(made_of: Subject) -> bytes:
 
 
 def onnx_int8(made_of: Subject) -> bytes:
-    """The same with int8 in the encoder's large layers: weights one scale a channel, activations calibrated on training rows.
+    """The same with int8 in the encoder's large layers: weights one scale a channel, activations calibrated on training
+    rows.
 
-    That is the middle layer, and the last where it has `_WORTH` weights: quantising the input of a smaller one takes longer than its
-    product. The first layer's input is unbounded, and an error in the heads is an error of the effect, so they stay float.
+    That is the middle layer, and the last where it has `_WORTH` weights: quantising the input of a smaller one takes
+    longer than its product. The first layer's input is unbounded, and an error in the heads is an error of the effect,
+    so they stay float.
 
-    A value beyond its calibrated range saturates, so far outside training rows outcomes flatten; see the file's feature ranges.
+    A value beyond its calibrated range saturates, so far outside training rows outcomes flatten; see the file's feature
+    ranges.
     """
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -46,11 +49,19 @@ def onnx_int8(made_of: Subject) -> bytes:
         logging.root.setLevel(logging.ERROR)  # advice on preparing the model, which is done
         try:
             quantize_static(
-                plain, small, _Rows(made_of.train.x), quant_format=QuantFormat.QDQ, per_channel=True,
-                weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8, nodes_to_quantize=chosen,
+                plain,
+                small,
+                _Rows(made_of.train.x),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                activation_type=QuantType.QUInt8,
+                nodes_to_quantize=chosen,
                 calibrate_method=CalibrationMethod.MinMax,
-                extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},  # ELU and the heads read floats: less rounding, fewer nodes
-            )  # fmt: skip
+                extra_options={
+                    "OpTypesToExcludeOutputQuantization": ["Gemm"]
+                },  # ELU and the heads read floats: less rounding, fewer nodes
+            )
         finally:
             logging.root.setLevel(before)
         quantised = onnx.load(small)
@@ -65,9 +76,15 @@ def _graph(made_of: Subject) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            made_of.network, (example,), dynamo=True, verbose=False, input_names=["x"], output_names=list(OUTPUTS),
-            dynamic_shapes={"x": {0: torch.export.Dim("batch", min=1)}}, external_data=False,
-        )  # fmt: skip
+            made_of.network,
+            (example,),
+            dynamo=True,
+            verbose=False,
+            input_names=["x"],
+            output_names=list(OUTPUTS),
+            dynamic_shapes={"x": {0: torch.export.Dim("batch", min=1)}},
+            external_data=False,
+        )
     assert program is not None
     model = program.model_proto
     for at, node in enumerate(model.graph.node):

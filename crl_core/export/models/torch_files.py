@@ -1,7 +1,7 @@
 """TorchScript and torch.export: the small wall around what PyTorch calls deprecated.
 
-PyTorch 2.13 marks `torch.jit` and `torch.ao.quantization` as deprecated; ONNX is the recommended way out of this program. Nothing
-else imports them, so that when they go, this file goes with them.
+PyTorch 2.13 marks `torch.jit` and `torch.ao.quantization` as deprecated; ONNX is the recommended way out of this
+program. Nothing else imports them, so that when they go, this file goes with them.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ def torchscript(made_of: Subject, *, int8: bool) -> bytes:
 
             if torch.backends.quantized.engine == "none":
                 raise ValueError("this build of PyTorch has no int8 engine; export onnx-int8 instead.")
-            layers = {
-                f"encoder.{at}": per_channel_dynamic_qconfig for at in (2, 4)
-            }  # the first layer is small
+            layers = {f"encoder.{at}": per_channel_dynamic_qconfig for at in (2, 4)}  # the first layer is small
             network = quantize_dynamic(network, layers, dtype=torch.qint8)  # type: ignore[no-untyped-call]
         example = torch.zeros(2, len(made_of.metadata["features"]))
         traced = torch.jit.freeze(torch.jit.trace(network, example, check_trace=False))  # type: ignore[no-untyped-call]

@@ -1,4 +1,5 @@
-"""Training of M models side by side, seeds × restarts, and the choice of a restart by its loss on rows kept for that."""
+"""Training of M models side by side, seeds × restarts, and the choice of a restart by its loss on rows kept for
+that."""
 
 from __future__ import annotations
 
@@ -10,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Array = np.ndarray
 BATCH = 512  # rows of a step, over all environments
 _BETAS = (0.9, 0.98)
 
@@ -32,9 +32,9 @@ class Model(Protocol):
 class Fitted:
     """What a method recovered for S seeds, R restarts each."""
 
-    latents: Array  # [S, n, k], of the chosen restart on the rows asked for
-    losses: Array  # [S, R], on the rows kept for choosing
-    chosen: Array  # [S] int
+    latents: np.ndarray  # [S, n, k], of the chosen restart on the rows asked for
+    losses: np.ndarray  # [S, R], on the rows kept for choosing
+    chosen: np.ndarray  # [S] int
 
 
 class Diverged(ValueError):
@@ -45,14 +45,14 @@ class Stopped(RuntimeError):
     """Someone asked for the training to stop."""
 
 
-Listen = Callable[[int, Array, Array], None]  # step, losses [S, R], latents [S, R, n, k]
+Listen = Callable[[int, np.ndarray, np.ndarray], None]  # step, losses [S, R], latents [S, R, n, k]
 
 
 def fit(
     model: Model,
-    train: Array,
-    choose: Array,
-    look: Array,
+    train: np.ndarray,
+    choose: np.ndarray,
+    look: np.ndarray,
     *,
     restarts: int,
     steps: int,
@@ -74,9 +74,7 @@ def fit(
     size = min(n, max(2, BATCH // n_envs))
     rng = np.random.default_rng([n_envs, n, 11])  # the order of rows, the same for all models
     optimiser = torch.optim.Adam(model.parameters(), lr=rate, betas=_BETAS, foreach=True)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
-    )
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1, cycle_momentum=False)
     order, at = rng.permutation(n), 0
     for step in range(1, steps + 1):
         if should_stop is not None and should_stop():
@@ -107,7 +105,7 @@ def spread(rows: Tensor, restarts: int) -> Tensor:
 
 
 @torch.no_grad()
-def _where(model: Model, kept: Tensor, seen: Tensor, restarts: int) -> tuple[Array, Array]:
+def _where(model: Model, kept: Tensor, seen: Tensor, restarts: int) -> tuple[np.ndarray, np.ndarray]:
     losses = model.loss(spread(kept, restarts)).double().numpy().reshape(-1, restarts)
     latents = model.latents(spread(seen, restarts)).double().numpy()
     return losses, latents.reshape(-1, restarts, *latents.shape[1:])

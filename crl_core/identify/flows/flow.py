@@ -1,4 +1,5 @@
-"""Exact maximum likelihood: an invertible map of the data to latents that are Gaussian and independent in every environment.
+"""Exact maximum likelihood: an invertible map of the data to latents that are Gaussian and independent in every
+environment.
 
     log p_e(x) = Σ_i log N(h_i(x); μ_ei, σ_ei²) + log |det ∂h/∂x|
 
@@ -27,7 +28,8 @@ class _Layer(Protocol):
 
 
 def layers_of(family: Family) -> Sequence[_Layer]:
-    """bend: three times a matrix and a bend, then a matrix. coupling: six times a matrix and an affine coupling, then a matrix."""
+    """bend: three times a matrix and a bend, then a matrix. coupling: six times a matrix and an affine coupling, then a
+    matrix."""
     if family == "bend":
         return [*(layer for _ in range(3) for layer in (Turn(), Bend())), Turn()]
     return [*(layer for step in range(6) for layer in (Turn(), Couple(step % 2))), Turn()]
@@ -91,9 +93,7 @@ class Flow:
     def _nll(self, u: Tensor, log_det: Tensor) -> Tensor:
         standard = (u - self.mean) * torch.exp(-self.log_scale)
         square = 0.5 * standard.square().sum(dim=1).mean(dim=(1, 2))
-        own: Tensor = (
-            square + self.log_scale.sum(dim=1).mean(dim=(1, 2)) + 0.5 * self.dim * math.log(2 * math.pi)
-        )
+        own: Tensor = square + self.log_scale.sum(dim=1).mean(dim=(1, 2)) + 0.5 * self.dim * math.log(2 * math.pi)
         return own - log_det.mean(dim=1)
 
     @torch.no_grad()

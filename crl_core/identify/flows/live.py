@@ -28,7 +28,8 @@ def tell(
     steps: int = STEPS,
     should_stop: Callable[[], bool] | None = None,
 ) -> None:
-    """Write {"step", "of", "matrix", "mcc"} while training, then {"done": {...}} or {"problem": sentence}. Raises Stopped."""
+    """Write {"step", "of", "matrix", "mcc"} while training, then {"done": {...}} or {"problem": sentence}. Raises
+    Stopped."""
     began, cpu = time.perf_counter(), time.process_time()
     try:
         drawn = draw(world, [seed])
@@ -58,18 +59,28 @@ def tell(
         kept = np.linspace(0, len(truth) - 1, _POINTS).astype(int)
         about = row.against_noise if world.edges != "none" else row.score
         done = {
-            "mcc": about.mcc, "mcc_latents": row.score.mcc, "mcc_noises": row.against_noise.mcc, "r2": about.r2, "floor": row.floor,
-            "per_coordinate": about.per_coordinate.tolist(), "spearman": about.spearman, "matrix": about.matrix.tolist(),
-            "order": about.order.tolist(), "truth": truth[kept].round(4).tolist(), "found": row.latents[kept].round(4).tolist(),
-            "seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu,
-        }  # fmt: skip
+            "mcc": about.mcc,
+            "mcc_latents": row.score.mcc,
+            "mcc_noises": row.against_noise.mcc,
+            "r2": about.r2,
+            "floor": row.floor,
+            "per_coordinate": about.per_coordinate.tolist(),
+            "spearman": about.spearman,
+            "matrix": about.matrix.tolist(),
+            "order": about.order.tolist(),
+            "truth": truth[kept].round(4).tolist(),
+            "found": row.latents[kept].round(4).tolist(),
+            "seconds": time.perf_counter() - began,
+            "cpu_seconds": time.process_time() - cpu,
+        }
         write({"done": done})
     except ValueError as error:
         write({"problem": str(error)})
 
 
 def carry_out_task(task: Mapping[str, Any], should_stop: Callable[[], bool]) -> None:
-    """Train the world `task["world"]` with `task["seed"]` into the file `task["file"]`; no file is left where it was stopped.
+    """Train the world `task["world"]` with `task["seed"]` into the file `task["file"]`; no file is left where it was
+    stopped.
 
     What is wrong is told as the file's last line, as long as the disk takes it.
     """

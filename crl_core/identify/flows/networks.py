@@ -1,6 +1,8 @@
-"""Baselines that are not exact: autoencoders, a classifier of environments, and a supervised oracle. M models side by side.
+"""Baselines that are not exact: autoencoders, a classifier of environments, and a supervised oracle. M models side by
+side.
 
-One configuration each, tuned no further than the flow was not tuned: a low score of one of them is no proof against its idea.
+One configuration each, tuned no further than the flow was not tuned: a low score of one of them is no proof against its
+idea.
 """
 
 from __future__ import annotations
@@ -38,9 +40,9 @@ class Net:
 
 
 class Vae:
-    """Variational autoencoder; `beta` weighs the divergence. labelled: iVAE, whose encoder sees the environment and whose prior
-    has a free mean and scale in each (Khemakhem et al., 2020); without, the prior is standard normal (Kingma, Welling, 2014;
-    Higgins et al., 2017)."""
+    """Variational autoencoder; `beta` weighs the divergence. labelled: iVAE, whose encoder sees the environment and
+    whose prior has a free mean and scale in each (Khemakhem et al., 2020); without, the prior is standard normal
+    (Kingma, Welling, 2014; Higgins et al., 2017)."""
 
     def __init__(
         self,
@@ -91,9 +93,7 @@ class Vae:
         )
         mean, log_scale = (part.view(m, e, b, d) for part in (mean, log_scale))
         apart = (mean - self.prior_mean).square() + torch.exp(2 * log_scale)
-        divergence = (
-            0.5 * apart * torch.exp(-2 * self.prior_log_scale) - 0.5 + self.prior_log_scale - log_scale
-        )
+        divergence = 0.5 * apart * torch.exp(-2 * self.prior_log_scale) - 0.5 + self.prior_log_scale - log_scale
         own: Tensor = error.sum(-1).mean(1) + self.beta * divergence.sum(-1).mean(dim=(1, 2))
         return own
 
@@ -104,7 +104,8 @@ class Vae:
 
 
 class AlignedAutoencoder:
-    """Reconstruction + weight · mean over pairs of environments of MMD² of the latents (Gaussian, median bandwidth, biased)."""
+    """Reconstruction + weight · mean over pairs of environments of MMD² of the latents (Gaussian, median bandwidth,
+    biased)."""
 
     def __init__(
         self,
@@ -134,7 +135,8 @@ class AlignedAutoencoder:
 
 
 class Contrast:
-    """Time-contrastive learning (Hyvärinen, Morioka, 2016): features f(x) from which a quadratic rule names the environment."""
+    """Time-contrastive learning (Hyvärinen, Morioka, 2016): features f(x) from which a quadratic rule names the
+    environment."""
 
     def __init__(self, starts: Starts, dim: int, n_envs: int, *, dtype: torch.dtype = torch.float32) -> None:
         self.n_models = len(starts)

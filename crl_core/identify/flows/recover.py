@@ -17,7 +17,6 @@ from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.scores import Score, chance_floor, score
 from crl_core.identify.worlds import World
 
-Array = np.ndarray
 RESTARTS, STEPS = 3, 1300
 _LINEAR = {"pca": pca, "fastica": fast_ica, "gevd": generalised_eigenvectors}
 _LABELS: Mapping[str, Labels] = {"flow-pooled": "pooled", "flow-shuffled": "shuffled"}
@@ -35,7 +34,7 @@ class Row:
     floor: float
     score: Score | None
     against_noise: Score | None
-    latents: Array | None  # [n, d]
+    latents: np.ndarray | None  # [n, d]
     problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,12 +105,10 @@ def recover(
     return rows
 
 
-def latents_of(name: str, seeds: Seeds, *, restarts: int, steps: int, **follow: Any) -> Array:
+def latents_of(name: str, seeds: Seeds, *, restarts: int, steps: int, **follow: Any) -> np.ndarray:
     """What a method recovers of the rows to look at, [S, n, d]. Raises Diverged."""
     if name in _LINEAR:
-        return np.stack(
-            [_LINEAR[name](rows, look) for rows, look in zip(seeds.train, seeds.look, strict=True)]
-        )
+        return np.stack([_LINEAR[name](rows, look) for rows, look in zip(seeds.train, seeds.look, strict=True)])
     given = relabelled(seeds, _LABELS.get(name, "kept"))
     train, choose, look = given.train, given.choose, given.look
     if name == "oracle":  # the only one that is shown the truth, and called so

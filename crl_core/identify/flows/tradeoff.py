@@ -1,7 +1,7 @@
 """Alignment against identification: the flow with λ · MMD² between its environments' latents added to the likelihood.
 
-The map stays invertible, so nothing can be thrown away; what alignment can do is to turn latents so that environments differ less in
-each coordinate. That is exactly the difference by which latents are recognised.
+The map stays invertible, so nothing can be thrown away; what alignment can do is to turn latents so that environments
+differ less in each coordinate. That is exactly the difference by which latents are recognised.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from crl_core.identify.flows.networks import mmd2_of_groups
 from crl_core.identify.scores import chance_floor, score
 from crl_core.identify.worlds import World
 
-Array = np.ndarray
 LAMS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 
 class AlignedFlow(Flow):
-    """A flow a model, each with its own weight λ [M] of MMD² (Gaussian, median bandwidth, biased) of standardised latents."""
+    """A flow a model, each with its own weight λ [M] of MMD² (Gaussian, median bandwidth, biased) of standardised
+    latents."""
 
-    def __init__(self, starts: Sequence[tuple[int, int]], dim: int, n_envs: int, lams: Array) -> None:
+    def __init__(self, starts: Sequence[tuple[int, int]], dim: int, n_envs: int, lams: np.ndarray) -> None:
         super().__init__(starts, dim, n_envs)
         self.lams = torch.from_numpy(lams).float()
 
@@ -46,9 +46,7 @@ def standardised(u: Tensor) -> Tensor:
     return centred / centred.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
 
 
-def tradeoff(
-    world: World, seeds: Sequence[int], steps: int, lams: Sequence[float] = LAMS
-) -> list[dict[str, Any]]:
+def tradeoff(world: World, seeds: Sequence[int], steps: int, lams: Sequence[float] = LAMS) -> list[dict[str, Any]]:
     """One entry a λ and seed: {"lam", "seed", "mcc", "per_coordinate", "mmd2", "outcome", "r2", "floor"}.
 
     mmd2:    between the environments' standardised latents, on rows kept for choosing.
@@ -56,9 +54,7 @@ def tradeoff(
     Raises: ValueError if the world has no outcome.
     """
     if not world.outcome:
-        raise ValueError(
-            "the trade-off needs a world with an outcome; give `outcome`, one coefficient a latent."
-        )
+        raise ValueError("the trade-off needs a world with an outcome; give `outcome`, one coefficient a latent.")
     drawn = draw(world, seeds)
     given = Seeds(
         world=world,
@@ -83,16 +79,22 @@ def tradeoff(
         y = drawn.truth[place].test.y[0]
         rows.append(
             {
-                "lam": float(lams[index % len(lams)]), "seed": seed, "mcc": own.mcc, "per_coordinate": own.per_coordinate.tolist(),
-                "r2": own.r2, "mmd2": float(apart[index]), "outcome": best_single(found.latents[index], y),
+                "lam": float(lams[index % len(lams)]),
+                "seed": seed,
+                "mcc": own.mcc,
+                "per_coordinate": own.per_coordinate.tolist(),
+                "r2": own.r2,
+                "mmd2": float(apart[index]),
+                "outcome": best_single(found.latents[index], y),
                 "floor": chance_floor(drawn.z[place]),
             }
-        )  # fmt: skip
+        )
     return rows
 
 
-def best_single(latents: Array, y: Array) -> float:
-    """R² of y from the coordinate most correlated with it, chosen on the first half of the rows, taken on the second."""
+def best_single(latents: np.ndarray, y: np.ndarray) -> float:
+    """R² of y from the coordinate most correlated with it, chosen on the first half of the rows, taken on the
+    second."""
     half = len(y) // 2
     first = np.abs(np.corrcoef(np.column_stack([latents[:half], y[:half]]), rowvar=False)[-1, :-1])
     return float(np.corrcoef(latents[half:, first.argmax()], y[half:])[0, 1] ** 2)

@@ -1,6 +1,8 @@
-"""Ideas of invariance, each a small pure function: see `base` for what a penalty is, and `REGISTRY` for those there are.
+"""Ideas of invariance, each a small pure function: see `base` for what a penalty is, and `REGISTRY` for those there
+are.
 
-λ of different penalties are not comparable: each has its own units. Compare each at its own best, or by a label-free rule.
+λ of different penalties are not comparable: each has its own units. Compare each at its own best, or by a label-free
+rule.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ from crl_core.training.penalties.opponents import OPPONENT_PENALTIES
 from crl_core.training.penalties.pairs import PAIR_PENALTIES
 from crl_core.training.penalties.risks import RISK_PENALTIES
 
-REGISTRY = {
-    item.id: item for item in (*LATENT_PENALTIES, *RISK_PENALTIES, *OPPONENT_PENALTIES, *PAIR_PENALTIES)
-}
+REGISTRY = {item.id: item for item in (*LATENT_PENALTIES, *RISK_PENALTIES, *OPPONENT_PENALTIES, *PAIR_PENALTIES)}
 
 __all__ = ["REGISTRY", "Batch", "Penalty"]

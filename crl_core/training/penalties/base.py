@@ -1,4 +1,5 @@
-"""What a penalty is: a function of a batch's latents, or of its risks, one value a model; autograd gives its gradient."""
+"""What a penalty is: a function of a batch's latents, or of its risks, one value a model; autograd gives its
+gradient."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class Batch:
     phi:       [M, b, k] latents.  y_hat: [M, b] factual predictions.  y: [M, b] factual outcomes.
     member:    [M, b, E], 1 where a row is of a group (environment, or arm where treatments are aligned), else 0.
     bandwidth: [M], the median distance between latents, detached.
-    matched:   [2, P] int64, rows that are pairs; of no group.  valid: [M, P], 1 for a pair, 0 for one that only fills up.
+    matched:   [2, P] int64, rows that are pairs; of no group.  valid: [M, P], 1 for a pair, 0 for one that only fills
+               up.
     opponent:  what an `Opponent` has learned so far; empty for penalties without one.
     """
 
@@ -42,8 +44,8 @@ class Batch:
 
 
 class Opponent(Protocol):
-    """What a penalty remembers from step to step: made once with (generators of the replicates, λ, k, E, a tensor of the
-    device and dtype), and told of every batch before the penalty's value is taken."""
+    """What a penalty remembers from step to step: made once with (generators of the replicates, λ, k, E, a tensor of
+    the device and dtype), and told of every batch before the penalty's value is taken."""
 
     def __init__(
         self, rngs: Sequence[np.random.Generator], n_lams: int, k: int, n_groups: int, like: Tensor
@@ -60,7 +62,8 @@ class Penalty:
              than two rows counts for nothing, and with fewer than two groups left the value is 0.
     acts_on: which of the two it is differentiated by.
     needs_pairs: whether the batch must come with matched pairs.
-    written_out: value and gradient by hand, where autograd's would cost too much; `value` stays what it is tested against.
+    written_out: value and gradient by hand, where autograd's would cost too much; `value` stays what it is tested
+                 against.
     """
 
     id: str  # its words are `penalty_words.PENALTY_WORDS[id]`
@@ -97,7 +100,8 @@ def present(member: Tensor) -> Tensor:
 
 
 def mean_over_pairs(values: list[Tensor], member: Tensor) -> Tensor:
-    """Mean over the pairs of present groups of `values`, one [M] a pair in the order of `pairs`; 0 where there is none."""
+    """Mean over the pairs of present groups of `values`, one [M] a pair in the order of `pairs`; 0 where there is
+    none."""
     if not values:
         return member.new_zeros(len(member))
     there = present(member)

@@ -38,7 +38,8 @@ def _centred(batch: Batch) -> Tensor:
 
 
 def _kernels(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gaussian kernels of widths 1, 1/2 and 1/4 of rows c [M, b, k]: half the width is the kernel to the fourth power."""
+    """Gaussian kernels of widths 1, 1/2 and 1/4 of rows c [M, b, k]: half the width is the kernel to the fourth
+    power."""
     half = 0.5 * c.square().sum(dim=-1, keepdim=True)
     widest = torch.exp(torch.baddbmm(half + half.mT, c, c.mT, beta=-1))
     middle = widest.square().square()
@@ -71,8 +72,8 @@ def coral(batch: Batch) -> Tensor:
 def sliced_wasserstein2(batch: Batch) -> Tensor:
     """Squared 2-Wasserstein distance between groups, mean over fixed directions and levels of the quantile functions.
 
-    Accuracy: 24 directions drawn once, and 16 mid-levels of a step-wise quantile function. Exact for these directions when
-              every group has 16 rows; otherwise within the steps of the larger group's quantiles.
+    Accuracy: 24 directions drawn once, and 16 mid-levels of a step-wise quantile function. Exact for these directions
+              when every group has 16 rows; otherwise within the steps of the larger group's quantiles.
     """
     k = batch.phi.shape[-1]
     quantiles = _quantiles(batch.phi @ directions(k, batch.phi), batch.member)

@@ -13,8 +13,9 @@ from crl_core.training.penalties.base import Batch, Penalty, present
 from crl_core.training.penalties.risks import risks
 
 UNITS, CRITIC_RATE = 32, 1e-2
-# Weight of the critic's own smoothness. Without it a critic of environments that lie apart is a cliff: its gradient is 0 or huge, and
-# the encoder runs from it in circles (hospital: latent MMD² never fell). 1 was taken for the latent MMD² it leads to, not for ITE.
+# Weight of the critic's own smoothness. Without it a critic of environments that lie apart is a cliff: its gradient is
+# 0 or huge, and the encoder runs from it in circles (hospital: latent MMD² never fell). 1 was taken for the latent MMD²
+# it leads to, not for ITE.
 SMOOTH = 1.0
 DRO_RATE = 0.01  # of the exponentiated gradient, Sagawa et al. (2020)
 
@@ -22,9 +23,7 @@ DRO_RATE = 0.01  # of the exponentiated gradient, Sagawa et al. (2020)
 class Critic:
     """One small classifier of groups a model, [k → 32 → E]; a step of Adam on every batch."""
 
-    def __init__(
-        self, rngs: Sequence[np.random.Generator], n_lams: int, k: int, n_groups: int, like: Tensor
-    ) -> None:
+    def __init__(self, rngs: Sequence[np.random.Generator], n_lams: int, k: int, n_groups: int, like: Tensor) -> None:
         def drawn(fan_in: int, *shape: int) -> Tensor:
             values = np.stack([rng.normal(0, fan_in**-0.5, shape) for rng in rngs])
             return torch.from_numpy(values).to(like).repeat_interleave(n_lams, dim=0)
@@ -32,9 +31,11 @@ class Critic:
         with torch.inference_mode(False):
             models = len(rngs) * n_lams
             self._params = [
-                drawn(k, k, UNITS), like.new_zeros((models, 1, UNITS)), drawn(UNITS, UNITS, n_groups),
+                drawn(k, k, UNITS),
+                like.new_zeros((models, 1, UNITS)),
+                drawn(UNITS, UNITS, n_groups),
                 like.new_zeros((models, 1, n_groups)),
-            ]  # fmt: skip
+            ]
             for param in self._params:
                 param.requires_grad_()
             self._optimiser = torch.optim.Adam(self._params, lr=CRITIC_RATE)
@@ -42,7 +43,8 @@ class Critic:
     def learn(self, batch: Batch) -> tuple[Tensor, ...]:
         """One step towards telling the groups of `batch` apart; the weights after it, detached.
 
-        Loss: cross-entropy + SMOOTH · mean squared gradient of it in a row's φ / h (times rows), as R1 of Mescheder et al. (2018).
+        Loss: cross-entropy + SMOOTH · mean squared gradient of it in a row's φ / h (times rows), as R1 of Mescheder et
+              al. (2018).
         """
         with torch.inference_mode(False), torch.enable_grad():
             self._optimiser.zero_grad()
@@ -59,9 +61,7 @@ class Critic:
 class GroupWeights:
     """Weights of the groups' risks [M, E], moved to the worst ones by exponentiated gradient."""
 
-    def __init__(
-        self, rngs: Sequence[np.random.Generator], n_lams: int, k: int, n_groups: int, like: Tensor
-    ) -> None:
+    def __init__(self, rngs: Sequence[np.random.Generator], n_lams: int, k: int, n_groups: int, like: Tensor) -> None:
         self._weight = like.new_full((len(rngs) * n_lams, n_groups), 1 / n_groups)
 
     def learn(self, batch: Batch) -> tuple[Tensor, ...]:
@@ -72,7 +72,8 @@ class GroupWeights:
 
 
 def domain_confusion(batch: Batch) -> Tensor:
-    """log E − cross-entropy of the critic, groups weighing the same: 0 for one that cannot tell, log E for one that always can."""
+    """log E − cross-entropy of the critic, groups weighing the same: 0 for one that cannot tell, log E for one that
+    always can."""
     first, first_bias, second, second_bias = batch.opponent
     phi = (batch.phi - batch.phi.mean(dim=1, keepdim=True)) / batch.bandwidth[:, None, None]
     logits = torch.relu(phi @ first + first_bias) @ second + second_bias  # [M, b, E]
@@ -88,9 +89,7 @@ def worst_risk(batch: Batch) -> Tensor:
     """Σ_e q_e R_e with the weights q of `GroupWeights`, renormalised over the groups that are present."""
     there = present(batch.member)
     weight = batch.opponent[0] * there
-    value: Tensor = (
-        (weight * risks(batch)).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-12) * (there.sum(dim=1) >= 2)
-    )
+    value: Tensor = (weight * risks(batch)).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-12) * (there.sum(dim=1) >= 2)
     return value
 
 
