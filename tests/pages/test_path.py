@@ -21,7 +21,7 @@ MAIN = "Effect error"
 
 @pytest.fixture(scope="module")
 def evidence(tiny: Tiny) -> Arrays:
-    return gather(tiny.result).as_arrays()
+    return gather(tiny.result)
 
 
 @pytest.fixture
