@@ -86,7 +86,9 @@ def from_plain(content: Mapping[str, Any]) -> RunResult:
 
 
 def new_manifest(result: RunResult) -> dict[str, Any]:
-    """What the manifest says about `result`, without the files."""
+    """What the manifest says about `result`, without the files. Of an older run, younger metrics are left out."""
+    listed = {metric.name: getattr(result, metric.name) for metric in LISTED}
+    known = [m.name for m in LISTED if not m.late or listed[m.name] is not None]
     return {
         "format": FORMAT,
         "key": result.config.key,
@@ -96,7 +98,7 @@ def new_manifest(result: RunResult) -> dict[str, Any]:
         "seconds": result.seconds,
         "created": time.time(),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
-        "figures": {metric.name: _medians(result, getattr(result, metric.name)) for metric in LISTED},
+        "figures": {name: _medians(result, listed[name]) for name in known},
         "files": {},
     }
 

@@ -152,8 +152,8 @@ def test_a_run_with_a_diverged_model_and_without_parts_comes_back(origin: RunSto
     config = replace(result.config, training=replace(result.config.training, seed=5))
     status = result.status.copy()
     status[1] = DIVERGED
-    values = {n: getattr(result, n).copy() for n in ("factual_mse", "mmd2", "ite_rmse", "ate_error")}
-    by_env = {n: getattr(result, n).copy() for n in ("factual_mse_by_env", "ite_rmse_by_env")}
+    values = {m.name: getattr(result, m.name).copy() for m in metrics.kept_in("result")}
+    by_env = {n: getattr(result, n).copy() for n in (f"{m.name}_by_env" for m in metrics.kept_in("by_env"))}
     weights = {n: w.copy() for n, w in result.weights.items()}
     history = {n: h.copy() for n, h in result.history.items()}
     for array in (*values.values(), *by_env.values(), *weights.values()):
