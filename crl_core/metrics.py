@@ -1,11 +1,131 @@
-"""How good an estimate is: errors of effects and of factual outcomes, one value per model, in float64.
+"""The metrics of a model: one table of what they are, and the errors of effects and of factual outcomes, in float64.
 
+What stores, bundles, prints, draws or compares metrics iterates `METRICS`. A new one needs its row here and, where it
+is kept, a field: of `RunResult` for "result", of `EpochEnded` for "epoch", each `= None` for older runs and events.
 Estimates are [M, n], one row a model; truth, treatment and environment are [n]. Nothing here needs torch.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
+
+Place = Literal["epoch", "result", "by_env", "listed", "evidence", "of_inputs", "baseline"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One number a model, [M]: what it is called, where it is kept, and the axis that it is drawn on, if it is.
+
+    word:   on screen, inside a sentence; `title` is that of a figure of its own.
+    unit:   "y" or "y²" where it is an error of outcomes or effects, in the outcome's units.
+    kept:   epoch      a field of `EpochEnded`, and so a curve in `RunResult.history`
+            result     a field of `RunResult`, at the last epoch
+            by_env     a field `<name>_by_env` of `RunResult` too, [M, E]
+            listed     medians over replicates in a run's manifest, which lists of runs show
+            evidence   an array of the run's evidence
+            of_inputs  an array `x_<name>` of the evidence, [R]: the same of the inputs x
+            baseline   an array `baseline_<name>` of the evidence, [B, R]: the same of models that are no network
+    usual:  a log axis, and the range that usual runs stay in.
+    linear: a linear axis, and the least and the largest value there is.
+    late:   younger than the first stored runs, which stay readable without it.
+    """
+
+    name: str
+    word: str
+    kept: tuple[Place, ...]
+    title: str = ""
+    unit: str = ""
+    held_out: bool = True  # else a mean over the epoch's batches
+    needs_truth: bool = False
+    shown: bool = True  # wherever runs or λ are compared; else only on the page that explains it
+    usual: tuple[float, float] | None = None
+    linear: tuple[float, float] | None = None
+    late: bool = False
+
+    @property
+    def drawn(self) -> bool:
+        return self.usual is not None or self.linear is not None
+
+    @property
+    def heading(self) -> str:
+        """The word as a line begins with it."""
+        return self.word[0].upper() + self.word[1:]
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """A linear axis with room for a mark at either end; None for a log axis, which follows its values."""
+        if self.linear is None:
+            return None
+        low, high = self.linear
+        return low - 0.1 * (high - low), high + 0.06 * (high - low)
+
+
+METRICS = (
+    Metric(name="loss", word="loss", unit="y²", kept=("epoch",), held_out=False, usual=(0.003, 100.0)),
+    Metric(name="factual_train", word="factual error", unit="y²", kept=("epoch",), held_out=False, usual=(0.003, 30.0)),
+    Metric(name="penalty", word="penalty", kept=("epoch",), held_out=False, usual=(0.001, 1.0)),
+    Metric(
+        name="factual_mse",
+        word="factual MSE",
+        title="Factual MSE",
+        unit="y²",
+        kept=("epoch", "result", "by_env", "listed", "baseline"),
+        usual=(0.003, 30.0),
+    ),
+    Metric(
+        name="mmd2",
+        word="MMD²",
+        title="MMD² of the latents",
+        kept=("epoch", "result", "listed", "of_inputs"),
+        usual=(0.001, 1.0),
+    ),
+    Metric(
+        name="ite_rmse",
+        word="ITE RMSE",
+        title="Effect error: ITE RMSE (√PEHE)",
+        unit="y",
+        kept=("epoch", "result", "by_env", "listed", "baseline"),
+        needs_truth=True,
+        usual=(0.01, 3.0),
+    ),
+    Metric(name="ate_error", word="|ATE error|", unit="y", kept=("result", "baseline"), needs_truth=True),
+    Metric(
+        name="domain_auc",
+        word="domain AUC",
+        title="Domain AUC",
+        kept=("evidence", "of_inputs"),
+        linear=(0.5, 1.0),
+    ),
+    Metric(name="knn_mixing", word="kNN mixing", kept=("evidence", "of_inputs"), shown=False),
+    Metric(name="mmd2_p", word="p of MMD²", kept=("evidence", "of_inputs"), shown=False),
+    Metric(name="r2_z_ridge", word="R² of z, ridge", kept=("evidence",), needs_truth=True, shown=False),
+    Metric(name="r2_z_knn", word="R² of z, kNN", kept=("evidence",), needs_truth=True, shown=False),
+    Metric(name="r2_s_ridge", word="R² of s, ridge", kept=("evidence",), needs_truth=True, shown=False),
+    Metric(name="r2_s_knn", word="R² of s, kNN", kept=("evidence",), needs_truth=True, shown=False),
+    Metric(name="latent_norm", word="norm of the latent", kept=("evidence",), shown=False),
+    Metric(name="effective_rank", word="effective rank", kept=("evidence",), shown=False),
+)
+METRIC = {metric.name: metric for metric in METRICS}
+
+
+def kept_in(place: Place) -> tuple[Metric, ...]:
+    """The metrics kept there, in the order of the table."""
+    return tuple(metric for metric in METRICS if place in metric.kept)
+
+
+# What is compared between runs and λ, in the order of the screen: errors of effects first.
+SHOWN = tuple(
+    sorted(
+        (m for m in METRICS if m.shown and {"result", "evidence"} & set(m.kept)),
+        key=lambda metric: not metric.needs_truth,
+    )
+)
+DRAWN = tuple(metric for metric in SHOWN if metric.drawn)
+LISTED = tuple(metric for metric in SHOWN if "listed" in metric.kept)
+EPOCH_NAMES = (*(metric.name for metric in kept_in("epoch")), "status")  # of the arrays in `RunResult.history`
 
 
 def ite_rmse(ite_hat: np.ndarray, ite: np.ndarray) -> np.ndarray:

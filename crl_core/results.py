@@ -13,6 +13,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData, Stream, rng_for, sample, split
+from crl_core.metrics import Metric
 
 N_VIEW = 700  # held-out rows that are drawn and projected
 N_MMD = 400  # of these, the rows that every MMD² figure is computed on; at each epoch all 700 would cost a fifth more
@@ -54,8 +55,17 @@ class RunResult:
         distance = np.abs(np.log(np.maximum(grid, floor)) - np.log(max(lam, floor)))
         return replicate * len(grid) + int(distance.argmin())
 
-    def by_lam(self, values: np.ndarray) -> np.ndarray:
-        """[M, ...] -> [replicates, len(lams), ...]."""
+    def metric(self, metric: Metric, evidence: Mapping[str, np.ndarray] | None) -> np.ndarray | None:
+        """Values [M] of a metric at the end of training, its own or of its evidence; None where there are none."""
+        if "evidence" in metric.kept:
+            return None if evidence is None else evidence.get(metric.name)
+        value: np.ndarray | None = getattr(self, metric.name)
+        return value
+
+    def by_lam(self, values: np.ndarray | None) -> np.ndarray:
+        """[M, ...] -> [replicates, len(lams), ...]; NaN [replicates, len(lams)] for what is not known."""
+        if values is None:
+            return np.full((self.config.training.replicates, len(self.lams)), np.nan)
         return values.reshape(self.config.training.replicates, len(self.lams), *values.shape[1:])
 
 

@@ -31,6 +31,7 @@ from crl_core.measures.comparison import (
     settings_apart,
     signed,
 )
+from crl_core.metrics import DRAWN, SHOWN
 from crl_core.presets import PRESETS
 from crl_core.runs.store import RunSummary
 from pages.shared import (
@@ -70,11 +71,8 @@ MSE**: held out. **MMD²**: Gaussian kernel, biased estimate, no root, h the med
 chance.
 """
 _PAIR = ("hospital", "shifted")  # a good first comparison: the same penalty saves one and ruins the other
-_CURVES = (
-    ("ite_rmse", "ITE RMSE, held out"),
-    ("factual_mse", "Factual MSE, held out"),
-    ("mmd2", "MMD², held out"),
-)
+_CURVES = [metric for metric in DRAWN if "epoch" in metric.kept]
+_FACTUAL = 1 + [metric.name for metric in SHOWN].index("factual_mse")  # of `_measures`, where the oracle is one more
 
 require()
 
@@ -189,10 +187,7 @@ def errors_and_settings(runs: Sequence[RunInView], ink: Palette) -> None:
 
 
 def _spread(run: RunInView, has_truth: bool) -> np.ndarray:
-    values = run.result.ite_rmse if has_truth else run.result.factual_mse
-    if values is None:
-        return np.full((run.config.training.replicates, len(run.result.lams)), np.nan)
-    return run.result.by_lam(np.asarray(values, dtype=np.float64))
+    return run.result.by_lam(run.result.ite_rmse if has_truth else run.result.factual_mse)
 
 
 def _env_names(runs: Sequence[RunInView]) -> tuple[str, ...]:
@@ -268,7 +263,8 @@ def _window(laid: Sequence[Layout]) -> tuple[tuple[float, float], tuple[float, f
 def learning(runs: Sequence[RunInView], ink: Palette) -> None:
     """Learning curves of the λ in view, in the colours of the runs."""
     histories = [server_cache.final_curves(run.key).values for run in runs]
-    for column, (name, title) in zip(st.columns(3), _CURVES, strict=True):
+    for column, metric in zip(st.columns(len(_CURVES)), _CURVES, strict=True):
+        name, title = metric.name, f"{metric.heading}, held out"
         nothing = np.full((1, len(runs[0].result.lams)), np.nan)
         curves = [
             history[name][:, run.m] if name in history else nothing[:, 0]
@@ -281,16 +277,9 @@ def learning(runs: Sequence[RunInView], ink: Palette) -> None:
 
 def _measures(run: RunInView) -> list[tuple[str, np.ndarray]]:
     """Name and one value a replicate."""
-    result, at = run.result, run.lam
-    auc = None if run.evidence is None else run.evidence["domain_auc"]
-    return [
-        ("ITE RMSE", of_lam(result, result.ite_rmse, at)),
-        ("ITE RMSE at the best λ (oracle)", least_over_lam(result, result.ite_rmse)),
-        ("|ATE error|", of_lam(result, result.ate_error, at)),
-        ("factual MSE", of_lam(result, result.factual_mse, at)),
-        ("MMD²", of_lam(result, run.mmd2, at)),
-        ("domain AUC", of_lam(result, auc, at)),
-    ]
+    found = [(metric.word, of_lam(run.result, run.metric(metric), run.lam)) for metric in SHOWN]
+    oracle = ("ITE RMSE at the best λ (oracle)", least_over_lam(run.result, run.result.ite_rmse))
+    return [found[0], oracle, *found[1:]]
 
 
 def differences(runs: Sequence[RunInView]) -> None:
@@ -343,7 +332,7 @@ def _how(runs: Sequence[RunInView], found: Sequence[Sequence[Difference]]) -> st
     """What the intervals rest on."""
     words = "Under a letter: the median over replicates. "
     for letter, run, row in zip(LETTERS[1:], runs[1:], found, strict=False):
-        rest = row[3]  # factual MSE, which every run has
+        rest = row[_FACTUAL]  # which every run has
         if not rest.known:
             continue
         if rest.paired:
@@ -355,7 +344,7 @@ def _how(runs: Sequence[RunInView], found: Sequence[Sequence[Difference]]) -> st
                 f"{letter} − A is not paired: rows, environments or dimensions differ, so equal seeds draw other "
                 f"units. "
             )
-    fewest = min((row[3].n for row in found if row[3].known), default=0)
+    fewest = min((row[_FACTUAL].n for row in found if row[_FACTUAL].known), default=0)
     if 2 <= fewest <= 5:
         words += (
             f"With {fewest} replicates an interval is narrower than it claims (see Definitions); read it as a hint."

@@ -6,6 +6,7 @@ import streamlit as st
 from crl_core.events import OK
 from crl_core.figures import Reference, along_lam, empty, error_along_lam, palette
 from crl_core.measures.lam_choice import Choice, choices, words_of
+from crl_core.metrics import DRAWN
 from pages.shared import RunInView, figure, page_header, quiet, require, run_in_view
 from pages.shared.tables import chart, say, table
 
@@ -40,9 +41,7 @@ lams, n_replicates = run.result.lams, run.config.training.replicates
 
 def spread(values: np.ndarray | None) -> np.ndarray:
     """[M] -> [R, L]; NaN where there is nothing."""
-    if values is None:
-        return np.full((n_replicates, len(lams)), np.nan)
-    return run.result.by_lam(np.asarray(values, dtype=np.float64))
+    return run.result.by_lam(values)
 
 
 def earlier_epochs(run: RunInView) -> list[tuple[int, np.ndarray]]:
@@ -179,54 +178,43 @@ with st.container(key="panel_path_error"):
 # Where s leaks the outcome, its noise can be read from x, and is no floor.
 noise = run.config.scenario.noise**2 if run.config.scenario.leak == 0 else 0.0
 groups = "environments" if run.config.training.align == "environment" else "treatment arms"
-for column, name in zip(st.columns(3), ("factual", "mmd2", "auc"), strict=True):
-    with column, st.container(key=f"panel_path_{name}", height="stretch"):
-        if name == "factual":
-            drawn = along_lam(
-                lams,
-                spread(run.result.factual_mse),
-                status,
-                run.lam,
-                colours,
-                title="Factual MSE",
-                y_title="factual MSE",
-                references=[Reference(name="noise", value=noise, truth=True)] if noise > 0 else [],
-            )
-            says = "Squared error of the outcome received, held out: what a user can see."
-            says += " On average nobody gets below the noise, a line known only in simulation." if noise > 0 else ""
-        elif name == "mmd2":
-            x = [] if run.evidence is None else run.evidence["x_mmd2"][np.isfinite(run.evidence["x_mmd2"])]
-            drawn = along_lam(
-                lams,
-                spread(run.mmd2),
-                status,
-                run.lam,
-                colours,
-                title="MMD²",
-                y_title="MMD²",
-                references=[Reference(name="input x", value=float(np.median(x)))] if len(x) else [],
-            )
-            lowers = (
-                "what the penalty lowers" if run.config.training.penalty == "mmd" else "not the penalty of this run"
-            )
-            says = f"Between {groups} in the latent, held out: {lowers}."
-        elif run.evidence is None:
-            drawn = empty("Domain AUC", f"This is {waiting}.", colours, height=250)
-            says = f"How well a classifier tells the {groups} apart."
+
+
+def beside(name: str) -> tuple[list[Reference], str]:
+    """Levels that a metric is compared with, and what it says."""
+    if name == "factual_mse":
+        says = "Squared error of the outcome received, held out: what a user can see."
+        says += " On average nobody gets below the noise, a line known only in simulation." if noise > 0 else ""
+        return [Reference(name="noise", value=noise, truth=True)] if noise > 0 else [], says
+    if name == "mmd2":
+        x = [] if run.evidence is None else run.evidence["x_mmd2"][np.isfinite(run.evidence["x_mmd2"])]
+        lowers = "what the penalty lowers" if run.config.training.penalty == "mmd" else "not the penalty of this run"
+        says = f"Between {groups} in the latent, held out: {lowers}."
+        return [Reference(name="input x", value=float(np.median(x)))] if len(x) else [], says
+    if name == "domain_auc":
+        return [Reference(name="chance", value=0.5)], f"How well a classifier tells the {groups} apart in the latent."
+    return [], "Held out."
+
+
+others = [m for m in DRAWN if m.name != "ite_rmse" and (has_truth or not m.needs_truth)]
+for column, metric in zip(st.columns(len(others)), others, strict=True):
+    with column, st.container(key=f"panel_path_{metric.name}", height="stretch"):
+        values, (references, says) = run.metric(metric), beside(metric.name)
+        if values is None:
+            drawn = empty(metric.heading, f"This is {waiting}.", colours, height=250)
         else:
             drawn = along_lam(
                 lams,
-                spread(run.evidence["domain_auc"]),
+                spread(values),
                 status,
                 run.lam,
                 colours,
-                title="Domain AUC",
-                y_title="domain AUC",
-                linear=(0.45, 1.03),
-                references=[Reference(name="chance", value=0.5)],
+                title=metric.heading,
+                y_title=metric.word,
+                linear=metric.window,
+                references=references,
             )
-            says = f"How well a classifier tells the {groups} apart in the latent."
-        chart(drawn, f"path.{name}")
+        chart(drawn, f"path.{metric.name}")
         quiet(says)
 
 if has_truth:

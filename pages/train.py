@@ -10,6 +10,7 @@ from crl_core.figures import live as figures_live
 from crl_core.figures.palette import palette
 from crl_core.jobs.manager import JobState
 from crl_core.measures.curves import Curves, empty
+from crl_core.metrics import LISTED, METRIC, kept_in
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.runs.sealing import StoreError
 from pages.shared import (
@@ -40,11 +41,12 @@ simulation has.
 
 A **collapsed** λ gives the same answer to everyone; a **diverged** one has no finite loss any more.
 """
-_PANELS = (
-    ("loss", "Loss", "factual error + λ · penalty"),
-    ("factual_train", "Factual error", "mean square, training rows"),
-    ("penalty", "Penalty", "{penalty} within a batch"),
-)
+_SAYS = {
+    "loss": "factual error + λ · penalty",
+    "factual_train": "mean square, training rows",
+    "penalty": "{penalty} within a batch",
+}
+_PANELS = [(m.name, m.heading, _SAYS[m.name]) for m in kept_in("epoch") if not m.held_out]
 
 require()
 asked: Controls = controls()
@@ -92,7 +94,7 @@ def draw(config: RunConfig, state: JobState, lam: float) -> None:
     ink = palette(style.theme())
     left, right = st.columns([3, 2])
     between = "environments" if config.training.align == "environment" else "treated and untreated"
-    error_label = "ITE RMSE" if curves.error_name == "ite_rmse" else "factual MSE"
+    error_label = METRIC[curves.error_name].word
     with left, st.container(key="panel_path"):
         style.panel_title("Effect error along λ", f"{error_label}, held out; faint: earlier" + _spread(curves))
         spec = figures_live.path_spec(curves, ink, height=290, label=error_label, zoom=final)
@@ -127,9 +129,11 @@ def head(config: RunConfig, state: JobState, curves: Curves, lam: float) -> None
     alone = config.scenario.n_envs == 1 and config.training.align == "environment"  # nothing was compared
     figures = [
         (f"{lam:g}", "λ in view"),
-        (figure(curves.last("ite_rmse", lam)), "ITE RMSE"),
-        (figure(curves.last("factual_mse", lam)), "factual MSE"),
-        (figure(None if alone else curves.last("mmd2", lam)), "MMD²"),
+        *(
+            (figure(None if alone and m.name == "mmd2" else curves.last(m.name, lam)), m.word)
+            for m in LISTED
+            if "epoch" in m.kept
+        ),
     ]
     page_header(asked.preset.title, asked.look_for, _DEFINITIONS, figures)
     with st.container(key="train_status"):

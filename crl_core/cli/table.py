@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from crl_core.events import OK, STATUS_WORDS, EpochEnded, Event, RunFinished, RunStarted
+from crl_core.metrics import LISTED, kept_in
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.labels import Label
@@ -20,14 +21,8 @@ _BAR = 24  # characters
 
 def run_content(result: RunResult, *, cached: bool) -> dict[str, Any]:
     """What `train --json` prints. All metrics are held out."""
-    columns = {
-        "factual_mse": result.factual_mse,
-        "factual_mse_by_env": result.factual_mse_by_env,
-        "mmd2": result.mmd2,
-        "ite_rmse": result.ite_rmse,
-        "ite_rmse_by_env": result.ite_rmse_by_env,
-        "ate_error": result.ate_error,
-    }
+    names = [n for m in kept_in("result") for n in (m.name, *([f"{m.name}_by_env"] if "by_env" in m.kept else []))]
+    columns = {name: getattr(result, name) for name in names}
     models = [
         {
             "lam": float(result.lam[m]),
@@ -65,9 +60,7 @@ def summary_content(item: RunSummary) -> dict[str, Any]:
         "baked": item.baked,
         "outdated": item.outdated,
         "lams": item.lams,
-        "ite_rmse": item.ite_rmse,
-        "factual_mse": item.factual_mse,
-        "mmd2": item.mmd2,
+        **item.figures,
         "config": item.config.to_dict(),
     }
 
@@ -80,9 +73,9 @@ def run_table(result: RunResult, *, cached: bool) -> str:
         f"epochs, "
         f"{result.seconds:.1f} s on {result.device}{', from the cache' if cached else ''}"
     )
-    ite = None if result.ite_rmse is None else result.by_lam(result.ite_rmse)
-    factual, mmd2, status = (result.by_lam(v) for v in (result.factual_mse, result.mmd2, result.status))
-    best = _least(ite)
+    listed = [(metric.word, getattr(result, metric.name)) for metric in LISTED]
+    columns = [(word, None if values is None else result.by_lam(values)) for word, values in listed]
+    status, best = result.by_lam(result.status), _least(columns[0][1])
     lines = []
     for index, lam in enumerate(training.lams):
         broken = [STATUS_WORDS[int(code)] for code in status[:, index] if code != OK]
@@ -91,13 +84,11 @@ def run_table(result: RunResult, *, cached: bool) -> str:
         lines.append(
             (
                 f"{lam:g}",
-                "unknown" if ite is None else _spread(ite[:, index]),
-                _spread(factual[:, index]),
-                _spread(mmd2[:, index]),
+                *("unknown" if values is None else _spread(values[:, index]) for _, values in columns),
                 "; ".join(notes),
             )
         )
-    rows = text_table(("λ", "ITE RMSE", "factual MSE", "MMD²", ""), lines)
+    rows = text_table(("λ", *(word for word, _ in columns), ""), lines)
     return "\n\n".join((head, rows, f"held-out data; {_kind(training.replicates)}"))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.events import STATUS_WORDS
 from crl_core.lecture.handout import preset_of, reproducing_command
+from crl_core.metrics import kept_in
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
@@ -118,17 +119,12 @@ def _model(result: RunResult, lam: float, replicate: int) -> int:
 
 def metrics_csv(result: RunResult) -> str:
     """One line a model with its final held-out figures; an empty cell where there is no number."""
-    metrics = {
-        "factual_mse": result.factual_mse,
-        "ite_rmse": result.ite_rmse,
-        "ate_error": result.ate_error,
-        "mmd2": result.mmd2,
-    }
-    by_env = {"factual_mse": result.factual_mse_by_env, "ite_rmse": result.ite_rmse_by_env}
-    columns = {name: values for name, values in metrics.items() if values is not None}
-    for name, table in by_env.items():
-        if table is not None:
-            columns |= {f"{name}_env_{env + 1}": table[:, env] for env in range(table.shape[1])}
+    errors_first = sorted(kept_in("result"), key=lambda metric: not metric.unit)
+    found = {metric.name: getattr(result, metric.name) for metric in errors_first}
+    columns = {name: values for name, values in found.items() if values is not None}
+    for name in (metric.name for metric in kept_in("by_env") if metric.name in columns):
+        table = getattr(result, f"{name}_by_env")
+        columns |= {f"{name}_env_{env + 1}": table[:, env] for env in range(table.shape[1])}
     rows = (
         [
             result.lam[m],

@@ -23,6 +23,7 @@ from crl_core.figures import (
     tallest_bin,
 )
 from crl_core.lecture.handout import reproducing_command
+from crl_core.metrics import DRAWN
 from crl_core.results import RunResult, predict, view_rows
 
 _STYLE = """
@@ -47,6 +48,9 @@ document.querySelectorAll("button[data-format]").forEach((button) => button.addE
 """
 
 
+_FILES = {"ite_rmse": "effect-error", "factual_mse": "factual-error"}  # names that readers have already
+
+
 def figures_of(
     result: RunResult, lam: float, env_names: tuple[str, ...], parts: Mapping[str, Mapping[str, np.ndarray] | None]
 ) -> dict[str, Any]:
@@ -58,40 +62,18 @@ def figures_of(
     colours, lams, m = palette("light"), result.lams, result.model(lam)
     view, status = view_rows(result.config), result.by_lam(result.status)
     found: dict[str, Any] = {}
-    if result.ite_rmse is not None:
-        found["effect-error"] = error_along_lam(
-            lams, result.by_lam(result.ite_rmse), status, lam, colours, title="Effect error: ITE RMSE (√PEHE), held out"
-        )
-    found["factual-error"] = along_lam(
-        lams,
-        result.by_lam(result.factual_mse),
-        status,
-        lam,
-        colours,
-        title="Factual MSE, held out",
-        y_title="factual MSE",
-    )
-    found["mmd2"] = along_lam(
-        lams,
-        result.by_lam(result.mmd2),
-        status,
-        lam,
-        colours,
-        title="MMD² of the latents, held out",
-        y_title="MMD²",
-    )
-    evidence = parts.get("evidence")
-    if evidence is not None:
-        found["domain-auc"] = along_lam(
-            lams,
-            result.by_lam(evidence["domain_auc"]),
-            status,
-            lam,
-            colours,
-            title="Domain AUC",
-            y_title="domain AUC",
-            linear=(0.45, 1.03),
-        )
+    for metric in DRAWN:
+        values = result.metric(metric, parts.get("evidence"))
+        if values is None:
+            continue
+        title = f"{metric.title}, held out" if "result" in metric.kept else metric.title
+        curves, name = result.by_lam(values), _FILES.get(metric.name, metric.name.replace("_", "-"))
+        if metric.name == "ite_rmse":
+            found[name] = error_along_lam(lams, curves, status, lam, colours, title=title)
+        else:
+            found[name] = along_lam(
+                lams, curves, status, lam, colours, title=title, y_title=metric.word, linear=metric.window
+            )
     projection = parts.get("projection")
     if projection is not None:
         amounts = {} if view.z is None or view.s is None else {"z": along(view.z), "s": along(view.s)}

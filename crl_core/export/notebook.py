@@ -11,6 +11,7 @@ from typing import Any
 
 from crl_core.events import finite
 from crl_core.export.checkpoint import citation
+from crl_core.metrics import METRIC
 from crl_core.results import RunResult
 
 _IMPORTS = """\
@@ -30,15 +31,18 @@ result = train(config)  # about {seconds:.0f} s on {device}, where the run was m
 print("took", round(result.seconds, 1), "s on", result.device)"""
 
 _COMPARE = """\
-recorded = np.array(json.loads(RECORDED), dtype=float)  # ITE RMSE of every model when the run was made
-difference = np.nanmax(np.abs(result.ite_rmse - recorded)) if np.isfinite(recorded).any() else 0.0
-print(f"largest difference of any model's ITE RMSE from the record: {difference:.2g}")
+recorded = np.array(json.loads(RECORDED), dtype=float)  # WORD of every model when the run was made
+difference = np.nanmax(np.abs(result.NAME - recorded)) if np.isfinite(recorded).any() else 0.0
+print(f"largest difference of any model's WORD from the record: {difference:.2g}")
 # The same machine and libraries give 0; another processor or version rounds differently,
 # and training carries that on."""
 
-_ERROR = """\
+_LAMS = """\
 lams = np.array(result.lams)
 shown = [f"{lam:g}" for lam in lams]  # λ as a category, since λ = 0 has no place on a log axis
+"""
+
+_ERROR = """\
 error = result.by_lam(result.ite_rmse)  # [replicates, λ]
 figure = go.Figure(go.Scatter(x=shown, y=np.median(error, axis=0), name="median", mode="lines+markers"))
 for name, edge in (("smallest", error.min(axis=0)), ("largest", error.max(axis=0))):
@@ -79,8 +83,14 @@ figure.show()"""
 
 
 def notebook(result: RunResult, created: float) -> str:
-    """The .ipynb as text, in nbformat 4.5. `created`: when the run was made, seconds since 1970."""
-    recorded = json.dumps(finite(result.ite_rmse)) if result.ite_rmse is not None else "[]"
+    """The .ipynb as text, in nbformat 4.5, without the effect error where the truth is not known.
+
+    created: when the run was made, seconds since 1970.
+    """
+    truth = result.ite_rmse is not None
+    checked = METRIC["ite_rmse" if truth else "factual_mse"]
+    recorded = json.dumps(finite(getattr(result, checked.name)))
+    error = [_markdown("## Counterfactual error against λ"), _code(_LAMS + _ERROR)]
     cells = [
         _markdown(
             f"# Run {result.config.key}\n\n"
@@ -91,11 +101,10 @@ def notebook(result: RunResult, created: float) -> str:
         _code(_IMPORTS),
         _code(f'CONFIG = r"""{result.config.to_json(indent=1)}"""\nRECORDED = "{recorded}"'),
         _code(_TRAIN.format(seconds=max(1.0, result.seconds), device=result.device)),
-        _code(_COMPARE),
-        _markdown("## Counterfactual error against λ"),
-        _code(_ERROR),
+        _code(_COMPARE.replace("NAME", checked.name).replace("WORD", checked.word)),
+        *(error if truth else ()),
         _markdown("## MMD² between what is aligned"),
-        _code(_MMD),
+        _code(_MMD if truth else _LAMS + _MMD),
         _markdown("## Latents"),
         _code(_LATENTS),
     ]

@@ -17,6 +17,7 @@ import numpy as np
 from crl_core.events import COLLAPSED, DIVERGED, OK, STATUS_WORDS
 from crl_core.figures.palette import Palette
 from crl_core.measures.curves import Curves
+from crl_core.metrics import METRICS
 
 Rows = dict[str, np.ndarray]
 Spec = dict[str, Any]
@@ -35,14 +36,7 @@ _ZOOM: Spec = {
 FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"  # as in .streamlit/config.toml
 
 # Ranges that usual runs stay in; an axis never shows less, so it does not move while they train.
-USUAL: Mapping[str, tuple[float, float]] = {
-    "loss": (0.003, 100.0),
-    "factual_train": (0.003, 30.0),
-    "penalty": (0.001, 1.0),
-    "factual_mse": (0.003, 30.0),
-    "mmd2": (0.001, 1.0),
-    "ite_rmse": (0.01, 3.0),
-}
+USUAL: Mapping[str, tuple[float, float]] = {m.name: m.usual for m in METRICS if m.usual is not None}
 
 
 def axis_range(values: np.ndarray, usual: tuple[float, float]) -> tuple[float, float]:

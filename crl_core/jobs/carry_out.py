@@ -190,7 +190,7 @@ class _Job:
 def _evidence(result: RunResult, lam_in_view: float | None, progress: OnProgress) -> Arrays:
     from crl_core.measures.evidence import gather
 
-    return gather(result, progress=progress).as_arrays()
+    return gather(result, progress=progress)
 
 
 def _projection(result: RunResult, lam_in_view: float | None, progress: OnProgress) -> Arrays:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
+
+from crl_core.metrics import METRIC
 
 _HERE = Path(__file__).parent
 _SCRIPTS = (
@@ -16,11 +19,15 @@ _SCRIPTS = (
     "scrubber",
 )  # in the order in which they use each other
 
+_HEAD = ("ite_rmse", "mmd2", "domain_auc")  # the large figures beside λ
+
 
 @cache
 def script() -> str:
     """Plain JavaScript that defines `mountScrubber(root, data, hooks)`."""
-    return "\n".join((_HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
+    figures = [{"name": name, "word": METRIC[name].word} for name in _HEAD]
+    told = f"const FIGURES = {json.dumps(figures, ensure_ascii=False)}; // the metrics at the head of the page"
+    return "\n".join([told, *((_HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)])
 
 
 @cache

@@ -5,32 +5,31 @@ The models in view are those of replicate 0; the other replicates appear as band
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted
+from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted, finite
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.pack import limits, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.probe import probe_parts
 from crl_core.lecture.world import World, captions, n_pairs_of, numbers_by_lam
+from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
+from crl_core.metrics import DRAWN, METRIC
 from crl_core.results import N_VIEW, RunResult, data_of, predict, view_of
 
 Part = Mapping[str, np.ndarray] | None
 FORMAT = 1
 MAP_SIZE = 56  # cells a side; the browser smooths between them
 MAX_EPOCHS = 160  # of a curve that is drawn some 300 pixels wide
-METRICS = ("ite_rmse", "factual_mse", "mmd2", "domain_auc")
-LANES = {"ite_rmse": "ITE RMSE", "factual_mse": "factual MSE", "mmd2": "MMD²", "domain_auc": "domain AUC"}
-HISTORY = ("loss", "factual_train", "mmd2")
+HISTORY = ("loss", "factual_train", "mmd2")  # what the view "Loss and MMD²" draws
 
 
 def _plain(values: np.ndarray) -> list[float | None]:
-    return [float(f"{v:.6g}") if math.isfinite(v) else None for v in np.asarray(values, dtype=np.float64)]
+    return [finite(float(f"{v:.6g}")) for v in np.asarray(values, dtype=np.float64)]
 
 
 def _metric(name: str, values: np.ndarray) -> dict[str, Any]:
@@ -39,14 +38,19 @@ def _metric(name: str, values: np.ndarray) -> dict[str, Any]:
     low = np.where(finite, values, np.inf).min(axis=0)
     high = np.where(finite, values, -np.inf).max(axis=0)
     metric: dict[str, Any] = {
-        "label": LANES[name],
+        "label": METRIC[name].word,
         "value": _plain(values[0]),
         "low": _plain(low),
         "high": _plain(high),
     }
-    if name == "domain_auc":
-        metric |= {"linear": True, "floor": 0.5, "ceiling": 1.0}
+    if (linear := METRIC[name].linear) is not None:
+        metric |= {"linear": True, "floor": linear[0], "ceiling": linear[1]}
     return metric
+
+
+def _lanes(known: Mapping[str, Any]) -> list[str]:
+    """The metrics with a lane in the picture that is the slider, uppermost first."""
+    return [metric.name for metric in DRAWN if metric.name in known]
 
 
 def _epochs(count: int) -> np.ndarray:
@@ -118,12 +122,9 @@ def _colours(palette: Any) -> dict[str, Any]:
 
 def _metrics(result: RunResult, evidence: Part) -> dict[str, np.ndarray]:
     """[R, L] of each metric that is known."""
-    known: dict[str, np.ndarray | None] = {
-        "ite_rmse": result.ite_rmse,
-        "factual_mse": result.factual_mse,
-        "mmd2": result.mmd2 if n_pairs_of(result.config) else None,
-        "domain_auc": evidence.get("domain_auc") if evidence else None,
-    }
+    known = {metric.name: result.metric(metric, evidence) for metric in DRAWN}
+    if not n_pairs_of(result.config):
+        known["mmd2"] = None
     there = {k: np.where(result.status == DIVERGED, np.nan, v) for k, v in known.items() if v is not None}
     return {k: result.by_lam(v) for k, v in there.items()}
 
@@ -188,7 +189,7 @@ def frames(
     probe = probe_parts(result, n_rows)
     if probe is not None:
         arrays |= {f"probe.{name}": pack_f32(values) for name, values in probe[1].items()}
-    lanes = [name for name in METRICS if name in by_metric]
+    lanes = _lanes(by_metric)
     return _base(config, world, palettes) | {
         "state": "trained",
         "n": len(view),
@@ -243,13 +244,12 @@ def training_frames(
 ) -> dict[str, Any]:
     """The same dict while a run is under way: the curves so far; what needs weights says "after training"."""
     n_lams, replicates = len(config.training.lams), config.training.replicates
-    names = ("loss", "factual_train", "mmd2", "factual_mse", "ite_rmse")
     history = {
         name: np.stack([np.asarray(getattr(event, name), dtype=np.float64) for event in epochs])
-        for name in names
+        for name in CURVES
         if epochs and getattr(epochs[-1], name) is not None
     }
-    last = {k: v[-1].reshape(replicates, n_lams) for k, v in history.items() if k in METRICS}
+    last = {k: v[-1].reshape(replicates, n_lams) for k, v in history.items() if METRIC[k] in DRAWN}
     if not n_pairs_of(config):
         last.pop("mmd2", None)
     status = np.asarray(epochs[-1].status[:n_lams]) if epochs else np.zeros(n_lams, dtype=int)
@@ -262,8 +262,8 @@ def training_frames(
         "n": 0,
         "status": status.tolist(),
         "metrics": {name: _metric(name, values) for name, values in last.items()},
-        "lanes": [name for name in METRICS if name in last][:3],
-        "all_lanes": [name for name in METRICS if name in last],
+        "lanes": _lanes(last)[:3],
+        "all_lanes": _lanes(last),
         "earlier": earlier,
         "history": curves,
         "scatter": None,

@@ -14,6 +14,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData, mix, mixing_maps
+from crl_core.metrics import ite_rmse
 from crl_core.results import RunResult, data_of, predict, view_of
 
 MAX_WEIGHTS = 400_000  # numbers that a page may be sent for the probe: 1.6 MB
@@ -21,7 +22,7 @@ MAX_WEIGHTS = 400_000  # numbers that a page may be sent for the probe: 1.6 MB
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shifted:
-    """Rows under another σ. ite_hat: [L, n] of one replicate; ite_rmse: [L] on these rows."""
+    """Rows under another σ. ite_hat: [L, n] of one replicate; ite_rmse: [L] on these rows, NaN without truth."""
 
     view: MultiEnvData
     ite_hat: np.ndarray
@@ -51,8 +52,8 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
     with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
         _, y0_hat, y1_hat = predict(weights, view.x)
         ite_hat = y1_hat - y0_hat
-    assert view.ite is not None
-    return Shifted(view=view, ite_hat=ite_hat, ite_rmse=np.sqrt(np.mean((ite_hat - view.ite) ** 2, axis=1)))
+    error = np.full(n_lams, np.nan) if view.ite is None else ite_rmse(ite_hat, view.ite)
+    return Shifted(view=view, ite_hat=ite_hat, ite_rmse=error)
 
 
 def probe_parts(

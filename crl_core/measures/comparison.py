@@ -183,16 +183,12 @@ def _differences(means_a: np.ndarray, means_b: np.ndarray) -> np.ndarray:
 
 def of_lam(result: RunResult, values: np.ndarray | None, lam: float) -> np.ndarray:
     """A figure [M] at a λ of the grid, one value a replicate, [R]; NaN where there is none."""
-    if values is None:
-        return np.full(result.config.training.replicates, np.nan)
-    return np.asarray(result.by_lam(np.asarray(values, dtype=np.float64))[:, result.lams.index(lam)])
+    return np.asarray(result.by_lam(values)[:, result.lams.index(lam)], dtype=np.float64)
 
 
 def least_over_lam(result: RunResult, values: np.ndarray | None) -> np.ndarray:
     """The least over λ of a figure [M] in each replicate, [R]; NaN where no λ has a number."""
-    if values is None:
-        return np.full(result.config.training.replicates, np.nan)
-    grid = result.by_lam(np.asarray(values, dtype=np.float64))
+    grid = np.asarray(result.by_lam(values), dtype=np.float64)
     least = np.where(np.isfinite(grid), grid, np.inf).min(axis=1)
     return np.asarray(np.where(np.isfinite(least), least, np.nan))
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from crl_core.events import OK, EpochEnded, Event, RunStarted
+from crl_core.metrics import kept_in
 from crl_core.results import RunResult
 
-CURVES = ("loss", "factual_train", "penalty", "factual_mse", "mmd2", "ite_rmse")
+CURVES = tuple(metric.name for metric in kept_in("epoch"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

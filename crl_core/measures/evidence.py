@@ -1,13 +1,19 @@
 """Everything that stands beside the pictures of a run, computed once in the worker after training.
 
 Probes, overlap, baselines and the choices of λ need weights, rows and scikit-learn, but not torch. Per-model measures
-are taken on each replicate's view rows; baselines and choices on all held-out rows.
+are taken on each replicate's view rows; baselines and choices on all held-out rows. NaN where one is not defined.
+
+    <name>            [M] of each metric kept in the evidence (`metrics.METRICS`); see `overlap` and `probes`
+    x_<name>          [R] of the inputs x instead of the latent
+    baseline_<name>   [B, R], in the order of `baseline_names`
+    baseline_reason   [B, R] why one could not be fitted, else ""
+    rule_pick         [K, R] index of λ, in the order of `rule_ids`; -1 where a rule is not defined
+    rule_reason       [K, R] why it is not, else ""
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -19,53 +25,14 @@ from crl_core.measures.baselines import BASELINES, fit_all
 from crl_core.measures.lam_choice import RULES
 from crl_core.measures.overlap import Overlap, overlap, overlaps
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
+from crl_core.metrics import kept_in
 from crl_core.results import RunResult, data_of, mmd_index, predict, view_of
 
 OnProgress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Evidence:
-    """Measures of every model [M] and replicate [R]; NaN where one is not defined. See `overlap`, `probes`,
-    `selection`.
-
-    baseline_*: [B, R], in the order of `baseline_names`; baseline_reason says why one could not be fitted, else "".
-    rule_pick:  [K, R] index of λ, -1 where the rule is not defined; rule_reason says why, else "".
-    """
-
-    domain_auc: np.ndarray  # [M]
-    knn_mixing: np.ndarray  # [M]
-    mmd2_p: np.ndarray  # [M]
-    x_domain_auc: np.ndarray  # [R], of the inputs x, as the next three
-    x_knn_mixing: np.ndarray
-    x_mmd2: np.ndarray
-    x_mmd2_p: np.ndarray
-    r2_z_ridge: np.ndarray  # [M]
-    r2_z_knn: np.ndarray
-    r2_s_ridge: np.ndarray
-    r2_s_knn: np.ndarray
-    latent_norm: np.ndarray  # [M]
-    effective_rank: np.ndarray  # [M]
-    baseline_ite_rmse: np.ndarray  # [B, R]
-    baseline_factual_mse: np.ndarray
-    baseline_ate_error: np.ndarray
-    baseline_reason: np.ndarray  # [B, R] str, "" where it could be fitted
-    rule_pick: np.ndarray  # [K, R] int
-    rule_reason: np.ndarray  # [K, R] str
-    baseline_names: np.ndarray = field(default_factory=lambda: np.array(list(BASELINES)))
-    rule_ids: np.ndarray = field(default_factory=lambda: np.array(RULES))
-
-    def as_arrays(self) -> dict[str, np.ndarray]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Evidence:
-        """Inverse of `as_arrays`. Raises TypeError if an array is missing or unknown."""
-        return cls(**arrays)
-
-
-def gather(result: RunResult, progress: OnProgress | None = None) -> Evidence:
-    """The evidence of a run. progress(done, total) counts models; it may raise to stop."""
+def gather(result: RunResult, progress: OnProgress | None = None) -> dict[str, np.ndarray]:
+    """The evidence of a run, by name. progress(done, total) counts models; it may raise to stop."""
     n_lams, n_models = len(result.lams), len(result.lam)
     seed = result.config.training.seed
     per_model: dict[str, list[Any]] = {}
@@ -89,10 +56,12 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> Evidence:
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
         auc = np.array(per_model["domain_auc"][-n_lams:])
         _add(per_replicate, _of_replicate(result, replicate, mine, auc, train, held_out))
-    return Evidence(
+    return {
         **{name: np.array(values) for name, values in per_model.items()},
         **{name: np.stack(values, axis=-1) for name, values in per_replicate.items()},
-    )
+        "baseline_names": np.array(list(BASELINES)),
+        "rule_ids": np.array(RULES),
+    }
 
 
 def _add(columns: dict[str, list[Any]], values: Mapping[str, Any]) -> None:
@@ -138,9 +107,7 @@ def _of_replicate(
     ite_hat = np.where(usable[:, None], y1_hat - y0_hat, np.nan)
     picks = selection.choose(factual, auc, ite_hat, train, held_out, rng)
     return {
-        "baseline_ite_rmse": np.array([item.ite_rmse for item in baselines]),
-        "baseline_factual_mse": np.array([item.factual_mse for item in baselines]),
-        "baseline_ate_error": np.array([item.ate_error for item in baselines]),
+        **{f"baseline_{m.name}": np.array([getattr(item, m.name) for item in baselines]) for m in kept_in("baseline")},
         "baseline_reason": np.array([item.reason for item in baselines]),
         "rule_pick": np.array([-1 if pick.index is None else pick.index for pick in picks]),
         "rule_reason": np.array([pick.reason for pick in picks]),

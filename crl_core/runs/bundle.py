@@ -35,6 +35,7 @@ import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.events import EpochEnded, RunCompleted, RunFinished, RunStarted, StageAdvanced
+from crl_core.metrics import EPOCH_NAMES
 from crl_core.results import RunResult
 from crl_core.runs.bundle_arrays import (
     BundleRefused,
@@ -321,7 +322,7 @@ def _read(archive: zipfile.ZipFile, size: int) -> Bundle:
         seconds=seconds,
         history=history,
         weights=weights,
-        **metrics,
+        **dict.fromkeys(metric_specs(config)) | metrics,  # type: ignore[arg-type]
     )
     parts = {}
     if "evidence.npz" in members:
@@ -418,6 +419,13 @@ def _config(content: Mapping[str, Any], manifest: Mapping[str, Any]) -> RunConfi
     return config
 
 
+def _same(came: np.ndarray | None, history: np.ndarray | None, epoch: int) -> bool:
+    """Whether an event carries this epoch's row of a curve, or nothing where there is no such curve."""
+    if came is None or history is None:
+        return came is None and history is None
+    return np.array_equal(came, history[epoch], equal_nan=True)
+
+
 def _is_amount(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
@@ -451,7 +459,6 @@ def _check_events(content: bytes, key: str, result: RunResult) -> None:
     )
     for index, event in enumerate(curves):
         alike = alike and isinstance(event, EpochEnded) and event.epoch == index + 1
-        for name, values in result.history.items():
-            alike = alike and np.array_equal(np.asarray(getattr(event, name)), values[index], equal_nan=True)
+        alike = alike and all(_same(getattr(event, n), result.history.get(n), index) for n in EPOCH_NAMES)
     if not alike:
         raise refuse("its events are not those of its run")

@@ -19,6 +19,7 @@ from crl_core.config import RunConfig
 from crl_core.data.scm import HELD_OUT
 from crl_core.events import DIVERGED, STATUS_WORDS
 from crl_core.measures.lam_choice import RULES
+from crl_core.metrics import kept_in
 from crl_core.results import N_VIEW
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
@@ -45,10 +46,14 @@ def refuse(why: str) -> BundleRefused:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What an array must be. dtype "U" is text of any length up to a limit; a name in the shape is any small size."""
+    """What an array must be. dtype "U" is text of any length up to a limit; a name in the shape is any small size.
+
+    optional: a bundle may lack it.
+    """
 
     dtype: str
     shape: tuple[int | str, ...]
+    optional: bool = False
 
     @property
     def most_bytes(self) -> int:
@@ -80,30 +85,30 @@ def weight_specs(config: RunConfig) -> Specs:
 
 
 def history_specs(config: RunConfig) -> Specs:
+    """The curves; those that need the truth may be missing."""
     shape = (config.training.epochs, config.training.n_models)
-    names = ("loss", "factual_train", "penalty", "factual_mse", "mmd2", "ite_rmse")
-    return {name: Spec(_F8, shape) for name in names} | {"status": Spec(_I8, shape)}
+    curves = {m.name: Spec(_F8, shape, m.needs_truth or m.late) for m in kept_in("epoch")}
+    return curves | {"status": Spec(_I8, shape)}
 
 
 def metric_specs(config: RunConfig) -> Specs:
+    """The arrays of a `RunResult`; those that need the truth may be missing."""
     models, by_env = (config.training.n_models,), (config.training.n_models, config.scenario.n_envs)
     return {
-        **{name: Spec(_F8, models) for name in ("lam", "factual_mse", "mmd2", "ite_rmse", "ate_error")},
-        **{name: Spec(_F8, by_env) for name in ("factual_mse_by_env", "ite_rmse_by_env")},
+        "lam": Spec(_F8, models),
+        **{m.name: Spec(_F8, models, m.needs_truth or m.late) for m in kept_in("result")},
+        **{f"{m.name}_by_env": Spec(_F8, by_env, m.needs_truth or m.late) for m in kept_in("by_env")},
         **{name: Spec(_I8, models) for name in ("replicate", "status")},
     }
 
 
 def evidence_specs(config: RunConfig) -> Specs:
-    """As `evidence.Evidence`; B baselines and K rules are counted by their names."""
+    """As `evidence.gather` returns them; B baselines and K rules are counted by their names."""
     models, replicates = config.training.n_models, config.training.replicates
-    overlap = ("domain_auc", "knn_mixing", "mmd2_p")
-    probes = ("r2_z_ridge", "r2_z_knn", "r2_s_ridge", "r2_s_knn", "latent_norm", "effective_rank")
-    baselines = ("baseline_ite_rmse", "baseline_factual_mse", "baseline_ate_error")
     return {
-        **{name: Spec(_F8, (models,)) for name in (*overlap, *probes)},
-        **{name: Spec(_F8, (replicates,)) for name in ("x_mmd2", *(f"x_{name}" for name in overlap))},
-        **{name: Spec(_F8, ("B", replicates)) for name in baselines},
+        **{m.name: Spec(_F8, (models,), m.late) for m in kept_in("evidence")},
+        **{f"x_{m.name}": Spec(_F8, (replicates,), m.late) for m in kept_in("of_inputs")},
+        **{f"baseline_{m.name}": Spec(_F8, ("B", replicates), m.late) for m in kept_in("baseline")},
         "baseline_reason": Spec("U", ("B", replicates)),
         "baseline_names": Spec("U", ("B",)),
         "rule_pick": Spec(_I8, ("K", replicates)),
@@ -140,11 +145,12 @@ def to_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def from_npz(file: str, content: bytes, specs: Specs) -> dict[str, np.ndarray]:
-    """The arrays of `to_npz`, exactly those of `specs`. Raises BundleRefused; zipfile's own errors go through."""
+    """The arrays of `to_npz`: those of `specs` and no other. Raises BundleRefused; zipfile's own errors go through."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
-        expected = sorted(f"{name}.npy" for name in specs)
-        if sorted(member.filename for member in members) != expected:
+        found = sorted(member.filename for member in members)
+        expected = sorted(f"{name}.npy" for name, spec in specs.items() if f"{name}.npy" in found or not spec.optional)
+        if found != expected:
             raise refuse(f"{file} does not hold the arrays {', '.join(sorted(specs))} and those alone")
         if any(m.compress_type != zipfile.ZIP_STORED or m.file_size > len(content) for m in members):
             raise refuse(f"an array in {file} is compressed, which a bundle's never is")
@@ -243,6 +249,12 @@ def check_values(
         and np.array_equal(metrics["replicate"], np.repeat(np.arange(training.replicates), len(training.lams)))
     ):
         raise refuse("its models are not those of its config")
+    for name in (m.name for m in kept_in("epoch") if "result" in m.kept):
+        if (name in metrics) != (name in history):
+            raise refuse(f"{name} is in only one of metrics.npz and history.npz")
+    for name in (m.name for m in kept_in("by_env")):
+        if (name in metrics) != (f"{name}_by_env" in metrics):
+            raise refuse(f"metrics.npz has only one of {name} and {name}_by_env")
     for where, status in (("metrics.npz", metrics["status"]), ("history.npz", history["status"])):
         if not np.isin(status, np.arange(len(STATUS_WORDS))).all():
             raise refuse(f"{where} has a status that is none of {', '.join(STATUS_WORDS)}")

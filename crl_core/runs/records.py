@@ -6,26 +6,29 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.metrics import LISTED
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.labels import Label
 from crl_core.runs.sealing import FORMAT
 
 PART_NAMES = ("evidence", "projection")  # what is added to a sealed run, in the order in which it is computed
-_FIGURES = ("ite_rmse", "factual_mse", "mmd2")
 _LIBRARIES = ("numpy", "scikit-learn", "scipy", "torch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """One line of a list of runs, read from the manifest alone. The figures are medians over replicates, one a λ."""
+    """One line of a list of runs, read from the manifest alone.
+
+    figures: name of `metrics.LISTED` -> median over replicates, one a λ; None where no replicate has a number.
+    """
 
     key: str
     config: RunConfig
@@ -39,9 +42,7 @@ class RunSummary:
     recipe_version: int
     imported: float | None  # seconds since 1970; None for a run that was trained here
     label: Label
-    ite_rmse: tuple[float | None, ...]  # one a λ; None where no replicate has a number
-    factual_mse: tuple[float | None, ...]
-    mmd2: tuple[float | None, ...]
+    figures: Mapping[str, tuple[float | None, ...]] = field(hash=False)
 
     @property
     def outdated(self) -> bool:
@@ -64,7 +65,8 @@ class RunSummary:
 
     def best(self) -> tuple[float, float] | None:
         """λ with the least median ITE RMSE (truth known), and that error; None if there is none."""
-        known = [(error, lam) for lam, error in zip(self.lams, self.ite_rmse, strict=True) if error is not None]
+        errors = zip(self.figures["ite_rmse"], self.lams, strict=True)
+        known = [(error, lam) for error, lam in errors if error is not None]
         return (min(known)[1], min(known)[0]) if known else None
 
 
@@ -84,7 +86,9 @@ def from_plain(content: Mapping[str, Any]) -> RunResult:
 
 
 def new_manifest(result: RunResult) -> dict[str, Any]:
-    """What the manifest says about `result`, without the files."""
+    """What the manifest says about `result`, without the files. Of an older run, younger metrics are left out."""
+    listed = {metric.name: getattr(result, metric.name) for metric in LISTED}
+    known = [m.name for m in LISTED if not m.late or listed[m.name] is not None]
     return {
         "format": FORMAT,
         "key": result.config.key,
@@ -94,7 +98,7 @@ def new_manifest(result: RunResult) -> dict[str, Any]:
         "seconds": result.seconds,
         "created": time.time(),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
-        "figures": {name: _medians(result, getattr(result, name)) for name in _FIGURES},
+        "figures": {name: _medians(result, listed[name]) for name in known},
         "files": {},
     }
 
@@ -116,13 +120,15 @@ def row(manifest: Mapping[str, Any], *, pinned: bool, baked: bool, label: Label)
 def from_row(content: Mapping[str, Any]) -> RunSummary:
     """Raises ValueError, KeyError or TypeError if it is not a row, or its config is one that this program does not
     read."""
+    config, figures = RunConfig.from_dict(content["config"]), content["figures"]
+    unknown = [None] * len(config.training.lams)
     read: dict[str, Any] = {
-        "config": RunConfig.from_dict(content["config"]),
+        "config": config,
         "label": Label.from_dict(content["label"]),
         "parts": tuple(content["parts"]),
-        **{name: tuple(content["figures"][name]) for name in _FIGURES},
+        "figures": {m.name: tuple(figures.get(m.name, unknown) if m.late else figures[m.name]) for m in LISTED},
     }
-    return RunSummary(**{name: value for name, value in content.items() if name != "figures"} | read)
+    return RunSummary(**{**content, **read})
 
 
 def _medians(result: RunResult, values: np.ndarray | None) -> list[float | None]:

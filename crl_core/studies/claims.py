@@ -21,6 +21,8 @@ import numpy as np
 
 from crl_core.config import RunConfig, Scenario, Training
 from crl_core.data.scm import Stream, rng_for
+from crl_core.events import finite
+from crl_core.metrics import METRIC
 from crl_core.presets import preset
 from crl_core.results import RunResult
 
@@ -43,13 +45,24 @@ class Quantity:
     needs_evidence: bool = False
 
 
+def _known(run: RunResult, name: str) -> np.ndarray:
+    """A metric of a run, [R, L]. Raises ValueError where it needs a truth that is not known."""
+    values: np.ndarray | None = getattr(run, name)
+    if values is None:
+        raise ValueError(
+            f"run {run.config.key} has no {METRIC[name].word}, since its true effects are not known; "
+            "measure claims about effects on a simulated world."
+        )
+    return run.by_lam(values)
+
+
 def _metric(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
     return lambda run, _, at: np.asarray(run.by_lam(getattr(run, name))[:, at])
 
 
 def _error(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
     """A broken model is infinitely wrong."""
-    return lambda run, _, at: np.asarray(np.nan_to_num(run.by_lam(getattr(run, name)), nan=np.inf)[:, at])
+    return lambda run, _, at: np.asarray(np.nan_to_num(_known(run, name), nan=np.inf)[:, at])
 
 
 def _from_evidence(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
@@ -70,8 +83,7 @@ def _mmd2_last_over_first(run: RunResult, _: Evidence, at: int | None) -> np.nda
 
 def _ite_by_lam(run: RunResult) -> np.ndarray:
     """[R, L]; a diverged model counts as infinitely wrong, never as missing."""
-    assert run.ite_rmse is not None, "claims are made on worlds whose truth is known"
-    return np.asarray(np.nan_to_num(run.by_lam(run.ite_rmse), nan=np.inf))
+    return np.asarray(np.nan_to_num(_known(run, "ite_rmse"), nan=np.inf))
 
 
 def _u_shape(run: RunResult, _: Evidence, __: int | None) -> np.ndarray:
@@ -166,10 +178,6 @@ class Measured:
 
     def to_dict(self) -> dict[str, Any]:
         """As `python -m crl_core claims --json` prints it; a value that is not finite becomes null."""
-
-        def number(value: float) -> float | None:
-            return value if np.isfinite(value) else None
-
         claim = self.claim
         return {
             "id": claim.id,
@@ -177,9 +185,9 @@ class Measured:
             "statement": claim.statement,
             **claim.where(),
             "quantity": claim.quantity,
-            "measured": [number(value) for value in self.values],
-            "median": number(self.median),
-            "interval": [number(value) for value in self.interval],
+            "measured": finite(self.values),
+            "median": finite(self.median),
+            "interval": finite(self.interval),
             "holds_if": claim.holds_if,
             "threshold": claim.threshold,
             "verdict": self.verdict,

@@ -276,10 +276,10 @@ def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, 
             run, _ = found[world(preset_id, name, n_envs)]
             effect, factual = errors_on(run, unseen(preset_id, name))
             row |= {f"unseen.{name}.ite_rmse": effect, f"unseen.{name}.factual_mse": factual}
-            row[f"seen.{name}.ite_rmse"] = run.by_lam(np.asarray(run.ite_rmse))
+            row[f"seen.{name}.ite_rmse"] = run.by_lam(run.ite_rmse)
         run, evidence = found[world(preset_id, "inside", n_envs)]
         row["within.factual_mse"] = run.by_lam(run.factual_mse)
-        row["within.gap_ite"] = run.by_lam(_gap(np.asarray(run.ite_rmse_by_env)))
+        row["within.gap_ite"] = run.by_lam(_gap(run.ite_rmse_by_env))
         row["within.gap_factual"] = run.by_lam(_gap(run.factual_mse_by_env))
         row["within.mmd2"] = run.by_lam(run.mmd2)
         row["within.mmd2_unbiased"] = unbiased_mmd2(run)
@@ -303,7 +303,7 @@ def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, 
 
 def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
     """ITE RMSE and factual MSE of every model on fresh rows of one environment, each [R, L]; NaN where a model
-    broke."""
+    broke, or the true effects are not known."""
     effect, factual = [], []
     n_lams = len(run.lams)
     for replicate in range(run.config.training.replicates):
@@ -311,8 +311,8 @@ def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarra
         mine = {name: v[replicate * n_lams : (replicate + 1) * n_lams] for name, v in run.weights.items()}
         with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
             _, y0_hat, y1_hat = predict(mine, rows.x)
-            assert rows.ite is not None
-            effect.append(ite_rmse(y1_hat - y0_hat, rows.ite))
+            unknown = np.full(n_lams, np.nan)
+            effect.append(unknown if rows.ite is None else ite_rmse(y1_hat - y0_hat, rows.ite))
             factual.append(factual_mse(y0_hat, y1_hat, rows.t, rows.y))
     return np.stack(effect), np.stack(factual)
 
@@ -359,8 +359,10 @@ def unbiased_mmd2(run: RunResult) -> np.ndarray:
     return values
 
 
-def _gap(by_env: np.ndarray) -> np.ndarray:
+def _gap(by_env: np.ndarray | None) -> np.ndarray | None:
     """`generalisation_gap` [M, E] -> [M] that leaves NaN for a model without a number, in silence."""
+    if by_env is None:
+        return None
     known = np.isfinite(by_env).all(axis=1)
     gap = np.full(len(by_env), np.nan)
     gap[known] = generalisation_gap(by_env[known])

@@ -21,7 +21,7 @@ import numpy as np
 from crl_core.config import RECIPE_VERSION, Matching, RunConfig
 from crl_core.data.matching import Matches, matches
 from crl_core.data.scm import aligned_groups
-from crl_core.events import OK, Event
+from crl_core.events import OK, Event, finite
 from crl_core.jobs.ensure_run import PassFailed, obtain
 from crl_core.measures.comparison import Difference, difference
 from crl_core.measures.lam_choice import choices
@@ -171,20 +171,8 @@ class Contestant:
         return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
     def to_dict(self) -> dict[str, Any]:
-        arrays = {
-            name: [
-                [None if not np.isfinite(v) else float(f"{v:.{_DIGITS}g}") for v in row] for row in getattr(self, name)
-            ]
-            for name in _CURVES
-        }
-        judged = (
-            {
-                where: [None if not np.isfinite(v) else float(f"{v:.{_DIGITS}g}") for v in self.error(where)]
-                for where in WHERE
-            }
-            if self.ran
-            else {}
-        )
+        arrays = {name: [_rounded(row) for row in getattr(self, name)] for name in _CURVES}
+        judged = {where: _rounded(self.error(where)) for where in WHERE} if self.ran else {}
         return (
             {"penalty": self.penalty, "key": self.key, "lams": list(self.lams), "problem": self.problem}
             | arrays
@@ -201,6 +189,10 @@ class Contestant:
             problem=content["problem"],
             **arrays,
         )
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [finite(float(f"{value:.{_DIGITS}g}")) for value in values]
 
 
 _CURVES = ("ite_rmse", "factual_mse", "domain_auc")
@@ -302,8 +294,13 @@ def _absent(name: str, key: str, why: str) -> Contestant:
 
 
 def judged(run: RunResult, domain_auc: np.ndarray) -> Contestant:
-    """A trained path; domain_auc [M]. Models that broke are counted and left out."""
-    assert run.ite_rmse is not None, "penalties are compared on worlds whose truth is known"
+    """A trained path; domain_auc [M]. Models that broke are counted and left out; without truth nothing is judged."""
+    if run.ite_rmse is None:
+        return _absent(
+            run.config.training.penalty,
+            run.config.key,
+            "the true effects are not known here; penalties are compared on simulated worlds",
+        )
     usable = run.by_lam(run.status) == OK
     curves = {
         name: np.where(usable, run.by_lam(values), np.nan)

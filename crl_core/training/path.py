@@ -96,12 +96,14 @@ def train_path(
             parts.append(losses | group.evaluate())
         columns = _joined(parts)
         status = columns.pop("status").astype(np.int64)
-        numbers: dict[str, Any] = {"ite_rmse": None} | _without_broken(columns, status)
-        history.append(EpochEnded(epoch=epoch, elapsed_s=time.perf_counter() - began, status=status, **numbers))
+        numbers: dict[str, Any] = dict.fromkeys(metrics.EPOCH_NAMES) | _without_broken(columns, status)
+        history.append(EpochEnded(epoch=epoch, elapsed_s=time.perf_counter() - began, **numbers | {"status": status}))
         yield history[-1]
 
     last = history[-1]
     final = _without_broken(_joined([group.held_out_metrics() for group in groups]), last.status)
+    found: dict[str, Any] = {m.name: getattr(last, m.name, final.get(m.name)) for m in metrics.kept_in("result")}
+    found |= {name: final.get(name) for name in (f"{m.name}_by_env" for m in metrics.kept_in("by_env"))}
     seconds = time.perf_counter() - began
     result = RunResult(
         config=config,
@@ -110,15 +112,10 @@ def train_path(
         lam=lam,
         replicate=replicate,
         status=last.status,
-        factual_mse=last.factual_mse,
-        factual_mse_by_env=final["factual_mse_by_env"],
-        mmd2=last.mmd2,
-        ite_rmse=last.ite_rmse,
-        ate_error=final.get("ate_error"),
-        ite_rmse_by_env=final.get("ite_rmse_by_env"),
+        **found,
         history={
             name: np.stack([np.asarray(getattr(event, name)) for event in history])
-            for name in _HISTORY
+            for name in metrics.EPOCH_NAMES
             if getattr(last, name) is not None
         },
         weights={name: np.concatenate([g.net.weights()[name] for g in groups]) for name in groups[0].net.params},
@@ -133,9 +130,6 @@ def warm_up() -> None:
 
     tiny = RunConfig(scenario=Scenario(n_samples=100), training=Training(lams=(1.0,), replicates=1, epochs=1, hidden=4))
     train(replace(tiny, training=replace(tiny.training, device="cpu")))
-
-
-_HISTORY = ("loss", "factual_train", "penalty", "factual_mse", "mmd2", "ite_rmse", "status")
 
 
 def _replicate_groups(config: RunConfig, device: str) -> list[list[int]]:

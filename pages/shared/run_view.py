@@ -11,6 +11,7 @@ import streamlit as st
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.data.scm import MultiEnvData, aligned_groups
 from crl_core.events import OK, STATUS_WORDS
+from crl_core.metrics import Metric
 from crl_core.presets import Preset
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
@@ -60,6 +61,10 @@ class RunInView:
         """Held-out MMD² [M]; NaN where there is one group only, so that nothing was compared."""
         groups = np.bincount(aligned_groups(self.config, self.view))
         return self.result.mmd2 if (groups >= 2).sum() >= 2 else np.full(len(self.result.mmd2), np.nan)
+
+    def metric(self, metric: Metric) -> np.ndarray | None:
+        """Values [M] of a metric; None where there are none."""
+        return self.mmd2 if metric.name == "mmd2" else self.result.metric(metric, self.evidence)
 
     def at_lam(self, values: np.ndarray | None) -> float | None:
         """Median over replicates at the λ in view of a figure [M]; None where no replicate has a number."""

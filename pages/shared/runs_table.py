@@ -55,7 +55,7 @@ def _row(run: RunSummary) -> tuple[object, ...]:
         ", ".join(changed) if preset_id == (run.label.name or preset_id) else ", ".join((preset_id, *changed)),
         best[1] if best else None,
         best[0] if best else None,
-        run.ite_rmse[0] if first == 0 else None,
+        run.figures["ite_rmse"][0] if first == 0 else None,
         config.scenario.n_envs,
         f"{lam_text(first)} – {lam_text(last)}" if first != last else lam_text(first),
         config.training.seed,

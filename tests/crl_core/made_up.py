@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ def made_up_result(config: RunConfig | None = None) -> RunResult:
         history={"loss": rng.random((epochs, models)), "ite_rmse": rng.random((epochs, models))},
         weights={name: rng.random((models, *shape)).astype(np.float32) for name, shape in layers.items()},
     )
+
+
+def without_truth(result: RunResult) -> RunResult:
+    """The same run as if nobody knew the true effects."""
+    history = {name: values for name, values in result.history.items() if name != "ite_rmse"}
+    return replace(result, ite_rmse=None, ate_error=None, ite_rmse_by_env=None, history=history)
 
 
 def made_up_part(seed: int = 0) -> dict[str, np.ndarray]:

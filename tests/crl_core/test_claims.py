@@ -30,7 +30,7 @@ from crl_core.studies.claims import (
     verdict_of,
 )
 from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
-from tests.crl_core.made_up import made_up_result, store_in
+from tests.crl_core.made_up import made_up_result, store_in, without_truth
 
 ENTRY = """
 [[claim]]
@@ -422,3 +422,10 @@ def test_least_factual_error_picks_a_bad_lam_where_the_label_leaks(tmp_path: Pat
 def test_content_of_names_seeds_epochs_and_recipe() -> None:
     assert content_of([], 7, 3) == {"recipe_version": RECIPE_VERSION, "seeds": 7, "epochs": 3, "claims": []}
     assert rooms.LEVEL == 0.95
+
+
+@pytest.mark.parametrize("quantity", ["ite_rmse", "u_shape", "regret_factual"])
+def test_a_claim_about_effects_on_a_run_without_truth_is_refused_in_a_sentence(quantity: str) -> None:
+    with pytest.raises(ValueError, match=r"has no ITE RMSE, since its true effects are not known; .* simulated world"):
+        QUANTITIES[quantity].of(without_truth(made_up_result()), {}, 0)
+    assert np.isfinite(QUANTITIES["factual_mse"].of(without_truth(made_up_result()), {}, 0)).all()

@@ -15,10 +15,11 @@ from crl_core import MultiEnvData, RunConfig, Scenario, Training, sample, train
 from crl_core.data.scm import split
 from crl_core.measures import selection as rules
 from crl_core.measures.baselines import BASELINES, fit_all
-from crl_core.measures.evidence import Evidence, gather
+from crl_core.measures.evidence import gather
 from crl_core.measures.lam_choice import RULES
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
 from crl_core.results import RunResult, data_of
+from crl_core.runs.bundle_arrays import evidence_specs, from_npz, to_npz
 
 HOSPITAL = Scenario(n_samples=500, propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)
 TINY = Training(lams=(0.0, 1.0), replicates=2, epochs=3, batch_size=64, hidden=8, latent_dim=4, learning_rate=0.01)
@@ -181,7 +182,7 @@ def test_broken_models_are_never_picked() -> None:
 def test_a_model_that_collapsed_is_not_picked_though_its_numbers_are_the_best(result: RunResult) -> None:
     status = np.array([0, 2, 0, 2])
     flattering = np.array([1.0, 0.1, 1.0, 0.1])
-    picks = gather(replace(result, status=status, factual_mse=flattering)).rule_pick
+    picks = gather(replace(result, status=status, factual_mse=flattering))["rule_pick"]
     assert set(picks.ravel().tolist()) <= {0, -1}
     assert (picks[0] == 0).all()
 
@@ -245,9 +246,8 @@ def test_no_rule_sees_the_truth() -> None:
 
 def test_evidence_covers_every_model_and_survives_storage(result: RunResult) -> None:
     told: list[tuple[int, int]] = []
-    evidence = gather(result, lambda done, total: told.append((done, total)))
+    arrays = gather(result, lambda done, total: told.append((done, total)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    arrays = evidence.as_arrays()
     for name in (
         "domain_auc",
         "knn_mixing",
@@ -262,12 +262,14 @@ def test_evidence_covers_every_model_and_survives_storage(result: RunResult) -> 
     assert arrays["baseline_ite_rmse"].shape == (4, 2)
     assert arrays["baseline_reason"].shape == (4, 2)
     assert arrays["rule_pick"].shape == (6, 2)
-    again = Evidence.from_arrays(arrays)
-    np.testing.assert_array_equal(again.rule_reason, evidence.rule_reason)
+    again = from_npz("evidence.npz", to_npz(arrays), evidence_specs(result.config))
+    assert again.keys() == arrays.keys()
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(again[name], values)
 
 
 def test_evidence_is_the_same_each_time(result: RunResult) -> None:
-    a, b = gather(result).as_arrays(), gather(result).as_arrays()
+    a, b = gather(result), gather(result)
     for name, value in a.items():
         np.testing.assert_array_equal(value, b[name])
 
@@ -275,8 +277,8 @@ def test_evidence_is_the_same_each_time(result: RunResult) -> None:
 def test_a_broken_model_leaves_gaps_and_its_neighbours_whole(result: RunResult) -> None:
     weights = {name: value.copy() for name, value in result.weights.items()}
     weights["encoder.0.weight"][1] = np.nan
-    broken = gather(replace(result, weights=weights)).as_arrays()
-    whole = gather(result).as_arrays()
+    broken = gather(replace(result, weights=weights))
+    whole = gather(result)
     assert np.isnan([broken["domain_auc"][1], broken["r2_z_ridge"][1], broken["latent_norm"][1]]).all()
     np.testing.assert_array_equal(np.delete(broken["domain_auc"], 1), np.delete(whole["domain_auc"], 1))
 
@@ -294,7 +296,7 @@ def test_a_broken_model_leaves_gaps_and_its_neighbours_whole(result: RunResult) 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_odd_worlds_have_evidence_without_a_warning(scenario: Scenario) -> None:
     run = RunConfig(scenario=scenario, training=replace(TINY, replicates=1, epochs=1))
-    arrays = gather(train(run)).as_arrays()
+    arrays = gather(train(run))
     assert (np.isnan(arrays["domain_auc"]) | (arrays["domain_auc"] >= 0)).all()
     if scenario.n_envs == 1:
         assert np.isnan(arrays["domain_auc"]).all()
@@ -307,6 +309,6 @@ def test_aligned_arms_are_what_overlap_compares(result: RunResult) -> None:
         scenario=Scenario(n_samples=500, confounding=4.0),
         training=replace(TINY, align="treatment", replicates=1),
     )
-    arrays = gather(train(confounded)).as_arrays()
+    arrays = gather(train(confounded))
     assert arrays["x_domain_auc"][0] > 0.8  # the arms differ in z; the environments do not
     assert data_of(confounded)[0].env.max() == 1

@@ -235,6 +235,16 @@ def test_the_probe_with_the_runs_own_sigma_predicts_as_before():
     assert np.allclose(same.ite_hat, effects_of(result, rows_of(result).x), atol=1e-5)
 
 
+def test_the_probe_of_rows_whose_effects_are_not_known_predicts_without_an_error(monkeypatch):
+    result = run_of()
+    known = shifted(result, (1.0, 2.0), 200)
+    monkeypatch.setattr("crl_core.lecture.probe.view_of", lambda *a: replace(view_of(*a), y0=None, y1=None))
+    blind = shifted(result, (1.0, 2.0), 200)
+    assert np.array_equal(blind.ite_hat, known.ite_hat)
+    assert np.isfinite(known.ite_rmse).all()
+    assert np.isnan(blind.ite_rmse).all()
+
+
 def test_the_probe_moves_only_s_and_leaves_the_true_effect():
     result = run_of("leaky")
     moved, before = shifted(result, (2.0, 0.0), 200), rows_of(result)

@@ -1,5 +1,10 @@
 """Errors are those computed by hand, one value per model, and have no number where there is nothing to average."""
 
+import csv
+import io
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +12,19 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_squared_error
 
 from crl_core import metrics
+from crl_core.cli.table import run_content, run_table, summary_content
+from crl_core.events import EpochEnded
+from crl_core.export.checkpoint import history_csv, metrics_csv
+from crl_core.export.figure_page import figures_of
+from crl_core.figures import palette
+from crl_core.figures.live import USUAL
+from crl_core.lecture.frames import frames
+from crl_core.lecture.world import World
+from crl_core.results import RunResult
+from crl_core.runs.bundle_arrays import evidence_specs, history_specs, metric_specs
+from crl_core.runs.store import RunStore
+from tests.crl_core.made_up import made_up_result, store_in, tiny_config, without_truth
+from tests.lecture_runs import evidence_of, run_of
 
 
 def made(seed: int, models: int = 3, n: int = 40) -> tuple[np.ndarray, ...]:
@@ -65,3 +83,81 @@ def test_an_environment_without_rows_and_a_diverged_model_have_no_error_and_no_w
     np.testing.assert_array_equal(np.isnan(by_env[:, 3:]), True)
     np.testing.assert_array_equal(np.isnan(by_env[:, :3]).all(axis=1), [False, True, False])
     np.testing.assert_array_equal(np.isnan(metrics.generalisation_gap(by_env)), [False, True, False])
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
+FINAL = ["factual_mse", "factual_mse_by_env", "mmd2", "ite_rmse", "ite_rmse_by_env", "ate_error"]
+THEME = {name: palette("light") for name in ("dark", "light", "projector")}
+
+
+def test_every_name_that_is_stored_printed_or_drawn_is_what_it_always_was(tmp_path: Path) -> None:
+    result, config = made_up_result(), tiny_config()
+    assert set(history_specs(config)) == {
+        *("loss", "factual_train", "penalty", "factual_mse", "mmd2", "ite_rmse", "status"),
+    }
+    assert set(metric_specs(config)) == {"lam", "replicate", "status", *FINAL}
+    assert set(evidence_specs(config)) == {
+        *("domain_auc", "knn_mixing", "mmd2_p", "x_domain_auc", "x_knn_mixing", "x_mmd2", "x_mmd2_p"),
+        *("r2_z_ridge", "r2_z_knn", "r2_s_ridge", "r2_s_knn", "latent_norm", "effective_rank"),
+        *("baseline_ite_rmse", "baseline_factual_mse", "baseline_ate_error", "baseline_reason", "baseline_names"),
+        *("rule_pick", "rule_reason", "rule_ids"),
+    }
+    model = run_content(result, cached=False)["models"][0]
+    assert list(model) == ["lam", "replicate", "status", *FINAL]
+    assert next(csv.reader(io.StringIO(metrics_csv(result)))) == [
+        *("lambda", "replicate", "status", "factual_mse", "ite_rmse", "ate_error", "mmd2"),
+        *("factual_mse_env_1", "factual_mse_env_2", "ite_rmse_env_1", "ite_rmse_env_2"),
+    ]
+    store = store_in(tmp_path)
+    summary = store.summary(store.save(result))
+    assert summary is not None
+    assert list(summary.figures) == ["ite_rmse", "factual_mse", "mmd2"]
+    names = list(summary_content(summary))
+    assert names[names.index("lams") :] == ["lams", "ite_rmse", "factual_mse", "mmd2", "config"]
+    assert "λ  ITE RMSE  factual MSE  MMD²" in run_table(result, cached=False)
+    lecture = frames(run_of(), None, evidence_of(run_of()), world=World(title="w"), palettes=THEME, n_rows=40)
+    assert lecture["all_lanes"] == ["ite_rmse", "factual_mse", "mmd2", "domain_auc"]
+    assert [lecture["metrics"][name]["label"] for name in lecture["all_lanes"]] == [
+        *("ITE RMSE", "factual MSE", "MMD²", "domain AUC"),
+    ]
+    figures = figures_of(run_of(), 1.0, ("a", "b"), {"evidence": evidence_of(run_of())})
+    assert list(figures) == ["effect-error", "factual-error", "mmd2", "domain-auc", "effects"]
+    assert figures["domain-auc"].layout.yaxis.range == (0.45, 1.03)
+
+
+def test_a_row_of_the_table_names_fields_that_are_there_and_an_axis_for_every_curve() -> None:
+    kept = {field.name for field in fields(RunResult)}
+    for metric in metrics.METRICS:
+        assert "result" not in metric.kept or metric.name in kept
+        assert "by_env" not in metric.kept or f"{metric.name}_by_env" in kept
+        assert "epoch" not in metric.kept or metric.name in USUAL
+        assert not metric.drawn or metric.title or metric not in metrics.DRAWN
+        assert metric.usual is None or metric.linear is None
+    assert {field.name for field in fields(EpochEnded)} == {"epoch", "elapsed_s", *metrics.EPOCH_NAMES}
+    assert len(metrics.METRIC) == len(metrics.METRICS)
+
+
+def test_a_run_without_truth_has_every_figure_but_those_that_need_it(store: RunStore) -> None:
+    whole = run_of()
+    result = without_truth(whole)
+    needing = {metric.name for metric in metrics.METRICS if metric.needs_truth}
+    assert needing >= {"ite_rmse", "ate_error"}
+    model = run_content(result, cached=False)["models"][0]
+    assert {name for name, value in model.items() if value is None} == {"ite_rmse", "ite_rmse_by_env", "ate_error"}
+    assert "unknown" in run_table(result, cached=False)
+    for text in (metrics_csv(result), history_csv(result)):
+        assert not needing & set(next(csv.reader(io.StringIO(text))))
+    summary = store.summary(store.save(result))
+    assert summary is not None
+    assert summary.figures["ite_rmse"] == (None,) * len(result.lams)
+    lecture = frames(result, None, evidence_of(result), world=World(title="w"), palettes=THEME, n_rows=40)
+    assert lecture["all_lanes"] == ["factual_mse", "mmd2", "domain_auc"]
+    figures = figures_of(result, 1.0, ("a", "b"), {"evidence": evidence_of(result)})
+    assert "effect-error" not in figures
+    np.testing.assert_array_equal(result.by_lam(result.ite_rmse), np.full((2, len(result.lams)), np.nan))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return store_in(tmp_path)

@@ -32,7 +32,7 @@ from crl_core.studies.penalties import (
     judged,
     run_contest,
 )
-from tests.crl_core.made_up import made_up_result, store_in, tiny_config
+from tests.crl_core.made_up import made_up_result, store_in, tiny_config, without_truth
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,6 +70,16 @@ def path(lams: tuple[float, ...], replicates: int, **columns: list[float]):  # t
     config = tiny_config()
     config = replace(config, training=replace(config.training, lams=lams, replicates=replicates))
     return replace(made_up_result(config), **{name: np.array(values) for name, values in columns.items()})
+
+
+def test_a_path_whose_truth_is_not_known_is_not_judged_and_says_so() -> None:
+    run = without_truth(made_up_result())
+    row = judged(run, np.full(2, 0.5))
+    assert not row.ran
+    assert (row.key, row.penalty) == (run.config.key, "mmd")
+    assert "the true effects are not known here" in row.problem
+    contest = Contest(world=World(preset="hospital", gap=0.5), rows=(row,))
+    assert json.loads(json.dumps(contest.to_dict()))["rows"][0]["ite_rmse"] == []
 
 
 def test_a_path_is_judged_at_its_best_at_the_blind_choice_and_at_zero() -> None:

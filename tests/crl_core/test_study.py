@@ -13,15 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_core.cli.program import main
-from crl_core.config import LIMITS, RECIPE_VERSION
+from crl_core.config import LIMITS, RECIPE_VERSION, RunConfig
 from crl_core.data.scm import sample
 from crl_core.figures.by_envs import Line, by_envs, by_envs_svg, spread
 from crl_core.figures.palette import palette
 from crl_core.measures.overlap import gaussian_kernel, pairs_mmd2
 from crl_core.metrics import ite_rmse
 from crl_core.presets import PRESETS, preset
-from crl_core.results import data_of, mmd_rows, predict, view_rows
+from crl_core.results import RunResult, data_of, mmd_rows, predict, view_rows
 from crl_core.runs.store import RunStore
+from crl_core.studies import environments
 from crl_core.studies import environments_report as report
 from crl_core.studies.environments import (
     BAKED,
@@ -43,7 +44,7 @@ from crl_core.studies.environments import (
     world,
 )
 from crl_core.training.path import train
-from tests.crl_core.made_up import store_in
+from tests.crl_core.made_up import made_up_result, store_in, without_truth
 
 
 def made_up(**series: object) -> Study:
@@ -349,3 +350,19 @@ def test_new_environments_help_where_nobody_has_been_and_copies_do_not(tmp_path:
     assert np.median(there["range", 5]) < 0.6 * np.median(there["range", 2])
     assert np.median(there["inside", 5]) < 0.5 * np.median(there["inside", 2])
     assert np.median(there["copies", 5]) > 0.6 * np.median(there["range", 2])
+
+
+def test_a_study_of_a_world_whose_effects_are_not_known_has_gaps_for_them_and_all_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def obtain(config: RunConfig, *_: object, **__: object) -> tuple[RunResult, dict[str, np.ndarray]]:
+        found = np.full(config.training.n_models, 0.5)
+        return without_truth(made_up_result(config)), {"knn_mixing": found, "domain_auc": found}
+
+    drawn = environments.fresh_rows
+    monkeypatch.setattr(environments, "obtain", obtain)
+    monkeypatch.setattr(environments, "fresh_rows", lambda *a: replace(drawn(*a), y0=None, y1=None))
+    study = run_study("hospital", 1, store_in(tmp_path), epochs=1)
+    for name, values in study.series.items():
+        about_effects = name.endswith(("ite_rmse", "gap_ite"))
+        assert np.isnan(values).all() == about_effects, name

@@ -28,7 +28,7 @@ from crl_core.export.checkpoint import (
 )
 from crl_core.export.notebook import notebook
 from crl_core.results import RunResult, predict, view_rows
-from tests.crl_core.made_up import made_up_result
+from tests.crl_core.made_up import made_up_result, without_truth
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,10 +151,22 @@ def test_a_notebook_is_one_by_its_format_and_carries_the_config(result: RunResul
     assert result.config.to_json(indent=1) in source
 
 
+def test_a_notebook_of_a_run_without_truth_asks_for_no_effect_error(result: RunResult) -> None:
+    whole, blind = (json.loads(notebook(run, 0.0))["cells"] for run in (result, without_truth(result)))
+    assert len(whole) - len(blind) == 2
+    code = "\n".join("".join(cell["source"]) for cell in blind if cell["cell_type"] == "code")
+    compile(code, "notebook", "exec")
+    assert "ite_rmse" not in code
+    assert "ITE" not in code
+    assert json.dumps(result.factual_mse.tolist()) in code
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("truth", [True, False])
 def test_the_notebook_runs_top_to_bottom_and_gets_the_same_figures(
-    result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    truth: bool, result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    result = result if truth else without_truth(result)
     import nbformat
     from nbclient import NotebookClient
 
@@ -174,6 +186,7 @@ def test_the_notebook_runs_top_to_bottom_and_gets_the_same_figures(
         if "data" in o and "application/vnd.plotly.v1+json" in o.data
     ]
     titles = [figure["layout"]["title"]["text"] for figure in figures]
-    assert titles == ["Counterfactual error along λ", "MMD² while training", "Latents, aligned along λ (PCA)"]
-    assert len(figures[1]["data"]) == 3
-    assert len(figures[2]["layout"]["sliders"][0]["steps"]) == 3
+    always = ["MMD² while training", "Latents, aligned along λ (PCA)"]
+    assert titles == ["Counterfactual error along λ", *always] if truth else titles == always
+    assert len(figures[-2]["data"]) == 3
+    assert len(figures[-1]["layout"]["sliders"][0]["steps"]) == 3

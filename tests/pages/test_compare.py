@@ -15,7 +15,7 @@ from crl_core.measures.comparison import difference, signed
 from crl_core.results import RunResult, predict, view_rows
 from crl_core.runs.store import RunStore
 from pages.shared.compare_runs import name_of
-from tests.crl_core.made_up import made_up_result
+from tests.crl_core.made_up import made_up_result, without_truth
 from tests.lecture_runs import broken
 from tests.pages.conftest import Tiny, words
 from tests.pages.figures import figures, numbers, rows_drawn, sound, titled, written
@@ -210,3 +210,13 @@ def test_a_runs_name_is_its_preset_and_what_was_changed() -> None:
     config = preset("leaky")
     assert name_of(config) == "leaky"
     assert name_of(replace(config, training=replace(config.training, seed=4, epochs=9))) == "leaky, epochs 9, seed 4"
+
+
+def test_runs_whose_true_effects_are_not_known_are_compared_in_what_is(tiny: Tiny, store: RunStore) -> None:
+    config = replace(tiny.config, training=replace(tiny.config.training, learning_rate=0.002))
+    keys = [store.save(without_truth(run)) for run in (sound(tiny), replace(sound(tiny), config=config))]
+    app = compare(*keys)
+    assert not app.exception
+    assert "Factual MSE along λ" in str([f["layout"]["title"]["text"] for f in figures(app)])
+    assert "ITE RMSE: no difference between A and B can be stated" in words(app)
+    assert "A is paired" in words(app)

@@ -20,7 +20,7 @@ Arrays = dict[str, np.ndarray]
 
 @pytest.fixture(scope="module")
 def evidence(tiny: Tiny) -> Arrays:
-    return gather(tiny.result).as_arrays()
+    return gather(tiny.result)
 
 
 @pytest.fixture

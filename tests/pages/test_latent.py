@@ -18,7 +18,7 @@ Parts = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 @pytest.fixture(scope="module")
 def parts(tiny: Tiny) -> Parts:
-    return gather(tiny.result).as_arrays(), project_run(tiny.result)
+    return gather(tiny.result), project_run(tiny.result)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_sentence_says_what_the_latent_still_knows(open_app: Open, tiny: Tiny,
 def test_lost_models_are_named_and_no_number_is_invented(open_app: Open, tiny: Tiny, store: RunStore) -> None:
     lost = broken(sound(tiny), diverged=1, collapsed=2)
     store.save(lost)
-    store.add(tiny.config.key, "evidence", gather(lost).as_arrays())
+    store.add(tiny.config.key, "evidence", gather(lost))
     app = open_app("latent", **tiny.params, lam="0.1")
     assert not app.exception
     assert "diverged" in written(titled(app, "Latent at λ = 0.1"))

@@ -11,6 +11,7 @@ from crl_core.measures.evidence import gather
 from crl_core.measures.lam_choice import choices
 from crl_core.runs.store import RunStore
 from pages.shared import fields
+from tests.crl_core.made_up import without_truth
 from tests.lecture_runs import broken
 from tests.pages.conftest import PARAMS, Open, Tiny, words
 from tests.pages.figures import figures, numbers, sound, titled, written
@@ -21,7 +22,7 @@ MAIN = "Effect error"
 
 @pytest.fixture(scope="module")
 def evidence(tiny: Tiny) -> Arrays:
-    return gather(tiny.result).as_arrays()
+    return gather(tiny.result)
 
 
 @pytest.fixture
@@ -129,3 +130,18 @@ def test_without_a_run_the_page_offers_to_train(open_app: Open, tiny: Tiny) -> N
     assert not app.exception
     assert "Train these settings" in {button.label for button in app.button}
     assert not figures(app)
+
+
+@pytest.mark.parametrize("page", ["train", "path", "effects", "latent", "lecture", "runs", "serve"])
+def test_a_run_whose_true_effects_are_not_known_opens_on_every_page(
+    page: str, open_app: Open, store: RunStore, tiny: Tiny, evidence: Arrays
+) -> None:
+    store.save(without_truth(tiny.result))
+    store.add(tiny.config.key, "evidence", evidence)
+    app = open_app(page, **tiny.params, lam="1")
+    assert not app.exception
+    if page == "path":
+        assert len(figures(app)) == 3
+        for title in ("Factual MSE", "MMD²", "Domain AUC"):
+            assert np.isfinite(curve(titled(app, title))).all()
+        assert "no λ has an effect error" in words(app)

@@ -8,9 +8,7 @@ const PAGE = `
   <div class="words"><h2 class="title"></h2><p class="says" aria-live="polite"></p></div>
   <dl class="figures">
     <div><dd data-figure="lam"></dd><dt>penalty λ</dt></div>
-    <div><dd data-figure="ite_rmse"></dd><dt class="error-name">ITE RMSE</dt></div>
-    <div><dd data-figure="mmd2"></dd><dt>MMD²</dt></div>
-    <div><dd data-figure="domain_auc"></dd><dt>domain AUC</dt></div>
+    ${FIGURES.map((f) => `<div><dd data-figure="${f.name}"></dd><dt data-word="${f.name}">${f.word}</dt></div>`).join("")}
   </dl>
 </header>
 <div class="views">

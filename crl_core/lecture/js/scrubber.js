@@ -72,7 +72,7 @@ function mountScrubber(root, data, hooks) {
       at.style.minWidth = `calc(${(widest + 0.02).toFixed(3)}em)`;
     };
     reserve("lam", frames.lam_labels);
-    for (const name of ["ite_rmse", "mmd2", "domain_auc"]) reserve(name, (frames.metrics[name] ? frames.metrics[name].value : []).map(figure).concat("0.00"));
+    for (const { name } of FIGURES) reserve(name, (frames.metrics[name] ? frames.metrics[name].value : []).map(figure).concat("0.00"));
   }
 
   function roomForWords() { // as many lines as the longest sentence of the path needs, so that no view moves with λ
@@ -91,7 +91,7 @@ function mountScrubber(root, data, hooks) {
   const valueText = (i) => {
     const error = frames.metrics.ite_rmse, parts = [`λ = ${frames.lam_labels[i]}`];
     if (frames.status[i] === 1) parts.push("diverged");
-    else if (error && finite(error.value[i])) parts.push(`ITE RMSE ${figure(error.value[i])}`);
+    else if (error && finite(error.value[i])) parts.push(`${error.label} ${figure(error.value[i])}`);
     if (frames.status[i] === 2) parts.push("collapsed");
     return parts.join(", ");
   };
@@ -101,13 +101,11 @@ function mountScrubber(root, data, hooks) {
     grip.setAttribute("aria-valuetext", valueText(near));
     const put = (name, text) => { const at = $(`[data-figure=${name}]`); if (at.textContent !== text) at.textContent = text; };
     put("lam", frames.lam_labels[near]);
-    for (const name of ["ite_rmse", "mmd2", "domain_auc"]) put(name, frames.metrics[name] ? figure(frames.metrics[name].value[near]) : "–");
-    if (shift) { // what is not known for the shifted rows is not shown
-      put("ite_rmse", network.hasTruth ? figure(shift.errors[near]) : "–");
-      put("mmd2", "–"); put("domain_auc", "–");
-    }
-    const name = shift ? "ITE RMSE, shifted" : "ITE RMSE";
-    if ($(".error-name").textContent !== name) $(".error-name").textContent = name;
+    for (const { name } of FIGURES) put(name, frames.metrics[name] ? figure(frames.metrics[name].value[near]) : "–");
+    if (shift) // what is not known for the shifted rows is not shown
+      for (const { name } of FIGURES) put(name, name === "ite_rmse" && network.hasTruth ? figure(shift.errors[near]) : "–");
+    const error = FIGURES.find(({ name }) => name === "ite_rmse").word, word = shift ? `${error}, shifted` : error;
+    if ($("[data-word=ite_rmse]").textContent !== word) $("[data-word=ite_rmse]").textContent = word;
     const told = step >= 0 && !shift && frames.story[step].index === near ? frames.story[step] : null;
     const says = $(".says"), text = shift ? probeText() : told ? told.sentence : frames.readings[near] || "";
     if (says.textContent !== text) says.textContent = text;
