@@ -21,6 +21,7 @@ import numpy as np
 
 from crl_core.config import RunConfig, Scenario, Training
 from crl_core.data.scm import Stream, rng_for
+from crl_core.measures.probes import better_r2
 from crl_core.presets import preset
 from crl_core.results import RunResult
 
@@ -57,10 +58,7 @@ def _from_evidence(name: str) -> Callable[[RunResult, Evidence, int | None], np.
 
 
 def _read(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
-    """R² by the better of the two probes: what can be read at all."""
-    return lambda run, evidence, at: np.asarray(
-        run.by_lam(np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]))[:, at]
-    )
+    return lambda run, evidence, at: np.asarray(run.by_lam(better_r2(evidence, name))[:, at])
 
 
 def _mmd2_last_over_first(run: RunResult, _: Evidence, at: int | None) -> np.ndarray:
