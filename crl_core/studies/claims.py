@@ -136,6 +136,10 @@ class Statement:
         """Where it is measured, as the JSON of a claim says it."""
         raise NotImplementedError
 
+    def measured_as(self) -> str:
+        """What is measured and where, in a line for the screen."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim(Statement):
@@ -146,6 +150,18 @@ class Claim(Statement):
 
     def where(self) -> dict[str, Any]:
         return {"preset": self.world.preset}
+
+    def measured_as(self) -> str:
+        title, world, other = QUANTITIES[self.quantity].title, self.world, self.against
+        where = "along the whole path" if world.lam is None else f"at λ = {world.lam:g}"
+        if world.scenario:
+            where += ", with the environments that the claim names"
+        if other is None:
+            return f"{title}, {where}"
+        beside = other.preset if other.setting != world.setting else ""
+        if other.lam is not None and (other.lam != world.lam or not beside):
+            beside = f"{beside} at λ = {other.lam:g}".strip()
+        return f"{title}, {where}, over that {'' if beside.startswith('at') else 'of '}{beside}"
 
 
 C = TypeVar("C", bound=Statement)

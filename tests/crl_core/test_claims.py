@@ -18,6 +18,7 @@ from crl_core.presets import preset
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims as rooms
+from crl_core.studies.catalogue import LABS, lab_claims
 from crl_core.studies.claims import (
     QUANTITIES,
     Claim,
@@ -29,7 +30,7 @@ from crl_core.studies.claims import (
     plan,
     verdict_of,
 )
-from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
+from crl_core.studies.claims_run import BAKED, answer_to, baked_claims, content_of, run_claims, runs_of
 from tests.crl_core.made_up import made_up_result, store_in
 
 ENTRY = """
@@ -422,3 +423,37 @@ def test_least_factual_error_picks_a_bad_lam_where_the_label_leaks(tmp_path: Pat
 def test_content_of_names_seeds_epochs_and_recipe() -> None:
     assert content_of([], 7, 3) == {"recipe_version": RECIPE_VERSION, "seeds": 7, "epochs": 3, "claims": []}
     assert rooms.LEVEL == 0.95
+
+
+# -- on screen ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_that_of_the_claim_as_it_stands_and_none_where_it_has_changed() -> None:
+    claim, other = pick_claims(["recipe-with", "recipe-without"])
+    entry = {
+        "id": claim.id,
+        "threshold": claim.threshold,
+        "holds_if": claim.holds_if,
+        "quantity": claim.quantity,
+        "preset": claim.world.preset,
+    }
+    assert answer_to(claim, {"claims": [entry]}) is entry
+    assert answer_to(other, {"claims": [entry]}) is None
+    for name in ("threshold", "holds_if", "quantity", "preset"):
+        assert answer_to(claim, {"claims": [entry | {name: "another"}]}) is None
+
+
+def test_what_is_measured_is_a_line_that_names_quantity_lam_and_what_stands_beside_it() -> None:
+    (claim,) = parse_claims(ENTRY)
+    assert claim.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1"
+    beside = replace(claim, against=replace(claim.world, lam=0.0))
+    assert beside.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1, over that at λ = 0"
+    elsewhere = replace(claim, against=replace(claim.world, preset="leaky", lam=0.0))
+    assert elsewhere.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1, over that of leaky at λ = 0"
+    path = replace(claim, quantity="u_shape", world=replace(claim.world, lam=None))
+    assert path.measured_as().endswith(", along the whole path")
+
+
+def test_a_laboratorys_claim_says_its_quantity_and_setting() -> None:
+    for claim in (claim for lab in LABS for claim in lab_claims(lab)):
+        assert claim.measured_as() == f"{claim.quantity}, {claim.setting}"
