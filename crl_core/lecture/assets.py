@@ -6,15 +6,20 @@ from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_SCRIPTS = (
+_SCRIPTS = (  # in the order in which they use each other
     "frames",
     "network",
     "paint",
     "views",
     "path",
     "page",
+    "screen",
+    "motion",
+    "pointer",
+    "keys",
+    "shift",
     "scrubber",
-)  # in the order in which they use each other
+)
 
 
 @cache
