@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from crl_core.figures.by_envs import by_envs
-from crl_core.figures.palette import palette
 from crl_core.jobs.ensure_run import PassFailed, all_there
 from crl_core.runs.sealing import StoreError
-from crl_core.studies import environments_report as report
-from crl_core.studies.environments import SEEDS, SETS, SIZES, Study, baked_study, run_study, runs_of
-from pages.shared import controls, many_runs, page_header, require, server_cache, style
-from pages.shared.tables import chart, say, table
+from crl_core.studies.environments import SEEDS, baked_study, runs_of
+from pages.shared import controls, environments_report, many_runs, page_header, require, server_cache, style
 
 _DEFINITIONS = """
 **Unseen environment**: 2,000 fresh rows of a place that no network was trained on; there a coin decides the treatment.
@@ -35,20 +31,13 @@ require()
 asked = controls()
 
 
-@st.cache_resource(max_entries=8, show_spinner="Judging the stored networks")
-def measured_here(preset_id: str, seeds: int, stamp: tuple[float, ...]) -> Study:
-    """The study on runs that are stored here; `stamp` says when they were."""
-    return run_study(preset_id, seeds, server_cache.store())
-
-
 def main(preset_id: str) -> None:
     seeds = st.session_state.get("environments.seeds") or SEEDS
     wanted = runs_of(preset_id, seeds)
     study, where = None, ""
     try:
         if all_there(wanted, server_cache.store()):
-            made = [server_cache.store().summary(config.key) for config, _ in wanted]
-            study = measured_here(preset_id, seeds, tuple(item.created for item in made if item is not None))
+            study = server_cache.environments_measured(preset_id, seeds, server_cache.stamp(wanted))
             where = "Measured on this machine."
         else:
             study = baked_study(server_cache.store().baked, preset_id)
@@ -71,7 +60,7 @@ def main(preset_id: str) -> None:
             help="Replicates of every training set.",
         )
         if study is not None:
-            downloads(study)
+            environments_report.downloads(study)
         many_runs.panel(f"environments.pass.{preset_id}", wanted, start="Run the study here", again=study is not None)
     if study is None:
         style.notice(
@@ -80,77 +69,7 @@ def main(preset_id: str) -> None:
             "bars.",
         )
         return
-    draw(study, where)
-
-
-def downloads(study: Study) -> None:
-    name = f"environments-{study.preset_id}"
-    st.download_button(
-        "Report, HTML",
-        lambda: report.html(study).encode(),
-        f"{name}.html",
-        "text/html",
-        key="environments.html",
-        on_click="ignore",
-    )
-    st.download_button(
-        "Report, Markdown",
-        lambda: report.markdown(study).encode(),
-        f"{name}.md",
-        "text/markdown",
-        key="environments.md",
-        on_click="ignore",
-    )
-
-
-def draw(study: Study, where: str) -> None:
-    """Answer first, then the figures it stands on, then every number."""
-    say(report.headline(study))
-    style.quiet(f"{where} {report.setting(study)}")
-    section("On an environment that no network has seen", report.UNSEEN, study)
-    for column, item in zip(st.columns(3), SETS.values(), strict=True):
-        with column:
-            style.quiet(item.sentence)
-    section("Leaving one environment out, between the first two", report.LEFT_OUT, study)
-    if report.why_not(study):
-        style.quiet(report.why_not(study))
-    section("Overlap of the environments in the latent", report.OVERLAP, study)
-    for sentence in report.sentences(study):
-        say(sentence)
-    st.subheader("Choosing λ without the truth", anchor=False)
-    style.quiet(
-        "Leave-one-environment-out factual error asks for no truth, only for more runs. Beside it: held-out factual "
-        "error and "
-        "overlap. Regret is the ITE RMSE of the λ picked over the best of this study's four λ; median [least, "
-        "largest] over seeds."
-    )
-    table(report.RULE_HEADER, [report.rule_cells(row) for row in report.rules(study)], words_from=1)
-    with st.expander("Every number"):
-        cells = [
-            row
-            for panels in (report.UNSEEN, report.LEFT_OUT, report.OVERLAP)
-            for row in report.table_cells(study, panels)
-        ]
-        table(report.HEADER, cells)
-
-
-def section(title: str, panels: tuple[report.Panel, ...], study: Study) -> None:
-    """A row of figures."""
-    st.subheader(title, anchor=False)
-    colours = palette(style.theme())
-    for column, panel in zip(st.columns(len(panels)), panels, strict=True):
-        drawn = by_envs(
-            SIZES,
-            report.lines_of(study, panel),
-            colours,
-            title=panel.title,
-            label=panel.label,
-            log=panel.log,
-            limits=report.limits_of(study, panel, panels),
-            level=panel.level,
-        )
-        with column, st.container(key=f"panel_{panel.id.replace('.', '_')}"):
-            chart(drawn, f"environments.{panel.id}")
+    environments_report.draw(study, where)
 
 
 main(asked.preset.id)

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 
 from crl_core.config import RunConfig
 from crl_core.events import EpochEnded, RunStarted
-from crl_core.figures import palette
-from crl_core.lecture.frames import frames, training_frames
+from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import handout_html, world_of
 from crl_core.lecture.probe import shifted_config
-from crl_core.lecture.world import World
-from crl_core.results import RunResult
 from pages.shared import Controls, controls, job_panel, quiet, require, run_in_view, server_cache, sidebar
 from pages.shared.lecture_scrubber import scrubber
 
 POLL_S = 1.0
-THEMES = ("dark", "light", "projector")
-
-
-def palettes() -> Mapping[str, Any]:
-    return {name: palette(name) for name in THEMES}
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def packed(
-    stamp: str,
-    world: World,
-    _result: RunResult,
-    _projection: Mapping[str, np.ndarray] | None,
-    _evidence: Mapping[str, np.ndarray] | None,
-) -> dict[str, Any]:
-    """The frames of a run; `stamp` names the run and which of its parts are there."""
-    return frames(_result, _projection, _evidence, world=world, palettes=palettes())
 
 
 def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None:
@@ -58,7 +36,7 @@ def in_training(now: Controls, config: RunConfig) -> None:
         events, _ = server_cache.jobs().events(config.key)
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         epochs = [event for event in events if isinstance(event, EpochEnded)]
-        so_far = training_frames(config, started, epochs, world=world, palettes=palettes())
+        so_far = training_frames(config, started, epochs, world=world, palettes=server_cache.lecture_palettes())
         scrubber(so_far, f"{config.key}|epoch {len(epochs)}", now.lam, lambda sigma: None)
 
     live()
@@ -68,8 +46,9 @@ def finished() -> None:
     run = run_in_view("Lecture")
     world = world_of(run.config, run.preset.env_word)
     parts = [name for name, part in (("projection", run.projection), ("evidence", run.evidence)) if part is not None]
-    data = packed(f"{run.key}|{'+'.join(parts)}", world, run.result, run.projection, run.evidence)
-    scrubber(data, f"{run.key}|{'+'.join(parts)}", run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma))
+    stamp = f"{run.key}|{'+'.join(parts)}"
+    data = server_cache.lecture_frames(stamp, world, run.result, run.projection, run.evidence)
+    scrubber(data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma))
     missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
     waiting = [what for name, what in missing.items() if name not in parts]
     left, right = st.columns([4, 1], vertical_alignment="center")
@@ -80,20 +59,15 @@ def finished() -> None:
             quiet(f"{words[:1].upper()}{words[1:]} {verb}; until then PCA stands in and a dash is shown.")
         else:
             training = run.config.training
+            several = (
+                f" Pictures and figures: seed {training.seed}; "
+                f"other pages: medians of {training.replicates} replicates."
+                if training.replicates > 1
+                else ""
+            )
             quiet(
-                (
-                    "Arrow keys step, Home and End jump, space plays, Page Down tells the story, 1 to 5 enlarge, F "
-                    "fills "
-                    "the screen, P is for projectors."
-                )
-                + (
-                    (
-                        f" Pictures and figures: seed {training.seed}; other pages: medians of {training.replicates} "
-                        f"replicates."
-                    )
-                    if training.replicates > 1
-                    else ""
-                )
+                "Arrow keys step, Home and End jump, space plays, Page Down tells the story, 1 to 5 enlarge, F fills "
+                f"the screen, P is for projectors.{several}"
             )
     with right:
         st.download_button(

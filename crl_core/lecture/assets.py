@@ -9,15 +9,20 @@ from pathlib import Path
 from crl_core.metrics import METRIC
 
 _HERE = Path(__file__).parent
-_SCRIPTS = (
+_SCRIPTS = (  # in the order in which they use each other
     "frames",
     "network",
     "paint",
     "views",
     "path",
     "page",
+    "screen",
+    "motion",
+    "pointer",
+    "keys",
+    "shift",
     "scrubber",
-)  # in the order in which they use each other
+)
 
 _HEAD = ("ite_rmse", "mmd2", "domain_auc")  # the large figures beside λ
 

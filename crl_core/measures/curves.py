@@ -91,6 +91,20 @@ def of_result(result: RunResult) -> Curves:
     )
 
 
+def earlier(result: RunResult, name: str, count: int) -> list[tuple[int, np.ndarray]]:
+    """A curve at up to `count` epochs before the last, closer together at the beginning: (epoch, median [L]).
+
+    Empty for a curve that the run has not, or that has fewer than three epochs.
+    """
+    rows = result.history.get(name)
+    if rows is None or len(rows) < 3:
+        return []
+    epochs = np.unique(np.rint(np.geomspace(1, len(rows) - 1, count)).astype(int))
+    shape = (len(epochs), result.config.training.replicates, len(result.lams))
+    picked = np.asarray(rows, dtype=np.float64)[epochs - 1].reshape(shape)
+    return [(int(epoch), medians) for epoch, medians in zip(epochs, _medians(picked), strict=True)]
+
+
 @dataclass(slots=True)
 class Follower:
     """Curves that grow with the events of one run; shared by threads.

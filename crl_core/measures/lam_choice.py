@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from crl_core.events import OK
+from crl_core.results import RunResult
+
+CHEAP = 1.1  # a regret below this is next to nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,3 +102,53 @@ def choices(
         chosen("factual", least(factual_mse), ite_rmse),
     ]
     return found + [chosen(name, np.asarray(index), ite_rmse) for name, index in (rules or {}).items()]
+
+
+def choices_of(result: RunResult, evidence: Mapping[str, np.ndarray] | None) -> tuple[list[Choice], dict[str, str]]:
+    """`choices` on a run whose effects are known or not, with every rule of its evidence; and why a rule has no pick.
+
+    A model that broke is picked by nobody. Without the truth, errors and regrets are NaN.
+    """
+    rules: dict[str, np.ndarray] = {}
+    reasons: dict[str, str] = {}
+    if evidence is not None and "rule_ids" in evidence:
+        for rule, picks, why in zip(evidence["rule_ids"], evidence["rule_pick"], evidence["rule_reason"], strict=True):
+            if str(rule) == "factual":  # is one of `choices` anyhow
+                continue
+            if (picks >= 0).any():
+                rules[str(rule)] = picks
+            else:
+                reasons[str(rule)] = str(why[0])
+    usable = result.by_lam(result.status) == OK
+    unknown = np.full(usable.shape, np.nan)
+    ite_rmse = unknown if result.ite_rmse is None else result.by_lam(result.ite_rmse)
+    factual_mse = result.by_lam(result.factual_mse)
+    found = choices(np.where(usable, ite_rmse, np.nan), np.where(usable, factual_mse, np.nan), rules)
+    return found, reasons
+
+
+def picked_text(choice: Choice, lams: Sequence[float], between: str = ", ") -> str:
+    """The λ that were picked, each once, in order: "0.1, 1"; a dash where none was."""
+    picked = sorted({int(index) for index in choice.index if index >= 0})
+    return between.join(f"{lams[index]:g}" for index in picked) or "–"
+
+
+def cost_of(choice: Choice) -> float | None:
+    """Median regret over the replicates that have one; None where none has."""
+    known = choice.regret[np.isfinite(choice.regret)]
+    return float(np.median(known)) if len(known) else None
+
+
+def cost_said(oracle: Choice, factual: Choice, lams: Sequence[float]) -> str:
+    """What choosing by held-out factual error instead of by the truth costs, in a sentence."""
+    cost, known = cost_of(factual), factual.regret[np.isfinite(factual.regret)]
+    if cost is None:
+        return "No λ of this run left a usable model, so there is nothing to choose from."
+    words = (
+        f"With the truth one would choose λ = {picked_text(oracle, lams, ' or ')}; by held-out factual error λ = "
+        f"{picked_text(factual, lams, ' or ')}. "
+    )
+    if cost < CHEAP:
+        return words + "Here the difference costs next to nothing."
+    many = f" (median of {len(known)} replicates, {known.min():.1f} to {known.max():.1f})" if len(known) > 1 else ""
+    return words + f"The difference costs a factor of {cost:.1f} in effect error{many}."

@@ -8,6 +8,8 @@ be read linearly, kNN what can be read at all. z and s are the scalars that ente
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from crl_core.measures.overlap import NEIGHBOURS, standardised
@@ -37,6 +39,11 @@ def r2(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     error = np.square(truth - predicted).sum(axis=0)
     varies = about_mean > len(truth) * 1e-24
     return np.asarray(np.where(varies, 1 - error / np.where(varies, about_mean, 1.0), np.nan))
+
+
+def better_r2(evidence: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """R² of "z" or "s" by the better of the two probes, [M]: what can be read at all. NaN where neither is defined."""
+    return np.asarray(np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]))
 
 
 def ridge_predicted(x: np.ndarray, y: np.ndarray, new_x: np.ndarray) -> np.ndarray:

@@ -74,6 +74,9 @@ class LabClaim(Statement):
     def where(self) -> dict[str, Any]:
         return {"lab": self.lab, "setting": self.setting}
 
+    def measured_as(self) -> str:
+        return f"{self.quantity}, {self.setting}"
+
 
 def parse_lab_claims(lab: str, text: str) -> tuple[LabClaim, ...]:
     """The claims of a laboratory's TOML text. Raises ValueError naming the entry, the field and what is allowed."""

@@ -22,6 +22,7 @@ import numpy as np
 from crl_core.config import RunConfig, Scenario, Training
 from crl_core.data.scm import Stream, rng_for
 from crl_core.events import finite
+from crl_core.measures.probes import better_r2
 from crl_core.metrics import METRIC
 from crl_core.presets import preset
 from crl_core.results import RunResult
@@ -70,10 +71,7 @@ def _from_evidence(name: str) -> Callable[[RunResult, Evidence, int | None], np.
 
 
 def _read(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
-    """R² by the better of the two probes: what can be read at all."""
-    return lambda run, evidence, at: np.asarray(
-        run.by_lam(np.fmax(evidence[f"r2_{name}_ridge"], evidence[f"r2_{name}_knn"]))[:, at]
-    )
+    return lambda run, evidence, at: np.asarray(run.by_lam(better_r2(evidence, name))[:, at])
 
 
 def _mmd2_last_over_first(run: RunResult, _: Evidence, at: int | None) -> np.ndarray:
@@ -150,6 +148,10 @@ class Statement:
         """Where it is measured, as the JSON of a claim says it."""
         raise NotImplementedError
 
+    def measured_as(self) -> str:
+        """What is measured and where, in a line for the screen."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim(Statement):
@@ -160,6 +162,18 @@ class Claim(Statement):
 
     def where(self) -> dict[str, Any]:
         return {"preset": self.world.preset}
+
+    def measured_as(self) -> str:
+        title, world, other = QUANTITIES[self.quantity].title, self.world, self.against
+        where = "along the whole path" if world.lam is None else f"at λ = {world.lam:g}"
+        if world.scenario:
+            where += ", with the environments that the claim names"
+        if other is None:
+            return f"{title}, {where}"
+        beside = other.preset if other.setting != world.setting else ""
+        if other.lam is not None and (other.lam != world.lam or not beside):
+            beside = f"{beside} at λ = {other.lam:g}".strip()
+        return f"{title}, {where}, over that {'' if beside.startswith('at') else 'of '}{beside}"
 
 
 C = TypeVar("C", bound=Statement)

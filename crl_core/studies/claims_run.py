@@ -13,7 +13,7 @@ from crl_core.events import Event
 from crl_core.jobs.ensure_run import Evidence, obtain
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
-from crl_core.studies.claims import Claim, Measured, measure, needs_evidence, plan
+from crl_core.studies.claims import Claim, Measured, Statement, measure, needs_evidence, plan
 
 SEEDS = 10
 EPOCHS = 50
@@ -63,6 +63,20 @@ def content_of(measured: Sequence[Measured], seeds: int, epochs: int = EPOCHS) -
         "epochs": epochs,
         "claims": [item.to_dict() for item in measured],
     }
+
+
+def answer_to(claim: Statement, content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The entry of `content` on a claim; None if there is none, or the claim has changed since it was measured."""
+    about = {
+        "threshold": claim.threshold,
+        "holds_if": claim.holds_if,
+        "quantity": claim.quantity,
+        **claim.where(),
+    }
+    for entry in content["claims"]:
+        if entry.get("id") == claim.id:
+            return entry if all(entry.get(name) == value for name, value in about.items()) else None
+    return None
 
 
 def baked_claims(folder: Path) -> Mapping[str, Any] | None:

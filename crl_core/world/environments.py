@@ -51,6 +51,16 @@ def env_rows(
     )
 
 
+def spread_over(env: np.ndarray, n_envs: int, most: int) -> np.ndarray:
+    """Indices of at most `most` rows with environments `env` [n]: as many of each, evenly through its rows."""
+    picked = []
+    for e in range(n_envs):
+        mine = np.flatnonzero(env == e)
+        each = min(most // n_envs, len(mine))
+        picked.append(mine[np.unique(np.linspace(0, len(mine) - 1, each).astype(int))])
+    return np.concatenate(picked)
+
+
 def arms_said(rows: Sequence[EnvRow], env_word: str) -> tuple[str, ...]:
     """Where is there no overlap at all, and where is it thin? A sentence for each kind of environment."""
     everyone = [row for row in rows if row.treated == row.rows]

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
-from crl_core.config import RunConfig
-from crl_core.data.scm import MultiEnvData
+from crl_core.config import RunConfig, Scenario
+from crl_core.data.scm import MultiEnvData, sample
+from crl_core.events import finite
+from crl_core.export import kept as exports
+from crl_core.figures import palette
 from crl_core.jobs import manager as crl_jobs
 from crl_core.jobs.manager import JobManager
+from crl_core.lecture.frames import frames
+from crl_core.lecture.handout import THEMES
+from crl_core.lecture.world import World
 from crl_core.measures.curves import Curves, Follower, of_result
 from crl_core.results import RunResult, view_rows
 from crl_core.runs.library import Library
 from crl_core.runs.store import RunStore, RunSummary
+from crl_core.studies import claims, claims_run, environments
 
 
 @st.cache_resource(show_spinner=False)
@@ -96,3 +106,52 @@ def final_curves(key: str) -> Curves:
     """The curves of a sealed run. Raises as `load` does."""
     summary = store().summary(key)
     return of_result(load(key)) if summary is None else _final_curves(key, summary.created)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def rows_of(scenario: Scenario, seed: int) -> MultiEnvData:
+    """All rows of a scenario, as the Scenario page draws them before anything is trained."""
+    return sample(scenario, seed)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def lecture_frames(
+    stamp: str,
+    world: World,
+    _result: RunResult,
+    _projection: Mapping[str, np.ndarray] | None,
+    _evidence: Mapping[str, np.ndarray] | None,
+) -> dict[str, Any]:
+    """The scrubber's frames of a run; `stamp` names the run and which of its parts are there."""
+    return frames(_result, _projection, _evidence, world=world, palettes=lecture_palettes())
+
+
+def lecture_palettes() -> dict[str, Any]:
+    """The colours of every theme that the scrubber can be switched to."""
+    return {name: palette(name) for name in THEMES if name != "auto"}
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring the stored runs")
+def claims_measured(seeds: int, stamp: tuple[float, ...]) -> Mapping[str, Any]:
+    """Every claim about λ paths on runs that are stored here; `stamp` says when they were."""
+    measured = claims_run.run_claims(claims.load_claims(), seeds, store())
+    found: Mapping[str, Any] = finite(claims_run.content_of(measured, seeds))
+    return found
+
+
+@st.cache_resource(max_entries=8, show_spinner="Judging the stored networks")
+def environments_measured(preset_id: str, seeds: int, stamp: tuple[float, ...]) -> environments.Study:
+    """The study of environments on runs that are stored here; `stamp` says when they were."""
+    return environments.run_study(preset_id, seeds, store())
+
+
+def stamp(wanted: Iterable[tuple[RunConfig, bool]]) -> tuple[float, ...]:
+    """When the runs that a study asks for were sealed."""
+    summaries = [store().summary(config.key) for config, _ in wanted]
+    return tuple(summary.created for summary in summaries if summary is not None)
+
+
+@st.cache_resource(show_spinner=False)
+def exporter() -> exports.Exporter:
+    """Writes and measures model files, one process at a time for all visitors."""
+    return exports.Exporter()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 _RANGE = re.compile(r"\[[^\]]*\]")
@@ -106,3 +107,19 @@ def two(value: float | None) -> str:
 def three(value: float | None) -> str:
     """Three decimals, or a dash where there is no number."""
     return "–" if value is None or value != value else f"{value:.3f}"
+
+
+def signed(value: float | None) -> str:
+    """Three decimals with a sign, or a dash where there is no number; what rounds to zero has no sign."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
+
+
+def spread(values: np.ndarray, digits: int = 2) -> str:
+    """Median, and smallest to largest of several: "0.71 [0.65, 0.78]"; a dash where no value is finite."""
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0:
+        return "–"
+    words = f"{np.median(finite):.{digits}f}"
+    return words if len(finite) == 1 else f"{words} [{finite.min():.{digits}f}, {finite.max():.{digits}f}]"

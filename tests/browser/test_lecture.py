@@ -398,6 +398,24 @@ def test_shifting_sigma_predicts_what_numpy_predicts_and_says_what_it_is(opened:
         assert float(hand.figure("ite_rmse")) == pytest.approx(result.ite_rmse[4], abs=0.006)
 
 
+def test_more_of_the_run_that_arrives_while_sigma_is_shifted_leaves_the_probe_right(opened: Open) -> None:
+    hand, result = opened(run_of()), run_of()
+    hand.page.get_by_role("button", name="Shift σ").click()
+    hand.page.locator(".sliders input").nth(1).fill("2.5")
+    hand.page.wait_for_function("() => document.querySelector('.lecture').scrubber.probe.pending.length === 0")
+    hand.page.evaluate(
+        "() => document.querySelector('.lecture').scrubber.update("
+        "JSON.parse(document.getElementById('frames').textContent))"
+    )
+    hand.slider.focus()
+    hand.page.keyboard.press("End")
+    hand.settle(4)
+    hand.page.wait_for_function("() => document.querySelector('.lecture').scrubber.probe.pending.length === 0")
+    expected = shifted(result, (result.config.scenario.sigma[0], 2.5), N_ROWS)
+    errors = hand.page.evaluate("() => document.querySelector('.lecture').scrubber.probe.errors")
+    assert np.allclose(errors, expected.ite_rmse, atol=1e-3)
+
+
 def test_with_large_networks_the_probe_is_not_offered(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crl_core.lecture.probe.MAX_WEIGHTS", 10)
     hand = opened(run_of())

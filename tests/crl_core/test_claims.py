@@ -18,6 +18,7 @@ from crl_core.presets import preset
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims as rooms
+from crl_core.studies.catalogue import LABS, lab_claims
 from crl_core.studies.claims import (
     QUANTITIES,
     Claim,
@@ -29,7 +30,7 @@ from crl_core.studies.claims import (
     plan,
     verdict_of,
 )
-from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
+from crl_core.studies.claims_run import BAKED, answer_to, baked_claims, content_of, run_claims, runs_of
 from tests.crl_core.made_up import made_up_result, store_in, without_truth
 
 ENTRY = """
@@ -429,3 +430,37 @@ def test_a_claim_about_effects_on_a_run_without_truth_is_refused_in_a_sentence(q
     with pytest.raises(ValueError, match=r"has no ITE RMSE, since its true effects are not known; .* simulated world"):
         QUANTITIES[quantity].of(without_truth(made_up_result()), {}, 0)
     assert np.isfinite(QUANTITIES["factual_mse"].of(without_truth(made_up_result()), {}, 0)).all()
+
+
+# -- on screen ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_that_of_the_claim_as_it_stands_and_none_where_it_has_changed() -> None:
+    claim, other = pick_claims(["recipe-with", "recipe-without"])
+    entry = {
+        "id": claim.id,
+        "threshold": claim.threshold,
+        "holds_if": claim.holds_if,
+        "quantity": claim.quantity,
+        "preset": claim.world.preset,
+    }
+    assert answer_to(claim, {"claims": [entry]}) is entry
+    assert answer_to(other, {"claims": [entry]}) is None
+    for name in ("threshold", "holds_if", "quantity", "preset"):
+        assert answer_to(claim, {"claims": [entry | {name: "another"}]}) is None
+
+
+def test_what_is_measured_is_a_line_that_names_quantity_lam_and_what_stands_beside_it() -> None:
+    (claim,) = parse_claims(ENTRY)
+    assert claim.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1"
+    beside = replace(claim, against=replace(claim.world, lam=0.0))
+    assert beside.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1, over that at λ = 0"
+    elsewhere = replace(claim, against=replace(claim.world, preset="leaky", lam=0.0))
+    assert elsewhere.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1, over that of leaky at λ = 0"
+    path = replace(claim, quantity="u_shape", world=replace(claim.world, lam=None))
+    assert path.measured_as().endswith(", along the whole path")
+
+
+def test_a_laboratorys_claim_says_its_quantity_and_setting() -> None:
+    for claim in (claim for lab in LABS for claim in lab_claims(lab)):
+        assert claim.measured_as() == f"{claim.quantity}, {claim.setting}"

@@ -21,7 +21,7 @@ from crl_core.figures.live import (
     path_spec,
 )
 from crl_core.figures.palette import palette
-from crl_core.measures.curves import CURVES, Curves, Follower, empty, of_result
+from crl_core.measures.curves import CURVES, Curves, Follower, earlier, empty, of_result
 
 LAMS = (0.0, 0.1, 1.0)
 
@@ -80,6 +80,22 @@ def test_curves_from_the_events_are_those_of_the_result(events: list[Event]) -> 
         np.testing.assert_allclose(live.values[name], sealed.values[name], rtol=1e-6)
     np.testing.assert_allclose(live.low, sealed.low, rtol=1e-5)
     np.testing.assert_allclose(live.high, sealed.high, rtol=1e-5)
+
+
+def test_earlier_epochs_are_those_of_the_curve_and_lie_closer_at_the_beginning(events: list[Event]) -> None:
+    finished = events[-1]
+    assert isinstance(finished, RunFinished)
+    assert finished.result is not None
+    result = finished.result
+    found = earlier(result, "ite_rmse", 6)
+    assert [number for number, _ in found] == [1, 2]  # of three, the last is the curve itself
+    for number, medians in found:
+        np.testing.assert_array_equal(medians, of_result(result).values["ite_rmse"][number - 1])
+    long = replace(result, history={"mmd2": np.tile(result.history["mmd2"][0], (40, 1))})
+    numbers = [number for number, _ in earlier(long, "mmd2", 6)]
+    assert (numbers[0], numbers[-1], len(numbers)) == (1, 39, 6)
+    assert (np.diff(numbers, 2) >= 0).all()
+    assert earlier(result, "no such curve", 6) == []
 
 
 def test_events_that_come_one_by_one_give_the_same_curves_as_all_at_once(events: list[Event]) -> None:

@@ -17,7 +17,7 @@ from crl_core.measures import selection as rules
 from crl_core.measures.baselines import BASELINES, fit_all
 from crl_core.measures.evidence import gather
 from crl_core.measures.lam_choice import RULES
-from crl_core.measures.probes import effective_rank, latent_norm, read_from
+from crl_core.measures.probes import better_r2, effective_rank, latent_norm, read_from
 from crl_core.results import RunResult, data_of
 from crl_core.runs.bundle_arrays import evidence_specs, from_npz, to_npz
 
@@ -88,6 +88,14 @@ def test_a_constant_cause_has_no_r2_instead_of_an_invented_one() -> None:
     ridge, knn = read_from(rng().standard_normal((50, 2)), np.ones((50, 1)), rng())
     assert np.isnan(ridge).all()
     assert np.isnan(knn).all()
+
+
+def test_the_better_probe_says_what_can_be_read_and_one_alone_is_enough() -> None:
+    evidence = {
+        "r2_z_ridge": np.array([0.2, 0.9, np.nan, np.nan]),
+        "r2_z_knn": np.array([0.6, 0.1, 0.3, np.nan]),
+    }
+    np.testing.assert_array_equal(better_r2(evidence, "z"), [0.6, 0.9, 0.3, np.nan])
 
 
 def test_rank_counts_the_directions_in_use_and_norm_the_size() -> None:

@@ -15,7 +15,7 @@ from crl_core import PRESETS, Scenario, sample
 from crl_core.data.scm import along
 from crl_core.figures.palette import THEMES, palette
 from crl_core.world.assumptions import assumptions, error_without_s, outlook, share_with_both, stands_in
-from crl_core.world.environments import arms_said, env_rows, newcomer_said
+from crl_core.world.environments import arms_said, env_rows, newcomer_said, spread_over
 from crl_core.world.equations import equations, notes
 from crl_core.world.graph import dot, edges, said
 
@@ -241,3 +241,12 @@ def test_what_a_new_environment_would_be_is_what_it_becomes(n_envs: int) -> None
 
 def test_ten_environments_are_the_most() -> None:
     assert "most" in newcomer_said(HOSPITAL.with_envs(10), str)
+
+
+def test_rows_to_draw_are_as_many_of_each_environment_from_first_to_last() -> None:
+    env = np.repeat([0, 1, 2], [50, 5, 200])
+    picked = spread_over(env, 3, 90)
+    assert np.bincount(env[picked]).tolist() == [30, 5, 30]
+    assert len(np.unique(picked)) == len(picked)
+    for e, first, last in ((0, 0, 49), (1, 50, 54), (2, 55, 254)):
+        assert (picked[env[picked] == e].min(), picked[env[picked] == e].max()) == (first, last)

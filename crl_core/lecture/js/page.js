@@ -14,19 +14,25 @@ const PAGE = `
 <div class="views">
   ${VIEWS.slice(0, 4).map((v, i) => `<section class="panel" data-view="${v}">
     <div class="bar"><h3></h3><button class="enlarge" type="button" aria-pressed="false">${i + 1}</button></div>
-    <p class="caption"></p>${v === "latent" ? '<p class="legend"></p>' : ""}<div class="plot"></div></section>`).join("")}
+    <p class="caption"></p>${v === "latent" ? '<p class="legend"></p>' : ""}<div
+      class="plot"></div></section>`).join("")}
 </div>
 <div class="shift" hidden><span class="shift-title">Shift σ</span><span class="sliders"></span>
-  <button type="button" data-do="unshift">Back to the data it was trained on</button><button type="button" data-do="train">Train for this σ</button></div>
+  <button type="button" data-do="unshift">Back to the data it was trained on</button><button
+    type="button" data-do="train">Train for this σ</button></div>
 <section class="panel" data-view="path">
   <div class="bar"><h3></h3><p class="caption"></p><span class="tools">
-    <span class="story"><button type="button" data-do="back" aria-label="Previous story step">‹</button><button type="button" data-do="story"></button><button type="button" data-do="next" aria-label="Next story step">›</button></span>
+    <span class="story"><button type="button" data-do="back" aria-label="Previous story step">‹</button><button
+      type="button" data-do="story"></button><button
+      type="button" data-do="next" aria-label="Next story step">›</button></span>
     <button type="button" data-do="play" aria-pressed="false">Play</button>
-    <select class="pace" aria-label="Pace of play">${PACES.map(([name]) => `<option>${name}</option>`).join("")}</select>
+    <select class="pace"
+      aria-label="Pace of play">${PACES.map(([name]) => `<option>${name}</option>`).join("")}</select>
     <button type="button" data-do="shift" aria-pressed="false">Shift σ</button>
     <button type="button" data-do="projector" aria-pressed="false">Projector</button>
     <button type="button" data-do="full">Full screen</button>
     <button class="enlarge" type="button" aria-pressed="false">5</button></span></div>
-  <div class="plot"><div class="grip" role="slider" tabindex="0" aria-label="λ" aria-orientation="horizontal" aria-valuemin="0"></div></div>
+  <div class="plot"><div class="grip" role="slider" tabindex="0" aria-label="λ"
+    aria-orientation="horizontal" aria-valuemin="0"></div></div>
 </section>`;
 

@@ -57,7 +57,8 @@ function lookup(stops) {
   const table = new Uint8ClampedArray(256 * 3), colours = stops.map(rgb);
   for (let i = 0; i < 256; i++) {
     const at = (Math.min(i, 254) / 254) * (colours.length - 1), low = Math.min(colours.length - 2, Math.floor(at));
-    for (let c = 0; c < 3; c++) table[3 * i + c] = colours[low][c] + (colours[low + 1][c] - colours[low][c]) * (at - low);
+    const from = colours[low], to = colours[low + 1];
+    for (let c = 0; c < 3; c++) table[3 * i + c] = from[c] + (to[c] - from[c]) * (at - low);
   }
   return table;
 }
@@ -105,7 +106,8 @@ function niceTicks(low, high, wanted) {
   const raw = (high - low) / Math.max(1, wanted), power = 10 ** Math.floor(Math.log10(raw));
   const step = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999);
   const ticks = [];
-  for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-6; v += step) ticks.push(Math.abs(v) < step / 1e6 ? 0 : v);
+  for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-6; v += step)
+    ticks.push(Math.abs(v) < step / 1e6 ? 0 : v);
   return ticks;
 }
 
@@ -127,7 +129,8 @@ function logTicks(low, high, most) {
 }
 
 function tickText(value) {
-  if (value !== 0 && (Math.abs(value) < 0.001 || Math.abs(value) >= 10000)) return value.toExponential(0).replace("e-", "e−").replace("e+", "e");
+  if (value !== 0 && (Math.abs(value) < 0.001 || Math.abs(value) >= 10000))
+    return value.toExponential(0).replace("e-", "e−").replace("e+", "e");
   return String(Number(value.toPrecision(3))).replace("-", "−");
 }
 
@@ -139,9 +142,11 @@ function axes(c, box, x, y, style) {
   const y0 = L(y.low), y1 = L(y.high);
   const Y = (v) => bottom - clamp((L(v) - y0) / (y1 - y0 || 1), 0, 1) * (bottom - top);
   c.font = style.small; c.fillStyle = style.muted; c.strokeStyle = style.grid; c.lineWidth = 1;
-  const yTicks = y.ticks || (inLog ? logTicks(y.low, y.high, Math.max(2, Math.floor((bottom - top) / (style.size * 2.2)))) : niceTicks(y.low, y.high, clamp((bottom - top) / (style.size * 4), 2, 6)));
+  const fitting = () => inLog
+    ? logTicks(y.low, y.high, Math.max(2, Math.floor((bottom - top) / (style.size * 2.2))))
+    : niceTicks(y.low, y.high, clamp((bottom - top) / (style.size * 4), 2, 6));
   c.textAlign = "right"; c.textBaseline = "middle";
-  for (const v of yTicks) {
+  for (const v of y.ticks || fitting()) {
     const py = Math.round(Y(v)) + 0.5;
     c.beginPath(); c.moveTo(left, py); c.lineTo(right, py); c.stroke();
     c.fillText(tickText(v), left - style.size * 0.5, py);
@@ -178,7 +183,8 @@ function note(c, panel, text, style) {
   }
   const high = lines.length * style.size * 1.5, wide = Math.max(...lines.map((t) => c.measureText(t).width));
   c.fillStyle = style.panel; // so that it can be read on top of axes
-  c.fillRect((panel.w - wide) / 2 - style.size, (panel.h - high) / 2 - style.size * 0.4, wide + 2 * style.size, high + style.size * 0.8);
+  const left = (panel.w - wide) / 2 - style.size, top = (panel.h - high) / 2 - style.size * 0.4;
+  c.fillRect(left, top, wide + 2 * style.size, high + style.size * 0.8);
   c.fillStyle = style.muted;
   lines.forEach((t, i) => c.fillText(t, panel.w / 2, panel.h / 2 + (i - (lines.length - 1) / 2) * style.size * 1.5));
 }

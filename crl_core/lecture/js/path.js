@@ -34,7 +34,8 @@ const pathView = {
   },
   lane(c, lane, box, frames, style, main) {
     const L = frames.lams.length, X = this.X, gap = style.size;
-    const everything = [...lane.value, ...lane.low, ...lane.high, ...(main && frames.earlier ? frames.earlier.values.flat() : [])];
+    const before = main && frames.earlier ? frames.earlier.values : [];
+    const everything = [...lane.value, ...lane.low, ...lane.high, ...before.flat()];
     let [low, high] = range(everything.filter((v) => finite(v) && (lane.linear || v > 0)));
     if (lane.linear) { low = Math.min(low, lane.floor ?? low); high = Math.max(high, lane.ceiling ?? high); }
     else {
@@ -43,8 +44,11 @@ const pathView = {
     }
     const most = Math.max(1, Math.floor((box.bottom - box.top) / (gap * (main ? 1.9 : 1.3))));
     const ticks = lane.linear ? undefined : logTicks(low, high, most);
-    const aired = { ...box, left: box.left - gap * 1.5, right: box.right + gap * 0.6 }; // the handle never covers a tick's text
-    const scale = axes(c, aired, { low: 0, high: Math.max(1, L - 1), ticks: [] }, { low, high, kind: lane.linear ? "linear" : "log", ticks: ticks && (ticks.length ? ticks : [low * 1.2]) }, style);
+    const kind = lane.linear ? "linear" : "log", shownTicks = ticks && (ticks.length ? ticks : [low * 1.2]);
+    // the handle never covers a tick's text
+    const aired = { ...box, left: box.left - gap * 1.5, right: box.right + gap * 0.6 };
+    const across = { low: 0, high: Math.max(1, L - 1), ticks: [] };
+    const scale = axes(c, aired, across, { low, high, kind, ticks: shownTicks }, style);
     const colour = main ? style.accent : style.text;
     c.save();
     c.fillStyle = colour; c.globalAlpha = style.band;
@@ -59,19 +63,21 @@ const pathView = {
       run = [];
     }
     c.restore();
-    if (main && frames.earlier) {
-      c.strokeStyle = style.faint; c.lineWidth = style.hair;
-      for (const earlier of frames.earlier.values) line(c, L, X, scale.Y, (i) => earlier[i]);
-    }
-    c.strokeStyle = colour; c.lineWidth = main ? style.bold : style.bold * 0.55; c.lineJoin = "round"; c.lineCap = "round";
+    c.strokeStyle = style.faint; c.lineWidth = style.hair;
+    for (const earlier of before) line(c, L, X, scale.Y, (i) => earlier[i]);
+    c.strokeStyle = colour; c.lineWidth = main ? style.bold : style.bold * 0.55;
+    c.lineJoin = "round"; c.lineCap = "round";
     line(c, L, X, scale.Y, (i) => lane.value[i]);
     c.fillStyle = colour;
     for (let i = 0; i < L; i++)
-      if (finite(lane.value[i])) { c.beginPath(); c.arc(X(i), scale.Y(lane.value[i]), main ? style.bold * 0.95 : style.bold * 0.6, 0, 2 * Math.PI); c.fill(); }
-      else if (frames.status[i] > 0) {
+      if (finite(lane.value[i])) {
+        const r = main ? style.bold * 0.95 : style.bold * 0.6;
+        c.beginPath(); c.arc(X(i), scale.Y(lane.value[i]), r, 0, 2 * Math.PI); c.fill();
+      } else if (frames.status[i] > 0) {
         c.strokeStyle = style.bad; c.lineWidth = style.hair * 1.6;
-        const r = gap * 0.32, y = box.bottom - r - 1;
-        c.beginPath(); c.moveTo(X(i) - r, y - r); c.lineTo(X(i) + r, y + r); c.moveTo(X(i) + r, y - r); c.lineTo(X(i) - r, y + r); c.stroke();
+        const r = gap * 0.32, x = X(i), y = box.bottom - r - 1;
+        c.beginPath(); c.moveTo(x - r, y - r); c.lineTo(x + r, y + r);
+        c.moveTo(x + r, y - r); c.lineTo(x - r, y + r); c.stroke();
       }
     if (main)
       for (let i = 0; i < L; i++)
@@ -90,7 +96,8 @@ const pathView = {
     const low = Math.floor(p), high = Math.min(low + 1, this.count - 1), a = lane.value[low], b = lane.value[high];
     if (!finite(a) || !finite(b)) return finite(a) && p - low < 0.5 ? a : finite(b) && p - low >= 0.5 ? b : NaN;
     if (lane.linear) return a + (b - a) * (p - low);
-    return Math.exp(Math.log(Math.max(a, 1e-12)) + (Math.log(Math.max(b, 1e-12)) - Math.log(Math.max(a, 1e-12))) * (p - low));
+    const from = Math.log(Math.max(a, 1e-12)), to = Math.log(Math.max(b, 1e-12));
+    return Math.exp(from + (to - from) * (p - low));
   },
   moving(panel, scene) {
     const { style } = scene, c = panel.moving, gap = style.size, p = scene.position, x = this.X(p);
@@ -105,8 +112,9 @@ const pathView = {
     c.strokeStyle = style.text; c.lineWidth = style.hair * 1.2;
     c.beginPath(); c.moveTo(x, this.top - gap * 0.4); c.lineTo(x, this.bottom); c.stroke();
     // the model whose numbers are written
-    c.beginPath(); c.moveTo(this.X(scene.near), this.bottom); c.lineTo(this.X(scene.near) - gap * 0.36, this.bottom + gap * 0.5);
-    c.lineTo(this.X(scene.near) + gap * 0.36, this.bottom + gap * 0.5); c.closePath(); c.fillStyle = style.text; c.fill();
+    const at = this.X(scene.near), under = this.bottom + gap * 0.5;
+    c.beginPath(); c.moveTo(at, this.bottom); c.lineTo(at - gap * 0.36, under); c.lineTo(at + gap * 0.36, under);
+    c.closePath(); c.fillStyle = style.text; c.fill();
     c.textBaseline = "middle";
     for (const { lane, scale, colour, box, main, middle, stacked } of this.drawn) {
       c.textAlign = "left"; c.font = style.strong; c.fillStyle = style.text;
@@ -115,7 +123,10 @@ const pathView = {
       else { c.textAlign = "right"; c.fillText(text, panel.w - 2, middle); }
       const v = this.between(lane, p), y = finite(v) ? scale.Y(v) : box.bottom;
       if (main) this.handle = { x, y };
-      else if (finite(v)) { c.fillStyle = style.panel; c.strokeStyle = colour; c.lineWidth = style.bold * 0.6; c.beginPath(); c.arc(x, y, gap * 0.28, 0, 2 * Math.PI); c.fill(); c.stroke(); }
+      else if (finite(v)) {
+        c.fillStyle = style.panel; c.strokeStyle = colour; c.lineWidth = style.bold * 0.6;
+        c.beginPath(); c.arc(x, y, gap * 0.28, 0, 2 * Math.PI); c.fill(); c.stroke();
+      }
     }
     const grip = gap * (scene.dragging ? 1.05 : 0.9);
     c.lineWidth = style.bold * 1.35; c.strokeStyle = style.accent; c.fillStyle = style.panel;

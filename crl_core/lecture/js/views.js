@@ -14,7 +14,8 @@ function range(values) {
 
 function waiting(scene) {
   if (scene.frames.state === "training") return "after training";
-  return drawable(scene.frames, scene.near) ? "" : "This λ diverged in training: there is no model to draw. The λ beside it are unharmed.";
+  if (drawable(scene.frames, scene.near)) return "";
+  return "This λ diverged in training: there is no model to draw. The λ beside it are unharmed.";
 }
 
 /** Copies of sprites at [n, 2] points that glide from frame `a` to frame `b`. */
@@ -32,16 +33,19 @@ const latentView = {
     const { frames, style } = scene;
     const xy = frames.arrays.xy;
     if (!xy) { this.sprite = null; return; }
-    this.sprite = sprites(style.envs, style.radius * clamp(Math.min(panel.w, panel.h) / 300, 0.75, 1.8), panel.ratio, style.alpha);
+    const radius = style.radius * clamp(Math.min(panel.w, panel.h) / 300, 0.75, 1.8);
+    this.sprite = sprites(style.envs, radius, panel.ratio, style.alpha);
     const [x0, x1, y0, y1] = frames.latent.extent, pad = this.sprite.side;
     const scale = Math.min((panel.w - 2 * pad) / (x1 - x0 || 1), (panel.h - 2 * pad) / (y1 - y0 || 1));
-    this.scale = scale; this.x0 = panel.w / 2 - (scale * (x0 + x1)) / 2; this.y0 = panel.h / 2 + (scale * (y0 + y1)) / 2;
+    this.scale = scale;
+    this.x0 = panel.w / 2 - (scale * (x0 + x1)) / 2; this.y0 = panel.h / 2 + (scale * (y0 + y1)) / 2;
   },
   moving(panel, scene) {
     const c = panel.moving, message = waiting(scene) || (this.sprite ? "" : "no picture of the latents yet");
     c.clearRect(0, 0, panel.w, panel.h);
     if (message) return note(c, panel, message, scene.style);
-    const xy = scene.frames.arrays.xy.values, n = scene.frames.n, a = scene.low * n * 2, b = scene.high * n * 2, f = scene.share;
+    const xy = scene.frames.arrays.xy.values, n = scene.frames.n, f = scene.share;
+    const a = scene.low * n * 2, b = scene.high * n * 2;
     const { scale, x0, y0 } = this;
     drawPoints(c, scene, this.sprite,
       (i) => x0 + scale * (xy[a + 2 * i] + (xy[b + 2 * i] - xy[a + 2 * i]) * f),
@@ -54,8 +58,10 @@ const effectView = {
     const { frames, style } = scene, c = panel.still, spec = frames.scatter;
     this.sprite = null;
     if (!spec) return;
-    const gap = style.size, box = { left: gap * 2.6, top: gap * 0.6, right: panel.w - gap * 0.8, bottom: panel.h - gap * (spec.by_env ? 2 : 3) };
-    this.sprite = sprites(style.envs, style.radius * clamp(Math.min(panel.w, panel.h) / 330, 0.7, 1.5), panel.ratio, style.alpha);
+    const gap = style.size, bottom = panel.h - gap * (spec.by_env ? 2 : 3);
+    const box = { left: gap * 2.6, top: gap * 0.6, right: panel.w - gap * 0.8, bottom };
+    const radius = style.radius * clamp(Math.min(panel.w, panel.h) / 330, 0.7, 1.5);
+    this.sprite = sprites(style.envs, radius, panel.ratio, style.alpha);
     const y = { low: spec.low, high: spec.high };
     if (spec.by_env) {
       const E = frames.envs.length;
@@ -64,7 +70,8 @@ const effectView = {
       if (E <= 4) frames.envs.forEach((name, e) => c.fillText(name, scale.X(e + 0.5), box.bottom + gap * 0.35));
       this.Y = scale.Y;
       const width = (box.right - box.left) / E, env = frames.arrays.env.values;
-      this.px = Float32Array.from({ length: frames.n }, (_, i) => box.left + width * (env[i] + 0.15 + 0.7 * ((i * 0.618034) % 1)));
+      const spread = (i) => 0.15 + 0.7 * ((i * 0.618034) % 1); // beside each other rather than on top
+      this.px = Float32Array.from({ length: frames.n }, (_, i) => box.left + width * (env[i] + spread(i)));
       if (finite(spec.truth)) this.truth(c, style, [box.left, scale.Y(spec.truth)], [box.right, scale.Y(spec.truth)]);
     } else {
       const scale = axes(c, box, { low: spec.low, high: spec.high }, y, style), ite = frames.arrays.ite.values;
@@ -90,7 +97,8 @@ const effectView = {
       const hat = scene.probe.predicted;
       return drawPoints(c, scene, this.sprite, (i) => px[i], (i) => Y(clamp(hat[i], spec.low, spec.high)));
     }
-    const hat = scene.frames.arrays.ite_hat.values, n = scene.frames.n, a = scene.low * n, b = scene.high * n, f = scene.share;
+    const hat = scene.frames.arrays.ite_hat.values, n = scene.frames.n, f = scene.share;
+    const a = scene.low * n, b = scene.high * n;
     drawPoints(c, scene, this.sprite, (i) => px[i], (i) => Y(hat[a + i] + (hat[b + i] - hat[a + i]) * f));
   },
 };
@@ -114,7 +122,8 @@ const mapView = {
       c.fillText(label, box.x, box.y - gap * 0.45);
       c.font = style.small; c.fillStyle = style.muted; c.textAlign = "center"; c.textBaseline = "top";
       if (below) c.fillText(spec.x_label, box.x + box.w / 2, box.y + box.h + gap * 0.25);
-      c.save(); c.translate(box.x - gap * 0.4, box.y + box.h / 2); c.rotate(-Math.PI / 2); c.textBaseline = "alphabetic";
+      c.save(); c.translate(box.x - gap * 0.4, box.y + box.h / 2); c.rotate(-Math.PI / 2);
+      c.textBaseline = "alphabetic";
       if (beside) c.fillText(spec.y_label, 0, 0);
       c.restore();
     };
@@ -126,7 +135,8 @@ const mapView = {
       frame(box, "the truth", true, stacked);
     }
     this.legend(c, style, spec, table, { x: rim, w: W, y: panel.h - gap * 2, h: gap * 0.5 });
-    this.sprite = sprites(style.envs, Math.max(1.3, style.radius * 0.55 * clamp(this.box.w / 170, 0.8, 2)), panel.ratio, 0.95, style.panel);
+    const radius = Math.max(1.3, style.radius * 0.55 * clamp(this.box.w / 170, 0.8, 2));
+    this.sprite = sprites(style.envs, radius, panel.ratio, 0.95, style.panel);
     this.cloud = this.paintCloud(panel, scene, frames.arrays.plane.values);
   },
   legend(c, style, spec, table, box) {
@@ -138,7 +148,8 @@ const mapView = {
     c.font = style.small; c.fillStyle = style.muted; c.textBaseline = "top";
     const y = box.y + box.h + style.size * 0.25, text = (v) => tickText(Number(v.toFixed(2)));
     c.textAlign = "left"; c.fillText("≤ " + text(spec.centre - spec.half), box.x, y);
-    c.textAlign = "center"; c.fillText((box.w > style.size * 22 ? "average effect " : "") + text(spec.centre), box.x + box.w / 2, y);
+    const word = box.w > style.size * 22 ? "average effect " : "";
+    c.textAlign = "center"; c.fillText(word + text(spec.centre), box.x + box.w / 2, y);
     c.textAlign = "right"; c.fillText("≥ " + text(spec.centre + spec.half), box.x + box.w, y);
   },
   paintCloud(panel, scene, plane) {
@@ -162,7 +173,9 @@ const mapView = {
     }
     c.globalAlpha = 1;
     c.drawImage(this.images[scene.low], x, y, w, h);
-    if (scene.share > 0 && scene.high !== scene.low) { c.globalAlpha = scene.share; c.drawImage(this.images[scene.high], x, y, w, h); c.globalAlpha = 1; }
+    if (scene.share > 0 && scene.high !== scene.low) {
+      c.globalAlpha = scene.share; c.drawImage(this.images[scene.high], x, y, w, h); c.globalAlpha = 1;
+    }
     const cloud = scene.probe ? this.paintCloud(panel, scene, scene.probe.plane) : this.cloud;
     c.drawImage(cloud, 0, 0, panel.w, panel.h);
   },
@@ -184,18 +197,24 @@ const trainingView = {
       const second = chart.second ? frames.arrays["history." + chart.second].values : [];
       const positive = [...values, ...second].filter((v) => finite(v) && v > 0).sort((p, q) => p - q);
       if (!positive.length) return null;
-      const low = Math.max(positive[Math.floor(positive.length * 0.005)], 1e-6), high = positive[Math.floor(positive.length * 0.995)];
+      const quantile = (share) => positive[Math.floor(positive.length * share)];
+      const low = Math.max(quantile(0.005), 1e-6), high = quantile(0.995);
       const box = wide
-        ? { left: gap * 3.4 + (k * panel.w) / 2, right: (panel.w * (k + 1)) / 2 - gap, top: gap * 1.8, bottom: panel.h - gap * 1.8 }
-        : { left: gap * 3.6, right: panel.w - gap * Math.max(0.6, 0.36 * String(last).length), top: (k * panel.h) / 2 + gap * 1.7, bottom: (panel.h * (k + 1)) / 2 - gap * 1.7 };
-      const scale = axes(c, box, { low: 1, high: last, ticks: [1, last], lines: false }, { low: low * 0.8, high: high * 1.25, kind: "log" }, style);
+        ? { left: gap * 3.4 + (k * panel.w) / 2, right: (panel.w * (k + 1)) / 2 - gap,
+            top: gap * 1.8, bottom: panel.h - gap * 1.8 }
+        : { left: gap * 3.6, right: panel.w - gap * Math.max(0.6, 0.36 * String(last).length),
+            top: (k * panel.h) / 2 + gap * 1.7, bottom: (panel.h * (k + 1)) / 2 - gap * 1.7 };
+      const across = { low: 1, high: last, ticks: [1, last], lines: false };
+      const scale = axes(c, box, across, { low: low * 0.8, high: high * 1.25, kind: "log" }, style);
       c.font = style.normal; c.textAlign = "left"; c.textBaseline = "alphabetic"; c.fillStyle = style.text;
       c.fillText(chart.label, box.left, box.top - gap * 0.5);
       if (chart.second) {
         const at = box.left + c.measureText(chart.label).width + gap;
         c.strokeStyle = style.muted; c.lineWidth = style.hair * 1.4; c.setLineDash([4, 3]);
-        c.beginPath(); c.moveTo(at, box.top - gap * 0.85); c.lineTo(at + gap * 1.6, box.top - gap * 0.85); c.stroke(); c.setLineDash([]);
-        c.font = style.small; c.fillStyle = style.muted; c.fillText(chart.secondLabel, at + gap * 2, box.top - gap * 0.5);
+        c.beginPath(); c.moveTo(at, box.top - gap * 0.85); c.lineTo(at + gap * 1.6, box.top - gap * 0.85);
+        c.stroke(); c.setLineDash([]);
+        c.font = style.small; c.fillStyle = style.muted;
+        c.fillText(chart.secondLabel, at + gap * 2, box.top - gap * 0.5);
       }
       c.strokeStyle = style.faint; c.lineWidth = style.hair;
       for (let l = 0; l < L; l++) line(c, count, (i) => scale.X(history.epochs[i]), scale.Y, (i) => values[i * L + l]);

@@ -1,0 +1,118 @@
+"""The panels of the Latent page: rows laid out in latent and input, measures of overlap, and probes along λ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+
+from crl_core.data.scm import along
+from crl_core.figures import Rows, along_lam, embedding, outside, palette
+from crl_core.measures.probe_words import what_the_latent_knows
+from crl_core.measures.probes import better_r2
+from pages.shared.model_views import pca_layout, tsne_layout
+from pages.shared.run_view import RunInView
+from pages.shared.style import quiet
+from pages.shared.tables import beyond, chart, say, spread, table
+
+Evidence = Mapping[str, np.ndarray]
+_NOTHING_LAID_OUT = {
+    "diverged": "Training diverged at this λ: there are no latents to show.",
+    "collapsed": "The latent has collapsed at this λ: all rows lie on one point.",
+}
+
+
+def pictures(run: RunInView, layout: str, colour: str) -> None:
+    """The latent in view and the input, laid out and coloured alike."""
+    view, ink = run.view, palette(run.theme)
+    amounts = {} if view.z is None or view.s is None else {"z": along(view.z), "s": along(view.s)}
+    laid = tsne_layout(run.key, run.projection) if layout == "t-SNE" and run.projection else pca_layout(run)
+    rows = Rows(env=view.env, t=view.t, env_names=run.env_names, amounts=amounts)
+    latent = embedding(
+        laid.xy[run.m],
+        rows,
+        ink,
+        title=f"Latent at λ = {run.lam:g}",
+        colour_by=colour,
+        limits=laid.limits,
+        why_empty=_NOTHING_LAID_OUT.get(run.status, "The latents of this model cannot be laid out."),
+    )
+    given = embedding(laid.x, rows, ink, title="Input x, before the encoder", colour_by=colour, limits=laid.x_limits)
+    left, right = st.columns(2)
+    with left, st.container(key="panel_latent"):
+        chart(latent, "latent.phi")
+    with right, st.container(key="panel_input"):
+        chart(given, "latent.x")
+    replicates = run.config.training.replicates
+    whose = f" of the first of {replicates} replicates" if replicates > 1 else ""
+    quiet(
+        f"{layout} of {len(view)} held-out rows{whose}, in the same window for every λ. Directions and units mean "
+        f"nothing here, neighbourhood does.{beyond(outside(latent))}"
+    )
+
+
+def measures(run: RunInView, evidence: Evidence) -> None:
+    """What the latent in view knows, in a sentence, and every measure of it beside that of the input."""
+    groups = "environments" if run.config.training.align == "environment" else "treatment arms"
+    say(_what_it_knows(run, evidence))
+
+    def line(name: str, of_input: np.ndarray | None, of_latent: np.ndarray, says: str, digits: int = 2) -> list[str]:
+        """A row of the table, of figures [R] of the input and [M] of the models."""
+        here = run.result.by_lam(np.asarray(of_latent))[:, run.result.lams.index(run.lam)]
+        return [name, "–" if of_input is None else spread(of_input, digits), spread(here, digits), says]
+
+    auc, mixing, norm, rank = (evidence[name] for name in ("domain_auc", "knn_mixing", "latent_norm", "effective_rank"))
+    x_auc, x_mixing, x_mmd2, x_p = (evidence[f"x_{name}"] for name in ("domain_auc", "knn_mixing", "mmd2", "mmd2_p"))
+    p_says = "small: two samples of one distribution rarely differ so much"
+    lines = [
+        line("domain AUC", x_auc, auc, f"0.5: the {groups} cannot be told apart; 1: always"),
+        line("kNN mixing", x_mixing, mixing, "0: neighbours are of one’s own group; 1: as mixed as chance"),
+        line("MMD²", x_mmd2, run.mmd2, "can be small while s stays readable", 3),
+        line("p of MMD²", x_p, evidence["mmd2_p"], p_says, 3),
+        line("R² of z", None, better_r2(evidence, "z"), "how well the cause can be read from the latent"),
+        line("R² of s", None, better_r2(evidence, "s"), "how well the nuisance can be read from the latent"),
+        line("latent norm", None, norm, "MMD² falls also where the latent shrinks as a whole"),
+        line("effective rank", None, rank, "directions that the latent really uses", 1),
+    ]
+    with st.container(key="panel_measures"):
+        table(["Measure", "input x", f"latent, λ = {run.lam:g}", "What it says"], lines, words_from=3)
+        if run.config.training.replicates > 1:
+            quiet(f"Median [smallest, largest] of {run.config.training.replicates} replicates, held-out rows.")
+
+
+def probes_along_lam(run: RunInView, evidence: Evidence) -> None:
+    """What the probes read at every λ."""
+    for column, name, word in zip(st.columns(2), "zs", ("cause", "nuisance"), strict=True):
+        values = better_r2(evidence, name)
+        drawn = along_lam(
+            run.result.lams,
+            run.result.by_lam(values),
+            run.result.by_lam(run.result.status),
+            run.lam,
+            palette(run.theme),
+            title=f"R² of the {word} {name}",
+            y_title="R²",
+            linear=(min(0.0, float(np.nanmin(values, initial=0.0))) - 0.03, 1.04),
+        )
+        with column, st.container(key=f"panel_r2_{name}"):
+            chart(drawn, f"latent.r2_{name}")
+
+
+def _what_it_knows(run: RunInView, evidence: Evidence) -> str:
+    mmd2_path = run.result.by_lam(run.mmd2)[:, 0]  # at the least λ
+    finite = mmd2_path[np.isfinite(mmd2_path)]
+
+    def at(values: np.ndarray) -> float:
+        found = run.at_lam(values)
+        return float("nan") if found is None else found
+
+    return what_the_latent_knows(
+        run.lam,
+        at(better_r2(evidence, "z")),
+        at(better_r2(evidence, "s")),
+        at(run.mmd2),
+        float(np.median(finite)) if len(finite) else float("nan"),
+        at(evidence["mmd2_p"]),
+        align=run.config.training.align,
+    )

@@ -1,0 +1,121 @@
+"""The panels of the Scenario page that are drawn from rows, and what of the preset was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+from scipy.special import expit, logit
+
+from crl_core.config import RunConfig, Scenario
+from crl_core.data.scm import MultiEnvData, along
+from crl_core.figures import outside
+from crl_core.figures.palette import Palette
+from crl_core.figures.world import outcome_by_arm, propensities, world_plane
+from crl_core.presets import Preset
+from crl_core.world.environments import EnvRow, arms_said, newcomer_said
+from pages.shared.style import panel_title, quiet
+from pages.shared.tables import beyond, chart, say, table
+
+_WORDS = {
+    "sigma": "σ",
+    "offset": "offset",
+    "propensity": "P(t = 1)",
+    "cause_mean": "mean of z",
+    "cause_scale": "spread of z",
+    "n_samples": "number of samples",
+    "dim_causal": "coordinates of z",
+    "dim_spurious": "coordinates of s",
+}
+
+
+def plane(shown: MultiEnvData, scenario: Scenario, n_rows: int, names: Sequence[str], ink: Palette) -> None:
+    """The rows that are drawn, of `n_rows`, in the plane of cause and nuisance."""
+    bars = max(scenario.dim_causal, scenario.dim_spurious) > 1
+    drawn = world_plane(along(shown.z), along(shown.s), shown.env, shown.t, names, ink, bars=bars)
+    chart(drawn, "scenario.plane")
+    given = (
+        f"The network is given {scenario.dim_x} numbers a row that z and s are mixed into."
+        if scenario.dim_x > 2 or scenario.mixing != "none"
+        else "The network is given exactly these two numbers, without the colour."
+    )
+    quiet(f"{len(shown)} of {n_rows} rows. {given}{beyond(outside(drawn))}")
+
+
+def treated(data: MultiEnvData, scenario: Scenario, envs: Sequence[EnvRow], word: str, ink: Palette) -> None:
+    """The share of treated rows in each environment, and where an arm is missing."""
+    spans = propensity_spans(data, scenario)
+    spread = bool((spans[:, 1] - spans[:, 0] > 0.01).any())
+    shares = np.array([row.share for row in envs])
+    chart(propensities(shares, spans, [row.name for row in envs], ink, spread=spread), "scenario.treated")
+    for sentence in arms_said(envs, word):
+        say(sentence)
+    if spread:
+        quiet("Bars: from the 5 % to the 95 % point of P(t = 1) over the units, which differ in z.")
+
+
+def outcomes(shown: MultiEnvData, scenario: Scenario, names: Sequence[str], ink: Palette) -> None:
+    """The outcome of each arm along the cause, with its mean."""
+    bars = max(scenario.dim_causal, scenario.dim_spurious) > 1
+    lines = mean_outcomes(scenario)
+    drawn = outcome_by_arm(along(shown.z), shown.y, shown.env, shown.t, names, lines, ink, bars=bars)
+    chart(drawn, "scenario.outcome")
+    quiet(
+        "The gap between the two lines is the effect. A line without points beside it is what has to be guessed."
+        + beyond(outside(drawn))
+    )
+
+
+def environments(envs: Sequence[EnvRow], scenario: Scenario, preset: Preset) -> None:
+    """The numbers of each environment, and what one more would look like."""
+    panel_title(f"The {preset.env_word}s", "what the sliders set, and what came out of it")
+    lines = [
+        (
+            f"{row.name} (new)" if row.new else row.name,
+            _number(row.sigma),
+            _number(row.offset),
+            _number(row.propensity),
+            f"{_number(row.cause_mean)}, {_number(row.cause_scale)}",
+            f"{100 * row.share:.3g} %",
+        )
+        for row in envs
+    ]
+    table(["", "σ", "offset", "P(t = 1)", "z: mean, sd", "treated"], lines)
+    quiet(newcomer_said(scenario, preset.env_name))
+
+
+def _number(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def changes(config: RunConfig, preset: Preset) -> list[str]:
+    """What of the world, and of what is aligned, is not as the preset has it."""
+    own, its = config.scenario, preset.config.scenario
+    changed = ["number of environments"] if own.n_envs != its.n_envs else []
+    for field in fields(Scenario):
+        mine, theirs = getattr(own, field.name), getattr(its, field.name)
+        if isinstance(mine, tuple):
+            shared = min(len(mine), len(theirs))
+            mine, theirs = mine[:shared], theirs[:shared]
+        if mine != theirs:
+            changed.append(_WORDS.get(field.name, field.name))
+    if config.training.align != preset.config.training.align:
+        changed.append("what is aligned")
+    return changed
+
+
+def mean_outcomes(scenario: Scenario) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Intercepts and slopes in z̄ of the mean of y⁰ and y¹ in each environment, s averaged over."""
+    both = []
+    for offset in scenario.offset:
+        slope = 2 + scenario.interaction * offset * np.sqrt(scenario.dim_spurious)
+        both.append((np.array([0.0, scenario.effect]), np.array([slope, slope + scenario.heterogeneity])))
+    return both
+
+
+def propensity_spans(data: MultiEnvData, scenario: Scenario) -> np.ndarray:
+    """The 5 % and 95 % points of P(t = 1) over the units of each environment, [E, 2]."""
+    z = along(data.z)
+    treated = expit(logit(np.asarray(scenario.propensity))[data.env] + scenario.confounding * z)
+    return np.array([np.quantile(treated[data.env == e], [0.05, 0.95]) for e in range(scenario.n_envs)])

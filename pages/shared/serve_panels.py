@@ -1,0 +1,123 @@
+"""The panels of the Export & serve page: the offer to export, what each format costs, the file and its commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from crl_core.export import kept as exports
+from crl_core.export.words import FORMATS, INSTALL, ORIGINAL, available, file_name, lacking
+from crl_core.figures import palette
+from crl_core.figures.formats import latencies
+from crl_core.jobs import machine
+from pages.shared.run_view import RunInView
+from pages.shared.style import figure, panel_title, quiet
+from pages.shared.tables import chart, say, table
+
+_TITLES = {item.id: item.title for item in FORMATS.values()} | {ORIGINAL: "PyTorch, eager"}
+_COLUMNS = ("Format", "kB", "ITE RMSE", "Factual MSE", "Largest difference", "1 row, µs", "1,024 rows, µs")
+
+
+def offer(run: RunInView, ask_for: Callable[[], None]) -> None:
+    """The view before anything was exported."""
+    with st.container(key="panel_serve_empty"):
+        panel_title("Not exported yet", f"λ = {run.lam:g}, replicate 0")
+        if machine.memory_bytes() < machine.LITTLE_MEMORY:
+            say(
+                "This machine has too little memory to export beside the app. Take the run home (Runs → Library, "
+                "bundle), and there: "
+                f"python -m crl_core export {run.result.config.key} --lam {run.lam:g}"
+            )
+            return
+        titles = ", ".join(_TITLES[name] for name in available())
+        say(f"Written and measured in a process of their own, in about half a minute: {titles}.")
+        st.button("Export and measure", type="primary", key="serve.make", on_click=ask_for)
+        _left_out()
+
+
+def costs(run: RunInView, found: exports.Exports, name: str) -> None:
+    """The report as a table and two plots."""
+    with st.container(key="panel_serve_table"):
+        panel_title("What each format costs", "held-out rows; latency p50 / p95 / p99 in µs on this machine")
+        lines = [
+            (
+                _TITLES[row["format"]],
+                "–" if row["bytes"] is None else f"{row['bytes'] / 1e3:.0f}",
+                figure(row["ite_rmse"], 4),
+                figure(row["factual_mse"], 4),
+                "–" if row["bytes"] is None else f"{row['largest_difference']:.1e}",
+                _percentiles(row, "1"),
+                _percentiles(row, "1024"),
+            )
+            for row in found.rows
+        ]
+        table(_COLUMNS, lines, strong=1 + found.formats.index(name))
+        _left_out()
+        quiet(
+            "ONNX is the recommended path. PyTorch marks TorchScript and its own quantisation as deprecated; they are "
+            "kept for services that "
+            "load nothing else. int8 saturates beyond the training range."
+        )
+    left, right = st.columns(2)
+    for column, batch, title in (
+        (left, "1", "One row: p50 to p99"),
+        (right, "1024", "1,024 rows: p50 to p99"),
+    ):
+        with column, st.container(key=f"panel_serve_latency_{batch}"):
+            chart(
+                latencies(found.rows, _TITLES, palette(run.theme), batch=batch, chosen=name, title=title),
+                f"serve.latency.{batch}",
+            )
+
+
+def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[], None]) -> None:
+    """The file, and what to type."""
+    file = file_name(found.key, found.lam, name)
+    rows = [[round(float(value), 3) for value in row] for row in run.view.x[:2]]
+    with st.container(key="panel_serve_use"):
+        panel_title("Take it to work", FORMATS[name].says)
+        try:
+            content = found.content(name)
+        except OSError:
+            st.error("The file was removed meanwhile; export again.")
+            return
+        with st.container(horizontal=True):
+            st.download_button(
+                f"Download {FORMATS[name].title}",
+                content,
+                file,
+                "application/octet-stream",
+                key="serve.download",
+                on_click="ignore",
+                type="primary",
+            )
+            st.button("Measure again", key="serve.again", on_click=ask_for)
+        serve, ask, local, docker = st.tabs(["Serve", "Ask", "Without this program", "Dockerfile"])
+        with serve:
+            st.code(f"{INSTALL}\n{exports.serve_command(file)}", language="bash", wrap_lines=True)
+            quiet(
+                "Listens on this machine only; --host 0.0.0.0 and --api-key open it to others. /docs describes it, "
+                "/metrics is for Prometheus."
+            )
+        with ask:
+            st.code(exports.curl(rows), language="bash", wrap_lines=True)
+            st.code(exports.python_client(rows), language="python", wrap_lines=True)
+        with local:
+            st.code(exports.python_local(file, name, rows), language="python", wrap_lines=True)
+        with docker:
+            text = exports.dockerfile(file, name)
+            st.code(text, language="docker", wrap_lines=True)
+            st.download_button(
+                "Dockerfile", text, "Dockerfile", "text/plain", key="serve.dockerfile", on_click="ignore"
+            )
+
+
+def _left_out() -> None:
+    if (why := lacking()) is not None:
+        quiet(why)
+
+
+def _percentiles(row: Mapping[str, Any], batch: str) -> str:
+    return " / ".join(f"{row[name][batch]:.0f}" for name in ("p50_us", "p95_us", "p99_us"))

@@ -1,0 +1,79 @@
+"""The curves of the Train page: the effect error along λ, and each part of the loss over the epochs for every λ."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from crl_core.config import RunConfig
+from crl_core.figures import live
+from crl_core.figures.palette import palette
+from crl_core.jobs.manager import JobState
+from crl_core.measures.curves import Curves, empty
+from crl_core.metrics import METRIC, kept_in
+from crl_core.penalty_words import PENALTY_WORDS
+from pages.shared import server_cache, style
+
+_SAYS = {
+    "loss": "factual error + λ · penalty",
+    "factual_train": "mean square, training rows",
+    "penalty": "{penalty} within a batch",
+}
+_PANELS = [(m.name, m.heading, _SAYS[m.name]) for m in kept_in("epoch") if not m.held_out]
+
+
+def curves_of(config: RunConfig, state: JobState) -> Curves:
+    """What there is of the run's curves: sealed, under way, left over from an attempt that ended early, or none yet.
+
+    Raises: StoreError if the run is sealed and cannot be read.
+    """
+    training = config.training
+    nothing = empty(training.lams, training.epochs, training.replicates)
+    if state.phase in ("finished", "completed"):
+        return server_cache.final_curves(config.key)
+    if state.phase in ("running", "failed", "cancelled"):
+        return server_cache.follower(config.key).follow() or nothing
+    return nothing
+
+
+def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
+    """All panels. final: the curves grow no more, so that they may be zoomed and drawn in full."""
+    ink = palette(style.theme())
+    left, right = st.columns([3, 2])
+    with left, st.container(key="panel_path"):
+        label = METRIC[curves.error_name].word
+        earlier = f"; band: {curves.replicates} replicates" if curves.replicates > 1 else " epochs"
+        style.panel_title("Effect error along λ", f"{label}, held out; faint: earlier{earlier}")
+        spec = live.path_spec(curves, ink, height=290, label=label, zoom=final)
+        _chart(live.path_rows(curves, lam), spec, "path", f"{label} against λ")
+
+    def over_epochs(name: str, label: str, height: int, alt: str) -> None:
+        most = live.MAX_EPOCHS_DRAWN if final else live.MAX_EPOCHS_LIVE
+        spec = live.epoch_spec(curves, name, ink, height=height, label=label, zoom=final)
+        _chart(live.epoch_rows(curves, name, lam, most), spec, name, f"{alt} over epochs for every λ")
+
+    with right, st.container(key="panel_mmd2"):
+        between = "environments" if config.training.align == "environment" else "treated and untreated"
+        style.panel_title("Latent MMD²", f"between {between}, held out")
+        over_epochs("mmd2", "MMD²", 290, "held-out MMD²")
+    for column, (name, title, says) in zip(st.columns(3), _PANELS, strict=True):
+        with column, st.container(key=f"panel_{name}"):
+            style.panel_title(title, says.format(penalty=PENALTY_WORDS[config.training.penalty].short))
+            over_epochs(name, title, 200, title)
+    style.lam_legend(ink, curves.lams, lam, zoom=final and curves.n_epochs > 0)
+    if (curves.n_bad > 0).any():
+        style.quiet(_casualties(curves))
+
+
+def _casualties(curves: Curves) -> str:
+    """Which λ lost replicates."""
+    lost = [
+        f"λ = {lam:g} ({count} of {curves.replicates})"
+        for lam, count in zip(curves.lams, curves.n_bad, strict=True)
+        if count
+    ]
+    return "Replicates that diverged (×) or collapsed (○) and are left out of the medians: " + ", ".join(lost) + "."
+
+
+def _chart(rows: live.Rows, spec: live.Spec, name: str, alt: str) -> None:
+    st.vega_lite_chart(pd.DataFrame(rows), spec, key=f"train.{name}", theme=None, alt=alt)
