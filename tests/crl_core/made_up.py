@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from crl_core import RunConfig, RunStore, Scenario, Training
+from crl_core.metrics import METRICS
 from crl_core.results import RunResult
 from crl_core.training.nets import shapes
 
@@ -54,8 +55,12 @@ def made_up_result(config: RunConfig | None = None) -> RunResult:
 
 def without_truth(result: RunResult) -> RunResult:
     """The same run as if nobody knew the true effects."""
-    history = {name: values for name, values in result.history.items() if name != "ite_rmse"}
-    return replace(result, ite_rmse=None, ate_error=None, ite_rmse_by_env=None, history=history)
+    needing = [metric for metric in METRICS if metric.needs_truth]
+    fields = [metric.name for metric in needing if "result" in metric.kept]
+    fields += [f"{metric.name}_by_env" for metric in needing if "by_env" in metric.kept]
+    curves = {metric.name for metric in needing}
+    history = {name: values for name, values in result.history.items() if name not in curves}
+    return replace(result, history=history, **dict.fromkeys(fields))
 
 
 def made_up_part(seed: int = 0) -> dict[str, np.ndarray]:

@@ -113,7 +113,7 @@ def test_a_run_without_truth_keeps_none(store: RunStore) -> None:
     assert store.load(KEY).ite_rmse is None
     summary = store.summary(KEY)
     assert summary is not None
-    assert summary.ite_rmse == (None, None)
+    assert summary.figures["ite_rmse"] == (None, None)
     assert summary.best() is None
 
 
@@ -149,7 +149,7 @@ def test_summaries_tell_the_figures_without_opening_a_result(store: RunStore, mo
     monkeypatch.setattr(runs, "unpack", None)
     (item,) = store.summaries()
     assert result.ite_rmse is not None
-    assert item.ite_rmse == tuple(result.ite_rmse)  # one replicate, so the median is the value
+    assert item.figures["ite_rmse"] == tuple(result.ite_rmse)  # one replicate, so the median is the value
     assert item.best() == (result.lam[result.ite_rmse.argmin()], result.ite_rmse.min())
     assert item.config == result.config
     assert not item.complete
