@@ -173,8 +173,8 @@ def test_a_worker_that_is_killed_ends_the_training_with_a_reason_and_the_next_on
     trainer, world = trainer_of(jobs), World(scales=single_targets(4, 5))
     trainer.start(world, 0)
     wait_until(lambda: bool(trainer.state(world, 0).looks), limit_s=90)
-    assert jobs.worker_pid is not None
-    os.kill(jobs.worker_pid, signal.SIGKILL)
+    assert jobs.executor.pid is not None
+    os.kill(jobs.executor.pid, signal.SIGKILL)
     wait_until(lambda: trainer.state(world, 0).phase == "failed", limit_s=30)
     assert "killed" in trainer.state(world, 0).problem
     small = World(scales=single_targets(2, 2), n_rows=200)
