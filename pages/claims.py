@@ -12,7 +12,7 @@ from crl_core.config import RECIPE_VERSION
 from crl_core.events import finite
 from crl_core.figures import strips
 from crl_core.figures.palette import Palette, palette
-from crl_core.jobs.ensure_run import PassFailed, all_there
+from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.presets import PRESETS
 from crl_core.runs.sealing import StoreError
 from crl_core.studies.catalogue import LABS, LabClaim, lab_claims
@@ -74,11 +74,11 @@ def main() -> None:
     baked = baked_claims(server_cache.store().baked)
     content, where = None, ""
     try:
-        if all_there(wanted, server_cache.store()):
+        if not missing(wanted, server_cache.store()):
             content, where = measured_here(seeds, stamp(seeds)), f"Measured on this machine, {seeds} seeds."
             labs = () if baked is None else tuple(entry for entry in baked["claims"] if entry.get("lab"))
             content = {**content, "claims": [*content["claims"], *labs]}
-    except (PassFailed, StoreError) as error:
+    except (RunsFailed, StoreError) as error:
         st.error(str(error))
     if content is None and baked is not None:
         content = baked
@@ -96,7 +96,7 @@ def main() -> None:
             width="content",
             help="Replicates in each batched run; more seeds, narrower intervals.",
         )
-        many_runs.panel("claims.pass", wanted, start="Put them to the test here", again=content is not None)
+        many_runs.panel("claims.runs", wanted, start="Put them to the test here", again=content is not None)
     if content is None:
         style.notice(
             "Nothing has been measured yet",

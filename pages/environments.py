@@ -6,7 +6,7 @@ import streamlit as st
 
 from crl_core.figures.by_envs import by_envs
 from crl_core.figures.palette import palette
-from crl_core.jobs.ensure_run import PassFailed, all_there
+from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
 from crl_core.studies import environments_report as report
 from crl_core.studies.environments import SEEDS, SETS, SIZES, Study, baked_study, run_study, runs_of
@@ -46,14 +46,14 @@ def main(preset_id: str) -> None:
     wanted = runs_of(preset_id, seeds)
     study, where = None, ""
     try:
-        if all_there(wanted, server_cache.store()):
+        if not missing(wanted, server_cache.store()):
             made = [server_cache.store().summary(config.key) for config, _ in wanted]
             study = measured_here(preset_id, seeds, tuple(item.created for item in made if item is not None))
             where = "Measured on this machine."
         else:
             study = baked_study(server_cache.store().baked, preset_id)
             where = "Measured before the program was shipped."
-    except (PassFailed, StoreError, ValueError) as error:
+    except (RunsFailed, StoreError, ValueError) as error:
         st.error(str(error)[:1].upper() + str(error)[1:])
     page_header(
         "What does another environment buy?",
@@ -72,7 +72,7 @@ def main(preset_id: str) -> None:
         )
         if study is not None:
             downloads(study)
-        many_runs.panel(f"environments.pass.{preset_id}", wanted, start="Run the study here", again=study is not None)
+        many_runs.panel(f"environments.runs.{preset_id}", wanted, start="Run the study here", again=study is not None)
     if study is None:
         style.notice(
             "This world has not been studied yet",

@@ -13,6 +13,7 @@ import numpy as np
 from crl_core.cli.output import put, write_text
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.jobs.executors import Here
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs.store import RunStore
@@ -81,7 +82,7 @@ def _penalties(options: argparse.Namespace) -> int:
         found = []
         for world in BAKED_WORLDS:
             print(f"{world.preset}: {world.words}", file=sys.stderr, flush=True)
-            found.append(run_contest(world, store, listen=bar, on_run=on_run))
+            found.append(run_contest(world, store, executor=Here(store, bar), on_run=on_run))
             content = {"recipe_version": RECIPE_VERSION, "contests": [contest.to_dict() for contest in found]}
             write_text(str(store.baked / BAKED), json.dumps(content, separators=(",", ":")), "--bake")
         bar.close()
@@ -98,7 +99,7 @@ def _penalties(options: argparse.Namespace) -> int:
         balanced=options.balanced,
     )
     lams = tuple(options.lam) if options.lam else None
-    contest = run_contest(world, store, options.only, lams, bar, on_run)
+    contest = run_contest(world, store, options.only, lams, Here(store, bar), on_run)
     bar.close()
     put(options.json, contest.to_dict(), lambda: contest_table(contest))
     return 0

@@ -26,7 +26,7 @@ from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
 from crl_core.events import Event, RunFinished
 from crl_core.jobs.carry_out import carry_out, sentence
-from crl_core.jobs.ensure_run import PassFailed
+from crl_core.jobs.ensure_runs import RunsFailed
 from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"standard output: {reason}; send it to another place.", BAD_INPUT)
     except KeyboardInterrupt:
         return _complain("cancelled; nothing was stored.", INTERRUPTED)
-    except (TrainingFailed, PassFailed) as error:
+    except (TrainingFailed, RunsFailed) as error:
         return _complain(f"training failed. {error}", FAILED)
     except (StoreError, ValueError) as error:
         return _complain(str(error), BAD_INPUT)

@@ -2,14 +2,14 @@
 
 A laboratory is a file `claims_<id>.toml` beside this one and a module with
 
-    measure_claims(ids, seeds, store, listen) -> {id: [seeds] values, NaN where not defined}
+    measure_claims(ids, seeds, store, executor) -> {id: [seeds] values, NaN where not defined}
 
 which may need torch and is therefore looked up only when something is measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.events import Event
+from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims import STATEMENT_FIELDS, Measured, Statement, check_statement, entries_of, judged
 
@@ -97,14 +97,15 @@ def measure_lab(
     claims: Sequence[LabClaim],
     seeds: int,
     store: RunStore,
-    listen: Callable[[Event], None] | None = None,
+    executor: Executor | None = None,
 ) -> list[Measured]:
     """Every claim (all of one laboratory) measured over `seeds` seeds; what is stored is taken as it is.
 
-    Raises: ValueError on bad input; PassFailed or StoreError if a run cannot be made.
+    executor: trains what is not stored; default here and now.
+    Raises:   ValueError on bad input; RunsFailed or StoreError if a run cannot be made.
     """
     if not claims:
         return []
     measure = import_module(LABS[claims[0].lab].module).measure_claims
-    values = measure([claim.id for claim in claims], seeds, store, listen)
+    values = measure([claim.id for claim in claims], seeds, store, executor)
     return [judged(claim, np.asarray(values[claim.id], dtype=np.float64)) for claim in claims]

@@ -4,21 +4,19 @@ visit."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from crl_core.config import RECIPE_VERSION, RunConfig
-from crl_core.events import Event
-from crl_core.jobs.ensure_run import Evidence, obtain
-from crl_core.results import RunResult
+from crl_core.jobs.ensure_runs import OnRun, ensure_runs
+from crl_core.jobs.executors import Executor, Here
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims import Claim, Measured, measure, needs_evidence, plan
 
 SEEDS = 10
 EPOCHS = 50
 BAKED = "claims.json"  # in the folder of the baked runs; laboratories add claims-<id>.json
-OnRun = Callable[[int, int, RunConfig], None]  # runs done, runs in all, the next one
 
 
 def runs_of(claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tuple[RunConfig, bool]]:
@@ -37,21 +35,18 @@ def run_claims(
     claims: Sequence[Claim],
     seeds: int,
     store: RunStore,
-    listen: Callable[[Event], None] | None = None,
+    executor: Executor | None = None,
     *,
     epochs: int = EPOCHS,
     on_run: OnRun | None = None,
 ) -> list[Measured]:
     """Every claim measured over `seeds` seeds; runs that are stored are taken as they are.
 
-    Raises: ValueError if a run would be too large; PassFailed or StoreError if one cannot be made.
+    executor: trains the others; default here and now.
+    Raises:   ValueError if a run would be too large; RunsFailed or StoreError if one cannot be made.
     """
-    wanted = runs_of(claims, seeds, epochs)
-    runs: dict[Any, tuple[RunResult, Evidence]] = {}
-    for done, (config, evidence) in enumerate(wanted):
-        if on_run is not None:
-            on_run(done, len(wanted), config)
-        runs[config.scenario, config.training.align] = obtain(config, store, evidence=evidence, listen=listen)
+    found = ensure_runs(runs_of(claims, seeds, epochs), store, executor or Here(store), on_run)
+    runs = {(config.scenario, str(config.training.align)): run for config, run in found.items()}
     return [measure(claim, runs) for claim in claims]
 
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig, Scenario
 from crl_core.data.interventions import INTERVENTIONS, deploy
-from crl_core.events import Event
-from crl_core.jobs.ensure_run import obtain
+from crl_core.jobs.ensure_runs import ensure_runs
+from crl_core.jobs.executors import Executor, Here
 from crl_core.measures import falsifiers
 from crl_core.presets import PRESETS, preset
 from crl_core.results import predict
@@ -176,13 +176,16 @@ def run_power(
     only: Sequence[Spec] | None = None,
     tests: tuple[str, ...] = ALARM_TESTS,
     permutations: int = falsifiers.PERMUTATIONS,
-    listen: Callable[[Event], None] | None = None,
+    executor: Executor | None = None,
     on_spec: Callable[[int, int], None] | None = None,
 ) -> Power:
-    """Measure the table on the preset's world. Raises ValueError on bad input; PassFailed or StoreError if training
-    fails."""
+    """Measure the table on the preset's world.
+
+    executor: trains the run if it is not stored; default here and now.
+    Raises:   ValueError on bad input; RunsFailed or StoreError if training fails.
+    """
     config = config_of(preset_id, seeds, epochs)
-    run, _ = obtain(config, store, listen=listen)
+    run, _ = ensure_runs([(config, False)], store, executor or Here(store))[config]
     scenario = config.scenario
     tried = specs(scenario) if only is None else tuple(only)
     seen_models = {(lam, r): watched(run, lam, r) for lam in lams for r in range(seeds)}

@@ -10,7 +10,7 @@ A penalty that cannot work in a world is left out with the reason, and the other
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -21,8 +21,9 @@ import numpy as np
 from crl_core.config import RECIPE_VERSION, Matching, RunConfig
 from crl_core.data.matching import Matches, matches
 from crl_core.data.scm import aligned_groups
-from crl_core.events import OK, Event
-from crl_core.jobs.ensure_run import PassFailed, obtain
+from crl_core.events import OK
+from crl_core.jobs.ensure_runs import OnRun, RunsFailed, each_run
+from crl_core.jobs.executors import Executor, Here
 from crl_core.measures.comparison import Difference, difference
 from crl_core.measures.lam_choice import choices
 from crl_core.penalty_words import PENALTY_WORDS
@@ -35,7 +36,6 @@ EPOCHS, SEEDS, SHARED = 20, 3, 32
 WORTH = 0.01
 BAKED = "penalties.json"
 _DIGITS = 5  # of a figure that is kept
-OnRun = Callable[[int, int, RunConfig], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,25 +275,24 @@ def run_contest(
     store: RunStore,
     penalties: Sequence[str] = (),
     lams: tuple[float, ...] | None = None,
-    listen: Callable[[Event], None] | None = None,
+    executor: Executor | None = None,
     on_run: OnRun | None = None,
 ) -> Contest:
-    """Every penalty judged; one that fails is there with the reason. Raises ValueError on bad input, StoreError."""
+    """Every penalty judged; one that fails is there with the reason. Raises ValueError on bad input, StoreError.
+
+    executor: trains what is not stored; default here and now.
+    """
     configs, refused = configs_of(world, penalties, lams)
-    rows: list[Contestant] = []
-    for name in penalties or PENALTY_WORDS:
-        if name in refused:
-            rows.append(_absent(name, "", refused[name]))
-            continue
-        if on_run is not None:
-            on_run(len(rows), len(configs), configs[name])
-        try:
-            run, evidence = obtain(configs[name], store, evidence=True, listen=listen)
-        except PassFailed as error:
-            rows.append(_absent(name, configs[name].key, str(error)))
+    found = {name: _absent(name, "", why) for name, why in refused.items()}
+    wanted = [(config, True) for config in configs.values()]
+    for config, run in each_run(wanted, store, executor or Here(store), on_run):
+        name = config.training.penalty
+        if isinstance(run, RunsFailed):
+            found[name] = _absent(name, config.key, str(run))
         else:
-            rows.append(judged(run, evidence["domain_auc"]))
-    return Contest(world=world, rows=tuple(rows))
+            result, evidence = run
+            found[name] = judged(result, evidence["domain_auc"])
+    return Contest(world=world, rows=tuple(found[name] for name in penalties or PENALTY_WORDS))
 
 
 def _absent(name: str, key: str, why: str) -> Contestant:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from crl_core.cli.penalties import BAKED_WORLDS, contest_table
 from crl_core.cli.program import main
 from crl_core.config import RECIPE_VERSION
 from crl_core.events import DIVERGED
-from crl_core.jobs.ensure_run import PassFailed
+from crl_core.jobs.carry_out import Outcome
+from crl_core.jobs.executors import Here, Job
 from crl_core.penalty_words import PENALTY_WORDS, grid
 from crl_core.presets import DEFAULT_PRESET, preset
 from crl_core.runs.store import RunStore
@@ -175,15 +177,21 @@ def test_a_penalty_that_cannot_work_or_fails_is_named_and_the_others_finish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small(monkeypatch)
-    obtain = penalty_study.obtain
 
-    def failing(config, store, **more):  # type: ignore[no-untyped-def]
-        if config.training.penalty == "coral":
-            raise PassFailed("The disk is on fire.")
-        return obtain(config, store, **more)
+    class Failing(Here):
+        """Does not train coral."""
 
-    monkeypatch.setattr(penalty_study, "obtain", failing)
-    found = run_contest(World(preset="hospital", shared=0), store_in(tmp_path), ["mmd", "coral", "contrastive"])
+        def start(self, job: Job) -> Future[Outcome]:
+            if job.config is None or job.config.training.penalty != "coral":
+                return super().start(job)
+            future: Future[Outcome] = Future()
+            future.set_result(Outcome(ending="failed", reason="The disk is on fire."))
+            return future
+
+    store = store_in(tmp_path)
+    found = run_contest(
+        World(preset="hospital", shared=0), store, ["mmd", "coral", "contrastive"], executor=Failing(store)
+    )
     assert [row.ran for row in found.rows] == [True, False, False]
     assert found.of("coral").problem == "The disk is on fire."
     assert "no shared units to make pairs of" in found.of("contrastive").problem

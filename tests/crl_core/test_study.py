@@ -17,6 +17,7 @@ from crl_core.config import LIMITS, RECIPE_VERSION
 from crl_core.data.scm import sample
 from crl_core.figures.by_envs import Line, by_envs, by_envs_svg, spread
 from crl_core.figures.palette import palette
+from crl_core.jobs.executors import Here
 from crl_core.measures.overlap import gaussian_kernel, pairs_mmd2
 from crl_core.metrics import ite_rmse
 from crl_core.presets import PRESETS, preset
@@ -152,7 +153,7 @@ def test_a_study_is_made_of_stored_runs_and_says_what_is_not_defined(
     monkeypatch.setattr("crl_core.studies.environments.preset", lambda name: config)
     store = store_in(tmp_path)
     heard: list[object] = []
-    study = run_study("hospital", 2, store, heard.append, epochs=1)
+    study = run_study("hospital", 2, store, Here(store, heard.append), epochs=1)
     assert set(store.keys()) == {config.key for config, _ in runs_of("hospital", 2, 1)}
     assert study.folds == ((), (0, 2))
     assert np.isnan(study.at("left_out.ite_rmse", 1.0)[0]).all()
@@ -160,7 +161,7 @@ def test_a_study_is_made_of_stored_runs_and_says_what_is_not_defined(
     for name, values in study.series.items():
         assert values.shape == (2, 2, len(LAMS)), name
     heard.clear()
-    again = run_study("hospital", 2, store, heard.append, epochs=1)
+    again = run_study("hospital", 2, store, Here(store, heard.append), epochs=1)
     assert heard == []
     for name in study.series:
         np.testing.assert_array_equal(study.series[name], again.series[name])

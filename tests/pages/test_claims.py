@@ -10,7 +10,7 @@ import pytest
 
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
-from crl_core.studies.claims import pick_claims
+from crl_core.studies.claims import load_claims, pick
 from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
 from pages.shared import server_cache
 from tests.pages.conftest import Open, words
@@ -21,7 +21,7 @@ SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two claims about one small world, so that a pass takes a moment."""
-    claims = pick_claims(["recipe-with", "recipe-without"])
+    claims = pick(["recipe-with", "recipe-without"], load_claims())
     monkeypatch.setattr("crl_core.studies.claims.load_claims", lambda: claims)
     monkeypatch.setattr(claims_run.runs_of, "__defaults__", (10, 1))
     monkeypatch.setattr(claims_run.run_claims, "__kwdefaults__", {"epochs": 1, "on_run": None})
@@ -92,7 +92,7 @@ def test_a_damaged_stored_answer_is_no_crash(open_app: Open, store: RunStore) ->
 
 
 def test_runs_that_are_stored_here_are_measured_here(few: None, open_app: Open, store: RunStore) -> None:
-    claims = pick_claims(["recipe-with", "recipe-without"])
+    claims = pick(["recipe-with", "recipe-without"], load_claims())
     measured = run_claims(claims, 10, store, epochs=1)
     app = open_app("claims")
     assert not app.exception
@@ -109,11 +109,11 @@ def test_the_button_submits_the_pass_and_cancel_takes_it_back(few: None, open_ap
     manager.submit = lambda config, lam_in_view=None, parts=(): asked.append((config.key, tuple(parts))) or config.key  # type: ignore[method-assign,assignment,func-returns-value]
     next(button for button in app.button if button.label == "Put them to the test here").click().run()
     assert not app.exception
-    ((config, _),) = runs_of(pick_claims(["recipe-with", "recipe-without"]))
+    ((config, _),) = runs_of(pick(["recipe-with", "recipe-without"], load_claims()))
     assert asked == [(config.key, ())]
     assert "Run 1 of 1" in words(app)
     next(
-        button for button in app.button if button.label == "Cancel" and button.key == "claims.pass.cancel"
+        button for button in app.button if button.label == "Cancel" and button.key == "claims.runs.cancel"
     ).click().run()
     assert not app.exception
     assert [button for button in app.button if button.label == "Put them to the test here"]
