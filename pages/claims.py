@@ -8,7 +8,6 @@ from typing import Any
 
 import streamlit as st
 
-from crl_core.config import RECIPE_VERSION
 from crl_core.events import finite
 from crl_core.figures import strips
 from crl_core.figures.palette import Palette, palette
@@ -17,7 +16,7 @@ from crl_core.presets import PRESETS
 from crl_core.runs.sealing import StoreError
 from crl_core.studies.catalogue import LABS, LabClaim, lab_claims
 from crl_core.studies.claims import QUANTITIES, Claim, Statement, load_claims
-from crl_core.studies.claims_run import SEEDS, baked_claims, content_of, run_claims, runs_of
+from crl_core.studies.claims_run import SEEDS, baked_claims, baked_problems, content_of, run_claims, runs_of
 from pages.shared import many_runs, page_header, require, server_cache, style
 
 _DEFINITIONS = """
@@ -83,9 +82,9 @@ def main() -> None:
     if content is None and baked is not None:
         content = baked
         where = f"Measured before the program was shipped, {baked.get('seeds')} seeds."
-        if baked.get("recipe_version") != RECIPE_VERSION:
-            where += " An older version of the recipe trained these networks; the numbers of this one may differ."
     head(content)
+    if problems := baked_problems(server_cache.store().baked):
+        st.error(problems)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Seeds",

@@ -9,7 +9,7 @@ from crl_core.figures.palette import palette
 from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
 from crl_core.studies import environments_report as report
-from crl_core.studies.environments import SEEDS, SETS, SIZES, Study, baked_study, run_study, runs_of
+from crl_core.studies.environments import BAKED, SEEDS, SETS, SIZES, Study, baked_study, run_study, runs_of
 from pages.shared import controls, many_runs, page_header, require, server_cache, style
 from pages.shared.tables import chart, say, table
 
@@ -53,6 +53,8 @@ def main(preset_id: str) -> None:
         else:
             study = baked_study(server_cache.store().baked, preset_id)
             where = "Measured before the program was shipped."
+            if study is None and (problem := BAKED.problem(server_cache.store().baked)):
+                st.error(problem)
     except (RunsFailed, StoreError, ValueError) as error:
         st.error(str(error)[:1].upper() + str(error)[1:])
     page_header(

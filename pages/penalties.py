@@ -15,6 +15,7 @@ from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.runs.sealing import StoreError
 from crl_core.studies.penalties import (
+    BAKED,
     WHERE,
     Contest,
     World,
@@ -171,6 +172,8 @@ def main() -> None:
         else:
             contest = contest_of(world, baked_contests(server_cache.store().baked))
             where = "Measured before the program was shipped."
+            if contest is None and (problem := BAKED.problem(server_cache.store().baked)):
+                st.error(problem)
     except (RunsFailed, StoreError, ValueError) as error:
         st.error(style.plain(str(error)))
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -21,6 +21,7 @@ from crl_core.runs.sealing import StoreError
 from crl_core.studies.certificate import certificate
 from crl_core.studies.deployed import TITLES, Finding, Verdict, Watched, judge, true_error, watched
 from crl_core.studies.detection_rates import (
+    BAKED,
     DRAWS,
     SIZES,
     WRONG,
@@ -342,12 +343,11 @@ def measured_here(preset_id: str, seeds: int) -> Power:
 
 def power_table() -> None:
     """How often each test alarms for every intervention, over seeds; stored for one world, measured here for others."""
-    preset_id, power, where = run.preset.id, None, ""
-    try:
-        power = baked_power(server_cache.store().baked, preset_id)
-        where = f"Measured before the program was shipped: {DRAWS} batches a seed."
-    except ValueError as error:
-        st.error(str(error))
+    preset_id = run.preset.id
+    power = baked_power(server_cache.store().baked, preset_id)
+    where = f"Measured before the program was shipped: {DRAWS} batches a seed."
+    if power is None and (problem := BAKED.problem(server_cache.store().baked)):
+        st.error(problem)
     with st.container(key="panel_unseen_power"):
         panel_title(
             "How often does each test alarm?",

@@ -25,13 +25,15 @@ from crl_core.studies.claims import STATEMENT_FIELDS, Measured, Statement, check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
-    """A laboratory: its name, what it asks, the module that measures, and its page."""
+    """A laboratory: its name, what it asks, the module that measures, its page, and over how many seeds the answers
+    were measured that come with the program."""
 
     id: str
     title: str
     sentence: str
     module: str
     page: str
+    seeds: int = 10
 
 
 LABS: Mapping[str, Lab] = {
@@ -59,6 +61,7 @@ LABS: Mapping[str, Lab] = {
             sentence="Can latents be recovered from several environments, without labels and without an outcome?",
             module="crl_core.studies.identify_claims",
             page="identify",
+            seeds=20,
         ),
     )
 }

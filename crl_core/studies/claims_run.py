@@ -3,7 +3,6 @@ visit."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ from typing import Any
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.jobs.ensure_runs import OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
+from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims import Claim, Measured, measure, needs_evidence, plan
 
 SEEDS = 10
 EPOCHS = 50
-BAKED = "claims.json"  # in the folder of the baked runs; laboratories add claims-<id>.json
 
 
 def runs_of(claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tuple[RunConfig, bool]]:
@@ -60,21 +59,35 @@ def content_of(measured: Sequence[Measured], seeds: int, epochs: int = EPOCHS) -
     }
 
 
+def _parse(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(content["claims"], list):
+        raise TypeError("claims is no list")
+    return content
+
+
+def shipped_claims(study: str = "claims") -> Shipped[Mapping[str, Any]]:
+    """Stored answers: of the claims about λ paths, or "claims-<id>" of a laboratory."""
+    return Shipped(study=study, settings=("seeds", "epochs"), parse=_parse)
+
+
+BAKED = shipped_claims()
+
+
+def _all_shipped(folder: Path) -> list[Shipped[Mapping[str, Any]]]:
+    return [BAKED, *(shipped_claims(path.stem) for path in sorted(folder.glob("claims-*.json")))]
+
+
 def baked_claims(folder: Path) -> Mapping[str, Any] | None:
     """The stored answers that come with the program as one, those of laboratories last; None if there is none.
 
-    Seeds and recipe are those of the claims about λ paths, or of the first file that can be read.
+    Seeds are those of the claims about λ paths, or of the first file that can be used.
     """
-    found = [_read(path) for path in (folder / BAKED, *sorted(folder.glob("claims-*.json")))]
-    contents = [content for content in found if content is not None]
+    contents = [content for item in _all_shipped(folder) if (content := item.read(folder)) is not None]
     if not contents:
         return None
     return {**contents[0], "claims": [entry for content in contents for entry in content["claims"]]}
 
 
-def _read(path: Path) -> Mapping[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return content if isinstance(content["claims"], list) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def baked_problems(folder: Path) -> str:
+    """Why stored answers cannot be used, a sentence a file; empty where they can."""
+    return " ".join(problem for item in _all_shipped(folder) if (problem := item.problem(folder)) is not None)

@@ -12,7 +12,6 @@ Seeds:    the replicates of a run; every training set of environments is one bat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from crl_core.jobs.executors import Executor, Here
 from crl_core.metrics import factual_mse, generalisation_gap, ite_rmse
 from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult, mmd_rows, predict, view_rows
+from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 
 LAMS = (0.0, 0.1, 1.0, 10.0)  # 0 and 1 are shown; the rest is for choosing λ
@@ -222,9 +222,7 @@ class Study:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Study:
-        """Inverse of `to_dict`, null for NaN. Raises ValueError if it is of another recipe or another form."""
-        if content.get("recipe_version") != RECIPE_VERSION:
-            raise ValueError("the stored study was made by another version of the recipe; run it again.")
+        """Inverse of `to_dict`, null for NaN. Raises ValueError if it is of another form."""
         try:
             if (tuple(content["lams"]), tuple(content["environments"])) != (LAMS, SIZES):
                 raise ValueError("the stored study has other λ or sizes; run it again.")
@@ -311,21 +309,13 @@ def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarra
     return np.stack(effect), np.stack(factual)
 
 
-BAKED = "environments.json"  # in the folder of the baked runs: the study of the first visit's preset
+BAKED = Shipped(study="environments", settings=("preset", "seeds", "epochs"), parse=Study.from_dict)
 
 
 def baked_study(folder: Path, preset_id: str) -> Study | None:
-    """The stored study that comes with the program; None if there is none of this preset.
-
-    Raises: ValueError with one sentence if there is one that is out of date or damaged.
-    """
-    try:
-        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    except ValueError:
-        raise ValueError("the study that comes with the program is damaged; run it again.") from None
-    return Study.from_dict(content) if content.get("preset") == preset_id else None
+    """The stored study that comes with the program; None if there is none of this preset that can be used."""
+    study = BAKED.read(folder)
+    return study if study is not None and study.preset_id == preset_id else None
 
 
 def unbiased_mmd2(run: RunResult) -> np.ndarray:

@@ -9,16 +9,14 @@ A penalty that cannot work in a world is left out with the reason, and the other
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from crl_core.config import RECIPE_VERSION, Matching, RunConfig
+from crl_core.config import Matching, RunConfig
 from crl_core.data.matching import Matches, matches
 from crl_core.data.scm import aligned_groups
 from crl_core.events import OK
@@ -29,12 +27,12 @@ from crl_core.measures.lam_choice import choices
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult, data_of
+from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 
 EPOCHS, SEEDS, SHARED = 20, 3, 32
 # of the error at λ = 0: where most seeds choose 0 itself, an interval excludes 0 by a hair that is worth nothing
 WORTH = 0.01
-BAKED = "penalties.json"
 _DIGITS = 5  # of a figure that is kept
 
 
@@ -358,13 +356,13 @@ def contest_of(world: World, contests: Sequence[Contest]) -> Contest | None:
     return next((item for item in contests if replace(item.world, seeds=world.seeds) == world), None)
 
 
-@cache
+def _parse(content: Mapping[str, Any]) -> tuple[Contest, ...]:
+    return tuple(Contest.from_dict(item) for item in content["contests"])
+
+
+BAKED = Shipped(study="penalties", settings=(), parse=_parse)  # every contest says its own world, seeds and epochs
+
+
 def baked_contests(folder: Path) -> tuple[Contest, ...]:
-    """The contests that come with the program; none if the file is not there, damaged, or of another recipe."""
-    try:
-        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
-        if content["recipe_version"] != RECIPE_VERSION:
-            return ()
-        return tuple(Contest.from_dict(item) for item in content["contests"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()
+    """The contests that come with the program; none where they cannot be used."""
+    return BAKED.read(folder) or ()

@@ -378,7 +378,7 @@ def test_the_answers_that_come_with_the_program_are_about_the_claims_as_they_are
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"claims": 3}', "not json"])
 def test_a_damaged_stored_answer_counts_as_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / BAKED).write_text(text)
+    (tmp_path / BAKED.file).write_text(text)
     assert baked_claims(tmp_path) is None
 
 

@@ -15,7 +15,7 @@ from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_cla
 from pages.shared import server_cache
 from tests.pages.conftest import Open, words
 
-SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
+SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
 
 
 @pytest.fixture
@@ -60,14 +60,16 @@ def test_without_stored_answers_the_page_says_how_to_get_them(open_app: Open) ->
 
 def test_answers_of_an_older_recipe_are_called_so(open_app: Open, store: RunStore) -> None:
     content = ship(store) | {"recipe_version": 0}
-    (store.baked / BAKED).write_text(json.dumps(content))
-    assert "An older version of the recipe" in words(open_app("claims"))
+    (store.baked / BAKED.file).write_text(json.dumps(content))
+    app = open_app("claims")
+    assert "claims was made by another version of the recipe" in app.error[0].value
+    assert "Not measured in this version: run the claims again." in words(app)  # and those of laboratories stay
 
 
 def test_a_claim_that_has_changed_since_is_not_shown_with_its_old_numbers(open_app: Open, store: RunStore) -> None:
     content = ship(store)
     content["claims"][0]["threshold"] = 123.0  # type: ignore[index]
-    (store.baked / BAKED).write_text(json.dumps(content))
+    (store.baked / BAKED.file).write_text(json.dumps(content))
     shown = words(open_app("claims"))
     assert shown.count("Not measured in this version: run the claims again.") == 1
     assert shown.count('class="crl-strip"') == len(content["claims"]) - 1  # type: ignore[arg-type]
@@ -77,7 +79,7 @@ def test_values_that_are_not_finite_are_drawn_as_broken_seeds(open_app: Open, st
     content = ship(store)
     entry = content["claims"][0]  # type: ignore[index]
     entry |= {"measured": [None] * 10, "median": None, "interval": [None, None], "verdict": "does not hold"}
-    (store.baked / BAKED).write_text(json.dumps(content))
+    (store.baked / BAKED.file).write_text(json.dumps(content))
     app = open_app("claims")
     assert not app.exception
     assert words(app).count("not finite, a model broke") == 10
@@ -85,7 +87,7 @@ def test_values_that_are_not_finite_are_drawn_as_broken_seeds(open_app: Open, st
 
 def test_a_damaged_stored_answer_is_no_crash(open_app: Open, store: RunStore) -> None:
     store.baked.mkdir(parents=True)
-    (store.baked / BAKED).write_text("{")
+    (store.baked / BAKED.file).write_text("{")
     app = open_app("claims")
     assert not app.exception
     assert "Nothing has been measured yet" in words(app)
