@@ -284,10 +284,10 @@ def test_the_whole_plan_fits_the_limits_with_the_most_seeds() -> None:
     assert max(config.training.n_models for config, _ in runs_of(load_claims(), 20)) <= MAX_MODELS
 
 
-# -- a pass ------------------------------------------------------------------------------------------------------------
+# -- the runs ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_pass_trains_what_is_missing_keeps_it_and_takes_it_from_the_store_the_next_time(
+def test_runs_that_are_missing_are_trained_kept_and_taken_from_the_store_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, claims = store_in(tmp_path), pick(["recipe-with", "recipe-without"], load_claims())

@@ -20,7 +20,7 @@ SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two claims about one small world, so that a pass takes a moment."""
+    """Two claims about one small world, so that their runs take a moment."""
     claims = pick(["recipe-with", "recipe-without"], load_claims())
     monkeypatch.setattr("crl_core.studies.claims.load_claims", lambda: claims)
     monkeypatch.setattr(claims_run.runs_of, "__defaults__", (10, 1))
@@ -104,7 +104,7 @@ def test_runs_that_are_stored_here_are_measured_here(few: None, open_app: Open, 
     assert not [button for button in app.button if button.label == "Put them to the test here"]
 
 
-def test_the_button_submits_the_pass_and_cancel_takes_it_back(few: None, open_app: Open, store: RunStore) -> None:
+def test_the_button_submits_the_runs_and_cancel_takes_it_back(few: None, open_app: Open, store: RunStore) -> None:
     asked: list[tuple[str, tuple[str, ...]]] = []
     app = open_app("claims")
     manager = server_cache.jobs()
@@ -121,7 +121,7 @@ def test_the_button_submits_the_pass_and_cancel_takes_it_back(few: None, open_ap
     assert [button for button in app.button if button.label == "Put them to the test here"]
 
 
-def test_a_pass_that_is_refused_says_why(few: None, open_app: Open, store: RunStore) -> None:
+def test_runs_that_are_refused_say_why(few: None, open_app: Open, store: RunStore) -> None:
     app = open_app("claims")
 
     def refuse(*_: object, **__: object) -> str:
