@@ -1,9 +1,8 @@
 """Fill the README's tables from what was measured: python benchmarks/readme.py [--check]
 
-presets: from the baked runs (`python -m crl_core bake`); claims: from cache/baked/claims.json (`python -m crl_core
-claims --lab paths --json cache/baked/claims.json`, and claims-<lab>.json alike); speed: from benchmarks/figures.json,
-which `--speed FILE …` fills from the JSON that the benchmarks write. With --check nothing is written, and the exit
-status is 1 if a table is not what it would be.
+presets: from the baked runs (`python -m crl_core bake`); claims: from cache/baked/claims*.json (the same); speed: from
+benchmarks/figures.json, which `--speed FILE …` fills from the JSON that the benchmarks write. With --check nothing is
+written, and the exit status is 1 if a table is not what it would be.
 """
 
 from __future__ import annotations
@@ -190,7 +189,7 @@ def penalties_table() -> str:
     lines = [
         f"ITE RMSE at each one's own best λ / at the blind choice, medians over {first.seeds} seeds, {first.epochs} "
         f"epochs, "
-        f"{first.shared} shared units (`python -m crl_core penalties --bake`):",
+        f"{first.shared} shared units (`python -m crl_core bake --only penalties`):",
         "",
         f"| penalty | {' | '.join(worlds)} |",
         "|---" * (len(worlds) + 1) + "|",
@@ -209,7 +208,7 @@ def identify_table() -> str:
     content = shipped(ROOT / "cache" / "baked")
     assert content is not None, "cache/baked has no identify.json"
     lines = [
-        f"Medians [smallest, largest] over {content['seeds']} seeds (`python -m crl_core identify --bake`):",
+        f"Medians [smallest, largest] over {content['seeds']} seeds (`python -m crl_core bake --only identify`):",
         "",
         "| world | method | MCC | each latent | MCC against noises | linear R² | chance |",
         "|---|---|---|---|---|---|---|",

@@ -7,12 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from crl_core.config import RECIPE_VERSION
-from crl_core.jobs.ensure_run import PassFailed, all_there
+from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
 from crl_core.studies.catalogue import LABS, lab_claims
 from crl_core.studies.claims import load_claims
-from crl_core.studies.claims_run import SEEDS, answer_to, baked_claims, runs_of
+from crl_core.studies.claims_run import SEEDS, answer_to, baked_claims, baked_problems, runs_of
 from pages.shared import claims_rows, many_runs, page_header, require, server_cache, style
 
 _DEFINITIONS = """
@@ -41,19 +40,19 @@ def main() -> None:
     baked = baked_claims(server_cache.store().baked)
     content, where = None, ""
     try:
-        if all_there(wanted, server_cache.store()):
+        if not missing(wanted, server_cache.store()):
             content = server_cache.claims_measured(seeds, server_cache.stamp(wanted))
             where = f"Measured on this machine, {seeds} seeds."
             labs = () if baked is None else tuple(entry for entry in baked["claims"] if entry.get("lab"))
             content = {**content, "claims": [*content["claims"], *labs]}
-    except (PassFailed, StoreError) as error:
+    except (RunsFailed, StoreError) as error:
         st.error(str(error))
     if content is None and baked is not None:
         content = baked
         where = f"Measured before the program was shipped, {baked.get('seeds')} seeds."
-        if baked.get("recipe_version") != RECIPE_VERSION:
-            where += " An older version of the recipe trained these networks; the numbers of this one may differ."
     head(content)
+    if problems := baked_problems(server_cache.store().baked):
+        st.error(problems)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Seeds",
@@ -64,7 +63,7 @@ def main() -> None:
             width="content",
             help="Replicates in each batched run; more seeds, narrower intervals.",
         )
-        many_runs.panel("claims.pass", wanted, start="Put them to the test here", again=content is not None)
+        many_runs.panel("claims.runs", wanted, start="Put them to the test here", again=content is not None)
     if content is None:
         style.notice(
             "Nothing has been measured yet",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from crl_core.jobs.ensure_run import PassFailed, all_there
+from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
-from crl_core.studies.environments import SEEDS, baked_study, runs_of
+from crl_core.studies.environments import BAKED, SEEDS, baked_study, runs_of
 from pages.shared import controls, environments_report, many_runs, page_header, require, server_cache, style
 
 _DEFINITIONS = """
@@ -36,13 +36,15 @@ def main(preset_id: str) -> None:
     wanted = runs_of(preset_id, seeds)
     study, where = None, ""
     try:
-        if all_there(wanted, server_cache.store()):
+        if not missing(wanted, server_cache.store()):
             study = server_cache.environments_measured(preset_id, seeds, server_cache.stamp(wanted))
             where = "Measured on this machine."
         else:
             study = baked_study(server_cache.store().baked, preset_id)
             where = "Measured before the program was shipped."
-    except (PassFailed, StoreError, ValueError) as error:
+            if study is None and (problem := BAKED.problem(server_cache.store().baked)):
+                st.error(problem)
+    except (RunsFailed, StoreError, ValueError) as error:
         st.error(str(error)[:1].upper() + str(error)[1:])
     page_header(
         "What does another environment buy?",
@@ -61,7 +63,7 @@ def main(preset_id: str) -> None:
         )
         if study is not None:
             environments_report.downloads(study)
-        many_runs.panel(f"environments.pass.{preset_id}", wanted, start="Run the study here", again=study is not None)
+        many_runs.panel(f"environments.runs.{preset_id}", wanted, start="Run the study here", again=study is not None)
     if study is None:
         style.notice(
             "This world has not been studied yet",

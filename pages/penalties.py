@@ -11,10 +11,11 @@ from crl_core.config import RunConfig
 from crl_core.figures import effect_plane, outside, palette
 from crl_core.figures.compare import Pane, latents_in_a_row
 from crl_core.figures.penalties import common_limits, path_of_penalty
-from crl_core.jobs.ensure_run import PassFailed, all_there
+from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.runs.sealing import StoreError
 from crl_core.studies.penalties import (
+    BAKED,
     WHERE,
     Contest,
     World,
@@ -161,26 +162,28 @@ def main() -> None:
                 f"{PENALTY_WORDS[name].short[:1].upper()}{PENALTY_WORDS[name].short[1:]} is left out: {in_words(why)}"
             )
         )
-    wanted, pass_name = [(config, True) for config in configs.values()], f"penalties.pass.{hash(world)}"
+    wanted, runs_name = [(config, True) for config in configs.values()], f"penalties.runs.{hash(world)}"
     contest, where = None, ""
     try:
-        if all_there(wanted, server_cache.store()):
+        if not missing(wanted, server_cache.store()):
             made = [server_cache.store().summary(config.key) for config, _ in wanted]
             contest = measured_here(world, tuple(item.created for item in made if item is not None))
             where = "Measured on this machine."
         else:
             contest = contest_of(world, baked_contests(server_cache.store().baked))
             where = "Measured before the program was shipped."
-    except (PassFailed, StoreError, ValueError) as error:
+            if contest is None and (problem := BAKED.problem(server_cache.store().baked)):
+                st.error(problem)
+    except (RunsFailed, StoreError, ValueError) as error:
         st.error(style.plain(str(error)))
     with st.container(horizontal=True, vertical_alignment="center"):
         many_runs.panel(
-            pass_name,
+            runs_name,
             wanted,
             start="Train the penalties here",
             again=contest is not None,
         )
-    if contest is None and many_runs.under_way(pass_name):
+    if contest is None and many_runs.under_way(runs_name):
         return
     if contest is None:
         known = [
@@ -194,7 +197,7 @@ def main() -> None:
         return
     said = contest.world
     if said.seeds != world.seeds:
-        where += f" A pass here trains {world.seeds} seeds."
+        where += f" Here it takes {world.seeds} seeds."
     quiet(
         f"{where} {said.words[:1].upper()}{said.words[1:]}; {said.seeds} seeds, {said.epochs} epochs. "
         f"{command_of(said)}"
@@ -277,7 +280,7 @@ def two_of_them(contest: Contest, configs: dict[str, RunConfig]) -> None:
         quiet(f"The networks of {contest_words.named(missing)} are not stored on this machine.")
         with st.container(horizontal=True, vertical_alignment="center"):
             many_runs.panel(
-                f"penalties.pass.{'.'.join(keys.values())}",
+                f"penalties.runs.{'.'.join(keys.values())}",
                 [(configs[name], True) for name in chosen],
                 start="Train them to see their latents and effects",
                 again=True,

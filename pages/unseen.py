@@ -14,13 +14,14 @@ from crl_core.data.scm import MultiEnvData, along
 from crl_core.figures import outside, palette
 from crl_core.figures.base import colour_scale, robust_range
 from crl_core.figures.unseen import along_dose, cloud, power_map
-from crl_core.jobs.ensure_run import PassFailed, is_there
+from crl_core.jobs.ensure_runs import RunsFailed, is_there
 from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO, latent_tests
 from crl_core.results import data_of, predict
 from crl_core.runs.sealing import StoreError
 from crl_core.studies.certificate import certificate
 from crl_core.studies.deployed import TITLES, Finding, Verdict, Watched, judge, true_error, watched
 from crl_core.studies.detection_rates import (
+    BAKED,
     DRAWS,
     SIZES,
     WRONG,
@@ -342,12 +343,11 @@ def measured_here(preset_id: str, seeds: int) -> Power:
 
 def power_table() -> None:
     """How often each test alarms for every intervention, over seeds; stored for one world, measured here for others."""
-    preset_id, power, where = run.preset.id, None, ""
-    try:
-        power = baked_power(server_cache.store().baked, preset_id)
-        where = f"Measured before the program was shipped: {DRAWS} batches a seed."
-    except ValueError as error:
-        st.error(str(error))
+    preset_id = run.preset.id
+    power = baked_power(server_cache.store().baked, preset_id)
+    where = f"Measured before the program was shipped: {DRAWS} batches a seed."
+    if power is None and (problem := BAKED.problem(server_cache.store().baked)):
+        st.error(problem)
     with st.container(key="panel_unseen_power"):
         panel_title(
             "How often does each test alarm?",
@@ -355,7 +355,7 @@ def power_table() -> None:
         )
         if power is None:
             config = config_of(preset_id, 3)
-            if not many_runs.panel("unseen.pass", [(config, False)], start="Measure it for this world", again=False):
+            if not many_runs.panel("unseen.runs", [(config, False)], start="Measure it for this world", again=False):
                 return
             if is_there(config, server_cache.store()):
                 try:
@@ -363,7 +363,7 @@ def power_table() -> None:
                         measured_here(preset_id, 3),
                         "Measured on this machine: 3 seeds, 4 batches each.",
                     )
-                except (PassFailed, StoreError) as error:
+                except (RunsFailed, StoreError) as error:
                     st.error(str(error))
                     return
         if power is None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from crl_core import PRESETS, RunStore
 from crl_core.config import RECIPE_VERSION
-from crl_core.identify import shipped
-from crl_core.jobs.bake import stale
+from crl_core.identify import shipped as latents
 from crl_core.presets import DEFAULT_PRESET
+from crl_core.runs.records import PART_NAMES
 from crl_core.studies.catalogue import LABS, lab_claims
 from crl_core.studies.claims import load_claims
 from crl_core.studies.claims_run import baked_claims
@@ -18,16 +18,27 @@ from crl_core.studies.environments import baked_study
 BAKED = Path(__file__).parents[1] / "cache" / "baked"
 
 
+def stale(root: Path) -> list[str]:
+    """Presets whose baked run is missing, damaged, incomplete, or older than the recipe."""
+    store = RunStore(root, BAKED)
+    keys = {name: item.config.key for name, item in PRESETS.items()}
+    return [
+        name
+        for name, key in keys.items()
+        if not store.intact(key) or any(store.part(key, part) is None for part in PART_NAMES)
+    ]
+
+
 def test_every_preset_has_an_intact_run_of_the_present_recipe_with_all_its_parts(tmp_path: Path) -> None:
     store = RunStore(tmp_path, BAKED)
-    assert stale(store) == []
+    assert stale(tmp_path) == []
     assert {run.key for run in store.summaries()} == {item.config.key for item in PRESETS.values()}
     assert all(run.recipe_version == RECIPE_VERSION and run.baked for run in store.summaries())
 
 
 def test_a_run_of_an_older_recipe_would_be_noticed(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("crl_core.config.RECIPE_VERSION", RECIPE_VERSION + 1)
-    assert stale(RunStore(tmp_path, BAKED)) == list(PRESETS)
+    assert stale(tmp_path) == list(PRESETS)
 
 
 def test_claims_and_studies_that_come_along_are_of_the_present_recipe() -> None:
@@ -35,8 +46,8 @@ def test_claims_and_studies_that_come_along_are_of_the_present_recipe() -> None:
     assert {"claims.json", "environments.json"} <= {file.name for file in files}
     for file in files:
         content = json.loads(file.read_text())
-        if file.name == shipped.FILE:  # its flows are no runs, and have a version of their own
-            assert content["version"] == shipped.VERSION
+        if file.name == latents.BAKED.file:  # its flows are no runs, and have a version of their own
+            assert content["version"] == latents.BAKED.version
         else:
             assert content["recipe_version"] == RECIPE_VERSION, file.name
     assert baked_study(BAKED, DEFAULT_PRESET) is not None

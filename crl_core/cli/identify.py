@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,25 +10,11 @@ from typing import Any, get_args
 
 import numpy as np
 
-from crl_core.cli.output import put, write_text
+from crl_core.cli.output import PROGRAM, put
 from crl_core.cli.table import text_table
 from crl_core.identify.method_words import METHOD_WORDS
-from crl_core.identify.presets import FIRST_SEED, LATENT_PRESETS, TRADEOFF, latent_preset
-from crl_core.identify.shipped import FILE, VERSION
-from crl_core.identify.worlds import Edges, Mixing, World, read_table, single_targets
-from crl_core.runs.store import RunStore
-
-_CONTROLS = ("flow", "flow-shuffled", "flow-pooled")
-_BAKED: dict[str, tuple[str, ...]] = {
-    "each": tuple(METHOD_WORDS),
-    "each-4": (*_CONTROLS, "ivae", "beta-vae", "gevd", "fastica", "pca"),
-    "untouched-pair": ("flow",),
-    "untouched-one": ("flow",),
-    "same-ratio": ("flow",),
-    "chain": ("flow",),
-    "linear": ("flow", "fastica", "gevd", "pca"),
-    "one": ("flow", "fastica", "pca"),
-}
+from crl_core.identify.presets import FIRST_SEED, LATENT_PRESETS, latent_preset
+from crl_core.identify.worlds import Edges, Mixing, read_table
 
 
 def add_identify_command(command: Callable[..., Any]) -> None:
@@ -55,17 +40,17 @@ def add_identify_command(command: Callable[..., Any]) -> None:
     parser.add_argument(
         "--dim-x", type=int, default=0, metavar="D", help="observed dimension; default: as many as latents"
     )
-    parser.add_argument("--bake", action="store_true", help="measure what comes with the program")
+    parser.add_argument("--bake", action="store_true", help=argparse.SUPPRESS)
 
 
 def _identify(options: argparse.Namespace) -> int:
+    if options.bake:
+        raise ValueError(f"what comes with the program is made by {PROGRAM} bake --only identify.")
     from crl_core.identify.flows.recover import recover
 
     def on_method(name: str) -> None:
         print(METHOD_WORDS[name].short, file=sys.stderr, flush=True)
 
-    if options.bake:
-        return _bake(options, on_method)
     world = latent_preset(options.preset)
     asked: dict[str, Any] = {}
     if options.scales:
@@ -80,48 +65,6 @@ def _identify(options: argparse.Namespace) -> int:
     rows = [row.to_dict() for row in recover(world, seeds, options.methods, on_method=on_method)]
     put(options.json, {"preset": options.preset, "rows": rows}, lambda: identify_table(rows))
     return 0
-
-
-def _bake(options: argparse.Namespace, on_method: Callable[[str], None]) -> int:
-    from crl_core.identify.flows.recover import STEPS, recover
-    from crl_core.identify.flows.tradeoff import tradeoff
-
-    seeds = list(range(FIRST_SEED, FIRST_SEED + 10))
-    worlds = {}
-    for name, methods in _BAKED.items():
-        print(f"world: {name}", file=sys.stderr, flush=True)
-        worlds[name] = [row.to_dict() for row in recover(latent_preset(name), seeds, methods, on_method=on_method)]
-    staircase = {}
-    for n_envs in range(1, 7):
-        print(f"staircase: {n_envs} environments", file=sys.stderr, flush=True)
-        staircase[str(n_envs)] = [
-            row.to_dict() for row in recover(World(scales=single_targets(4, n_envs)), seeds, on_method=on_method)
-        ]
-    print("trade-off", file=sys.stderr, flush=True)
-    content = {
-        "version": VERSION,
-        "seeds": len(seeds),
-        "worlds": worlds,
-        "staircase": staircase,
-        "tradeoff": tradeoff(TRADEOFF, seeds[:5], STEPS),
-    }
-    text = json.dumps(_short(content), separators=(",", ":"))
-    write_text(str(RunStore().baked / FILE), text, "--bake")
-    put(
-        options.json,
-        content,
-        lambda: "\n\n".join(f"{name}\n{identify_table(rows)}" for name, rows in worlds.items()),
-    )
-    return 0
-
-
-def _short(value: Any) -> Any:
-    """The same content with figures of four decimals."""
-    if isinstance(value, dict):
-        return {name: _short(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_short(item) for item in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def identify_table(rows: Sequence[dict[str, Any]]) -> str:

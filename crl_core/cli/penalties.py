@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from crl_core.cli.output import put, write_text
+from crl_core.cli.output import PROGRAM, put
 from crl_core.cli.table import ProgressBar, text_table
-from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.config import RunConfig
+from crl_core.jobs.executors import Here
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies.penalties import (
-    BAKED,
     EPOCHS,
     SEEDS,
     SHARED,
@@ -27,15 +26,6 @@ from crl_core.studies.penalties import (
     against,
     better_than_none,
     run_contest,
-)
-
-# What comes with the program: every preset, and the hospitals with other patients in each, where pairs and populations
-#                              disagree.
-BAKED_SEEDS = 5
-BAKED_WORLDS = tuple(
-    World(preset=name, gap=gap, seeds=BAKED_SEEDS)
-    for name in PRESETS
-    for gap in ((None, 1.0) if name == DEFAULT_PRESET else (None,))
 )
 
 
@@ -66,7 +56,7 @@ def add_penalties_command(command: Callable[..., Any]) -> None:
     )
     parser.add_argument("--matching", default="shared", metavar="HOW", help="shared, oracle or rank")
     parser.add_argument("--balanced", action="store_true", help="as many rows of each environment in every batch")
-    parser.add_argument("--bake", action="store_true", help="measure the worlds that come with the program")
+    parser.add_argument("--bake", action="store_true", help=argparse.SUPPRESS)
 
 
 def _penalties(options: argparse.Namespace) -> int:
@@ -78,15 +68,7 @@ def _penalties(options: argparse.Namespace) -> int:
         print(f"penalty {done + 1} of {total}: {short}", file=sys.stderr, flush=True)
 
     if options.bake:
-        found = []
-        for world in BAKED_WORLDS:
-            print(f"{world.preset}: {world.words}", file=sys.stderr, flush=True)
-            found.append(run_contest(world, store, listen=bar, on_run=on_run))
-            content = {"recipe_version": RECIPE_VERSION, "contests": [contest.to_dict() for contest in found]}
-            write_text(str(store.baked / BAKED), json.dumps(content, separators=(",", ":")), "--bake")
-        bar.close()
-        put(options.json, content, lambda: "\n\n".join(contest_table(contest) for contest in found))
-        return 0
+        raise ValueError(f"what comes with the program is made by {PROGRAM} bake --only penalties.")
     world = World(
         preset=options.preset,
         seeds=options.seeds,
@@ -98,7 +80,7 @@ def _penalties(options: argparse.Namespace) -> int:
         balanced=options.balanced,
     )
     lams = tuple(options.lam) if options.lam else None
-    contest = run_contest(world, store, options.only, lams, bar, on_run)
+    contest = run_contest(world, store, options.only, lams, Here(store, bar), on_run)
     bar.close()
     put(options.json, contest.to_dict(), lambda: contest_table(contest))
     return 0
@@ -146,6 +128,3 @@ def contest_table(contest: Contest) -> str:
             "truth. Blind: the λ of least held-out factual error. λ of different penalties are not comparable."
         )
     )
-
-
-__all__ = ["BAKED_WORLDS", "add_penalties_command", "contest_table"]

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from crl_core.cli import table
+from crl_core.cli.bake import add_bake_command
 from crl_core.cli.config import config_of
 from crl_core.cli.export import add_export_command
 from crl_core.cli.identify import add_identify_command
@@ -26,8 +27,8 @@ from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
 from crl_core.events import Event, RunFinished
 from crl_core.jobs.carry_out import carry_out, sentence
-from crl_core.jobs.ensure_run import PassFailed
-from crl_core.presets import PRESETS, preset
+from crl_core.jobs.ensure_runs import RunsFailed
+from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.sealing import StoreError
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"standard output: {reason}; send it to another place.", BAD_INPUT)
     except KeyboardInterrupt:
         return _complain("cancelled; nothing was stored.", INTERRUPTED)
-    except (TrainingFailed, PassFailed) as error:
+    except (TrainingFailed, RunsFailed) as error:
         return _complain(f"training failed. {error}", FAILED)
     except (StoreError, ValueError) as error:
         return _complain(str(error), BAD_INPUT)
@@ -124,9 +125,7 @@ def _parser() -> _Parser:
     train.add_argument("--device", metavar="NAME", help="auto, cuda, mps or cpu")
     train.add_argument("--no-cache", action="store_true", help="train even if stored, and store nothing")
 
-    bake = command("bake", _bake, "train the presets again that come with the program")
-    bake.add_argument("--only", nargs="+", metavar="NAME", help=f"some of {', '.join(PRESETS)}; default all")
-
+    add_bake_command(command)
     add_study_commands(command)
     add_unseen_command(command)
     add_penalties_command(command)
@@ -220,19 +219,3 @@ def _follow(key: str, store: RunStore, listen: Callable[[Event], None]) -> None:
         for entry in entries:
             listen(entry.event)
         time.sleep(0.1)
-
-
-def _bake(options: argparse.Namespace) -> int:
-    from crl_core.jobs.bake import bake, remove_outdated
-
-    store, bar = RunStore(), table.ProgressBar(sys.stderr)
-    for name in options.only or []:
-        preset(name)
-    try:
-        keys = bake(options.only or list(PRESETS), store, bar)
-    except RuntimeError as error:
-        raise TrainingFailed(str(error)) from None
-    bar.close()
-    removed = remove_outdated(store)
-    put(options.json, {"baked": keys, "removed": removed}, lambda: f"Baked {len(keys)} runs in {store.baked}.")
-    return OK

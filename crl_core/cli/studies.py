@@ -12,6 +12,7 @@ from typing import Any
 from crl_core.cli.output import check_target, put, write_text
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
+from crl_core.jobs.executors import Here
 from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
@@ -73,13 +74,13 @@ def _claims(options: argparse.Namespace) -> int:
         print(f"run {done + 1} of {total}: {world_name(config)}, {models}", file=sys.stderr, flush=True)
 
     paths = [claim for claim in claims if isinstance(claim, Claim)]
-    measured = claims_run.run_claims(paths, options.seeds, store, bar, on_run=on_run)
+    measured = claims_run.run_claims(paths, options.seeds, store, Here(store, bar), on_run=on_run)
     for lab in LABS.values():
         asked = [claim for claim in claims if isinstance(claim, LabClaim) and claim.lab == lab.id]
         if asked:
             bar.close()
             print(f"laboratory: {lab.title}, {len(asked)} claims", file=sys.stderr, flush=True)
-            measured += measure_lab(asked, options.seeds, store, bar)
+            measured += measure_lab(asked, options.seeds, store, Here(store, bar))
     bar.close()
     put(
         options.json,
@@ -116,7 +117,7 @@ def _number(value: float) -> str:
 
 
 def _environments(options: argparse.Namespace) -> int:
-    bar = ProgressBar(sys.stderr)
+    bar, store = ProgressBar(sys.stderr), RunStore()
     check_target(options.report, "--report")
 
     def on_run(done: int, total: int, config: RunConfig) -> None:
@@ -124,7 +125,7 @@ def _environments(options: argparse.Namespace) -> int:
         places = ", ".join(f"{offset:g}" for offset in config.scenario.offset)
         print(f"run {done + 1} of {total}: environments at {places}", file=sys.stderr, flush=True)
 
-    study = run_study(options.preset, options.seeds, RunStore(), bar, on_run=on_run)
+    study = run_study(options.preset, options.seeds, store, Here(store, bar), on_run=on_run)
     bar.close()
     put(options.json, study_report.report_content(study), lambda: study_table(study))
     if options.report is not None:

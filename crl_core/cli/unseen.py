@@ -9,6 +9,7 @@ from typing import Any
 
 from crl_core.cli.output import put
 from crl_core.cli.table import ProgressBar, text_table
+from crl_core.jobs.executors import Here
 from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies.detection_rates import DRAWS, SEEDS, Power, name_of, run_power
@@ -25,13 +26,20 @@ def add_unseen_command(command: Callable[..., Any]) -> None:
 def _unseen(options: argparse.Namespace) -> int:
     if not 1 <= options.draws <= 1000:
         raise ValueError(f"draws is {options.draws}; from 1 to 1000 are possible.")
-    bar = ProgressBar(sys.stderr)
+    bar, store = ProgressBar(sys.stderr), RunStore()
 
     def on_spec(done: int, total: int) -> None:
         bar.close()
         print(f"intervention {done + 1} of {total}", file=sys.stderr, flush=True)
 
-    power = run_power(options.preset, RunStore(), seeds=options.seeds, draws=options.draws, listen=bar, on_spec=on_spec)
+    power = run_power(
+        options.preset,
+        store,
+        seeds=options.seeds,
+        draws=options.draws,
+        executor=Here(store, bar),
+        on_spec=on_spec,
+    )
     bar.close()
     put(options.json, power.to_dict(), lambda: power_table(power))
     return 0

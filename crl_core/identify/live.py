@@ -1,7 +1,7 @@
 """A training that a page starts and watches: the worker writes lines into a file, and this reads them. No torch here.
 
 Lines:   {"step", "of", "matrix": [d, d], "mcc"} on the way, then {"done": …} or {"problem": sentence}.
-Kept:    a finished file answers the same question at once. It waits its turn among the runs: one process trains.
+Kept:    a finished file answers the same question at once. It waits its turn among the runs, on the same executor.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """Trainings with files in `folder`, carried out by the worker of `jobs`."""
+    """Trainings with files in `folder`, carried out by the executor of `jobs`."""
 
     folder: Path
     jobs: JobManager

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-FILE, VERSION = "identify.json", 1
+from crl_core.runs.shipped import Shipped
+
 Rows = Sequence[Mapping[str, Any]]
 
 
-@cache
+def _parse(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: content[name] for name in ("seeds", "worlds", "staircase", "tradeoff")}
+
+
+# The flows are no runs: their version is their own.
+BAKED = Shipped(study="identify", settings=("seeds",), parse=_parse, version=1)
+
+
 def shipped(folder: Path) -> Mapping[str, Any] | None:
-    """{"version", "seeds", "worlds": {preset: rows}, "staircase": {E: rows}, "tradeoff": rows}; None if there is none
-    that fits."""
-    try:
-        content: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return content if content["version"] == VERSION and content["worlds"] is not None else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    """{"seeds", "worlds": {preset: rows}, "staircase": {E: rows}, "tradeoff": rows}; None if there is none that
+    fits."""
+    return BAKED.read(folder)
 
 
 def of_method(rows: Rows, method: str, name: str = "mcc") -> np.ndarray:

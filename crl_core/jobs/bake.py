@@ -10,20 +10,16 @@ from pathlib import Path
 
 from crl_core.events import Event
 from crl_core.jobs.carry_out import carry_out
+from crl_core.jobs.ensure_runs import RunsFailed
 from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
-
-
-def stale(store: RunStore) -> list[str]:
-    """Presets whose baked run is missing, damaged, incomplete, or older than the recipe."""
-    return [name for name, item in PRESETS.items() if not _is_good(store, item.config.key)]
 
 
 def bake(names: Iterable[str], store: RunStore, listen: Callable[[Event], None] | None = None) -> list[str]:
     """Train the presets `names` from scratch into `store.baked`, one after the other; their keys.
 
     A run is put in its place only when it is complete, so a baked folder never holds half of one.
-    Raises: ValueError for an unknown preset; RuntimeError with the reason if training fails.
+    Raises: RunsFailed with the reason if one cannot be trained.
     """
     configs = [(name, PRESETS[name].config) for name in names]
     for name, config in configs:
@@ -31,7 +27,7 @@ def bake(names: Iterable[str], store: RunStore, listen: Callable[[Event], None] 
             fresh = RunStore(folder, baked=Path(folder) / "none")
             outcome = carry_out(config, fresh, listen=listen)
             if outcome.ending != "trained" or outcome.reason or fresh.missing_parts(config.key):
-                raise RuntimeError(f"{name} could not be baked. {outcome.reason or outcome.ending}")
+                raise RunsFailed(f"{name} could not be baked. {outcome.reason or outcome.ending}")
             target = store.baked / config.key
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(Path(folder) / "runs" / config.key, target)
@@ -45,8 +41,3 @@ def remove_outdated(store: RunStore) -> list[str]:
     for folder in gone:
         shutil.rmtree(folder)
     return [folder.name for folder in gone]
-
-
-def _is_good(store: RunStore, key: str) -> bool:
-    only_baked = RunStore(store.baked / "none", baked=store.baked)
-    return only_baked.intact(key) and all(only_baked.part(key, name) is not None for name in ("evidence", "projection"))

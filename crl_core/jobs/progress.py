@@ -61,11 +61,6 @@ def advanced(progress: Progress, entry: Entry) -> Progress:
             assert_never(event)
 
 
-def _ended(progress: Progress, entry: Entry) -> Progress:
-    """An ending after an ending is an attempt of its own, which came to nothing before it could start."""
-    return progress if progress.ending is None else Progress(began=entry.offset, epochs=progress.epochs)
-
-
 class Tail:
     """Follows one events file; shared by threads."""
 

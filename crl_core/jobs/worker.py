@@ -1,7 +1,6 @@
 """The process that trains: python -m crl_core.jobs.worker ROOT BAKED QUOTA_BYTES.
 
-In:   one JSON line a job on standard input: {"config": ..., "lam_in_view": ..., "parts": [...], "asked_at": ...} for a
-      run, or {"task": {"name": ..., ...}, "key": ..., "asked_at": ...} for one of `TASKS`.
+In:   one JSON line a job on standard input, as `executors.Job.to_dict` makes it.
 Out:  one JSON line on standard output when it is warm, {"ready": true}, and one a job, {"key", "ending", "reason"}.
       Everything else that it has to say goes to the run's events, and to standard error.
 Ends: when standard input closes, at once, even in the middle of a run: whoever asked is gone.
@@ -15,16 +14,10 @@ import queue
 import signal
 import sys
 import threading
-from importlib import import_module
 from typing import Any, TextIO
 
-from crl_core.config import RunConfig
-from crl_core.jobs.carry_out import carry_out
+from crl_core.jobs.executors import Job, carry_out_job
 from crl_core.runs.store import RunStore
-
-# name -> module with `carry_out_task(task, should_stop)`, which answers in files of its own and raises nothing for bad
-# input
-TASKS = {"latents": "crl_core.identify.flows.live"}
 
 
 def main(arguments: list[str]) -> None:
@@ -41,23 +34,9 @@ def main(arguments: list[str]) -> None:
     warm_up()
     _reply(replies, {"ready": True})
     while True:
-        job = jobs.get()
-        if "task" in job:
-            key, task = job["key"], job["task"]
-            stop = store.locks.cancellation(key, job["asked_at"])
-            import_module(TASKS[task["name"]]).carry_out_task(task, stop)
-            store.locks.lower_flag(key)
-            _reply(replies, {"key": key, "reason": None})
-            continue
-        config = RunConfig.from_dict(job["config"])
-        outcome = carry_out(
-            config,
-            store,
-            lam_in_view=job["lam_in_view"],
-            with_parts=job["parts"],
-            asked_at=job["asked_at"],
-        )
-        _reply(replies, {"key": config.key, "ending": outcome.ending, "reason": outcome.reason})
+        job = Job.from_dict(jobs.get())
+        outcome = carry_out_job(job, store)
+        _reply(replies, {"key": job.key, "ending": outcome.ending, "reason": outcome.reason})
 
 
 def _read_jobs(jobs: queue.Queue[dict[str, Any]]) -> None:

@@ -93,6 +93,9 @@ class RunStore:
         self.locks = Locks(self.root / "locks")
         self._damaged_baked: set[str] = set()
 
+    def __reduce__(self) -> tuple[type[RunStore], tuple[Path, Path, int]]:
+        return type(self), (self.root, self.baked, self.quota_bytes)  # locks belong to a process
+
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def has(self, key: str) -> bool:

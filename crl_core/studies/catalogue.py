@@ -2,14 +2,14 @@
 
 A laboratory is a file `claims_<id>.toml` beside this one and a module with
 
-    measure_claims(ids, seeds, store, listen) -> {id: [seeds] values, NaN where not defined}
+    measure_claims(ids, seeds, store, executor) -> {id: [seeds] values, NaN where not defined}
 
 which may need torch and is therefore looked up only when something is measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -18,20 +18,22 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.events import Event
+from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims import STATEMENT_FIELDS, Measured, Statement, check_statement, entries_of, judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
-    """A laboratory: its name, what it asks, the module that measures, and its page."""
+    """A laboratory: its name, what it asks, the module that measures, its page, and over how many seeds the answers
+    were measured that come with the program."""
 
     id: str
     title: str
     sentence: str
     module: str
     page: str
+    seeds: int = 10
 
 
 LABS: Mapping[str, Lab] = {
@@ -59,6 +61,7 @@ LABS: Mapping[str, Lab] = {
             sentence="Can latents be recovered from several environments, without labels and without an outcome?",
             module="crl_core.studies.identify_claims",
             page="identify",
+            seeds=20,
         ),
     )
 }
@@ -100,14 +103,15 @@ def measure_lab(
     claims: Sequence[LabClaim],
     seeds: int,
     store: RunStore,
-    listen: Callable[[Event], None] | None = None,
+    executor: Executor | None = None,
 ) -> list[Measured]:
     """Every claim (all of one laboratory) measured over `seeds` seeds; what is stored is taken as it is.
 
-    Raises: ValueError on bad input; PassFailed or StoreError if a run cannot be made.
+    executor: trains what is not stored; default here and now.
+    Raises:   ValueError on bad input; RunsFailed or StoreError if a run cannot be made.
     """
     if not claims:
         return []
     measure = import_module(LABS[claims[0].lab].module).measure_claims
-    values = measure([claim.id for claim in claims], seeds, store, listen)
+    values = measure([claim.id for claim in claims], seeds, store, executor)
     return [judged(claim, np.asarray(values[claim.id], dtype=np.float64)) for claim in claims]

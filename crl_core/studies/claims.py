@@ -256,11 +256,6 @@ def load_claims() -> tuple[Claim, ...]:
     return parse_claims((Path(__file__).parent / "claims.toml").read_text(encoding="utf-8"))
 
 
-def pick_claims(only: Sequence[str]) -> tuple[Claim, ...]:
-    """The claims about λ paths with these ids, or all if none is named. Raises ValueError on an unknown id."""
-    return pick(only, load_claims())
-
-
 def pick(only: Sequence[str], among: Sequence[C]) -> tuple[C, ...]:
     """Those of `among` with these ids, in that order, or all if none is named. Raises ValueError on an unknown id."""
     claims = {claim.id: claim for claim in among}
@@ -315,7 +310,7 @@ def _world(content: Mapping[str, Any]) -> World:
         raise ValueError(f"a scenario has no field {unknown}; its fields are {', '.join(sorted(known))}.")
     changes = tuple((key, tuple(v) if isinstance(v, list) else v) for key, v in sorted(scenario.items()))
     world = World(preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes)
-    _ = world.setting  # an impossible world or λ is refused here, not in the middle of a pass
+    _ = world.setting  # an impossible world or λ is refused here, not in the middle of a study
     if world.lam is not None:
         Training(lams=(world.lam,))
     return world

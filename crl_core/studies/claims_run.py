@@ -3,22 +3,19 @@ visit."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from crl_core.config import RECIPE_VERSION, RunConfig
-from crl_core.events import Event
-from crl_core.jobs.ensure_run import Evidence, obtain
-from crl_core.results import RunResult
+from crl_core.jobs.ensure_runs import OnRun, ensure_runs
+from crl_core.jobs.executors import Executor, Here
+from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims import Claim, Measured, Statement, measure, needs_evidence, plan
 
 SEEDS = 10
 EPOCHS = 50
-BAKED = "claims.json"  # in the folder of the baked runs; laboratories add claims-<id>.json
-OnRun = Callable[[int, int, RunConfig], None]  # runs done, runs in all, the next one
 
 
 def runs_of(claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tuple[RunConfig, bool]]:
@@ -37,21 +34,18 @@ def run_claims(
     claims: Sequence[Claim],
     seeds: int,
     store: RunStore,
-    listen: Callable[[Event], None] | None = None,
+    executor: Executor | None = None,
     *,
     epochs: int = EPOCHS,
     on_run: OnRun | None = None,
 ) -> list[Measured]:
     """Every claim measured over `seeds` seeds; runs that are stored are taken as they are.
 
-    Raises: ValueError if a run would be too large; PassFailed or StoreError if one cannot be made.
+    executor: trains the others; default here and now.
+    Raises:   ValueError if a run would be too large; RunsFailed or StoreError if one cannot be made.
     """
-    wanted = runs_of(claims, seeds, epochs)
-    runs: dict[Any, tuple[RunResult, Evidence]] = {}
-    for done, (config, evidence) in enumerate(wanted):
-        if on_run is not None:
-            on_run(done, len(wanted), config)
-        runs[config.scenario, config.training.align] = obtain(config, store, evidence=evidence, listen=listen)
+    found = ensure_runs(runs_of(claims, seeds, epochs), store, executor or Here(store), on_run)
+    runs = {(config.scenario, str(config.training.align)): run for config, run in found.items()}
     return [measure(claim, runs) for claim in claims]
 
 
@@ -79,21 +73,35 @@ def answer_to(claim: Statement, content: Mapping[str, Any]) -> Mapping[str, Any]
     return None
 
 
+def _parse(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(content["claims"], list):
+        raise TypeError("claims is no list")
+    return content
+
+
+def shipped_claims(study: str = "claims") -> Shipped[Mapping[str, Any]]:
+    """Stored answers: of the claims about λ paths, or "claims-<id>" of a laboratory."""
+    return Shipped(study=study, settings=("seeds", "epochs"), parse=_parse)
+
+
+BAKED = shipped_claims()
+
+
+def _all_shipped(folder: Path) -> list[Shipped[Mapping[str, Any]]]:
+    return [BAKED, *(shipped_claims(path.stem) for path in sorted(folder.glob("claims-*.json")))]
+
+
 def baked_claims(folder: Path) -> Mapping[str, Any] | None:
     """The stored answers that come with the program as one, those of laboratories last; None if there is none.
 
-    Seeds and recipe are those of the claims about λ paths, or of the first file that can be read.
+    Seeds are those of the claims about λ paths, or of the first file that can be used.
     """
-    found = [_read(path) for path in (folder / BAKED, *sorted(folder.glob("claims-*.json")))]
-    contents = [content for content in found if content is not None]
+    contents = [content for item in _all_shipped(folder) if (content := item.read(folder)) is not None]
     if not contents:
         return None
     return {**contents[0], "claims": [entry for content in contents for entry in content["claims"]]}
 
 
-def _read(path: Path) -> Mapping[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return content if isinstance(content["claims"], list) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def baked_problems(folder: Path) -> str:
+    """Why stored answers cannot be used, a sentence a file; empty where they can."""
+    return " ".join(problem for item in _all_shipped(folder) if (problem := item.problem(folder)) is not None)

@@ -7,7 +7,6 @@ Seen:    an intervention that leaves s within the span that training showed, and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,11 +16,12 @@ import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig, Scenario
 from crl_core.data.interventions import INTERVENTIONS, deploy
-from crl_core.events import Event
-from crl_core.jobs.ensure_run import obtain
+from crl_core.jobs.ensure_runs import ensure_runs
+from crl_core.jobs.executors import Executor, Here
 from crl_core.measures import falsifiers
 from crl_core.presets import PRESETS, preset
 from crl_core.results import predict
+from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 from crl_core.studies.deployed import ALARM_TESTS, Watched, judge, true_error, watched
 
@@ -30,7 +30,6 @@ SIZES = (100, 200, 500)
 SEEDS, DRAWS = 5, 20
 WRONG = 2.0
 ALARMED = 0.5  # a test that alarms in more than half of the batches is said to alarm
-BAKED = "unseen.json"
 S_DOSES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # for dose curves; and the same to the left
 _DERIVED = ("ite_rmse", "ite_rmse_unchanged", "quadrant")  # in the JSON, for readers
 _TRUTH_ROWS = 2000  # that a true error is measured on
@@ -136,9 +135,7 @@ class Power:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Power:
-        """Inverse of `to_dict`. Raises ValueError if it is of another recipe or another form."""
-        if content.get("recipe_version") != RECIPE_VERSION:
-            raise ValueError("the stored power table was made by another version of the recipe; measure it again.")
+        """Inverse of `to_dict`. Raises ValueError if it is of another form."""
         try:
             tuples = ("by_seed", "errors_by_seed", "unchanged_by_seed")
             rows = tuple(
@@ -176,13 +173,16 @@ def run_power(
     only: Sequence[Spec] | None = None,
     tests: tuple[str, ...] = ALARM_TESTS,
     permutations: int = falsifiers.PERMUTATIONS,
-    listen: Callable[[Event], None] | None = None,
+    executor: Executor | None = None,
     on_spec: Callable[[int, int], None] | None = None,
 ) -> Power:
-    """Measure the table on the preset's world. Raises ValueError on bad input; PassFailed or StoreError if training
-    fails."""
+    """Measure the table on the preset's world.
+
+    executor: trains the run if it is not stored; default here and now.
+    Raises:   ValueError on bad input; RunsFailed or StoreError if training fails.
+    """
     config = config_of(preset_id, seeds, epochs)
-    run, _ = obtain(config, store, listen=listen)
+    run, _ = ensure_runs([(config, False)], store, executor or Here(store))[config]
     scenario = config.scenario
     tried = specs(scenario) if only is None else tuple(only)
     seen_models = {(lam, r): watched(run, lam, r) for lam in lams for r in range(seeds)}
@@ -258,16 +258,13 @@ def _dose_correlation(model: Watched, replicate: int) -> float:
     return float(np.mean(found))
 
 
+BAKED = Shipped(study="unseen", settings=("preset", "seeds"), parse=Power.from_dict)
+
+
 def baked_power(folder: Path, preset_id: str) -> Power | None:
-    """The stored table that comes with the program; None if there is none of this preset. Raises ValueError if it is
-    unfit."""
-    try:
-        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    except ValueError:
-        raise ValueError("the stored power table cannot be read; measure it again.") from None
-    return Power.from_dict(content) if content.get("preset") == preset_id else None
+    """The stored table that comes with the program; None if there is none of this preset that can be used."""
+    power = BAKED.read(folder)
+    return power if power is not None and power.preset_id == preset_id else None
 
 
 def name_of(intervention: str, dose: float) -> str:

@@ -12,8 +12,7 @@ Seeds:    the replicates of a run; every training set of environments is one bat
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,13 @@ import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig, Scenario, Training
 from crl_core.data.scm import MultiEnvData, aligned_groups, mix, sample
-from crl_core.events import Event
-from crl_core.jobs.ensure_run import Evidence, obtain
+from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
+from crl_core.jobs.executors import Executor, Here
 from crl_core.metrics import factual_mse, generalisation_gap, ite_rmse
 from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult, mmd_rows, predict, view_rows
+from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
-
-OnRun = Callable[[int, int, RunConfig], None]  # runs done, runs in all, the next one
 
 LAMS = (0.0, 0.1, 1.0, 10.0)  # 0 and 1 are shown; the rest is for choosing λ
 SHOWN = (0.0, 1.0)
@@ -224,9 +222,7 @@ class Study:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Study:
-        """Inverse of `to_dict`, null for NaN. Raises ValueError if it is of another recipe or another form."""
-        if content.get("recipe_version") != RECIPE_VERSION:
-            raise ValueError("the stored study was made by another version of the recipe; run it again.")
+        """Inverse of `to_dict`, null for NaN. Raises ValueError if it is of another form."""
         try:
             if (tuple(content["lams"]), tuple(content["environments"])) != (LAMS, SIZES):
                 raise ValueError("the stored study has other λ or sizes; run it again.")
@@ -249,25 +245,21 @@ def run_study(
     preset_id: str,
     seeds: int,
     store: RunStore,
-    listen: Callable[[Event], None] | None = None,
+    executor: Executor | None = None,
     *,
     epochs: int = EPOCHS,
     on_run: OnRun | None = None,
 ) -> Study:
     """The study of a preset's world; runs that are stored are taken as they are.
 
-    Raises: ValueError on bad input; PassFailed or StoreError if a run cannot be made.
+    executor: trains the others; default here and now.
+    Raises:   ValueError on bad input; RunsFailed or StoreError if a run cannot be made.
     """
-    wanted = runs_of(preset_id, seeds, epochs)
-    found: dict[Scenario, tuple[RunResult, Evidence]] = {}
-    for done, (config, evidence) in enumerate(wanted):
-        if on_run is not None:
-            on_run(done, len(wanted), config)
-        found[config.scenario] = obtain(config, store, evidence=evidence, listen=listen)
-    return _measured(preset_id, seeds, epochs, found)
+    found = ensure_runs(runs_of(preset_id, seeds, epochs), store, executor or Here(store), on_run)
+    return _measured(preset_id, seeds, epochs, {config.scenario: run for config, run in found.items()})
 
 
-def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, tuple[RunResult, Evidence]]) -> Study:
+def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, Found]) -> Study:
     columns: dict[str, list[np.ndarray]] = {}
     folds = []
     for n_envs in SIZES:
@@ -317,21 +309,13 @@ def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarra
     return np.stack(effect), np.stack(factual)
 
 
-BAKED = "environments.json"  # in the folder of the baked runs: the study of the first visit's preset
+BAKED = Shipped(study="environments", settings=("preset", "seeds", "epochs"), parse=Study.from_dict)
 
 
 def baked_study(folder: Path, preset_id: str) -> Study | None:
-    """The stored study that comes with the program; None if there is none of this preset.
-
-    Raises: ValueError with one sentence if there is one that is out of date or damaged.
-    """
-    try:
-        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    except ValueError:
-        raise ValueError("the study that comes with the program is damaged; run it again.") from None
-    return Study.from_dict(content) if content.get("preset") == preset_id else None
+    """The stored study that comes with the program; None if there is none of this preset that can be used."""
+    study = BAKED.read(folder)
+    return study if study is not None and study.preset_id == preset_id else None
 
 
 def unbiased_mmd2(run: RunResult) -> np.ndarray:

@@ -7,13 +7,13 @@ from functools import cache
 
 import numpy as np
 
-from crl_core.events import Event
 from crl_core.identify.presets import FIRST_SEED, TRADEOFF, latent_preset
+from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
 
 
 def measure_claims(
-    ids: Sequence[str], seeds: int, store: RunStore, listen: Callable[[Event], None] | None = None
+    ids: Sequence[str], seeds: int, store: RunStore, executor: Executor | None = None
 ) -> dict[str, np.ndarray]:
     """[seeds] values of each claim of identify_claims.toml; nothing is stored. Raises as `recover`."""
     from crl_core.identify.flows.recover import (  # torch is loaded only where something is measured

@@ -9,33 +9,31 @@ A penalty that cannot work in a world is left out with the reason, and the other
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from crl_core.config import RECIPE_VERSION, Matching, RunConfig
+from crl_core.config import Matching, RunConfig
 from crl_core.data.matching import Matches, matches
 from crl_core.data.scm import aligned_groups
-from crl_core.events import OK, Event, finite
-from crl_core.jobs.ensure_run import PassFailed, obtain
+from crl_core.events import OK, finite
+from crl_core.jobs.ensure_runs import OnRun, RunsFailed, each_run
+from crl_core.jobs.executors import Executor, Here
 from crl_core.measures.comparison import Difference, difference
 from crl_core.measures.lam_choice import choices
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult, data_of
+from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 
 EPOCHS, SEEDS, SHARED = 20, 3, 32
 # of the error at λ = 0: where most seeds choose 0 itself, an interval excludes 0 by a hair that is worth nothing
 WORTH = 0.01
-BAKED = "penalties.json"
 _DIGITS = 5  # of a figure that is kept
-OnRun = Callable[[int, int, RunConfig], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,25 +265,24 @@ def run_contest(
     store: RunStore,
     penalties: Sequence[str] = (),
     lams: tuple[float, ...] | None = None,
-    listen: Callable[[Event], None] | None = None,
+    executor: Executor | None = None,
     on_run: OnRun | None = None,
 ) -> Contest:
-    """Every penalty judged; one that fails is there with the reason. Raises ValueError on bad input, StoreError."""
+    """Every penalty judged; one that fails is there with the reason. Raises ValueError on bad input, StoreError.
+
+    executor: trains what is not stored; default here and now.
+    """
     configs, refused = configs_of(world, penalties, lams)
-    rows: list[Contestant] = []
-    for name in penalties or PENALTY_WORDS:
-        if name in refused:
-            rows.append(_absent(name, "", refused[name]))
-            continue
-        if on_run is not None:
-            on_run(len(rows), len(configs), configs[name])
-        try:
-            run, evidence = obtain(configs[name], store, evidence=True, listen=listen)
-        except PassFailed as error:
-            rows.append(_absent(name, configs[name].key, str(error)))
+    found = {name: _absent(name, "", why) for name, why in refused.items()}
+    wanted = [(config, True) for config in configs.values()]
+    for config, run in each_run(wanted, store, executor or Here(store), on_run):
+        name = config.training.penalty
+        if isinstance(run, RunsFailed):
+            found[name] = _absent(name, config.key, str(run))
         else:
-            rows.append(judged(run, evidence["domain_auc"]))
-    return Contest(world=world, rows=tuple(rows))
+            result, evidence = run
+            found[name] = judged(result, evidence["domain_auc"])
+    return Contest(world=world, rows=tuple(found[name] for name in penalties or PENALTY_WORDS))
 
 
 def _absent(name: str, key: str, why: str) -> Contestant:
@@ -356,13 +353,13 @@ def contest_of(world: World, contests: Sequence[Contest]) -> Contest | None:
     return next((item for item in contests if replace(item.world, seeds=world.seeds) == world), None)
 
 
-@cache
+def _parse(content: Mapping[str, Any]) -> tuple[Contest, ...]:
+    return tuple(Contest.from_dict(item) for item in content["contests"])
+
+
+BAKED = Shipped(study="penalties", settings=(), parse=_parse)  # every contest says its own world, seeds and epochs
+
+
 def baked_contests(folder: Path) -> tuple[Contest, ...]:
-    """The contests that come with the program; none if the file is not there, damaged, or of another recipe."""
-    try:
-        content = json.loads((folder / BAKED).read_text(encoding="utf-8"))
-        if content["recipe_version"] != RECIPE_VERSION:
-            return ()
-        return tuple(Contest.from_dict(item) for item in content["contests"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()
+    """The contests that come with the program; none where they cannot be used."""
+    return BAKED.read(folder) or ()

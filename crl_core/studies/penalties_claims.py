@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from crl_core.events import Event
+from crl_core.jobs.executors import Executor
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
@@ -23,13 +23,13 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def measure_claims(
-    ids: Sequence[str], seeds: int, store: RunStore, listen: Callable[[Event], None] | None = None
+    ids: Sequence[str], seeds: int, store: RunStore, executor: Executor | None = None
 ) -> dict[str, np.ndarray]:
     """[seeds] values of each claim of penalties_claims.toml. Raises as `run_contest`."""
 
     def contest(penalties: Sequence[str], lams: tuple[float, ...] | None = None, **world: object) -> Contest:
         where = World(**{"preset": "hospital", "seeds": seeds, "epochs": _EPOCHS} | world)  # type: ignore[arg-type]
-        return run_contest(where, store, penalties, lams, listen)
+        return run_contest(where, store, penalties, lams, executor)
 
     def at(found: Contest, penalty: str, *places: int) -> np.ndarray:
         values = found.of(penalty).ite_rmse[:, list(places)]

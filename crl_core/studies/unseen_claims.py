@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from crl_core.events import Event
+from crl_core.jobs.executors import Executor
 from crl_core.presets import preset
 from crl_core.runs.store import RunStore
 from crl_core.studies.detection_rates import Power, Row, Spec, run_power, specs
@@ -18,10 +18,10 @@ _CAUSE = (Spec("z-set", 1.0), Spec("z-shift", 0.5))
 
 
 def measure_claims(
-    ids: Sequence[str], seeds: int, store: RunStore, listen: Callable[[Event], None] | None = None
+    ids: Sequence[str], seeds: int, store: RunStore, executor: Executor | None = None
 ) -> dict[str, np.ndarray]:
     """[seeds] values of each claim of unseen_claims.toml. Raises as `power.run_power`."""
-    four = run_power("hospitals", store, seeds=seeds, lams=(LAM,), sizes=(N,), tests=_TESTS, listen=listen)
+    four = run_power("hospitals", store, seeds=seeds, lams=(LAM,), sizes=(N,), tests=_TESTS, executor=executor)
     two_world = preset("hospital").scenario
     middle = next(spec for spec in specs(two_world) if spec.intervention == "s-mean" and spec.seen)
     two = (
@@ -33,7 +33,7 @@ def measure_claims(
             sizes=(N,),
             tests=("pooled",),
             only=(middle,),
-            listen=listen,
+            executor=executor,
         )
         if "unseen-nuisance-two" in ids
         else None

@@ -13,7 +13,7 @@ from crl_core.figures.palette import Palette
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.predict import predict
 from crl_core.identify.presets import LATENT_PRESETS
-from crl_core.identify.shipped import coordinates, of_method, shipped
+from crl_core.identify.shipped import BAKED, coordinates, of_method, shipped
 from pages.shared import server_cache, style
 from pages.shared.style import quiet
 from pages.shared.tables import chart, table
@@ -26,15 +26,17 @@ def measured(ink: Palette) -> None:
     content = shipped(server_cache.store().baked)
     st.subheader("Over seeds", anchor=False)
     if content is None:
+        if problem := BAKED.problem(server_cache.store().baked):
+            st.error(problem)
         style.notice(
             "Nothing measured comes with this copy",
-            "python -m crl_core identify --bake measures it, in about a quarter of an hour.",
+            "python -m crl_core bake --only identify measures it, in about a quarter of an hour.",
         )
         return
     worlds = content["worlds"]
     quiet(
         f"Measured before the program was shipped, {content['seeds']} seeds that no setting was tuned on (python -m "
-        f"crl_core identify --bake)."
+        f"crl_core bake --only identify)."
     )
     name = st.segmented_control(
         "World",

@@ -13,7 +13,7 @@ import streamlit as st
 from crl_core.config import RunConfig
 from crl_core.jobs import machine
 from crl_core.jobs.cost import smaller
-from crl_core.jobs.manager import JobState
+from crl_core.jobs.manager import JobState, queue_line
 from crl_core.runs.sealing import StoreError
 from pages.shared import server_cache, style
 
@@ -126,11 +126,9 @@ def cost_line(config: RunConfig) -> str:
 def progress_line(state: JobState) -> tuple[float, str]:
     """How far a run is, 0 to 1, and the sentence to it."""
     if state.phase == "queued":
-        ahead = state.position - 1
         if state.position == 0 or not server_cache.jobs().training:
             return 0.0, "Starting"
-        others = "the run under way" if ahead == 0 else f"the run under way and {ahead} more"
-        return 0.0, f"One run at a time: number {state.position} in the queue, after {others}"
+        return 0.0, queue_line(state.position, server_cache.jobs().executor.slots)
     if state.phase == "running":
         share = state.epoch / max(1, state.epochs)
         left = f", {style.duration(state.eta_s)} left" if state.eta_s is not None else ""

@@ -58,7 +58,7 @@ def one_lab(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], None]:
     def install(values: np.ndarray) -> None:
         module = ModuleType("a_laboratory")
 
-        def measure_claims(ids: Sequence[str], seeds: int, store: RunStore, listen: object) -> dict[str, np.ndarray]:
+        def measure_claims(ids: Sequence[str], seeds: int, store: RunStore, executor: object) -> dict[str, np.ndarray]:
             return dict.fromkeys(ids, values[:seeds])
 
         module.measure_claims = measure_claims  # type: ignore[attr-defined]

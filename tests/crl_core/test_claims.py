@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from crl_core.cli.program import main
 from crl_core.config import MAX_MODELS, RECIPE_VERSION
+from crl_core.jobs.executors import Here
 from crl_core.presets import preset
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
@@ -26,7 +27,7 @@ from crl_core.studies.claims import (
     measure,
     median_interval,
     parse_claims,
-    pick_claims,
+    pick,
     plan,
     verdict_of,
 )
@@ -237,8 +238,8 @@ def test_the_claims_that_the_issue_names_are_there() -> None:
 
 def test_an_unknown_id_names_the_ones_there_are() -> None:
     with pytest.raises(ValueError, match="no claim nonsense; the claims are recipe-factual, "):
-        pick_claims(["nonsense"])
-    assert [claim.id for claim in pick_claims(["hospital-with", "recipe-with"])] == [
+        pick(["nonsense"], load_claims())
+    assert [claim.id for claim in pick(["hospital-with", "recipe-with"], load_claims())] == [
         "hospital-with",
         "recipe-with",
     ]
@@ -269,7 +270,7 @@ def test_copies_differ_from_two_hospitals_in_nothing_but_their_number() -> None:
 def test_evidence_is_computed_only_where_a_claim_reads_it() -> None:
     wanted = {
         config.scenario: evidence
-        for config, evidence in runs_of(pick_claims(["recipe-forgets", "recipe-with", "hospital-with"]), 2)
+        for config, evidence in runs_of(pick(["recipe-forgets", "recipe-with", "hospital-with"], load_claims()), 2)
     }
     assert wanted == {preset("recipe").scenario: True, preset("hospital").scenario: False}
 
@@ -284,29 +285,29 @@ def test_the_whole_plan_fits_the_limits_with_the_most_seeds() -> None:
     assert max(config.training.n_models for config, _ in runs_of(load_claims(), 20)) <= MAX_MODELS
 
 
-# -- a pass ------------------------------------------------------------------------------------------------------------
+# -- the runs ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_pass_trains_what_is_missing_keeps_it_and_takes_it_from_the_store_the_next_time(
+def test_runs_that_are_missing_are_trained_kept_and_taken_from_the_store_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, claims = store_in(tmp_path), pick_claims(["recipe-with", "recipe-without"])
+    store, claims = store_in(tmp_path), pick(["recipe-with", "recipe-without"], load_claims())
     heard: list[object] = []
-    first = run_claims(claims, 2, store, heard.append, epochs=1)
+    first = run_claims(claims, 2, store, Here(store, heard.append), epochs=1)
     assert len(store.keys()) == 1
     assert [len(item.values) for item in first] == [2, 2]
     assert heard
     heard.clear()
-    assert run_claims(claims, 2, store, heard.append, epochs=1) == first
+    assert run_claims(claims, 2, store, Here(store, heard.append), epochs=1) == first
     assert heard == []
     assert store.missing_parts(store.keys()[0]) == ("evidence", "projection")
 
 
 def test_evidence_is_added_to_a_stored_run_and_the_projection_never(tmp_path: Path) -> None:
     store = store_in(tmp_path)
-    run_claims(pick_claims(["recipe-without"]), 1, store, epochs=1)
+    run_claims(pick(["recipe-without"], load_claims()), 1, store, epochs=1)
     before = store.keys()
-    (measured,) = run_claims(pick_claims(["recipe-forgets"]), 1, store, epochs=1)
+    (measured,) = run_claims(pick(["recipe-forgets"], load_claims()), 1, store, epochs=1)
     assert np.isfinite(measured.values).all()
     added = sorted(set(store.keys()) - set(before))
     assert [store.missing_parts(key) for key in added] == [("projection",)]
@@ -378,7 +379,7 @@ def test_the_answers_that_come_with_the_program_are_about_the_claims_as_they_are
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"claims": 3}', "not json"])
 def test_a_damaged_stored_answer_counts_as_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / BAKED).write_text(text)
+    (tmp_path / BAKED.file).write_text(text)
     assert baked_claims(tmp_path) is None
 
 
@@ -409,13 +410,13 @@ KEY_VERDICTS = {
 @pytest.mark.parametrize(("seeds", "epochs"), list(KEY_VERDICTS))
 def test_the_key_verdicts_come_out_from_scratch(tmp_path: Path, seeds: int, epochs: int) -> None:
     expected = KEY_VERDICTS[seeds, epochs]
-    measured = run_claims(pick_claims(list(expected)), seeds, store_in(tmp_path), epochs=epochs)
+    measured = run_claims(pick(list(expected), load_claims()), seeds, store_in(tmp_path), epochs=epochs)
     assert {item.claim.id: item.verdict for item in measured} == expected
 
 
 @pytest.mark.slow
 def test_least_factual_error_picks_a_bad_lam_where_the_label_leaks(tmp_path: Path) -> None:
-    (measured,) = run_claims(pick_claims(["factual-error-picks-lam"]), 3, store_in(tmp_path), epochs=25)
+    (measured,) = run_claims(pick(["factual-error-picks-lam"], load_claims()), 3, store_in(tmp_path), epochs=25)
     assert measured.verdict == "does not hold"
     assert measured.median > 3
 
@@ -436,7 +437,7 @@ def test_a_claim_about_effects_on_a_run_without_truth_is_refused_in_a_sentence(q
 
 
 def test_an_answer_is_that_of_the_claim_as_it_stands_and_none_where_it_has_changed() -> None:
-    claim, other = pick_claims(["recipe-with", "recipe-without"])
+    claim, other = (c for c in load_claims() if c.id in ("recipe-with", "recipe-without"))
     entry = {
         "id": claim.id,
         "threshold": claim.threshold,

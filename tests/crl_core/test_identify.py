@@ -26,7 +26,7 @@ from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.predict import predict
 from crl_core.identify.presets import LATENT_PRESETS, command_of, latent_preset
 from crl_core.identify.scores import assignment, chance_floor, correlations, score
-from crl_core.identify.shipped import FILE, coordinates, of_method, shipped
+from crl_core.identify.shipped import BAKED, coordinates, of_method, shipped
 from crl_core.identify.worlds import World, sample_world, single_targets
 from crl_core.ipm import mmd2
 
@@ -439,5 +439,5 @@ def test_a_shipped_file_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     for place, text in enumerate(("{", "{}", '{"version": 0, "worlds": {}}')):
         folder = tmp_path / str(place)
         folder.mkdir()
-        (folder / FILE).write_text(text)
+        (folder / BAKED.file).write_text(text)
         assert shipped(folder) is None

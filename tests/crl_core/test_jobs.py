@@ -393,7 +393,7 @@ def test_a_run_is_trained_by_the_worker_and_the_next_one_by_the_same(manager: Jo
     assert keys == [config.key for config in configs]
     assert manager.state(keys[1]).position >= 1
     wait_until(all_ended(manager, *keys))
-    pid = manager.worker_pid
+    pid = manager.executor.pid
     for config in configs:
         story = kinds(store, config.key)
         assert story[:5] == ["RunStarted", *["EpochEnded"] * 3, "RunFinished"]
@@ -401,7 +401,7 @@ def test_a_run_is_trained_by_the_worker_and_the_next_one_by_the_same(manager: Jo
         assert manager.state(config.key).phase in ("finished", "completed")
     again = manager.submit(tiny_config(2))
     wait_until(all_ended(manager, again))
-    assert manager.worker_pid == pid
+    assert manager.executor.pid == pid
     assert "torch" not in imports_of("crl_core.jobs.manager")
 
 
@@ -448,7 +448,7 @@ def test_a_killed_worker_is_a_clear_failure_and_the_next_run_is_trained(manager:
     manager.submit(doomed)
     manager.submit(next_one)
     wait_until(lambda: manager.state(doomed.key).phase == "running")
-    pid = manager.worker_pid
+    pid = manager.executor.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: manager.state(doomed.key).phase == "failed")
@@ -457,7 +457,7 @@ def test_a_killed_worker_is_a_clear_failure_and_the_next_run_is_trained(manager:
     assert "ran out of memory" in reason
     assert JobManager(store).state(doomed.key).reason == reason
     wait_until(all_ended(manager, next_one.key))
-    assert manager.worker_pid not in (None, pid)
+    assert manager.executor.pid not in (None, pid)
     assert store.intact(next_one.key)
     assert store.intact(sealed)
 
@@ -502,7 +502,7 @@ root, baked, *configs = sys.argv[1:]
 jobs = JobManager(RunStore(root, baked))
 keys = [jobs.submit(RunConfig.from_json(config)) for config in configs]
 while any(jobs.state(key).active for key in keys):
-    print(json.dumps([jobs.worker_pid, [jobs.state(key).phase for key in keys]]), flush=True)
+    print(json.dumps([jobs.executor.pid, [jobs.state(key).phase for key in keys]]), flush=True)
     time.sleep(0.02)
 jobs.close()
 """
@@ -570,7 +570,7 @@ def test_closing_ends_the_worker_at_once_and_asks_nothing_more_of_it(store: RunS
     jobs = JobManager(store)
     key = jobs.submit(endless_config())
     wait_until(lambda: jobs.state(key).phase == "running")
-    pid = jobs.worker_pid
+    pid = jobs.executor.pid
     assert pid is not None
     jobs.close()
     assert gone(pid)

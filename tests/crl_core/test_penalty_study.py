@@ -5,21 +5,24 @@ from __future__ import annotations
 
 import json
 import shlex
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from crl_core.cli.penalties import BAKED_WORLDS, contest_table
+from crl_core.cli.penalties import contest_table
 from crl_core.cli.program import main
 from crl_core.config import RECIPE_VERSION
 from crl_core.events import DIVERGED
-from crl_core.jobs.ensure_run import PassFailed
+from crl_core.jobs.carry_out import Outcome
+from crl_core.jobs.executors import Here, Job
 from crl_core.penalty_words import PENALTY_WORDS, grid
 from crl_core.presets import DEFAULT_PRESET, preset
 from crl_core.runs.store import RunStore
 from crl_core.studies import penalties as penalty_study
+from crl_core.studies.bake import CONTEST_WORLDS
 from crl_core.studies.penalties import (
     BAKED,
     Contest,
@@ -133,7 +136,7 @@ def test_a_contest_survives_being_written_and_read(tmp_path: Path) -> None:
     for text in ("{", "{}", '{"recipe_version": 0, "contests": []}'):
         folder = tmp_path / str(len(text))
         folder.mkdir()
-        (folder / BAKED).write_text(text)
+        (folder / BAKED.file).write_text(text)
         assert baked_contests(folder) == ()
 
 
@@ -176,7 +179,7 @@ def test_the_command_of_a_world_measures_that_world(monkeypatch: pytest.MonkeyPa
         lambda world, *_: asked.append(world) or Contest(world=world, rows=()),
     )
     odd = World(preset="leaky", gap=0.25, rare=0.05, shared=8, matching="rank", balanced=True, seeds=2, epochs=7)
-    for world in (*BAKED_WORLDS, odd):
+    for world in (*CONTEST_WORLDS, odd):
         assert main(shlex.split(command_of(world))[3:]) == 0
         assert asked.pop() == world
 
@@ -185,15 +188,21 @@ def test_a_penalty_that_cannot_work_or_fails_is_named_and_the_others_finish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small(monkeypatch)
-    obtain = penalty_study.obtain
 
-    def failing(config, store, **more):  # type: ignore[no-untyped-def]
-        if config.training.penalty == "coral":
-            raise PassFailed("The disk is on fire.")
-        return obtain(config, store, **more)
+    class Failing(Here):
+        """Does not train coral."""
 
-    monkeypatch.setattr(penalty_study, "obtain", failing)
-    found = run_contest(World(preset="hospital", shared=0), store_in(tmp_path), ["mmd", "coral", "contrastive"])
+        def start(self, job: Job) -> Future[Outcome]:
+            if job.config is None or job.config.training.penalty != "coral":
+                return super().start(job)
+            future: Future[Outcome] = Future()
+            future.set_result(Outcome(ending="failed", reason="The disk is on fire."))
+            return future
+
+    store = store_in(tmp_path)
+    found = run_contest(
+        World(preset="hospital", shared=0), store, ["mmd", "coral", "contrastive"], executor=Failing(store)
+    )
     assert [row.ran for row in found.rows] == [True, False, False]
     assert found.of("coral").problem == "The disk is on fire."
     assert "no shared units to make pairs of" in found.of("contrastive").problem
@@ -248,9 +257,9 @@ def test_one_environment_or_one_arm_leaves_nothing_to_compare(monkeypatch: pytes
 
 def test_the_shipped_contests_are_those_of_the_command_and_of_this_recipe() -> None:
     folder = ROOT / "cache" / "baked"
-    assert json.loads((folder / BAKED).read_text())["recipe_version"] == RECIPE_VERSION
+    assert json.loads((folder / BAKED.file).read_text())["recipe_version"] == RECIPE_VERSION
     found = baked_contests(folder)
-    assert [contest.world for contest in found] == list(BAKED_WORLDS)
+    assert [contest.world for contest in found] == list(CONTEST_WORLDS)
     for contest in found:
         configs, _ = configs_of(contest.world)
         assert {row.penalty: row.key for row in contest.rows} == {name: c.key for name, c in configs.items()}

@@ -17,10 +17,12 @@ from crl_core.config import LIMITS, RECIPE_VERSION, RunConfig
 from crl_core.data.scm import sample
 from crl_core.figures.by_envs import Line, by_envs, by_envs_svg, spread
 from crl_core.figures.palette import palette
+from crl_core.jobs.ensure_runs import Found, Wanted
+from crl_core.jobs.executors import Here
 from crl_core.measures.overlap import gaussian_kernel, pairs_mmd2
 from crl_core.metrics import ite_rmse
 from crl_core.presets import PRESETS, preset
-from crl_core.results import RunResult, data_of, mmd_rows, predict, view_rows
+from crl_core.results import data_of, mmd_rows, predict, view_rows
 from crl_core.runs.store import RunStore
 from crl_core.studies import environments
 from crl_core.studies import environments_report as report
@@ -153,7 +155,7 @@ def test_a_study_is_made_of_stored_runs_and_says_what_is_not_defined(
     monkeypatch.setattr("crl_core.studies.environments.preset", lambda name: config)
     store = store_in(tmp_path)
     heard: list[object] = []
-    study = run_study("hospital", 2, store, heard.append, epochs=1)
+    study = run_study("hospital", 2, store, Here(store, heard.append), epochs=1)
     assert set(store.keys()) == {config.key for config, _ in runs_of("hospital", 2, 1)}
     assert study.folds == ((), (0, 2))
     assert np.isnan(study.at("left_out.ite_rmse", 1.0)[0]).all()
@@ -161,7 +163,7 @@ def test_a_study_is_made_of_stored_runs_and_says_what_is_not_defined(
     for name, values in study.series.items():
         assert values.shape == (2, 2, len(LAMS)), name
     heard.clear()
-    again = run_study("hospital", 2, store, heard.append, epochs=1)
+    again = run_study("hospital", 2, store, Here(store, heard.append), epochs=1)
     assert heard == []
     for name in study.series:
         np.testing.assert_array_equal(study.series[name], again.series[name])
@@ -201,9 +203,12 @@ def test_a_study_survives_json() -> None:
     ],
 )
 def test_a_stored_study_of_another_form_is_refused_in_one_sentence(change: dict[str, object], tmp_path: Path) -> None:
-    (tmp_path / BAKED).write_text(json.dumps(made_up().to_dict() | change))
-    with pytest.raises(ValueError, match=r"the stored study .* run it again\.$"):
-        baked_study(tmp_path, "hospital")
+    (tmp_path / BAKED.file).write_text(json.dumps(made_up().to_dict() | change))
+    assert baked_study(tmp_path, "hospital") is None
+    assert re.fullmatch(
+        r"The stored study environments .*; run it again: python -m crl_core bake --only environments\.",
+        str(BAKED.problem(tmp_path)),
+    )
     assert baked_study(tmp_path, "leaky") is None
     assert baked_study(tmp_path / "nowhere", "hospital") is None
 
@@ -355,12 +360,15 @@ def test_new_environments_help_where_nobody_has_been_and_copies_do_not(tmp_path:
 def test_a_study_of_a_world_whose_effects_are_not_known_has_gaps_for_them_and_all_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def obtain(config: RunConfig, *_: object, **__: object) -> tuple[RunResult, dict[str, np.ndarray]]:
-        found = np.full(config.training.n_models, 0.5)
-        return without_truth(made_up_result(config)), {"knn_mixing": found, "domain_auc": found}
+    def trained(wanted: Wanted, *_: object) -> dict[RunConfig, Found]:
+        values = {config: np.full(config.training.n_models, 0.5) for config, _ in wanted}
+        return {
+            config: (without_truth(made_up_result(config)), {"knn_mixing": found, "domain_auc": found})
+            for config, found in values.items()
+        }
 
     drawn = environments.fresh_rows
-    monkeypatch.setattr(environments, "obtain", obtain)
+    monkeypatch.setattr(environments, "ensure_runs", trained)
     monkeypatch.setattr(environments, "fresh_rows", lambda *a: replace(drawn(*a), y0=None, y1=None))
     study = run_study("hospital", 1, store_in(tmp_path), epochs=1)
     for name, values in study.series.items():

@@ -10,18 +10,18 @@ import pytest
 
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
-from crl_core.studies.claims import pick_claims
+from crl_core.studies.claims import load_claims, pick
 from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
 from pages.shared import server_cache
 from tests.pages.conftest import Open, words
 
-SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
+SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two claims about one small world, so that a pass takes a moment."""
-    claims = pick_claims(["recipe-with", "recipe-without"])
+    """Two claims about one small world, so that their runs take a moment."""
+    claims = pick(["recipe-with", "recipe-without"], load_claims())
     monkeypatch.setattr("crl_core.studies.claims.load_claims", lambda: claims)
     monkeypatch.setattr(claims_run.runs_of, "__defaults__", (10, 1))
     monkeypatch.setattr(claims_run.run_claims, "__kwdefaults__", {"epochs": 1, "on_run": None})
@@ -60,14 +60,16 @@ def test_without_stored_answers_the_page_says_how_to_get_them(open_app: Open) ->
 
 def test_answers_of_an_older_recipe_are_called_so(open_app: Open, store: RunStore) -> None:
     content = ship(store) | {"recipe_version": 0}
-    (store.baked / BAKED).write_text(json.dumps(content))
-    assert "An older version of the recipe" in words(open_app("claims"))
+    (store.baked / BAKED.file).write_text(json.dumps(content))
+    app = open_app("claims")
+    assert "claims was made by another version of the recipe" in app.error[0].value
+    assert "Not measured in this version: run the claims again." in words(app)  # and those of laboratories stay
 
 
 def test_a_claim_that_has_changed_since_is_not_shown_with_its_old_numbers(open_app: Open, store: RunStore) -> None:
     content = ship(store)
     content["claims"][0]["threshold"] = 123.0  # type: ignore[index]
-    (store.baked / BAKED).write_text(json.dumps(content))
+    (store.baked / BAKED.file).write_text(json.dumps(content))
     shown = words(open_app("claims"))
     assert shown.count("Not measured in this version: run the claims again.") == 1
     assert shown.count('class="crl-strip"') == len(content["claims"]) - 1  # type: ignore[arg-type]
@@ -77,7 +79,7 @@ def test_values_that_are_not_finite_are_drawn_as_broken_seeds(open_app: Open, st
     content = ship(store)
     entry = content["claims"][0]  # type: ignore[index]
     entry |= {"measured": [None] * 10, "median": None, "interval": [None, None], "verdict": "does not hold"}
-    (store.baked / BAKED).write_text(json.dumps(content))
+    (store.baked / BAKED.file).write_text(json.dumps(content))
     app = open_app("claims")
     assert not app.exception
     assert words(app).count("not finite, a model broke") == 10
@@ -85,14 +87,14 @@ def test_values_that_are_not_finite_are_drawn_as_broken_seeds(open_app: Open, st
 
 def test_a_damaged_stored_answer_is_no_crash(open_app: Open, store: RunStore) -> None:
     store.baked.mkdir(parents=True)
-    (store.baked / BAKED).write_text("{")
+    (store.baked / BAKED.file).write_text("{")
     app = open_app("claims")
     assert not app.exception
     assert "Nothing has been measured yet" in words(app)
 
 
 def test_runs_that_are_stored_here_are_measured_here(few: None, open_app: Open, store: RunStore) -> None:
-    claims = pick_claims(["recipe-with", "recipe-without"])
+    claims = pick(["recipe-with", "recipe-without"], load_claims())
     measured = run_claims(claims, 10, store, epochs=1)
     app = open_app("claims")
     assert not app.exception
@@ -102,24 +104,24 @@ def test_runs_that_are_stored_here_are_measured_here(few: None, open_app: Open, 
     assert not [button for button in app.button if button.label == "Put them to the test here"]
 
 
-def test_the_button_submits_the_pass_and_cancel_takes_it_back(few: None, open_app: Open, store: RunStore) -> None:
+def test_the_button_submits_the_runs_and_cancel_takes_it_back(few: None, open_app: Open, store: RunStore) -> None:
     asked: list[tuple[str, tuple[str, ...]]] = []
     app = open_app("claims")
     manager = server_cache.jobs()
     manager.submit = lambda config, lam_in_view=None, parts=(): asked.append((config.key, tuple(parts))) or config.key  # type: ignore[method-assign,assignment,func-returns-value]
     next(button for button in app.button if button.label == "Put them to the test here").click().run()
     assert not app.exception
-    ((config, _),) = runs_of(pick_claims(["recipe-with", "recipe-without"]))
+    ((config, _),) = runs_of(pick(["recipe-with", "recipe-without"], load_claims()))
     assert asked == [(config.key, ())]
     assert "Run 1 of 1" in words(app)
     next(
-        button for button in app.button if button.label == "Cancel" and button.key == "claims.pass.cancel"
+        button for button in app.button if button.label == "Cancel" and button.key == "claims.runs.cancel"
     ).click().run()
     assert not app.exception
     assert [button for button in app.button if button.label == "Put them to the test here"]
 
 
-def test_a_pass_that_is_refused_says_why(few: None, open_app: Open, store: RunStore) -> None:
+def test_runs_that_are_refused_say_why(few: None, open_app: Open, store: RunStore) -> None:
     app = open_app("claims")
 
     def refuse(*_: object, **__: object) -> str:

@@ -14,13 +14,13 @@ from crl_core.studies.environments import BAKED, LAMS, SIZES, runs_of
 from pages.shared import server_cache
 from tests.pages.conftest import Open, words
 
-SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
+SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
 N_FIGURES = 9
 
 
 def ship(store: RunStore) -> dict[str, object]:
     store.baked.mkdir(parents=True)
-    shutil.copy(SHIPPED, store.baked / BAKED)
+    shutil.copy(SHIPPED, store.baked / BAKED.file)
     content: dict[str, object] = json.loads(SHIPPED.read_text())
     return content
 
@@ -55,7 +55,7 @@ def test_a_stored_study_that_cannot_be_used_is_one_sentence(
     open_app: Open, store: RunStore, change: dict[str, object]
 ) -> None:
     content = ship(store) | change
-    (store.baked / BAKED).write_text(json.dumps(content))
+    (store.baked / BAKED.file).write_text(json.dumps(content))
     app = open_app("environments")
     assert not app.exception
     assert app.error[0].value.startswith("The stored study ")
@@ -67,7 +67,7 @@ def test_values_that_are_not_defined_leave_a_page_without_nan(open_app: Open, st
     series: dict[str, object] = content["series"]  # type: ignore[assignment]
     nothing = np.full((len(SIZES), 5, len(LAMS)), None).tolist()
     content["series"] = series | {"within.knn_mixing": nothing, "unseen.range.ite_rmse": nothing}
-    (store.baked / BAKED).write_text(json.dumps(content))
+    (store.baked / BAKED.file).write_text(json.dumps(content))
     app = open_app("environments")
     assert not app.exception
     assert figures(app) == N_FIGURES

@@ -17,14 +17,14 @@ import streamlit as st
 from crl_core.identify.flows.live import tell
 from crl_core.identify.live import Trainer
 from crl_core.identify.presets import LATENT_PRESETS, latent_preset
-from crl_core.identify.shipped import FILE
+from crl_core.identify.shipped import BAKED
 from crl_core.identify.worlds import World, single_targets
 from crl_core.jobs.manager import JobManager
 from crl_core.runs.store import RunStore
 from tests.crl_core.made_up import wait_until
 from tests.pages.conftest import Open, words
 
-SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / FILE
+SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
 LIVE, MEASURED = 2, 4
 
 
@@ -42,7 +42,7 @@ def test_the_first_visit_sees_what_the_matrix_promises_and_what_was_measured_ove
     open_app: Open, store: RunStore
 ) -> None:
     store.baked.mkdir(parents=True)
-    shutil.copy(SHIPPED, store.baked / FILE)
+    shutil.copy(SHIPPED, store.baked / BAKED.file)
     app = open_app("identify")
     assert not app.exception
     shown = words(app)
@@ -173,8 +173,8 @@ def test_a_worker_that_is_killed_ends_the_training_with_a_reason_and_the_next_on
     trainer, world = trainer_of(jobs), World(scales=single_targets(4, 5))
     trainer.start(world, 0)
     wait_until(lambda: bool(trainer.state(world, 0).looks), limit_s=90)
-    assert jobs.worker_pid is not None
-    os.kill(jobs.worker_pid, signal.SIGKILL)
+    assert jobs.executor.pid is not None
+    os.kill(jobs.executor.pid, signal.SIGKILL)
     wait_until(lambda: trainer.state(world, 0).phase == "failed", limit_s=30)
     assert "killed" in trainer.state(world, 0).problem
     small = World(scales=single_targets(2, 2), n_rows=200)

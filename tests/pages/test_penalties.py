@@ -14,12 +14,12 @@ from crl_core.runs.store import RunStore
 from crl_core.studies.penalties import BAKED, World, run_contest
 from tests.pages.conftest import Open, words
 
-SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED
+SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
 
 
 def ship(store: RunStore) -> None:
     store.baked.mkdir(parents=True)
-    shutil.copy(SHIPPED, store.baked / BAKED)
+    shutil.copy(SHIPPED, store.baked / BAKED.file)
 
 
 def figures(app) -> int:  # type: ignore[no-untyped-def]

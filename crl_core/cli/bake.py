@@ -1,0 +1,53 @@
+"""The command `bake`: make anew what comes with the program, the presets' runs and the answers of every study."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from crl_core.cli.output import put
+from crl_core.cli.table import ProgressBar
+from crl_core.jobs.bake import bake, remove_outdated
+from crl_core.jobs.executors import Here
+from crl_core.presets import PRESETS
+from crl_core.runs.store import RunStore
+from crl_core.studies.bake import STUDIES
+
+
+def add_bake_command(command: Callable[..., Any]) -> None:
+    """Add it with `command(name, what does it, text)`, which returns a parser."""
+    parser = command("bake", _bake, "make anew what comes with the program: trained presets, answers of studies")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help=f"some of {', '.join(names())}; default all"
+    )
+
+
+def names() -> list[str]:
+    """What can be baked by itself: all runs, the run of a preset, the answer of a study."""
+    return ["runs", *PRESETS, *STUDIES]
+
+
+def _bake(options: argparse.Namespace) -> int:
+    wanted = options.only or ["runs", *STUDIES]
+    unknown = [name for name in wanted if name not in names()]
+    if unknown:
+        raise ValueError(f"there is nothing called {', '.join(unknown)} to bake; choose from {', '.join(names())}.")
+    store, bar = RunStore(), ProgressBar(sys.stderr)
+
+    def say(what: str) -> None:
+        bar.close()
+        print(what, file=sys.stderr, flush=True)
+
+    presets = [name for name in PRESETS if name in wanted or "runs" in wanted]
+    keys = bake(presets, store, bar)
+    removed = remove_outdated(store) if presets else []
+    files = [make(store, Here(store, bar), say).name for name, make in STUDIES.items() if name in wanted]
+    bar.close()
+    put(
+        options.json,
+        {"baked": keys, "removed": removed, "studies": files},
+        lambda: f"Baked {len(keys)} runs and {len(files)} answers of studies in {store.baked}.",
+    )
+    return 0

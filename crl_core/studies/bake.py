@@ -1,0 +1,161 @@
+"""Make anew what comes with the program beside the baked runs: the answer of every study, written into its file.
+
+Runs that the answers need are taken from the store, or trained. What decides how long a study takes is an argument; the
+defaults are what is shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from crl_core.identify import shipped as latents
+from crl_core.identify.method_words import METHOD_WORDS
+from crl_core.identify.presets import FIRST_SEED, TRADEOFF, latent_preset
+from crl_core.identify.worlds import World as LatentWorld
+from crl_core.identify.worlds import single_targets
+from crl_core.jobs.executors import Executor
+from crl_core.presets import DEFAULT_PRESET, PRESETS
+from crl_core.runs.store import RunStore
+from crl_core.studies import claims_run, detection_rates, environments, penalties
+from crl_core.studies.catalogue import LABS, LabClaim, lab_claims, measure_lab
+from crl_core.studies.claims import Claim, load_claims
+from crl_core.studies.environments_report import report_content
+
+Say = Callable[[str], None]  # told what is measured now
+
+# Every preset, and the hospitals with other patients in each, where pairs and populations disagree.
+CONTEST_WORLDS = tuple(
+    penalties.World(preset=name, gap=gap, seeds=5)
+    for name in PRESETS
+    for gap in ((None, 1.0) if name == DEFAULT_PRESET else (None,))
+)
+_CONTROLS = ("flow", "flow-shuffled", "flow-pooled")
+LATENT_WORLDS: Mapping[str, tuple[str, ...]] = {
+    "each": tuple(METHOD_WORDS),
+    "each-4": (*_CONTROLS, "ivae", "beta-vae", "gevd", "fastica", "pca"),
+    "untouched-pair": ("flow",),
+    "untouched-one": ("flow",),
+    "same-ratio": ("flow",),
+    "chain": ("flow",),
+    "linear": ("flow", "fastica", "gevd", "pca"),
+    "one": ("flow", "fastica", "pca"),
+}
+
+
+def bake_claims(
+    store: RunStore,
+    executor: Executor,
+    say: Say,
+    *,
+    claims: Sequence[Claim] | None = None,
+    seeds: int = claims_run.SEEDS,
+    epochs: int = claims_run.EPOCHS,
+) -> Path:
+    """The claims about λ paths."""
+    say("claims about λ paths")
+    measured = claims_run.run_claims(load_claims() if claims is None else claims, seeds, store, executor, epochs=epochs)
+    return claims_run.BAKED.write(store.baked, claims_run.content_of(measured, seeds, epochs))
+
+
+def bake_lab(
+    lab: str,
+    store: RunStore,
+    executor: Executor,
+    say: Say,
+    *,
+    claims: Sequence[LabClaim] | None = None,
+    seeds: int | None = None,
+) -> Path:
+    """The claims of a laboratory."""
+    say(f"claims: {LABS[lab].title}")
+    seeds = LABS[lab].seeds if seeds is None else seeds
+    measured = measure_lab(lab_claims(lab) if claims is None else claims, seeds, store, executor)
+    return claims_run.shipped_claims(f"claims-{lab}").write(store.baked, claims_run.content_of(measured, seeds))
+
+
+def bake_environments(
+    store: RunStore,
+    executor: Executor,
+    say: Say,
+    *,
+    seeds: int = environments.SEEDS,
+    epochs: int = environments.EPOCHS,
+) -> Path:
+    """What another environment buys in the first visit's world."""
+    say(f"environments: {DEFAULT_PRESET}")
+    study = environments.run_study(DEFAULT_PRESET, seeds, store, executor, epochs=epochs)
+    return environments.BAKED.write(store.baked, report_content(study))
+
+
+def bake_penalties(
+    store: RunStore, executor: Executor, say: Say, *, worlds: Sequence[penalties.World] = CONTEST_WORLDS
+) -> Path:
+    """The penalties side by side, world by world."""
+    found = []
+    for world in worlds:
+        say(f"penalties: {world.preset}, {world.words}")
+        found.append(penalties.run_contest(world, store, executor=executor))
+    return penalties.BAKED.write(store.baked, {"contests": [contest.to_dict() for contest in found]})
+
+
+def bake_unseen(store: RunStore, executor: Executor, say: Say, **smaller: Any) -> Path:
+    """How often the falsifiers alarm. smaller: settings of `detection_rates.run_power`."""
+    say("unseen: hospitals")
+    power = detection_rates.run_power("hospitals", store, executor=executor, **smaller)
+    return detection_rates.BAKED.write(store.baked, power.to_dict())
+
+
+def bake_identify(
+    store: RunStore,
+    executor: Executor,
+    say: Say,
+    *,
+    seeds: int = 10,
+    worlds: Mapping[str, tuple[str, ...]] = LATENT_WORLDS,
+    stairs: Iterable[int] = range(1, 7),
+    steps: int | None = None,
+) -> Path:
+    """Latents recovered: methods world by world, a staircase of environments, the price of alignment. No runs."""
+    from crl_core.identify.flows.recover import STEPS, recover  # torch, loaded only where something is measured
+    from crl_core.identify.flows.tradeoff import tradeoff
+
+    own, steps = list(range(FIRST_SEED, FIRST_SEED + seeds)), STEPS if steps is None else steps
+    rows, staircase = {}, {}
+    for name, methods in worlds.items():
+        say(f"identify: world {name}")
+        rows[name] = [row.to_dict() for row in recover(latent_preset(name), own, methods, steps=steps)]
+    for n_envs in stairs:
+        say(f"identify: staircase, {n_envs} environments")
+        world = LatentWorld(scales=single_targets(4, n_envs))
+        staircase[str(n_envs)] = [row.to_dict() for row in recover(world, own, steps=steps)]
+    say("identify: trade-off")
+    content = {
+        "seeds": seeds,
+        "worlds": rows,
+        "staircase": staircase,
+        "tradeoff": tradeoff(TRADEOFF, own[:5], steps),
+    }
+    return latents.BAKED.write(store.baked, _short(content))
+
+
+def _short(value: Any) -> Any:
+    """The same content with figures of four decimals."""
+    if isinstance(value, dict):
+        return {name: _short(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_short(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+# What `bake --only` may name: the file, and how it is made.
+STUDIES: Mapping[str, Callable[[RunStore, Executor, Say], Path]] = {
+    "claims": bake_claims,
+    **{f"claims-{lab}": partial(bake_lab, lab) for lab in LABS},
+    "environments": bake_environments,
+    "penalties": bake_penalties,
+    "unseen": bake_unseen,
+    "identify": bake_identify,
+}
