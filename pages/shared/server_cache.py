@@ -7,6 +7,7 @@ import streamlit as st
 
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData
+from crl_core.identify.live import Trainer
 from crl_core.jobs import manager as crl_jobs
 from crl_core.jobs.manager import JobManager
 from crl_core.measures.curves import Curves, Follower, of_result
@@ -34,6 +35,12 @@ def recent() -> list[RunSummary]:
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobManager:
     return _warm(JobManager(store()))
+
+
+@st.cache_resource(show_spinner=False)
+def trainer() -> Trainer:
+    """Of latent worlds; its trainings wait their turn among the runs."""
+    return Trainer(store().root / "identify", jobs())
 
 
 def _warm(manager: JobManager) -> JobManager:
