@@ -38,6 +38,11 @@ class Promise:
     about: Literal["latents", "noises"]  # with edges the noise of a latent is recovered, not the latent
     words: tuple[str, ...]
 
+    @property
+    def letter(self) -> str:
+        """What a coordinate is called."""
+        return "z" if self.about == "latents" else "ε"
+
 
 def predict(world: World) -> Promise:
     """The promise of a world's intervention matrix."""

@@ -8,13 +8,15 @@ Pairing: replicate r of a run has seed `config.training.seed + r`. Where two sce
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 
 from crl_core.config import RunConfig
+from crl_core.metrics import SHOWN, Metric
 from crl_core.results import RunResult
 
 LEVEL = 0.95
@@ -121,6 +123,11 @@ def settings_apart(a: RunConfig, b: RunConfig) -> int:
     return len(differing_settings([a, b]))
 
 
+def nearest_pair(configs: Sequence[RunConfig]) -> tuple[int, int]:
+    """Indices of the two runs, of two or more, that differ in the fewest settings; the first such two."""
+    return min(combinations(range(len(configs)), 2), key=lambda two: settings_apart(*(configs[at] for at in two)))
+
+
 def same_draws(a: RunConfig, b: RunConfig) -> bool:
     """Whether equal seeds draw the same units: the stream of random numbers is then cut up in the same way."""
     names = ("n_samples", "n_envs", "dim_causal", "dim_spurious")
@@ -191,6 +198,25 @@ def least_over_lam(result: RunResult, values: np.ndarray | None) -> np.ndarray:
     grid = np.asarray(result.by_lam(values), dtype=np.float64)
     least = np.where(np.isfinite(grid), grid, np.inf).min(axis=1)
     return np.asarray(np.where(np.isfinite(least), least, np.nan))
+
+
+def figures_at(
+    result: RunResult, lam: float, values_of: Callable[[Metric], np.ndarray | None]
+) -> dict[str, np.ndarray]:
+    """What runs are compared by at a λ of their grid: word -> one value a replicate [R], NaN where there is none.
+
+    values_of: the values [M] of a metric, None where there are none.
+    """
+    first, *others = ((metric.word, of_lam(result, values_of(metric), lam)) for metric in SHOWN)
+    return dict([first, ("ITE RMSE at the best λ (oracle)", least_over_lam(result, result.ite_rmse)), *others])
+
+
+def differences(
+    a: RunConfig, b: RunConfig, of_a: Mapping[str, np.ndarray], of_b: Mapping[str, np.ndarray]
+) -> dict[str, Difference]:
+    """`difference` of b from a in each of their figures (see `figures_at`), paired where equal seeds draw the same."""
+    pair = same_draws(a, b)
+    return {name: difference(of_a[name], of_b[name], seeds(a), seeds(b), pair=pair) for name in of_a}
 
 
 def outcome(name: str, found: Difference, a: str, b: str) -> str:

@@ -32,6 +32,7 @@ Rule = Literal["median", "half median", "half median of the first"]
 PERMUTATIONS = 200
 FEWER_PERMUTATIONS = 100  # for many groups, whose labellings cost more
 BAND = (0.05, 0.95)
+LEVEL = 0.05  # p at or below which a reading is more than chance
 LEAST_BANDWIDTH, MOST_BANDWIDTH = 1e-3, 1e3
 
 
@@ -87,6 +88,50 @@ def as_trained(bandwidth: Bandwidth) -> Convention:
     return Convention(bandwidth="median" if bandwidth == "median" else float(bandwidth))
 
 
+def conventions_beside(bandwidth: Bandwidth) -> Mapping[str, Convention]:
+    """`CONVENTIONS`, this dashboard's as a run was trained."""
+    return {**CONVENTIONS, "this dashboard": as_trained(bandwidth)}
+
+
+RULES: Mapping[str, Rule | float] = {
+    "median distance": "median",
+    "√(median d² / 2)": "half median",
+    "√(median d² / 2), first group": "half median of the first",
+    "0.1": 0.1,
+    "0.3": 0.3,
+    "1": 1.0,
+    "3": 3.0,
+    "10": 10.0,
+}
+
+
+def rule_text(rule: Rule | float) -> str:
+    """A bandwidth as people write it; one that is not among `RULES` as its number."""
+    return next(
+        (text for text, known in RULES.items() if known == rule),
+        rule if isinstance(rule, str) else f"{rule:g}",
+    )
+
+
+def rule_of(text: str | None) -> Rule | float:
+    """The bandwidth that was chosen or typed. Raises ValueError with a sentence for what is no number."""
+    if text in RULES:
+        return RULES[str(text)]
+    try:
+        return float(str(text).replace(",", "."))
+    except ValueError:
+        raise ValueError(
+            f"The bandwidth is “{str(text)[:30]}”; choose a rule, or type a number from {LEAST_BANDWIDTH:g} to "
+            f"{MOST_BANDWIDTH:g}."
+        ) from None
+
+
+def formula(convention: Convention) -> str:
+    """A convention in a sentence."""
+    link = "by" if isinstance(convention.bandwidth, str) else "="
+    return f"{convention.estimator.capitalize()}, {convention.kernel}, h {link} {rule_text(convention.bandwidth)}."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reading:
     """MMD as one convention reads it, for L sets of latents; NaN where it is not defined."""
@@ -104,6 +149,11 @@ class Reading:
     @property
     def high(self) -> np.ndarray:
         return np.asarray(np.quantile(self.null, BAND[1], axis=1))
+
+    @property
+    def apart(self) -> np.ndarray:
+        """Whether it tells the groups apart: chance would hardly do, [L]."""
+        return np.asarray(self.p_value <= LEVEL)
 
 
 def read(phi: np.ndarray, groups: np.ndarray, convention: Convention, rng: np.random.Generator) -> Reading:

@@ -92,3 +92,11 @@ def effective_rank(phi: np.ndarray) -> np.ndarray:
     share = values / np.where(total > 0, total, 1)
     entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=-1)
     return np.where(total[..., 0] > 0, np.exp(entropy), np.nan)
+
+
+def norm_and_rank(phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`latent_norm` and `effective_rank` of each model, [M, n, k] -> [M] and [M]; NaN where latents are not finite."""
+    norm, rank = np.full(len(phi), np.nan), np.full(len(phi), np.nan)
+    finite = np.isfinite(phi).all(axis=(1, 2))
+    norm[finite], rank[finite] = latent_norm(phi[finite]), effective_rank(phi[finite])
+    return norm, rank

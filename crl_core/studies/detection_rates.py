@@ -31,6 +31,9 @@ SEEDS, DRAWS = 5, 20
 WRONG = 2.0
 ALARMED = 0.5  # a test that alarms in more than half of the batches is said to alarm
 S_DOSES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # for dose curves; and the same to the left
+# Latent MMD² for who comes, residuals for how outcomes come about: what a monitor acts on.
+MONITOR = ("pooled", "residuals")
+QUADRANTS = ("alarm and wrong", "silent and wrong", "alarm but right", "silent and right")
 _DERIVED = ("ite_rmse", "ite_rmse_unchanged", "quadrant")  # in the JSON, for readers
 _TRUTH_ROWS = 2000  # that a true error is measured on
 
@@ -109,9 +112,15 @@ class Row:
 
     @property
     def quadrant(self) -> str:
-        return ("alarm" if self.alarm else "silent") + (
-            " and wrong" if self.wrong else " but right" if self.alarm else " and right"
-        )
+        return quadrant(self.alarm, self.wrong)
+
+
+def quadrant(alarm: bool, wrong: bool) -> str:
+    """Of `QUADRANTS`: does it alarm, and are the effects wrong?"""
+    return ("alarm" if alarm else "silent") + (" and wrong" if wrong else " but right" if alarm else " and right")
+
+
+Case = tuple[str, float]  # an intervention and its dose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +132,14 @@ class Power:
     seeds: int
     rows: tuple[Row, ...]
     dose_correlation: Mapping[str, tuple[float, ...]]  # λ as text -> one Spearman correlation a seed
+
+    def cases(self, lam: float, n: int) -> dict[Case, dict[str, Row]]:
+        """The lines of every case by test, at one λ and size of batch."""
+        found: dict[Case, dict[str, Row]] = {}
+        for row in self.rows:
+            if row.lam == lam and row.n == n:
+                found.setdefault((row.intervention, row.dose), {})[row.test] = row
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -149,6 +166,15 @@ class Power:
             return cls(preset_id=content["preset"], seeds=int(content["seeds"]), rows=rows, dose_correlation=curves)
         except (KeyError, TypeError) as error:
             raise ValueError(f"the stored power table is incomplete ({error}); measure it again.") from None
+
+
+def by_quadrant(cases: Mapping[Case, Mapping[str, Row]]) -> dict[str, list[Case]]:
+    """The cases of each quadrant, as a monitor that acts on the louder of its tests meets them."""
+    found: dict[str, list[Case]] = {name: [] for name in QUADRANTS}
+    for case, by_test in cases.items():
+        loudest = max((by_test[test] for test in MONITOR if test in by_test), key=lambda row: row.rejection_rate)
+        found[loudest.quadrant].append(case)
+    return found
 
 
 def config_of(preset_id: str, seeds: int, epochs: int = 50) -> RunConfig:

@@ -11,7 +11,7 @@ import streamlit as st
 from crl_core.figures.identify import methods_strip, price_of_alignment, staircase, sub
 from crl_core.figures.palette import Palette
 from crl_core.identify.method_words import METHOD_WORDS
-from crl_core.identify.predict import predict
+from crl_core.identify.predict import Promise, predict
 from crl_core.identify.presets import LATENT_PRESETS
 from crl_core.identify.shipped import BAKED, coordinates, of_method, shipped
 from pages.shared import server_cache, style
@@ -127,21 +127,26 @@ def failures(worlds: dict[str, Any]) -> None:
     st.subheader("Predicted and recovered, world by world", anchor=False)
     cells = []
     for name, rows in worlds.items():
-        world, noise = LATENT_PRESETS[name].world, LATENT_PRESETS[name].world.edges != "none"
-        letter, statuses = "ε" if noise else "z", predict(world).status
-        each = coordinates(rows)
+        promise, each = predict(LATENT_PRESETS[name].world), coordinates(rows)
         if not len(each):
             continue
-        promise = "; ".join(
-            f"{' '.join(f'{letter}{sub(i)}' for i, found in enumerate(statuses) if found == status)} {STATUS[status]}"
-            for status in dict.fromkeys(statuses)
-        )
         middle = "  ".join(f"{value:.2f}" for value in np.median(each, axis=0))
         mcc = np.median(of_method(rows, "flow"))
-        more = f" The noises score {np.median(of_method(rows, 'flow', 'mcc_noise')):.2f}." if noise else ""
-        cells.append((LATENT_PRESETS[name].title, f"{mcc:.3f}", middle, promise, LATENT_PRESETS[name].lesson + more))
+        lesson = LATENT_PRESETS[name].lesson
+        if promise.about == "noises":
+            lesson += f" The noises score {np.median(of_method(rows, 'flow', 'mcc_noise')):.2f}."
+        cells.append((LATENT_PRESETS[name].title, f"{mcc:.3f}", middle, _promised(promise), lesson))
     table(("world", "MCC", "each latent", "predicted", "lesson"), cells, words_from=3)
     quiet(
         "The flow, medians over seeds, against the latents. MCC hides a failure in two of four coordinates; the "
         "single scores do not."
     )
+
+
+def _promised(promise: Promise) -> str:
+    """The coordinates of each status."""
+    members = {
+        status: [f"{promise.letter}{sub(i)}" for i, found in enumerate(promise.status) if found == status]
+        for status in dict.fromkeys(promise.status)
+    }
+    return "; ".join(f"{' '.join(names)} {STATUS[status]}" for status, names in members.items())

@@ -62,7 +62,7 @@ def _effects(key: str, _run: RunInView) -> Effects:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def tsne_layout(key: str, _projection: dict[str, np.ndarray]) -> Layout:
-    return _layout(_one_size(_projection["tsne_xy"]), _one_size(_projection["tsne_x"][None])[0])
+    return _layout(one_size(_projection["tsne_xy"]), one_size(_projection["tsne_x"][None])[0])
 
 
 def pca_layout(run: RunInView) -> Layout:
@@ -85,7 +85,7 @@ def _layout(xy: np.ndarray, x: np.ndarray) -> Layout:
     return Layout(xy=xy, limits=path_limits(xy), x=x, x_limits=path_limits(x[None]))
 
 
-def _one_size(xy: np.ndarray) -> np.ndarray:
+def one_size(xy: np.ndarray) -> np.ndarray:
     """Layouts [L, n, 2] scaled to the same spread: a t-SNE's size means nothing, and a window then holds them all."""
     centred = xy - xy.mean(axis=1, keepdims=True)
     spread = np.sqrt(np.square(centred).sum(axis=2).mean(axis=1))[:, None, None]

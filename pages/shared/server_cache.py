@@ -13,6 +13,7 @@ from crl_core.data.scm import MultiEnvData, sample
 from crl_core.events import finite
 from crl_core.export import kept as exports
 from crl_core.figures import palette
+from crl_core.identify.live import Trainer
 from crl_core.jobs import manager as crl_jobs
 from crl_core.jobs.manager import JobManager
 from crl_core.lecture.frames import frames
@@ -44,6 +45,12 @@ def recent() -> list[RunSummary]:
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobManager:
     return _warm(JobManager(store()))
+
+
+@st.cache_resource(show_spinner=False)
+def trainer() -> Trainer:
+    """Of latent worlds; its trainings wait their turn among the runs."""
+    return Trainer(store().root / "identify", jobs())
 
 
 def _warm(manager: JobManager) -> JobManager:

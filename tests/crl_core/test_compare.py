@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import partial
 from statistics import mean
 
 import numpy as np
@@ -15,8 +16,11 @@ from crl_core import preset, sample
 from crl_core.measures.comparison import (
     Difference,
     difference,
+    differences,
     differing_settings,
+    figures_at,
     least_over_lam,
+    nearest_pair,
     of_lam,
     outcome,
     same_draws,
@@ -24,6 +28,8 @@ from crl_core.measures.comparison import (
     settings_apart,
     signed,
 )
+from crl_core.metrics import Metric
+from crl_core.results import RunResult
 from tests.crl_core.made_up import made_up_result, tiny_config
 
 HOSPITAL, SHIFTED = preset("hospital"), preset("shifted")
@@ -198,3 +204,33 @@ def test_a_figure_is_read_at_its_lam_and_at_its_best() -> None:
     np.testing.assert_array_equal(least_over_lam(result, result.ite_rmse), [1.0, np.nan])
     assert np.isnan(of_lam(result, None, 1.0)).all()
     assert np.isnan(least_over_lam(result, None)).all()
+
+
+def test_the_two_runs_that_are_most_alike_are_found_the_first_such_two() -> None:
+    far, near = trained(seed=5, epochs=9, hidden=7), trained(seed=5)
+    assert nearest_pair([SHIFTED, far, HOSPITAL, near]) == (0, 2)
+    assert nearest_pair([far, near]) == (0, 1)
+    assert settings_apart(far, near) == 2
+
+
+def test_runs_are_compared_by_figures_that_may_be_missing_and_paired_where_they_draw_the_same() -> None:
+    config = tiny_config()
+    config = replace(config, training=replace(config.training, replicates=3))
+    one = replace(made_up_result(config), ite_rmse=np.array([4.0, 2.0, 5.0, 3.0, 6.0, 1.0]))
+    other = replace(one, ite_rmse=one.ite_rmse - 0.5)  # type: ignore[operator]
+
+    def without_mmd2(run: RunResult, metric: Metric) -> np.ndarray | None:
+        return np.full(6, np.nan) if metric.name == "mmd2" else run.metric(metric, None)
+
+    a, b = (figures_at(run, 1.0, partial(without_mmd2, run)) for run in (one, other))
+    np.testing.assert_array_equal(a["ITE RMSE"], [2, 3, 1])
+    np.testing.assert_array_equal(a["factual MSE"], one.factual_mse[1::2])
+    assert np.isnan(a["MMD²"]).all()
+    assert np.isnan(a["domain AUC"]).all()
+    found = differences(config, config, a, b)
+    assert list(found) == list(a)
+    assert (found["ITE RMSE"].mean, found["ITE RMSE"].low, found["ITE RMSE"].high) == (-0.5, -0.5, -0.5)
+    assert found["ITE RMSE"].paired
+    assert not found["domain AUC"].known
+    larger = replace(config, scenario=replace(config.scenario, n_samples=300))
+    assert not differences(config, larger, a, b)["ITE RMSE"].paired

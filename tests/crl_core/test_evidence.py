@@ -17,7 +17,7 @@ from crl_core.measures import selection as rules
 from crl_core.measures.baselines import BASELINES, fit_all
 from crl_core.measures.evidence import gather
 from crl_core.measures.lam_choice import RULES
-from crl_core.measures.probes import better_r2, effective_rank, latent_norm, read_from
+from crl_core.measures.probes import better_r2, effective_rank, latent_norm, norm_and_rank, read_from
 from crl_core.results import RunResult, data_of
 from crl_core.runs.bundle_arrays import evidence_specs, from_npz, to_npz
 
@@ -106,6 +106,15 @@ def test_rank_counts_the_directions_in_use_and_norm_the_size() -> None:
     assert effective_rank(base[None])[0] == pytest.approx(5, abs=0.05)
     assert latent_norm(3 * base[None])[0] == pytest.approx(3 * latent_norm(base[None])[0])
     assert np.isnan(effective_rank(np.zeros((1, 9, 2))))
+
+
+def test_norm_and_rank_of_several_models_leave_the_broken_ones_out() -> None:
+    phi = np.random.default_rng(0).standard_normal((3, 50, 4))
+    phi[1, 7, 2] = np.inf
+    norm, rank = norm_and_rank(phi)
+    assert np.isnan([norm[1], rank[1]]).all()
+    np.testing.assert_array_equal(norm[[0, 2]], latent_norm(phi[[0, 2]]))
+    np.testing.assert_array_equal(rank[[0, 2]], effective_rank(phi[[0, 2]]))
 
 
 # -- baselines --

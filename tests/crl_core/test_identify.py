@@ -25,6 +25,7 @@ from crl_core.identify.linear import fast_ica, generalised_eigenvectors, pca
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.predict import predict
 from crl_core.identify.presets import LATENT_PRESETS, command_of, latent_preset
+from crl_core.identify.recovered import sentence
 from crl_core.identify.scores import assignment, chance_floor, correlations, score
 from crl_core.identify.shipped import BAKED, coordinates, of_method, shipped
 from crl_core.identify.worlds import World, sample_world, single_targets
@@ -154,6 +155,27 @@ def test_a_rotation_of_a_tied_block_explains_the_data_as_well_and_of_another_it_
 def test_with_edges_the_promise_is_about_noises() -> None:
     assert predict(latent_preset("chain")).about == "noises"
     assert predict(replace(latent_preset("chain"), edges="perfect")).status == ("open",) * 3
+
+
+@pytest.mark.parametrize(
+    ("per_coordinate", "mcc_latents", "ending"),
+    [
+        ([0.99, 0.97], 0.80, "MCC is 0.800: the noises are recovered, not the latents."),
+        ([0.99, 0.97], 0.96, "MCC is 0.960."),  # the latents as well
+        ([0.99, 0.60], 0.80, "MCC is 0.800."),  # not even the noises
+    ],
+)
+def test_with_edges_it_is_said_whether_noises_alone_are_recovered(
+    per_coordinate: list[float], mcc_latents: float, ending: str
+) -> None:
+    done = {"mcc": 0.98, "floor": 0.9, "r2": 0.99, "spearman": 0.97}
+    done |= {"per_coordinate": per_coordinate, "mcc_latents": mcc_latents}  # type: ignore[dict-item]
+    scores = "MCC 0.980; a random rotation scores 0.90. Linear R² 0.990, Spearman 0.970."
+    chain, each = predict(latent_preset("chain")), predict(latent_preset("each"))
+    assert sentence(each, done) == scores
+    assert sentence(chain, done).startswith(scores)
+    assert sentence(chain, done).endswith(ending)
+    assert (chain.letter, each.letter) == ("ε", "z")
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------

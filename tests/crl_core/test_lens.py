@@ -11,12 +11,17 @@ from crl_core import train
 from crl_core.data.scm import aligned_groups
 from crl_core.measures.mmd_conventions import (
     CONVENTIONS,
+    RULES,
     SOURCES,
     Convention,
     as_trained,
+    conventions_beside,
     equal_weight,
+    formula,
     read,
     readable_groups,
+    rule_of,
+    rule_text,
     unit_rows,
 )
 from crl_core.results import mmd_rows, predict, view_rows
@@ -201,3 +206,36 @@ def test_a_fixed_bandwidth_on_bare_latents_is_fooled_by_a_latent_that_shrinks() 
 def test_unit_rows_have_length_one_and_zeros_stay(length: float) -> None:
     rows = np.array([[length, 0.0], [0.0, 0.0], [-length, length]])
     np.testing.assert_allclose(np.linalg.norm(unit_rows(rows), axis=1), [1, 0, 1])
+
+
+@pytest.mark.parametrize("rule", [*RULES.values(), 2.5, 0.001])
+def test_a_bandwidth_is_written_and_read_again(rule: str | float) -> None:
+    assert rule_of(rule_text(rule)) == rule  # type: ignore[arg-type]
+    assert rule_of("2,5") == 2.5
+
+
+@pytest.mark.parametrize("typed", ["wide", "", None, "1 2"])
+def test_a_bandwidth_that_is_none_is_refused_with_what_is_allowed(typed: str | None) -> None:
+    with pytest.raises(ValueError, match=r"choose a rule, or type a number from 0\.001 to 1000\."):
+        rule_of(typed)
+
+
+def test_a_convention_is_a_sentence() -> None:
+    assert formula(CONVENTIONS["cfrnet"]) == "Unbiased, exp(−d²/h²), h = 0.1."
+    assert formula(Convention()) == "Biased, exp(−d²/2h²), h by median distance."
+
+
+def test_the_conventions_beside_a_run_have_its_own_bandwidth_and_nothing_else_changed() -> None:
+    beside = conventions_beside(0.7)
+    assert list(beside) == list(CONVENTIONS)
+    assert [name for name in beside if beside[name] != CONVENTIONS[name]] == ["this dashboard"]
+    assert beside["this dashboard"] == Convention(bandwidth=0.7)
+    assert conventions_beside("median") == CONVENTIONS
+
+
+def test_groups_are_told_apart_where_chance_would_hardly_do() -> None:
+    far, groups = two(1.5)
+    same, _ = two(0.0)
+    broken = np.full_like(same, np.nan)
+    found = read(np.concatenate([far, same, broken]), groups, Convention(), rng())
+    assert found.apart.tolist() == [True, False, False]

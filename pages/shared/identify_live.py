@@ -1,0 +1,133 @@
+"""A training of a latent world as the Identifiability page shows it: its button, its pictures as they come, the
+verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from crl_core.figures import Palette, palette
+from crl_core.figures.identify import correlation_matrix, scatter_matrix, sub, while_training
+from crl_core.identify.live import State
+from crl_core.identify.predict import Promise, predict
+from crl_core.identify.recovered import RECOVERED, sentence
+from crl_core.identify.worlds import World
+from pages.shared import style
+from pages.shared.identify_measured import STATUS
+from pages.shared.identify_world import MOST_SEED, SEED
+from pages.shared.server_cache import trainer
+from pages.shared.style import quiet
+from pages.shared.tables import chart, say, table
+
+_POLL_S = 0.4
+_PROBLEM = "identify.problem"  # why the last click could not start a training
+
+
+def button(world: World, seed: int, state: State) -> None:
+    """What can be done now, and what went wrong."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if state.active:
+            st.button("Cancel", key="identify.cancel", on_click=trainer().cancel, args=(world, seed))
+        elif state.done:
+            st.button("Train on another draw", key="identify.another", on_click=_another, args=(world, seed))
+            quiet("The same world and seed give the same again.")
+        else:
+            st.button("Train", type="primary", key="identify.train", on_click=_train, args=(world, seed))
+            quiet("Three restarts of the flow, a few seconds of one core.")
+    problem = st.session_state.pop(_PROBLEM, None) or (state.problem if state.phase == "failed" else "")
+    if problem:
+        st.error(style.plain(problem[:1].upper() + problem[1:]))
+
+
+def _another(world: World, seed: int) -> None:
+    following = (seed + 1) % (MOST_SEED + 1)
+    st.session_state[SEED] = following
+    _train(world, following)
+
+
+def _train(world: World, seed: int) -> None:
+    try:
+        trainer().start(world, seed)
+    except ValueError as error:
+        st.session_state[_PROBLEM] = str(error)
+
+
+def training(world: World, seed: int, state: State) -> None:
+    """What comes of it, as it comes."""
+    if state.active:
+        st.fragment(_watch, run_every=_POLL_S)(world, seed)
+    else:
+        _show(world, state)
+
+
+def no_training() -> None:
+    """The same pictures, empty, while there is no world."""
+    _pictures("z", State("absent"), "This fills once the matrix can be read.", palette(style.theme()))
+
+
+def _watch(world: World, seed: int) -> None:
+    """A fragment: draws itself again until the training ends."""
+    state = trainer().state(world, seed)
+    if not state.active:
+        st.rerun()
+    _show(world, state)
+
+
+def _show(world: World, state: State) -> None:
+    """The correlation matrix as it is, MCC over steps, and once done the scatter and the verdict."""
+    promise, done, ink = predict(world), state.done, palette(style.theme())
+    _pictures(promise.letter, state, _waiting(state), ink)
+    if not done:
+        return
+    left, right = st.columns([1, 1.5], gap="medium")
+    with left, st.container(key="panel_identify_verdict"):
+        style.panel_title("Predicted beside recovered", "this draw; figures over seeds are below")
+        heads = (promise.about.removesuffix("s"), "predicted", "score", f"≥\u00a0{RECOVERED:g}")
+        table(heads, _rows(promise, done["per_coordinate"]))
+        say(sentence(promise, done))
+        quiet(f"{done['cpu_seconds']:.1f} CPU seconds.")
+    with right, st.container(key="panel_identify_scatter"):
+        drawn = scatter_matrix(
+            np.array(done["truth"]), np.array(done["found"]), ink, title="True × recovered", letter=promise.letter
+        )
+        chart(drawn, "identify.scatter")
+        quiet(
+            "Test rows of the reference environment, standardised. A line, straight or bent, in one panel a row: "
+            "recovered. A cloud: not."
+        )
+
+
+def _waiting(state: State) -> str:
+    """What an empty picture says."""
+    if state.phase == "queued" and state.ahead:
+        return f"Waits for {style.count(state.ahead, 'run')} before it."
+    return "The flow starts." if state.active else "Press Train; this fills while the flow learns."
+
+
+def _pictures(letter: str, state: State, waiting: str, ink: Palette) -> None:
+    """What is seen while it trains, and after."""
+    looks, done = state.looks, state.done
+    matrix = np.array(done["matrix"] if done else looks[-1]["matrix"] if looks else np.empty((0, 0)))
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(key="panel_identify_live"):
+        drawn = correlation_matrix(matrix, ink, title="Correlation, true × recovered", letter=letter, waiting=waiting)
+        chart(drawn, "identify.live")
+    with right, st.container(key="panel_identify_steps"):
+        drawn = while_training(
+            [look["step"] for look in looks],
+            [look["mcc"] for look in looks],
+            done["floor"] if done else None,
+            looks[-1]["of"] if looks else 1,
+            ink,
+            title="MCC while the flow learns",
+            waiting=waiting,
+        )
+        chart(drawn, "identify.steps")
+
+
+def _rows(promise: Promise, scores: list[float]) -> list[tuple[str, ...]]:
+    """Predicted beside recovered, a line a coordinate."""
+    return [
+        (f"{promise.letter}{sub(i)}", STATUS[status], f"{value:.3f}", "yes" if value >= RECOVERED else "no")
+        for i, (status, value) in enumerate(zip(promise.status, scores, strict=True))
+    ]

@@ -1,0 +1,102 @@
+"""What a click on the Runs page does, and what it then says on top of the page, with the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from crl_core.runs.labels import Label
+from crl_core.runs.sealing import StoreError
+from crl_core.runs.store import RunSummary
+from pages.shared import compare_runs, run_view, server_cache, sidebar, style
+
+_DELETED = "runs.deleted"  # keys of the last deletion
+_PROBLEMS = "runs.problems"
+_CHECKED = "runs.checked"  # sentences of the last check; one empty sentence: nothing was found
+_GO = "runs.go"  # the page to go to
+
+
+def save(key: str, was: Label, fields: dict[str, str]) -> None:
+    """Write the form on the run whose label was `was` when the form was drawn."""
+    said = {name: str(st.session_state[field]) for name, field in fields.items()}
+    try:
+        label = Label(name=said["name"], tags=tuple(said["tags"].split(",")), note=said["note"])
+        server_cache.store().label(key, label, was=was)
+    except (StoreError, ValueError) as error:
+        text = str(error)
+        _problem(text[:1].upper() + text[1:])
+
+
+def open_run(run: RunSummary) -> None:
+    """Show a run on every page."""
+    sidebar.show(run.config)
+    run_view.look_at(run)
+
+
+def compare(keys: Sequence[str]) -> None:
+    """Put runs on the Compare page."""
+    compare_runs.put(keys)
+    st.session_state[_GO] = "pages/compare.py"
+
+
+def pin(keys: Sequence[str], pinned: bool) -> None:
+    """Pin runs, or let them go."""
+    _each(keys, lambda key: server_cache.store().pin(key, pinned))
+
+
+def delete(keys: Sequence[str]) -> None:
+    """Move runs to the trash."""
+    st.session_state[_DELETED] = _each(keys, server_cache.store().delete)
+
+
+def restore(keys: Sequence[str]) -> None:
+    """Undo `delete`."""
+    st.session_state.pop(_DELETED, None)
+    _each(keys, server_cache.store().restore)
+
+
+def check() -> None:
+    """Compare every run with its checksum, and make the index anew."""
+    try:
+        st.session_state[_CHECKED] = [str(damage) for damage in server_cache.store().verify()] or [""]
+        server_cache.library().rebuild()
+    except StoreError as error:
+        st.session_state[_CHECKED] = [str(error)]
+
+
+def _each(keys: Sequence[str], act: Callable[[str], None]) -> list[str]:
+    """Act on every run; the keys where it worked."""
+    done = []
+    for key in keys:
+        try:
+            act(key)
+            done.append(key)
+        except StoreError as error:
+            _problem(str(error))
+    return done
+
+
+def _problem(sentence: str) -> None:
+    """Say it on top of the page."""
+    st.session_state.setdefault(_PROBLEMS, []).append(sentence)
+
+
+def messages() -> None:
+    """What the last click did, and the way back."""
+    go = st.session_state.pop(_GO, None)
+    if go is not None:
+        st.switch_page(go)
+    for problem in st.session_state.pop(_PROBLEMS, []):
+        st.error(style.plain(problem))
+    for sentence in st.session_state.pop(_CHECKED, []):
+        if sentence:
+            st.error(sentence)
+        else:
+            st.success("Every byte of every run is as it was stored.")
+    keys = st.session_state.get(_DELETED)
+    if keys:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Undo", key="runs.undo", on_click=restore, args=(keys,))
+            what = f"Run {keys[0]} was" if len(keys) == 1 else f"{len(keys)} runs were"
+            style.quiet(f"{what} moved to the trash.")
