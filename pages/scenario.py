@@ -1,13 +1,13 @@
 """The world of the sidebar before anything is trained: its graph, its numbers, its rows, and what alignment assumes of
 it."""
 
-from dataclasses import fields
-
 import numpy as np
 import streamlit as st
 from scipy.special import expit, logit
 
+from crl_core import config_text
 from crl_core.config import RunConfig, Scenario
+from crl_core.config_text import N_ENVS, TRAINING
 from crl_core.data.scm import MultiEnvData, along, sample
 from crl_core.figures import outside, palette
 from crl_core.figures.world import outcome_by_arm, propensities, world_plane
@@ -36,17 +36,6 @@ the treated and the untreated.
 sidebar imply.
 """
 _ROWS = 900  # rows drawn, of all environments together
-_WORDS = {
-    "sigma": "σ",
-    "offset": "offset",
-    "propensity": "P(t = 1)",
-    "cause_mean": "mean of z",
-    "cause_scale": "spread of z",
-    "n_samples": "number of samples",
-    "dim_causal": "coordinates of z",
-    "dim_spurious": "coordinates of s",
-}
-
 _MEASURED = {
     "helps": "alignment helps",
     "nothing to gain": "alignment gains nothing",
@@ -60,18 +49,11 @@ asked = controls()
 
 def changes(config: RunConfig, preset: Preset) -> list[str]:
     """What of the world, and of what is aligned, is not as the preset has it."""
-    own, its = config.scenario, preset.config.scenario
-    changed = ["number of environments"] if own.n_envs != its.n_envs else []
-    for field in fields(Scenario):
-        mine, theirs = getattr(own, field.name), getattr(its, field.name)
-        if isinstance(mine, tuple):
-            shared = min(len(mine), len(theirs))
-            mine, theirs = mine[:shared], theirs[:shared]
-        if mine != theirs:
-            changed.append(_WORDS.get(field.name, field.name))
-    if config.training.align != preset.config.training.align:
-        changed.append("what is aligned")
-    return changed
+    return [
+        "number of environments" if change.name == N_ENVS else change.word
+        for change in config_text.changes(preset.config, config)
+        if change.name not in TRAINING - {"align"}
+    ]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -241,3 +241,8 @@ def test_what_a_new_environment_would_be_is_what_it_becomes(n_envs: int) -> None
 
 def test_ten_environments_are_the_most() -> None:
     assert "most" in newcomer_said(HOSPITAL.with_envs(10), str)
+
+
+def test_where_one_more_environment_does_not_fit_it_is_said_why() -> None:
+    full = replace(HOSPITAL, n_samples=400, shared_units=100)
+    assert newcomer_said(full, str).startswith("There is no room for one more environment: shared_units is 100")
