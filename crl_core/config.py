@@ -11,10 +11,10 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from dataclasses import replace as _replace
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 RECIPE_VERSION = 1  # raise when the numbers that a config yields change, evidence included; keys change with it
 CONFIG_VERSION = 1  # raise when the JSON form of a config changes
@@ -36,6 +36,7 @@ Matching = Literal["shared", "oracle", "rank"]
 Align = Literal["environment", "treatment"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Bandwidth = float | Literal["median"]
+T = TypeVar("T")
 
 # 0 and 15 log-spaced values from 1e-4 to 100, written with two digits so that a λ can be said aloud.
 DEFAULT_LAMS = (
@@ -44,43 +45,40 @@ DEFAULT_LAMS = (
 
 # σ_e and the position between the first two environments that `with_envs` gives to environment k.
 _GROWN_SIGMA = (0.1, 1.0, 0.5, 0.3, 0.7, 0.2, 0.9, 0.4, 0.6, 0.8)
-# Fields younger than the first runs: left out of the JSON where they say nothing, so that older keys stay as they are.
-_YOUNGER = {"env_weight": 1.0, "shared_units": 0, "matching": "shared", "balanced": False}
-
 _GROWN_POSITION = (0.0, 1.0, 0.25, 0.75, 0.5, 0.125, 0.875, 0.375, 0.625, 0.0625)
 
 MAX_ENVS = 10
 MAX_MODELS = 320
 MAX_QUEUE = 20  # runs that may wait for the worker at a time
 MAX_MODEL_SAMPLES = 2_000_000_000  # models × epochs × rows: about an hour on two cores
-LIMITS: Mapping[str, tuple[float, float]] = {
-    "n_samples": (100, 100_000),
-    "sigma": (0.0, 10.0),
-    "offset": (-20.0, 20.0),
-    "propensity": (0.0, 1.0),
-    "interaction": (-10.0, 10.0),
-    "effect": (-10.0, 10.0),
-    "heterogeneity": (-10.0, 10.0),
-    "leak": (-10.0, 10.0),
-    "noise": (0.0, 10.0),
-    "dim_causal": (1, 50),
-    "dim_spurious": (1, 200),
-    "cause_mean": (-10.0, 10.0),
-    "cause_scale": (0.0, 10.0),
-    "confounding": (-10.0, 10.0),
-    "env_weight": (0.001, 1.0),
-    "shared_units": (0, 10_000),
-    "lams": (0.0, 10_000.0),
-    "replicates": (1, 20),
-    "epochs": (1, 1000),
-    "batch_size": (8, 4096),
-    "learning_rate": (1e-6, 1.0),
-    "hidden": (4, 512),
-    "latent_dim": (2, 128),
-    "bandwidth": (1e-3, 1e3),
-    "seed": (0, 2**31 - 1),
-}
 N_LAMS = (1, 32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What is known of a field of a config beside its name, type and default: written once, where the field is."""
+
+    word: str  # what it is called on screen
+    help: str
+    limits: tuple[float, float] | None  # of a number
+    options: tuple[str, ...]  # of a word
+    per_env: bool  # one value an environment
+    young: bool  # younger than the first runs: left out of the JSON where it says nothing, so that older keys stay
+
+
+def _is(
+    default: T,
+    word: str,
+    help: str,
+    limits: tuple[float, float] | None = None,
+    *,
+    options: Any = None,
+    per_env: bool = False,
+    young: bool = False,
+) -> T:
+    """A field with all that is known of it; `options` is a Literal."""
+    about = About(word=word, help=help, limits=limits, options=get_args(options), per_env=per_env, young=young)
+    return field(default=default, metadata={"about": about})
 
 
 def _shown(value: object) -> str:
@@ -110,60 +108,78 @@ def _tuple(name: str, value: Any) -> tuple[float, ...]:
     return tuple(_number(name, item, float) for item in value)
 
 
-def _choice(name: str, value: Any, options: tuple[str, ...]) -> None:
-    if value not in options:
-        raise ValueError(f"{name} is {_shown(value)}; it must be one of {', '.join(options)}.")
+def _checked(name: str, value: Any, kind: type) -> Any:
+    """The one form of a field's value. Raises ValueError naming the field, the value and what is allowed."""
+    about = ABOUT[name]
+    if kind is tuple:
+        return _tuple(name, value)
+    if kind is bool:
+        if not isinstance(value, bool) and value not in (0, 1, "yes", "no"):
+            raise ValueError(f"{name} is {_shown(value)}; it must be yes or no.")
+        return value in (True, "yes")
+    if value in about.options:
+        return value
+    if about.options and (about.limits is None or isinstance(value, str)):
+        allowed = (
+            f"one of {', '.join(about.options)}" if about.limits is None else f'"{about.options[0]}" or a number > 0'
+        )
+        raise ValueError(f"{name} is {_shown(value)}; it must be {allowed}.")
+    return _number(name, value, int if kind is int else float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """All environments of one structural causal model; the equations are in `scm`.
 
-    One value an environment (a single value is repeated): sigma, offset, propensity, cause_mean, cause_scale,
-    env_weight.
+    One value an environment where `per_env` says so (`PER_ENV`); a single value is repeated.
     Raises: ValueError naming the field, the value and the allowed range.
     """
 
-    n_samples: int = 10_000  # rows of all environments together; 80 % train, 20 % held out
-    sigma: tuple[float, ...] = (0.1, 1.0)  # σ_e, standard deviation of s
-    offset: tuple[float, ...] = (0.0,)  # mean of s
-    propensity: tuple[float, ...] = (0.5,)  # P(t = 1 | e)
-    interaction: float = 0.0  # coefficient of z·s in y
-    effect: float = 1.0
-    heterogeneity: float = 0.0  # ITE = effect + heterogeneity · z
-    leak: float = 0.0  # s += leak · y
-    noise: float = 0.05  # standard deviation of ε in y
-    dim_causal: int = 1
-    dim_spurious: int = 1
-    mixing: Mixing = "none"
-    cause_mean: tuple[float, ...] = (0.0,)
-    cause_scale: tuple[float, ...] = (1.0,)
-    confounding: float = 0.0  # t ~ Bernoulli(sigmoid(logit(p_e) + confounding · z))
-    env_weight: tuple[float, ...] = (1.0,)  # rows of an environment, relative to the others
-    shared_units: int = 0  # units seen in every environment, with the same z
+    n_samples: int = _is(10_000, "samples", "All environments together; a fifth is held out.", (100, 100_000))
+    sigma: tuple[float, ...] = _is((0.1, 1.0), "σ", "Standard deviation of s.", (0.0, 10.0), per_env=True)
+    offset: tuple[float, ...] = _is((0.0,), "offset of s", "Mean of s.", (-20.0, 20.0), per_env=True)
+    propensity: tuple[float, ...] = _is(
+        (0.5,), "P(t = 1)", "Share of the treated; with confounding, at z = 0.", (0.0, 1.0), per_env=True
+    )
+    interaction: float = _is(
+        0.0, "interaction z·s", "Coefficient of z·s in the outcome. Must be 0 where s leaks y.", (-10.0, 10.0)
+    )
+    effect: float = _is(1.0, "effect", "What treatment adds to the outcome at z = 0.", (-10.0, 10.0))
+    heterogeneity: float = _is(
+        0.0, "heterogeneity", "The effect of a unit is effect + heterogeneity · z.", (-10.0, 10.0)
+    )
+    leak: float = _is(0.0, "leak of y into s", "s += leak · y: a sensor that sees the outcome.", (-10.0, 10.0))
+    noise: float = _is(0.05, "outcome noise", "Standard deviation of ε in y.", (0.0, 10.0))
+    dim_causal: int = _is(1, "causal dimensions", "Coordinates of z.", (1, 50))
+    dim_spurious: int = _is(1, "spurious dimensions", "Coordinates of s.", (1, 200))
+    mixing: Mixing = _is("none", "mixing", "How x is made of z and s.", options=Mixing)
+    cause_mean: tuple[float, ...] = _is((0.0,), "mean of z", "Mean of z.", (-10.0, 10.0), per_env=True)
+    cause_scale: tuple[float, ...] = _is((1.0,), "spread of z", "Standard deviation of z.", (0.0, 10.0), per_env=True)
+    confounding: float = _is(0.0, "confounding", "t ~ Bernoulli(sigmoid(logit(pₑ) + confounding · z)).", (-10.0, 10.0))
+    env_weight: tuple[float, ...] = _is(
+        (1.0,), "weight", "Rows of an environment, relative to the others.", (0.001, 1.0), per_env=True, young=True
+    )
+    shared_units: int = _is(
+        0, "shared units", "Units seen in every environment, with the same z.", (0, 10_000), young=True
+    )
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "sigma", _tuple("sigma", self.sigma))
         if not 1 <= self.n_envs <= MAX_ENVS:
             raise ValueError(f"sigma has {self.n_envs} values; give one an environment, 1 to {MAX_ENVS}.")
-        put(self, "env_weight", _tuple("env_weight", self.env_weight))
-        if len(set(self.env_weight)) == 1:  # only their ratios matter
-            put(self, "env_weight", (1.0,))
-        for name in ("offset", "propensity", "cause_mean", "cause_scale", "env_weight"):
-            values = _tuple(name, getattr(self, name))
-            values = values * self.n_envs if len(values) == 1 else values
-            if len(values) != self.n_envs:
-                raise ValueError(
-                    f"{name} has {len(values)} values but sigma has {self.n_envs}; give one an environment, or one "
-                    f"for all."
-                )
-            put(self, name, values)
-        for name in ("interaction", "effect", "heterogeneity", "leak", "noise", "confounding"):
-            put(self, name, _number(name, getattr(self, name), float))
-        for name in ("n_samples", "dim_causal", "dim_spurious", "shared_units"):
-            put(self, name, _number(name, getattr(self, name), int))
-        _choice("mixing", self.mixing, get_args(Mixing))
+        for item in fields(self):
+            value = _checked(item.name, getattr(self, item.name), type(item.default))
+            if item.name in PER_ENV:
+                if item.name == "env_weight" and len(set(value)) == 1:  # only their ratios matter
+                    value = (1.0,)
+                value = value * self.n_envs if len(value) == 1 else value
+                if len(value) != self.n_envs:
+                    raise ValueError(
+                        f"{item.name} has {len(value)} values but sigma has {self.n_envs}; give one an environment, or "
+                        "one for all."
+                    )
+            put(self, item.name, value)
         if self.leak != 0 and self.interaction != 0:
             raise ValueError(
                 f"leak is {self.leak:g} and interaction is {self.interaction:g}; one of them must be 0, "
@@ -223,15 +239,10 @@ class Scenario:
 
         first, second = self.offset[0], self.offset[base - 1]
         between = tuple(first + (second - first) * _GROWN_POSITION[k] for k in range(self.n_envs, n_envs))
-        return _replace(
-            self,
-            sigma=self.sigma[:n_envs] + _GROWN_SIGMA[self.n_envs : n_envs],
-            offset=self.offset[:n_envs] + between,
-            propensity=grown(self.propensity),
-            cause_mean=grown(self.cause_mean),
-            cause_scale=grown(self.cause_scale),
-            env_weight=grown(self.env_weight),
-        )
+        values: dict[str, Any] = {name: grown(getattr(self, name)) for name in PER_ENV}
+        values["sigma"] = self.sigma[:n_envs] + _GROWN_SIGMA[self.n_envs : n_envs]
+        values["offset"] = self.offset[:n_envs] + between
+        return _replace(self, **values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,44 +253,47 @@ class Training:
     Raises: ValueError naming the field, the value and the allowed range.
     """
 
-    lams: tuple[float, ...] = DEFAULT_LAMS  # ascending, without repeats
-    replicates: int = 3  # the smallest number that shows a spread
-    epochs: int = 50
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    hidden: int = 64  # units of an encoder layer; a head has half as many
-    latent_dim: int = 16
-    penalty: Penalty = "mmd"
-    align: Align = "environment"  # "treatment" penalises φ(t=0) against φ(t=1), as Shalit et al. (2017) do
-    bandwidth: Bandwidth = "median"
-    matching: Matching = "shared"  # which rows are a pair for the contrastive penalty, see `matching`
-    balanced: bool = False  # whether every batch holds as many rows of each group
-    seed: int = 0
-    device: Device = "auto"
+    lams: tuple[float, ...] = _is(DEFAULT_LAMS, "λ grid", "Ascending, without repeats.", (0.0, 10_000.0))
+    replicates: int = _is(  # 3 is the smallest number that shows a spread
+        3,
+        "replicates",
+        "The whole path again with other data and other initial weights; bands show their spread.",
+        (1, 20),
+    )
+    epochs: int = _is(50, "epochs", "Passes over the training rows.", (1, 1000))
+    batch_size: int = _is(128, "batch size", "Rows in a gradient step.", (8, 4096))
+    learning_rate: float = _is(1e-3, "learning rate", "Step size of Adam.", (1e-6, 1.0))
+    hidden: int = _is(64, "hidden units", "Units of an encoder layer; a head has half as many.", (4, 512))
+    latent_dim: int = _is(16, "latent dimensions", "Dimensions of the representation φ.", (2, 128))
+    penalty: Penalty = _is("mmd", "penalty", "What is made small, besides the factual error.", options=Penalty)
+    align: Align = _is(  # "treatment" penalises φ(t=0) against φ(t=1), as Shalit et al. (2017) do
+        "environment",
+        "aligned groups",
+        "What the penalty pulls together: the environments, or treated and untreated units.",
+        options=Align,
+    )
+    bandwidth: Bandwidth = _is(
+        "median",
+        "bandwidth",
+        "Width of the penalty's kernel; “median”: the median distance between rows.",
+        (1e-3, 1e3),
+        options=Literal["median"],
+    )
+    matching: Matching = _is(
+        "shared", "matching", "Which rows are a pair for the contrastive penalty.", options=Matching, young=True
+    )
+    balanced: bool = _is(False, "balanced batches", "Whether every batch holds as many rows of each group.", young=True)
+    seed: int = _is(0, "seed", "Determines data, split, initial weights and batches.", (0, 2**31 - 1))
+    device: Device = _is("auto", "device", "Where it is computed; changes no key.", options=Device)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        lams = _tuple("lams", self.lams)
-        if not N_LAMS[0] <= len(lams) <= N_LAMS[1]:
-            raise ValueError(f"lams has {len(lams)} values; give {N_LAMS[0]} to {N_LAMS[1]}, e.g. (0.0, 0.1, 1.0).")
-        put(self, "lams", tuple(sorted(set(lams))))
-        for name in ("replicates", "epochs", "batch_size", "hidden", "latent_dim", "seed"):
-            put(self, name, _number(name, getattr(self, name), int))
-        put(self, "learning_rate", _number("learning_rate", self.learning_rate, float))
-        if self.bandwidth != "median":
-            if isinstance(self.bandwidth, str):
-                raise ValueError(f'bandwidth is {_shown(self.bandwidth)}; it must be "median" or a number > 0.')
-            put(self, "bandwidth", _number("bandwidth", self.bandwidth, float))
-        if not isinstance(self.balanced, bool) and self.balanced not in (0, 1, "yes", "no"):
-            raise ValueError(f"balanced is {_shown(self.balanced)}; it must be yes or no.")
-        put(self, "balanced", self.balanced in (True, 1, "yes"))
-        for name, options in (
-            ("penalty", Penalty),
-            ("align", Align),
-            ("matching", Matching),
-            ("device", Device),
-        ):
-            _choice(name, getattr(self, name), get_args(options))
+        for item in fields(self):
+            put(self, item.name, _checked(item.name, getattr(self, item.name), type(item.default)))
+        if not N_LAMS[0] <= len(self.lams) <= N_LAMS[1]:
+            n = len(self.lams)
+            raise ValueError(f"lams has {n} values; give {N_LAMS[0]} to {N_LAMS[1]}, e.g. (0.0, 0.1, 1.0).")
+        put(self, "lams", tuple(sorted(set(self.lams))))
         if self.n_models > MAX_MODELS:
             raise ValueError(
                 f"{len(self.lams)} λ × {self.replicates} replicates are {self.n_models} models; at most {MAX_MODELS} "
@@ -290,6 +304,12 @@ class Training:
     @property
     def n_models(self) -> int:
         return len(self.lams) * self.replicates
+
+
+PARTS: Mapping[Literal["scenario", "training"], type] = {"scenario": Scenario, "training": Training}
+ABOUT: Mapping[str, About] = {item.name: item.metadata["about"] for part in PARTS.values() for item in fields(part)}
+LIMITS: Mapping[str, tuple[float, float]] = {name: about.limits for name, about in ABOUT.items() if about.limits}
+PER_ENV = tuple(name for name, about in ABOUT.items() if about.per_env)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,12 +349,8 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         def plain(config: Scenario | Training) -> dict[str, Any]:
-            values = {field.name: getattr(config, field.name) for field in fields(config)}
-            return {
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in values.items()
-                if not _silent(name, value)
-            }
+            values = {item.name: getattr(config, item.name) for item in fields(config) if not _silent(config, item)}
+            return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
         return {
             "config_version": CONFIG_VERSION,
@@ -368,9 +384,10 @@ class RunConfig:
         return cls.from_dict(content)
 
 
-def _silent(name: str, value: Any) -> bool:
-    same = set(value) if isinstance(value, tuple) else {value}
-    return name in _YOUNGER and same == {_YOUNGER[name]}
+def _silent(config: Scenario | Training, item: Field[Any]) -> bool:
+    value = getattr(config, item.name)
+    value = tuple(set(value)) if isinstance(value, tuple) else value
+    return ABOUT[item.name].young and bool(value == item.default)
 
 
 def _fields(where: str, content: Any, known: set[str]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 # Every room of the library, lowest first: a room may import those of the lines before it, and itself.
 ORDER = [
     "config events ipm metrics penalty_words",
-    "presets data",
+    "presets",
+    "config_text data",
     "results",
     "measures training",
     "figures runs",

@@ -9,15 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from crl_core.config import RunConfig, Scenario
+from crl_core.config_text import FLAGS, read
 from crl_core.presets import DEFAULT_PRESET, preset
-
-_FLAGS = {
-    "lam": "lams",
-    "epochs": "epochs",
-    "seed": "seed",
-    "replicates": "replicates",
-    "device": "device",
-}
 
 
 def config_of(options: argparse.Namespace) -> RunConfig:
@@ -27,12 +20,16 @@ def config_of(options: argparse.Namespace) -> RunConfig:
     config = _from_file(options.config) if options.config is not None else preset(options.preset or DEFAULT_PRESET)
     config = replace(config, scenario=_with_envs(config.scenario, options.envs, options.sigma))
     content = config.to_dict()
-    for flag, field in _FLAGS.items():
-        value = getattr(options, flag)
+    for field, flag in FLAGS.items():
+        value = getattr(options, flag.removeprefix("--"))
         if value is not None:
             content["training"][field] = value
     for assignment in options.set:
-        _assign(content, assignment)
+        try:
+            part, field, value = read(assignment)
+        except ValueError as error:
+            raise ValueError(f"--set {error}") from None
+        content[part][field] = value
     return RunConfig.from_dict(content)
 
 
@@ -64,23 +61,3 @@ def _with_envs(scenario: Scenario, n_envs: Any, sigma: list[float] | None) -> Sc
             raise ValueError(f"--sigma has {len(sigma)} values for --envs {n_envs}; give one an environment.")
         scenario = scenario.with_envs(len(sigma))
     return replace(scenario, sigma=tuple(sigma))
-
-
-def _assign(content: dict[str, Any], assignment: str) -> None:
-    path, equals, text = assignment.partition("=")
-    room, dot, field = path.strip().partition(".")
-    if not (equals and dot and field and text.strip() and room in ("scenario", "training")):
-        raise ValueError(
-            f"--set {assignment}: write scenario.FIELD=VALUE or training.FIELD=VALUE, e.g. scenario.offset=-2,2."
-        )
-    values = [_value(item.strip()) for item in text.split(",")]
-    content[room][field] = values if len(values) > 1 else values[0]
-
-
-def _value(text: str) -> float | int | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text

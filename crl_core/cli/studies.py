@@ -12,6 +12,7 @@ from typing import Any
 from crl_core.cli.output import check_target, put, write_text
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
+from crl_core.config_text import TRAINING, preset_of
 from crl_core.jobs.executors import Here
 from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs.store import RunStore
@@ -54,12 +55,6 @@ def _seeds(text: str) -> int:
 _seeds.__name__ = "number of seeds"
 
 
-def world_name(config: RunConfig) -> str:
-    """The preset whose world this is, or what kind of world it is."""
-    same = [item.id for item in PRESETS.values() if item.config.scenario == config.scenario]
-    return same[0] if same else f"{config.scenario.n_envs} environments"
-
-
 def _all_claims() -> tuple[Statement, ...]:
     return (*load_claims(), *(claim for lab in LABS for claim in lab_claims(lab)))
 
@@ -70,8 +65,9 @@ def _claims(options: argparse.Namespace) -> int:
 
     def on_run(done: int, total: int, config: RunConfig) -> None:
         bar.close()
+        world = preset_of(config, free=TRAINING) or f"{config.scenario.n_envs} environments"
         models = f"{len(config.training.lams)} λ × {config.training.replicates} seeds"
-        print(f"run {done + 1} of {total}: {world_name(config)}, {models}", file=sys.stderr, flush=True)
+        print(f"run {done + 1} of {total}: {world}, {models}", file=sys.stderr, flush=True)
 
     paths = [claim for claim in claims if isinstance(claim, Claim)]
     measured = claims_run.run_claims(paths, options.seeds, store, Here(store, bar), on_run=on_run)

@@ -8,12 +8,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from crl_core.config_text import nearest
 from crl_core.events import OK, STATUS_WORDS, EpochEnded, Event, RunFinished, RunStarted
 from crl_core.metrics import LISTED, kept_in
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.labels import Label
-from crl_core.runs.library import Usage, differences
+from crl_core.runs.library import Usage
 from crl_core.runs.store import RunSummary
 
 _BAR = 24  # characters
@@ -48,7 +49,7 @@ def summary_content(item: RunSummary) -> dict[str, Any]:
         "key": item.key,
         **item.label.to_dict(),
         "preset": item.preset_id,
-        "changes": list(differences(item.config)[1]),
+        "changes": [str(change) for change in nearest(item.config)[1]],
         "recipe_version": item.recipe_version,
         "imported": item.imported,
         "created": item.created,
@@ -94,7 +95,7 @@ def run_table(result: RunResult, *, cached: bool) -> str:
 
 def _shown(item: RunSummary) -> str:
     """What a run is: its name, or its preset and what differs from it; and its tags."""
-    preset_id, changed = differences(item.config)
+    preset_id, changed = nearest(item.config)
     more = f" +{len(changed)}" if changed else ""
     return " ".join([item.label.name or preset_id + more, *(f"#{tag}" for tag in item.label.tags)])
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.config_text import preset_of, reproducing_command
 from crl_core.events import STATUS_WORDS
-from crl_core.lecture.handout import preset_of, reproducing_command
 from crl_core.metrics import kept_in
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from crl_core.config_text import reproducing_command
 from crl_core.data.scm import along
 from crl_core.figures import (
     Rows,
@@ -22,7 +23,6 @@ from crl_core.figures import (
     path_limits,
     tallest_bin,
 )
-from crl_core.lecture.handout import reproducing_command
 from crl_core.metrics import DRAWN
 from crl_core.results import RunResult, predict, view_rows
 

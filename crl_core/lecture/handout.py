@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import json
 import platform
-import shlex
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,61 +15,22 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import CONFIG_VERSION, RECIPE_VERSION, RunConfig
+from crl_core.config_text import preset_of, reproducing_command
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.frames import frames
 from crl_core.lecture.world import World
-from crl_core.presets import DEFAULT_PRESET, PRESETS
+from crl_core.presets import PRESETS
 from crl_core.results import N_VIEW, RunResult
 
 Part = Mapping[str, np.ndarray] | None
 THEMES = ("auto", "dark", "light", "projector")
 _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
-_FLAGS = {
-    "lams": "--lam",
-    "epochs": "--epochs",
-    "seed": "--seed",
-    "replicates": "--replicates",
-    "device": "--device",
-}
-
-
-def preset_of(config: RunConfig) -> str | None:
-    """The preset whose world this is: the same but for its size, σ and noise, and penalised in the same way; else
-    None."""
-    free = ("n_samples", "sigma", "noise")
-    for name, preset in PRESETS.items():
-        mine, its = config.to_dict(), preset.config.to_dict()
-        same = all(mine["scenario"][k] == v for k, v in its["scenario"].items() if k not in free)
-        if same and mine["training"]["align"] == its["training"]["align"]:
-            return name
-    return None
 
 
 def world_of(config: RunConfig, env_word: str = "environment") -> World:
     """How a config is called: as its preset, or as a world of one's own with `env_word` for its environments."""
     name = preset_of(config)
     return World.of(PRESETS[name]) if name else World(title="Your own world", env_word=env_word)
-
-
-def reproducing_command(config: RunConfig) -> str:
-    """The command line that trains exactly this config: the nearest preset and what differs from it."""
-    name = preset_of(config) or DEFAULT_PRESET
-    base, mine = PRESETS[name].config.to_dict(), config.to_dict()
-    words = ["python", "-m", "crl_core", "train", "--preset", name]
-
-    def text(value: Any) -> list[str]:
-        values = value if isinstance(value, list) else [value]
-        return [str(v) for v in values]
-
-    for field, value in mine["training"].items():
-        if value != base["training"][field] and field in _FLAGS:
-            words += [_FLAGS[field], *text(value)]
-        elif value != base["training"][field]:
-            words += ["--set", f"training.{field}={','.join(text(value))}"]
-    for field, value in mine["scenario"].items():
-        if value != base["scenario"][field]:
-            words += ["--set", f"scenario.{field}={','.join(text(value))}"]
-    return shlex.join(words)
 
 
 def _versions() -> dict[str, str]:

@@ -1,21 +1,22 @@
 """Two stored runs side by side: which settings differ, and how far their figures are apart over replicates.
 
 Pairing: replicate r of a run has seed `config.training.seed + r`. Where two scenarios draw the same random numbers
-         (same rows, environments and dimensions), replicates of one seed see the same units and noise, so the
-         difference is taken seed by seed and what both share cancels. Otherwise the two samples of replicates are
+         (same sizes of environments, shared units, dimensions), replicates of one seed see the same units and noise, so
+         the difference is taken seed by seed and what both share cancels. Otherwise the two samples of replicates are
          independent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 
 from crl_core.config import RunConfig
+from crl_core.config_text import differing, said, value_of, word_of
 from crl_core.metrics import SHOWN, Metric
 from crl_core.results import RunResult
 
@@ -23,26 +24,6 @@ LEVEL = 0.95
 _EXACT = 5  # replicates up to which every resample is counted, 5⁵ = 3125 of them
 _DRAWS = 4000  # resamples beyond that
 _MOST_PAIRS = 200_000  # differences of two resampled means that are all counted
-
-_WORDS = {
-    "n_samples": "samples",
-    "sigma": "σ",
-    "offset": "offset of s",
-    "propensity": "P(t = 1)",
-    "interaction": "interaction z·s",
-    "leak": "leak of y into s",
-    "noise": "outcome noise",
-    "dim_causal": "causal dimensions",
-    "dim_spurious": "spurious dimensions",
-    "cause_mean": "mean of z",
-    "cause_scale": "spread of z",
-    "lams": "λ grid",
-    "batch_size": "batch size",
-    "learning_rate": "learning rate",
-    "hidden": "hidden units",
-    "latent_dim": "latent dimensions",
-    "align": "aligned",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,39 +64,16 @@ class Difference:
 def differing_settings(configs: Sequence[RunConfig]) -> list[Setting]:
     """The settings in which the runs differ, in the order of the config. The device is not one: it changes no
     number."""
-    found: list[Setting] = []
-    counts = [config.scenario.n_envs for config in configs]
-    if len(set(counts)) > 1:
-        found.append(Setting("environments", tuple(str(count) for count in counts)))
-    for part in ("scenario", "training"):
-        for field in fields(getattr(configs[0], part)) if configs else ():
-            if field.name == "device":
-                continue
-            values = [getattr(getattr(config, part), field.name) for config in configs]
-            if len(set(values)) > 1:
-                word = _WORDS.get(field.name, field.name.replace("_", " "))
-                found.append(Setting(word, _texts(field.name, values)))
-    return found
+    return [
+        Setting(word_of(name), _texts(name, [value_of(config, name) for config in configs]))
+        for name in differing(configs)
+    ]
 
 
 def _texts(name: str, values: Sequence[object]) -> tuple[str, ...]:
     """Values as text; a long λ grid by its ends, unless that would make different grids look alike."""
-    whole = [_text(value) for value in values]
-    if name == "lams":
-        short = [
-            f"{len(grid)} λ, {grid[0]:g} to {grid[-1]:g}" if isinstance(grid, tuple) and len(grid) > 6 else text
-            for grid, text in zip(values, whole, strict=True)
-        ]
-        if len(set(short)) == len(set(whole)):
-            return tuple(short)
-    return tuple(whole)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        same = len(set(value)) == 1 and len(value) > 1
-        return (f"{value[0]:g} in each" if same else ", ".join(f"{item:g}" for item in value)).replace("-", "−")
-    return (f"{value:g}" if isinstance(value, float) else str(value)).replace("-", "−")
+    short, whole = (tuple(said(name, value, whole=long) for value in values) for long in (False, True))
+    return short if len(set(short)) == len(set(whole)) else whole
 
 
 def settings_apart(a: RunConfig, b: RunConfig) -> int:
@@ -130,7 +88,7 @@ def nearest_pair(configs: Sequence[RunConfig]) -> tuple[int, int]:
 
 def same_draws(a: RunConfig, b: RunConfig) -> bool:
     """Whether equal seeds draw the same units: the stream of random numbers is then cut up in the same way."""
-    names = ("n_samples", "n_envs", "dim_causal", "dim_spurious")
+    names = ("env_sizes", "shared_units", "dim_causal", "dim_spurious")
     return all(getattr(a.scenario, name) == getattr(b.scenario, name) for name in names)
 
 

@@ -105,8 +105,11 @@ def r_score(
         )
     y_rest = held_out.y - RandomForestRegressor(**size).fit(train.x, train.y).predict(held_out.x)
     constant = np.sum(y_rest * t_rest) / np.sum(t_rest**2)
+    least = np.mean(np.square(y_rest - constant * t_rest))
+    if least == 0:  # a world without noise or cause
+        return undefined, "not defined: a constant effect leaves no loss to compare with"
     loss = np.mean(np.square(y_rest - ite_hat * t_rest), axis=1)
-    return np.asarray(1 - loss / np.mean(np.square(y_rest - constant * t_rest))), ""
+    return np.asarray(1 - loss / least), ""
 
 
 def nearest_neighbour_error(ite_hat: np.ndarray, held_out: MultiEnvData) -> tuple[np.ndarray, str]:

@@ -12,13 +12,12 @@ import json
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from crl_core.config import RunConfig
-from crl_core.presets import PRESETS
+from crl_core.config_text import nearest
 from crl_core.runs.labels import Label
 from crl_core.runs.records import RunSummary, from_row
 from crl_core.runs.sealing import Damaged, StoreError, write_atomically
@@ -98,42 +97,12 @@ class Library:
             write_atomically(self._path, text.encode())
 
 
-# -- what a run is, in words -------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=8192)
-def differences(config: RunConfig) -> tuple[str, tuple[str, ...]]:
-    """The preset that `config` is nearest to, and what differs from it, e.g. ("hospital", ("sigma 0.1, 2", "epochs
-    5")).
-
-    The device does not count; it is not part of what a run is.
-    """
-    found = [(preset_id, _changes(PRESETS[preset_id].config, config)) for preset_id in PRESETS]
-    return min(found, key=lambda item: len(item[1]))
-
-
-def _changes(home: RunConfig, config: RunConfig) -> tuple[str, ...]:
-    changed = []
-    for part in ("scenario", "training"):
-        here, there = getattr(home, part), getattr(config, part)
-        for field in fields(here):
-            value = getattr(there, field.name)
-            if field.name != "device" and value != getattr(here, field.name):
-                changed.append(f"{field.name} {_said(value)}")
-    return tuple(changed)
-
-
-def _said(value: object) -> str:
-    if isinstance(value, tuple):
-        if len(value) > 5:
-            return f"{_said(value[0])} to {_said(value[-1])} ({len(value)})"
-        return ", ".join(_said(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+# -- found by its words ----------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=8192)
 def _haystack(run: RunSummary) -> str:
-    preset_id, changed = differences(run.config)
+    preset_id, changed = nearest(run.config)
     kinds = [word for word in ("pinned", "baked", "outdated") if getattr(run, word)]
     words = (
         run.label.name,
@@ -141,7 +110,8 @@ def _haystack(run: RunSummary) -> str:
         run.label.note,
         run.key,
         preset_id,
-        *changed,
+        *map(str, changed),
+        *(change.assignment for change in changed),
         run.device,
         *kinds,
     )

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.config_text import TRAINING, preset_of
 from crl_core.metrics import LISTED
-from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.labels import Label
 from crl_core.runs.sealing import FORMAT
@@ -56,7 +56,7 @@ class RunSummary:
     @property
     def preset_id(self) -> str | None:
         """The preset whose scenario this is, whatever the training."""
-        return next((p.id for p in PRESETS.values() if p.config.scenario == self.config.scenario), None)
+        return preset_of(self.config, free=TRAINING)
 
     @property
     def complete(self) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from crl_core.config import RunConfig, Scenario, Training
+from crl_core.config import PER_ENV, RunConfig, Scenario, Training
 from crl_core.data.scm import Stream, rng_for
 from crl_core.events import finite
 from crl_core.measures.probes import better_r2
@@ -127,8 +127,7 @@ class World:
         changes = dict(self.scenario)
         if "sigma" in changes:  # per-environment fields that are not given are then one value for all
             kept = {f.name: getattr(scenario, f.name) for f in fields(scenario)}
-            per_env = ("offset", "propensity", "cause_mean", "cause_scale")
-            changes = {n: kept[n][:1] for n in per_env if len(set(kept[n])) == 1} | changes
+            changes = {n: kept[n][:1] for n in PER_ENV if len(set(kept[n])) == 1} | changes
         return replace(scenario, **changes), base.training.align
 
 

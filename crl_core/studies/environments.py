@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.config import RECIPE_VERSION, RunConfig, Scenario, Training
+from crl_core.config import PER_ENV, RECIPE_VERSION, RunConfig, Scenario, Training
 from crl_core.data.scm import MultiEnvData, aligned_groups, mix, sample
 from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
@@ -37,7 +37,6 @@ EPOCHS = 25  # about 1,500 steps; more changes little here
 N_FRESH = 2000  # rows of an unseen environment
 _MOST = 5  # environments in a set
 _FRESH = 1_000_000  # added to a replicate's seed: rows of an unseen environment repeat no training row
-_PER_ENV = ("sigma", "offset", "propensity", "cause_mean", "cause_scale")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +95,7 @@ def world(preset_id: str, set_id: str, n_envs: int) -> Scenario:
 
 def pick(scenario: Scenario, envs: Sequence[int]) -> Scenario:
     """The same world with only the environments at `envs`, which may repeat; the number of rows stays."""
-    values = {name: tuple(getattr(scenario, name)[e] for e in envs) for name in _PER_ENV}
+    values = {name: tuple(getattr(scenario, name)[e] for e in envs) for name in PER_ENV}
     return replace(scenario, **values)  # type: ignore[arg-type]
 
 

@@ -98,7 +98,10 @@ def newcomer_said(scenario: Scenario, name: Callable[[int], str]) -> str:
     """What the next environment would look like, as `Scenario.with_envs` makes it; a sentence."""
     if scenario.n_envs >= MAX_ENVS:
         return f"There are {MAX_ENVS}, the most that there can be."
-    grown, new = scenario.with_envs(scenario.n_envs + 1), scenario.n_envs
+    try:
+        grown, new = scenario.with_envs(scenario.n_envs + 1), scenario.n_envs
+    except ValueError as error:
+        return f"There is no room for one more environment: {error}"
     first, second = grown.offset[0], grown.offset[min(1, new - 1)]
     between = " (between those of the first two)" if first != second else ""
     model = new % min(2, new)  # whose policy and cause it repeats, see `with_envs`

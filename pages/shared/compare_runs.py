@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import streamlit as st
 
 from crl_core.config import RunConfig
+from crl_core.config_text import nearest, nearest_lam
 from crl_core.figures import effect_limits
 from crl_core.presets import PRESETS
 from crl_core.results import predict
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
 from pages.shared import server_cache, style
-from pages.shared.fields import describe, nearest_lam, values_of
 from pages.shared.run_view import RunInView
 
 PARAM = "runs"  # of the URL, once for each run
@@ -35,17 +34,10 @@ class Estimates:
     limits: tuple[float, float]
 
 
-@lru_cache(maxsize=4096)
 def name_of(config: RunConfig) -> str:
     """A run in few words: its preset and what was changed."""
-    preset_id, values = describe(config)
-    home = values_of(PRESETS[preset_id].config)
-    changed = [
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in values.items()
-        if value != home.get(name, value) and value != ""
-    ]
-    return ", ".join([preset_id, *changed])
+    preset_id, changed = nearest(config)
+    return ", ".join([preset_id, *map(str, changed)])
 
 
 def short(config: RunConfig, most: int = 34) -> str:
@@ -124,7 +116,7 @@ def opened(key: str, lam: float) -> RunInView | None:
     """A stored run with the λ of its grid nearest to `lam`; None, with a sentence, where it cannot be opened."""
     try:
         result = server_cache.load(key)
-        preset = PRESETS[_preset_of(result.config)]
+        preset = PRESETS[nearest(result.config)[0]]
         own = nearest_lam(result.lams, lam)
         return RunInView(
             config=result.config,
@@ -142,11 +134,6 @@ def opened(key: str, lam: float) -> RunInView | None:
     except (RunCorrupted, RunNotFound, StoreError) as error:
         st.error(style.plain(str(error)))
         return None
-
-
-@lru_cache(maxsize=256)
-def _preset_of(config: RunConfig) -> str:
-    return describe(config)[0]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -8,77 +8,84 @@ Nothing here imports Streamlit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
-from crl_core.config import LIMITS, MAX_ENVS, RunConfig, Scenario, Training
+from crl_core.config import ABOUT, LIMITS, MAX_ENVS, RunConfig
+from crl_core.config_text import N_ENVS, PART_OF, Part, nearest, read, written
 from crl_core.presets import DEFAULT_PRESET, PRESETS
 
 Value = int | float | str
-Part = Literal["scenario", "training"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the sidebar. `low` and `high` are what its widget allows, within the limits of `config`."""
+    """One field of the sidebar; what its value means and may be, `config` says. `high`: where a slider ends sooner."""
 
     name: str
-    label: str
-    part: Part
     attribute: str  # of Scenario or Training
-    low: float = 0.0
-    high: float = 0.0
     step: float = 1.0
-    whole: bool = False
-    options: tuple[str, ...] = ()
-    help: str = ""
+    high: float = math.inf
+
+    @property
+    def part(self) -> Part:
+        return PART_OF[self.attribute]
+
+    @property
+    def label(self) -> str:
+        word = ABOUT[self.attribute].word
+        return word[0].upper() + word[1:]
+
+    @property
+    def help(self) -> str:
+        return ABOUT[self.attribute].help
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ABOUT[self.attribute].options
+
+    @property
+    def range(self) -> tuple[float, float]:
+        low, high = LIMITS[self.attribute]
+        return low, min(high, self.high)
+
+    @property
+    def whole(self) -> bool:
+        return not self.options and isinstance(LIMITS[self.attribute][0], int)
 
     def allows(self, value: Any) -> bool:
         if self.options:
             return value in self.options
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
-        return self.low <= value <= self.high and (not self.whole or value == int(value))
+        return self.range[0] <= value <= self.range[1] and (not self.whole or value == int(value))
 
     @property
     def allowed(self) -> str:
         if self.options:
             return " or ".join(self.options)
-        return f"{'a whole number' if self.whole else 'a number'} from {self.low:g} to {self.high:g}"
+        return f"{'a whole number' if self.whole else 'a number'} from {self.range[0]:g} to {self.range[1]:g}"
 
 
-def _limited(name: str, attribute: str, label: str, part: Part, step: float, help: str, whole: bool = False) -> Field:
-    low, high = LIMITS[attribute]
-    return Field(
-        name=name, label=label, part=part, attribute=attribute, low=low, high=high, step=step, whole=whole, help=help
-    )
-
-
-SIGMA = Field(name="sigma", label="σ", part="scenario", attribute="sigma", low=0.0, high=3.0, step=0.05)
-PROPENSITY = Field(
-    name="propensity", label="P(t = 1)", part="scenario", attribute="propensity", low=0.0, high=1.0, step=0.05
-)
-OFFSET = Field(name="offset", label="offset", part="scenario", attribute="offset", low=-20.0, high=20.0, step=0.5)
+SIGMA = Field("sigma", "sigma", step=0.05, high=3.0)
+PROPENSITY = Field("propensity", "propensity", step=0.05)
+OFFSET = Field("offset", "offset", step=0.5)
 PER_ENV = (SIGMA, PROPENSITY, OFFSET)
 
 SINGLE = (
-    _limited("epochs", "epochs", "Epochs", "training", 10, "Passes over the training rows.", whole=True),
-    _limited("interaction", "interaction", "Interaction z·s", "scenario", 0.1,
-             "Coefficient of z·s in the outcome. Must be 0 where s leaks y."),
-    _limited("heterogeneity", "heterogeneity", "Heterogeneity", "scenario", 0.1,
-             "The effect of a unit is effect + heterogeneity · z."),
-    _limited("leak", "leak", "Leak of y into s", "scenario", 0.1, "s += leak · y: a sensor that sees the outcome."),
-    _limited("noise", "noise", "Outcome noise", "scenario", 0.05, "Standard deviation of ε in y."),
-    _limited("samples", "n_samples", "Samples", "scenario", 1000, "All environments together; a fifth is held out.",
-             whole=True),
-    _limited("batch", "batch_size", "Batch size", "training", 32, "Rows in a gradient step.", whole=True),
-    _limited("replicates", "replicates", "Replicates", "training", 1,
-             "The whole path again with other data and other initial weights; bands show their spread.", whole=True),
-    _limited("seed", "seed", "Seed", "training", 1, "Determines data, split, initial weights and batches.", whole=True),
-    Field(name="align", label="Align", part="training", attribute="align", options=("environment", "treatment"),
-          help="What the penalty pulls together: the environments, or treated and untreated units."),
-)  # fmt: skip
+    Field("epochs", "epochs", step=10),
+    Field("interaction", "interaction", step=0.1),
+    Field("heterogeneity", "heterogeneity", step=0.1),
+    Field("leak", "leak", step=0.1),
+    Field("noise", "noise", step=0.05),
+    Field("samples", "n_samples", step=1000),
+    Field("batch", "batch_size", step=32),
+    Field("replicates", "replicates"),
+    Field("seed", "seed"),
+    Field("align", "align"),
+)
 BY_NAME = {field.name: field for field in SINGLE}
 SET = "set"
 DEFAULT_LAM = 1.0  # the λ in view of a first visit is the grid's nearest to it
@@ -122,110 +129,63 @@ def values_of(config: RunConfig) -> dict[str, Value]:
 def build(preset_id: str, values: Mapping[str, Any]) -> RunConfig:
     """The config that the fields say. Missing values are the preset's. Raises ValueError with one clear sentence."""
     base = PRESETS[preset_id].config
-    scenario, changes = base.scenario.with_envs(int(values.get("envs", base.scenario.n_envs))), _Changes()
+    scenario = base.scenario.with_envs(int(values.get("envs", base.scenario.n_envs)))
+    changed: dict[Part, dict[str, Any]] = {"scenario": {}, "training": {}}
     for field in PER_ENV:
         old = getattr(scenario, field.attribute)
-        changes.scenario[field.attribute] = tuple(
+        changed["scenario"][field.attribute] = tuple(
             values.get(per_env_name(field, env), value) for env, value in enumerate(old)
         )
     for field in SINGLE:
         if field.name in values:
-            getattr(changes, field.part)[field.attribute] = values[field.name]
+            changed[field.part][field.attribute] = values[field.name]
     for part, attribute, value in overrides(str(values.get(SET) or "")):
-        getattr(changes, part)[attribute] = value
+        changed[part][attribute] = value
     return RunConfig(
-        scenario=replace(scenario, **changes.scenario), training=replace(base.training, **changes.training)
+        scenario=replace(scenario, **changed["scenario"]), training=replace(base.training, **changed["training"])
     )
-
-
-class _Changes:
-    def __init__(self) -> None:
-        self.scenario: dict[str, Any] = {}
-        self.training: dict[str, Any] = {}
 
 
 def overrides(text: str) -> Iterator[tuple[Part, str, Any]]:
     """Read "part.field=value ..." as the command line does. Raises ValueError naming what is wrong."""
-    known: dict[Part, set[str]] = {
-        "scenario": {f.name for f in fields(Scenario)},
-        "training": {f.name for f in fields(Training)} - {"device"},
-    }
     for word in text.replace(";", " ").split():
-        name, equals, value = word.partition("=")
-        part, _, attribute = name.partition(".")
-        if not equals or part not in known or attribute not in known[part]:  # type: ignore[index]
-            raise ValueError(
-                f"“More settings” has {word[:40]!r}; write scenario.field=value or training.field=value, "
-                "e.g. training.hidden=32 or training.lams=0,0.1,1."
-            )
-        yield part, attribute, _parsed(value)  # type: ignore[misc]
+        try:
+            part, attribute, value = read(word)
+        except ValueError as error:
+            raise ValueError(f"“More settings”: {error}") from None
+        if attribute == "device":
+            raise ValueError("“More settings”: where a run is computed is no setting of it; leave training.device out.")
+        yield part, attribute, value
 
 
-def _parsed(text: str) -> Any:
-    def parsed(word: str) -> Any:
-        for kind in (int, float):
-            try:
-                return kind(word)
-            except ValueError:
-                pass
-        return word
-
-    words = text.split(",")
-    return parsed(text) if len(words) == 1 else tuple(parsed(word) for word in words if word)
+def grid(preset_id: str, text: str) -> tuple[float, ...]:
+    """The λ that a preset has with these further settings; its own where they cannot be read."""
+    own = PRESETS[preset_id].config.training
+    try:
+        asked = [value for _, attribute, value in overrides(text) if attribute == "lams"]
+        return replace(own, replicates=1, lams=asked[-1]).lams if asked else own.lams
+    except ValueError:
+        return own.lams
 
 
 def describe(config: RunConfig) -> tuple[str, dict[str, Value]]:
-    """The preset and the values that give `config`: of all presets the one that needs the shortest `set`, then the
-    fewest changed fields. `build(*describe(config))` is `config` again, the device apart."""
-    candidates = []
-    for preset_id in PRESETS:
-        values = values_of(config)
-        start = build(preset_id, {name: value for name, value in values.items() if _fits(name, value)})
-        said = _said(start, config)
-        shown = defaults(preset_id, config.scenario.n_envs)
-        kept = {name: value if _fits(name, value) else shown[name] for name, value in values.items()}
-        changed = sum(kept[name] != value for name, value in defaults(preset_id).items() if name in kept)
-        kept[SET] = said
-        candidates.append((len(said), changed, preset_id != DEFAULT_PRESET, preset_id, kept))
-    best = min(candidates, key=lambda item: item[:3])
-    return best[3], best[4]
-
-
-def _fits(name: str, value: Any) -> bool:
-    field = field_of(name)
-    return field is None or field.allows(value)
-
-
-def _said(start: RunConfig, goal: RunConfig) -> str:
-    """What `set` has to say to lead from one config to the other."""
-    words = []
-    for part in ("scenario", "training"):
-        here, there = getattr(start, part), getattr(goal, part)
-        for field in fields(here):
-            value = getattr(there, field.name)
-            if field.name != "device" and getattr(here, field.name) != value:
-                text = ",".join(map(_short, value)) if isinstance(value, tuple) else _short(value)
-                words.append(f"{part}.{field.name}={text}")
-    return " ".join(words)
-
-
-def _short(value: Any) -> str:
-    """The shortest text that reads back as the same value."""
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+    """The nearest preset and the values that give `config`; what no widget can show goes into `set`.
+    `build(*describe(config))` is `config` again, the device apart."""
+    preset_id, changed = nearest(config)
+    own, shown = values_of(config), defaults(preset_id, config.scenario.n_envs)
+    told = []
+    for change in changed:
+        held = {name: field for name in own if (field := field_of(name)) and field.attribute == change.name}
+        fits = [name for name, field in held.items() if field.allows(own[name])]
+        shown |= {name: own[name] for name in fits}
+        if change.name != N_ENVS and (len(fits) < len(held) or not held):
+            told.append(change.assignment)
+    return preset_id, shown | {SET: " ".join(told)}
 
 
 def lam_text(lam: float) -> str:
     """λ as the screen and the URL write it."""
-    return _short(float(lam))
-
-
-def nearest_lam(lams: tuple[float, ...], lam: float) -> float:
-    """The grid's value nearest to `lam` on the slider's scale, where 0 sits a decade below the smallest positive
-    one."""
-    from math import log10
-
-    floor = min((value for value in lams if value > 0), default=1.0) / 10
-    return min(lams, key=lambda value: abs(log10(max(value, floor)) - log10(max(lam, floor))))
+    return written(float(lam))
 
 
 def mend(params: Mapping[str, str]) -> tuple[dict[str, Value], list[str]]:
@@ -253,25 +213,35 @@ def mend(params: Mapping[str, str]) -> tuple[dict[str, Value], list[str]]:
         else:
             n_envs = int(asked)
     shown = defaults(preset_id, n_envs)
+    kept: dict[str, Value] = {}  # of the link, and allowed
     for name, text in params.items():
         field = field_of(name)
         if field is None or name not in shown:
             continue
         value: Any = text if field.options else number(text)
-        if value is not None and field.whole and not isinstance(value, str) and field.low <= value <= field.high:
-            if value != int(value):
-                mended[name] = int(value)
-                said.append(f"The link has {name} = {text[:20]}; it must be {field.allowed}. Shown: {int(value)}.")
-        elif not field.allows(value):
-            mended[name] = shown[name]
-            said.append(f"The link has {name} = {text[:20]}; it must be {field.allowed}. Shown: {_short(shown[name])}.")
+        if field.allows(value):
+            kept[name] = int(value) if field.whole else value
+            continue
+        near = field.whole and value is not None and field.range[0] <= value <= field.range[1]
+        mended[name] = int(value) if near else shown[name]
+        why = f"it must be {field.allowed}"
+        said.append(f"The link has {name} = {text[:20]}; {why}. Shown: {written(mended[name])}.")
     if SET in params:
-        try:
-            build(preset_id, shown | {SET: params[SET]})
-        except ValueError as error:
+        further = {SET: params[SET]}
+        error = _problem(preset_id, shown | kept | further)
+        # Where the link's fields contradict each other, the sidebar says so; it is not for `set` to give way.
+        if error and (_problem(preset_id, shown | kept) is None or _problem(preset_id, shown | further)):
             said.append(f"The link's further settings were left out: {error}")
             mended[SET] = ""
     return mended, said
+
+
+def _problem(preset_id: str, values: Mapping[str, Value]) -> str | None:
+    try:
+        build(preset_id, values)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def number(text: str) -> float | None:

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from crl_core.config import RunConfig
-from crl_core.runs.library import differences
+from crl_core.config_text import nearest
 from crl_core.runs.store import RunSummary
 from pages.shared.fields import lam_text
 
@@ -47,7 +47,8 @@ def table(runs: Sequence[RunSummary], shown: RunConfig | None) -> pd.DataFrame:
 @lru_cache(maxsize=8192)
 def _row(run: RunSummary) -> tuple[object, ...]:
     config, best = run.config, run.best()
-    preset_id, changed = differences(config)
+    preset_id, changes = nearest(config)
+    changed = [str(change) for change in changes]
     first, last = run.lams[0], run.lams[-1]
     return (
         run.label.name or preset_id,

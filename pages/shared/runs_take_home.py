@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from crl_core.config_text import nearest
 from crl_core.events import DIVERGED
 from crl_core.export.checkpoint import (
     checkpoint,
@@ -19,7 +20,6 @@ from crl_core.export.notebook import notebook
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.bundle import AlreadyStored, export_bytes, import_run
-from crl_core.runs.library import differences
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunSummary
 from pages.shared import server_cache, style
@@ -126,7 +126,7 @@ def section(chosen: RunSummary, lam: float) -> None:
 
 
 def _figures(key: str, result: RunResult, lam: float) -> str:
-    preset = PRESETS[differences(result.config)[0]]
+    preset = PRESETS[nearest(result.config)[0]]
     names = tuple(preset.env_name(env) for env in range(result.config.scenario.n_envs))
     parts = {name: server_cache.load_part(key, name) for name in ("projection", "evidence")}
     return figure_page(result, lam, names, parts)

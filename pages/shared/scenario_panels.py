@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
 from scipy.special import expit, logit
 
+from crl_core import config_text
 from crl_core.config import RunConfig, Scenario
+from crl_core.config_text import N_ENVS, TRAINING
 from crl_core.data.scm import MultiEnvData, along
 from crl_core.figures import outside
 from crl_core.figures.palette import Palette
@@ -17,17 +18,6 @@ from crl_core.presets import Preset
 from crl_core.world.environments import EnvRow, arms_said, newcomer_said
 from pages.shared.style import panel_title, quiet
 from pages.shared.tables import beyond, chart, say, table
-
-_WORDS = {
-    "sigma": "σ",
-    "offset": "offset",
-    "propensity": "P(t = 1)",
-    "cause_mean": "mean of z",
-    "cause_scale": "spread of z",
-    "n_samples": "number of samples",
-    "dim_causal": "coordinates of z",
-    "dim_spurious": "coordinates of s",
-}
 
 
 def plane(shown: MultiEnvData, scenario: Scenario, n_rows: int, names: Sequence[str], ink: Palette) -> None:
@@ -91,18 +81,11 @@ def _number(value: float) -> str:
 
 def changes(config: RunConfig, preset: Preset) -> list[str]:
     """What of the world, and of what is aligned, is not as the preset has it."""
-    own, its = config.scenario, preset.config.scenario
-    changed = ["number of environments"] if own.n_envs != its.n_envs else []
-    for field in fields(Scenario):
-        mine, theirs = getattr(own, field.name), getattr(its, field.name)
-        if isinstance(mine, tuple):
-            shared = min(len(mine), len(theirs))
-            mine, theirs = mine[:shared], theirs[:shared]
-        if mine != theirs:
-            changed.append(_WORDS.get(field.name, field.name))
-    if config.training.align != preset.config.training.align:
-        changed.append("what is aligned")
-    return changed
+    return [
+        "number of environments" if change.name == N_ENVS else change.word
+        for change in config_text.changes(preset.config, config)
+        if change.name not in TRAINING - {"align"}
+    ]
 
 
 def mean_outcomes(scenario: Scenario) -> list[tuple[np.ndarray, np.ndarray]]:

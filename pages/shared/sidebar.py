@@ -8,12 +8,13 @@ Links:     a session's first run mends what a link asks for and cannot have, in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from crl_core.config import MAX_ENVS, RunConfig
+from crl_core.config_text import TRAINING, differing, nearest_lam
 from crl_core.presets import DEFAULT_PRESET, PRESETS, Preset
 from pages.shared import fields, job_panel, style
 from pages.shared.fields import Field, Value, lam_text
@@ -38,10 +39,8 @@ class Controls:
         """Whether this world differs from the preset's, so that the preset's words may be wrong about it."""
         if self.config is None:
             return False
-        home, training = self.preset.config, self.config.training
-        scenario = replace(self.config.scenario, n_samples=home.scenario.n_samples)
-        other = (training.align, training.penalty) != (home.training.align, home.training.penalty)
-        return scenario != home.scenario or other
+        names = differing([self.preset.config, self.config])
+        return bool(set(names) - (TRAINING - {"align", "penalty"}) - {"n_samples"})
 
     @property
     def sentence(self) -> str:
@@ -112,8 +111,8 @@ def _arrive() -> None:
     preset_id = str(mended.get("preset", params.get("preset", DEFAULT_PRESET)))
     at_home = {"preset": DEFAULT_PRESET, **fields.defaults(preset_id)}
     if "lam" in params:
-        lams = _grid(preset_id, str(mended.get(fields.SET, params.get(fields.SET, ""))))
-        at_home["lam"] = fields.nearest_lam(lams, fields.DEFAULT_LAM)
+        lams = fields.grid(preset_id, str(mended.get(fields.SET, params.get(fields.SET, ""))))
+        at_home["lam"] = nearest_lam(lams, fields.DEFAULT_LAM)
         asked = fields.number(params["lam"])
         if asked is None or asked < 0:
             mended["lam"] = at_home["lam"]
@@ -121,7 +120,7 @@ def _arrive() -> None:
                 f"The link has λ = {params['lam'][:20]}; it must be a number ≥ 0. Shown: {lam_text(at_home['lam'])}."
             )
         elif asked not in lams:
-            mended["lam"] = fields.nearest_lam(lams, asked)
+            mended["lam"] = nearest_lam(lams, asked)
             notes.append(
                 f"λ = {lam_text(asked)} is not trained in this run. Shown: the nearest, {lam_text(mended['lam'])}."
             )
@@ -136,13 +135,6 @@ def _arrive() -> None:
             else:
                 st.query_params[name] = lam_text(value) if name == "lam" else str(value)
         st.rerun()
-
-
-def _grid(preset_id: str, more: str) -> tuple[float, ...]:
-    try:
-        return fields.build(preset_id, {fields.SET: more}).training.lams
-    except ValueError:
-        return PRESETS[preset_id].config.training.lams
 
 
 def _forget_notes() -> None:
@@ -222,8 +214,8 @@ def _widgets() -> Controls:
     lam_slot = st.container()  # filled below: which λ there are is known once all fields are read
     values["epochs"] = _number(fields.BY_NAME["epochs"], shown)
     with st.expander("Advanced"):
-        for field, word in ((fields.PROPENSITY, "P(t = 1)"), (fields.OFFSET, "Offset of s")):
-            st.caption(f"{word} in each {preset.env_word}")
+        for field in (fields.PROPENSITY, fields.OFFSET):
+            st.caption(f"{field.label} in each {preset.env_word}")
             columns = st.columns(2)
             for env in range(n_envs):
                 with columns[env % 2]:
@@ -254,7 +246,7 @@ def _widgets() -> Controls:
         lam = st.select_slider(
             "λ in view",
             lams,
-            value=fields.nearest_lam(lams, fields.DEFAULT_LAM),
+            value=nearest_lam(lams, fields.DEFAULT_LAM),
             format_func=lam_text,
             key="lam",
             bind="query-params",
@@ -274,8 +266,7 @@ def _subscript(number: int) -> str:
 def _slider(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
     return st.slider(
         label,
-        field.low,
-        field.high,
+        *field.range,
         value=float(shown[name]),
         step=field.step,
         key=name,
@@ -288,8 +279,7 @@ def _slider(field: Field, name: str, shown: Mapping[str, Value], label: str, hel
 def _per_env_number(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
     return st.number_input(
         label,
-        field.low,
-        field.high,
+        *field.range,
         value=float(shown[name]),
         step=field.step,
         key=name,
@@ -303,8 +293,7 @@ def _number(field: Field, shown: Mapping[str, Value]) -> Value:
     kind: Any = int if field.whole else float
     value: Value = st.number_input(
         field.label,
-        kind(field.low),
-        kind(field.high),
+        *field.range,
         value=kind(shown[field.name]),
         step=kind(field.step),
         key=field.name,

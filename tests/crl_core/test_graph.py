@@ -250,3 +250,8 @@ def test_rows_to_draw_are_as_many_of_each_environment_from_first_to_last() -> No
     assert len(np.unique(picked)) == len(picked)
     for e, first, last in ((0, 0, 49), (1, 50, 54), (2, 55, 254)):
         assert (picked[env[picked] == e].min(), picked[env[picked] == e].max()) == (first, last)
+
+
+def test_where_one_more_environment_does_not_fit_it_is_said_why() -> None:
+    full = replace(HOSPITAL, n_samples=400, shared_units=100)
+    assert newcomer_said(full, str).startswith("There is no room for one more environment: shared_units is 100")

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_core import RunConfig, preset, train
+from crl_core.config_text import nearest
 from crl_core.runs.bundle import export_bytes, import_run
 from crl_core.runs.labels import MAX_NAME, MAX_NOTE, MAX_TAG, Label, read_label
-from crl_core.runs.library import Library, Usage, differences, retagged, search, tags_of
+from crl_core.runs.library import Library, Usage, retagged, search, tags_of
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunNotFound, RunStore
 from tests.crl_core.made_up import assert_same, made_up_result, store_in, tiny_config
@@ -219,10 +220,11 @@ def test_search_finds_names_tags_notes_keys_presets_and_what_was_changed(store: 
 
 def test_a_run_is_described_by_its_nearest_preset_and_what_differs() -> None:
     for name in ("hospital", "leaky", "sensors"):
-        assert differences(preset(name)) == (name, ())
+        assert nearest(preset(name)) == (name, ())
     leaky = preset("leaky")
     changed = RunConfig(scenario=leaky.scenario, training=replace(leaky.training, epochs=7, device="cpu"))
-    assert differences(changed) == ("leaky", ("epochs 7",))
+    preset_id, found = nearest(changed)
+    assert (preset_id, [str(change) for change in found]) == ("leaky", ["epochs 7"])
 
 
 # -- exchange ----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from crl_core import PRESETS, RunConfig, Scenario, Training
 from crl_core.config import LIMITS, MAX_ENVS
+from crl_core.config_text import nearest_lam
 from pages.shared import fields
 
 NAMES = [field.name for field in fields.SINGLE] + [
@@ -133,6 +134,6 @@ def test_more_settings_without_a_finite_number_are_left_out_and_the_field_is_nam
 
 
 def test_lam_in_a_link_goes_to_the_nearest_of_the_grid_with_zero_a_decade_below() -> None:
-    assert fields.nearest_lam((0.0, 0.1, 1.0), 0.5) == 1.0
-    assert fields.nearest_lam((0.0, 0.1, 1.0), 0.02) == 0.0
-    assert fields.nearest_lam((0.0,), 7.0) == 0.0
+    assert nearest_lam((0.0, 0.1, 1.0), 0.5) == 1.0
+    assert nearest_lam((0.0, 0.1, 1.0), 0.02) == 0.0
+    assert nearest_lam((0.0,), 7.0) == 0.0

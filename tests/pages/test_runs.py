@@ -35,7 +35,7 @@ def test_a_stored_run_is_listed_with_what_was_changed_and_its_best_error(tiny: T
     store.save(tiny.result)
     row = table(store.summaries(), tiny.config).iloc[0]
     assert (row["Run"], row["E"], row["λ"]) == ("hospital", 2, "0 – 10")
-    assert row["Changed"] == "n_samples 400, lams 0, 0.1, 1, 10, replicates 2, epochs 3"
+    assert row["Changed"] == "samples 400, λ grid 0, 0.1, 1, 10, replicates 2, epochs 3"
     median = [sum(column) / 2 for column in tiny.result.by_lam(tiny.result.ite_rmse).T.tolist()]
     assert row["ITE RMSE"] == pytest.approx(min(median))
     assert row["λ = 0"] == pytest.approx(median[0])

@@ -1,0 +1,171 @@
+"""A config in words: `part.field=value` read and written, its nearest preset, what differs from it, and the command
+that trains it.
+
+Exact:   what is written to be read again (`written`, `command`) gives the same config, bit for bit.
+Device:  it changes no number, so no list of differences names it; `command` does.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from math import log10
+from typing import Any, Literal
+
+from crl_core.config import ABOUT, PARTS, RunConfig
+from crl_core.presets import PRESETS
+
+Part = Literal["scenario", "training"]
+PART_OF: Mapping[str, Part] = {item.name: part for part, kind in PARTS.items() for item in fields(kind)}
+TRAINING = frozenset(name for name, part in PART_OF.items() if part == "training")
+FLAGS = {"lams": "--lam", "epochs": "--epochs", "seed": "--seed", "replicates": "--replicates", "device": "--device"}
+N_ENVS = "n_envs"  # no field, but the one word for what a change of every per-environment field comes to
+_LONG_GRID = 6  # λ; a longer grid is said by its ends
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+def written(value: Any) -> str:
+    """The shortest text that `read` turns into the same value: 0.1, −2 as -2, 2,-2, yes, median."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(written, value))
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def read(assignment: str) -> tuple[Part, str, Any]:
+    """Part, field and value of "part.field=value", e.g. "scenario.offset=-2,2"; the config itself judges the value.
+
+    Raises: ValueError if it is not of that form or there is no such field.
+    """
+    path, equals, text = assignment.partition("=")
+    part, dot, name = path.strip().partition(".")
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not (equals and dot and name and words and part in PARTS):
+        raise ValueError(
+            f"{assignment[:40]}: write scenario.FIELD=VALUE or training.FIELD=VALUE, e.g. scenario.offset=-2,2."
+        )
+    if PART_OF.get(name) != part:
+        known = sorted(field for field, where in PART_OF.items() if where == part)
+        raise ValueError(f"{part} has no field {name[:40]}; its fields are {', '.join(known)}.")
+    values = list(map(_value, words))
+    return PART_OF[name], name, values if "," in text else values[0]
+
+
+def _value(word: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            pass
+    return word
+
+
+def said(name: str, value: Any, *, whole: bool = False) -> str:
+    """A field's value as the screen has it; a long λ grid by its ends unless `whole`."""
+    if isinstance(value, tuple) and name == "lams" and len(value) > _LONG_GRID and not whole:
+        return f"{len(value)} λ, {written(value[0])} to {written(value[-1])}"
+    if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1:
+        value, each = value[0], " in each"
+    else:
+        each = ""
+    return (", ".join(map(written, value)) if isinstance(value, tuple) else written(value)).replace("-", "−") + each
+
+
+def word_of(name: str) -> str:
+    """What a field is called on screen."""
+    return "environments" if name == N_ENVS else ABOUT[name].word
+
+
+def value_of(config: RunConfig, name: str) -> Any:
+    return config.scenario.n_envs if name == N_ENVS else getattr(getattr(config, PART_OF[name]), name)
+
+
+# -- what differs ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field with the value that it has here and not there; `str` is what the screen says of it."""
+
+    name: str
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{word_of(self.name)} {said(self.name, self.value)}"
+
+    @property
+    def word(self) -> str:
+        return word_of(self.name)
+
+    @property
+    def assignment(self) -> str:
+        """As the command line and the sidebar read it; of a field, not of the number of environments."""
+        return f"{PART_OF[self.name]}.{self.name}={written(self.value)}"
+
+
+def differing(configs: Sequence[RunConfig]) -> list[str]:
+    """Names of the fields that are not the same in all configs, the number of environments first."""
+    content = [_flat(config) for config in configs]
+    return [name for name in (N_ENVS, *PART_OF) if any(item.get(name) != content[0].get(name) for item in content)]
+
+
+def _flat(config: RunConfig) -> dict[str, Any]:
+    """What the key is made of; a young field that says nothing is absent whatever the number of environments."""
+    content = config.to_dict()
+    del content["training"]["device"]
+    return {N_ENVS: config.scenario.n_envs, **content["scenario"], **content["training"]}
+
+
+def changes(home: RunConfig, config: RunConfig) -> tuple[Change, ...]:
+    """What leads from `home` to `config`: first another number of environments, as `Scenario.with_envs` has it, then
+    the fields that still differ."""
+    n_envs = config.scenario.n_envs
+    grown = replace(home, scenario=home.scenario.with_envs(n_envs))
+    names = [N_ENVS] if n_envs != home.scenario.n_envs else []
+    return tuple(Change(name, value_of(config, name)) for name in (*names, *differing([grown, config])))
+
+
+@lru_cache(maxsize=8192)
+def nearest(config: RunConfig) -> tuple[str, tuple[Change, ...]]:
+    """The preset from which the fewest changes lead to `config`, and these; the first preset among equals."""
+    found = [(name, changes(preset.config, config)) for name, preset in PRESETS.items()]
+    return min(found, key=lambda item: len(item[1]))
+
+
+def preset_of(
+    config: RunConfig, free: Collection[str] = TRAINING - {"align"} | {"n_samples", "sigma", "noise"}
+) -> str | None:
+    """The preset whose world this is: `config` differs from it in `free` fields only; None for a world of its own."""
+    same = (name for name, preset in PRESETS.items() if set(differing([preset.config, config])) <= set(free))
+    return next(same, None)
+
+
+# -- how to get it -----------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def reproducing_command(config: RunConfig) -> str:
+    """The command line that trains exactly this config: the nearest preset and what differs from it."""
+    preset_id, changed = nearest(config)
+    words = ["python", "-m", "crl_core", "train", "--preset", preset_id]
+    for change in changed:
+        if change.name == N_ENVS:
+            words += ["--envs", str(change.value)]
+        elif change.name in FLAGS:
+            words += [FLAGS[change.name], *written(change.value).split(",")]
+        else:
+            words += ["--set", change.assignment]
+    if config.training.device != PRESETS[preset_id].config.training.device:
+        words += [FLAGS["device"], config.training.device]
+    return shlex.join(words)
+
+
+def nearest_lam(lams: Sequence[float], lam: float) -> float:
+    """The grid's value nearest to `lam` on the slider's scale, where 0 sits a decade below the smallest positive
+    one."""
+    floor = min((value for value in lams if value > 0), default=1.0) / 10
+    return min(lams, key=lambda value: abs(log10(max(value, floor)) - log10(max(lam, floor))))

@@ -1,0 +1,67 @@
+"""Any config that `config.py` allows: all fields drawn from what stands beside them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from crl_core.config import ABOUT, MAX_ENVS, PER_ENV, RunConfig, Scenario, Training
+
+# Of runs that are really trained: a moment each.
+SMALL = {
+    "n_samples": (100, 400), "dim_causal": (1, 3), "dim_spurious": (1, 3), "shared_units": (0, 12), "hidden": (4, 8),
+    "latent_dim": (2, 4), "epochs": (1, 2), "replicates": (1, 2), "learning_rate": (1e-4, 0.1),
+}  # fmt: skip
+
+
+def _value(name: str, kind: type, limits: tuple[float, float] | None) -> st.SearchStrategy[Any]:
+    """Values of a field; a number is now and then a short one, as people write them."""
+    words = st.sampled_from(ABOUT[name].options or ("",))
+    if limits is None:
+        return st.booleans() if kind is bool else words
+    low, high = limits
+    if kind is int:
+        return st.integers(int(low), int(high))
+    exact = st.floats(low, high, allow_nan=False)
+    number = exact | exact.map(lambda value: min(max(round(value, 1), low), high))
+    return words | number if ABOUT[name].options else number
+
+
+@st.composite
+def configs(draw: st.DrawFn, *, small: bool = False) -> RunConfig:
+    """Every field is drawn; what only fits together is put together here, and left to chance otherwise."""
+    limits = {name: SMALL.get(name, about.limits) if small else about.limits for name, about in ABOUT.items()}
+    n_envs = draw(st.integers(1, 4 if small else MAX_ENVS))
+    drawn: dict[str, Any] = {}
+    for item in (*fields(Scenario), *fields(Training)):
+        value = _value(item.name, type(item.default), limits[item.name])
+        if item.name in PER_ENV:
+            same, each = value.map(lambda one: (one,)), st.tuples(*[value] * n_envs)
+            drawn[item.name] = draw(each if item.name == "sigma" else same | each)
+        elif item.name == "lams":
+            drawn["lams"] = tuple(draw(st.lists(value, min_size=1, max_size=3 if small else 16)))
+        elif ABOUT[item.name].young or item.name in ("leak", "interaction"):
+            drawn[item.name] = draw(st.just(item.default) | value)
+        else:
+            drawn[item.name] = draw(value)
+    if drawn["leak"]:
+        drawn["interaction"] = 0.0
+    if small:
+        drawn["env_weight"] = tuple(max(weight, 0.2) for weight in drawn["env_weight"])
+        drawn["device"] = "cpu"
+    drawn["shared_units"] = min(drawn["shared_units"], drawn["n_samples"] // (2 * n_envs) // (5 if small else 1))
+    if drawn["penalty"] == "contrastive" and not drawn["shared_units"]:
+        drawn["matching"] = "rank"
+    work = len(drawn["lams"]) * drawn["replicates"] * drawn["n_samples"]
+    drawn["epochs"] = min(drawn["epochs"], max(1, 2_000_000_000 // work))
+    try:
+        scenario = Scenario(**{item.name: drawn[item.name] for item in fields(Scenario)})
+        return RunConfig(
+            scenario=scenario, training=Training(**{item.name: drawn[item.name] for item in fields(Training)})
+        )
+    except ValueError:
+        assume(False)
+        raise
