@@ -5,15 +5,14 @@ from dataclasses import fields
 
 import numpy as np
 import streamlit as st
-from scipy.special import expit, logit
 
 from crl_core.config import RunConfig, Scenario
-from crl_core.data.scm import MultiEnvData, along, sample
+from crl_core.data.scm import MultiEnvData, along, mean_outcomes, sample
 from crl_core.figures import outside, palette
 from crl_core.figures.world import outcome_by_arm, propensities, world_plane
 from crl_core.presets import PRESETS, Preset
 from crl_core.world.assumptions import assumptions, outlook
-from crl_core.world.environments import arms_said, env_rows, newcomer_said
+from crl_core.world.environments import arms_said, env_rows, newcomer_said, propensity_spans
 from crl_core.world.equations import equations, notes
 from crl_core.world.graph import dot, said
 from pages.shared import controls, page_header, quiet, require
@@ -89,22 +88,6 @@ def drawn_rows(data: MultiEnvData, n_envs: int) -> np.ndarray:
     return np.concatenate(picked)
 
 
-def mean_outcomes(scenario: Scenario) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Intercepts and slopes in z̄ of the mean of y⁰ and y¹ in each environment, s averaged over."""
-    both = []
-    for offset in scenario.offset:
-        slope = 2 + scenario.interaction * offset * np.sqrt(scenario.dim_spurious)
-        both.append((np.array([0.0, scenario.effect]), np.array([slope, slope + scenario.heterogeneity])))
-    return both
-
-
-def propensity_spans(data: MultiEnvData, scenario: Scenario) -> np.ndarray:
-    """The 5 % and 95 % points of P(t = 1) over the units of each environment, [E, 2]."""
-    z = along(data.z)
-    treated = expit(logit(np.asarray(scenario.propensity))[data.env] + scenario.confounding * z)
-    return np.array([np.quantile(treated[data.env == e], [0.05, 0.95]) for e in range(scenario.n_envs)])
-
-
 def number(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
@@ -166,7 +149,7 @@ with left, st.container(key="panel_plane", height="stretch"):
     )
 with right, st.container(key="panel_treated", height="stretch"):
     shares = np.array([row.share for row in table_rows])
-    spans = propensity_spans(data, scenario)
+    spans = propensity_spans(scenario, data)
     spread = bool((spans[:, 1] - spans[:, 0] > 0.01).any())
     chart(propensities(shares, spans, names, ink, spread=spread), "scenario.treated")
     for sentence in arms_said(table_rows, word):

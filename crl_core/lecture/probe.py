@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.data.scm import MultiEnvData, mix, mixing_maps
+from crl_core.data.scm import MultiEnvData, leaked, mix, mixing_maps
 from crl_core.results import RunResult, data_of, predict, view_of
 
 MAX_WEIGHTS = 400_000  # numbers that a page may be sent for the probe: 1.6 MB
@@ -70,9 +70,9 @@ def probe_parts(
     ones = _rows(shifted_config(result.config, (1.0,) * scenario.n_envs), n_rows, replicate)
     if ones.z is None or ones.s is None:
         return None
-    leaked = scenario.leak * ones.y  # y does not depend on σ where s leaks it
-    noise = ones.s - np.asarray(scenario.offset)[ones.env][:, None] - leaked[:, None]
-    arrays: dict[str, np.ndarray] = {"z": ones.z, "noise": noise, "leaked": leaked, **weights}
+    from_y = leaked(scenario, ones.y)  # y does not depend on σ where s leaks it
+    noise = ones.s - np.asarray(scenario.offset)[ones.env][:, None] - from_y[:, None]
+    arrays: dict[str, np.ndarray] = {"z": ones.z, "noise": noise, "leaked": from_y, **weights}
     if scenario.mixing != "none":
         arrays["first"], arrays["second"] = mixing_maps(scenario, seed)
         check = mix(np.eye(scenario.dim_x), replace(scenario, mixing="rotation"), seed)

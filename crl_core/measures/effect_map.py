@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crl_core.data.scm import MultiEnvData, along, mix
+from crl_core.data.scm import MultiEnvData, along, effect, mix
 from crl_core.results import RunResult, predict
 
 SIZE = 48  # points a side; a picture smooths between them
@@ -71,7 +71,7 @@ def effect_map(result: RunResult, view: MultiEnvData, replicate: int = 0, size: 
         m = replicate * n_lams + index
         _, y0_hat, y1_hat = predict({name: value[m : m + 1] for name, value in result.weights.items()}, x)
         tau_hat[index] = (y1_hat - y0_hat).reshape(size, size)
-    tau = (scenario.effect + scenario.heterogeneity * z_bar).reshape(size, size)  # z·s enters both arms alike
+    tau = effect(scenario, z_bar).reshape(size, size)
     centre = float(view.ite.mean())
     away = np.abs(tau_hat[np.isfinite(tau_hat)] - centre)
     half = max(float(np.abs(tau - centre).max()), float(np.median(away)) if len(away) else 0.0, _LEAST_HALF)

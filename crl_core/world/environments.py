@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crl_core.config import MAX_ENVS, Scenario
+from crl_core.data.scm import MultiEnvData, along, propensity
 
 _FEW = 0.05  # a share of a treatment below which it is called rare
 
@@ -49,6 +50,13 @@ def env_rows(
         )
         for e in range(scenario.n_envs)
     )
+
+
+def propensity_spans(scenario: Scenario, data: MultiEnvData) -> np.ndarray:
+    """The 5 % and 95 % points of P(t = 1) over the units of each environment, [E, 2]; of a simulation's rows."""
+    assert data.z is not None, "a simulation knows z"
+    treated = propensity(scenario, along(data.z), data.env)
+    return np.array([np.quantile(treated[data.env == e], [0.05, 0.95]) for e in range(scenario.n_envs)])
 
 
 def arms_said(rows: Sequence[EnvRow], env_word: str) -> tuple[str, ...]:
