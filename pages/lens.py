@@ -21,7 +21,7 @@ from crl_core.measures.mmd_conventions import (
     readable_groups,
 )
 from crl_core.measures.probes import effective_rank, latent_norm
-from crl_core.results import mmd_rows, predict
+from crl_core.results import mmd_rows
 from pages.shared import RunInView, page_header, quiet, require, run_in_view
 from pages.shared.style import notice, panel_title
 from pages.shared.tables import chart, say, table, two
@@ -70,9 +70,7 @@ words_of_groups = f"{run.preset.env_word}s" if by_env else "treated and untreate
 def latents(key: str, _run: RunInView) -> tuple[np.ndarray, np.ndarray]:
     """Latents of every λ of replicate 0 on the rows that MMD² is reported of, [L, n, k], and the rows' groups [n]."""
     rows = mmd_rows(_run.view)
-    weights = {name: value[: len(_run.result.lams)] for name, value in _run.result.weights.items()}
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-        return predict(weights, rows.x)[0], aligned_groups(_run.config, rows)
+    return _run.result.predict(rows.x)[0], aligned_groups(_run.config, rows)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

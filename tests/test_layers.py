@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 # Every room of the library, lowest first: a room may import those of the lines before it, and itself.
 ORDER = [
     "config events ipm metrics penalty_words",
-    "presets data",
+    "presets data network",
     "results",
     "measures training",
     "figures runs",

@@ -14,7 +14,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData, leaked, mix, mixing_maps
-from crl_core.results import RunResult, data_of, predict, view_of
+from crl_core.results import RunResult, data_of, view_of
 
 MAX_WEIGHTS = 400_000  # numbers that a page may be sent for the probe: 1.6 MB
 
@@ -46,11 +46,7 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
     if len(sigma) != scenario.n_envs:
         raise ValueError(f"sigma has {len(sigma)} values; this run has {scenario.n_envs} environments, give one each.")
     view = _rows(shifted_config(result.config, sigma), n_rows, replicate)
-    n_lams = len(result.lams)
-    weights = {k: v[replicate * n_lams : (replicate + 1) * n_lams] for k, v in result.weights.items()}
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-        _, y0_hat, y1_hat = predict(weights, view.x)
-        ite_hat = y1_hat - y0_hat
+    ite_hat = result.effects(view.x, replicate)
     assert view.ite is not None
     return Shifted(view=view, ite_hat=ite_hat, ite_rmse=np.sqrt(np.mean((ite_hat - view.ite) ** 2, axis=1)))
 
@@ -63,8 +59,7 @@ def probe_parts(
     None where the networks are too large to send, or z and s are not known.
     """
     scenario, seed = result.config.scenario, result.config.training.seed + replicate
-    n_lams = len(result.lams)
-    weights = {k: v[replicate * n_lams : (replicate + 1) * n_lams] for k, v in result.weights.items()}
+    weights = result.of_replicate(replicate)
     if sum(value.size for value in weights.values()) > MAX_WEIGHTS:
         return None
     ones = _rows(shifted_config(result.config, (1.0,) * scenario.n_envs), n_rows, replicate)
