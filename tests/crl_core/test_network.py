@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core import RunConfig, preset, results
-from crl_core.config import LIMITS
 from crl_core.jobs.cost import work
 from crl_core.network import multiply_adds, one_model, predict, shapes, state_dict
 from crl_core.runs.bundle_arrays import weight_specs
@@ -91,8 +90,11 @@ def test_files_and_costs_ask_for_the_layers_that_are_trained(name: str) -> None:
     scenario, training = config.scenario, config.training
     layers = shapes(scenario.dim_x, training.hidden, training.latent_dim)
     assert {name: spec.shape[1:] for name, spec in weight_specs(config).items()} == layers
-    more = replace(config, training=replace(training, hidden=int(LIMITS["hidden"][1])))
-    assert work(more) > work(config)
+    d, h, k = scenario.dim_x, training.hidden, training.latent_dim
+    passes = training.epochs * training.n_models * 0.8 * scenario.n_samples  # rows of all models in all epochs
+    wider = replace(config, training=replace(training, hidden=h + 2))
+    more = d * (h + 2) + (h + 2) ** 2 + 2 * (h + 2) * k + (h + 2) - (d * h + h**2 + 2 * h * k + h)
+    assert work(wider) - work(config) == pytest.approx(passes * more)
 
 
 def test_a_runs_models_are_taken_replicate_by_replicate() -> None:
