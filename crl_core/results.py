@@ -1,7 +1,7 @@
 """What a finished run is in memory: final metrics, curves, weights, and the held-out rows that views are drawn from.
 
-Nothing here needs torch: `predict` is a NumPy forward pass through the stored weights, so a page computes latents,
-predictions and effect maps of any λ without the library that trained them.
+Nothing here needs torch: `RunResult.predict` is a NumPy forward pass through the stored weights (`network`), so a page
+computes latents, predictions and effect maps of any λ without the library that trained them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from crl_core.config import RunConfig
+from crl_core.config_text import nearest_lam
 from crl_core.data.scm import MultiEnvData, Stream, rng_for, sample, split
 from crl_core.metrics import Metric
+from crl_core.network import one_model as one_model
+from crl_core.network import predict as predict  # notebooks taken home import it from here
 
 N_VIEW = 700  # held-out rows that are drawn and projected
 N_MMD = 400  # of these, the rows that every MMD² figure is computed on; at each epoch all 700 would cost a fifth more
@@ -24,8 +27,7 @@ class RunResult:
     """One trained λ path. Models are replicate-major: m = replicate · len(lams) + index of λ. All metrics are held out.
 
     history: name of a field of `EpochEnded` -> [epochs, M].
-    weights: name -> [M, ...] float32: encoder.0 .. encoder.2 and head.0, head.1, each with .weight and .bias (see
-             `predict`).
+    weights: name -> [M, ...] float32, with the names and shapes of `network.shapes`.
     """
 
     config: RunConfig
@@ -49,11 +51,7 @@ class RunResult:
 
     def model(self, lam: float, replicate: int = 0) -> int:
         """Index m of the model whose λ is nearest to `lam` on the slider's scale, in one replicate."""
-        grid = np.asarray(self.lams)
-        positive = grid[grid > 0]
-        floor = positive.min() / 10 if len(positive) else 1.0  # where λ = 0 sits on a log axis
-        distance = np.abs(np.log(np.maximum(grid, floor)) - np.log(max(lam, floor)))
-        return replicate * len(grid) + int(distance.argmin())
+        return replicate * len(self.lams) + self.lams.index(nearest_lam(self.lams, lam))
 
     def metric(self, metric: Metric, evidence: Mapping[str, np.ndarray] | None) -> np.ndarray | None:
         """Values [M] of a metric at the end of training, its own or of its evidence; None where there are none."""
@@ -67,6 +65,26 @@ class RunResult:
         if values is None:
             return np.full((self.config.training.replicates, len(self.lams)), np.nan)
         return values.reshape(self.config.training.replicates, len(self.lams), *values.shape[1:])
+
+    def of_replicate(self, replicate: int = 0) -> dict[str, np.ndarray]:
+        """The weights of a replicate's models along λ: name -> [L, ...]."""
+        return {name: self.by_lam(value)[replicate] for name, value in self.weights.items()}
+
+    def predict(self, x: np.ndarray, replicate: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Latents and both outcomes that a replicate's models give rows x [n, d]: phi [L, n, k], y0_hat, y1_hat [L, n].
+
+        float32; not finite for a diverged model.
+        """
+        return predict(self.of_replicate(replicate), x)
+
+    def effects(self, x: np.ndarray, replicate: int = 0) -> np.ndarray:
+        """Effects that a replicate's models estimate for rows x [n, d], [L, n]; see `predict`."""
+        found, n_lams = [], len(self.lams)
+        for m in range(replicate * n_lams, (replicate + 1) * n_lams):  # all at once, layers would take L times the room
+            _, y0_hat, y1_hat = predict(one_model(self.weights, m), x)
+            with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
+                found.append(y1_hat - y0_hat)
+        return np.concatenate(found)
 
 
 def data_of(config: RunConfig, replicate: int = 0) -> tuple[MultiEnvData, MultiEnvData]:
@@ -97,32 +115,3 @@ def mmd_rows(view: MultiEnvData) -> MultiEnvData:
 def view_rows(config: RunConfig, replicate: int = 0) -> MultiEnvData:
     """The held-out rows of a run that pictures show (`view_of` its held-out part)."""
     return view_of(data_of(config, replicate)[1], config.training.seed + replicate)
-
-
-def predict(weights: Mapping[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Forward pass of the stored CFRNets in NumPy: phi [M, n, k], y0_hat [M, n], y1_hat [M, n], float32.
-
-    weights: as in `RunResult`, or `{name: value[m : m + 1]}` for a single model.
-    x:       [n, d], or [M, n, d] for rows of its own for each model.
-    """
-
-    def layer(name: str, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(rows @ weights[name + ".weight"] + weights[name + ".bias"])
-
-    h = np.asarray(x, dtype=np.float32)
-    h = elu(layer("encoder.1", elu(layer("encoder.0", h))))
-    phi = layer("encoder.2", h)
-    arms = elu(layer("head.0", phi))  # [M, n, 2 · units], control's units first
-    arms = arms.reshape(*arms.shape[:-1], 2, -1) * weights["head.1.weight"][:, None]  # [M, n, 2, units]
-    y_hat = arms.sum(axis=-1) + weights["head.1.bias"][:, None]  # [M, n, 2]
-    return phi, y_hat[..., 0], y_hat[..., 1]
-
-
-def one_model(weights: Mapping[str, np.ndarray], m: int) -> dict[str, np.ndarray]:
-    """The weights of model m alone, as `predict` takes them."""
-    return {name: value[m : m + 1] for name, value in weights.items()}
-
-
-def elu(values: np.ndarray) -> np.ndarray:
-    """x where x > 0, else e^x - 1."""
-    return np.where(values > 0, values, np.expm1(np.minimum(values, 0)))

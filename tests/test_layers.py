@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     "config events ipm metrics penalty_words",
     "presets",
-    "config_text data",
+    "config_text data network",
     "results",
     "measures training",
     "figures runs",

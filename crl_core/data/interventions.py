@@ -11,15 +11,15 @@ An intervention at its `neutral` dose changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import expit, logit
 
 from crl_core.config import Scenario
-from crl_core.data.scm import MultiEnvData, along, mix
+from crl_core.data import scm
+from crl_core.data.scm import UNCHANGED, Change, MultiEnvData
 
 On = Literal["nothing", "nuisance", "cause", "mechanism", "policy"]
 MAX_ROWS = 1_000_000
@@ -27,7 +27,7 @@ MAX_ROWS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intervention:
-    """A kind of change and how its dose may be set."""
+    """A kind of change, how its dose may be set, and what it makes of the equations."""
 
     id: str
     title: str
@@ -39,6 +39,7 @@ class Intervention:
     neutral: float | None  # the dose that changes nothing; None if every dose does
     start: float  # the dose that a page begins with
     sentence: str
+    change: Callable[[float], Change] = lambda _: UNCHANGED  # of the dose
 
 
 INTERVENTIONS: Mapping[str, Intervention] = {
@@ -79,6 +80,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=None,
             start=6,
             sentence="Everyone's nuisance is drawn around another mean, with standard deviation 0.5.",
+            change=lambda d: Change(nuisance=lambda noise: d + 0.5 * noise),
         ),
         Intervention(
             id="s-scale",
@@ -91,6 +93,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=None,
             start=4,
             sentence="Everyone's nuisance is drawn around 0 with another spread.",
+            change=lambda d: Change(nuisance=lambda noise: d * noise),
         ),
         Intervention(
             id="z-shift",
@@ -103,6 +106,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=0,
             start=1,
             sentence="The cause is moved for everyone; the effect's law stays as it was.",
+            change=lambda d: Change(cause=lambda z: z + d),
         ),
         Intervention(
             id="z-scale",
@@ -115,6 +119,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=1,
             start=2,
             sentence="The cause is stretched or shrunk for everyone.",
+            change=lambda d: Change(cause=lambda z: z * d),
         ),
         Intervention(
             id="z-set",
@@ -127,6 +132,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=None,
             start=1,
             sentence="The cause is set to one value for everyone.",
+            change=lambda d: Change(cause=lambda z: np.full_like(z, d)),
         ),
         Intervention(
             id="slope",
@@ -139,6 +145,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=1,
             start=-1,
             sentence="The untreated outcome depends on the cause in another way; effects stay as they were.",
+            change=lambda d: Change(slope=d),
         ),
         Intervention(
             id="intercept",
@@ -151,6 +158,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=0,
             start=0.5,
             sentence="Both outcomes are moved alike; effects stay as they were.",
+            change=lambda d: Change(level=d),
         ),
         Intervention(
             id="effect",
@@ -163,6 +171,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=0,
             start=1,
             sentence="Treatment works in another way than in training.",
+            change=lambda d: Change(heterogeneity=d),
         ),
         Intervention(
             id="effect-untreated",
@@ -175,6 +184,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=None,
             start=1,
             sentence="Treatment would work in another way, but nobody is treated: no row can show it.",
+            change=lambda d: Change(heterogeneity=d, policy=0.0),
         ),
         Intervention(
             id="policy",
@@ -187,6 +197,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
             neutral=None,
             start=0.5,
             sentence="A coin decides the treatment, for everyone alike.",
+            change=lambda d: Change(policy=d),
         ),
     )
 }
@@ -195,48 +206,26 @@ INTERVENTIONS: Mapping[str, Intervention] = {
 def deploy(scenario: Scenario, intervention: str, dose: float, n: int, seed: int, draw: int = 0) -> MultiEnvData:
     """`n` rows of the world after an intervention; `env` says which environment each row's background is of.
 
+    Environments come as often as in training. `site` has one alone.
+
     seed:   that of the run: it decides the mixing into x.  draw: another one, another sample.
     Raises: ValueError for an unknown intervention, or a dose or a number of rows out of range.
     """
     item = _checked(scenario, intervention, dose, n)
     rng = np.random.default_rng(np.random.SeedSequence([seed, 1_000_003, draw]))
-    env = np.sort(rng.integers(scenario.n_envs, size=n)).astype(np.int64)
+    env = _environments(scenario, n, rng)
     if item.id == "site":
         env[:] = int(dose) - 1
-    sigma, offset, mean, scale, propensity = (
-        np.asarray(values)[env]
-        for values in (scenario.sigma, scenario.offset, scenario.cause_mean, scenario.cause_scale, scenario.propensity)
-    )
-    z = mean[:, None] + scale[:, None] * rng.standard_normal((n, scenario.dim_causal))
-    if item.id == "z-shift":
-        z = z + dose
-    elif item.id == "z-scale":
-        z = z * dose
-    elif item.id == "z-set":
-        z = np.full_like(z, dose)
-    z_bar = along(z)
-    treated = expit(logit(propensity) + scenario.confounding * z_bar)
-    if item.id == "policy":
-        treated = np.full(n, dose)
-    elif item.id == "effect-untreated":
-        treated = np.zeros(n)
-    t = (rng.random(n) < treated).astype(np.int64)
-    noise = rng.standard_normal((n, scenario.dim_spurious))
-    s = offset[:, None] + sigma[:, None] * noise
-    if item.id == "s-mean":
-        s = dose + 0.5 * noise
-    elif item.id == "s-scale":
-        s = dose * noise
-    slope = 2 * dose if item.id == "slope" else 2.0
-    level = dose if item.id == "intercept" else 0.0
-    heterogeneity = scenario.heterogeneity + (dose if item.id in ("effect", "effect-untreated") else 0.0)
-    y0 = level + slope * z_bar + scenario.interaction * z_bar * along(s)
-    y1 = y0 + scenario.effect + heterogeneity * z_bar
-    y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
-    if item.on != "nuisance":  # a machine that is set from outside listens to no outcome
-        s = s + scenario.leak * y[:, None]
-    x = mix(np.concatenate([z, s], axis=1), scenario, seed)
-    return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s)
+    return scm.draw(scenario, env, rng, seed, item.change(dose))
+
+
+def _environments(scenario: Scenario, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Environments of `n` rows in ascending order, [n] int64, drawn by their share of the training rows."""
+    if len(set(scenario.env_weight)) == 1:
+        env = rng.integers(scenario.n_envs, size=n)
+    else:
+        env = rng.choice(scenario.n_envs, size=n, p=np.asarray(scenario.env_sizes) / scenario.n_samples)
+    return np.sort(env).astype(np.int64)
 
 
 def limits(scenario: Scenario, intervention: str) -> tuple[float, float]:

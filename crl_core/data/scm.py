@@ -1,5 +1,7 @@
 """The structural causal model: `sample` draws several environments of one `Scenario`, with both potential outcomes.
 
+Every equation is written here once; whatever else needs one (drawings, assumptions, effect maps, deployment) calls it.
+
 z  ~ N(cause_mean_e, cause_scale_e²)                     cause, dz coordinates
 t  ~ Bernoulli(sigmoid(logit(p_e) + confounding · z̄))    z̄ = z · 1/√dz, the cause along a fixed unit direction
 y⁰ = 2 z̄ + interaction · z̄ · s̄                          s̄ = s · 1/√ds
@@ -11,7 +13,8 @@ x  = [z, s], or a mixing of it: an orthogonal map, or two with a smooth bend bet
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Any
 
@@ -21,6 +24,7 @@ from scipy.special import expit, logit
 from crl_core.config import RunConfig, Scenario
 
 HELD_OUT = 0.2
+SLOPE = 2.0  # of y⁰ in z̄
 
 
 class Stream(IntEnum):
@@ -103,6 +107,89 @@ def mix(u: np.ndarray, scenario: Scenario, seed: int) -> np.ndarray:
     return np.asarray((0.25 * bent + 0.75 * np.tanh(bent)) @ second)  # strictly increasing, so invertible
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Mechanisms that an intervention replaces; None, 1 and 0 leave them as they are.
+
+    cause:    what becomes of z, [n, dz] -> [n, dz].
+    policy:   P(t = 1) for everyone.
+    nuisance: s of its standard normal noise, [n, ds] -> [n, ds]; environment and leak no longer reach it.
+    """
+
+    cause: Callable[[np.ndarray], np.ndarray] | None = None
+    policy: float | None = None
+    nuisance: Callable[[np.ndarray], np.ndarray] | None = None
+    slope: float = 1.0  # times, of y⁰ in z̄
+    level: float = 0.0  # added to both outcomes
+    heterogeneity: float = 0.0  # added to the effect's slope in z̄
+
+
+UNCHANGED = Change()
+
+
+def propensity(scenario: Scenario, z_bar: np.ndarray | float, env: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """P(t = 1 | z̄, e) of units z̄ of the environments `env`; without `env`, all of them on the last axis.
+
+    An environment that treats everyone or no one stays certain: its logit is ±inf.
+    """
+    return np.asarray(expit(logit(np.asarray(scenario.propensity)[env]) + scenario.confounding * z_bar))
+
+
+def effect(scenario: Scenario, z_bar: np.ndarray) -> np.ndarray:
+    """τ(z̄) = y¹ - y⁰, in which s has no part."""
+    return scenario.effect + scenario.heterogeneity * z_bar
+
+
+def outcomes(
+    scenario: Scenario, z_bar: np.ndarray, s_bar: np.ndarray, change: Change = UNCHANGED
+) -> tuple[np.ndarray, np.ndarray]:
+    """y⁰ and y¹ without noise."""
+    y0 = change.level + change.slope * SLOPE * z_bar + scenario.interaction * z_bar * s_bar
+    return y0, y0 + scenario.effect + (scenario.heterogeneity + change.heterogeneity) * z_bar
+
+
+def mean_outcomes(scenario: Scenario) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Intercepts [2] and slopes in z̄ [2] of y⁰ and y¹ in each environment, s averaged over."""
+    both = []
+    for offset in scenario.offset:
+        slope = SLOPE + scenario.interaction * offset * np.sqrt(scenario.dim_spurious)
+        both.append((np.array([0.0, scenario.effect]), np.array([slope, slope + scenario.heterogeneity])))
+    return both
+
+
+def leaked(scenario: Scenario, y: np.ndarray) -> np.ndarray:
+    """What the factual outcome adds to every coordinate of s, [n]."""
+    return scenario.leak * y
+
+
+def draw(
+    scenario: Scenario, env: np.ndarray, rng: np.random.Generator, seed: int, change: Change = UNCHANGED
+) -> MultiEnvData:
+    """A row of each of the environments `env` [n]. z, t, s and ε are drawn in this order, whatever is changed.
+
+    seed: decides the mixing into x.
+    """
+    n = len(env)
+    sigma, offset, mean, scale = (
+        np.asarray(values)[env]
+        for values in (scenario.sigma, scenario.offset, scenario.cause_mean, scenario.cause_scale)
+    )
+    z = mean[:, None] + scale[:, None] * rng.standard_normal((n, scenario.dim_causal))
+    if change.cause is not None:
+        z = change.cause(z)
+    z_bar = along(z)
+    treated = propensity(scenario, z_bar, env) if change.policy is None else change.policy
+    t = (rng.random(n) < treated).astype(np.int64)
+    noise = rng.standard_normal((n, scenario.dim_spurious))
+    s = offset[:, None] + sigma[:, None] * noise if change.nuisance is None else change.nuisance(noise)
+    y0, y1 = outcomes(scenario, z_bar, along(s), change)
+    y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
+    if change.nuisance is None:  # leak ≠ 0 implies interaction = 0, so y does not depend on s
+        s = s + leaked(scenario, y)[:, None]
+    x = mix(np.concatenate([z, s], axis=1), scenario, seed)
+    return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s)
+
+
 def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
     """Draw `scenario.n_samples` rows, in environment order; `scenario.env_sizes` says how many of each.
 
@@ -114,36 +201,13 @@ def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
     rng = rng_for(seed, Stream.DATA)
     n, n_envs = scenario.n_samples, scenario.n_envs
     env = np.repeat(np.arange(n_envs), scenario.env_sizes).astype(np.int64)
-    sigma, offset, cause_mean, cause_scale, propensity = (
-        np.asarray(values)[env]
-        for values in (
-            scenario.sigma,
-            scenario.offset,
-            scenario.cause_mean,
-            scenario.cause_scale,
-            scenario.propensity,
-        )
-    )
-
-    z = cause_mean[:, None] + cause_scale[:, None] * rng.standard_normal((n, scenario.dim_causal))
-    unit = None
-    if scenario.shared_units:
-        unit, first = np.full(n, -1), np.searchsorted(env, np.arange(n_envs))
-        for k in range(scenario.shared_units):
-            unit[first + k] = k
-            z[first + k] = z[first[k % n_envs] + k]
-    z_bar = along(z)
-    treated = expit(
-        logit(propensity) + scenario.confounding * z_bar
-    )  # p_e of 0 and 1 stay certain: their logits are ∓inf
-    t = (rng.random(n) < treated).astype(np.int64)
-    s = offset[:, None] + sigma[:, None] * rng.standard_normal((n, scenario.dim_spurious))
-    y0 = 2 * z_bar + scenario.interaction * z_bar * along(s)
-    y1 = y0 + scenario.effect + scenario.heterogeneity * z_bar
-    y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
-    s = s + scenario.leak * y[:, None]  # leak ≠ 0 implies interaction = 0, so y does not depend on s
-    x = mix(np.concatenate([z, s], axis=1), scenario, seed)
-    return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s, unit=unit)
+    if not scenario.shared_units:
+        return draw(scenario, env, rng, seed)
+    unit, same_as, first = np.full(n, -1), np.arange(n), np.searchsorted(env, np.arange(n_envs))
+    for k in range(scenario.shared_units):
+        unit[first + k] = k
+        same_as[first + k] = first[k % n_envs] + k
+    return replace(draw(scenario, env, rng, seed, Change(cause=lambda z: z[same_as])), unit=unit)
 
 
 def aligned_groups(config: RunConfig, rows: MultiEnvData) -> np.ndarray:

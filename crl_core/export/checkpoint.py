@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from crl_core import network
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.config_text import preset_of, reproducing_command
 from crl_core.events import STATUS_WORDS
@@ -50,22 +51,8 @@ def checkpoint_name(result: RunResult, lam: float, replicate: int = 0) -> str:
 
 
 def state_dict(result: RunResult, lam: float, replicate: int = 0) -> dict[str, np.ndarray]:
-    """One model's parameters as `torch.nn.Linear` has them, weights [out, in]: encoder.{0,2,4}, control.{0,2},
-    treated.{0,2}."""
-    m = _model(result, lam, replicate)
-    one = {name: np.asarray(value[m]) for name, value in result.weights.items()}
-    named: dict[str, np.ndarray] = {}
-    for layer in range(3):
-        named[f"encoder.{2 * layer}.weight"] = one[f"encoder.{layer}.weight"].T
-        named[f"encoder.{2 * layer}.bias"] = one[f"encoder.{layer}.bias"][0]
-    units = one["head.1.weight"].shape[-1]
-    for arm, name in enumerate(("control", "treated")):
-        mine = slice(arm * units, (arm + 1) * units)  # control's units first
-        named[f"{name}.0.weight"] = one["head.0.weight"][:, mine].T
-        named[f"{name}.0.bias"] = one["head.0.bias"][0, mine]
-        named[f"{name}.2.weight"] = one["head.1.weight"][arm][None]
-        named[f"{name}.2.bias"] = one["head.1.bias"][arm : arm + 1]
-    return named
+    """`network.state_dict` of the model of one λ."""
+    return network.state_dict(result.weights, _model(result, lam, replicate))
 
 
 def loading_example(result: RunResult, lam: float, replicate: int = 0) -> str:

@@ -23,8 +23,9 @@ from crl_core.figures import (
     path_limits,
     tallest_bin,
 )
+from crl_core.measures.effect_scores import is_constant
 from crl_core.metrics import DRAWN
-from crl_core.results import RunResult, predict, view_rows
+from crl_core.results import RunResult, view_rows
 
 _STYLE = """
 body { margin: 2rem auto; max-width: 62rem; padding: 0 1rem; background: #fff; color: #14181d;
@@ -94,12 +95,9 @@ def figures_of(
 
 
 def _effects(result: RunResult, lam: float, m: int, view: Any, env_names: tuple[str, ...], colours: Any) -> Any:
-    first = {name: value[: len(result.lams)] for name, value in result.weights.items()}
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-        _, y0_hat, y1_hat = predict(first, view.x)
-    ite_hat, ite = y1_hat - y0_hat, view.ite
+    ite_hat, ite = result.effects(view.x), view.ite
     limits = effect_limits(ite, ite_hat)
-    if np.ptp(ite) < 1e-9:
+    if is_constant(ite):
         return effect_distribution(
             ite_hat[m],
             float(ite.mean()),

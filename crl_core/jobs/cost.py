@@ -8,6 +8,7 @@ from statistics import median
 
 from crl_core.config import RunConfig
 from crl_core.data.scm import HELD_OUT
+from crl_core.network import multiply_adds
 from crl_core.runs.records import RunSummary
 
 RECENT = 5  # runs that the rate is taken from
@@ -47,10 +48,10 @@ def work(config: RunConfig) -> float:
     """A measure of a run's arithmetic: parameters and kernel entries that each row of each model passes in all
     epochs."""
     scenario, training = config.scenario, config.training
-    hidden, k = training.hidden, training.latent_dim
+    k = training.latent_dim
     rows = scenario.n_samples * (1 - HELD_OUT)
     batch = min(training.batch_size, rows)
-    parameters = scenario.dim_x * hidden + hidden * hidden + hidden * k + k * hidden + hidden
+    parameters = multiply_adds(scenario.dim_x, training.hidden, k)
     kernel = batch * (k + 4)  # products of latents, and the exponential
     return training.epochs * (training.n_models * rows * (parameters + kernel) + _STEP * (rows // batch))
 

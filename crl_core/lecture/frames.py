@@ -18,8 +18,9 @@ from crl_core.lecture.probe import probe_parts
 from crl_core.lecture.world import World, captions, n_pairs_of, numbers_by_lam
 from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
+from crl_core.measures.effect_scores import is_constant
 from crl_core.metrics import DRAWN, METRIC
-from crl_core.results import N_VIEW, RunResult, data_of, predict, view_of
+from crl_core.results import N_VIEW, RunResult, data_of, view_of
 
 Part = Mapping[str, np.ndarray] | None
 FORMAT = 1
@@ -85,7 +86,7 @@ def _scatter(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -
     """
     finite = ite_hat[np.isfinite(ite_hat)]
     low, high = (float(v) for v in np.quantile(finite, [0.02, 0.98])) if finite.size else (0.0, 1.0)
-    constant = ite is not None and float(np.ptp(ite)) < 1e-9
+    constant = ite is not None and is_constant(ite)
     if ite is not None:
         t_low, t_high = float(ite.min()), float(ite.max())
         room = max(t_high - t_low, 0.25 * abs(t_high), 0.5)
@@ -156,9 +157,8 @@ def frames(
     config = result.config
     n_lams = len(result.lams)
     view = view_of(data_of(config)[1], config.training.seed, n_rows)
-    weights = {name: value[:n_lams] for name, value in result.weights.items()}
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite; it is not drawn
-        phi, y0_hat, y1_hat = predict(weights, view.x)
+    phi, y0_hat, y1_hat = result.predict(view.x)
+    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's outcomes are not finite; it is not drawn
         ite_hat = np.asarray(y1_hat - y0_hat, dtype=np.float64)
     status = np.asarray(result.status[:n_lams])
     xy, picture = _pictures(phi, projection)

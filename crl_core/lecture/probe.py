@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.data.scm import MultiEnvData, mix, mixing_maps
+from crl_core.data.scm import MultiEnvData, leaked, mix, mixing_maps
 from crl_core.metrics import ite_rmse
-from crl_core.results import RunResult, data_of, predict, view_of
+from crl_core.results import RunResult, data_of, view_of
 
 MAX_WEIGHTS = 400_000  # numbers that a page may be sent for the probe: 1.6 MB
 
@@ -47,12 +47,9 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
     if len(sigma) != scenario.n_envs:
         raise ValueError(f"sigma has {len(sigma)} values; this run has {scenario.n_envs} environments, give one each.")
     view = _rows(shifted_config(result.config, sigma), n_rows, replicate)
-    n_lams = len(result.lams)
-    weights = {k: v[replicate * n_lams : (replicate + 1) * n_lams] for k, v in result.weights.items()}
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-        _, y0_hat, y1_hat = predict(weights, view.x)
-        ite_hat = y1_hat - y0_hat
-    error = np.full(n_lams, np.nan) if view.ite is None else ite_rmse(ite_hat, view.ite)
+    ite_hat = result.effects(view.x, replicate)
+    with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
+        error = np.full(len(ite_hat), np.nan) if view.ite is None else ite_rmse(ite_hat, view.ite)
     return Shifted(view=view, ite_hat=ite_hat, ite_rmse=error)
 
 
@@ -64,16 +61,15 @@ def probe_parts(
     None where the networks are too large to send, or z and s are not known.
     """
     scenario, seed = result.config.scenario, result.config.training.seed + replicate
-    n_lams = len(result.lams)
-    weights = {k: v[replicate * n_lams : (replicate + 1) * n_lams] for k, v in result.weights.items()}
+    weights = result.of_replicate(replicate)
     if sum(value.size for value in weights.values()) > MAX_WEIGHTS:
         return None
     ones = _rows(shifted_config(result.config, (1.0,) * scenario.n_envs), n_rows, replicate)
     if ones.z is None or ones.s is None:
         return None
-    leaked = scenario.leak * ones.y  # y does not depend on σ where s leaks it
-    noise = ones.s - np.asarray(scenario.offset)[ones.env][:, None] - leaked[:, None]
-    arrays: dict[str, np.ndarray] = {"z": ones.z, "noise": noise, "leaked": leaked, **weights}
+    from_y = leaked(scenario, ones.y)  # y does not depend on σ where s leaks it
+    noise = ones.s - np.asarray(scenario.offset)[ones.env][:, None] - from_y[:, None]
+    arrays: dict[str, np.ndarray] = {"z": ones.z, "noise": noise, "leaked": from_y, **weights}
     if scenario.mixing != "none":
         arrays["first"], arrays["second"] = mixing_maps(scenario, seed)
         check = mix(np.eye(scenario.dim_x), replace(scenario, mixing="rotation"), seed)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crl_core.data.scm import MultiEnvData, along, mix
-from crl_core.results import RunResult, predict
+from crl_core.data.scm import MultiEnvData, along, effect, mix
+from crl_core.results import RunResult
 
 SIZE = 48  # points a side; a picture smooths between them
 _LEAST_HALF = 0.25  # of the colour scale, so that rounding does not look like an effect
@@ -61,17 +61,13 @@ def effect_map(result: RunResult, view: MultiEnvData, replicate: int = 0, size: 
     """
     if view.z is None or view.s is None or view.ite is None or len(view) == 0:
         return None
-    scenario, n_lams = result.config.scenario, len(result.lams)
+    scenario = result.config.scenario
     rows = np.stack([along(view.z), along(view.s)], axis=1)
     z, s = (np.linspace(*_reach(column), size) for column in rows.T)
     z_bar, s_bar = (grid.ravel() for grid in np.meshgrid(z, s))
     x = mix(at_plane(view, z_bar, s_bar), scenario, result.config.training.seed + replicate)
-    tau_hat = np.empty((n_lams, size, size), dtype=np.float32)
-    for index in range(n_lams):  # one model at a time: layers of all at once would take a hundred times the memory
-        m = replicate * n_lams + index
-        _, y0_hat, y1_hat = predict({name: value[m : m + 1] for name, value in result.weights.items()}, x)
-        tau_hat[index] = (y1_hat - y0_hat).reshape(size, size)
-    tau = (scenario.effect + scenario.heterogeneity * z_bar).reshape(size, size)  # z·s enters both arms alike
+    tau_hat = result.effects(x, replicate).reshape(-1, size, size)
+    tau = effect(scenario, z_bar).reshape(size, size)
     centre = float(view.ite.mean())
     away = np.abs(tau_hat[np.isfinite(tau_hat)] - centre)
     half = max(float(np.abs(tau - centre).max()), float(np.median(away)) if len(away) else 0.0, _LEAST_HALF)

@@ -11,7 +11,7 @@ import numpy as np
 
 from crl_core.data.scm import MultiEnvData
 from crl_core.metrics import by_env
-from crl_core.results import RunResult, data_of, predict
+from crl_core.results import RunResult, data_of
 
 MAX_PREDICTIONS = 200_000  # rows × models: about a second on one core
 MIN_ROWS = 700
@@ -53,11 +53,7 @@ def pearson(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def effect_scores(result: RunResult) -> EffectScores | None:
     """Scores of every model of a run; None where the true effects are not known."""
-    n_lams, n_replicates, n_envs = (
-        len(result.lams),
-        result.config.training.replicates,
-        result.config.scenario.n_envs,
-    )
+    n_replicates, n_envs = result.config.training.replicates, result.config.scenario.n_envs
     most = max(MIN_ROWS, MAX_PREDICTIONS // len(result.lam))
     parts: list[tuple[np.ndarray, ...]] = []
     n_by_env = np.zeros(n_envs, dtype=np.int64)
@@ -68,10 +64,8 @@ def effect_scores(result: RunResult) -> EffectScores | None:
             return None
         if replicate == 0:
             n_rows, n_by_env = len(rows), np.bincount(rows.env, minlength=n_envs)
-        for index in range(n_lams):
-            m = replicate * n_lams + index
-            _, y0_hat, y1_hat = predict({k: v[m : m + 1] for k, v in result.weights.items()}, rows.x)
-            parts.append(_scores(y1_hat - y0_hat, rows.ite, rows.env, n_envs))
+        estimates = result.effects(rows.x, replicate)
+        parts += [_scores(ite_hat[None], rows.ite, rows.env, n_envs) for ite_hat in estimates]
     total, correlation, mse_env, bias_env, correlation_env = (np.concatenate(part) for part in zip(*parts, strict=True))
     return EffectScores(
         ite_rmse=np.sqrt(total[:, 0]),

@@ -26,7 +26,7 @@ from crl_core.measures.lam_choice import RULES
 from crl_core.measures.overlap import Overlap, overlap, overlaps
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
 from crl_core.metrics import kept_in
-from crl_core.results import RunResult, data_of, mmd_index, predict, view_of
+from crl_core.results import RunResult, data_of, mmd_index, view_of
 
 OnProgress = Callable[[int, int], None]
 
@@ -41,9 +41,7 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> dict[str, n
         train, held_out = data_of(result.config, replicate)
         view = view_of(held_out, seed + replicate)
         groups = aligned_groups(result.config, view)
-        mine = {name: value[replicate * n_lams : (replicate + 1) * n_lams] for name, value in result.weights.items()}
-        with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite; it is left out
-            phi = predict(mine, view.x)[0].astype(np.float64)
+        phi = result.predict(view.x, replicate)[0].astype(np.float64)
         at = mmd_index(len(view))
         measures = overlaps(phi, groups, rng_for(seed + replicate, Stream.OVERLAP), at)
         for index, found in enumerate(measures):
@@ -55,7 +53,7 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> dict[str, n
         _add(per_replicate, {f"x_{name}": value for name, value in _of_overlap(inputs).items()})
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
         auc = np.array(per_model["domain_auc"][-n_lams:])
-        _add(per_replicate, _of_replicate(result, replicate, mine, auc, train, held_out))
+        _add(per_replicate, _of_replicate(result, replicate, auc, train, held_out))
     return {
         **{name: np.array(values) for name, values in per_model.items()},
         **{name: np.stack(values, axis=-1) for name, values in per_replicate.items()},
@@ -92,19 +90,16 @@ def _read_from(phi: np.ndarray, view: MultiEnvData, rng: np.random.Generator) ->
 def _of_replicate(
     result: RunResult,
     replicate: int,
-    weights: Mapping[str, np.ndarray],
     auc: np.ndarray,
     train: MultiEnvData,
     held_out: MultiEnvData,
 ) -> dict[str, np.ndarray]:
     rng = rng_for(result.config.training.seed + replicate, Stream.BASELINES)
     baselines = fit_all(train, held_out, rng)
-    with np.errstate(invalid="ignore", over="ignore"):
-        _, y0_hat, y1_hat = predict(weights, held_out.x)
     # Collapse and divergence show without the truth, and nobody would deploy such a model; so no rule picks one.
     usable = result.by_lam(result.status)[replicate] == OK
     factual, auc = (np.where(usable, values, np.nan) for values in (result.by_lam(result.factual_mse)[replicate], auc))
-    ite_hat = np.where(usable[:, None], y1_hat - y0_hat, np.nan)
+    ite_hat = np.where(usable[:, None], result.effects(held_out.x, replicate), np.nan)
     picks = selection.choose(factual, auc, ite_hat, train, held_out, rng)
     return {
         **{f"baseline_{m.name}": np.array([getattr(item, m.name) for item in baselines]) for m in kept_in("baseline")},

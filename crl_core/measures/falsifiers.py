@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.measures.overlap import kernel_of, median_distance, squared_distances
+from crl_core.measures.overlap import kernel_of, median_distance, permutation_p, squared_distances
 
 LEVEL = 0.05
 PERMUTATIONS = 199  # the smallest p is then 1 / 200
@@ -59,7 +59,7 @@ def latent_tests(
             kernel = kernel_of(distance2, median_distance(distance2)).astype(np.float32)
             found = np.einsum("pn,pn->p", weights @ kernel, weights, dtype=np.float64)  # w' K w of every relabelling
             values[at] = max(found[0], 0.0)
-            p[at] = (np.sum(found[1:] >= found[0] - 1e-9) + 1) / (permutations + 1)
+            p[at] = permutation_p(found, rounding=1e-9)  # the kernel is float32
     return values, p
 
 

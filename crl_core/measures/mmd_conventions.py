@@ -21,6 +21,7 @@ from crl_core.measures.overlap import (
     kernel_of,
     median_distance,
     pairs_mmd2,
+    permutation_p,
     relabelled,
     squared_distances,
 )
@@ -177,7 +178,7 @@ def read(phi: np.ndarray, groups: np.ndarray, convention: Convention, rng: np.ra
             h = bandwidth_of(distance2, labels[0], convention.bandwidth)
             effective = h if convention.kernel == "exp(−d²/2h²)" else h / np.sqrt(2)
             values = pairs_mmd2(kernel_of(distance2, effective), labels, unbiased=convention.estimator == "unbiased")
-            p_value[index] = (np.sum(values[1:] >= values[0] - 1e-12) + 1) / (n_shuffles + 1)
+            p_value[index] = permutation_p(values)
             values = np.where(np.abs(values) < 1e-12, 0.0, values)  # rounding; a collapsed latent has exactly 0
             values = np.sign(values) * np.sqrt(np.abs(values)) if convention.rooted else values
             value[index], null[index], bandwidth[index] = values[0], values[1:], h

@@ -16,7 +16,7 @@ from sklearn.manifold import TSNE
 
 from crl_core.data.scm import Stream, rng_for
 from crl_core.measures.overlap import standardised
-from crl_core.results import RunResult, predict, view_rows
+from crl_core.results import RunResult, view_rows
 
 OnProgress = Callable[[int, int], None]
 
@@ -38,8 +38,7 @@ def project_run(
     """
     n_lams = len(result.lams)
     view = view_rows(result.config)
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-        phi = predict({name: value[:n_lams] for name, value in result.weights.items()}, view.x)[0]
+    phi = result.predict(view.x)[0]
     rng = rng_for(result.config.training.seed, Stream.PROJECTION)
     tell = progress or (lambda done, total: None)
     xy = project_path(phi, result.model(lam_in_view), rng, lambda done, _: tell(done, n_lams + 1))

@@ -1,9 +1,8 @@
 """Choosing λ without the truth: rules that see held-out rows, never an effect, and what each choice costs.
 
 A rule scores the L models of one replicate, lower is better, and picks the least; the oracle, which only a simulation
-has, is the λ with the least ITE RMSE. `regret` is ITE RMSE chosen over oracle. On the presets the rules differ by up to
-a
-factor of ten: this is an open problem. Their names and words are in `lam_choice`.
+has, is the λ with the least ITE RMSE. On the presets the ITE RMSE of what they pick differs by up to a factor of ten:
+this is an open problem. Their names and words, and what a choice costs (regret), are in `lam_choice`.
 """
 
 from __future__ import annotations
@@ -132,8 +131,3 @@ def nearest_neighbour_error(ite_hat: np.ndarray, held_out: MultiEnvData) -> tupl
         matched[own] = held_out.y[own] - held_out.y[other[nearest]]
     effect = np.where(held_out.t == 1, matched, -matched)
     return np.asarray(np.sqrt(np.mean(np.square(ite_hat - effect), axis=1))), ""
-
-
-def regret(ite_rmse: np.ndarray, index: int) -> float:
-    """ITE RMSE of the chosen λ over the least of the path, [L] -> >= 1; needs the truth."""
-    return float(ite_rmse[index] / np.nanmin(ite_rmse))

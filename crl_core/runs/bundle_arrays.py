@@ -20,6 +20,7 @@ from crl_core.data.scm import HELD_OUT
 from crl_core.events import DIVERGED, STATUS_WORDS
 from crl_core.measures.lam_choice import RULES
 from crl_core.metrics import kept_in
+from crl_core.network import shapes
 from crl_core.results import N_VIEW
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
@@ -66,22 +67,10 @@ _F8, _I8, _F4 = "<f8", "<i8", "<f4"
 
 
 def weight_specs(config: RunConfig) -> Specs:
-    """The networks' parameters; shapes as `nets.shapes` gives them, which needs torch."""
-    models, hidden, latent = config.training.n_models, config.training.hidden, config.training.latent_dim
-    head = hidden // 2
-    shapes: dict[str, tuple[int, ...]] = {
-        "encoder.0.weight": (config.scenario.dim_x, hidden),
-        "encoder.0.bias": (1, hidden),
-        "encoder.1.weight": (hidden, hidden),
-        "encoder.1.bias": (1, hidden),
-        "encoder.2.weight": (hidden, latent),
-        "encoder.2.bias": (1, latent),
-        "head.0.weight": (latent, 2 * head),
-        "head.0.bias": (1, 2 * head),
-        "head.1.weight": (2, head),
-        "head.1.bias": (2,),
-    }
-    return {name: Spec(_F4, (models, *shape)) for name, shape in shapes.items()}
+    """The networks' parameters."""
+    training = config.training
+    one = shapes(config.scenario.dim_x, training.hidden, training.latent_dim)
+    return {name: Spec(_F4, (training.n_models, *shape)) for name, shape in one.items()}
 
 
 def history_specs(config: RunConfig) -> Specs:

@@ -25,7 +25,7 @@ from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.metrics import factual_mse, generalisation_gap, ite_rmse
 from crl_core.presets import PRESETS, preset
-from crl_core.results import RunResult, mmd_rows, predict, view_rows
+from crl_core.results import RunResult, mmd_rows, view_rows
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 
@@ -296,13 +296,11 @@ def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarra
     """ITE RMSE and factual MSE of every model on fresh rows of one environment, each [R, L]; NaN where a model
     broke, or the true effects are not known."""
     effect, factual = [], []
-    n_lams = len(run.lams)
     for replicate in range(run.config.training.replicates):
         rows = fresh_rows(scenario, run.config.training.seed + replicate)
-        mine = {name: v[replicate * n_lams : (replicate + 1) * n_lams] for name, v in run.weights.items()}
-        with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-            _, y0_hat, y1_hat = predict(mine, rows.x)
-            unknown = np.full(n_lams, np.nan)
+        _, y0_hat, y1_hat = run.predict(rows.x, replicate)
+        with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's outcomes are not finite
+            unknown = np.full(len(run.lams), np.nan)
             effect.append(unknown if rows.ite is None else ite_rmse(y1_hat - y0_hat, rows.ite))
             factual.append(factual_mse(y0_hat, y1_hat, rows.t, rows.y))
     return np.stack(effect), np.stack(factual)
@@ -333,9 +331,7 @@ def unbiased_mmd2(run: RunResult) -> np.ndarray:
     for replicate in range(len(values)):
         rows = mmd_rows(view_rows(run.config, replicate))
         labels = np.unique(aligned_groups(run.config, rows), return_inverse=True)[1]
-        mine = {name: v[replicate * n_lams : (replicate + 1) * n_lams] for name, v in run.weights.items()}
-        with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-            phi = predict(mine, rows.x)[0]
+        phi = run.predict(rows.x, replicate)[0]
         for index in range(n_lams):
             if np.isfinite(phi[index]).all():
                 values[replicate, index] = pairs_mmd2(gaussian_kernel(phi[index]), labels[None], unbiased=True)[0]

@@ -1,8 +1,6 @@
 """CFRNet as a batched ensemble: M independent networks in one set of [M, ...] tensors.
 
-    encoder: x -> hidden -> hidden -> φ (three layers, ELU between them, φ linear)
-    heads:   φ -> hidden / 2 -> ŷ⁰ and φ -> hidden / 2 -> ŷ¹, both in one product with the units of an arm side by side
-
+What a CFRNet is made of is written in `crl_core.network`; here it is trained.
 All parameters live in one flat tensor, so that the optimiser makes one pass; each layer is a view of it.
 Source: Shalit, Johansson, Sontag (2017), Estimating individual treatment effect, ICML.
 """
@@ -18,24 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import elu
 
+from crl_core.network import shapes
+
 Weights = dict[str, np.ndarray]
-
-
-def shapes(dim_x: int, hidden: int, latent_dim: int) -> dict[str, tuple[int, ...]]:
-    """Shape of every parameter of one network."""
-    head = hidden // 2
-    return {
-        "encoder.0.weight": (dim_x, hidden),
-        "encoder.0.bias": (1, hidden),
-        "encoder.1.weight": (hidden, hidden),
-        "encoder.1.bias": (1, hidden),
-        "encoder.2.weight": (hidden, latent_dim),
-        "encoder.2.bias": (1, latent_dim),
-        "head.0.weight": (latent_dim, 2 * head),  # control's units, then the treated arm's
-        "head.0.bias": (1, 2 * head),
-        "head.1.weight": (2, head),
-        "head.1.bias": (2,),
-    }
 
 
 def initial_weights(rng: np.random.Generator, dim_x: int, hidden: int, latent_dim: int) -> Weights:

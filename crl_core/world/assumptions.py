@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, logit, logsumexp
+from scipy.special import logsumexp
 from scipy.stats import norm
 
 from crl_core.config import Align, Scenario
+from crl_core.data.scm import propensity
 from crl_core.world.graph import cause_decides, differs, has_effect
 
 Status = Literal["granted", "in part", "violated"]
@@ -113,7 +114,7 @@ def share_with_both(scenario: Scenario) -> float:
     z = mean[:, None] + scale[:, None] * norm.ppf(_QUANTILES)  # [E, q], the quantiles of z in each environment
     log_density = norm.logpdf(z[..., None], mean, scale)  # [E, q, E]
     member = np.exp(log_density - logsumexp(log_density, axis=-1, keepdims=True))
-    treated = expit(logit(np.array(scenario.propensity)) + scenario.confounding * z[..., None])
+    treated = propensity(scenario, z[..., None])
     pooled = (member * treated).sum(axis=-1)
     return float(np.mean((pooled >= RARE) & (pooled <= 1 - RARE)))
 
@@ -125,13 +126,10 @@ def error_without_s(scenario: Scenario) -> float | None:
     """
     if differs(scenario).cause or cause_decides(scenario):
         return None
-    propensity, offset = (
-        np.array(scenario.propensity),
-        np.array(scenario.offset) * np.sqrt(scenario.dim_spurious),
-    )
+    treated, offset = np.array(scenario.propensity), np.array(scenario.offset) * np.sqrt(scenario.dim_spurious)
     variance = np.square(np.array(scenario.sigma))
     expected = 0.0
-    for arm in (propensity, 1 - propensity):  # weights P(e | t), times P(t)
+    for arm in (treated, 1 - treated):  # weights P(e | t), times P(t)
         if arm.sum() == 0:
             continue
         weight = arm / arm.sum()
@@ -162,7 +160,7 @@ def _same_cause(scenario: Scenario, align: Align, env_word: str) -> Assumption:
     else:
         name = "The cause is the same in both arms: p(z) does not differ"
         if cause_decides(scenario):
-            p = [expit(logit(scenario.propensity) + scenario.confounding * z).mean() for z in (-1.0, 1.0)]
+            p = [propensity(scenario, z).mean() for z in (-1.0, 1.0)]
             says = f"z decides who is treated: {100 * p[0]:.0f} % at z = −1, {100 * p[1]:.0f} % at z = 1."
         elif found.cause and found.treatment:
             says = f"The {env_word}s that treat more have other units: z follows the treatment."

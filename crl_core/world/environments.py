@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crl_core.config import MAX_ENVS, Scenario
+from crl_core.data.scm import MultiEnvData, along, propensity
 
 _FEW = 0.05  # a share of a treatment below which it is called rare
 
@@ -59,6 +60,13 @@ def spread_over(env: np.ndarray, n_envs: int, most: int) -> np.ndarray:
         each = min(most // n_envs, len(mine))
         picked.append(mine[np.unique(np.linspace(0, len(mine) - 1, each).astype(int))])
     return np.concatenate(picked)
+
+
+def propensity_spans(scenario: Scenario, data: MultiEnvData) -> np.ndarray:
+    """The 5 % and 95 % points of P(t = 1) over the units of each environment, [E, 2]; of a simulation's rows."""
+    assert data.z is not None, "a simulation knows z"
+    treated = propensity(scenario, along(data.z), data.env)
+    return np.array([np.quantile(treated[data.env == e], [0.05, 0.95]) for e in range(scenario.n_envs)])
 
 
 def arms_said(rows: Sequence[EnvRow], env_word: str) -> tuple[str, ...]:

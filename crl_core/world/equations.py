@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crl_core.config import Scenario
+from crl_core.data.scm import SLOPE
 from crl_core.world.graph import cause_decides
 
 
@@ -15,7 +16,7 @@ def equations(scenario: Scenario) -> str:
     if i:
         lines.append(rf"\bar z &= \textstyle\sum_i z_i / \sqrt{{{scenario.dim_causal}}}")
     lines.append(f"t &\\sim {_treatment(scenario, z)}")
-    base = _sum((2.0, z), (scenario.interaction, rf"{z}\,{s}"))
+    base = _sum((SLOPE, z), (scenario.interaction, rf"{z}\,{s}"))
     effect = _sum((scenario.effect, ""), (scenario.heterogeneity, z))
     lines.append(f"y^0 &= {base}")
     lines.append(f"y^1 &= y^0{'' if effect == '0' else _joined(effect)}")

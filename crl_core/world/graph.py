@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crl_core.config import Scenario
+from crl_core.data.scm import SLOPE
 from crl_core.figures.palette import Palette
 
 _LETTER = 0.105  # inches a letter of a node's words takes
@@ -81,7 +82,7 @@ def edges(scenario: Scenario) -> tuple[Edge, ...]:
         arrows.append(_by_env("s", scenario, offset="offset", σ="sigma"))
     if cause_decides(scenario):
         arrows.append(Edge(source="z", target="t", label=f"{signed(scenario.confounding, True)} {bar}"))
-    arrows.append(Edge(source="z", target="y", label=f"2 {bar}"))
+    arrows.append(Edge(source="z", target="y", label=f"{signed(SLOPE, True)} {bar}"))
     if has_effect(scenario):
         terms = [signed(scenario.effect, True)] if scenario.effect else []
         terms += [f"{signed(scenario.heterogeneity, not terms)} {bar}"] if scenario.heterogeneity else []

@@ -12,7 +12,6 @@ from crl_core.config import RunConfig
 from crl_core.config_text import nearest, nearest_lam
 from crl_core.figures import effect_limits
 from crl_core.presets import PRESETS
-from crl_core.results import predict
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
 from pages.shared import server_cache, style
@@ -138,11 +137,7 @@ def opened(key: str, lam: float) -> RunInView | None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _estimates(key: str, sealed_by: float, _run: RunInView) -> Estimates:
-    n_lams = len(_run.result.lams)
-    first = {name: value[:n_lams] for name, value in _run.result.weights.items()}
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-        _, y0_hat, y1_hat = predict(first, _run.view.x)
-        ite_hat = y1_hat - y0_hat
+    ite_hat = _run.result.effects(_run.view.x)
     ite = np.empty(0) if _run.view.ite is None else _run.view.ite
     return Estimates(ite_hat=ite_hat, limits=effect_limits(ite, ite_hat))
 

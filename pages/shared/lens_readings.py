@@ -10,7 +10,7 @@ import streamlit as st
 
 from crl_core.data.scm import Stream, aligned_groups, rng_for
 from crl_core.measures.mmd_conventions import Convention, Reading, read
-from crl_core.results import mmd_rows, predict
+from crl_core.results import mmd_rows
 from pages.shared.lens_controls import OWN, name_of
 from pages.shared.run_view import RunInView
 
@@ -66,9 +66,7 @@ def latents(run: RunInView) -> tuple[np.ndarray, np.ndarray]:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _latents(key: str, _run: RunInView) -> tuple[np.ndarray, np.ndarray]:
     rows = mmd_rows(_run.view)
-    weights = {name: value[: len(_run.result.lams)] for name, value in _run.result.weights.items()}
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-        return predict(weights, rows.x)[0], aligned_groups(_run.config, rows)
+    return _run.result.predict(rows.x)[0], aligned_groups(_run.config, rows)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

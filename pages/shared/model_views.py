@@ -10,7 +10,6 @@ import streamlit as st
 from crl_core.figures import Limits, effect_limits, path_limits, tallest_bin
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import EffectScores, effect_scores, is_constant
-from crl_core.results import predict
 from pages.shared.run_view import RunInView
 
 
@@ -42,11 +41,9 @@ def effects(run: RunInView) -> Effects:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _effects(key: str, _run: RunInView) -> Effects:
-    n_lams, view = len(_run.result.lams), _run.view
-    first = {name: value[:n_lams] for name, value in _run.result.weights.items()}
-    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-        _, y0_hat, y1_hat = predict(first, view.x)
-        ite_hat = y1_hat - y0_hat
+    view = _run.view
+    ite_hat = _run.result.effects(view.x)
+    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's effects are not finite
         ite = np.empty(0) if view.ite is None else view.ite
         limits = effect_limits(ite, ite_hat)
         constant = view.ite is not None and is_constant(ite)
@@ -75,10 +72,8 @@ def _pca_layout(key: str, _run: RunInView) -> Layout:
         pca_path,  # brings scikit-learn, which no other view of a run needs
     )
 
-    n_lams, x = len(_run.result.lams), _run.view.x
-    with np.errstate(invalid="ignore", over="ignore"):
-        phi = predict({name: value[:n_lams] for name, value in _run.result.weights.items()}, x)[0]
-    return _layout(pca_path(phi), pca_path(x[None])[0])
+    x = _run.view.x
+    return _layout(pca_path(_run.result.predict(x)[0]), pca_path(x[None])[0])
 
 
 def _layout(xy: np.ndarray, x: np.ndarray) -> Layout:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit, logit
 
 from crl_core import config_text
 from crl_core.config import RunConfig, Scenario
 from crl_core.config_text import N_ENVS, TRAINING
-from crl_core.data.scm import MultiEnvData, along
+from crl_core.data.scm import MultiEnvData, along, mean_outcomes
 from crl_core.figures import outside
 from crl_core.figures.palette import Palette
 from crl_core.figures.world import outcome_by_arm, propensities, world_plane
 from crl_core.presets import Preset
-from crl_core.world.environments import EnvRow, arms_said, newcomer_said
+from crl_core.world.environments import EnvRow, arms_said, newcomer_said, propensity_spans
 from pages.shared.style import panel_title, quiet
 from pages.shared.tables import beyond, chart, say, table
 
@@ -35,7 +34,7 @@ def plane(shown: MultiEnvData, scenario: Scenario, n_rows: int, names: Sequence[
 
 def treated(data: MultiEnvData, scenario: Scenario, envs: Sequence[EnvRow], word: str, ink: Palette) -> None:
     """The share of treated rows in each environment, and where an arm is missing."""
-    spans = propensity_spans(data, scenario)
+    spans = propensity_spans(scenario, data)
     spread = bool((spans[:, 1] - spans[:, 0] > 0.01).any())
     shares = np.array([row.share for row in envs])
     chart(propensities(shares, spans, [row.name for row in envs], ink, spread=spread), "scenario.treated")
@@ -86,19 +85,3 @@ def changes(config: RunConfig, preset: Preset) -> list[str]:
         for change in config_text.changes(preset.config, config)
         if change.name not in TRAINING - {"align"}
     ]
-
-
-def mean_outcomes(scenario: Scenario) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Intercepts and slopes in z̄ of the mean of y⁰ and y¹ in each environment, s averaged over."""
-    both = []
-    for offset in scenario.offset:
-        slope = 2 + scenario.interaction * offset * np.sqrt(scenario.dim_spurious)
-        both.append((np.array([0.0, scenario.effect]), np.array([slope, slope + scenario.heterogeneity])))
-    return both
-
-
-def propensity_spans(data: MultiEnvData, scenario: Scenario) -> np.ndarray:
-    """The 5 % and 95 % points of P(t = 1) over the units of each environment, [E, 2]."""
-    z = along(data.z)
-    treated = expit(logit(np.asarray(scenario.propensity))[data.env] + scenario.confounding * z)
-    return np.array([np.quantile(treated[data.env == e], [0.05, 0.95]) for e in range(scenario.n_envs)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,17 @@ from playwright import sync_api as playwright
 
 from crl_core.events import EpochEnded
 from crl_core.figures import palette
+from crl_core.lecture.assets import script
 from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import handout_html
-from crl_core.lecture.probe import shifted
+from crl_core.lecture.probe import probe_parts, shifted
 from crl_core.lecture.story import figure
 from crl_core.lecture.world import World
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 from tests.browser.conftest import start_server
-from tests.lecture_runs import LAMS, broken, evidence_of, run_of
+from tests.crl_core.made_up import made_up_result
+from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
 
 pytestmark = pytest.mark.browser
 N_ROWS = 200
@@ -414,6 +417,41 @@ def test_more_of_the_run_that_arrives_while_sigma_is_shifted_leaves_the_probe_ri
     expected = shifted(result, (result.config.scenario.sigma[0], 2.5), N_ROWS)
     errors = hand.page.evaluate("() => document.querySelector('.lecture').scrubber.probe.errors")
     assert np.allclose(errors, expected.ite_rmse, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "mixing"), [("hospital", "none"), ("leaky", "none"), ("sensors", "rotation"), ("sensors", "nonlinear")]
+)
+def test_the_browsers_network_is_numpys_for_every_model_of_random_weights(
+    chromium: playwright.Browser, name: str, mixing: str
+) -> None:
+    config = config_of(name, hidden=10, latent_dim=3)
+    config = replace(config, scenario=replace(config.scenario, mixing=mixing))
+    draw = np.random.default_rng(0)
+    made_up = made_up_result(config)
+    weights = {k: draw.uniform(-0.7, 0.7, v.shape).astype(np.float32) for k, v in made_up.weights.items()}
+    result, sigma = replace(made_up, weights=weights), (1.3, 0.4)
+    found = probe_parts(result, 60, replicate=1)
+    expected = shifted(result, sigma, 60, replicate=1)
+    assert found is not None
+    about, parts = found
+    arrays = {f"probe.{part}": values for part, values in parts.items()}
+    arrays |= {"env": expected.view.env, "ite": expected.view.ite}
+    sent = {part: {"values": values.ravel().tolist(), "shape": values.shape} for part, values in arrays.items()}
+    page = chromium.new_page()
+    page.add_script_tag(content=script())
+    effects, errors = page.evaluate(
+        """([probe, arrays, n, sigma, models]) => {
+             const p = makeProbe({ probe, arrays, n });
+             p.shift(sigma);
+             const all = Array.from({ length: models }, (_, m) => p.effects(m, new Float32Array(n)));
+             return [all.map((one) => [...one]), all.map((one) => p.error(one))]; }""",
+        [about, sent, 60, sigma, len(LAMS)],
+    )
+    page.close()
+    np.testing.assert_allclose(effects, expected.ite_hat, atol=1e-4)
+    np.testing.assert_allclose(errors, expected.ite_rmse, atol=1e-4)
+    assert np.ptp(expected.ite_hat, axis=1).min() > 0.01  # the models are no constants
 
 
 def test_with_large_networks_the_probe_is_not_offered(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:

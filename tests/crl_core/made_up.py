@@ -11,8 +11,8 @@ import numpy as np
 
 from crl_core import RunConfig, RunStore, Scenario, Training
 from crl_core.metrics import METRICS
+from crl_core.network import shapes
 from crl_core.results import RunResult
-from crl_core.training.nets import shapes
 
 
 def tiny_config(seed: int = 0, epochs: int = 3, n_samples: int = 200) -> RunConfig:

@@ -27,13 +27,13 @@ from crl_core.config import DEFAULT_LAMS, RunConfig, Scenario, Training
 from crl_core.data.scm import MultiEnvData
 from crl_core.events import DIVERGED
 from crl_core.jobs.carry_out import carry_out
+from crl_core.network import shapes
 from crl_core.results import RunResult, data_of, view_rows
 from crl_core.runs import bundle, bundle_arrays
 from crl_core.runs.bundle import AlreadyStored, BundleRefused, export_bytes, export_run, import_run
 from crl_core.runs.bundle_arrays import to_npz, to_safetensors
 from crl_core.runs.sealing import StoreError, sealed_entry
 from crl_core.runs.store import RunBusy, RunNotFound, RunStore
-from crl_core.training.nets import shapes
 from tests.crl_core.made_up import store_in, tiny_config
 
 Members = dict[str, bytes]

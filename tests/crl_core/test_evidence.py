@@ -246,10 +246,6 @@ def test_matched_neighbours_are_those_found_by_hand() -> None:
     assert got[0] == pytest.approx(np.sqrt(np.mean(np.square(effect))))
 
 
-def test_regret_is_the_error_chosen_over_the_least() -> None:
-    assert rules.regret(np.array([0.4, np.nan, 0.1]), 0) == pytest.approx(4)
-
-
 def test_no_rule_sees_the_truth() -> None:
     fit, held_out = rows(replace(HOSPITAL, propensity=(0.5, 0.5)))
     blind = [replace(part, y0=None, y1=None, z=None, s=None) for part in (fit, held_out)]

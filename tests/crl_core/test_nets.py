@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from crl_core.results import predict
-from crl_core.training.nets import Ensemble, initial_weights, shapes
+from crl_core.network import predict, shapes
+from crl_core.training.nets import Ensemble, initial_weights
 
 
 def plain_cfrnet(weights: dict[str, np.ndarray], m: int) -> tuple[torch.nn.Module, torch.nn.Module, torch.nn.Module]:

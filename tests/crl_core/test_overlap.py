@@ -17,10 +17,10 @@ from crl_core.measures.overlap import (
     gaussian_kernel,
     knn_mixing,
     median_distance,
-    mmd2_test,
     overlap,
     overlaps,
     pairs_mmd2,
+    permutation_p,
     relabelled,
     standardised,
 )
@@ -52,8 +52,16 @@ def test_environments_of_one_distribution_are_at_chance_and_mix_fully() -> None:
 
 
 def test_the_p_value_is_uniform_when_nothing_differs() -> None:
-    small = [mmd2_test(*two(0.0, n=25, k=2, seed=seed), np.random.default_rng(seed))[1] <= 0.1 for seed in range(200)]
+    small = [
+        overlap(*two(0.0, n=25, k=2, seed=seed), np.random.default_rng(seed)).p_value <= 0.1 for seed in range(200)
+    ]
     assert 6 <= sum(small) <= 36  # binomial(200, 0.1): outside with probability below 0.0005
+
+
+def test_a_p_value_counts_the_relabellings_that_reach_the_statistic_up_to_rounding() -> None:
+    assert permutation_p(np.array([0.5, 0.1, 0.5 - 1e-14, 0.7, 0.2])) == 3 / 5
+    assert permutation_p(np.array([0.5, 0.1, 0.5 - 1e-10, 0.7, 0.2])) == 2 / 5
+    assert permutation_p(np.array([0.5, 0.1, 0.5 - 1e-10, 0.7, 0.2]), rounding=1e-9) == 3 / 5
 
 
 def test_mixing_is_the_share_of_foreign_neighbours_counted_by_hand() -> None:
@@ -105,8 +113,8 @@ def test_size_and_place_of_a_latent_change_neither_auc_nor_mixing(seed: int, shi
     assert domain_auc(moved, env, rng()) == pytest.approx(domain_auc(phi, env, rng()))
     assert knn_mixing(moved[order], env[order]) == pytest.approx(knn_mixing(phi, env))
     assert knn_mixing(phi, 1 - env) == pytest.approx(knn_mixing(phi, env))
-    swapped = mmd2_test(phi, 1 - env, rng())[0]
-    assert mmd2_test(phi[order], env[order], rng())[0] == pytest.approx(swapped)
+    swapped = overlap(phi, 1 - env, rng()).mmd2
+    assert overlap(phi[order], env[order], rng()).mmd2 == pytest.approx(swapped)
 
 
 @settings(max_examples=20, deadline=None)
@@ -138,7 +146,7 @@ def test_numpy_and_torch_compute_the_same_mmd2() -> None:
 
     phi, env = two(0.5)
     want = ipm.mmd2(torch.from_numpy(phi[env == 0]), torch.from_numpy(phi[env == 1]))
-    assert mmd2_test(phi, env, rng())[0] == pytest.approx(float(want), rel=1e-9)
+    assert overlap(phi, env, rng()).mmd2 == pytest.approx(float(want), rel=1e-9)
 
 
 def test_relabelling_keeps_the_sizes_and_puts_the_true_labels_first() -> None:

@@ -115,12 +115,14 @@ def test_the_split_is_exact_disjoint_and_shows_every_stratum_in_both_parts(
     assert len(held_out) == round(0.2 * n)
     np.testing.assert_array_equal(np.sort(np.concatenate([train, held_out])), np.arange(n))
     stratum = 2 * data.env + data.t
-    for value, size in zip(*np.unique(stratum, return_counts=True), strict=True):
+    values, sizes = np.unique(stratum, return_counts=True)
+    off = 1.5 * len(values) / len(held_out)  # rounding, and a row more for each stratum too small for its share
+    for value, size in zip(values, sizes, strict=True):
         if size >= 2:
             assert value in stratum[train]
             assert value in stratum[held_out]
         if size >= 50:
-            assert np.mean(stratum[held_out] == value) == pytest.approx(size / n, abs=0.02)
+            assert np.mean(stratum[held_out] == value) == pytest.approx(size / n, abs=off)
 
 
 def test_one_to_ten_environments_can_be_sampled() -> None:

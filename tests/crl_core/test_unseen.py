@@ -21,6 +21,7 @@ from crl_core.measures import falsifiers as tests_of
 from crl_core.studies.certificate import certificate
 from crl_core.studies.deployed import Watched, judge, true_error, watched
 from crl_core.studies.detection_rates import BAKED, Power, Row, Spec, name_of, run_power, specs
+from tests.crl_core.made_up import made_up_result, tiny_config
 
 HOSPITALS = PRESETS["hospitals"].config
 
@@ -283,6 +284,19 @@ def test_four_kinds_of_change_land_in_the_four_quadrants(model: Watched) -> None
     assert error > 10 * usual
     labelled, _ = found(model, "effect", 1.0)
     assert labelled["residuals"]
+
+
+def test_unchanged_rows_of_a_world_with_a_rare_environment_alarm_no_more_often_than_the_level() -> None:
+    scenario = replace(PRESETS["hospital"].config.scenario, n_samples=4000, env_weight=(1.0, 0.05))
+    config = replace(tiny_config(), scenario=scenario)
+    model = watched(made_up_result(config), 0.0)  # random weights: the latents tell the environments apart
+    rows = deploy(scenario, "none", 0.0, 200, 0)
+    assert 2 <= np.sum(rows.env == 1) <= 20  # of 200; a twentieth of the other environment's
+    verdicts = [
+        judge(model, deploy(scenario, "none", 0.0, 200, 0, draw).x, rng(draw), permutations=99, tests=("pooled",))
+        for draw in range(60)
+    ]
+    assert np.mean([verdict.of("pooled").alarm for verdict in verdicts]) <= 0.1
 
 
 def test_a_diverged_model_cannot_be_watched(model: Watched) -> None:

@@ -1,4 +1,4 @@
-// The trained networks' forward pass, for rows they never saw: what crl_core.results.predict does, in the browser.
+// The trained networks' forward pass, for rows they never saw: what crl_core.network.predict does, in the browser.
 
 function denseElu(rows, n, inputs, weight, bias, at, outputs, bend, out) {
   const w = at * inputs * outputs, b = at * outputs;

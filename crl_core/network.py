@@ -1,0 +1,86 @@
+"""CFRNet without torch: the shapes of its parameters, its forward pass in NumPy, its cost, its layers by torch's names.
+
+    encoder: x -> hidden -> hidden -> φ (three layers, ELU between them, φ linear)
+    heads:   φ -> hidden / 2 -> ŷ⁰ and φ -> hidden / 2 -> ŷ¹, both in one product with the units of an arm side by side
+
+Whoever trains, stores, sends or rebuilds a network asks here what it is made of. Weights of several models are stacked:
+name -> [M, ...] float32, with names as in `shapes`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def shapes(dim_x: int, hidden: int, latent_dim: int) -> dict[str, tuple[int, ...]]:
+    """Shape of every parameter of one network."""
+    head = hidden // 2
+    return {
+        "encoder.0.weight": (dim_x, hidden),
+        "encoder.0.bias": (1, hidden),
+        "encoder.1.weight": (hidden, hidden),
+        "encoder.1.bias": (1, hidden),
+        "encoder.2.weight": (hidden, latent_dim),
+        "encoder.2.bias": (1, latent_dim),
+        "head.0.weight": (latent_dim, 2 * head),  # control's units, then the treated arm's
+        "head.0.bias": (1, 2 * head),
+        "head.1.weight": (2, head),
+        "head.1.bias": (2,),
+    }
+
+
+def multiply_adds(dim_x: int, hidden: int, latent_dim: int) -> int:
+    """Products that a forward pass takes for one row: one an entry of a weight."""
+    layers = shapes(dim_x, hidden, latent_dim)
+    return sum(math.prod(shape) for name, shape in layers.items() if name.endswith(".weight"))
+
+
+def predict(weights: Mapping[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Forward pass of M networks: phi [M, n, k], y0_hat [M, n], y1_hat [M, n], float32; not finite for a diverged one.
+
+    weights: of all models of a run, or `one_model` of them.
+    x:       [n, d], or [M, n, d] for rows of its own for each model.
+    """
+
+    def layer(name: str, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(rows @ weights[name + ".weight"] + weights[name + ".bias"])
+
+    with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
+        h = np.asarray(x, dtype=np.float32)
+        h = elu(layer("encoder.1", elu(layer("encoder.0", h))))
+        phi = layer("encoder.2", h)
+        arms = elu(layer("head.0", phi))  # [M, n, 2 · units], control's units first
+        arms = arms.reshape(*arms.shape[:-1], 2, -1) * weights["head.1.weight"][:, None]  # [M, n, 2, units]
+        y_hat = arms.sum(axis=-1) + weights["head.1.bias"][:, None]  # [M, n, 2]
+    return phi, y_hat[..., 0], y_hat[..., 1]
+
+
+def one_model(weights: Mapping[str, np.ndarray], m: int) -> dict[str, np.ndarray]:
+    """The weights of model m alone, as `predict` takes them."""
+    return {name: value[m : m + 1] for name, value in weights.items()}
+
+
+def elu(values: np.ndarray) -> np.ndarray:
+    """x where x > 0, else e^x - 1."""
+    return np.where(values > 0, values, np.expm1(np.minimum(values, 0)))
+
+
+def state_dict(weights: Mapping[str, np.ndarray], m: int) -> dict[str, np.ndarray]:
+    """Model m's parameters as `torch.nn.Linear` has them, weights [out, in]: encoder.{0,2,4}, control.{0,2},
+    treated.{0,2}."""
+    one = {name: np.asarray(value[m]) for name, value in weights.items()}
+    named: dict[str, np.ndarray] = {}
+    for layer in range(3):
+        named[f"encoder.{2 * layer}.weight"] = one[f"encoder.{layer}.weight"].T
+        named[f"encoder.{2 * layer}.bias"] = one[f"encoder.{layer}.bias"][0]
+    units = one["head.1.weight"].shape[-1]
+    for arm, name in enumerate(("control", "treated")):
+        mine = slice(arm * units, (arm + 1) * units)  # control's units first
+        named[f"{name}.0.weight"] = one["head.0.weight"][:, mine].T
+        named[f"{name}.0.bias"] = one["head.0.bias"][0, mine]
+        named[f"{name}.2.weight"] = one["head.1.weight"][arm][None]
+        named[f"{name}.2.bias"] = one["head.1.bias"][arm : arm + 1]
+    return named
