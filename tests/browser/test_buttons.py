@@ -27,7 +27,7 @@ SEEDED = {
     "replicates": "2",
     "set": f"training.lams={','.join(f'{lam:g}' for lam in LAMS)} training.hidden=16 training.learning_rate=0.01",
 }
-LONG = TINY | {"epochs": "1000", "samples": "8000"}  # so that its training can be watched and cancelled
+LONG = TINY | {"epochs": "1000", "samples": "20000", "replicates": "3"}  # can be watched and cancelled at leisure
 ELSEWHERE = {"job-train_small"}  # needs a small machine: test_small_container.py
 
 
@@ -232,6 +232,22 @@ def test_the_lecture_trains_for_the_sigma_that_was_dragged_to(visitor: Visitor) 
     page.wait_for_url(re.compile("sigma2=2.5"))
     expect(visitor.sidebar).to_contain_text("Already trained")
     expect(page.locator(".lecture")).to_be_visible()
+
+
+@presses("job-train", "job-cancel")
+def test_while_a_run_is_trained_lambda_stays_where_the_lecture_was_dragged_to(visitor: Visitor) -> None:
+    visitor.open("lecture", **LONG, seed="3")
+    page = visitor.page
+    visitor.press("job-train")
+    expect(page.locator(".lecture .says")).to_contain_text(re.compile(r"epoch [1-9]\d* of 1000"))
+    page.locator(".lecture [role=slider]").focus()
+    page.keyboard.press("Home")
+    page.wait_for_url(re.compile("lam=0(&|$)"))
+    expect(visitor.sidebar.get_by_role("slider", name="λ in view")).to_have_attribute("aria-valuetext", "0")
+    page.wait_for_timeout(2500)  # it is drawn anew every second
+    expect(page.locator(".lecture [data-figure=lam]")).to_have_text("0")
+    visitor.press("job-cancel")
+    expect(visitor.sidebar).to_contain_text(re.compile(r"Cancelled at epoch \d+"))
 
 
 # -- questions ---------------------------------------------------------------------------------------------------------
