@@ -72,7 +72,8 @@ def main(preset_id: str) -> None:
         )
         if study is not None:
             downloads(study)
-        many_runs.panel(f"environments.pass.{preset_id}", wanted, start="Run the study here", again=study is not None)
+        name = f"environments.pass.{preset_id}.{seeds}"
+        many_runs.panel(name, wanted, start="Run the study here", again=study is not None)
     if study is None:
         style.notice(
             "This world has not been studied yet",

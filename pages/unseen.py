@@ -355,7 +355,8 @@ def power_table() -> None:
         )
         if power is None:
             config = config_of(preset_id, 3)
-            if not many_runs.panel("unseen.pass", [(config, False)], start="Measure it for this world", again=False):
+            name = f"unseen.pass.{preset_id}"
+            if not many_runs.panel(name, [(config, False)], start="Measure it for this world", again=False):
                 return
             if is_there(config, server_cache.store()):
                 try:

@@ -1,6 +1,6 @@
 """A visitor who presses buttons: what is shown is gathered by name, and what is pressed is counted.
 
-Name of a button: its Streamlit key as the page's CSS class spells it, with numbers and run keys as `*`
+Name of a button: its Streamlit key as the page's CSS class spells it, with numbers, run keys and presets as `*`
 ("penalties-pass-*-start"); where it has no key, its words ("Definitions"); in the scrubber, "scrubber-" and what it
 does.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from crl_core.presets import PRESETS
 from tests.browser.conftest import WAIT_MS, Server
 from tests.browser.test_app import settled
 
@@ -32,6 +33,7 @@ _KINDS = {
     "page_link": "stPageLink",
     "file_uploader": "stFileUploader",
 }
+_VARIES = re.compile(rf"(?:-(?:-?\d+|[0-9a-f]{{16}}|{'|'.join(PRESETS)}))+(?=-|$)")
 _SHOWN = """found => found.flatMap(e => {
   const own = [...(e.closest('[data-testid=stElementContainer]')?.classList ?? [])];
   const key = own.find(name => name.startsWith('st-key-') && !name.includes('FormSubmitter'));
@@ -94,7 +96,7 @@ class Visitor:
         assert self.page.get_by_test_id("stException").count() == 0
         kinds = ", ".join(f"[data-testid={kind}]" for kind in _KINDS.values())
         names = self.page.locator(kinds).evaluate_all(_SHOWN)
-        self.shown |= {re.sub(r"(?:-(?:-?\d+|[0-9a-f]{16}))+(?=-|$)", "-*", name) for name in names}
+        self.shown |= {_VARIES.sub("-*", name) for name in names}
         self.shown |= {f"scrubber-{name}" for name in self.page.locator(".lecture button").evaluate_all(_SCRUBBER)}
 
     def press(self, name: str, option: str = "", at: Locator | None = None) -> None:
