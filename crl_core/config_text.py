@@ -167,5 +167,5 @@ def reproducing_command(config: RunConfig) -> str:
 def nearest_lam(lams: Sequence[float], lam: float) -> float:
     """The grid's value nearest to `lam` on the slider's scale, where 0 sits a decade below the smallest positive
     one."""
-    floor = min((value for value in lams if value > 0), default=1.0) / 10
+    floor = max(min((value for value in lams if value > 0), default=1.0) / 10, 5e-324)  # the least float above 0
     return min(lams, key=lambda value: abs(log10(max(value, floor)) - log10(max(lam, floor))))

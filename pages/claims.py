@@ -63,7 +63,7 @@ def main() -> None:
             width="content",
             help="Replicates in each batched run; more seeds, narrower intervals.",
         )
-        many_runs.panel("claims.runs", wanted, start="Put them to the test here", again=content is not None)
+        many_runs.panel(f"claims.runs.{seeds}", wanted, start="Put them to the test here", again=content is not None)
     if content is None:
         style.notice(
             "Nothing has been measured yet",

@@ -63,7 +63,8 @@ def main(preset_id: str) -> None:
         )
         if study is not None:
             environments_report.downloads(study)
-        many_runs.panel(f"environments.runs.{preset_id}", wanted, start="Run the study here", again=study is not None)
+        name = f"environments.runs.{preset_id}.{seeds}"
+        many_runs.panel(name, wanted, start="Run the study here", again=study is not None)
     if study is None:
         style.notice(
             "This world has not been studied yet",

@@ -31,7 +31,8 @@ def in_training(now: Controls, config: RunConfig) -> None:
     @st.fragment(run_every=POLL_S)
     def live() -> None:
         state = job_panel.state_of(config.key)
-        if not state.active or state.phase in ("finished", "completed"):
+        moved = st.session_state["lam"] != now.lam  # by hand: the sidebar is outside of this fragment
+        if moved or not state.active or state.phase in ("finished", "completed"):
             st.rerun()
         events, _ = server_cache.jobs().events(config.key)
         started = next((event for event in events if isinstance(event, RunStarted)), None)

@@ -67,7 +67,9 @@ def power_table(preset_id: str, ink: Palette) -> None:
 def _measured(preset_id: str) -> Power | None:
     """The table of runs that are stored here; None, with a button or a sentence, where there is none."""
     config = config_of(preset_id, _SEEDS)
-    if not many_runs.panel("unseen.runs", [(config, False)], start="Measure it for this world", again=False):
+    if not many_runs.panel(
+        f"unseen.runs.{preset_id}", [(config, False)], start="Measure it for this world", again=False
+    ):
         return None
     if not is_there(config, server_cache.store()):
         return None

@@ -27,7 +27,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WAIT_MS = 90_000  # generous: the machine may be busy, and nothing here measures time
+WAIT_MS = 40_000  # generous: the machine may be busy, and nothing here measures time
 expect.set_options(timeout=WAIT_MS)
 
 

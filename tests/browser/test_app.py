@@ -79,7 +79,7 @@ def test_train_draws_curves_live_and_the_run_is_found_again(server: Server, page
 def test_the_pages_own_button_trains_before_the_eyes_and_the_one_beside_it_leads_back(
     server: Server, page: Page
 ) -> None:
-    page.goto(server.url(**TINY, seed="77"))
+    page.goto(server.url(**TINY | {"samples": "8000", "seed": "77"}))  # long enough to be cancelled
     settled(page)
     main = page.get_by_test_id("stMain")
     main.get_by_role("button", name="Train these settings").click()

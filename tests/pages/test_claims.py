@@ -115,7 +115,7 @@ def test_the_button_submits_the_runs_and_cancel_takes_it_back(few: None, open_ap
     assert asked == [(config.key, ())]
     assert "Run 1 of 1" in words(app)
     next(
-        button for button in app.button if button.label == "Cancel" and button.key == "claims.runs.cancel"
+        button for button in app.button if button.label == "Cancel" and button.key == "claims.runs.10.cancel"
     ).click().run()
     assert not app.exception
     assert [button for button in app.button if button.label == "Put them to the test here"]

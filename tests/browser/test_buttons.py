@@ -1,0 +1,532 @@
+"""Every button of every page is pressed once in a browser and does what it says; one that no test presses fails."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from crl_core.presets import PRESETS
+from crl_core.runs.store import RunStore
+from pages.shared.shell import PAGES
+from tests.browser.conftest import ROOT, WAIT_MS, Server, start_server
+from tests.browser.pressing import Visitor, buttons_in_source, is_pressed, presses
+from tests.browser.test_app import TINY, params, said, settled
+from tests.lecture_runs import LAMS, run_of
+
+pytestmark = pytest.mark.browser
+
+SEEDED = {
+    "samples": "1000",
+    "epochs": "3",
+    "replicates": "2",
+    "set": f"training.lams={','.join(f'{lam:g}' for lam in LAMS)} training.hidden=16 training.learning_rate=0.01",
+}
+LONG = TINY | {"epochs": "1000", "samples": "20000", "replicates": "3"}  # can be watched and cancelled at leisure
+ELSEWHERE = {"job-train_small"}  # needs a small machine: test_small_container.py
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
+    """A server with three runs of its own: two to work with, one that is damaged; and one of an older recipe."""
+    cache = tmp_path_factory.mktemp("app") / "cache"
+    store = RunStore(cache)
+    for name in ("hospital", "shifted", "leaky"):
+        store.save(run_of(name))
+    with pytest.MonkeyPatch.context() as patch:
+        for room in ("config", "runs.records"):
+            patch.setattr(f"crl_core.{room}.RECIPE_VERSION", 0)
+        store.save(run_of("recipe"))
+    damaged = cache / "runs" / run_of("leaky").config.key / "result.joblib"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    running = start_server(cache)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def visitor(server: Server, page: Page) -> Visitor:
+    return Visitor(server, page)
+
+
+def test_no_button_of_the_source_is_without_a_test_that_presses_it() -> None:
+    names = buttons_in_source(ROOT / "pages")
+    assert len(names) > 60
+    assert {name for name in names if not is_pressed(name)} <= ELSEWHERE
+
+
+# -- around every page -------------------------------------------------------------------------------------------------
+
+
+@presses("Definitions")
+def test_every_page_is_reached_from_the_bar_and_defines_its_words(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("serve")
+    without = []
+    for section, pages in PAGES.items():
+        for stem, title in pages:
+            if section:
+                page.get_by_text(section, exact=True).first.click()
+            page.locator("a").filter(has_text=re.compile(f"^{title}$")).last.click()
+            page.wait_for_url(re.compile(rf"/{'' if stem == 'train' else stem}(\?|$)"))
+            page.locator("[data-testid=stMain] h1, .lecture").first.wait_for()
+            page.wait_for_timeout(100)
+            settled_or_lecture(page)
+            words = page.get_by_role("button", name="Definitions")
+            if words.count() == 0:
+                without.append(stem)
+                continue
+            visitor.press("Definitions", at=words)
+            expect(page.get_by_test_id("stPopoverBody").locator("strong").first).to_be_visible()
+            page.keyboard.press("Escape")
+    assert without == ["lecture", "runs"]
+
+
+def settled_or_lecture(page: Page) -> None:
+    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
+
+
+@presses("Advanced", "align")
+def test_what_is_aligned_can_be_chosen_and_is_in_the_link(visitor: Visitor) -> None:
+    visitor.open("scenario")
+    visitor.press("Advanced", at=visitor.sidebar.locator("summary"))
+    visitor.press("align", "treatment")
+    visitor.page.wait_for_url(re.compile("align=treatment"))
+    expect(visitor.main).to_contain_text("treated and untreated units alike")
+    expect(visitor.sidebar).to_contain_text("Not trained yet")
+
+
+@presses("run-train", "Watch it live", "job-cancel", "run-back", "job-train")
+def test_a_page_without_its_run_trains_it_shows_the_way_to_watch_and_leads_back(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("effects", **TINY)
+    visitor.press("job-train")
+    expect(visitor.of("panel_effects_scatter").locator(".js-plotly-plot")).to_be_visible()
+    epochs = visitor.sidebar.get_by_role("spinbutton", name="Epochs")
+    epochs.fill(LONG["epochs"])
+    epochs.press("Enter")
+    expect(visitor.main).to_contain_text("These settings have not been trained yet")
+    visitor.press("run-back")
+    expect(epochs).to_have_value(TINY["epochs"])
+    expect(visitor.of("panel_effects_scatter").locator(".js-plotly-plot")).to_be_visible()
+    epochs.fill(LONG["epochs"])
+    epochs.press("Enter")
+    visitor.press("run-train")
+    expect(visitor.main).to_contain_text("This run is being trained")
+    visitor.press("Watch it live", at=page.get_by_test_id("stPageLink").get_by_role("link"))
+    expect(visitor.main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))
+    visitor.press("job-cancel")
+    expect(visitor.main).to_contain_text(re.compile(r"Cancelled at epoch \d+"))
+
+
+@presses("run-again")
+def test_a_damaged_run_is_trained_again(visitor: Visitor) -> None:
+    visitor.open("path", preset="leaky", **SEEDED)
+    expect(visitor.main).to_contain_text("result.joblib")
+    visitor.press("run-again")
+    expect(visitor.of("panel_path_error").locator(".js-plotly-plot")).to_be_visible()
+    expect(visitor.main.get_by_text("result.joblib")).to_have_count(0)
+
+
+@presses("run-older")
+def test_a_run_of_an_older_recipe_is_looked_at(visitor: Visitor) -> None:
+    visitor.open("path", preset="recipe", **SEEDED)
+    visitor.press("run-older")
+    expect(visitor.main).to_contain_text("This run was made by version 0 of the recipe")
+    expect(visitor.of("panel_path_error").locator(".js-plotly-plot")).to_be_visible()
+
+
+# -- scenario, latent, effects -----------------------------------------------------------------------------------------
+
+
+@presses("When does alignment help? All worlds, and what was measured on them")
+def test_the_scenario_lists_all_worlds_and_saves_a_figure(visitor: Visitor) -> None:
+    visitor.open("scenario")
+    visitor.unfold("When does alignment help? All worlds, and what was measured on them", "Verdict")
+    figure = visitor.of("panel_plane").locator(".js-plotly-plot")
+    figure.hover()
+    with visitor.page.expect_download() as coming:
+        figure.locator(".modebar-btn[data-title*='Download']").click()
+    assert coming.value.suggested_filename == "scenario-plane.svg"
+    assert Path(coming.value.path()).read_bytes().startswith(b"<svg")
+
+
+@presses("latent-layout", "latent-colour")
+def test_latents_are_laid_out_and_coloured_as_chosen(visitor: Visitor) -> None:
+    visitor.open("latent")
+    legend = visitor.of("panel_latent").locator(".legendtext")
+    expect(legend.filter(has_text="hospital A")).to_have_count(1)
+    visitor.press("latent-layout", "PCA")
+    expect(visitor.main).to_contain_text(re.compile(r"PCA of \d+ held-out rows"))
+    visitor.press("latent-colour", "treatment")
+    expect(legend.filter(has_text="treated").first).to_be_visible()
+    expect(legend.filter(has_text="hospital A")).to_have_count(0)
+
+
+@presses("effects-split")
+def test_effects_are_split_by_environment(visitor: Visitor) -> None:
+    visitor.open("effects")
+    panels = visitor.of("panel_effects_scatter").locator(".subplot")
+    expect(panels).to_have_count(1)
+    visitor.press("effects-split", "each environment")
+    expect(panels).to_have_count(2)
+
+
+# -- lecture -----------------------------------------------------------------------------------------------------------
+
+
+@presses(
+    "lecture-handout",
+    *(f"scrubber-{act}" for act in ("back", "story", "next", "play", "projector", "full", "enlarge")),
+)
+def test_the_lecture_tells_its_story_plays_enlarges_and_is_handed_out(visitor: Visitor) -> None:
+    visitor.open("lecture")
+    page = visitor.page
+    does = lambda what: page.locator(f".lecture [data-do={what}]")  # noqa: E731
+    assert visitor.take("lecture-handout").lower().startswith(b"<!doctype html")
+    for act in ("story", "next", "back"):
+        before = does("story").inner_text()
+        visitor.press(f"scrubber-{act}", at=does(act))
+        expect(does("story")).not_to_have_text(before)
+    lam = page.locator(".lecture [data-figure=lam]")
+    page.locator(".lecture [role=slider]").focus()
+    page.keyboard.press("Home")
+    expect(lam).to_have_text("0")
+    visitor.press("scrubber-play", at=does("play"))
+    expect(does("play")).to_have_text("Pause")
+    expect(lam).not_to_have_text("0")
+    does("play").click()
+    expect(does("play")).to_have_text("Play")
+    visitor.press("scrubber-projector", at=does("projector"))
+    expect(does("projector")).to_have_attribute("aria-pressed", "true")
+    visitor.press("scrubber-full", at=does("full"))
+    page.wait_for_function("document.fullscreenElement !== null")
+    does("full").click()
+    page.wait_for_function("document.fullscreenElement === null")
+    for large in page.locator(".lecture .enlarge").all():
+        visitor.press("scrubber-enlarge", at=large)
+        expect(large).to_have_attribute("aria-pressed", "true")
+        large.click()
+        expect(large).to_have_attribute("aria-pressed", "false")
+
+
+@presses("scrubber-shift", "scrubber-unshift", "scrubber-train")
+def test_the_lecture_trains_for_the_sigma_that_was_dragged_to(visitor: Visitor) -> None:
+    visitor.open("lecture", **SEEDED)
+    page = visitor.page
+    box = page.locator(".lecture .shift")
+    visitor.press("scrubber-shift", at=page.locator(".lecture [data-do=shift]"))
+    expect(box).to_be_visible()
+    visitor.press("scrubber-unshift", at=page.locator(".lecture [data-do=unshift]"))
+    expect(box).to_be_hidden()
+    page.locator(".lecture [data-do=shift]").click()
+    box.locator("input").nth(1).fill("2.5")
+    visitor.press("scrubber-train", at=page.locator(".lecture [data-do=train]"))
+    page.wait_for_url(re.compile("sigma2=2.5"))
+    expect(visitor.sidebar).to_contain_text("Already trained")
+    expect(page.locator(".lecture")).to_be_visible()
+
+
+@presses("job-train", "job-cancel")
+def test_while_a_run_is_trained_lambda_stays_where_the_lecture_was_dragged_to(visitor: Visitor) -> None:
+    visitor.open("lecture", **LONG, seed="3")
+    page = visitor.page
+    visitor.press("job-train")
+    expect(page.locator(".lecture .says")).to_contain_text(re.compile(r"epoch [1-9]\d* of 1000"))
+    page.locator(".lecture [role=slider]").focus()
+    page.keyboard.press("Home")
+    page.wait_for_url(re.compile("lam=0(&|$)"))
+    expect(visitor.sidebar.get_by_role("slider", name="λ in view")).to_have_attribute("aria-valuetext", "0")
+    page.wait_for_timeout(2500)  # it is drawn anew every second
+    expect(page.locator(".lecture [data-figure=lam]")).to_have_text("0")
+    visitor.press("job-cancel")
+    expect(visitor.sidebar).to_contain_text(re.compile(r"Cancelled at epoch \d+"))
+
+
+# -- questions ---------------------------------------------------------------------------------------------------------
+
+
+@presses("claims-seeds", "claims-runs-*-start", "claims-runs-*-cancel")
+def test_claims_are_put_to_the_test_with_as_many_seeds_as_chosen(visitor: Visitor) -> None:
+    visitor.open("claims")
+    visitor.turn_to("claims-seeds", "5", visitor.main.get_by_text(re.compile(r"^Trains \d+ batched runs")))
+    visitor.begin_and_end("claims-runs-*-start")
+
+
+@presses(
+    "environments-seeds",
+    "environments-html",
+    "environments-md",
+    "environments-runs-*-start",
+    "environments-runs-*-cancel",
+    "Every number",
+)
+def test_the_study_of_environments_is_taken_home_and_run_here(visitor: Visitor) -> None:
+    visitor.open("environments")
+    assert b"<html" in visitor.take("environments-html")[:200].lower()
+    assert visitor.take("environments-md").startswith(b"# ")
+    visitor.unfold("Every number", "quantity")
+    visitor.turn_to("environments-seeds", "3", visitor.main.get_by_text(re.compile(r"Trains \d+ batched runs")))
+    visitor.begin_and_end("environments-runs-*-start")
+
+
+@presses(
+    "pairs",
+    "balanced",
+    "penalties-quantity",
+    "penalties-against_where",
+    "What each penalty is",
+    "penalties-runs-*-start",
+    "penalties-runs-*-cancel",
+)
+def test_a_world_of_penalties_is_chosen_read_and_trained(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("penalties")
+    visitor.press("penalties-quantity", "Factual MSE")
+    expect(visitor.main).to_contain_text("Held out; what can be seen without the truth.")
+    visitor.unfold("What each penalty is", "formula")
+    table = visitor.main.locator("table").filter(has_text="mean difference")
+    visitor.turn_to("penalties-against_where", "own best λ", table)
+    visitor.press("pairs", "rank")
+    page.wait_for_url(re.compile("pairs=rank"))
+    expect(visitor.main).to_contain_text("This world has not been tried yet")
+    visitor.press("balanced", at=visitor.of("balanced").locator("label"))
+    page.wait_for_url(re.compile("balanced=true"))
+    visitor.begin_and_end("penalties-runs-*-start")
+
+
+@presses("penalties-two_where", "penalties-runs-*-start")
+def test_a_penalty_is_trained_to_its_end_and_seen_at_either_lambda(visitor: Visitor) -> None:
+    visitor.open("penalties", preset="sensors")
+    field = visitor.main.get_by_role("combobox", name="Penalties")
+    field.press("Backspace")  # contrastive pairs
+    expect(visitor.main).to_contain_text("The networks of MMD² are not stored on this machine")
+    settled(visitor.page)
+    visitor.press("penalties-runs-*-start", at=visitor.main.get_by_role("button", name="Train them to see"))
+    title = visitor.of("panel_penalties_latents")
+    expect(title).to_be_visible(timeout=3 * WAIT_MS)
+    visitor.turn_to("penalties-two_where", "blind λ", title)
+
+
+@presses("lens-named", "lens-estimator", "lens-kernel", "lens-root", "lens-latents")
+def test_every_choice_of_a_reading_is_said_and_a_named_one_sets_them_all(visitor: Visitor) -> None:
+    visitor.open("lens")
+    says = visitor.main.get_by_text(re.compile(r"^Read .* at λ = "))
+    for name, option in (
+        ("lens-named", "cfrnet"),
+        ("lens-estimator", "biased"),
+        ("lens-kernel", "exp(−d²/2h²)"),
+        ("lens-root", "MMD"),
+        ("lens-latents", "as they are"),
+    ):
+        visitor.turn_to(name, option, says)
+
+
+@presses("unseen-n", "unseen-again", "unseen-html", "unseen-md", "unseen-runs-*-start", "unseen-runs-*-cancel")
+def test_a_deployment_is_drawn_again_certified_and_its_alarms_measured(visitor: Visitor) -> None:
+    visitor.open("unseen")
+    tests = visitor.of("panel_unseen_tests")
+    visitor.turn_to("unseen-again", "Another draw", tests)
+    visitor.turn_to("unseen-n", "500", tests)
+    assert b"<html" in visitor.take("unseen-html")[:200].lower()
+    assert visitor.take("unseen-md").startswith(b"# ")
+    visitor.begin_and_end("unseen-runs-*-start")
+    start = visitor.main.get_by_role("button", name="Measure it for this world")
+    start.click()
+    expect(visitor.main).to_contain_text("Run 1 of 1")
+    for world in ("shifted", "hospital"):  # what was asked for one world is not trained for another
+        visitor.sidebar.get_by_role("combobox", name=re.compile("Preset")).click()
+        visitor.page.get_by_role("option", name=world, exact=True).click()
+        expect(start).to_have_count(1 if world == "shifted" else 0)
+    visitor.main.get_by_role("button", name="Cancel").click()
+    expect(start).to_be_visible()
+
+
+@presses("unseen-power_lam", "unseen-power_n")
+def test_alarm_rates_are_shown_for_another_lambda_and_more_rows(visitor: Visitor) -> None:
+    visitor.open("unseen", preset="hospitals")
+    titles = visitor.of("panel_unseen_power").locator(".gtitle")
+    for name, option, says in (("lam", "0", "λ = 0, 200 rows"), ("n", "500", "λ = 0, 500 rows")):
+        visitor.press(f"unseen-power_{name}", option)
+        expect(titles.filter(has_text=says)).to_be_visible()
+
+
+@presses(
+    "Scales",
+    "Means",
+    "identify-train",
+    "identify-cancel",
+    "identify-another",
+    "identify-measured",
+    "What each method is",
+)
+def test_a_latent_world_is_trained_cancelled_and_drawn_anew(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("identify")
+    panel = visitor.of("panel_identify_matrix")
+    for tab in ("Means", "Scales"):
+        visitor.press(tab, at=panel.get_by_role("tab", name=tab))
+        expect(panel.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+    expect(panel.get_by_test_id("stDataFrame").first).to_be_visible()
+    visitor.turn_to("identify-measured", "Four latents, each changed once", visitor.of("panel_identify_each"))
+    visitor.unfold("What each method is", "what it does")
+    visitor.press("identify-train")
+    visitor.press("identify-cancel")
+    expect(visitor.of("identify-train")).to_be_visible()
+    visitor.press("identify-train")
+    expect(page.get_by_text(re.compile(r"[\d.]+ CPU seconds"))).to_be_visible(timeout=2 * WAIT_MS)
+    visitor.press("identify-another")
+    page.wait_for_url(re.compile("draw=1"))
+    visitor.press("identify-cancel")
+    expect(visitor.of("identify-train")).to_be_visible()
+
+
+# -- runs --------------------------------------------------------------------------------------------------------------
+
+
+def select(visitor: Visitor, *rows: int) -> None:
+    """Tick rows of the library's table, counted from 0."""
+    box = visitor.main.get_by_test_id("stDataFrame")
+    for row in rows:
+        box.click(position={"x": 16, "y": 34 + 33 * row + 16})
+
+
+def search(visitor: Visitor, text: str) -> None:
+    field = visitor.main.get_by_role("textbox", name="Search")
+    field.fill(text)
+    field.press("Enter")
+    expect(visitor.main.get_by_text(re.compile(r"^\d+ of \d+ runs"))).to_be_visible()
+    settled(visitor.page)
+
+
+@presses(
+    *("runs-open", "runs-pin", "runs-delete", "runs-undo", "Name, tags, note", "Save", "runs-check"),
+)
+def test_a_run_is_opened_named_pinned_deleted_and_brought_back(visitor: Visitor) -> None:
+    key, page = run_of("shifted").config.key, visitor.page
+    visitor.open("runs")
+    search(visitor, key)
+    select(visitor, 0)
+    said(page, f"Run {key}.")
+    visitor.press("runs-open")
+    page.wait_for_url(re.compile("preset=shifted.*samples=1000|samples=1000.*preset=shifted"))
+    visitor.press("Name, tags, note", at=visitor.main.get_by_test_id("stPopover").get_by_role("button"))
+    page.get_by_role("textbox", name="Name").fill("third lecture")
+    visitor.press("Save", at=page.get_by_test_id("stFormSubmitButton").get_by_role("button"))
+    expect(visitor.main.get_by_test_id("stDataFrame")).to_contain_text("third lecture")
+    page.keyboard.press("Escape")
+    for becomes in ("Unpin", "Pin"):
+        visitor.press("runs-pin")
+        expect(visitor.of("runs-pin").get_by_role("button", name=becomes, exact=True)).to_be_visible()
+    visitor.press("runs-delete")
+    said(page, f"Run {key} was moved to the trash.")
+    said(page, "No run fits")
+    visitor.press("runs-undo")
+    expect(visitor.main.get_by_test_id("stDataFrame")).to_contain_text("third lecture")
+    visitor.press("runs-check")
+    said(page, "Every byte of every run is as it was stored.")
+
+
+TAKEN = ("bundle", "checkpoint", "notebook", "metrics", "curves", "figures", "citation")
+
+
+@presses(*(f"runs-take-{what}" for what in TAKEN), "Cite this run", "Load the network", "runs-import-*", "runs-delete")
+def test_a_run_is_taken_home_in_every_form_and_brought_in_again(visitor: Visitor) -> None:
+    key, page = run_of("hospital").config.key, visitor.page
+    visitor.open("runs")
+    search(visitor, key)
+    select(visitor, 0)
+    panel = visitor.of("panel_take_home")
+    for tab, words in (("Load the network", "safetensors"), ("Cite this run", key)):
+        visitor.press(tab, at=panel.get_by_role("tab", name=tab))
+        expect(panel.get_by_test_id("stCode").filter(has_text=words).filter(visible=True).first).to_be_visible()
+    files = {what: visitor.take(f"runs-take-{what}") for what in TAKEN}
+    assert files["bundle"].startswith(b"PK\x03\x04")
+    (length,) = struct.unpack("<Q", files["checkpoint"][:8])
+    assert json.loads(files["checkpoint"][8 : 8 + length])
+    assert json.loads(files["notebook"])["cells"]
+    assert files["metrics"].startswith(b"lam") or b"lam" in files["metrics"].splitlines()[0]
+    assert b"epoch" in files["curves"].splitlines()[0]
+    assert files["figures"].lower().startswith(b"<!doctype html")
+    assert key in files["citation"].decode()
+    visitor.press("runs-delete")
+    said(page, f"Run {key} was moved to the trash.")
+    with page.expect_file_chooser() as asked:
+        visitor.press(
+            "runs-import-*", at=visitor.main.locator("[data-testid=stFileUploader] button").filter(has_text="Upload")
+        )
+    asked.value.set_files({"name": "run.zip", "mimeType": "application/zip", "buffer": files["bundle"]})
+    said(page, f"Run {key} is imported.")
+
+
+@presses("runs-compare", "compare-layout", "compare-open_A", "compare-open_B")
+def test_two_runs_of_the_library_are_compared_and_either_is_opened(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("runs")
+    search(visitor, "hospital")
+    select(visitor, 0, 1)
+    visitor.press("runs-compare")
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
+    expect(visitor.of("panel_compare_effects").locator(".js-plotly-plot")).to_be_visible()
+    assert len(params(page)["runs"]) == 2
+    visitor.press("compare-layout", "PCA")
+    expect(visitor.of("panel_compare_latent").locator(".gtitle").filter(has_text="PCA")).to_be_visible()
+    links = []
+    for letter in "AB":
+        visitor.press(f"compare-open_{letter}")
+        said(page, "Opening a run sets the sidebar to it")
+        page.wait_for_timeout(300)
+        settled(page)
+        links.append(page.url)
+    assert links[0] != links[1]
+
+
+@presses("compare-nearest", "compare-pair")
+def test_a_first_comparison_is_a_click_away(visitor: Visitor) -> None:
+    visitor.open("compare")
+    visitor.press("compare-pair")
+    expect(visitor.of("panel_compare_effects").locator(".js-plotly-plot")).to_be_visible()
+    visitor.open("compare", runs=PRESETS["hospital"].config.key)
+    visitor.press("compare-nearest")
+    expect(visitor.of("panel_compare_effects").locator(".js-plotly-plot")).to_be_visible()
+
+
+@presses("job-train")
+def test_what_a_stored_run_lacks_is_computed(visitor: Visitor) -> None:
+    visitor.open("path", preset="shifted", **SEEDED)
+    expect(visitor.main).to_contain_text("Baselines and further rules are not computed yet")
+    visitor.press("job-train", "Compute what is missing")
+    expect(visitor.main).to_contain_text("Dashed: baselines fitted on the same rows")
+
+
+@presses(
+    *("serve-make", "serve-format", "serve-download", "serve-again", "serve-dockerfile"),
+    *("Serve", "Ask", "Without this program", "Dockerfile"),
+)
+def test_a_model_is_exported_in_a_format_with_what_to_type(visitor: Visitor) -> None:
+    visitor.open("serve", lam="1.9")
+    visitor.press("serve-make")
+    panel = visitor.of("panel_serve_use")
+    expect(panel).to_be_visible(timeout=3 * WAIT_MS)
+    visitor.press("serve-format", "ONNX int8")
+    expect(visitor.of("serve-download")).to_have_text("Download ONNX int8")
+    assert len(visitor.take("serve-download")) > 1000
+    for tab, words in (
+        ("Ask", "curl"),
+        ("Without this program", "import"),
+        ("Dockerfile", "FROM"),
+        ("Serve", "python -m crl_core serve"),
+    ):
+        visitor.press(tab, at=panel.get_by_role("tab", name=tab, exact=True))
+        expect(panel.get_by_test_id("stCode").filter(has_text=words).filter(visible=True).first).to_be_visible()
+    panel.get_by_role("tab", name="Dockerfile").click()
+    assert b"FROM" in visitor.take("serve-dockerfile")
+    visitor.press("serve-again")
+    expect(visitor.of("panel_serve_busy")).to_be_visible()
