@@ -1,7 +1,7 @@
 """A visitor who presses buttons: what is shown is gathered by name, and what is pressed is counted.
 
 Name of a button: its Streamlit key as the page's CSS class spells it, with numbers, run keys and presets as `*`
-("penalties-pass-*-start"); where it has no key, its words ("Definitions"); in the scrubber, "scrubber-" and what it
+("penalties-runs-*-start"); where it has no key, its words ("Definitions"); in the scrubber, "scrubber-" and what it
 does.
 """
 
@@ -131,7 +131,7 @@ class Visitor:
         expect(box.get_by_text(shows).first).to_be_visible()
 
     def begin_and_end(self, name: str) -> None:
-        """Start a pass over many runs, watch its first epochs, and cancel it."""
+        """Start several runs, watch its first epochs, and cancel it."""
         key = name.removesuffix("-start")
         start = self.page.locator(f"[class*='st-key-{key.split('*')[0]}'][class*='{key.split('*')[-1]}-start'] button")
         self.press(name, at=start)
