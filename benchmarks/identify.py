@@ -17,10 +17,10 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from crl_core.identify.data import Seeds, draw
 from crl_core.identify.flows.fit import fit
 from crl_core.identify.flows.flow import Flow
 from crl_core.identify.flows.recover import RESTARTS, STEPS, recover
+from crl_core.identify.method_inputs import Seeds, draw
 from crl_core.identify.presets import latent_preset
 
 SEEDS, SHORT = 10, 150

@@ -19,13 +19,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from crl_core import train
 from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.studies.penalties import World
+from crl_core.studies.penalties import ContestSetting
 
 EPOCHS = 3
 
 
 def seconds(penalty: str) -> float:
-    config = World(preset="hospital").config(penalty)
+    config = ContestSetting(preset="hospital").config(penalty)
     config = replace(config, training=replace(config.training, replicates=1, epochs=EPOCHS, device="cpu"))
     start = time.perf_counter()
     train(config)

@@ -184,8 +184,10 @@ def _figure(value: float | None) -> str:
 def penalties_table() -> str:
     contests = baked_contests(ROOT / "cache" / "baked")
     assert contests, "cache/baked has no penalties.json"
-    worlds = [c.world.preset + (f", means of z ±{c.world.gap:g}" if c.world.gap is not None else "") for c in contests]
-    first = contests[0].world
+    worlds = [
+        c.setting.preset + (f", means of z ±{c.setting.gap:g}" if c.setting.gap is not None else "") for c in contests
+    ]
+    first = contests[0].setting
     lines = [
         f"ITE RMSE at each one's own best λ / at the blind choice, medians over {first.seeds} seeds, {first.epochs} "
         f"epochs, "

@@ -9,9 +9,9 @@ import streamlit as st
 
 from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
-from crl_core.studies.catalogue import LABS, lab_claims
 from crl_core.studies.claims import load_claims
 from crl_core.studies.claims_run import SEEDS, answer_to, baked_claims, baked_problems, runs_of
+from crl_core.studies.study_claims import STUDIES, claims_of
 from pages.shared import claims_rows, many_runs, page_header, require, server_cache, style
 
 _DEFINITIONS = """
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def head(content: Mapping[str, Any] | None) -> None:
-    every = (*load_claims(), *(claim for lab in LABS for claim in lab_claims(lab)))
+    every = (*load_claims(), *(claim for study in STUDIES for claim in claims_of(study)))
     entries = [] if content is None else [answer_to(claim, content) for claim in every]
     verdicts = [entry["verdict"] for entry in entries if entry is not None]
     figures = [(str(verdicts.count(name)), name) for name in claims_rows.MARKS if content is not None]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
-from crl_core.studies.environments import BAKED, SEEDS, baked_study, runs_of
+from crl_core.studies.environments import BAKED, SEEDS, baked_environments, runs_of
 from pages.shared import controls, environments_report, many_runs, page_header, require, server_cache, style
 
 _DEFINITIONS = """
@@ -40,7 +40,7 @@ def main(preset_id: str) -> None:
             study = server_cache.environments_measured(preset_id, seeds, server_cache.stamp(wanted))
             where = "Measured on this machine."
         else:
-            study = baked_study(server_cache.store().baked, preset_id)
+            study = baked_environments(server_cache.store().baked, preset_id)
             where = "Measured before the program was shipped."
             if study is None and (problem := BAKED.problem(server_cache.store().baked)):
                 st.error(problem)

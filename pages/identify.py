@@ -6,10 +6,10 @@ from __future__ import annotations
 import streamlit as st
 
 from crl_core.figures import palette
+from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.identify.live import State
-from crl_core.identify.predict import predict
 from crl_core.identify.presets import command_of
-from crl_core.identify.worlds import World
+from crl_core.identify.promises import promise_of
 from pages.shared import page_header, quiet, require, style
 from pages.shared.identify_live import button, no_training, training
 from pages.shared.identify_measured import measured
@@ -18,7 +18,7 @@ from pages.shared.server_cache import trainer
 from pages.shared.tables import say
 
 _DEFINITIONS = """
-**World**: latents z (independent, or along a chain) are mixed by a smooth invertible map into what is observed.
+**LatentWorld**: latents z (independent, or along a chain) are mixed by a smooth invertible map into what is observed.
 Environment 1 is the reference; every other one changes the scale of some latents, as the matrix says. No label on the
 latents and no outcome is used.
 
@@ -52,7 +52,7 @@ def main() -> None:
     measured(palette(style.theme()))
 
 
-def question() -> tuple[World, int, State] | None:
+def question() -> tuple[LatentWorld, int, State] | None:
     """The world asked about, what is promised of it and what can be done; None, with a sentence, where there is
     none."""
     top, told = st.container(), st.container()
@@ -71,14 +71,14 @@ def question() -> tuple[World, int, State] | None:
     return asked.world, asked.seed, state
 
 
-def promised(world: World | None, problem: str) -> None:
+def promised(world: LatentWorld | None, problem: str) -> None:
     """What the matrix promises, before any training, or why it promises nothing."""
     if world is None:
         style.panel_title("Nothing to predict yet", "from the matrix alone")
         st.error(style.plain(problem[:1].upper() + problem[1:]))
         return
     style.panel_title("Predicted, before any training", "from the matrix alone")
-    for sentence in predict(world).words:
+    for sentence in promise_of(world).words:
         say(sentence)
 
 

@@ -9,8 +9,8 @@ import streamlit as st
 from crl_core.config import RunConfig
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.lecture.frames import training_frames
-from crl_core.lecture.handout import handout_html, world_of
-from crl_core.lecture.probe import shifted_config
+from crl_core.lecture.handout import handout_html, naming_of
+from crl_core.lecture.shift import shifted_config
 from pages.shared import Controls, controls, job_panel, quiet, require, run_in_view, server_cache, sidebar
 from pages.shared.lecture_scrubber import scrubber
 
@@ -26,7 +26,7 @@ def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None
 
 def in_training(now: Controls, config: RunConfig) -> None:
     """The curves so far; the whole page is drawn again when the run is there."""
-    world = world_of(config, now.preset.env_word)
+    naming = naming_of(config, now.preset.env_word)
 
     @st.fragment(run_every=POLL_S)
     def live() -> None:
@@ -37,7 +37,7 @@ def in_training(now: Controls, config: RunConfig) -> None:
         events, _ = server_cache.jobs().events(config.key)
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         epochs = [event for event in events if isinstance(event, EpochEnded)]
-        so_far = training_frames(config, started, epochs, world=world, palettes=server_cache.lecture_palettes())
+        so_far = training_frames(config, started, epochs, naming=naming, palettes=server_cache.lecture_palettes())
         scrubber(so_far, f"{config.key}|epoch {len(epochs)}", now.lam, lambda sigma: None)
 
     live()
@@ -45,10 +45,10 @@ def in_training(now: Controls, config: RunConfig) -> None:
 
 def finished() -> None:
     run = run_in_view("Lecture")
-    world = world_of(run.config, run.preset.env_word)
+    naming = naming_of(run.config, run.preset.env_word)
     parts = [name for name, part in (("projection", run.projection), ("evidence", run.evidence)) if part is not None]
     stamp = f"{run.key}|{'+'.join(parts)}"
-    data = server_cache.lecture_frames(stamp, world, run.result, run.projection, run.evidence)
+    data = server_cache.lecture_frames(stamp, naming, run.result, run.projection, run.evidence)
     scrubber(data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma))
     missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
     waiting = [what for name, what in missing.items() if name not in parts]
@@ -73,7 +73,7 @@ def finished() -> None:
     with right:
         st.download_button(
             "Handout",
-            data=lambda: handout_html(run.result, run.projection, run.evidence, lam=run.lam, world=world),
+            data=lambda: handout_html(run.result, run.projection, run.evidence, lam=run.lam, naming=naming),
             file_name=f"lambda-{run.key}.html",
             mime="text/html",
             on_click="ignore",

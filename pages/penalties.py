@@ -6,12 +6,12 @@ import streamlit as st
 
 from crl_core.figures import palette
 from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.studies.penalties import Contest, World, baked_contests, command_of, configs_of
+from crl_core.studies.penalties import Contest, ContestSetting, baked_contests, command_of, configs_of
 from pages.shared import controls, many_runs, page_header, quiet, require, server_cache, style
 from pages.shared.penalties_contest import differences, everywhere, pairs, ranking, verdict
 from pages.shared.penalties_paths import multiples
+from pages.shared.penalties_setting import asked_setting, in_words, known_contest
 from pages.shared.penalties_two import two_of_them
-from pages.shared.penalties_world import asked_world, in_words, known_contest
 
 _DEFINITIONS = """
 **Penalty**: what λ weighs. Every one trains the same network on the same rows, from the same initial weights, with the
@@ -39,38 +39,40 @@ def main() -> None:
         f"preset's own world, changed only by what is set here.",
         _DEFINITIONS,
     )
-    world = asked_world(asked.preset)
+    setting = asked_setting(asked.preset)
     try:
-        configs, refused = configs_of(world)
+        configs, refused = configs_of(setting)
     except ValueError as error:
         style.notice("No penalty can work in this world", str(error)[:1].upper() + str(error)[1:])
         return
     for name, why in refused.items():
         short = PENALTY_WORDS[name].short
         st.warning(style.plain(f"{short[:1].upper()}{short[1:]} is left out: {in_words(why)}"))
-    contest, where = known_contest(world, configs)
-    wanted, runs_name = [(config, True) for config in configs.values()], f"penalties.runs.{hash(world)}"
+    contest, where = known_contest(setting, configs)
+    wanted, runs_name = [(config, True) for config in configs.values()], f"penalties.runs.{hash(setting)}"
     with st.container(horizontal=True, vertical_alignment="center"):
         many_runs.panel(runs_name, wanted, start="Train the penalties here", again=contest is not None)
     if contest is None:
         if not many_runs.under_way(runs_name):
-            not_tried(world)
+            not_tried(setting)
         return
     ink = palette(style.theme())
-    provenance(contest, where, world)
+    provenance(contest, where, setting)
     verdict(contest)
     multiples(contest, ink)
     ranking(contest)
     differences(contest)
-    pairs(world)
+    pairs(setting)
     two_of_them(contest, configs, ink)
     everywhere()
 
 
-def not_tried(world: World) -> None:
+def not_tried(setting: ContestSetting) -> None:
     """What a click would do, and what has been measured of this preset."""
     known = [
-        item.world.words for item in baked_contests(server_cache.store().baked) if item.world.preset == world.preset
+        item.setting.words
+        for item in baked_contests(server_cache.store().baked)
+        if item.setting.preset == setting.preset
     ]
     style.notice(
         "This world has not been tried yet",
@@ -79,11 +81,11 @@ def not_tried(world: World) -> None:
     )
 
 
-def provenance(contest: Contest, where: str, world: World) -> None:
+def provenance(contest: Contest, where: str, setting: ContestSetting) -> None:
     """Where the numbers come from, and the command that makes them again."""
-    said = contest.world
-    if said.seeds != world.seeds:
-        where += f" Here it takes {world.seeds} seeds."
+    said = contest.setting
+    if said.seeds != setting.seeds:
+        where += f" Here it takes {setting.seeds} seeds."
     quiet(
         f"{where} {said.words[:1].upper()}{said.words[1:]}; {said.seeds} seeds, {said.epochs} epochs. "
         f"{command_of(said)}"

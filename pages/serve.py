@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from crl_core.export import kept as exports
-from crl_core.export.words import FORMATS
+from crl_core.export import exporter as exports
+from crl_core.export.formats import FORMATS
 from pages.shared import page_header, require, run_in_view, serve_panels, server_cache
 from pages.shared.style import figure, notice, panel_title, plain
 from pages.shared.tables import say

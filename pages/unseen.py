@@ -71,7 +71,7 @@ def header(asked: Asked, found: Deployment) -> None:
         _DEFINITIONS,
         [
             (f"{run.lam:g}", "λ in view"),
-            (str(found.alarms), f"of {len(found.verdict.findings)} tests alarm"),
+            (str(found.alarms), f"of {len(found.report.findings)} tests alarm"),
             (figure(found.usual), "ITE RMSE, unchanged"),
             (figure(found.error), "ITE RMSE here, truth"),
         ],

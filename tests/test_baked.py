@@ -10,10 +10,10 @@ from crl_core.config import RECIPE_VERSION
 from crl_core.identify import shipped as latents
 from crl_core.presets import DEFAULT_PRESET
 from crl_core.runs.records import PART_NAMES
-from crl_core.studies.catalogue import LABS, lab_claims
 from crl_core.studies.claims import load_claims
 from crl_core.studies.claims_run import baked_claims
-from crl_core.studies.environments import baked_study
+from crl_core.studies.environments import baked_environments
+from crl_core.studies.study_claims import STUDIES, claims_of
 
 BAKED = Path(__file__).parents[1] / "cache" / "baked"
 
@@ -50,7 +50,7 @@ def test_claims_and_studies_that_come_along_are_of_the_present_recipe() -> None:
             assert content["version"] == latents.BAKED.version
         else:
             assert content["recipe_version"] == RECIPE_VERSION, file.name
-    assert baked_study(BAKED, DEFAULT_PRESET) is not None
+    assert baked_environments(BAKED, DEFAULT_PRESET) is not None
 
 
 def test_what_comes_along_stays_small() -> None:
@@ -61,7 +61,7 @@ def test_every_claim_of_every_laboratory_has_its_answer_and_its_threshold_is_the
     found = baked_claims(BAKED)
     assert found is not None
     answers = {entry["id"]: entry for entry in found["claims"]}
-    claims = (*load_claims(), *(claim for lab in LABS for claim in lab_claims(lab)))
+    claims = (*load_claims(), *(claim for study in STUDIES for claim in claims_of(study)))
     assert set(answers) == {claim.id for claim in claims}
     for claim in claims:
         own = answers[claim.id]

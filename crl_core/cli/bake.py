@@ -13,7 +13,7 @@ from crl_core.jobs.bake import bake, remove_outdated
 from crl_core.jobs.executors import Here
 from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
-from crl_core.studies.bake import STUDIES
+from crl_core.studies.bake import ANSWERS
 
 
 def add_bake_command(command: Callable[..., Any]) -> None:
@@ -26,11 +26,11 @@ def add_bake_command(command: Callable[..., Any]) -> None:
 
 def names() -> list[str]:
     """What can be baked by itself: all runs, the run of a preset, the answer of a study."""
-    return ["runs", *PRESETS, *STUDIES]
+    return ["runs", *PRESETS, *ANSWERS]
 
 
 def _bake(options: argparse.Namespace) -> int:
-    wanted = options.only or ["runs", *STUDIES]
+    wanted = options.only or ["runs", *ANSWERS]
     unknown = [name for name in wanted if name not in names()]
     if unknown:
         raise ValueError(f"there is nothing called {', '.join(unknown)} to bake; choose from {', '.join(names())}.")
@@ -43,7 +43,7 @@ def _bake(options: argparse.Namespace) -> int:
     presets = [name for name in PRESETS if name in wanted or "runs" in wanted]
     keys = bake(presets, store, bar)
     removed = remove_outdated(store) if presets else []
-    files = [make(store, Here(store, bar), say).name for name, make in STUDIES.items() if name in wanted]
+    files = [make(store, Here(store, bar), say).name for name, make in ANSWERS.items() if name in wanted]
     bar.close()
     put(
         options.json,

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from crl_core.cli.output import check_target, put
 from crl_core.cli.table import text_table
-from crl_core.export.words import FORMATS, file_name, format_of, lacking
+from crl_core.export.formats import FORMATS, file_name, format_of, lacking
 from crl_core.runs.sealing import disk_error, write_atomically
 from crl_core.runs.store import RunStore
 
 if TYPE_CHECKING:
-    from crl_core.export.report import Row
+    from crl_core.export.format_costs import FormatCost
 
 
 def add_export_command(command: Callable[..., Any]) -> None:
@@ -44,8 +44,8 @@ def _export(options: argparse.Namespace) -> int:
     result = store.load(key)
     if options.lam is None:
         raise ValueError(f"say which λ with --lam; this run has {', '.join(f'{lam:g}' for lam in result.lams)}.")
+    from crl_core.export.format_costs import report
     from crl_core.export.models import export_model, subject
-    from crl_core.export.report import report
 
     made_of = subject(result, options.lam, options.replicate)
     lam = made_of.metadata["lam"]
@@ -75,7 +75,7 @@ def _write(target: Path, content: bytes) -> None:
         raise disk_error(f"write the model to {target}", error) from None
 
 
-def report_table(rows: Sequence[Row]) -> str:
+def report_table(rows: Sequence[FormatCost]) -> str:
     """The report as text: a line a format, latencies in microseconds."""
     lines = [
         (

@@ -12,9 +12,9 @@ import numpy as np
 
 from crl_core.cli.output import PROGRAM, put
 from crl_core.cli.table import text_table
+from crl_core.identify.latent_worlds import Edges, Mixing, read_table
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import FIRST_SEED, LATENT_PRESETS, latent_preset
-from crl_core.identify.worlds import Edges, Mixing, read_table
 
 
 def add_identify_command(command: Callable[..., Any]) -> None:

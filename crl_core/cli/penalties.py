@@ -22,7 +22,7 @@ from crl_core.studies.penalties import (
     SHARED,
     WHERE,
     Contest,
-    World,
+    ContestSetting,
     against,
     better_than_none,
     run_contest,
@@ -69,7 +69,7 @@ def _penalties(options: argparse.Namespace) -> int:
 
     if options.bake:
         raise ValueError(f"what comes with the program is made by {PROGRAM} bake --only penalties.")
-    world = World(
+    setting = ContestSetting(
         preset=options.preset,
         seeds=options.seeds,
         epochs=options.epochs,
@@ -80,7 +80,7 @@ def _penalties(options: argparse.Namespace) -> int:
         balanced=options.balanced,
     )
     lams = tuple(options.lam) if options.lam else None
-    contest = run_contest(world, store, options.only, lams, Here(store, bar), on_run)
+    contest = run_contest(setting, store, options.only, lams, Here(store, bar), on_run)
     bar.close()
     put(options.json, contest.to_dict(), lambda: contest_table(contest))
     return 0
@@ -120,10 +120,10 @@ def contest_table(contest: Contest) -> str:
         else ""
     )
     return (
-        f"{contest.world.preset}: {contest.world.words}\n\n"
+        f"{contest.setting.preset}: {contest.setting.words}\n\n"
         + text_table(header, lines)
         + (
-            f"\n\n{ending}\nITE RMSE, held out, medians over {contest.world.seeds} seeds, {contest.world.epochs} "
+            f"\n\n{ending}\nITE RMSE, held out, medians over {contest.setting.seeds} seeds, {contest.setting.epochs} "
             f"epochs. Own best: by the "
             "truth. Blind: the λ of least held-out factual error. λ of different penalties are not comparable."
         )

@@ -26,8 +26,8 @@ from crl_core.cli.studies import add_study_commands
 from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
 from crl_core.events import Event, RunFinished
-from crl_core.jobs.carry_out import carry_out, sentence
 from crl_core.jobs.ensure_runs import RunsFailed
+from crl_core.jobs.train_and_store import sentence, train_and_store
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
@@ -197,7 +197,7 @@ def _with_store(
             print(f"{PROGRAM}: {error}", file=sys.stderr)
         except RunNotFound:
             pass
-        outcome = carry_out(config, store, with_parts=False, listen=listen)
+        outcome = train_and_store(config, store, with_parts=False, listen=listen)
         if outcome.ending == "busy":
             _follow(config.key, store, listen)
         elif outcome.result is not None:

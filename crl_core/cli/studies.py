@@ -18,9 +18,9 @@ from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
 from crl_core.studies import environments_report as study_report
-from crl_core.studies.catalogue import LABS, LabClaim, lab_claims, measure_lab
 from crl_core.studies.claims import Claim, Measured, Statement, load_claims, pick
-from crl_core.studies.environments import SEEDS, Study, run_study
+from crl_core.studies.environments import SEEDS, EnvironmentsStudy, run_environments
+from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measure_study
 
 
 def add_study_commands(command: Callable[..., Any]) -> None:
@@ -36,7 +36,7 @@ def add_study_commands(command: Callable[..., Any]) -> None:
     )
     claims.add_argument(
         "--lab",
-        choices=("paths", *LABS),
+        choices=("paths", *STUDIES),
         help="only the claims about λ paths, or those of one laboratory",
     )
     envs = command("environments", _environments, "what does another environment buy? E from 2 to 5")
@@ -56,11 +56,11 @@ _seeds.__name__ = "number of seeds"
 
 
 def _all_claims() -> tuple[Statement, ...]:
-    return (*load_claims(), *(claim for lab in LABS for claim in lab_claims(lab)))
+    return (*load_claims(), *(claim for study in STUDIES for claim in claims_of(study)))
 
 
 def _claims(options: argparse.Namespace) -> int:
-    among = load_claims() if options.lab == "paths" else lab_claims(options.lab) if options.lab else _all_claims()
+    among = load_claims() if options.lab == "paths" else claims_of(options.lab) if options.lab else _all_claims()
     claims, bar, store = pick(options.only, among), ProgressBar(sys.stderr), RunStore()
 
     def on_run(done: int, total: int, config: RunConfig) -> None:
@@ -71,12 +71,12 @@ def _claims(options: argparse.Namespace) -> int:
 
     paths = [claim for claim in claims if isinstance(claim, Claim)]
     measured = claims_run.run_claims(paths, options.seeds, store, Here(store, bar), on_run=on_run)
-    for lab in LABS.values():
-        asked = [claim for claim in claims if isinstance(claim, LabClaim) and claim.lab == lab.id]
+    for study in STUDIES.values():
+        asked = [claim for claim in claims if isinstance(claim, StudyClaim) and claim.study == study.id]
         if asked:
             bar.close()
-            print(f"laboratory: {lab.title}, {len(asked)} claims", file=sys.stderr, flush=True)
-            measured += measure_lab(asked, options.seeds, store, Here(store, bar))
+            print(f"laboratory: {study.title}, {len(asked)} claims", file=sys.stderr, flush=True)
+            measured += measure_study(asked, options.seeds, store, Here(store, bar))
     bar.close()
     put(
         options.json,
@@ -121,7 +121,7 @@ def _environments(options: argparse.Namespace) -> int:
         places = ", ".join(f"{offset:g}" for offset in config.scenario.offset)
         print(f"run {done + 1} of {total}: environments at {places}", file=sys.stderr, flush=True)
 
-    study = run_study(options.preset, options.seeds, store, Here(store, bar), on_run=on_run)
+    study = run_environments(options.preset, options.seeds, store, Here(store, bar), on_run=on_run)
     bar.close()
     put(options.json, study_report.report_content(study), lambda: study_table(study))
     if options.report is not None:
@@ -130,7 +130,7 @@ def _environments(options: argparse.Namespace) -> int:
     return 0
 
 
-def study_table(study: Study) -> str:
+def study_table(study: EnvironmentsStudy) -> str:
     """The study's answer for a terminal: sentences first, then every number."""
     rows = [
         row

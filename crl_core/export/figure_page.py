@@ -12,7 +12,7 @@ import numpy as np
 from crl_core.config_text import reproducing_command
 from crl_core.data.scm import along
 from crl_core.figures import (
-    Rows,
+    Units,
     along_lam,
     effect_distribution,
     effect_limits,
@@ -78,7 +78,7 @@ def figures_of(
     projection = parts.get("projection")
     if projection is not None:
         amounts = {} if view.z is None or view.s is None else {"z": along(view.z), "s": along(view.s)}
-        rows = Rows(env=view.env, t=view.t, env_names=env_names, amounts=amounts)
+        rows = Units(env=view.env, t=view.t, env_names=env_names, amounts=amounts)
         xy = np.asarray(projection["tsne_xy"], dtype=np.float64)
         found["latents"] = embedding(
             xy[m],

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.export.words import INSTALL, METADATA, OUTPUTS
+from crl_core.export.formats import INSTALL, METADATA, OUTPUTS
 
 Outputs = tuple[np.ndarray, np.ndarray, np.ndarray]  # y0 [n], y1 [n], phi [n, k], float32
 MOST_BYTES = 64_000_000

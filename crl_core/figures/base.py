@@ -1,4 +1,4 @@
-"""What all figures share: the frame, axes that stay where they are, the key, and the designed view of having no
+"""What all figures share: the frame, axes that stay where they are, the legend, and the designed view of having no
 rows."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KNOWN_ONLY = "truth (known only in simulation)"
 ARM_NAMES = ("untreated", "treated")
 ARM_SYMBOLS = np.array(["circle", "diamond"])  # treatment is symbol, on every page
 _TITLE = 34  # pixels of the title's line
-_KEY_ROW = 20  # pixels of a row of the key
+_LEGEND_ROW = 20  # pixels of a row of the legend
 
 
 def rgba(colour: str, opacity: float) -> str:
@@ -71,18 +71,18 @@ def figure(
     colours: Palette,
     *,
     height: int,
-    key_items: int = 0,
+    legend_items: int = 0,
     margin: dict[str, int] | None = None,
     outside: int = 0,
     **layout: Any,
 ) -> go.Figure:
-    """A titled figure on a panel. key_items: entries of the key under the title; outside: points moved onto the
+    """A titled figure on a panel. legend_items: entries of the legend under the title; outside: points moved onto the
     edge."""
     scale = colours["scale"]
-    key_rows = -(-key_items // (2 if key_items <= 6 else 3))  # as many as a narrow panel needs
+    legend_rows = -(-legend_items // (2 if legend_items <= 6 else 3))  # as many as a narrow panel needs
     edge = {"l": 50, "r": 12, "t": round(_TITLE * scale), "b": round(46 * scale)} | (margin or {})
     key_top = 1 - round(_TITLE * scale - 4) / height
-    edge["t"] += key_rows * round(_KEY_ROW * scale) + (6 if key_rows else 0)
+    edge["t"] += legend_rows * round(_LEGEND_ROW * scale) + (6 if legend_rows else 0)
     return go.Figure(
         data=list(traces),
         layout={
@@ -102,7 +102,7 @@ def figure(
             "plot_bgcolor": colours["panel"],
             "margin": edge,
             "height": height,
-            "showlegend": key_items > 0,
+            "showlegend": legend_items > 0,
             "legend": {
                 "orientation": "h",
                 "x": 0,
@@ -163,16 +163,16 @@ def outside(drawn: go.Figure) -> int:
     return int((drawn.layout.meta or {}).get("outside", 0))
 
 
-def env_key(env_names: Sequence[str], colours: Palette) -> list[Trace]:
-    """Entries of the key: environment is colour. A click hides the environment's points (`legendgroup`)."""
+def env_legend(env_names: Sequence[str], colours: Palette) -> list[Trace]:
+    """Entries of the legend: environment is colour. A click hides the environment's points (`legendgroup`)."""
     return [
         _key_entry(name, colours["envs"][e], "circle", colours, legendgroup=f"env{e}")
         for e, name in enumerate(env_names)
     ]
 
 
-def arm_key(colours: Palette, coloured: bool = False) -> list[Trace]:
-    """Entries of the key: treatment is symbol."""
+def arm_legend(colours: Palette, coloured: bool = False) -> list[Trace]:
+    """Entries of the legend: treatment is symbol."""
     return [
         _key_entry(
             name,
@@ -185,7 +185,7 @@ def arm_key(colours: Palette, coloured: bool = False) -> list[Trace]:
     ]
 
 
-def truth_key(colours: Palette, name: str = KNOWN_ONLY) -> Trace:
+def truth_legend(colours: Palette, name: str = KNOWN_ONLY) -> Trace:
     return {
         "type": "scatter",
         "mode": "lines",

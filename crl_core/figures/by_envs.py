@@ -116,7 +116,7 @@ def by_envs(
         traces,
         colours,
         height=HEIGHT,
-        key_items=len(shown),
+        legend_items=len(shown),
         shapes=shapes,
         annotations=notes,
         xaxis=axis(

@@ -13,24 +13,24 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.along import band, log_range
 from crl_core.figures.base import (
     ARM_SYMBOLS,
     Trace,
-    arm_key,
+    arm_legend,
     axis,
     empty,
-    env_key,
+    env_legend,
     figure,
     held_in,
     log_ticks,
     note,
     number,
     rgba,
-    truth_key,
+    truth_legend,
     truth_line,
 )
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
+from crl_core.figures.lam_curves import band, log_range
 from crl_core.figures.palette import Palette
 
 LETTERS = "ABCD"
@@ -138,7 +138,7 @@ def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> 
         [*bands, *lines, *rings],
         colours,
         height=HEIGHT,
-        key_items=len(lines),
+        legend_items=len(lines),
         xaxis=lam_axis(grid, colours),
         yaxis=axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high)),
         shapes=[*marks, *break_marks(grid, colours)],
@@ -197,8 +197,8 @@ def latents_in_a_row(
 ) -> go.Figure:
     """One picture a run, all in the same window; panning one pans all."""
     bare: dict[str, Any] = {"ticks": False, "showline": False}
-    keys = [*env_key(env_names, colours), *arm_key(colours)]
-    return _row(panes, env_names, colours, keys, title, (bare, bare), limits)
+    legend = [*env_legend(env_names, colours), *arm_legend(colours)]
+    return _row(panes, env_names, colours, legend, title, (bare, bare), limits)
 
 
 def effects_in_a_row(
@@ -211,19 +211,19 @@ def effects_in_a_row(
 ) -> go.Figure:
     """True (x) against estimated (y) effects, one scatter a run, all on the same axes, with the line where both
     agree."""
-    keys = [*env_key(env_names, colours), *arm_key(colours), truth_key(colours)]
+    legend = [*env_legend(env_names, colours), *arm_legend(colours), truth_legend(colours)]
     named: tuple[dict[str, Any], dict[str, Any]] = (
         {"title": "true effect τ", "nticks": 5},
         {"title": "estimated τ̂", "nticks": 6},
     )
-    return _row(panes, env_names, colours, keys, title, named, (limits, limits), truth=True)
+    return _row(panes, env_names, colours, legend, title, named, (limits, limits), truth=True)
 
 
 def _row(
     panes: Sequence[Pane],
     env_names: Sequence[str],
     colours: Palette,
-    keys: list[Trace],
+    legend: list[Trace],
     title: str,
     looks: tuple[dict[str, Any], dict[str, Any]],
     limits: tuple[tuple[float, float], tuple[float, float]],
@@ -286,10 +286,10 @@ def _row(
         traces += _points(x, y, pane, env_names, colours, here)
     return figure(
         title,
-        [*traces, *keys],
+        [*traces, *legend],
         colours,
         height=height,
-        key_items=4 if len(keys) <= 8 else len(keys),
+        legend_items=4 if len(legend) <= 8 else len(legend),
         outside=beyond,
         annotations=notes,
         margin={

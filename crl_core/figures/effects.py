@@ -13,15 +13,15 @@ from crl_core.figures.base import (
     ARM_NAMES,
     ARM_SYMBOLS,
     Trace,
-    arm_key,
+    arm_legend,
     axis,
     empty,
-    env_key,
+    env_legend,
     figure,
     held_in,
     rgba,
     robust_range,
-    truth_key,
+    truth_legend,
     truth_line,
 )
 from crl_core.figures.palette import Palette
@@ -65,15 +65,15 @@ def estimated_against_true(
         traces.append(truth_line(limits, limits, colours, **axes))
         drawn = range(len(env_names)) if pane is None else [pane]
         traces += [_points(ite, y, ite_hat, env, t, e, env_names[e], colours) | axes for e in drawn]
-    keys = [*([] if apart else env_key(env_names, colours)), *arm_key(colours), truth_key(colours)]
+    legend = [*([] if apart else env_legend(env_names, colours)), *arm_legend(colours), truth_legend(colours)]
     if apart:
-        return _apart(title, traces, keys, env_names, colours, limits, beyond)
+        return _apart(title, traces, legend, env_names, colours, limits, beyond)
     return figure(
         title,
-        [*traces, *keys],
+        [*traces, *legend],
         colours,
         height=HEIGHT,
-        key_items=len(keys),
+        legend_items=len(legend),
         outside=beyond,
         xaxis=axis(colours, "true effect τ", range=list(limits), nticks=7),
         yaxis=axis(colours, "estimated effect τ̂", range=list(limits), nticks=7),
@@ -113,7 +113,7 @@ def _points(
 def _apart(
     title: str,
     traces: list[Trace],
-    keys: list[Trace],
+    legend: list[Trace],
     env_names: Sequence[str],
     colours: Palette,
     limits: tuple[float, float],
@@ -127,10 +127,10 @@ def _apart(
     )
     drawn = figure(
         title,
-        [*traces, *keys],
+        [*traces, *legend],
         colours,
         height=max(HEIGHT, 250 * lines),
-        key_items=len(keys),
+        legend_items=len(legend),
         outside=beyond,
         margin={"t": 58},
     )
@@ -199,13 +199,13 @@ def effect_distribution(
         )
     top = 1.12 * max(tallest, 1e-6)
     traces.append(truth_line([truth, truth], [0, top], colours))
-    traces.append(truth_key(colours))
+    traces.append(truth_legend(colours))
     return figure(
         title,
         traces,
         colours,
         height=HEIGHT,
-        key_items=len(traces) - 1,
+        legend_items=len(traces) - 1,
         outside=beyond,
         xaxis=axis(colours, "estimated effect τ̂", range=list(limits), nticks=7),
         yaxis=axis(colours, "share of rows", range=[0, top], tickformat=".0%", nticks=6),

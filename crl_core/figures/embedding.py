@@ -13,11 +13,11 @@ from crl_core.figures.base import (
     ARM_NAMES,
     ARM_SYMBOLS,
     Trace,
-    arm_key,
+    arm_legend,
     axis,
     colour_scale,
     empty,
-    env_key,
+    env_legend,
     figure,
     held_in,
     robust_range,
@@ -29,7 +29,7 @@ Limits = tuple[tuple[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rows:
+class Units:
     """What is known of the rows that are drawn. `amounts`: a name such as "z" -> a number for each row."""
 
     env: np.ndarray  # [n]
@@ -45,7 +45,7 @@ def path_limits(xy: np.ndarray) -> Limits:
 
 def embedding(
     xy: np.ndarray,
-    rows: Rows,
+    rows: Units,
     colours: Palette,
     *,
     title: str,
@@ -58,14 +58,14 @@ def embedding(
         return empty(title, why_empty or "There are no rows to lay out.", colours, height=HEIGHT)
     x, beyond_x = held_in(xy[:, 0], limits[0])
     y, beyond_y = held_in(xy[:, 1], limits[1])
-    traces, key = _traces(x, y, rows, colours, colour_by)
+    traces, legend = _traces(x, y, rows, colours, colour_by)
     bare: dict[str, Any] = {"ticks": False, "showline": False, "fixedrange": False}
     return figure(
         title,
-        [*traces, *key],
+        [*traces, *legend],
         colours,
         height=HEIGHT,
-        key_items=max(len(key), 4),  # room for the longest key, so that the picture keeps its place
+        legend_items=max(len(legend), 4),  # room for the longest legend, so that the picture keeps its place
         margin={"l": 8, "r": 8, "b": 10},
         outside=max(beyond_x, beyond_y),
         xaxis=axis(colours, range=list(limits[0]), **bare),
@@ -75,7 +75,7 @@ def embedding(
 
 
 def _traces(
-    x: np.ndarray, y: np.ndarray, rows: Rows, colours: Palette, colour_by: str
+    x: np.ndarray, y: np.ndarray, rows: Units, colours: Palette, colour_by: str
 ) -> tuple[list[Trace], list[Trace]]:
     size = 5.6 * colours["scale"]
     hover = _hover(rows)
@@ -101,7 +101,7 @@ def _traces(
                     "legendgroup": f"env{e}",
                 }
             )
-        return traces, env_key(rows.env_names, colours) + arm_key(colours)
+        return traces, env_legend(rows.env_names, colours) + arm_legend(colours)
     if colour_by == "treatment":
         traces = []
         for arm in (0, 1):
@@ -125,7 +125,7 @@ def _traces(
                     "legendgroup": f"arm{arm}",
                 }
             )
-        return traces, arm_key(colours, coloured=True)
+        return traces, arm_legend(colours, coloured=True)
     amount = rows.amounts[colour_by]
     low, high = (float(value) for value in np.quantile(amount, [0.01, 0.99]))
     marker = {
@@ -158,7 +158,7 @@ def _traces(
     return [base | {"x": x, "y": y, "marker": marker, "text": hover}], []
 
 
-def _hover(rows: Rows) -> np.ndarray:
+def _hover(rows: Units) -> np.ndarray:
     names = np.array(list(rows.env_names), dtype=object)[rows.env] + ", " + np.array(ARM_NAMES, dtype=object)[rows.t]
     for name, amount in rows.amounts.items():
         names = names + np.array([f"<br>{name} = {value:.2f}" for value in amount], dtype=object)

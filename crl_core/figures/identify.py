@@ -215,7 +215,7 @@ def methods_strip(
         traces,
         colours,
         height=90 + 27 * len(names),
-        key_items=2,
+        legend_items=2,
         shapes=shapes,
         annotations=notes,
         margin={"l": round(172 * colours["scale"]), "b": round(44 * colours["scale"])},
@@ -256,7 +256,7 @@ def staircase(
         traces,
         colours,
         height=HEIGHT,
-        key_items=len(traces),
+        legend_items=len(traces),
         shapes=shapes,
         annotations=notes,
         xaxis=axis(
@@ -301,7 +301,7 @@ def price_of_alignment(
         traces,
         colours,
         height=HEIGHT,
-        key_items=len(traces),
+        legend_items=len(traces),
         shapes=shapes,
         annotations=notes,
         xaxis=axis(

@@ -137,7 +137,7 @@ def reading_along_lam(
         traces,
         colours,
         height=HEIGHT,
-        key_items=2,
+        legend_items=2,
         xaxis=lam_axis(lams, colours),
         yaxis=axis(
             colours,

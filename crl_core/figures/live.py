@@ -19,7 +19,7 @@ from crl_core.figures.palette import Palette
 from crl_core.measures.curves import Curves
 from crl_core.metrics import METRICS
 
-Rows = dict[str, np.ndarray]
+Columns = dict[str, np.ndarray]
 Spec = dict[str, Any]
 MAX_EPOCHS_DRAWN = 150  # of a final run
 MAX_EPOCHS_LIVE = 75  # while it trains and is drawn again and again
@@ -68,7 +68,7 @@ def lam_position(lams: tuple[float, ...]) -> np.ndarray:
     return np.concatenate([[start], positive])
 
 
-def epoch_rows(curves: Curves, name: str, lam: float, max_epochs: int = MAX_EPOCHS_DRAWN) -> Rows:
+def epoch_rows(curves: Curves, name: str, lam: float, max_epochs: int = MAX_EPOCHS_DRAWN) -> Columns:
     """One row a λ and epoch drawn: epoch, order (0 smallest λ .. 1 largest), lam, value, in_view, ended (status or 0).
 
     A λ of which replicates have diverged or collapsed has `ended` at its last value.
@@ -143,7 +143,7 @@ def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: s
     return _framed(layers, ink, height)
 
 
-def path_rows(curves: Curves, lam: float) -> Rows:
+def path_rows(curves: Curves, lam: float) -> Columns:
     """One row a λ and epoch shown: x, lam, value, low, high, when (0 earliest .. 1 now), epoch, in_view, ended."""
     values = curves.values.get(curves.error_name, np.empty((0, len(curves.lams))))
     n_epochs, n_lams = values.shape

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.along import band, curve, log_range
 from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
+from crl_core.figures.lam_curves import band, curve, log_range
 from crl_core.figures.palette import Palette
 
 HEIGHT = 200

@@ -13,13 +13,13 @@ from crl_core.figures.base import (
     Trace,
     axis,
     empty,
-    env_key,
+    env_legend,
     figure,
     held_in,
     log_ticks,
     number,
     rgba,
-    truth_key,
+    truth_legend,
 )
 from crl_core.figures.palette import Palette
 
@@ -80,7 +80,7 @@ def cloud(
         "marker": mark,
         "hovertemplate": "deployed<extra></extra>",
     }
-    key: Trace = {
+    entry: Trace = {
         "type": "scatter",
         "mode": "markers",
         "x": [None],
@@ -92,10 +92,10 @@ def cloud(
     look: dict[str, Any] = {"ticks": bool(axes[0]), "fixedrange": False}
     return figure(
         title,
-        [*traces, new, *env_key(env_names, colours), key],
+        [*traces, new, *env_legend(env_names, colours), entry],
         colours,
         height=HEIGHT,
-        key_items=len(env_names) + 1,
+        legend_items=len(env_names) + 1,
         margin={} if axes[0] else {"l": 8, "r": 8, "b": 10},
         outside=max(beyond_x, beyond_y),
         xaxis=axis(colours, axes[0], range=list(limits[0]), **look),
@@ -148,13 +148,13 @@ def along_dose(
         {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": threshold, "y1": threshold,
          "line": {"color": colours["muted"], "width": 1.2, "dash": "dash"}}
     ]  # fmt: skip
-    keys = [truth_key(colours, "only the simulation knows")] if truth else []
+    legend = [truth_legend(colours, "only the simulation knows")] if truth else []
     return figure(
         title,
-        [line, here, *keys],
+        [line, here, *legend],
         colours,
         height=_SMALL,
-        key_items=len(keys),
+        legend_items=len(legend),
         shapes=shapes,
         xaxis=axis(colours, dose_title, nticks=8),
         yaxis=axis(colours, type="log", range=span, **_few(log_ticks(10 ** span[0], 10 ** span[1]))),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from crl_core.identify.worlds import World
+from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.jobs.manager import JobManager
 
 VERSION = 1  # raise when a training would give other numbers
@@ -48,11 +48,11 @@ class Trainer:
     folder: Path
     jobs: JobManager
 
-    def file(self, world: World, seed: int) -> Path:
+    def file(self, world: LatentWorld, seed: int) -> Path:
         asked = json.dumps([VERSION, world.to_dict(), seed], sort_keys=True)
         return self.folder / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.jsonl"
 
-    def start(self, world: World, seed: int) -> None:
+    def start(self, world: LatentWorld, seed: int) -> None:
         """Train; joins one that is under way. Raises ValueError where too many wait or the disk refuses."""
         target = self.file(world, seed)
         try:
@@ -66,7 +66,7 @@ class Trainer:
         task = {"name": "latents", "world": world.to_dict(), "seed": seed, "file": str(target.absolute())}
         self.jobs.submit_task(_key(target), task)
 
-    def state(self, world: World, seed: int) -> State:
+    def state(self, world: LatentWorld, seed: int) -> State:
         """What queue and file say by now."""
         target = self.file(world, seed)
         job = self.jobs.task_state(_key(target))
@@ -83,7 +83,7 @@ class Trainer:
             return State("failed", lines, job.reason or "The training ended before it was done; start it again.")
         return State("absent")
 
-    def cancel(self, world: World, seed: int) -> None:
+    def cancel(self, world: LatentWorld, seed: int) -> None:
         """Take it out of the queue, or ask the worker to stop, and forget what it said."""
         self.jobs.cancel(_key(self.file(world, seed)))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from crl_core.identify.worlds import World, single_targets, written_table
+from crl_core.identify.latent_worlds import LatentWorld, single_targets, written_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentPreset:
     title: str
     lesson: str
-    world: World
+    world: LatentWorld
 
 
 def _touched(dim: int, targets: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
@@ -26,27 +26,27 @@ LATENT_PRESETS: Mapping[str, LatentPreset] = {
         lesson=(
             "Three latents, a reference and one environment for each: all are recovered up to order, sign and scale."
         ),
-        world=World(scales=single_targets(3, 4)),
+        world=LatentWorld(scales=single_targets(3, 4)),
     ),
     "each-4": LatentPreset(
         title="Four latents, each changed once",
         lesson="Four latents, a reference and one environment for each: all are recovered up to order, sign and scale.",
-        world=World(scales=single_targets(4, 5)),
+        world=LatentWorld(scales=single_targets(4, 5)),
     ),
     "untouched-pair": LatentPreset(
         title="Two latents never changed",
         lesson="z₃ and z₄ are never changed: any rotation of the two explains the data as well, and they stay mixed.",
-        world=World(scales=_touched(4, (0, 1))),
+        world=LatentWorld(scales=_touched(4, (0, 1))),
     ),
     "untouched-one": LatentPreset(
         title="One latent never changed",
         lesson="Only z₄ is never changed. One alone has nobody to mix with: it is recovered all the same.",
-        world=World(scales=_touched(4, (0, 1, 2))),
+        world=LatentWorld(scales=_touched(4, (0, 1, 2))),
     ),
     "same-ratio": LatentPreset(
         title="Two latents in the same ratio",
         lesson="z₁ and z₂ always change in the same ratio: however many environments, these two stay mixed.",
-        world=World(
+        world=LatentWorld(
             scales=(
                 (1, 1, 1, 1),
                 (2.5, 2.5, 1, 1),
@@ -60,32 +60,32 @@ LATENT_PRESETS: Mapping[str, LatentPreset] = {
     "chain": LatentPreset(
         title="A causal chain, soft interventions",
         lesson="z₁ → z₂ → z₃, each noise changed once: the noises are recovered, the latents are not.",
-        world=World(scales=single_targets(3, 4), edges="soft"),
+        world=LatentWorld(scales=single_targets(3, 4), edges="soft"),
     ),
     "linear": LatentPreset(
         title="Linear mixing",
         lesson="With a linear mixing FastICA on pooled data needs no environments at all.",
-        world=World(scales=single_targets(3, 4), mixing="linear"),
+        world=LatentWorld(scales=single_targets(3, 4), mixing="linear"),
     ),
     "one": LatentPreset(
         title="One environment",
         lesson="Nothing changes, so nothing tells the latents apart; a good fit and a high R² all the same.",
-        world=World(scales=single_targets(3, 1)),
+        world=LatentWorld(scales=single_targets(3, 1)),
     ),
 }
 
 FIRST_SEED = 500  # of the seeds that no setting was ever tuned on
-TRADEOFF = World(scales=single_targets(3, 4), outcome=(1.0, 0.0, 0.0))
+TRADEOFF = LatentWorld(scales=single_targets(3, 4), outcome=(1.0, 0.0, 0.0))
 
 
-def latent_preset(name: str) -> World:
+def latent_preset(name: str) -> LatentWorld:
     """Raises ValueError naming the presets there are."""
     if name not in LATENT_PRESETS:
         raise ValueError(f"there is no latent world {name!r:.40}; choose one of {', '.join(LATENT_PRESETS)}.")
     return LATENT_PRESETS[name].world
 
 
-def command_of(preset: str, world: World, seed: int) -> str:
+def command_of(preset: str, world: LatentWorld, seed: int) -> str:
     """The command that gives the scores of one draw of `world`, which began as a preset."""
     home, words = latent_preset(preset), ["python -m crl_core identify", f"--preset {preset}"]
     if world.scales != home.scales:

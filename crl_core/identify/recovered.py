@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crl_core.identify.predict import Promise
+from crl_core.identify.promises import Promise
 
 RECOVERED = 0.95  # a coordinate that correlates with its truth by this much counts as recovered
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from crl_core.runs.shipped import Shipped
 
-Rows = Sequence[Mapping[str, Any]]
+Recoveries = Sequence[Mapping[str, Any]]
 
 
 def _parse(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -27,7 +27,7 @@ def shipped(folder: Path) -> Mapping[str, Any] | None:
     return BAKED.read(folder)
 
 
-def of_method(rows: Rows, method: str, name: str = "mcc") -> np.ndarray:
+def of_method(rows: Recoveries, method: str, name: str = "mcc") -> np.ndarray:
     """A score of every seed [S], NaN where there is none."""
     return np.array(
         [np.nan if row[name] is None else row[name] for row in rows if row["method"] == method],
@@ -35,6 +35,6 @@ def of_method(rows: Rows, method: str, name: str = "mcc") -> np.ndarray:
     )
 
 
-def coordinates(rows: Rows, method: str = "flow") -> np.ndarray:
+def coordinates(rows: Recoveries, method: str = "flow") -> np.ndarray:
     """[S, d] scores of each coordinate of the seeds that have them."""
     return np.array([row["per_coordinate"] for row in rows if row["method"] == method and row["per_coordinate"]])

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from crl_core.events import Event
-from crl_core.jobs.carry_out import carry_out
 from crl_core.jobs.ensure_runs import RunsFailed
+from crl_core.jobs.train_and_store import train_and_store
 from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
 
@@ -25,7 +25,7 @@ def bake(names: Iterable[str], store: RunStore, listen: Callable[[Event], None] 
     for name, config in configs:
         with tempfile.TemporaryDirectory() as folder:
             fresh = RunStore(folder, baked=Path(folder) / "none")
-            outcome = carry_out(config, fresh, listen=listen)
+            outcome = train_and_store(config, fresh, listen=listen)
             if outcome.ending != "trained" or outcome.reason or fresh.missing_parts(config.key):
                 raise RunsFailed(f"{name} could not be baked. {outcome.reason or outcome.ending}")
             target = store.baked / config.key

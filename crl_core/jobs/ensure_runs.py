@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.jobs.carry_out import Outcome
 from crl_core.jobs.executors import Executor, Job
 from crl_core.jobs.manager import JobManager, JobState
+from crl_core.jobs.train_and_store import Outcome
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore

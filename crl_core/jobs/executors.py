@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from crl_core.config import RunConfig
 from crl_core.events import RunFailed
-from crl_core.jobs.carry_out import Listener, Outcome, carry_out
+from crl_core.jobs.train_and_store import Listener, Outcome, train_and_store
 from crl_core.runs.eventlog import EventLog
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunBusy, RunStore
@@ -101,9 +101,9 @@ class Executor(Protocol):
 
 
 def carry_out_job(job: Job, store: RunStore, listen: Listener | None = None) -> Outcome:
-    """Carry out `job` in this thread. A task's outcome is "stored". Raises KeyboardInterrupt, as `carry_out`."""
+    """Carry out `job` in this thread. A task's outcome is "stored". Raises KeyboardInterrupt, as `train_and_store`."""
     if job.config is not None:
-        return carry_out(
+        return train_and_store(
             job.config,
             store,
             lam_in_view=job.lam_in_view,

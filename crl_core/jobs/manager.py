@@ -19,10 +19,10 @@ from typing import Any, Literal
 
 from crl_core.config import MAX_QUEUE, RunConfig
 from crl_core.events import Event, Stage
-from crl_core.jobs.carry_out import Outcome
 from crl_core.jobs.cost import estimate_seconds
 from crl_core.jobs.executors import STOPPED, Executor, Job, LocalProcess
 from crl_core.jobs.progress import Progress, Tail
+from crl_core.jobs.train_and_store import Outcome
 from crl_core.runs.eventlog import latest_attempt, read_entries
 from crl_core.runs.records import PART_NAMES
 from crl_core.runs.store import RunStore

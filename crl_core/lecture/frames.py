@@ -13,16 +13,16 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted, finite
 from crl_core.lecture import story as story_texts
-from crl_core.lecture.pack import limits, pack_f32, pack_i16, pack_index, pack_u8
-from crl_core.lecture.probe import probe_parts
-from crl_core.lecture.world import World, captions, n_pairs_of, numbers_by_lam
+from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
+from crl_core.lecture.packed_arrays import limits, pack_f32, pack_i16, pack_index, pack_u8
+from crl_core.lecture.shift import probe_parts
 from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import is_constant
 from crl_core.metrics import DRAWN, METRIC
 from crl_core.results import N_VIEW, RunResult, data_of, view_of
 
-Part = Mapping[str, np.ndarray] | None
+Arrays = Mapping[str, np.ndarray] | None
 FORMAT = 1
 MAP_SIZE = 56  # cells a side; the browser smooths between them
 MAX_EPOCHS = 160  # of a curve that is drawn some 300 pixels wide
@@ -100,17 +100,17 @@ def _scatter(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -
     }
 
 
-def _base(config: RunConfig, world: World, palettes: Mapping[str, Any]) -> dict[str, Any]:
+def _base(config: RunConfig, naming: Naming, palettes: Mapping[str, Any]) -> dict[str, Any]:
     scenario, training = config.scenario, config.training
     return {
         "format": FORMAT,
         "key": config.key,
-        "title": world.title,
+        "title": naming.title,
         "seed": training.seed,
         "epochs": training.epochs,
         "lams": list(training.lams),
         "lam_labels": [story_texts.lam_text(lam) for lam in training.lams],
-        "envs": world.env_names(scenario.n_envs),
+        "envs": naming.env_names(scenario.n_envs),
         "palettes": {name: _colours(palette) for name, palette in palettes.items()},
     }
 
@@ -121,7 +121,7 @@ def _colours(palette: Any) -> dict[str, Any]:
     return {name: palette[name] for name in used}
 
 
-def _metrics(result: RunResult, evidence: Part) -> dict[str, np.ndarray]:
+def _metrics(result: RunResult, evidence: Arrays) -> dict[str, np.ndarray]:
     """[R, L] of each metric that is known."""
     known = {metric.name: result.metric(metric, evidence) for metric in DRAWN}
     if not n_pairs_of(result.config):
@@ -130,7 +130,7 @@ def _metrics(result: RunResult, evidence: Part) -> dict[str, np.ndarray]:
     return {k: result.by_lam(v) for k, v in there.items()}
 
 
-def _pictures(phi: np.ndarray, projection: Part) -> tuple[np.ndarray, str]:
+def _pictures(phi: np.ndarray, projection: Arrays) -> tuple[np.ndarray, str]:
     """[L, n, 2] of the latents and what it is: the aligned t-SNE if it is there for these rows, else PCA."""
     if projection is not None and "tsne_xy" in projection and projection["tsne_xy"].shape == (*phi.shape[:2], 2):
         return np.asarray(projection["tsne_xy"], dtype=np.float64), "t-SNE"
@@ -141,10 +141,10 @@ def _pictures(phi: np.ndarray, projection: Part) -> tuple[np.ndarray, str]:
 
 def frames(
     result: RunResult,
-    projection: Part = None,
-    evidence: Part = None,
+    projection: Arrays = None,
+    evidence: Arrays = None,
     *,
-    world: World,
+    naming: Naming,
     palettes: Mapping[str, Any],
     n_rows: int = N_VIEW,
 ) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def frames(
     ite_rmse, factual_mse = mine.get("ite_rmse", nan), mine.get("factual_mse", nan)
     curves, arrays, earlier = _curves(config, result.history)
 
-    groups = "treatment arm" if config.training.align == "treatment" else world.env_word  # what is aligned
+    groups = "treatment arm" if config.training.align == "treatment" else naming.env_word  # what is aligned
     low, high = min(extent), max(extent)
     arrays |= {
         "xy": pack_i16(xy, low - 0.5 * (high - low), high + 0.5 * (high - low)),
@@ -190,7 +190,7 @@ def frames(
     if probe is not None:
         arrays |= {f"probe.{name}": pack_f32(values) for name, values in probe[1].items()}
     lanes = _lanes(by_metric)
-    return _base(config, world, palettes) | {
+    return _base(config, naming, palettes) | {
         "state": "trained",
         "n": len(view),
         "status": status.tolist(),
@@ -205,8 +205,8 @@ def frames(
         "map": _map_spec(maps),
         "probe": probe[0] if probe else None,
         "readings": story_texts.readings(numbers, groups),
-        "story": story_texts.story(world.preset_id, numbers, result.lams, ite_rmse, factual_mse, groups),
-        "captions": captions(world, config, len(view), picture, spec, bool(maps and maps.is_slice)),
+        "story": story_texts.story(naming.preset_id, numbers, result.lams, ite_rmse, factual_mse, groups),
+        "captions": captions(naming, config, len(view), picture, spec, bool(maps and maps.is_slice)),
         "arrays": arrays,
     }
 
@@ -239,7 +239,7 @@ def training_frames(
     started: RunStarted | None,
     epochs: Sequence[EpochEnded],
     *,
-    world: World,
+    naming: Naming,
     palettes: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The same dict while a run is under way: the curves so far; what needs weights says "after training"."""
@@ -255,8 +255,8 @@ def training_frames(
     status = np.asarray(epochs[-1].status[:n_lams]) if epochs else np.zeros(n_lams, dtype=int)
     curves, arrays, earlier = _curves(config, history) if epochs else ({"epochs": []}, {}, None)
     n = started.n_held_out if started else 0
-    words = captions(world, config, min(n, N_VIEW), "map", None, config.scenario.dim_x > 2)
-    return _base(config, world, palettes) | {
+    words = captions(naming, config, min(n, N_VIEW), "map", None, config.scenario.dim_x > 2)
+    return _base(config, naming, palettes) | {
         "state": "training",
         "epoch": epochs[-1].epoch if epochs else 0,
         "n": 0,

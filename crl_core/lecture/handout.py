@@ -18,19 +18,19 @@ from crl_core.config import CONFIG_VERSION, RECIPE_VERSION, RunConfig
 from crl_core.config_text import preset_of, reproducing_command
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.frames import frames
-from crl_core.lecture.world import World
+from crl_core.lecture.naming import Naming
 from crl_core.presets import PRESETS
 from crl_core.results import N_VIEW, RunResult
 
-Part = Mapping[str, np.ndarray] | None
+Arrays = Mapping[str, np.ndarray] | None
 THEMES = ("auto", "dark", "light", "projector")
 _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
 
-def world_of(config: RunConfig, env_word: str = "environment") -> World:
+def naming_of(config: RunConfig, env_word: str = "environment") -> Naming:
     """How a config is called: as its preset, or as a world of one's own with `env_word` for its environments."""
     name = preset_of(config)
-    return World.of(PRESETS[name]) if name else World(title="Your own world", env_word=env_word)
+    return Naming.of(PRESETS[name]) if name else Naming(title="Your own world", env_word=env_word)
 
 
 def _versions() -> dict[str, str]:
@@ -61,20 +61,20 @@ def provenance(result: RunResult) -> dict[str, Any]:
 
 def handout_html(
     result: RunResult,
-    projection: Part = None,
-    evidence: Part = None,
+    projection: Arrays = None,
+    evidence: Arrays = None,
     theme: str = "auto",
     *,
     palettes: Mapping[str, Any] | None = None,
     lam: float | None = None,
     n_rows: int = N_VIEW,
-    world: World | None = None,
+    naming: Naming | None = None,
 ) -> str:
     """The whole file as text, at most 3 MB for 16 λ × 1,500 rows.
 
     theme:  "dark", "light", "projector", or "auto": what the reader's system prefers.
     lam:    the λ that is shown first; the smallest if None.
-    world:  how the run is called on screen; found from its config if None.
+    naming: how the run is called on screen; found from its config if None.
     Raises: ValueError if the theme is not one of these.
     """
     if theme not in THEMES:
@@ -83,8 +83,8 @@ def handout_html(
         from crl_core.figures import palette
 
         palettes = {name: palette(name) for name in THEMES[1:]}
-    world = world or world_of(result.config)
-    data = frames(result, projection, evidence, world=world, palettes=palettes, n_rows=n_rows)
+    naming = naming or naming_of(result.config)
+    data = frames(result, projection, evidence, naming=naming, palettes=palettes, n_rows=n_rows)
     data["lam"] = result.lams[result.model(lam)] if lam is not None else result.lams[0]
     origin = provenance(result)
 
@@ -93,7 +93,7 @@ def handout_html(
 
     versions = ", ".join(f"{library} {number}" for library, number in origin["written_with"].items())
     return _PAGE.format(
-        title=html.escape(f"{world.title}: λ under the finger"),
+        title=html.escape(f"{naming.title}: λ under the finger"),
         style=style(),
         data=embedded(data),
         provenance=embedded(origin),

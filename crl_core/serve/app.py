@@ -19,9 +19,9 @@ from starlette.exceptions import HTTPException
 
 from crl_core.export.model_file import Model, open_model
 from crl_core.serve.bodies import About, Effects, Health, Problem, request_body
-from crl_core.serve.guard import Guard
-from crl_core.serve.measures import Measures
+from crl_core.serve.middleware import Guard
 from crl_core.serve.monitor import DRIFTED, OK, WARMING_UP, Monitor, State
+from crl_core.serve.prometheus import Measures
 from crl_core.serve.settings import Settings
 
 UNNAMED = "unnamed"  # the label of rows that came without one

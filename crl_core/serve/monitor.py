@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from crl_core.measures.falsifiers import LEVEL
+from crl_core.serve.monitor_process import Tester
 from crl_core.serve.settings import Settings
-from crl_core.serve.tester import Tester
 
 TESTS = 200  # over which the level holds
 ALARM = LEVEL / TESTS

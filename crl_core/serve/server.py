@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
-from crl_core.export.words import INSTALL
+from crl_core.export.formats import INSTALL
 
 SAYS = "an exported model as a web service that watches its own assumptions"
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client")
@@ -57,7 +57,7 @@ def run_server(options: argparse.Namespace) -> int:
         import uvicorn
 
         from crl_core.serve.app import create_app
-        from crl_core.serve.guard import log
+        from crl_core.serve.middleware import log
 
         app = create_app(options.file, settings)
         config = uvicorn.Config(

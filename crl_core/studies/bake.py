@@ -12,23 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from crl_core.identify import shipped as latents
+from crl_core.identify.latent_worlds import LatentWorld, single_targets
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import FIRST_SEED, TRADEOFF, latent_preset
-from crl_core.identify.worlds import World as LatentWorld
-from crl_core.identify.worlds import single_targets
 from crl_core.jobs.executors import Executor
 from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run, detection_rates, environments, penalties
-from crl_core.studies.catalogue import LABS, LabClaim, lab_claims, measure_lab
 from crl_core.studies.claims import Claim, load_claims
 from crl_core.studies.environments_report import report_content
+from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measure_study
 
 Say = Callable[[str], None]  # told what is measured now
 
 # Every preset, and the hospitals with other patients in each, where pairs and populations disagree.
-CONTEST_WORLDS = tuple(
-    penalties.World(preset=name, gap=gap, seeds=5)
+CONTEST_SETTINGS = tuple(
+    penalties.ContestSetting(preset=name, gap=gap, seeds=5)
     for name in PRESETS
     for gap in ((None, 1.0) if name == DEFAULT_PRESET else (None,))
 )
@@ -60,20 +59,20 @@ def bake_claims(
     return claims_run.BAKED.write(store.baked, claims_run.content_of(measured, seeds, epochs))
 
 
-def bake_lab(
-    lab: str,
+def bake_study_claims(
+    study: str,
     store: RunStore,
     executor: Executor,
     say: Say,
     *,
-    claims: Sequence[LabClaim] | None = None,
+    claims: Sequence[StudyClaim] | None = None,
     seeds: int | None = None,
 ) -> Path:
     """The claims of a laboratory."""
-    say(f"claims: {LABS[lab].title}")
-    seeds = LABS[lab].seeds if seeds is None else seeds
-    measured = measure_lab(lab_claims(lab) if claims is None else claims, seeds, store, executor)
-    return claims_run.shipped_claims(f"claims-{lab}").write(store.baked, claims_run.content_of(measured, seeds))
+    say(f"claims: {STUDIES[study].title}")
+    seeds = STUDIES[study].seeds if seeds is None else seeds
+    measured = measure_study(claims_of(study) if claims is None else claims, seeds, store, executor)
+    return claims_run.shipped_claims(f"claims-{study}").write(store.baked, claims_run.content_of(measured, seeds))
 
 
 def bake_environments(
@@ -86,18 +85,18 @@ def bake_environments(
 ) -> Path:
     """What another environment buys in the first visit's world."""
     say(f"environments: {DEFAULT_PRESET}")
-    study = environments.run_study(DEFAULT_PRESET, seeds, store, executor, epochs=epochs)
+    study = environments.run_environments(DEFAULT_PRESET, seeds, store, executor, epochs=epochs)
     return environments.BAKED.write(store.baked, report_content(study))
 
 
 def bake_penalties(
-    store: RunStore, executor: Executor, say: Say, *, worlds: Sequence[penalties.World] = CONTEST_WORLDS
+    store: RunStore, executor: Executor, say: Say, *, settings: Sequence[penalties.ContestSetting] = CONTEST_SETTINGS
 ) -> Path:
     """The penalties side by side, world by world."""
     found = []
-    for world in worlds:
-        say(f"penalties: {world.preset}, {world.words}")
-        found.append(penalties.run_contest(world, store, executor=executor))
+    for setting in settings:
+        say(f"penalties: {setting.preset}, {setting.words}")
+        found.append(penalties.run_contest(setting, store, executor=executor))
     return penalties.BAKED.write(store.baked, {"contests": [contest.to_dict() for contest in found]})
 
 
@@ -151,9 +150,9 @@ def _short(value: Any) -> Any:
 
 
 # What `bake --only` may name: the file, and how it is made.
-STUDIES: Mapping[str, Callable[[RunStore, Executor, Say], Path]] = {
+ANSWERS: Mapping[str, Callable[[RunStore, Executor, Say], Path]] = {
     "claims": bake_claims,
-    **{f"claims-{lab}": partial(bake_lab, lab) for lab in LABS},
+    **{f"claims-{study}": partial(bake_study_claims, study) for study in STUDIES},
     "environments": bake_environments,
     "penalties": bake_penalties,
     "unseen": bake_unseen,

@@ -10,13 +10,13 @@ import numpy as np
 
 from crl_core.config_text import reproducing_command
 from crl_core.measures.falsifiers import LEAST_ROWS, LEVEL, PERMUTATIONS, RATIO, REFERENCE
-from crl_core.studies.deployed import TITLES, Verdict, Watched
+from crl_core.studies.deployed import TITLES, BatchReport, Reference
 
 _STYLE = """
 body { margin: 2.2rem auto; max-width: 46rem; padding: 0 1rem; background: #fff; color: #14181d;
   font: 15px/1.5 'DejaVu Sans', Verdana, 'Segoe UI', system-ui, sans-serif; }
 h1 { font-size: 1.35rem; margin: 0 0 .3rem 0; } h2 { font-size: 1rem; margin: 1.4rem 0 .3rem 0; }
-.quiet { color: #4a525c; } .verdict { font-size: 1.1rem; font-weight: 650; }
+.quiet { color: #4a525c; } .summary { font-size: 1.1rem; font-weight: 650; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; } td, th { text-align: left;
   padding: .3rem .6rem .3rem 0;
   border-bottom: 1px solid #dcdad3; vertical-align: top; } code { font-size: .82rem; overflow-wrap: anywhere; }
@@ -31,7 +31,7 @@ class Certificate:
     title: str
     model: str
     sample: str
-    verdict: str
+    summary: str
     rows: tuple[tuple[str, str, str, str], ...]  # test, what it compares and when it alarms, statistic, finding
     blind: tuple[str, ...]  # what no test on these data could have found
     command: str
@@ -42,7 +42,7 @@ class Certificate:
             "|---|---|---|---|",
             *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self.rows),
         ]
-        parts = [f"# {self.title}", self.model, self.sample, f"**{self.verdict}**", "\n".join(table)]
+        parts = [f"# {self.title}", self.model, self.sample, f"**{self.summary}**", "\n".join(table)]
         parts += [
             "## What no test on these data could have found",
             "\n".join(f"- {item}" for item in self.blind),
@@ -57,20 +57,20 @@ class Certificate:
             f'<!doctype html><html lang="en"><head><meta '
             f'charset="utf-8"><title>{escape(self.title)}</title><style>{_STYLE}</style></head>'
             f'<body><h1>{escape(self.title)}</h1><p class="quiet">{escape(self.model)}<br>{escape(self.sample)}</p>'
-            f'<p class="verdict">{escape(self.verdict)}</p><table><tr><th>test</th><th>alarms '
+            f'<p class="summary">{escape(self.summary)}</p><table><tr><th>test</th><th>alarms '
             f"when</th><th>statistic</th><th>found</th></tr>"
             f"{rows}</table><h2>What no test on these data could have found</h2><ul>{blind}</ul>"
             f"<h2>The model again</h2><p><code>{escape(self.command)}</code></p></body></html>\n"
         )
 
 
-def certificate(model: Watched, verdict: Verdict, *, sample: str = "A deployment sample") -> Certificate:
-    """What `verdict` found on a sample for the model under watch. Never uses the truth, simulated or not.
+def certificate(model: Reference, report: BatchReport, *, sample: str = "A deployment sample") -> Certificate:
+    """What `report` found on a sample for the model under watch. Never uses the truth, simulated or not.
 
     sample: what the rows are, in a few words without a full stop.
     """
     config = model.run.config
-    alarmed = [finding for finding in verdict.findings if finding.alarm]
+    alarmed = [finding for finding in report.findings if finding.alarm]
     rows = tuple(
         (
             TITLES[finding.test],
@@ -78,11 +78,11 @@ def certificate(model: Watched, verdict: Verdict, *, sample: str = "A deployment
             "–" if not np.isfinite(finding.statistic) else f"{finding.statistic:.3g}",
             ("ALARM. " if finding.alarm else "not made. " if finding.alarm is None else "quiet. ") + finding.words,
         )
-        for finding in verdict.findings
+        for finding in report.findings
     )
-    n_tests = sum(finding.p is not None for finding in verdict.findings)
+    n_tests = sum(finding.p is not None for finding in report.findings)
     said = (
-        f"{len(alarmed)} of {len(verdict.findings)} tests alarm: this sample is not what the model was trained on."
+        f"{len(alarmed)} of {len(report.findings)} tests alarm: this sample is not what the model was trained on."
         if alarmed
         else "No test alarms. That is not a proof that the model is right here."
     )
@@ -91,20 +91,20 @@ def certificate(model: Watched, verdict: Verdict, *, sample: str = "A deployment
         model=f"Run {config.key}, λ = {model.lam:g}, one network; reference: {len(model.latents)} held-out latents (of "
         f"at most {REFERENCE}), "
         f"{len(model.residual)} held-out residuals.",
-        sample=f"{sample}: {verdict.n_rows} rows tested, {PERMUTATIONS} permutations. {n_tests} "
+        sample=f"{sample}: {report.n_rows} rows tested, {PERMUTATIONS} permutations. {n_tests} "
         f"tests at level {LEVEL:g} "
         f"each: without any change "
         f"about one certificate in {max(1, round(1 / (LEVEL * max(1, n_tests))))} has an alarm. "
-        + " ".join(verdict.notes),
-        verdict=said,
+        + " ".join(report.notes),
+        summary=said,
         rows=rows,
-        blind=_blind(verdict),
+        blind=_blind(report),
         command=reproducing_command(config),
     )
 
 
-def _blind(verdict: Verdict) -> tuple[str, ...]:
-    residuals = next((finding for finding in verdict.findings if finding.test == "residuals"), None)
+def _blind(report: BatchReport) -> tuple[str, ...]:
+    residuals = next((finding for finding in report.findings if finding.test == "residuals"), None)
     unlabelled = residuals is None or residuals.alarm is None
     found = [
         "A difference that the encoder throws away: tests on latents see what the network sees.",
@@ -117,8 +117,8 @@ def _blind(verdict: Verdict) -> tuple[str, ...]:
         found.append("A changed effect, or outcome, in the arm that has no labelled row here.")
     else:
         found.append("A changed effect that is small beside the noise, or that cancels within an arm.")
-    if verdict.n_rows < 100:
+    if report.n_rows < 100:
         found.append(
-            f"Small shifts: {verdict.n_rows} rows have little power (tests begin at {LEAST_ROWS}, 200 are better)."
+            f"Small shifts: {report.n_rows} rows have little power (tests begin at {LEAST_ROWS}, 200 are better)."
         )
     return tuple(found)

@@ -1,6 +1,6 @@
 """Claims put to the test: a list as data (`claims.toml`), each measured over seeds and given a verdict.
 
-Seeds:    the replicates of one batched run; claims about the same world share a run, which is cached like any other.
+Seeds:    the replicates of one batched run; claims about the same scenario share a run, which is cached like any other.
 Verdict:  from the bootstrap interval of the median over seeds: "holds" if all of it is on the claim's side of the
           threshold, "does not hold" if all of it is on the other, "undecided" if it contains the threshold.
 Broken:   a model that diverged has an infinite error, and a value that is not defined because of it counts against the
@@ -111,7 +111,7 @@ QUANTITIES: Mapping[str, Quantity] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class Setting:
     """Where something is measured: a preset, with changes, at a λ (None: over the whole path)."""
 
     preset: str
@@ -120,8 +120,8 @@ class World:
     scenario: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def setting(self) -> tuple[Scenario, str]:
-        """Scenario and alignment; claims with the same setting share a run."""
+    def trained_on(self) -> tuple[Scenario, str]:
+        """Scenario and alignment; claims about the same two share a run."""
         base = preset(self.preset)
         scenario = base.scenario if self.envs is None else base.scenario.with_envs(self.envs)
         changes = dict(self.scenario)
@@ -156,21 +156,21 @@ class Statement:
 class Claim(Statement):
     """A claim about λ paths, one entry of `claims.toml`; the fields are explained there."""
 
-    world: World
-    against: World | None
+    setting: Setting
+    against: Setting | None
 
     def where(self) -> dict[str, Any]:
-        return {"preset": self.world.preset}
+        return {"preset": self.setting.preset}
 
     def measured_as(self) -> str:
-        title, world, other = QUANTITIES[self.quantity].title, self.world, self.against
-        where = "along the whole path" if world.lam is None else f"at λ = {world.lam:g}"
-        if world.scenario:
+        title, setting, other = QUANTITIES[self.quantity].title, self.setting, self.against
+        where = "along the whole path" if setting.lam is None else f"at λ = {setting.lam:g}"
+        if setting.scenario:
             where += ", with the environments that the claim names"
         if other is None:
             return f"{title}, {where}"
-        beside = other.preset if other.setting != world.setting else ""
-        if other.lam is not None and (other.lam != world.lam or not beside):
+        beside = other.preset if other.trained_on != setting.trained_on else ""
+        if other.lam is not None and (other.lam != setting.lam or not beside):
             beside = f"{beside} at λ = {other.lam:g}".strip()
         return f"{title}, {where}, over that {'' if beside.startswith('at') else 'of '}{beside}"
 
@@ -211,7 +211,7 @@ class Measured:
 
 STATEMENT_FIELDS = frozenset({"id", "source", "statement", "note", "quantity", "holds_if", "threshold"})
 _CLAIM_FIELDS = STATEMENT_FIELDS | {"preset", "lam", "envs", "scenario", "against"}
-_WORLD_FIELDS = {"preset", "lam", "envs", "scenario"}
+_SETTING_FIELDS = {"preset", "lam", "envs", "scenario"}
 
 
 def parse_claims(text: str) -> tuple[Claim, ...]:
@@ -284,51 +284,51 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
     against = entry.get("against")
     if against is not None and not isinstance(against, Mapping):
         raise wrong(f"against is {against!r}; write what differs, e.g. {{ lam = 0.0 }}.")
-    if against is not None and set(against) - _WORLD_FIELDS:
-        raise wrong(f"against has no field {', '.join(sorted(set(against) - _WORLD_FIELDS))}.")
+    if against is not None and set(against) - _SETTING_FIELDS:
+        raise wrong(f"against has no field {', '.join(sorted(set(against) - _SETTING_FIELDS))}.")
     try:
-        own = {key: entry[key] for key in _WORLD_FIELDS & set(entry)}
+        own = {key: entry[key] for key in _SETTING_FIELDS & set(entry)}
         # `against` names what differs; another preset starts from that preset, not from this claim's changes.
         other = None if against is None else against if "preset" in against else own | dict(against)
-        worlds = [None if w is None else _world(w) for w in (own, other)]
+        settings = [None if w is None else _setting(w) for w in (own, other)]
     except (ValueError, TypeError) as error:
         raise wrong(str(error)) from None
-    assert worlds[0] is not None
+    assert settings[0] is not None
     return Claim(
         **{key: entry[key] for key in ("id", "source", "statement", "note", "quantity", "holds_if")},
         threshold=float(entry["threshold"]),
-        world=worlds[0],
-        against=worlds[1],
+        setting=settings[0],
+        against=settings[1],
     )
 
 
-def _world(content: Mapping[str, Any]) -> World:
+def _setting(content: Mapping[str, Any]) -> Setting:
     scenario, known = content.get("scenario", {}), {f.name for f in fields(Scenario)}
     if not isinstance(scenario, Mapping) or not set(scenario) <= known:
         unknown = ", ".join(sorted(set(scenario) - known)) if isinstance(scenario, Mapping) else repr(scenario)
         raise ValueError(f"a scenario has no field {unknown}; its fields are {', '.join(sorted(known))}.")
     changes = tuple((key, tuple(v) if isinstance(v, list) else v) for key, v in sorted(scenario.items()))
-    world = World(preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes)
-    _ = world.setting  # an impossible world or λ is refused here, not in the middle of a study
-    if world.lam is not None:
-        Training(lams=(world.lam,))
-    return world
+    setting = Setting(preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes)
+    _ = setting.trained_on  # an impossible world or λ is refused here, not in the middle of a study
+    if setting.lam is not None:
+        Training(lams=(setting.lam,))
+    return setting
 
 
 # -- measuring ---------------------------------------------------------------------------------------------------------
 
 
 def plan(claims: Sequence[Claim], seeds: int, *, epochs: int = 50) -> dict[tuple[Scenario, str], RunConfig]:
-    """The fewest runs that serve all `claims`: one a setting, with every λ that is asked of it and `seeds` replicates.
+    """The fewest runs that serve all `claims`: one a scenario and alignment, with every λ and `seeds` replicates.
 
     Raises: ValueError if a run would be larger than allowed (too many seeds).
     """
     lams: dict[tuple[Scenario, str], set[float]] = {}
     for claim in claims:
-        for world in (claim.world, claim.against):
-            if world is not None:
-                wanted = PATH if world.lam is None else (world.lam,)
-                lams.setdefault(world.setting, set()).update(wanted)
+        for setting in (claim.setting, claim.against):
+            if setting is not None:
+                wanted = PATH if setting.lam is None else (setting.lam,)
+                lams.setdefault(setting.trained_on, set()).update(wanted)
     return {
         (scenario, align): RunConfig(
             scenario=scenario,
@@ -344,18 +344,18 @@ def measure(
 ) -> Measured:
     """Values of a claim on the runs of `plan`, with median, interval and verdict."""
 
-    def values_in(world: World) -> np.ndarray:
-        run, evidence = runs[world.setting]
-        at = None if world.lam is None else run.lams.index(world.lam)
+    def values_in(setting: Setting) -> np.ndarray:
+        run, evidence = runs[setting.trained_on]
+        at = None if setting.lam is None else run.lams.index(setting.lam)
         return QUANTITIES[claim.quantity].of(run, evidence, at)
 
     with np.errstate(invalid="ignore", divide="ignore"):  # of broken models
-        values = np.asarray(values_in(claim.world), dtype=np.float64)
+        values = np.asarray(values_in(claim.setting), dtype=np.float64)
         if claim.against is not None:
             values = values / values_in(claim.against)
-    keys = [runs[claim.world.setting][0].config.key]
+    keys = [runs[claim.setting.trained_on][0].config.key]
     if claim.against is not None:
-        keys.append(runs[claim.against.setting][0].config.key)
+        keys.append(runs[claim.against.trained_on][0].config.key)
     return judged(claim, values, tuple(dict.fromkeys(keys)))
 
 

@@ -24,10 +24,10 @@ def runs_of(claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS) -
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
     asking: dict[Any, bool] = {}
     for claim in claims:
-        for world in (claim.world, claim.against):
-            if world is not None:
-                asking[world.setting] = asking.get(world.setting, False) or needs_evidence(claim)
-    return [(config, asking[setting]) for setting, config in plan(claims, seeds, epochs=epochs).items()]
+        for setting in (claim.setting, claim.against):
+            if setting is not None:
+                asking[setting.trained_on] = asking.get(setting.trained_on, False) or needs_evidence(claim)
+    return [(config, asking[trained_on]) for trained_on, config in plan(claims, seeds, epochs=epochs).items()]
 
 
 def run_claims(

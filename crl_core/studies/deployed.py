@@ -22,7 +22,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Watched:
+class Reference:
     """One model and the held-out rows that stand for its training: latents [m, k], environments and treatments [m],
     factual residuals of all held-out rows."""
 
@@ -50,7 +50,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Verdict:
+class BatchReport:
     """All findings on a batch, and what is to be said of the batch itself."""
 
     findings: tuple[Finding, ...]
@@ -61,7 +61,7 @@ class Verdict:
         return next(finding for finding in self.findings if finding.test == test)
 
 
-def watched(run: RunResult, lam: float, replicate: int = 0, held_out: MultiEnvData | None = None) -> Watched:
+def reference_of(run: RunResult, lam: float, replicate: int = 0, held_out: MultiEnvData | None = None) -> Reference:
     """Put the model of `lam` (the nearest of the run's) and `replicate` under watch.
 
     held_out: the run's held-out rows of that replicate, if they are at hand; otherwise drawn again from the seed.
@@ -74,7 +74,7 @@ def watched(run: RunResult, lam: float, replicate: int = 0, held_out: MultiEnvDa
     rows = data_of(run.config, replicate)[1] if held_out is None else held_out
     phi, y0_hat, y1_hat = (values[0] for values in predict(weights, rows.x))
     kept = np.unique(np.linspace(0, len(rows) - 1, min(REFERENCE, len(rows))).astype(int))  # in environment order
-    return Watched(
+    return Reference(
         run=run,
         m=m,
         lam=float(run.lam[m]),
@@ -87,8 +87,8 @@ def watched(run: RunResult, lam: float, replicate: int = 0, held_out: MultiEnvDa
     )
 
 
-def judge(
-    model: Watched,
+def batch_report(
+    model: Reference,
     x: Any,
     rng: np.random.Generator,
     *,
@@ -96,7 +96,7 @@ def judge(
     y: Any = None,
     permutations: int = falsifiers.PERMUTATIONS,
     tests: tuple[str, ...] = ALARM_TESTS,
-) -> Verdict:
+) -> BatchReport:
     """Test a deployment batch x [n, d], with treatments and outcomes [n] where there are labels.
 
     Raises: ValueError in one sentence for a batch that cannot be tested (see `falsifiers.checked_rows`).
@@ -116,7 +116,7 @@ def judge(
         found.append(_unlabelled() if both is None else _residuals(model, *both, y0_hat, y1_hat))
     if "classifier" in tests:
         found.append(_by_p("classifier", *falsifiers.classifier_test(phi, model.latents, rng)))
-    return Verdict(findings=tuple(found), n_rows=len(rows), notes=tuple(notes))
+    return BatchReport(findings=tuple(found), n_rows=len(rows), notes=tuple(notes))
 
 
 def _by_p(test: str, statistic: float, p: float, more: str = "") -> Finding:
@@ -129,7 +129,7 @@ def _by_p(test: str, statistic: float, p: float, more: str = "") -> Finding:
     return Finding(test=test, statistic=statistic, threshold=LEVEL, p=p, alarm=alarm, words=words)
 
 
-def _residuals(model: Watched, t: np.ndarray, y: np.ndarray, y0_hat: np.ndarray, y1_hat: np.ndarray) -> Finding:
+def _residuals(model: Reference, t: np.ndarray, y: np.ndarray, y0_hat: np.ndarray, y1_hat: np.ndarray) -> Finding:
     ratio = falsifiers.residual_ratio(y - np.where(t == 1, y1_hat, y0_hat), t, model.residual, model.t)
     alarm = falsifiers.alarms(ratio)
     said = [
@@ -145,7 +145,7 @@ def _unlabelled() -> Finding:
     return Finding(test="residuals", statistic=float("nan"), threshold=RATIO, p=None, alarm=None, words=words)
 
 
-def true_error(model: Watched, data: MultiEnvData) -> float:
+def true_error(model: Reference, data: MultiEnvData) -> float:
     """ITE RMSE of the model on deployed rows; only a simulation knows it."""
     assert data.ite is not None, "deployed rows of a simulation carry their truth"
     _, y0_hat, y1_hat = (values[0] for values in predict(model.weights, data.x))

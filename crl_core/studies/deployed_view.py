@@ -2,7 +2,7 @@
 
 Seen:  latents in the plane of largest variance of training latents. Unlike a t-SNE it can place rows it was not made
        with, and it stays where it is while the intervention and its dose move.
-Found: the tests' verdict on a batch, beside the true effect error, which only a simulation knows.
+Found: the tests' report on a batch, beside the true effect error, which only a simulation knows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from crl_core.data.scm import MultiEnvData, along
 from crl_core.figures.base import robust_range
 from crl_core.measures.falsifiers import latent_test
 from crl_core.results import RunResult, predict
-from crl_core.studies.deployed import Verdict, Watched, judge, true_error, watched
+from crl_core.studies.deployed import BatchReport, Reference, batch_report, reference_of, true_error
 from crl_core.studies.detection_rates import MONITOR, WRONG, quadrant
 
 Limits = tuple[float, float]
@@ -33,7 +33,7 @@ _DOSES, _CURVE_ROWS = 17, 1000
 class Scene:
     """What stays while a dose moves: the model, a plane through its latents, and training rows in two views."""
 
-    model: Watched
+    model: Reference
     centre: np.ndarray  # [k] mean training latent
     plane: np.ndarray  # [k, 2] orthonormal
     phi: np.ndarray  # [m, 2] training latents in the plane
@@ -49,7 +49,7 @@ class Scene:
 
 def scene_of(run: RunResult, lam: float, held_out: MultiEnvData) -> Scene:
     """The model of `lam` among its held-out rows, which carry z and s. Raises ValueError if the model diverged."""
-    model = watched(run, lam, held_out=held_out)
+    model = reference_of(run, lam, held_out=held_out)
     kept = np.unique(np.linspace(0, len(held_out) - 1, _MOST).astype(int))
     phi = predict(model.weights, held_out.x[kept])[0][0].astype(np.float64)
     centre = phi.mean(axis=0)
@@ -85,23 +85,23 @@ class Deployment:
     """A batch after an intervention: what the tests say of it, and what only the simulation knows."""
 
     batch: MultiEnvData
-    verdict: Verdict
+    report: BatchReport
     error: float  # true ITE RMSE under the intervention
     usual: float  # of unchanged rows
 
     @property
     def alarms(self) -> int:
         """How many tests alarm."""
-        return sum(bool(finding.alarm) for finding in self.verdict.findings)
+        return sum(bool(finding.alarm) for finding in self.report.findings)
 
     @property
     def quadrant(self) -> str:
         """Of `detection_rates.QUADRANTS`, for a monitor that acts on latent MMD² and residuals."""
-        alarm = any(finding.alarm for finding in self.verdict.findings if finding.test in MONITOR)
+        alarm = any(finding.alarm for finding in self.report.findings if finding.test in MONITOR)
         return quadrant(alarm, self.error > WRONG * self.usual)
 
 
-def deployment(model: Watched, intervention: str, dose: float, n: int, draw: int = 0) -> Deployment:
+def deployment(model: Reference, intervention: str, dose: float, n: int, draw: int = 0) -> Deployment:
     """Deploy the model on `n` rows, the batch number `draw` of its seed. Raises ValueError as `deploy` does."""
     scenario, seed = model.run.config.scenario, model.run.config.training.seed
     batch = deploy(scenario, intervention, dose, n, seed, draw)
@@ -109,8 +109,8 @@ def deployment(model: Watched, intervention: str, dose: float, n: int, draw: int
         true_error(model, deploy(scenario, what, at, _TRUTH_ROWS, seed, _TRUTH_DRAW))
         for what, at in ((intervention, dose), ("none", 0.0))
     )
-    verdict = judge(model, batch.x, np.random.default_rng([seed, draw]), t=batch.t, y=batch.y)
-    return Deployment(batch=batch, verdict=verdict, error=error, usual=usual)
+    report = batch_report(model, batch.x, np.random.default_rng([seed, draw]), t=batch.t, y=batch.y)
+    return Deployment(batch=batch, report=report, error=error, usual=usual)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,7 +122,7 @@ class DoseCurves:
     error: np.ndarray  # [D] true ITE RMSE
 
 
-def dose_curves(model: Watched, intervention: str, n: int) -> DoseCurves:
+def dose_curves(model: Reference, intervention: str, n: int) -> DoseCurves:
     """Along every environment, or 17 doses of another change: latent MMD² of about n rows, true error of 1,000."""
     scenario, seed = model.run.config.scenario, model.run.config.training.seed
     low, high = limits(scenario, intervention)

@@ -23,7 +23,7 @@ from crl_core.presets import PRESETS, preset
 from crl_core.results import predict
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
-from crl_core.studies.deployed import ALARM_TESTS, Watched, judge, true_error, watched
+from crl_core.studies.deployed import ALARM_TESTS, Reference, batch_report, reference_of, true_error
 
 LAMS = (0.0, 0.3, 1.0)
 SIZES = (100, 200, 500)
@@ -78,7 +78,7 @@ def specs(scenario: Scenario) -> tuple[Spec, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Rate:
     """One line of the table. rejection_rate: share of `draws` batches that alarmed, over all seeds."""
 
     intervention: str
@@ -130,12 +130,12 @@ class Power:
 
     preset_id: str
     seeds: int
-    rows: tuple[Row, ...]
+    rows: tuple[Rate, ...]
     dose_correlation: Mapping[str, tuple[float, ...]]  # λ as text -> one Spearman correlation a seed
 
-    def cases(self, lam: float, n: int) -> dict[Case, dict[str, Row]]:
+    def cases(self, lam: float, n: int) -> dict[Case, dict[str, Rate]]:
         """The lines of every case by test, at one λ and size of batch."""
-        found: dict[Case, dict[str, Row]] = {}
+        found: dict[Case, dict[str, Rate]] = {}
         for row in self.rows:
             if row.lam == lam and row.n == n:
                 found.setdefault((row.intervention, row.dose), {})[row.test] = row
@@ -156,7 +156,7 @@ class Power:
         try:
             tuples = ("by_seed", "errors_by_seed", "unchanged_by_seed")
             rows = tuple(
-                Row(
+                Rate(
                     **{name: value for name, value in row.items() if name not in _DERIVED}
                     | {name: tuple(row[name]) for name in tuples}
                 )
@@ -168,7 +168,7 @@ class Power:
             raise ValueError(f"the stored power table is incomplete ({error}); measure it again.") from None
 
 
-def by_quadrant(cases: Mapping[Case, Mapping[str, Row]]) -> dict[str, list[Case]]:
+def by_quadrant(cases: Mapping[Case, Mapping[str, Rate]]) -> dict[str, list[Case]]:
     """The cases of each quadrant, as a monitor that acts on the louder of its tests meets them."""
     found: dict[str, list[Case]] = {name: [] for name in QUADRANTS}
     for case, by_test in cases.items():
@@ -211,7 +211,7 @@ def run_power(
     run, _ = ensure_runs([(config, False)], store, executor or Here(store))[config]
     scenario = config.scenario
     tried = specs(scenario) if only is None else tuple(only)
-    seen_models = {(lam, r): watched(run, lam, r) for lam in lams for r in range(seeds)}
+    seen_models = {(lam, r): reference_of(run, lam, r) for lam in lams for r in range(seeds)}
     unchanged = {lam: tuple(_error(seen_models[lam, r], Spec("none", 0.0), r) for r in range(seeds)) for lam in lams}
     rows = []
     for done, spec in enumerate(tried):
@@ -224,7 +224,7 @@ def run_power(
                     [_alarms(seen_models[lam, r], spec, n, draws, r, tests, permutations) for r in range(seeds)]
                 )  # [seeds, draws, tests]
                 rows += [
-                    Row(
+                    Rate(
                         intervention=spec.intervention,
                         dose=spec.dose,
                         seen=spec.seen,
@@ -243,11 +243,11 @@ def run_power(
     return Power(preset_id=preset_id, seeds=seeds, rows=tuple(rows), dose_correlation=curves)
 
 
-def _seed(model: Watched, replicate: int) -> int:
+def _seed(model: Reference, replicate: int) -> int:
     return model.run.config.training.seed + replicate
 
 
-def _error(model: Watched, spec: Spec, replicate: int) -> float:
+def _error(model: Reference, spec: Spec, replicate: int) -> float:
     scenario = model.run.config.scenario
     return true_error(
         model, deploy(scenario, spec.intervention, spec.dose, _TRUTH_ROWS, _seed(model, replicate), 999_983)
@@ -255,19 +255,19 @@ def _error(model: Watched, spec: Spec, replicate: int) -> float:
 
 
 def _alarms(
-    model: Watched, spec: Spec, n: int, draws: int, replicate: int, tests: tuple[str, ...], permutations: int
+    model: Reference, spec: Spec, n: int, draws: int, replicate: int, tests: tuple[str, ...], permutations: int
 ) -> list[list[bool]]:
     found, scenario = [], model.run.config.scenario
     for draw in range(draws):
         seed = _seed(model, replicate)
         data = deploy(scenario, spec.intervention, spec.dose, n, seed, draw)
         rng = np.random.default_rng(np.random.SeedSequence([seed, 1_000_007, draw, n]))
-        verdict = judge(model, data.x, rng, t=data.t, y=data.y, permutations=permutations, tests=tests)
-        found.append([bool(verdict.of(test).alarm) for test in tests])
+        report = batch_report(model, data.x, rng, t=data.t, y=data.y, permutations=permutations, tests=tests)
+        found.append([bool(report.of(test).alarm) for test in tests])
     return found
 
 
-def _dose_correlation(model: Watched, replicate: int) -> float:
+def _dose_correlation(model: Reference, replicate: int) -> float:
     """Spearman of latent MMD² with the true error over doses of s to one side and to the other; their mean."""
     from scipy.stats import spearmanr
 

@@ -78,10 +78,10 @@ SETS: Mapping[str, EnvSet] = {
 }
 
 
-# -- worlds ------------------------------------------------------------------------------------------------------------
+# -- scenarios ---------------------------------------------------------------------------------------------------------
 
 
-def world(preset_id: str, set_id: str, n_envs: int) -> Scenario:
+def scenario_of(preset_id: str, set_id: str, n_envs: int) -> Scenario:
     """The preset's world with `n_envs` environments (2 to 5) of a set. Raises ValueError for an unknown preset."""
     two = preset(preset_id).scenario.with_envs(2)
     grown, env_set = two.with_envs(_MOST), SETS[set_id]
@@ -144,9 +144,9 @@ def config_of(preset_id: str, scenario: Scenario, seeds: int, epochs: int) -> Ru
     return RunConfig(scenario=scenario, training=Training(lams=LAMS, replicates=seeds, epochs=epochs, align=align))
 
 
-def left_out_worlds(preset_id: str, n_envs: int) -> list[Scenario | None]:
+def left_out_scenarios(preset_id: str, n_envs: int) -> list[Scenario | None]:
     """For each environment of the "inside" world, the world without it; None where that lacks an arm."""
-    full = world(preset_id, "inside", n_envs)
+    full = scenario_of(preset_id, "inside", n_envs)
     rest = [pick(full, [k for k in range(n_envs) if k != left]) for left in range(n_envs)]
     return [scenario if has_both_arms(scenario) else None for scenario in rest]
 
@@ -159,9 +159,9 @@ def runs_of(preset_id: str, seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tu
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
     wanted: dict[RunConfig, bool] = {}
     for n_envs in SIZES:
-        wanted[config_of(preset_id, world(preset_id, "inside", n_envs), seeds, epochs)] = True
-    rest = [world(preset_id, name, n_envs) for n_envs in SIZES for name in SETS]
-    rest += [item for n_envs in SIZES for item in left_out_worlds(preset_id, n_envs) if item is not None]
+        wanted[config_of(preset_id, scenario_of(preset_id, "inside", n_envs), seeds, epochs)] = True
+    rest = [scenario_of(preset_id, name, n_envs) for n_envs in SIZES for name in SETS]
+    rest += [item for n_envs in SIZES for item in left_out_scenarios(preset_id, n_envs) if item is not None]
     for scenario in rest:
         wanted.setdefault(config_of(preset_id, scenario, seeds, epochs), False)
     return list(wanted.items())
@@ -186,7 +186,7 @@ SERIES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Study:
+class EnvironmentsStudy:
     """What was found. `series`: name -> [len(SIZES), seeds, len(LAMS)]; NaN where a value is not defined.
 
     unseen.<set>.ite_rmse, unseen.<set>.factual_mse      on the set's unseen environment
@@ -220,7 +220,7 @@ class Study:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Study:
+    def from_dict(cls, content: Mapping[str, Any]) -> EnvironmentsStudy:
         """Inverse of `to_dict`, null for NaN. Raises ValueError if it is of another form."""
         try:
             if (tuple(content["lams"]), tuple(content["environments"])) != (LAMS, SIZES):
@@ -240,7 +240,7 @@ class Study:
             raise ValueError(f"the stored study is incomplete ({error}); run it again.") from None
 
 
-def run_study(
+def run_environments(
     preset_id: str,
     seeds: int,
     store: RunStore,
@@ -248,7 +248,7 @@ def run_study(
     *,
     epochs: int = EPOCHS,
     on_run: OnRun | None = None,
-) -> Study:
+) -> EnvironmentsStudy:
     """The study of a preset's world; runs that are stored are taken as they are.
 
     executor: trains the others; default here and now.
@@ -258,17 +258,17 @@ def run_study(
     return _measured(preset_id, seeds, epochs, {config.scenario: run for config, run in found.items()})
 
 
-def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, Found]) -> Study:
+def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, Found]) -> EnvironmentsStudy:
     columns: dict[str, list[np.ndarray]] = {}
     folds = []
     for n_envs in SIZES:
         row: dict[str, np.ndarray] = {}
         for name in SETS:
-            run, _ = found[world(preset_id, name, n_envs)]
+            run, _ = found[scenario_of(preset_id, name, n_envs)]
             effect, factual = errors_on(run, unseen(preset_id, name))
             row |= {f"unseen.{name}.ite_rmse": effect, f"unseen.{name}.factual_mse": factual}
             row[f"seen.{name}.ite_rmse"] = run.by_lam(run.ite_rmse)
-        run, evidence = found[world(preset_id, "inside", n_envs)]
+        run, evidence = found[scenario_of(preset_id, "inside", n_envs)]
         row["within.factual_mse"] = run.by_lam(run.factual_mse)
         row["within.gap_ite"] = run.by_lam(_gap(run.ite_rmse_by_env))
         row["within.gap_factual"] = run.by_lam(_gap(run.factual_mse_by_env))
@@ -276,10 +276,10 @@ def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, 
         row["within.mmd2_unbiased"] = unbiased_mmd2(run)
         for name in ("knn_mixing", "domain_auc"):
             row[f"within.{name}"] = run.by_lam(evidence[name])
-        full = world(preset_id, "inside", n_envs)
+        full = scenario_of(preset_id, "inside", n_envs)
         judged = [
             (left, *errors_on(found[rest][0], pick(full, [left])))
-            for left, rest in enumerate(left_out_worlds(preset_id, n_envs))
+            for left, rest in enumerate(left_out_scenarios(preset_id, n_envs))
             if rest is not None
         ]
         folds.append(tuple(left for left, _, _ in judged))
@@ -289,7 +289,7 @@ def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, 
         for name, values in row.items():
             columns.setdefault(name, []).append(values)
     series = {name: np.stack(values) for name, values in columns.items()}
-    return Study(preset_id=preset_id, seeds=seeds, epochs=epochs, series=series, folds=tuple(folds))
+    return EnvironmentsStudy(preset_id=preset_id, seeds=seeds, epochs=epochs, series=series, folds=tuple(folds))
 
 
 def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
@@ -306,10 +306,10 @@ def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarra
     return np.stack(effect), np.stack(factual)
 
 
-BAKED = Shipped(study="environments", settings=("preset", "seeds", "epochs"), parse=Study.from_dict)
+BAKED = Shipped(study="environments", settings=("preset", "seeds", "epochs"), parse=EnvironmentsStudy.from_dict)
 
 
-def baked_study(folder: Path, preset_id: str) -> Study | None:
+def baked_environments(folder: Path, preset_id: str) -> EnvironmentsStudy | None:
     """The stored study that comes with the program; None if there is none of this preset that can be used."""
     study = BAKED.read(folder)
     return study if study is not None and study.preset_id == preset_id else None

@@ -12,7 +12,7 @@ import numpy as np
 from crl_core.figures.by_envs import Line, by_envs_svg, range_of, spread
 from crl_core.figures.palette import palette
 from crl_core.presets import PRESETS
-from crl_core.studies.environments import LAMS, N_FRESH, SETS, SHOWN, SIZES, Study
+from crl_core.studies.environments import LAMS, N_FRESH, SETS, SHOWN, SIZES, EnvironmentsStudy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ OVERLAP = (
 )
 
 
-def lines_of(study: Study, panel: Panel) -> list[Line]:
+def lines_of(study: EnvironmentsStudy, panel: Panel) -> list[Line]:
     """λ = 0 and λ = 1 of a panel's series."""
     return [Line(name=f"λ = {lam:g}", values=study.at(panel.series, lam), strong=lam > 0) for lam in SHOWN]
 
@@ -97,7 +97,7 @@ class Change:
 
 
 def change(
-    study: Study, series: str, lam: float, first: int, last: int, *, smaller_is_better: bool = True
+    study: EnvironmentsStudy, series: str, lam: float, first: int, last: int, *, smaller_is_better: bool = True
 ) -> Change | None:
     """How a series moves from `first` to `last` environments at λ."""
     values = study.at(series, lam)
@@ -110,7 +110,7 @@ def change(
     return Change(better=int(better.sum()), seeds=len(better), before=spread(before)[1], after=spread(after)[1])
 
 
-def sentences(study: Study) -> list[str]:
+def sentences(study: EnvironmentsStudy) -> list[str]:
     """The answer in words, made of the numbers: what another environment bought in this world."""
     said = []
     for lam in SHOWN:
@@ -142,7 +142,7 @@ def _moved(moved: Change) -> str:
     return f"{_n(moved.before)} → {_n(moved.after)} (better in {moved.better} of {moved.seeds} seeds)"
 
 
-def headline(study: Study) -> str:
+def headline(study: EnvironmentsStudy) -> str:
     """The shortest true answer: from two environments to the most, set by set, in how many seeds the error is lower."""
     words = []
     for item in SETS.values():
@@ -162,7 +162,7 @@ def _verdict(moved: Change) -> str:
     return f"no clear change ({medians}, lower in {moved.better} of {moved.seeds} seeds)"
 
 
-def why_not(study: Study) -> str:
+def why_not(study: EnvironmentsStudy) -> str:
     """Which environments could not be left out, and why; empty if all could."""
     missing = [
         f"{size} environments: " + ", ".join(str(left + 1) for left in range(size) if left not in fold)
@@ -192,7 +192,7 @@ class RuleRow:
     reason: str = ""
 
 
-def rules(study: Study) -> list[RuleRow]:
+def rules(study: EnvironmentsStudy) -> list[RuleRow]:
     """Leave-one-environment-out factual error beside held-out factual error and overlap, over the study's λ."""
     rows = []
     for place, envs in enumerate(SIZES):
@@ -242,7 +242,7 @@ def rule_cells(row: RuleRow) -> tuple[str, str, str, str]:
     return str(row.envs), row.rule, picks, f"{middle:.2f} [{least:.2f}, {largest:.2f}]"
 
 
-def table_cells(study: Study, panels: tuple[Panel, ...]) -> list[list[str]]:
+def table_cells(study: EnvironmentsStudy, panels: tuple[Panel, ...]) -> list[list[str]]:
     """A row a panel and λ: title, λ, then median [least, largest] for each number of environments."""
     return [
         [panel.title, line.name, *(_spread(values) for values in line.values)]
@@ -273,7 +273,7 @@ _SECTIONS = (
 )
 
 
-def setting(study: Study) -> str:
+def setting(study: EnvironmentsStudy) -> str:
     """How it was measured, in two sentences."""
     return (
         f"World: {PRESETS[study.preset_id].title.lower()} ({study.preset_id}). Every training set has the same number "
@@ -284,7 +284,7 @@ def setting(study: Study) -> str:
     )
 
 
-def markdown(study: Study) -> str:
+def markdown(study: EnvironmentsStudy) -> str:
     """The report as Markdown; the figures are pictures inside the file."""
     parts = [f"# What does another environment buy?\n\n{setting(study)}\n\n**{headline(study)}**\n"]
     parts += [f"- {sentence}" for sentence in sentences(study)]
@@ -298,7 +298,7 @@ def markdown(study: Study) -> str:
     return "\n".join(parts)
 
 
-def html(study: Study) -> str:
+def html(study: EnvironmentsStudy) -> str:
     """The report as one HTML file without any link."""
     parts = [f"<h1>What does another environment buy?</h1><p>{escape(setting(study))}</p>"]
     parts.append(f"<p><b>{escape(headline(study))}</b></p><ul>")
@@ -324,7 +324,7 @@ def html(study: Study) -> str:
     )
 
 
-def _words_of(study: Study, panels: tuple[Panel, ...]) -> str:
+def _words_of(study: EnvironmentsStudy, panels: tuple[Panel, ...]) -> str:
     if panels is UNSEEN:
         return " ".join(f"{item.title}: {item.sentence}" for item in SETS.values())
     if panels is LEFT_OUT:
@@ -339,14 +339,14 @@ def _words_of(study: Study, panels: tuple[Panel, ...]) -> str:
     )
 
 
-def limits_of(study: Study, panel: Panel, panels: tuple[Panel, ...]) -> tuple[float, float] | None:
+def limits_of(study: EnvironmentsStudy, panel: Panel, panels: tuple[Panel, ...]) -> tuple[float, float] | None:
     """The common axis of panels that share one; None if the panel has its own."""
     if not panel.share:
         return (0.0, 1.1) if panel.level is not None and panel.level[0] > 0 else None
     return range_of([line for p in panels if p.share == panel.share for line in lines_of(study, p)], panel.log)
 
 
-def _svg(study: Study, panel: Panel, panels: tuple[Panel, ...]) -> str:
+def _svg(study: EnvironmentsStudy, panel: Panel, panels: tuple[Panel, ...]) -> str:
     return by_envs_svg(
         SIZES,
         lines_of(study, panel),
@@ -374,6 +374,6 @@ def _html_table(header: list[str], rows: list[list[str]]) -> str:
     return f"<table>{cells('th', header)}{''.join(cells('td', row) for row in rows)}</table>"
 
 
-def report_content(study: Study) -> dict[str, Any]:
+def report_content(study: EnvironmentsStudy) -> dict[str, Any]:
     """What `environments --json` prints: the study, and its answer in words."""
     return study.to_dict() | {"headline": headline(study), "sentences": sentences(study)}

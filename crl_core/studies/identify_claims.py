@@ -18,7 +18,7 @@ def measure_claims(
     """[seeds] values of each claim of identify_claims.toml; nothing is stored. Raises as `recover`."""
     from crl_core.identify.flows.recover import (  # torch is loaded only where something is measured
         STEPS,
-        Row,
+        Recovery,
         recover,
     )
     from crl_core.identify.flows.tradeoff import tradeoff
@@ -26,7 +26,7 @@ def measure_claims(
     own = list(range(FIRST_SEED, FIRST_SEED + seeds))
 
     @cache
-    def rows(world: str, method: str = "flow") -> tuple[Row, ...]:
+    def rows(world: str, method: str = "flow") -> tuple[Recovery, ...]:
         return tuple(recover(latent_preset(world), own, [method]))
 
     def mcc(world: str, method: str = "flow", noise: bool = False) -> np.ndarray:

@@ -37,7 +37,7 @@ _DIGITS = 5  # of a figure that is kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class ContestSetting:
     """A preset, and what decides the contest.
 
     shared:   units that are seen in every environment.
@@ -57,7 +57,7 @@ class World:
     epochs: int = EPOCHS
 
     def config(self, penalty: str, lams: tuple[float, ...] | None = None) -> RunConfig:
-        """The run of a penalty along its own grid. Raises ValueError if this world does not allow it."""
+        """The run of a penalty along its own grid. Raises ValueError if this setting does not allow it."""
         base = preset(self.preset)
         n_envs = base.scenario.n_envs
         means: dict[str, Any] = (
@@ -96,24 +96,24 @@ class World:
         return ", ".join(said)
 
 
-def command_of(world: World) -> str:
-    """The command that measures `world`."""
-    words = [f"python -m crl_core penalties --preset {world.preset}"]
-    words += [f"--gap {world.gap:g}"] if world.gap is not None else []
-    words += [f"--rare {world.rare:g}"] if world.rare != 1 else []
-    words += [f"--shared {world.shared}"] if world.shared != SHARED else []
-    words += [f"--matching {world.matching}"] if world.matching != "shared" else []
-    words += ["--balanced"] if world.balanced else []
-    words += [f"--epochs {world.epochs}"] if world.epochs != EPOCHS else []
-    return " ".join([*words, f"--seeds {world.seeds}"])
+def command_of(setting: ContestSetting) -> str:
+    """The command that measures `setting`."""
+    words = [f"python -m crl_core penalties --preset {setting.preset}"]
+    words += [f"--gap {setting.gap:g}"] if setting.gap is not None else []
+    words += [f"--rare {setting.rare:g}"] if setting.rare != 1 else []
+    words += [f"--shared {setting.shared}"] if setting.shared != SHARED else []
+    words += [f"--matching {setting.matching}"] if setting.matching != "shared" else []
+    words += ["--balanced"] if setting.balanced else []
+    words += [f"--epochs {setting.epochs}"] if setting.epochs != EPOCHS else []
+    return " ".join([*words, f"--seeds {setting.seeds}"])
 
 
-def pairings(world: World) -> dict[str, Matches | str]:
+def pairings(setting: ContestSetting) -> dict[str, Matches | str]:
     """What would be a pair by each definition among the first seed's training rows; a sentence where there is none."""
     found: dict[str, Matches | str] = {}
     for how in get_args(Matching):
         try:
-            config = replace(world, matching=how).config("contrastive")
+            config = replace(setting, matching=how).config("contrastive")
             found[how] = matches(config, data_of(config)[0])
         except ValueError as error:
             found[how] = str(error)
@@ -199,9 +199,9 @@ WHERE: Mapping[str, str] = {"at_best": "own best λ", "at_blind": "blind λ", "a
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contest:
-    """All penalties of one world."""
+    """All penalties in one setting."""
 
-    world: World
+    setting: ContestSetting
     rows: tuple[Contestant, ...]
 
     def of(self, penalty: str) -> Contestant:
@@ -212,26 +212,28 @@ class Contest:
         return tuple(row for row in self.rows if row.ran)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self.world) | {"rows": [row.to_dict() for row in self.rows]}
+        return asdict(self.setting) | {"rows": [row.to_dict() for row in self.rows]}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Contest:
-        world = World(**{f.name: content[f.name] for f in fields(World)})
-        return cls(world=world, rows=tuple(Contestant.from_dict(row) for row in content["rows"]))
+        setting = ContestSetting(**{f.name: content[f.name] for f in fields(ContestSetting)})
+        return cls(setting=setting, rows=tuple(Contestant.from_dict(row) for row in content["rows"]))
 
 
 def configs_of(
-    world: World, penalties: Sequence[str] = (), lams: tuple[float, ...] | None = None
+    setting: ContestSetting, penalties: Sequence[str] = (), lams: tuple[float, ...] | None = None
 ) -> tuple[dict[str, RunConfig], dict[str, str]]:
     """The run of each penalty (all if none is named), and why those cannot run that cannot.
 
     lams: a grid instead of the penalty's own, for one penalty only.
     Raises: ValueError for what no penalty can do anything with.
     """
-    if world.preset not in PRESETS:
-        raise ValueError(f"there is no preset {world.preset!r:.40}; choose one of {', '.join(PRESETS)}.")
-    if world.matching not in get_args(Matching):
-        raise ValueError(f"there is no matching {world.matching!r:.40}; choose one of {', '.join(get_args(Matching))}.")
+    if setting.preset not in PRESETS:
+        raise ValueError(f"there is no preset {setting.preset!r:.40}; choose one of {', '.join(PRESETS)}.")
+    if setting.matching not in get_args(Matching):
+        raise ValueError(
+            f"there is no matching {setting.matching!r:.40}; choose one of {', '.join(get_args(Matching))}."
+        )
     unknown = [name for name in penalties if name not in PENALTY_WORDS]
     if unknown:
         raise ValueError(f"there is no penalty {', '.join(unknown)}; the penalties are {', '.join(PENALTY_WORDS)}.")
@@ -241,15 +243,15 @@ def configs_of(
             "the grid "
             "away: each penalty has its own."
         )
-    base = world.config("mmd", lams)
+    base = setting.config("mmd", lams)
     rows, _ = data_of(base)
     if len(np.unique(aligned_groups(base, rows))) < 2:
         what = "environment" if base.training.align == "environment" else "treatment arm"
-        raise ValueError(f"{world.preset} has one {what}, so no penalty has anything to compare; use two or more.")
+        raise ValueError(f"{setting.preset} has one {what}, so no penalty has anything to compare; use two or more.")
     found, refused = {}, {}
     for name in penalties or PENALTY_WORDS:
         try:
-            found[name] = world.config(name, lams)
+            found[name] = setting.config(name, lams)
             if name == "contrastive":
                 matches(found[name], rows)
         except ValueError as error:
@@ -261,7 +263,7 @@ def configs_of(
 
 
 def run_contest(
-    world: World,
+    setting: ContestSetting,
     store: RunStore,
     penalties: Sequence[str] = (),
     lams: tuple[float, ...] | None = None,
@@ -272,7 +274,7 @@ def run_contest(
 
     executor: trains what is not stored; default here and now.
     """
-    configs, refused = configs_of(world, penalties, lams)
+    configs, refused = configs_of(setting, penalties, lams)
     found = {name: _absent(name, "", why) for name, why in refused.items()}
     wanted = [(config, True) for config in configs.values()]
     for config, run in each_run(wanted, store, executor or Here(store), on_run):
@@ -282,7 +284,7 @@ def run_contest(
         else:
             result, evidence = run
             found[name] = judged(result, evidence["domain_auc"])
-    return Contest(world=world, rows=tuple(found[name] for name in penalties or PENALTY_WORDS))
+    return Contest(setting=setting, rows=tuple(found[name] for name in penalties or PENALTY_WORDS))
 
 
 def _absent(name: str, key: str, why: str) -> Contestant:
@@ -348,16 +350,16 @@ def better_than_none(contest: Contest, where: str) -> tuple[list[str], list[str]
     ]
 
 
-def contest_of(world: World, contests: Sequence[Contest]) -> Contest | None:
-    """The contest of this world among `contests`, over however many seeds."""
-    return next((item for item in contests if replace(item.world, seeds=world.seeds) == world), None)
+def contest_of(setting: ContestSetting, contests: Sequence[Contest]) -> Contest | None:
+    """The contest of this setting among `contests`, over however many seeds."""
+    return next((item for item in contests if replace(item.setting, seeds=setting.seeds) == setting), None)
 
 
 def _parse(content: Mapping[str, Any]) -> tuple[Contest, ...]:
     return tuple(Contest.from_dict(item) for item in content["contests"])
 
 
-BAKED = Shipped(study="penalties", settings=(), parse=_parse)  # every contest says its own world, seeds and epochs
+BAKED = Shipped(study="penalties", settings=(), parse=_parse)  # every contest holds its own setting
 
 
 def baked_contests(folder: Path) -> tuple[Contest, ...]:

@@ -10,7 +10,7 @@ from crl_core.jobs.executors import Executor
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
-from crl_core.studies.penalties import Contest, World, run_contest
+from crl_core.studies.penalties import Contest, ContestSetting, run_contest
 
 _EPOCHS = 24  # 1,500 steps of 128 rows
 _WEAK = (0.0, 0.01, 0.03)  # weights of the contrastive penalty, fixed beforehand
@@ -27,8 +27,8 @@ def measure_claims(
 ) -> dict[str, np.ndarray]:
     """[seeds] values of each claim of penalties_claims.toml. Raises as `run_contest`."""
 
-    def contest(penalties: Sequence[str], lams: tuple[float, ...] | None = None, **world: object) -> Contest:
-        where = World(**{"preset": "hospital", "seeds": seeds, "epochs": _EPOCHS} | world)  # type: ignore[arg-type]
+    def contest(penalties: Sequence[str], lams: tuple[float, ...] | None = None, **setting: object) -> Contest:
+        where = ContestSetting(**{"preset": "hospital", "seeds": seeds, "epochs": _EPOCHS} | setting)  # type: ignore[arg-type]
         return run_contest(where, store, penalties, lams, executor)
 
     def at(found: Contest, penalty: str, *places: int) -> np.ndarray:

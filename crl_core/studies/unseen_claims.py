@@ -9,7 +9,7 @@ import numpy as np
 from crl_core.jobs.executors import Executor
 from crl_core.presets import preset
 from crl_core.runs.store import RunStore
-from crl_core.studies.detection_rates import Power, Row, Spec, run_power, specs
+from crl_core.studies.detection_rates import Power, Rate, Spec, run_power, specs
 
 LAM, N = 1.0, 200
 _TESTS = ("pooled", "residuals")
@@ -53,7 +53,7 @@ def measure_claims(
     return {name: values[name] for name in ids}
 
 
-def row_of(power: Power, spec: Spec, test: str) -> Row:
+def rate_of(power: Power, spec: Spec, test: str) -> Rate:
     return next(
         row
         for row in power.rows
@@ -63,12 +63,12 @@ def row_of(power: Power, spec: Spec, test: str) -> Row:
 
 def rates(power: Power, spec: Spec, test: str) -> np.ndarray:
     """Rejection rate of every seed."""
-    return np.array(row_of(power, spec, test).by_seed)
+    return np.array(rate_of(power, spec, test).by_seed)
 
 
 def error_ratio(power: Power, spec: Spec) -> np.ndarray:
     """True ITE RMSE of every seed under an intervention, over that of its unchanged rows."""
-    row = row_of(power, spec, "pooled")
+    row = rate_of(power, spec, "pooled")
     return np.asarray(np.array(row.errors_by_seed) / np.array(row.unchanged_by_seed))
 
 
@@ -76,4 +76,4 @@ def silent(power: Power) -> list[Spec]:
     """Interventions after which none of the tests alarms in half of the batches."""
     tried = dict.fromkeys((row.intervention, row.dose) for row in power.rows)
     found = [Spec(*what) for what in tried]
-    return [spec for spec in found if not any(row_of(power, spec, test).alarm for test in _TESTS)]
+    return [spec for spec in found if not any(rate_of(power, spec, test).alarm for test in _TESTS)]

@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from crl_core.figures import strips
+from crl_core.figures import claim_strips
 from crl_core.figures.palette import Palette, palette
 from crl_core.presets import PRESETS
-from crl_core.studies.catalogue import LABS, lab_claims
 from crl_core.studies.claims import Claim, Statement
 from crl_core.studies.claims_run import SEEDS, answer_to
+from crl_core.studies.study_claims import STUDIES, claims_of
 from pages.shared import style
 
 MARKS = {"holds": "✓", "does not hold": "✕", "undecided": "?"}
@@ -36,21 +36,21 @@ _CSS = """
 
 def panels(claims: Sequence[Claim], content: Mapping[str, Any]) -> None:
     """A panel a world of `claims`, then one a laboratory; a row a claim. content: see `claims_run.content_of`."""
-    st.html(strips.CSS + _CSS)
-    for preset_id in dict.fromkeys(claim.world.preset for claim in claims):
+    st.html(claim_strips.CSS + _CSS)
+    for preset_id in dict.fromkeys(claim.setting.preset for claim in claims):
         with st.container(key=f"panel_claims_{preset_id}"):
             style.panel_title(PRESETS[preset_id].title, f"{preset_id}: {PRESETS[preset_id].sentence}")
-            _rows([claim for claim in claims if claim.world.preset == preset_id], content)
-    for lab in LABS.values():
-        own = lab_claims(lab.id)
+            _rows([claim for claim in claims if claim.setting.preset == preset_id], content)
+    for study in STUDIES.values():
+        own = claims_of(study.id)
         if not own:
             continue
-        with st.container(key=f"panel_claims_{lab.id}"):
-            style.panel_title(lab.title, lab.sentence)
+        with st.container(key=f"panel_claims_{study.id}"):
+            style.panel_title(study.title, study.sentence)
             answers = _rows(own, content)
             seeds = max((len(answer["measured"]) for answer in answers if answer is not None), default=SEEDS)
             style.quiet(
-                f"Measured before the program was shipped, {seeds} seeds: python -m crl_core claims --lab {lab.id} "
+                f"Measured before the program was shipped, {seeds} seeds: python -m crl_core claims --lab {study.id} "
                 f"--seeds {seeds}"
             )
 
@@ -79,7 +79,7 @@ def _row(claim: Statement, entry: Mapping[str, Any] | None, colours: Palette) ->
             f'<div class="crl-claim">{words}<p class="small">Not measured in this version: run the claims '
             f"again.</p><i></i></div>"
         )
-    line = strips.strip(
+    line = claim_strips.strip(
         entry["measured"],
         median=entry["median"],
         interval=entry["interval"],
@@ -90,9 +90,9 @@ def _row(claim: Statement, entry: Mapping[str, Any] | None, colours: Palette) ->
     )
     verdict = str(entry["verdict"])
     colour = {"holds": colours["text"], "does not hold": colours["bad"]}.get(verdict, colours["muted"])
-    low, high = (strips.number(end) for end in entry["interval"])
+    low, high = (claim_strips.number(end) for end in entry["interval"])
     return (
         f'<div class="crl-claim">{words}<div>{line}<p class="small">{_unbroken(label)}</p></div>'
         f'<div><p class="verdict" style="color:{colour}">{MARKS.get(verdict, "")} {escape(verdict)}</p>'
-        f'<p class="small">median {strips.number(entry["median"])}<br>[{low}, {high}]</p></div></div>'
+        f'<p class="small">median {claim_strips.number(entry["median"])}<br>[{low}, {high}]</p></div></div>'
     )

@@ -7,12 +7,12 @@ import streamlit as st
 from crl_core.figures.by_envs import by_envs
 from crl_core.figures.palette import palette
 from crl_core.studies import environments_report as report
-from crl_core.studies.environments import SETS, SIZES, Study
+from crl_core.studies.environments import SETS, SIZES, EnvironmentsStudy
 from pages.shared import style
 from pages.shared.tables import chart, say, table
 
 
-def draw(study: Study, where: str) -> None:
+def draw(study: EnvironmentsStudy, where: str) -> None:
     """Answer first, then the figures it stands on, then every number."""
     say(report.headline(study))
     style.quiet(f"{where} {report.setting(study)}")
@@ -43,7 +43,7 @@ def draw(study: Study, where: str) -> None:
         table(report.HEADER, cells)
 
 
-def downloads(study: Study) -> None:
+def downloads(study: EnvironmentsStudy) -> None:
     name = f"environments-{study.preset_id}"
     st.download_button(
         "Report, HTML",
@@ -63,7 +63,7 @@ def downloads(study: Study) -> None:
     )
 
 
-def _section(title: str, panels: tuple[report.Panel, ...], study: Study) -> None:
+def _section(title: str, panels: tuple[report.Panel, ...], study: EnvironmentsStudy) -> None:
     """A row of figures."""
     st.subheader(title, anchor=False)
     colours = palette(style.theme())

@@ -8,10 +8,10 @@ import streamlit as st
 
 from crl_core.figures import Palette, palette
 from crl_core.figures.identify import correlation_matrix, scatter_matrix, sub, while_training
+from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.identify.live import State
-from crl_core.identify.predict import Promise, predict
+from crl_core.identify.promises import Promise, promise_of
 from crl_core.identify.recovered import RECOVERED, sentence
-from crl_core.identify.worlds import World
 from pages.shared import style
 from pages.shared.identify_measured import STATUS
 from pages.shared.identify_world import MOST_SEED, SEED
@@ -23,7 +23,7 @@ _POLL_S = 0.4
 _PROBLEM = "identify.problem"  # why the last click could not start a training
 
 
-def button(world: World, seed: int, state: State) -> None:
+def button(world: LatentWorld, seed: int, state: State) -> None:
     """What can be done now, and what went wrong."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if state.active:
@@ -39,20 +39,20 @@ def button(world: World, seed: int, state: State) -> None:
         st.error(style.plain(problem[:1].upper() + problem[1:]))
 
 
-def _another(world: World, seed: int) -> None:
+def _another(world: LatentWorld, seed: int) -> None:
     following = (seed + 1) % (MOST_SEED + 1)
     st.session_state[SEED] = following
     _train(world, following)
 
 
-def _train(world: World, seed: int) -> None:
+def _train(world: LatentWorld, seed: int) -> None:
     try:
         trainer().start(world, seed)
     except ValueError as error:
         st.session_state[_PROBLEM] = str(error)
 
 
-def training(world: World, seed: int, state: State) -> None:
+def training(world: LatentWorld, seed: int, state: State) -> None:
     """What comes of it, as it comes."""
     if state.active:
         st.fragment(_watch, run_every=_POLL_S)(world, seed)
@@ -65,7 +65,7 @@ def no_training() -> None:
     _pictures("z", State("absent"), "This fills once the matrix can be read.", palette(style.theme()))
 
 
-def _watch(world: World, seed: int) -> None:
+def _watch(world: LatentWorld, seed: int) -> None:
     """A fragment: draws itself again until the training ends."""
     state = trainer().state(world, seed)
     if not state.active:
@@ -73,9 +73,9 @@ def _watch(world: World, seed: int) -> None:
     _show(world, state)
 
 
-def _show(world: World, state: State) -> None:
+def _show(world: LatentWorld, state: State) -> None:
     """The correlation matrix as it is, MCC over steps, and once done the scatter and the verdict."""
-    promise, done, ink = predict(world), state.done, palette(style.theme())
+    promise, done, ink = promise_of(world), state.done, palette(style.theme())
     _pictures(promise.letter, state, _waiting(state), ink)
     if not done:
         return

@@ -11,8 +11,8 @@ import streamlit as st
 from crl_core.figures.identify import methods_strip, price_of_alignment, staircase, sub
 from crl_core.figures.palette import Palette
 from crl_core.identify.method_words import METHOD_WORDS
-from crl_core.identify.predict import Promise, predict
 from crl_core.identify.presets import LATENT_PRESETS
+from crl_core.identify.promises import Promise, promise_of
 from crl_core.identify.shipped import BAKED, coordinates, of_method, shipped
 from pages.shared import server_cache, style
 from pages.shared.style import quiet
@@ -127,7 +127,7 @@ def failures(worlds: dict[str, Any]) -> None:
     st.subheader("Predicted and recovered, world by world", anchor=False)
     cells = []
     for name, rows in worlds.items():
-        promise, each = predict(LATENT_PRESETS[name].world), coordinates(rows)
+        promise, each = promise_of(LATENT_PRESETS[name].world), coordinates(rows)
         if not len(each):
             continue
         middle = "  ".join(f"{value:.2f}" for value in np.median(each, axis=0))

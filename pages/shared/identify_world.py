@@ -12,8 +12,8 @@ import pandas as pd
 import streamlit as st
 
 from crl_core.figures.identify import sub
+from crl_core.identify.latent_worlds import MEANS, SCALES, Edges, LatentWorld, Mixing, Table, read_table, written_table
 from crl_core.identify.presets import LATENT_PRESETS, LatentPreset
-from crl_core.identify.worlds import MEANS, SCALES, Edges, Mixing, Table, World, read_table, written_table
 from pages.shared import style
 from pages.shared.link_notes import say_in_vain
 from pages.shared.tables import say
@@ -30,7 +30,7 @@ class Asked:
 
     preset: str
     seed: int
-    world: World | None
+    world: LatentWorld | None
     problem: str = ""
 
 
@@ -75,7 +75,7 @@ def _controls() -> tuple[str, str, str, int, int]:
     numbers = {SEED: (0, MOST_SEED), "extra": (0, MOST_EXTRA)}
     say_in_vain({"world": list(titles), "mixing": mixings, "edges": edges}, numbers)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="identify_controls"):
-        title = st.selectbox("World", list(titles), key="world", width=310, **in_link)
+        title = st.selectbox("LatentWorld", list(titles), key="world", width=310, **in_link)
         mixing = st.selectbox(
             "Mixing", mixings, key="mixing", width=160, help="The family of the map that hides the latents.", **in_link
         )

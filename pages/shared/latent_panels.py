@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from crl_core.data.scm import along
-from crl_core.figures import Rows, along_lam, embedding, outside, palette
+from crl_core.figures import Units, along_lam, embedding, outside, palette
 from crl_core.measures.probe_words import what_the_latent_knows
 from crl_core.measures.probes import better_r2
 from pages.shared.model_views import pca_layout, tsne_layout
@@ -28,7 +28,7 @@ def pictures(run: RunInView, layout: str, colour: str) -> None:
     view, ink = run.view, palette(run.theme)
     amounts = {} if view.z is None or view.s is None else {"z": along(view.z), "s": along(view.s)}
     laid = tsne_layout(run.key, run.projection) if layout == "t-SNE" and run.projection else pca_layout(run)
-    rows = Rows(env=view.env, t=view.t, env_names=run.env_names, amounts=amounts)
+    rows = Units(env=view.env, t=view.t, env_names=run.env_names, amounts=amounts)
     latent = embedding(
         laid.xy[run.m],
         rows,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from crl_core.figures import Reference, along_lam, empty, error_along_lam, palette
+from crl_core.figures import Level, along_lam, empty, error_along_lam, palette
 from crl_core.measures.curves import earlier
 from crl_core.measures.lam_choice import Choice, picked_text, words_of
 from crl_core.metrics import METRIC, Metric
@@ -72,7 +72,7 @@ def along(run: RunInView, metric: Metric) -> None:
     quiet(says)
 
 
-def _beside(run: RunInView, name: str) -> tuple[list[Reference], str]:
+def _beside(run: RunInView, name: str) -> tuple[list[Level], str]:
     """The levels that a metric is compared with, and what it says."""
     scenario = run.config.scenario
     groups = "environments" if run.config.training.align == "environment" else "treatment arms"
@@ -80,15 +80,15 @@ def _beside(run: RunInView, name: str) -> tuple[list[Reference], str]:
         noise = scenario.noise**2 if scenario.leak == 0 else 0.0  # where s leaks y, the noise can be read from x
         says = "Squared error of the outcome received, held out: what a user can see."
         says += " On average nobody gets below the noise, a line known only in simulation." if noise > 0 else ""
-        return [Reference(name="noise", value=noise, truth=True)] if noise > 0 else [], says
+        return [Level(name="noise", value=noise, truth=True)] if noise > 0 else [], says
     if name == "mmd2":
         of_input = np.empty(0) if run.evidence is None else run.evidence["x_mmd2"]
         finite = of_input[np.isfinite(of_input)]
         lowers = "what the penalty lowers" if run.config.training.penalty == "mmd" else "not the penalty of this run"
-        level = [Reference(name="input x", value=float(np.median(finite)))] if len(finite) else []
+        level = [Level(name="input x", value=float(np.median(finite)))] if len(finite) else []
         return level, f"Between {groups} in the latent, held out: {lowers}."
     if name == "domain_auc":
-        return [Reference(name="chance", value=0.5)], f"How well a classifier tells the {groups} apart in the latent."
+        return [Level(name="chance", value=0.5)], f"How well a classifier tells the {groups} apart in the latent."
     return [], "Held out."
 
 
@@ -112,13 +112,13 @@ def rules(run: RunInView, found: Sequence[Choice], without_pick: Mapping[str, st
     )
 
 
-def _baselines(run: RunInView) -> list[Reference]:
+def _baselines(run: RunInView) -> list[Level]:
     """A level for each baseline, its median over replicates."""
     if run.evidence is None:
         return []
     rows = zip(run.evidence["baseline_names"], run.evidence["baseline_ite_rmse"], strict=True)
     return [
-        Reference(name=_SHORT.get(str(name), str(name)), value=float(np.nanmedian(row)))
+        Level(name=_SHORT.get(str(name), str(name)), value=float(np.nanmedian(row)))
         for name, row in rows
         if np.isfinite(row).any()
     ]

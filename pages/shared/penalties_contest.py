@@ -14,7 +14,7 @@ from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.studies.penalties import (
     WHERE,
     Contest,
-    World,
+    ContestSetting,
     against,
     baked_contests,
     better_than_none,
@@ -121,10 +121,10 @@ def differences(contest: Contest) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def pair_rows(world: World) -> list[tuple[str, ...]]:
+def pair_rows(setting: ContestSetting) -> list[tuple[str, ...]]:
     """A line a definition: how many pairs, how far apart, how many rows without one."""
     lines = []
-    for how, found in pairings(world).items():
+    for how, found in pairings(setting).items():
         if isinstance(found, str):
             lines.append((how, "0", "100 %", "–", f"{_PAIRS[how]}. {found[:1].upper()}{found[1:]}"))
         else:
@@ -132,11 +132,11 @@ def pair_rows(world: World) -> list[tuple[str, ...]]:
     return lines
 
 
-def pairs(world: World) -> None:
+def pairs(setting: ContestSetting) -> None:
     """What contrastive pairs would be made of, by each definition."""
     st.subheader("What a pair is, by each definition", anchor=False)
-    lines = pair_rows(world)
-    chosen = [line[0] for line in lines].index(world.matching)
+    lines = pair_rows(setting)
+    chosen = [line[0] for line in lines].index(setting.matching)
     table(
         ("pairs", "how many", "rows in none", "apart in z", "what they are"),
         lines,
@@ -171,8 +171,8 @@ def world_by_world(folder: Path) -> list[tuple[str, ...]]:
         says = f"Better at the blind λ: {gains(blind) or 'none'}."
         says += f" Worse: {gains(worse)}." if worse else ""
         says += f" Better only at its own best λ: {gains(more)}." if more else ""
-        gap = f", z ±{item.world.gap:g}" if item.world.gap is not None else ""
-        lines.append((item.world.preset + gap, f"{np.mean(item.ran[0].error('at_zero')):.3f}", says))
+        gap = f", z ±{item.setting.gap:g}" if item.setting.gap is not None else ""
+        lines.append((item.setting.preset + gap, f"{np.mean(item.ran[0].error('at_zero')):.3f}", says))
     return lines
 
 
@@ -184,7 +184,7 @@ def everywhere() -> None:
         return
     st.subheader("Is ERM hard to beat? World by world", anchor=False)
     table(("world", "mean at λ = 0", "which penalties beat it"), world_by_world(folder), words_from=2)
-    first = contests[0].world
+    first = contests[0].setting
     quiet(
         f"Change of the mean ITE RMSE over {first.seeds} seeds, where its interval excludes 0 and it is more than 1 "
         f"%; {first.epochs} epochs, {first.shared} shared "

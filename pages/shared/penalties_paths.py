@@ -60,7 +60,7 @@ def multiples(contest: Contest, ink: Palette) -> None:
             with st.container(key=f"panel_penalty_{row.penalty}"):
                 chart(drawn, f"penalties.{field}.{row.penalty}")
     quiet(
-        f"{says} Median and range over {contest.world.seeds} seeds, one vertical axis. Ring: {WHERE['at_best']}, "
+        f"{says} Median and range over {contest.setting.seeds} seeds, one vertical axis. Ring: {WHERE['at_best']}, "
         f"diamond: {WHERE['at_blind']}. The horizontal axes are not comparable."
     )
 

@@ -12,7 +12,7 @@ from crl_core.config_text import N_ENVS, TRAINING
 from crl_core.data.scm import MultiEnvData, along, mean_outcomes
 from crl_core.figures import outside
 from crl_core.figures.palette import Palette
-from crl_core.figures.world import outcome_by_arm, propensities, world_plane
+from crl_core.figures.scenario import outcome_by_arm, propensities, world_plane
 from crl_core.presets import Preset
 from crl_core.world.environments import EnvRow, arms_said, newcomer_said, propensity_spans
 from pages.shared.style import panel_title, quiet

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from crl_core.export import kept as exports
-from crl_core.export.words import FORMATS, INSTALL, ORIGINAL, available, file_name, lacking
+from crl_core.export import exporter as exports
+from crl_core.export.formats import FORMATS, INSTALL, ORIGINAL, available, file_name, lacking
 from crl_core.figures import palette
-from crl_core.figures.formats import latencies
+from crl_core.figures.format_costs import latencies
 from crl_core.jobs import machine
 from pages.shared.run_view import RunInView
 from pages.shared.style import figure, panel_title, quiet

@@ -11,14 +11,14 @@ import streamlit as st
 from crl_core.config import RunConfig, Scenario
 from crl_core.data.scm import MultiEnvData, sample
 from crl_core.events import finite
-from crl_core.export import kept as exports
+from crl_core.export import exporter as exports
 from crl_core.figures import palette
 from crl_core.identify.live import Trainer
 from crl_core.jobs import manager as crl_jobs
 from crl_core.jobs.manager import JobManager
 from crl_core.lecture.frames import frames
 from crl_core.lecture.handout import THEMES
-from crl_core.lecture.world import World
+from crl_core.lecture.naming import Naming
 from crl_core.measures.curves import Curves, Follower, of_result
 from crl_core.results import RunResult, view_rows
 from crl_core.runs.library import Library
@@ -124,13 +124,13 @@ def rows_of(scenario: Scenario, seed: int) -> MultiEnvData:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def lecture_frames(
     stamp: str,
-    world: World,
+    naming: Naming,
     _result: RunResult,
     _projection: Mapping[str, np.ndarray] | None,
     _evidence: Mapping[str, np.ndarray] | None,
 ) -> dict[str, Any]:
     """The scrubber's frames of a run; `stamp` names the run and which of its parts are there."""
-    return frames(_result, _projection, _evidence, world=world, palettes=lecture_palettes())
+    return frames(_result, _projection, _evidence, naming=naming, palettes=lecture_palettes())
 
 
 def lecture_palettes() -> dict[str, Any]:
@@ -147,9 +147,9 @@ def claims_measured(seeds: int, stamp: tuple[float, ...]) -> Mapping[str, Any]:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Judging the stored networks")
-def environments_measured(preset_id: str, seeds: int, stamp: tuple[float, ...]) -> environments.Study:
+def environments_measured(preset_id: str, seeds: int, stamp: tuple[float, ...]) -> environments.EnvironmentsStudy:
     """The study of environments on runs that are stored here; `stamp` says when they were."""
-    return environments.run_study(preset_id, seeds, store())
+    return environments.run_environments(preset_id, seeds, store())
 
 
 def stamp(wanted: Iterable[tuple[RunConfig, bool]]) -> tuple[float, ...]:

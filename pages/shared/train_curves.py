@@ -75,5 +75,5 @@ def _casualties(curves: Curves) -> str:
     return "Replicates that diverged (×) or collapsed (○) and are left out of the medians: " + ", ".join(lost) + "."
 
 
-def _chart(rows: live.Rows, spec: live.Spec, name: str, alt: str) -> None:
+def _chart(rows: live.Columns, spec: live.Spec, name: str, alt: str) -> None:
     st.vega_lite_chart(pd.DataFrame(rows), spec, key=f"train.{name}", theme=None, alt=alt)

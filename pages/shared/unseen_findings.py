@@ -61,8 +61,8 @@ def tests_and_truth(run: RunInView, here: Scene, asked: Asked, found: Deployment
     left, right = st.columns([3, 2])
     with left, st.container(key="panel_unseen_tests", height="stretch"):
         panel_title("What a monitor sees", "line: threshold; a full bar is far beyond it")
-        st.html("".join(gauge(finding, palette(run.theme)) for finding in found.verdict.findings))
-        for note in found.verdict.notes:
+        st.html("".join(gauge(finding, palette(run.theme)) for finding in found.report.findings))
+        for note in found.report.notes:
             quiet(note)
         _certificate(run.key, here, asked, found)
     with right, st.container(key="panel_unseen_dose", height="stretch"):
@@ -97,7 +97,7 @@ def _fill(finding: Finding) -> tuple[float, float]:
 def _certificate(key: str, here: Scene, asked: Asked, found: Deployment) -> None:
     """The findings as a report to take home."""
     sample = f"Simulated deployment, {name_of(asked.intervention.id, asked.dose)}"
-    made = certificate(here.model, found.verdict, sample=sample)
+    made = certificate(here.model, found.report, sample=sample)
     with st.container(horizontal=True):
         for label, text, ending, kind in (
             ("Certificate, HTML", made.html(), "html", "text/html"),
@@ -119,7 +119,7 @@ def _truth(run: RunInView, here: Scene, asked: Asked, found: Deployment) -> None
         panel_title("What only the simulation knows", "ITE RMSE of this network")
         say(f"{found.error:.3f} here, {found.usual:.3f} on unchanged rows.")
         return
-    curves = _dose_curves(run.key, run.lam, item.id, found.verdict.n_rows, here)
+    curves = _dose_curves(run.key, run.lam, item.id, found.report.n_rows, here)
     drawn = along_dose(curves.doses, curves.mmd2, asked.dose, ink, title="Latent MMD²", dose_title=item.dose)
     chart(drawn, "unseen.dose_mmd2")
     drawn = along_dose(

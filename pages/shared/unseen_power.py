@@ -17,7 +17,7 @@ from crl_core.studies.detection_rates import (
     DRAWS,
     Case,
     Power,
-    Row,
+    Rate,
     baked_power,
     by_quadrant,
     config_of,
@@ -113,7 +113,7 @@ def _draw(power: Power, where: str, ink: Palette) -> None:
     )
 
 
-def four_quadrants(cases: Mapping[Case, Mapping[str, Row]], ink: Palette) -> str:
+def four_quadrants(cases: Mapping[Case, Mapping[str, Rate]], ink: Palette) -> str:
     """Every intervention in its place: does latent MMD² or the residual ratio alarm, and are the effects wrong?"""
     boxes = []
     for name, members in by_quadrant(cases).items():

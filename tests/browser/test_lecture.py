@@ -17,9 +17,9 @@ from crl_core.figures import palette
 from crl_core.lecture.assets import script
 from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import handout_html
-from crl_core.lecture.probe import probe_parts, shifted
+from crl_core.lecture.naming import Naming
+from crl_core.lecture.shift import probe_parts, shifted
 from crl_core.lecture.story import figure
-from crl_core.lecture.world import World
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 from tests.browser.conftest import start_server
@@ -455,7 +455,7 @@ def test_the_browsers_network_is_numpys_for_every_model_of_random_weights(
 
 
 def test_with_large_networks_the_probe_is_not_offered(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crl_core.lecture.probe.MAX_WEIGHTS", 10)
+    monkeypatch.setattr("crl_core.lecture.shift.MAX_WEIGHTS", 10)
     hand = opened(run_of())
     assert not hand.page.get_by_role("button", name="Shift σ").is_visible()
 
@@ -471,7 +471,7 @@ def test_during_training_what_is_there_is_shown_and_can_be_dragged(
         for e in range(epochs)
     ]
     palettes = {name: palette(name) for name in ("dark", "light", "projector")}
-    data = training_frames(result.config, None, so_far, world=World(title="In training"), palettes=palettes)
+    data = training_frames(result.config, None, so_far, naming=Naming(title="In training"), palettes=palettes)
     text = handout_html(result, n_rows=N_ROWS)
     head, rest = text.split('<script type="application/json" id="frames">')
     file = tmp_path / "training.html"

@@ -210,9 +210,9 @@ def test_a_field_younger_than_the_presets_is_part_of_the_command(part: str, chan
 
 
 def test_environments_are_picked_with_their_weights() -> None:
-    world = hospital(scenario={"env_weight": (1.0, 0.05)}).scenario
-    assert pick(world, [1, 0, 1]).env_weight == (0.05, 1.0, 0.05)
-    assert pick(world, [1]).env_sizes == (400,)
+    scenario = hospital(scenario={"env_weight": (1.0, 0.05)}).scenario
+    assert pick(scenario, [1, 0, 1]).env_weight == (0.05, 1.0, 0.05)
+    assert pick(scenario, [1]).env_sizes == (400,)
 
 
 @pytest.mark.parametrize("changed", [{"env_weight": (1.0, 0.5)}, {"shared_units": 16}])

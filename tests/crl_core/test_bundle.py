@@ -26,7 +26,7 @@ from crl_core.cli.program import main
 from crl_core.config import DEFAULT_LAMS, RunConfig, Scenario, Training
 from crl_core.data.scm import MultiEnvData
 from crl_core.events import DIVERGED
-from crl_core.jobs.carry_out import carry_out
+from crl_core.jobs.train_and_store import train_and_store
 from crl_core.network import shapes
 from crl_core.results import RunResult, data_of, view_rows
 from crl_core.runs import bundle, bundle_arrays
@@ -43,7 +43,7 @@ Members = dict[str, bytes]
 def origin(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
     """A store with one small run that was trained, with evidence, projection and events."""
     store = store_in(tmp_path_factory.mktemp("origin"))
-    assert carry_out(tiny_config(), store).ending == "trained"
+    assert train_and_store(tiny_config(), store).ending == "trained"
     return store
 
 
@@ -180,7 +180,7 @@ def test_a_run_whose_truth_is_not_known_is_trained_exported_and_comes_back_equal
     monkeypatch.setattr("crl_core.training.path.data_of", a_table_of)
     monkeypatch.setattr("crl_core.measures.evidence.data_of", a_table_of)
     a, b, key = store_in(tmp_path / "a"), store_in(tmp_path / "b"), tiny_config().key
-    outcome = carry_out(tiny_config(), a)
+    outcome = train_and_store(tiny_config(), a)
     assert (outcome.ending, outcome.reason) == ("trained", None)
     sent = a.load(key)
     assert (sent.ite_rmse, sent.ate_error, sent.ite_rmse_by_env) == (None, None, None)

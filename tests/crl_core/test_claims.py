@@ -19,7 +19,6 @@ from crl_core.presets import preset
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims as rooms
-from crl_core.studies.catalogue import LABS, lab_claims
 from crl_core.studies.claims import (
     QUANTITIES,
     Claim,
@@ -32,6 +31,7 @@ from crl_core.studies.claims import (
     verdict_of,
 )
 from crl_core.studies.claims_run import BAKED, answer_to, baked_claims, content_of, run_claims, runs_of
+from crl_core.studies.study_claims import STUDIES, claims_of
 from tests.crl_core.made_up import made_up_result, store_in, without_truth
 
 ENTRY = """
@@ -258,9 +258,9 @@ def test_claims_about_one_world_share_a_batched_run() -> None:
 
 def test_copies_differ_from_two_hospitals_in_nothing_but_their_number() -> None:
     claim = next(c for c in load_claims() if c.id == "copies-help")
-    copied, two = claim.world.setting[0], preset("hospital").scenario
+    copied, two = claim.setting.trained_on[0], preset("hospital").scenario
     assert claim.against is not None
-    assert claim.against.setting[0] == two
+    assert claim.against.trained_on[0] == two
     for name in ("sigma", "offset", "propensity", "cause_mean", "cause_scale"):
         assert getattr(copied, name) == getattr(two, name) * 2
     assert replace(copied, sigma=two.sigma, offset=two.offset, propensity=two.propensity,
@@ -443,7 +443,7 @@ def test_an_answer_is_that_of_the_claim_as_it_stands_and_none_where_it_has_chang
         "threshold": claim.threshold,
         "holds_if": claim.holds_if,
         "quantity": claim.quantity,
-        "preset": claim.world.preset,
+        "preset": claim.setting.preset,
     }
     assert answer_to(claim, {"claims": [entry]}) is entry
     assert answer_to(other, {"claims": [entry]}) is None
@@ -454,14 +454,14 @@ def test_an_answer_is_that_of_the_claim_as_it_stands_and_none_where_it_has_chang
 def test_what_is_measured_is_a_line_that_names_quantity_lam_and_what_stands_beside_it() -> None:
     (claim,) = parse_claims(ENTRY)
     assert claim.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1"
-    beside = replace(claim, against=replace(claim.world, lam=0.0))
+    beside = replace(claim, against=replace(claim.setting, lam=0.0))
     assert beside.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1, over that at λ = 0"
-    elsewhere = replace(claim, against=replace(claim.world, preset="leaky", lam=0.0))
+    elsewhere = replace(claim, against=replace(claim.setting, preset="leaky", lam=0.0))
     assert elsewhere.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1, over that of leaky at λ = 0"
-    path = replace(claim, quantity="u_shape", world=replace(claim.world, lam=None))
+    path = replace(claim, quantity="u_shape", setting=replace(claim.setting, lam=None))
     assert path.measured_as().endswith(", along the whole path")
 
 
 def test_a_laboratorys_claim_says_its_quantity_and_setting() -> None:
-    for claim in (claim for lab in LABS for claim in lab_claims(lab)):
+    for claim in (claim for study in STUDIES for claim in claims_of(study)):
         assert claim.measured_as() == f"{claim.quantity}, {claim.setting}"

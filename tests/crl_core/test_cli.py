@@ -18,7 +18,7 @@ from crl_core.cli.program import main
 from crl_core.cli.table import ProgressBar, run_content, run_table
 from crl_core.config import CONFIG_VERSION
 from crl_core.events import COLLAPSED, DIVERGED, EpochEnded, Event, RunFinished, RunStarted, finite
-from crl_core.jobs import carry_out as runner
+from crl_core.jobs import train_and_store as runner
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.sealing import StoreError
 from tests.crl_core.made_up import endless_config, made_up_result, tiny_config, wait_until

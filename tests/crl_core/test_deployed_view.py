@@ -79,7 +79,7 @@ def test_another_draw_is_another_batch_with_the_same_truth(scene: Scene) -> None
     first, again, second = (deployment(scene.model, "z-shift", 1.0, 100, draw) for draw in (0, 0, 1))
     assert not np.array_equal(first.batch.x, second.batch.x)
     np.testing.assert_array_equal(first.batch.x, again.batch.x)
-    assert first.verdict.findings == again.verdict.findings
+    assert first.report.findings == again.report.findings
     assert (first.error, first.usual) == (second.error, second.usual)
     assert first.usual == pytest.approx(scene.model.ite_rmse, rel=0.2)
 

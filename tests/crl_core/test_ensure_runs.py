@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from crl_core import RunConfig, RunStore
-from crl_core.jobs.carry_out import Outcome
 from crl_core.jobs.ensure_runs import RunsFailed, SeveralRuns, each_run, ensure_runs, missing
 from crl_core.jobs.executors import Job
 from crl_core.jobs.manager import JobManager
+from crl_core.jobs.train_and_store import Outcome
 from crl_core.runs.sealing import StoreError
 from tests.crl_core.made_up import assert_same, made_up_part, made_up_result, store_in, tiny_config
 

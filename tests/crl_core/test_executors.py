@@ -12,9 +12,9 @@ import pytest
 
 from crl_core import RunConfig, RunStore
 from crl_core.events import EpochEnded, Event
-from crl_core.jobs.carry_out import Outcome
 from crl_core.jobs.executors import STOPPED, Executor, Here, Job, LocalProcess, carry_out_job
 from crl_core.jobs.manager import JobManager, queue_line
+from crl_core.jobs.train_and_store import Outcome
 from crl_core.runs.eventlog import read_entries
 from tests.crl_core.made_up import assert_same, endless_config, store_in, tiny_config, wait_until
 

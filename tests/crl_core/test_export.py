@@ -15,10 +15,10 @@ import pytest
 from crl_core import PRESETS, RunStore
 from crl_core.cli.program import main
 from crl_core.events import DIVERGED
+from crl_core.export.format_costs import report
+from crl_core.export.formats import FORMATS, ORIGINAL, format_of
 from crl_core.export.model_file import ModelRefused, open_model, read_model
 from crl_core.export.models import Subject, export_model, subject
-from crl_core.export.report import report
-from crl_core.export.words import FORMATS, ORIGINAL, format_of
 from crl_core.results import RunResult, one_model, predict
 
 BEST = 1.9
@@ -155,7 +155,7 @@ def test_a_diverged_model_and_a_wrong_replicate_are_refused(result: RunResult) -
 def test_an_unknown_format_and_a_missing_package_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="must be one of onnx"):
         format_of("tflite")
-    monkeypatch.setattr("crl_core.export.words.find_spec", lambda name: None)
+    monkeypatch.setattr("crl_core.export.formats.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="pip install -r requirements-serve"):
         format_of("onnx")
 

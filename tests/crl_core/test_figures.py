@@ -11,8 +11,8 @@ from crl_core.events import COLLAPSED, DIVERGED
 from crl_core.figures import (
     THEMES,
     ErrorRow,
-    Reference,
-    Rows,
+    Level,
+    Units,
     along_lam,
     band,
     effect_distribution,
@@ -39,7 +39,7 @@ RNG = np.random.default_rng(0)
 N = 60
 ENV = np.repeat([0, 1], N // 2)
 T = RNG.integers(0, 2, N)
-ROWS = Rows(env=ENV, t=T, env_names=NAMES, amounts={"z": RNG.normal(size=N), "s": RNG.normal(size=N)})
+ROWS = Units(env=ENV, t=T, env_names=NAMES, amounts={"z": RNG.normal(size=N), "s": RNG.normal(size=N)})
 OK = np.zeros((3, len(LAMS)), dtype=int)
 ERRORS = np.abs(RNG.normal(0.5, 0.2, (3, len(LAMS)))) + 0.05
 
@@ -75,7 +75,7 @@ def scatter(ite: np.ndarray, ite_hat: np.ndarray, **more: object) -> go.Figure:
 EMPTY = {
     "embedding": lambda: embedding(
         np.empty((0, 2)),
-        Rows(env=np.empty(0, int), t=np.empty(0, int), env_names=NAMES, amounts={}),
+        Units(env=np.empty(0, int), t=np.empty(0, int), env_names=NAMES, amounts={}),
         DARK,
         title="Nothing",
         colour_by="environment",
@@ -282,7 +282,7 @@ def test_the_lam_in_view_is_marked_on_the_median_of_its_replicates() -> None:
 
 
 def test_moving_lam_moves_no_axis_along_the_path() -> None:
-    refs = [Reference(name="forest", value=0.3)]
+    refs = [Level(name="forest", value=0.3)]
     ranges = {
         (tuple(f.layout.xaxis.range), tuple(f.layout.yaxis.range), f.layout.height)
         for f in (error_along_lam(LAMS, ERRORS, OK, lam, DARK, title="Error", references=refs) for lam in LAMS)
@@ -306,7 +306,7 @@ def test_every_rule_has_a_lane_with_its_pick_in_each_replicate() -> None:
 
 
 def test_labels_of_close_levels_do_not_lie_on_each_other() -> None:
-    refs = [Reference(name=f"baseline {i}", value=0.3 * 1.001**i) for i in range(4)]
+    refs = [Level(name=f"baseline {i}", value=0.3 * 1.001**i) for i in range(4)]
     drawn = error_along_lam(LAMS, ERRORS, OK, 1.0, DARK, title="Error", references=refs)
     low, high = drawn.layout.yaxis.range
     share = drawn.layout.yaxis.domain
@@ -355,7 +355,7 @@ def test_a_log_axis_has_ticks_inside_its_range(low: float, ratio: float) -> None
 
 def test_a_figure_of_700_rows_is_small_enough_to_send_at_every_move() -> None:
     n = 700
-    rows = Rows(
+    rows = Units(
         env=np.repeat([0, 1], n // 2),
         t=RNG.integers(0, 2, n),
         env_names=NAMES,

@@ -15,20 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core.cli.program import main
-from crl_core.identify.data import draw, relabelled
 from crl_core.identify.flows.fit import Diverged, fit
 from crl_core.identify.flows.flow import Flow
 from crl_core.identify.flows.networks import mmd2_of_groups
 from crl_core.identify.flows.recover import recover
 from crl_core.identify.flows.tradeoff import best_single, tradeoff
+from crl_core.identify.latent_worlds import LatentWorld, sample_world, single_targets
 from crl_core.identify.linear import fast_ica, generalised_eigenvectors, pca
+from crl_core.identify.method_inputs import draw, relabelled
 from crl_core.identify.method_words import METHOD_WORDS
-from crl_core.identify.predict import predict
 from crl_core.identify.presets import LATENT_PRESETS, command_of, latent_preset
+from crl_core.identify.promises import promise_of
 from crl_core.identify.recovered import sentence
 from crl_core.identify.scores import assignment, chance_floor, correlations, score
 from crl_core.identify.shipped import BAKED, coordinates, of_method, shipped
-from crl_core.identify.worlds import World, sample_world, single_targets
 from crl_core.ipm import mmd2
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ def test_a_seed_determines_every_row_and_seeds_differ() -> None:
 
 
 def test_rows_have_the_scales_and_means_of_the_matrix() -> None:
-    world = World(scales=((1, 1), (2, 0.5)), means=((0, 0), (3, 0)), n_rows=20_000)
+    world = LatentWorld(scales=((1, 1), (2, 0.5)), means=((0, 0), (3, 0)), n_rows=20_000)
     z = sample_world(world, 0).train.z
     np.testing.assert_allclose(z.std(axis=1), world.scales, rtol=0.03)
     np.testing.assert_allclose(z.mean(axis=1), world.means, atol=0.06)
@@ -62,7 +62,7 @@ def test_a_chain_adds_up_the_noises_and_a_perfect_intervention_cuts_the_edge() -
 
 @pytest.mark.parametrize("mixing", ["smooth", "coupling", "linear"])
 def test_a_mixing_hides_the_latents_and_loses_none(mixing: str) -> None:
-    world = World(scales=single_targets(3, 2), mixing=mixing, dim_x=5, n_rows=200)  # type: ignore[arg-type]
+    world = LatentWorld(scales=single_targets(3, 2), mixing=mixing, dim_x=5, n_rows=200)  # type: ignore[arg-type]
     x = sample_world(world, 0).train.x
     assert x.shape == (2, 200, 5)
     assert np.linalg.matrix_rank(x.reshape(-1, 5) - x.reshape(-1, 5).mean(axis=0), tol=1e-6) == 3
@@ -91,9 +91,9 @@ def test_a_world_that_cannot_be_is_refused_in_a_line(fields: dict[str, object], 
 
 def test_a_world_survives_being_written_and_read() -> None:
     for item in LATENT_PRESETS.values():
-        assert World.from_dict(json.loads(json.dumps(item.world.to_dict()))) == item.world
+        assert LatentWorld.from_dict(json.loads(json.dumps(item.world.to_dict()))) == item.world
     with pytest.raises(ValueError, match="a world has no field taste"):
-        World.from_dict({"taste": 1})
+        LatentWorld.from_dict({"taste": 1})
 
 
 # -- what is promised --------------------------------------------------------------------------------------------------
@@ -112,16 +112,16 @@ def test_a_world_survives_being_written_and_read() -> None:
 def test_the_matrix_says_which_latents_can_be_told_apart(
     name: str, status: tuple[str, ...], blocks: tuple[tuple[int, ...], ...]
 ) -> None:
-    promise = predict(latent_preset(name))
+    promise = promise_of(latent_preset(name))
     assert (promise.status, promise.blocks, promise.about) == (status, blocks, "latents")
     assert all(sentence.endswith(".") for sentence in promise.words)
 
 
 def test_a_tied_block_whose_means_move_is_left_open_and_one_whose_means_rest_stays_mixed() -> None:
     scales = ((1.0,) * 4, (2.0, 2.0, 1.0, 1.0))
-    resting = predict(World(scales=scales, means=((0.0,) * 4, (0.0,) * 4)))
+    resting = promise_of(LatentWorld(scales=scales, means=((0.0,) * 4, (0.0,) * 4)))
     assert resting.status == ("mixed",) * 4
-    moving = predict(World(scales=scales, means=((0.0,) * 4, (1.0, 0.0, 0.0, 0.0))))
+    moving = promise_of(LatentWorld(scales=scales, means=((0.0,) * 4, (1.0, 0.0, 0.0, 0.0))))
     assert moving.status == ("open", "open", "mixed", "mixed")
     assert moving.blocks == ((2, 3),)
     assert "their means move: no promise" in " ".join(moving.words)
@@ -130,7 +130,7 @@ def test_a_tied_block_whose_means_move_is_left_open_and_one_whose_means_rest_sta
 def test_a_rotation_of_a_tied_block_explains_the_data_as_well_and_of_another_it_does_not() -> None:
     """What "stays mixed" rests on: the likelihood of a trained flow whose last layer and means are turned."""
     scales = ((1.0,) * 3, (2.5, 2.5, 1.0), (0.5, 0.5, 2.0))
-    seeds = draw(World(scales=scales, means=((0,) * 3, (2, 0, 0), (0, 2, 0)), n_rows=1000), [0])
+    seeds = draw(LatentWorld(scales=scales, means=((0,) * 3, (2, 0, 0), (0, 2, 0)), n_rows=1000), [0])
     flow = Flow([(0, 0)], 3, 3, dtype=torch.float64)
     rows = torch.from_numpy(seeds.choose)
     found = fit(flow, seeds.train, seeds.choose, seeds.look, restarts=1, steps=300, dtype=torch.float64)
@@ -153,8 +153,8 @@ def test_a_rotation_of_a_tied_block_explains_the_data_as_well_and_of_another_it_
 
 
 def test_with_edges_the_promise_is_about_noises() -> None:
-    assert predict(latent_preset("chain")).about == "noises"
-    assert predict(replace(latent_preset("chain"), edges="perfect")).status == ("open",) * 3
+    assert promise_of(latent_preset("chain")).about == "noises"
+    assert promise_of(replace(latent_preset("chain"), edges="perfect")).status == ("open",) * 3
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_with_edges_it_is_said_whether_noises_alone_are_recovered(
     done = {"mcc": 0.98, "floor": 0.9, "r2": 0.99, "spearman": 0.97}
     done |= {"per_coordinate": per_coordinate, "mcc_latents": mcc_latents}  # type: ignore[dict-item]
     scores = "MCC 0.980; a random rotation scores 0.90. Linear R² 0.990, Spearman 0.970."
-    chain, each = predict(latent_preset("chain")), predict(latent_preset("each"))
+    chain, each = promise_of(latent_preset("chain")), promise_of(latent_preset("each"))
     assert sentence(each, done) == scores
     assert sentence(chain, done).startswith(scores)
     assert sentence(chain, done).endswith(ending)
@@ -357,7 +357,7 @@ def test_every_method_gives_a_score(method: str) -> None:
 
 
 def test_the_tradeoff_lowers_both_what_alignment_asks_for_and_what_identification_needs() -> None:
-    world = World(scales=single_targets(2, 3), outcome=(1.0, 0.0), n_rows=400)
+    world = LatentWorld(scales=single_targets(2, 3), outcome=(1.0, 0.0), n_rows=400)
     none, much = tradeoff(world, [500], 200, (0.0, 300.0))
     assert much["mmd2"] < none["mmd2"]
     assert much["mcc"] < none["mcc"]
@@ -385,7 +385,7 @@ def test_the_command_gives_rows_of_scores(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_command_of_a_world_gives_that_world(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[World] = []
+    asked: list[LatentWorld] = []
     monkeypatch.setattr(
         "crl_core.identify.flows.recover.recover",
         lambda world, seeds, *_, **__: asked.append((world, seeds)) or [],
@@ -394,7 +394,7 @@ def test_the_command_of_a_world_gives_that_world(monkeypatch: pytest.MonkeyPatch
     worlds.append(
         (
             "chain",
-            World(
+            LatentWorld(
                 scales=((1, 1), (2.5, 0.4)),
                 means=((0, 0), (1, -2)),
                 mixing="coupling",

@@ -26,10 +26,10 @@ from crl_core.events import (
     RunStarted,
     StageAdvanced,
 )
-from crl_core.jobs import carry_out as runner
-from crl_core.jobs.carry_out import OnProgress, carry_out
+from crl_core.jobs import train_and_store as runner
 from crl_core.jobs.cost import DEFAULT_RATE, work
 from crl_core.jobs.manager import STOPPED, JobManager, estimate_seconds
+from crl_core.jobs.train_and_store import OnProgress, train_and_store
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import EventLog, read_entries
 from crl_core.runs.sealing import StoreError
@@ -149,7 +149,7 @@ def test_a_run_tells_its_story_in_order_and_is_sealed_before_it_is_said_to_be(
     made_up_training(monkeypatch)
     config = tiny_config()
     sealed_at: dict[str, bool] = {}
-    outcome = carry_out(
+    outcome = train_and_store(
         config,
         store,
         lam_in_view=1.0,
@@ -179,10 +179,10 @@ def test_a_stored_run_is_not_trained_again_but_gets_the_parts_that_it_lacks(
 ) -> None:
     key = store.save(made_up_result())
     store.add(key, "evidence", made_up_part())
-    assert carry_out(tiny_config(), store).ending == "stored"
+    assert train_and_store(tiny_config(), store).ending == "stored"
     assert [name for name, _ in quick_parts] == ["projection"]
     assert "RunStarted" not in kinds(store, key)
-    assert carry_out(tiny_config(), store).ending == "stored"
+    assert train_and_store(tiny_config(), store).ending == "stored"
     assert len(quick_parts) == 1
 
 
@@ -195,11 +195,11 @@ def test_a_cancelled_run_stores_nothing_and_can_be_trained(
         if isinstance(event, RunStarted):
             store.locks.ask_to_stop(config.key)
 
-    assert carry_out(config, store, listen=cancel).ending == "cancelled"
+    assert train_and_store(config, store, listen=cancel).ending == "cancelled"
     assert kinds(store, config.key) == ["RunStarted", "RunCancelled"]
     assert not store.has(config.key)
     made_up_training(monkeypatch)
-    assert carry_out(config, store, with_parts=False).ending == "trained"  # the flag is down again
+    assert train_and_store(config, store, with_parts=False).ending == "trained"  # the flag is down again
 
 
 def test_a_flag_from_before_the_run_was_asked_for_does_not_cancel_it(
@@ -208,7 +208,7 @@ def test_a_flag_from_before_the_run_was_asked_for_does_not_cancel_it(
     made_up_training(monkeypatch)
     store.locks.ask_to_stop(tiny_config().key)
     time.sleep(0.01)
-    assert carry_out(tiny_config(), store, with_parts=False, asked_at=time.time()).ending == "trained"
+    assert train_and_store(tiny_config(), store, with_parts=False, asked_at=time.time()).ending == "trained"
 
 
 def test_cancelling_during_the_parts_keeps_the_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_cancelling_during_the_parts_keeps_the_run(store: RunStore, monkeypatch:
             time.sleep(0.005)
 
     monkeypatch.setattr(runner, "_PARTS", {"evidence": endless, "projection": endless})
-    outcome = carry_out(config, store)
+    outcome = train_and_store(config, store)
     assert outcome.ending == "trained"
     assert outcome.reason == "The computation was cancelled."
     assert_same(store.load(config.key), made_up_result(config))
@@ -239,7 +239,7 @@ def test_a_part_that_fails_does_not_take_the_others_with_it(
         raise RuntimeError("no such\nthing")
 
     monkeypatch.setitem(runner._PARTS, "evidence", broken)  # type: ignore[arg-type]
-    outcome = carry_out(tiny_config(), store)
+    outcome = train_and_store(tiny_config(), store)
     assert outcome.reason is not None
     assert outcome.reason.startswith("The evidence is missing. ")
     assert "\n" not in outcome.reason
@@ -259,7 +259,7 @@ def test_a_failed_training_says_why_in_one_sentence(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
     made_up_training(monkeypatch, error=error)
-    outcome = carry_out(tiny_config(), store)
+    outcome = train_and_store(tiny_config(), store)
     assert outcome.ending == "failed"
     assert outcome.reason is not None
     assert words in outcome.reason
@@ -275,7 +275,7 @@ def test_ctrl_c_leaves_a_cancelled_run_and_a_free_lock(store: RunStore, monkeypa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(tiny_config(), store, listen=interrupt)
+        train_and_store(tiny_config(), store, listen=interrupt)
     assert kinds(store, tiny_config().key)[-1] == "RunCancelled"
     assert not store.busy(tiny_config().key)
 
@@ -289,7 +289,7 @@ def test_a_disk_that_fills_up_at_the_end_gives_the_result_and_the_sentence(
         raise StoreError("Cannot store the run: the disk is full.")
 
     monkeypatch.setattr(store, "save", full)
-    outcome = carry_out(tiny_config(), store)
+    outcome = train_and_store(tiny_config(), store)
     assert outcome.ending == "failed"
     assert outcome.result is not None
     assert outcome.reason == "Cannot store the run: the disk is full."
@@ -306,7 +306,7 @@ def test_a_disk_that_takes_no_event_fails_the_run_and_frees_it(
         raise StoreError("Cannot write the events: the disk is full.")
 
     monkeypatch.setattr(EventLog, "append", full)
-    outcome = carry_out(tiny_config(), store)
+    outcome = train_and_store(tiny_config(), store)
     assert (outcome.ending, outcome.reason) == ("failed", "Cannot write the events: the disk is full.")
     assert not store.has(tiny_config().key)
     assert not store.busy(tiny_config().key)

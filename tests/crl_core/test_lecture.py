@@ -14,20 +14,20 @@ from crl_core.data.scm import mix, mixing_maps
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.figures import palette
 from crl_core.lecture.frames import MAP_SIZE, frames, training_frames
-from crl_core.lecture.pack import pack_f32, pack_i16, pack_u8, unpack
-from crl_core.lecture.probe import probe_parts, shifted
-from crl_core.lecture.world import World
+from crl_core.lecture.naming import Naming
+from crl_core.lecture.packed_arrays import pack_f32, pack_i16, pack_u8, unpack
+from crl_core.lecture.shift import probe_parts, shifted
 from crl_core.measures.effect_map import effect_map
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult, data_of, predict, view_of, view_rows
 from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
 
 PALETTES = {name: palette(name) for name in ("dark", "light", "projector")}
-WORLD = World.of(PRESETS["hospital"])
+NAMING = Naming.of(PRESETS["hospital"])
 
 
 def frames_of(result: RunResult, projection=None, evidence=None, n_rows=200) -> dict:
-    data = frames(result, projection, evidence, world=WORLD, palettes=PALETTES, n_rows=n_rows)
+    data = frames(result, projection, evidence, naming=NAMING, palettes=PALETTES, n_rows=n_rows)
     return json.loads(json.dumps(data, allow_nan=False))
 
 
@@ -192,7 +192,7 @@ def test_frames_of_sixteen_lambdas_and_1500_rows_are_below_three_megabytes():
         history={name: np.repeat(value[:, models], 17, axis=0) for name, value in base.history.items()},
         weights={name: rng.normal(0, 0.1, (16, *shape)).astype(np.float32) for name, shape in weights.items()},
     )
-    data = frames(big, world=WORLD, palettes=PALETTES, n_rows=1500)
+    data = frames(big, naming=NAMING, palettes=PALETTES, n_rows=1500)
     assert data["n"] == 1500
     assert data["probe"] is not None
     assert len(json.dumps(data)) < 3_000_000
@@ -212,7 +212,7 @@ def test_while_training_the_curves_so_far_are_there_and_the_rest_waits():
         n_held_out=200,
         n_pairs=1,
     )
-    nothing = training_frames(config, None, [], world=WORLD, palettes=PALETTES)
+    nothing = training_frames(config, None, [], naming=NAMING, palettes=PALETTES)
     assert nothing["history"]["epochs"] == []
     history = {name: values for name, values in result.history.items() if name != "status"}
     epochs = [
@@ -220,7 +220,7 @@ def test_while_training_the_curves_so_far_are_there_and_the_rest_waits():
         for e in range(2)
     ]
     data = json.loads(
-        json.dumps(training_frames(config, started, epochs, world=WORLD, palettes=PALETTES), allow_nan=False)
+        json.dumps(training_frames(config, started, epochs, naming=NAMING, palettes=PALETTES), allow_nan=False)
     )
     assert data["state"] == "training"
     assert data["epoch"] == 2
@@ -238,7 +238,7 @@ def test_the_probe_with_the_runs_own_sigma_predicts_as_before():
 def test_the_probe_of_rows_whose_effects_are_not_known_predicts_without_an_error(monkeypatch):
     result = run_of()
     known = shifted(result, (1.0, 2.0), 200)
-    monkeypatch.setattr("crl_core.lecture.probe.view_of", lambda *a: replace(view_of(*a), y0=None, y1=None))
+    monkeypatch.setattr("crl_core.lecture.shift.view_of", lambda *a: replace(view_of(*a), y0=None, y1=None))
     blind = shifted(result, (1.0, 2.0), 200)
     assert np.array_equal(blind.ite_hat, known.ite_hat)
     assert np.isfinite(known.ite_rmse).all()

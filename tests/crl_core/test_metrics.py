@@ -19,7 +19,7 @@ from crl_core.export.figure_page import figures_of
 from crl_core.figures import palette
 from crl_core.figures.live import USUAL
 from crl_core.lecture.frames import frames
-from crl_core.lecture.world import World
+from crl_core.lecture.naming import Naming
 from crl_core.results import RunResult
 from crl_core.runs.bundle_arrays import evidence_specs, history_specs, metric_specs
 from crl_core.runs.store import RunStore
@@ -116,7 +116,7 @@ def test_every_name_that_is_stored_printed_or_drawn_is_what_it_always_was(tmp_pa
     names = list(summary_content(summary))
     assert names[names.index("lams") :] == ["lams", "ite_rmse", "factual_mse", "mmd2", "config"]
     assert "λ  ITE RMSE  factual MSE  MMD²" in run_table(result, cached=False)
-    lecture = frames(run_of(), None, evidence_of(run_of()), world=World(title="w"), palettes=THEME, n_rows=40)
+    lecture = frames(run_of(), None, evidence_of(run_of()), naming=Naming(title="w"), palettes=THEME, n_rows=40)
     assert lecture["all_lanes"] == ["ite_rmse", "factual_mse", "mmd2", "domain_auc"]
     assert [lecture["metrics"][name]["label"] for name in lecture["all_lanes"]] == [
         *("ITE RMSE", "factual MSE", "MMD²", "domain AUC"),
@@ -151,7 +151,7 @@ def test_a_run_without_truth_has_every_figure_but_those_that_need_it(store: RunS
     summary = store.summary(store.save(result))
     assert summary is not None
     assert summary.figures["ite_rmse"] == (None,) * len(result.lams)
-    lecture = frames(result, None, evidence_of(result), world=World(title="w"), palettes=THEME, n_rows=40)
+    lecture = frames(result, None, evidence_of(result), naming=Naming(title="w"), palettes=THEME, n_rows=40)
     assert lecture["all_lanes"] == ["factual_mse", "mmd2", "domain_auc"]
     figures = figures_of(result, 1.0, ("a", "b"), {"evidence": evidence_of(result)})
     assert "effect-error" not in figures

@@ -7,7 +7,7 @@ import pytest
 
 from crl_core.figures.lens import chance_at_lam, reading_along_lam
 from crl_core.figures.palette import THEMES, palette
-from crl_core.figures.world import outcome_by_arm, propensities, world_plane
+from crl_core.figures.scenario import outcome_by_arm, propensities, world_plane
 
 NAMES = ("site A", "site B")
 DARK = palette("dark")

@@ -22,13 +22,13 @@ import pytest
 from crl_core import PRESETS, RunStore
 from crl_core.cli.program import main
 from crl_core.data.interventions import deploy
-from crl_core.export.kept import dockerfile
+from crl_core.export.exporter import dockerfile
 from crl_core.export.model_file import read_model
 from crl_core.export.models import Subject, export_model, subject
 from crl_core.serve.app import create_app
 from crl_core.serve.monitor import ALARM, OTHERS, Monitor
+from crl_core.serve.monitor_process import test_window as p_of_window
 from crl_core.serve.settings import Settings
-from crl_core.serve.tester import test_window as p_of_window
 
 CONFIG = PRESETS["hospital"].config
 KEY = "a-key-for-tests"

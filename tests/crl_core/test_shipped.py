@@ -18,15 +18,15 @@ from crl_core.jobs.executors import Here
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.shipped import Shipped
 from crl_core.studies import bake, claims_run, detection_rates, environments, penalties
-from crl_core.studies.catalogue import LABS, lab_claims
 from crl_core.studies.claims import load_claims, pick
-from crl_core.studies.penalties import World
+from crl_core.studies.penalties import ContestSetting
+from crl_core.studies.study_claims import STUDIES, claims_of
 from tests.crl_core.made_up import store_in
 
 COMMITTED = Path(__file__).parents[2] / "cache" / "baked"
 EVERY: list[Shipped] = [  # type: ignore[type-arg]
     claims_run.BAKED,
-    *(claims_run.shipped_claims(f"claims-{lab}") for lab in LABS),
+    *(claims_run.shipped_claims(f"claims-{study}") for study in STUDIES),
     environments.BAKED,
     penalties.BAKED,
     detection_rates.BAKED,
@@ -68,8 +68,8 @@ def test_a_committed_answer_is_read_as_it_was_written_and_the_same_out_of_an_env
 
 
 def test_every_file_that_comes_along_has_its_reader_and_can_be_made_anew() -> None:
-    assert {item.study for item in EVERY} == set(bake.STUDIES) == {path.stem for path in COMMITTED.glob("*.json")}
-    assert not set(PRESETS) & {"runs", *bake.STUDIES}
+    assert {item.study for item in EVERY} == set(bake.ANSWERS) == {path.stem for path in COMMITTED.glob("*.json")}
+    assert not set(PRESETS) & {"runs", *bake.ANSWERS}
 
 
 @pytest.mark.parametrize("item", EVERY, ids=lambda item: item.study)
@@ -116,22 +116,22 @@ def test_every_study_writes_an_envelope_that_its_page_reads(tmp_path: Path, monk
     here = Here(store)
     few = pick(["recipe-with", "recipe-without"], load_claims())
     bake.bake_claims(store, here, said.append, claims=few, seeds=2, epochs=1)
-    bake.bake_lab("identify", store, here, said.append, claims=[], seeds=2)
+    bake.bake_study_claims("identify", store, here, said.append, claims=[], seeds=2)
     small = replace(preset("hospital"), scenario=replace(preset("hospital").scenario, n_samples=300))
     monkeypatch.setattr(environments, "preset", lambda _: small)
     monkeypatch.setattr(environments, "N_FRESH", 200)
     bake.bake_environments(store, here, said.append, seeds=1, epochs=1)
-    of_world = World.config
+    of_setting = ContestSetting.config
     monkeypatch.setattr(
-        World,
+        ContestSetting,
         "config",
-        lambda world, penalty, lams=None: replace(
-            (config := of_world(world, penalty, (0.0, 1.0))),
+        lambda setting, penalty, lams=None: replace(
+            (config := of_setting(setting, penalty, (0.0, 1.0))),
             scenario=replace(config.scenario, n_samples=1500),
             training=replace(config.training, hidden=8, batch_size=512),
         ),
     )
-    bake.bake_penalties(store, here, said.append, worlds=[World(preset="hospital", seeds=1, epochs=1)])
+    bake.bake_penalties(store, here, said.append, settings=[ContestSetting(preset="hospital", seeds=1, epochs=1)])
     none = detection_rates.Spec("none", 0.0)
     bake.bake_unseen(store, here, said.append, seeds=1, draws=2, epochs=1, sizes=(100,), only=(none,))
     bake.bake_identify(store, here, said.append, seeds=1, worlds={"one": ("pca",)}, stairs=(2,), steps=2)
@@ -141,13 +141,13 @@ def test_every_study_writes_an_envelope_that_its_page_reads(tmp_path: Path, monk
     assert [entry["id"] for entry in claims["claims"]] == ["recipe-with", "recipe-without"]
     assert (claims["seeds"], claims["epochs"], claims["recipe_version"]) == (2, 1, RECIPE_VERSION)
     assert claims_run.baked_problems(store.baked) == ""
-    study = environments.baked_study(store.baked, "hospital")
+    study = environments.baked_environments(store.baked, "hospital")
     assert study is not None
-    again = environments.run_study("hospital", 1, store, here, epochs=1)
+    again = environments.run_environments("hospital", 1, store, here, epochs=1)
     for name, values in again.series.items():
         np.testing.assert_array_equal(study.series[name], values)  # to the bit, null for NaN and back
     (contest,) = penalties.baked_contests(store.baked)
-    assert contest.world == World(preset="hospital", seeds=1, epochs=1)
+    assert contest.setting == ContestSetting(preset="hospital", seeds=1, epochs=1)
     power = detection_rates.baked_power(store.baked, "hospitals")
     assert power is not None
     assert {row.intervention for row in power.rows} == {"none"}
@@ -165,12 +165,12 @@ def test_the_command_makes_all_of_it_or_what_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made: list[str] = []
-    studies = {name: lambda store, *_, name=name: made.append(name) or store.baked / name for name in bake.STUDIES}
-    monkeypatch.setattr(command, "STUDIES", studies)
+    studies = {name: lambda store, *_, name=name: made.append(name) or store.baked / name for name in bake.ANSWERS}
+    monkeypatch.setattr(command, "ANSWERS", studies)
     monkeypatch.setattr(command, "bake", lambda presets, *_: made.extend(presets) or list(presets))
     monkeypatch.setattr(command, "remove_outdated", lambda _: [])
     assert main(["bake"]) == 0
-    assert made == [*PRESETS, *bake.STUDIES]
+    assert made == [*PRESETS, *bake.ANSWERS]
     made.clear()
     assert main(["bake", "--only", "hospital", "claims-unseen", "--json", "-"]) == 0
     assert made == ["hospital", "claims-unseen"]
@@ -187,8 +187,8 @@ def test_the_former_ways_name_the_new_command(study: str, capsys: pytest.Capture
 
 
 def test_the_answers_of_a_laboratory_are_measured_over_as_many_seeds_as_were_shipped() -> None:
-    for lab in LABS.values():
-        answer = claims_run.shipped_claims(f"claims-{lab.id}").read(COMMITTED)
+    for study in STUDIES.values():
+        answer = claims_run.shipped_claims(f"claims-{study.id}").read(COMMITTED)
         assert answer is not None
-        assert answer["seeds"] == lab.seeds
-        assert len(answer["claims"]) == len(lab_claims(lab.id))
+        assert answer["seeds"] == study.seeds
+        assert len(answer["claims"]) == len(claims_of(study.id))

@@ -19,17 +19,17 @@ from crl_core.data.interventions import INTERVENTIONS, deploy, limits
 from crl_core.data.scm import along
 from crl_core.measures import falsifiers as tests_of
 from crl_core.studies.certificate import certificate
-from crl_core.studies.deployed import Watched, judge, true_error, watched
-from crl_core.studies.detection_rates import BAKED, Power, Row, Spec, name_of, run_power, specs
+from crl_core.studies.deployed import Reference, batch_report, reference_of, true_error
+from crl_core.studies.detection_rates import BAKED, Power, Rate, Spec, name_of, run_power, specs
 from tests.crl_core.made_up import made_up_result, tiny_config
 
 HOSPITALS = PRESETS["hospitals"].config
 
 
 @pytest.fixture(scope="module")
-def model() -> Watched:
+def model() -> Reference:
     """Four hospitals at λ ≈ 0.3, the baked run."""
-    return watched(RunStore().load(HOSPITALS.key), 0.27)
+    return reference_of(RunStore().load(HOSPITALS.key), 0.27)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -228,12 +228,12 @@ def test_residuals_are_compared_arm_by_arm_and_an_arm_without_labels_says_nothin
         (np.r_[np.ones((29, 2)), [[np.inf, 0]]], "1 of 30 rows"),
     ],
 )
-def test_a_batch_that_cannot_be_tested_is_refused_in_one_sentence(model: Watched, x: object, says: str) -> None:
+def test_a_batch_that_cannot_be_tested_is_refused_in_one_sentence(model: Reference, x: object, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        judge(model, x, rng())
+        batch_report(model, x, rng())
 
 
-def test_labels_that_do_not_fit_are_refused_in_one_sentence(model: Watched) -> None:
+def test_labels_that_do_not_fit_are_refused_in_one_sentence(model: Reference) -> None:
     x = np.random.default_rng(0).normal(size=(30, 2))
     for t, y, says in (
         (np.full(30, 2), np.zeros(30), "some are not 0 or 1"),
@@ -242,33 +242,35 @@ def test_labels_that_do_not_fit_are_refused_in_one_sentence(model: Watched) -> N
         (["x"] * 30, np.zeros(30), "the treatments are not numbers"),
     ):
         with pytest.raises(ValueError, match=says):
-            judge(model, x, rng(), t=t, y=y)
+            batch_report(model, x, rng(), t=t, y=y)
 
 
-def test_a_million_rows_are_thinned_and_that_is_said(model: Watched) -> None:
+def test_a_million_rows_are_thinned_and_that_is_said(model: Reference) -> None:
     data = deploy(HOSPITALS.scenario, "none", 0.0, 1_000_000, 0)
-    verdict = judge(model, data.x, rng(), t=data.t, y=data.y)
-    assert verdict.n_rows == tests_of.MOST_ROWS
-    assert verdict.notes == ("1,000,000 rows came; 500 of them, drawn at random, were tested.",)
+    report = batch_report(model, data.x, rng(), t=data.t, y=data.y)
+    assert report.n_rows == tests_of.MOST_ROWS
+    assert report.notes == ("1,000,000 rows came; 500 of them, drawn at random, were tested.",)
 
 
-def test_rows_that_are_all_the_same_are_tested_and_called_so(model: Watched) -> None:
-    verdict = judge(model, np.ones((50, 2)), rng())
-    assert "All rows are the same" in verdict.notes[0]
-    assert verdict.of("pooled").alarm
-    assert verdict.of("residuals").alarm is None
+def test_rows_that_are_all_the_same_are_tested_and_called_so(model: Reference) -> None:
+    report = batch_report(model, np.ones((50, 2)), rng())
+    assert "All rows are the same" in report.notes[0]
+    assert report.of("pooled").alarm
+    assert report.of("residuals").alarm is None
 
 
 # -- a model under watch -----------------------------------------------------------------------------------------------
 
 
-def found(model: Watched, name: str, dose: float, draw: int = 0, n: int = 200) -> tuple[dict[str, bool | None], float]:
+def found(
+    model: Reference, name: str, dose: float, draw: int = 0, n: int = 200
+) -> tuple[dict[str, bool | None], float]:
     data = deploy(HOSPITALS.scenario, name, dose, n, 0, draw)
-    verdict = judge(model, data.x, rng(draw), t=data.t, y=data.y)
-    return {finding.test: finding.alarm for finding in verdict.findings}, true_error(model, data)
+    report = batch_report(model, data.x, rng(draw), t=data.t, y=data.y)
+    return {finding.test: finding.alarm for finding in report.findings}, true_error(model, data)
 
 
-def test_four_kinds_of_change_land_in_the_four_quadrants(model: Watched) -> None:
+def test_four_kinds_of_change_land_in_the_four_quadrants(model: Reference) -> None:
     usual = model.ite_rmse
     quiet, error = found(model, "none", 0.0)
     assert not any(quiet.values())
@@ -289,31 +291,33 @@ def test_four_kinds_of_change_land_in_the_four_quadrants(model: Watched) -> None
 def test_unchanged_rows_of_a_world_with_a_rare_environment_alarm_no_more_often_than_the_level() -> None:
     scenario = replace(PRESETS["hospital"].config.scenario, n_samples=4000, env_weight=(1.0, 0.05))
     config = replace(tiny_config(), scenario=scenario)
-    model = watched(made_up_result(config), 0.0)  # random weights: the latents tell the environments apart
+    model = reference_of(made_up_result(config), 0.0)  # random weights: the latents tell the environments apart
     rows = deploy(scenario, "none", 0.0, 200, 0)
     assert 2 <= np.sum(rows.env == 1) <= 20  # of 200; a twentieth of the other environment's
-    verdicts = [
-        judge(model, deploy(scenario, "none", 0.0, 200, 0, draw).x, rng(draw), permutations=99, tests=("pooled",))
+    reports = [
+        batch_report(
+            model, deploy(scenario, "none", 0.0, 200, 0, draw).x, rng(draw), permutations=99, tests=("pooled",)
+        )
         for draw in range(60)
     ]
-    assert np.mean([verdict.of("pooled").alarm for verdict in verdicts]) <= 0.1
+    assert np.mean([report.of("pooled").alarm for report in reports]) <= 0.1
 
 
-def test_a_diverged_model_cannot_be_watched(model: Watched) -> None:
+def test_a_diverged_model_is_no_reference(model: Reference) -> None:
     broken = replace(model.run, weights={name: value * np.nan for name, value in model.run.weights.items()})
     with pytest.raises(ValueError, match=r"diverged; there is nothing to watch\. Choose another λ"):
-        watched(broken, 1.0)
+        reference_of(broken, 1.0)
 
 
 # -- certificate -------------------------------------------------------------------------------------------------------
 
 
 def test_a_certificate_says_what_was_tested_what_was_found_and_what_nothing_could_find(
-    model: Watched,
+    model: Reference,
 ) -> None:
     data = deploy(HOSPITALS.scenario, "effect-untreated", 1.0, 200, 0)
-    silent = certificate(model, judge(model, data.x, rng(), t=data.t, y=data.y), sample="Ward <b>7</b>")
-    assert silent.verdict == "No test alarms. That is not a proof that the model is right here."
+    silent = certificate(model, batch_report(model, data.x, rng(), t=data.t, y=data.y), sample="Ward <b>7</b>")
+    assert silent.summary == "No test alarms. That is not a proof that the model is right here."
     assert any("arm that has no labelled row" in item for item in silent.blind)
     html = silent.html()
     assert "Ward &lt;b&gt;7&lt;/b&gt;" in html
@@ -321,8 +325,8 @@ def test_a_certificate_says_what_was_tested_what_was_found_and_what_nothing_coul
     assert HOSPITALS.key in silent.markdown()
     assert silent.markdown().count("| latent MMD²") == 2
     moved = deploy(HOSPITALS.scenario, "z-set", 1.0, 60, 0)
-    alarmed = certificate(model, judge(model, moved.x, rng()))
-    assert "tests alarm" in alarmed.verdict
+    alarmed = certificate(model, batch_report(model, moved.x, rng()))
+    assert "tests alarm" in alarmed.summary
     assert any("no outcomes came" in item for item in alarmed.blind)
     assert any("60 rows have little power" in item for item in alarmed.blind)
 
@@ -355,7 +359,7 @@ def test_the_power_table_of_a_small_run_has_every_row_and_round_trips(tmp_path: 
 
 def test_quadrants_are_named_by_alarm_and_by_truth() -> None:
     def row(rate: float, error: float) -> str:
-        return Row(
+        return Rate(
             intervention="none", dose=0.0, seen=True, n=200, lam=1.0, test="pooled", rejection_rate=rate, draws=100,
             by_seed=(rate,), errors_by_seed=(error,), unchanged_by_seed=(0.05,),
         ).quadrant  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crl_core.studies.detection_rates import Power, Row, Spec, baked_power
+from crl_core.studies.detection_rates import Power, Rate, Spec, baked_power
 
 BAKED = Path(__file__).parents[2] / "cache" / "baked"
 
@@ -23,7 +23,7 @@ def power() -> Power:
     return found
 
 
-def rows(power: Power, test: str, *specs: Spec, n: int = 200) -> list[Row]:
+def rows(power: Power, test: str, *specs: Spec, n: int = 200) -> list[Rate]:
     """Of the λ that align, .3 and 1."""
     wanted = {(spec.intervention, spec.dose) for spec in specs}
     found = [

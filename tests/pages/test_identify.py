@@ -15,10 +15,10 @@ import pytest
 import streamlit as st
 
 from crl_core.identify.flows.live import tell
+from crl_core.identify.latent_worlds import LatentWorld, single_targets
 from crl_core.identify.live import Trainer
 from crl_core.identify.presets import LATENT_PRESETS, latent_preset
 from crl_core.identify.shipped import BAKED
-from crl_core.identify.worlds import World, single_targets
 from crl_core.jobs.manager import JobManager
 from crl_core.runs.store import RunStore
 from tests.crl_core.made_up import wait_until
@@ -32,7 +32,7 @@ def figures(app) -> int:  # type: ignore[no-untyped-def]
     return len(app.get("plotly_chart"))
 
 
-def told(world: World, **more: int) -> list[dict[str, object]]:
+def told(world: LatentWorld, **more: int) -> list[dict[str, object]]:
     lines: list[dict[str, object]] = []
     tell(world, 0, lines.append, **more)
     return lines
@@ -111,7 +111,7 @@ def test_a_matrix_that_cannot_be_is_one_sentence_and_the_rest_stays(
 
 
 def test_a_training_is_told_line_by_line_and_ends_with_scores_and_points() -> None:
-    *looks, last = told(World(scales=single_targets(2, 3), n_rows=300), restarts=2, steps=60)
+    *looks, last = told(LatentWorld(scales=single_targets(2, 3), n_rows=300), restarts=2, steps=60)
     steps = [look["step"] for look in looks]
     assert steps == sorted(set(steps))  # type: ignore[type-var]
     assert len(steps) > 10
@@ -119,7 +119,7 @@ def test_a_training_is_told_line_by_line_and_ends_with_scores_and_points() -> No
     assert isinstance(done, dict)
     assert np.array(done["matrix"]).shape == (2, 2)
     assert np.array(done["truth"]).shape == np.array(done["found"]).shape == (250, 2)
-    chain = told(World(scales=single_targets(2, 3), n_rows=300, edges="soft"), restarts=1, steps=20)[-1]["done"]
+    chain = told(LatentWorld(scales=single_targets(2, 3), n_rows=300, edges="soft"), restarts=1, steps=20)[-1]["done"]
     assert isinstance(chain, dict)
     assert chain["mcc"] == chain["mcc_noises"]
 
@@ -137,7 +137,7 @@ def trainer_of(jobs: JobManager) -> Trainer:
 
 def test_the_worker_trains_one_world_after_the_other_and_keeps_what_it_found(jobs: JobManager) -> None:
     trainer = trainer_of(jobs)
-    first, second = (World(scales=single_targets(2, n), n_rows=200) for n in (3, 2))
+    first, second = (LatentWorld(scales=single_targets(2, n), n_rows=200) for n in (3, 2))
     assert trainer.state(first, 0).phase == "absent"
     trainer.start(first, 0)
     trainer.start(first, 0)  # asking again joins it
@@ -151,7 +151,7 @@ def test_the_worker_trains_one_world_after_the_other_and_keeps_what_it_found(job
 
 
 def test_a_training_can_be_cancelled_under_way_and_asked_for_again_at_once(jobs: JobManager) -> None:
-    trainer, world = trainer_of(jobs), World(scales=single_targets(4, 5))
+    trainer, world = trainer_of(jobs), LatentWorld(scales=single_targets(4, 5))
     trainer.start(world, 0)
     wait_until(lambda: bool(trainer.state(world, 0).looks), limit_s=90)
     trainer.cancel(world, 0)
@@ -170,20 +170,20 @@ def test_a_training_can_be_cancelled_under_way_and_asked_for_again_at_once(jobs:
 def test_a_worker_that_is_killed_ends_the_training_with_a_reason_and_the_next_one_works(
     jobs: JobManager,
 ) -> None:
-    trainer, world = trainer_of(jobs), World(scales=single_targets(4, 5))
+    trainer, world = trainer_of(jobs), LatentWorld(scales=single_targets(4, 5))
     trainer.start(world, 0)
     wait_until(lambda: bool(trainer.state(world, 0).looks), limit_s=90)
     assert jobs.executor.pid is not None
     os.kill(jobs.executor.pid, signal.SIGKILL)
     wait_until(lambda: trainer.state(world, 0).phase == "failed", limit_s=30)
     assert "killed" in trainer.state(world, 0).problem
-    small = World(scales=single_targets(2, 2), n_rows=200)
+    small = LatentWorld(scales=single_targets(2, 2), n_rows=200)
     trainer.start(small, 0)
     wait_until(lambda: trainer.state(small, 0).phase == "done", limit_s=90)
 
 
 def test_a_training_whose_server_is_gone_says_so(jobs: JobManager) -> None:
-    trainer, world = trainer_of(jobs), World(scales=single_targets(2, 3))
+    trainer, world = trainer_of(jobs), LatentWorld(scales=single_targets(2, 3))
     trainer.file(world, 0).parent.mkdir(parents=True)
     trainer.file(world, 0).write_text('{"step": 1, "of": 2, "matrix": [[1]], "mcc": 0.5}\n{"step": 2, "of"')
     state = trainer.state(world, 0)

@@ -11,7 +11,7 @@ import pytest
 
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.runs.store import RunStore
-from crl_core.studies.penalties import BAKED, World, run_contest
+from crl_core.studies.penalties import BAKED, ContestSetting, run_contest
 from tests.pages.conftest import Open, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
@@ -69,18 +69,18 @@ def test_without_shared_units_pairs_are_left_out_with_the_reason_and_the_others_
 def test_trained_here_two_penalties_stand_side_by_side_with_latents_and_effect_maps(
     open_app: Open, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of_world = World.config
+    of_setting = ContestSetting.config
 
-    def tiny(world: World, penalty: str, lams: tuple[float, ...] | None = None):  # type: ignore[no-untyped-def]
-        config = of_world(world, penalty, (0.0, 1.0))
+    def tiny(setting: ContestSetting, penalty: str, lams: tuple[float, ...] | None = None):  # type: ignore[no-untyped-def]
+        config = of_setting(setting, penalty, (0.0, 1.0))
         return replace(
             config,
             scenario=replace(config.scenario, n_samples=1500),
             training=replace(config.training, epochs=30, replicates=2, hidden=16),
         )
 
-    monkeypatch.setattr(World, "config", tiny)
-    run_contest(World(preset="hospital"), store)
+    monkeypatch.setattr(ContestSetting, "config", tiny)
+    run_contest(ContestSetting(preset="hospital"), store)
     app = open_app("penalties")
     assert not app.exception
     assert "Measured on this machine" in words(app)

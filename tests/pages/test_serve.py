@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from crl_core.events import DIVERGED
-from crl_core.export import kept as exports
-from crl_core.export.words import FORMATS, file_name
+from crl_core.export import exporter as exports
+from crl_core.export.formats import FORMATS, file_name
 from crl_core.runs.store import RunStore
 from tests.crl_core.made_up import wait_until
 from tests.pages.conftest import Open, Tiny, words
@@ -127,7 +127,7 @@ def test_without_the_packages_for_onnx_the_others_are_exported_and_what_is_left_
     open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.save(tiny.result)
-    monkeypatch.setattr("crl_core.export.words.find_spec", lambda name: None)
+    monkeypatch.setattr("crl_core.export.formats.find_spec", lambda name: None)
     app = open_app("serve", **tiny.params, lam="1")
     said = (
         "ONNX and ONNX int8 need onnx, onnxruntime, onnxscript, not installed here: pip install -r "
@@ -140,7 +140,7 @@ def test_without_the_packages_for_onnx_the_others_are_exported_and_what_is_left_
     wait_until(lambda: "0.1234" in words(app.run()), limit_s=30)
     assert said in words(app)
     assert app.get("button_group")[0].value == "torch-export"
-    monkeypatch.setattr("crl_core.export.words.find_spec", lambda name: object())  # installed meanwhile
+    monkeypatch.setattr("crl_core.export.formats.find_spec", lambda name: object())  # installed meanwhile
     assert exports.kept(store, tiny.result, 1.0) is None
 
 

@@ -13,7 +13,7 @@ from crl_core.config import RECIPE_VERSION
 from crl_core.data.interventions import INTERVENTIONS
 from crl_core.events import DIVERGED
 from crl_core.runs.store import RunStore
-from crl_core.studies.detection_rates import Power, Row
+from crl_core.studies.detection_rates import Power, Rate
 from tests.pages.conftest import Open, Tiny, words
 
 
@@ -82,7 +82,7 @@ def test_a_diverged_model_is_not_deployed(open_app: Open, tiny: Tiny, store: Run
 @pytest.fixture
 def shipped(store: RunStore) -> Power:
     rows = tuple(
-        Row(
+        Rate(
             intervention=what,
             dose=dose,
             seen=what == "none",

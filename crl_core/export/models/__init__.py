@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from crl_core.export.formats import format_of
 from crl_core.export.models.network import Network, Subject, subject
 from crl_core.export.models.onnx_files import onnx_float, onnx_int8
 from crl_core.export.models.torch_files import exported_program, torchscript
-from crl_core.export.words import format_of
 
 _MAKERS: dict[str, Callable[[Subject], bytes]] = {
     "onnx": onnx_float,

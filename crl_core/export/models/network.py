@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from crl_core.data.scm import MultiEnvData
 from crl_core.events import DIVERGED
 from crl_core.export.checkpoint import state_dict
-from crl_core.export.words import FORMAT_VERSION
+from crl_core.export.formats import FORMAT_VERSION
 from crl_core.measures.falsifiers import REFERENCE
 from crl_core.metrics import factual_mse, ite_rmse
 from crl_core.results import RunResult, data_of, one_model, predict

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from crl_core.export.formats import METADATA, OUTPUTS
 from crl_core.export.models.network import Subject, metadata_text
-from crl_core.export.words import METADATA, OUTPUTS
 
 _CALIBRATION = 1000  # training rows
 _BATCH = 100

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from crl_core.export.formats import METADATA
 from crl_core.export.models.network import Subject, metadata_text
-from crl_core.export.words import METADATA
 
 
 @contextmanager

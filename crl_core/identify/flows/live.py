@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.identify.data import draw
 from crl_core.identify.flows.fit import Stopped
 from crl_core.identify.flows.recover import RESTARTS, STEPS, recover
+from crl_core.identify.latent_worlds import LatentWorld
+from crl_core.identify.method_inputs import draw
 from crl_core.identify.scores import correlations, score
-from crl_core.identify.worlds import World
 
 _LOOKS = 30  # lines on the way
 _POINTS = 250  # of the scatter
 
 
 def tell(
-    world: World,
+    world: LatentWorld,
     seed: int,
     write: Callable[[dict[str, Any]], None],
     restarts: int = RESTARTS,
@@ -93,7 +93,7 @@ def carry_out_task(task: Mapping[str, Any], should_stop: Callable[[], bool]) -> 
                 file.write(json.dumps(line) + "\n")
                 file.flush()
 
-            tell(World.from_dict(task["world"]), int(task["seed"]), write, should_stop=should_stop)
+            tell(LatentWorld.from_dict(task["world"]), int(task["seed"]), write, should_stop=should_stop)
     except Stopped:
         target.unlink(missing_ok=True)
     except OSError:  # the disk is full: the file ends without an ending, which is told to whoever reads it

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.identify.data import Labels, Seeds, draw, relabelled
 from crl_core.identify.flows.fit import Diverged, Fitted, Listen, Model, fit
 from crl_core.identify.flows.flow import Flow
 from crl_core.identify.flows.networks import AlignedAutoencoder, Contrast, Oracle, Vae
+from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.identify.linear import fast_ica, generalised_eigenvectors, pca
+from crl_core.identify.method_inputs import Labels, Seeds, draw, relabelled
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.scores import Score, chance_floor, score
-from crl_core.identify.worlds import World
 
 RESTARTS, STEPS = 3, 1300
 _LINEAR = {"pca": pca, "fastica": fast_ica, "gevd": generalised_eigenvectors}
@@ -23,7 +23,7 @@ _LABELS: Mapping[str, Labels] = {"flow-pooled": "pooled", "flow-shuffled": "shuf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Row:
+class Recovery:
     """One method on one seed. against_noise: the same score against the noises; equal to `score` without edges.
 
     problem: why there is no score, else empty.
@@ -52,7 +52,7 @@ class Row:
 
 
 def recover(
-    world: World,
+    world: LatentWorld,
     seeds: Sequence[int],
     methods: Sequence[str] = ("flow",),
     *,
@@ -62,7 +62,7 @@ def recover(
     listen: Listen | None = None,
     should_stop: Callable[[], bool] | None = None,
     on_method: Callable[[str], None] | None = None,
-) -> list[Row]:
+) -> list[Recovery]:
     """Rows in the order of methods, then seeds. `watch`, `listen` and `should_stop` follow the first flow (see `fit`).
 
     Raises: ValueError for an unknown method, no seed, or a world that cannot be drawn; Stopped.
@@ -74,7 +74,7 @@ def recover(
         raise ValueError(f"{len(seeds)} seeds were asked for; from 1 to 40 are possible.")
     drawn = draw(world, seeds)
     floors = [chance_floor(z) for z in drawn.z]
-    rows: list[Row] = []
+    rows: list[Recovery] = []
     for name in methods:
         if on_method is not None:
             on_method(name)
@@ -92,7 +92,7 @@ def recover(
                 except ValueError as error:
                     why = str(error)
             rows.append(
-                Row(
+                Recovery(
                     method=name,
                     seed=seed,
                     floor=floors[s],
@@ -144,4 +144,4 @@ def model_of(name: str, starts: Sequence[tuple[int, int]], dim: int, n_envs: int
     return Vae(starts, dim, n_envs, beta=4.0 if name == "beta-vae" else 1.0, labelled=name == "ivae")
 
 
-__all__ = ["RESTARTS", "STEPS", "Fitted", "Row", "latents_of", "model_of", "recover"]
+__all__ = ["RESTARTS", "STEPS", "Fitted", "Recovery", "latents_of", "model_of", "recover"]

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crl_core.identify.data import Seeds, draw
 from crl_core.identify.flows.fit import fit
 from crl_core.identify.flows.flow import Flow
 from crl_core.identify.flows.networks import mmd2_of_groups
+from crl_core.identify.latent_worlds import LatentWorld
+from crl_core.identify.method_inputs import Seeds, draw
 from crl_core.identify.scores import chance_floor, score
-from crl_core.identify.worlds import World
 
 LAMS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
@@ -46,7 +46,9 @@ def standardised(u: Tensor) -> Tensor:
     return centred / centred.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
 
 
-def tradeoff(world: World, seeds: Sequence[int], steps: int, lams: Sequence[float] = LAMS) -> list[dict[str, Any]]:
+def tradeoff(
+    world: LatentWorld, seeds: Sequence[int], steps: int, lams: Sequence[float] = LAMS
+) -> list[dict[str, Any]]:
     """One entry a λ and seed: {"lam", "seed", "mcc", "per_coordinate", "mmd2", "outcome", "r2", "floor"}.
 
     mmd2:    between the environments' standardised latents, on rows kept for choosing.

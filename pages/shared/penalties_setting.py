@@ -1,4 +1,4 @@
-"""The world that the Penalties page asks about: its controls, in the link as well, and the contest measured in it."""
+"""The setting that the Penalties page asks about: its controls, in the link as well, and the contest measured in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crl_core.config import RunConfig
 from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.presets import Preset
 from crl_core.runs.sealing import StoreError
-from crl_core.studies.penalties import BAKED, Contest, World, baked_contests, contest_of, run_contest
+from crl_core.studies.penalties import BAKED, Contest, ContestSetting, baked_contests, contest_of, run_contest
 from pages.shared import server_cache
 from pages.shared.link_notes import say_in_vain
 from pages.shared.style import plain
@@ -28,7 +28,7 @@ _OPTIONS = {
 }
 
 
-def asked_world(preset: Preset) -> World:
+def asked_setting(preset: Preset) -> ContestSetting:
     """Draw the controls. What a link asks for in vain is said, and left out."""
     home = float(max(abs(mean) for mean in preset.config.scenario.cause_mean))
     say_in_vain(_OPTIONS)
@@ -70,7 +70,7 @@ def asked_world(preset: Preset) -> World:
         balanced = st.toggle(
             "Balanced batches", key="balanced", help="As many rows of each environment in every batch.", **bound
         )
-    return World(
+    return ContestSetting(
         preset=preset.id,
         shared=int(shared),
         rare=_RARE[rare],
@@ -85,7 +85,7 @@ def in_words(why: str) -> str:
     return why.replace("scenario.shared_units", "Shared units").replace("training.matching", "Pairs")
 
 
-def known_contest(world: World, configs: Mapping[str, RunConfig]) -> tuple[Contest | None, str]:
+def known_contest(setting: ContestSetting, configs: Mapping[str, RunConfig]) -> tuple[Contest | None, str]:
     """The contest on runs `configs` that are stored here, or as shipped, and where it was measured; None where it was
     not."""
     store = server_cache.store()
@@ -93,8 +93,8 @@ def known_contest(world: World, configs: Mapping[str, RunConfig]) -> tuple[Conte
         if not missing([(config, True) for config in configs.values()], store):
             made = [store.summary(config.key) for config in configs.values()]
             stamp = tuple(item.created for item in made if item is not None)
-            return _measured_here(world, stamp), "Measured on this machine."
-        contest = contest_of(world, baked_contests(store.baked))
+            return _measured_here(setting, stamp), "Measured on this machine."
+        contest = contest_of(setting, baked_contests(store.baked))
         if contest is None and (problem := BAKED.problem(store.baked)):
             st.error(problem)
         return contest, "Measured before the program was shipped."
@@ -104,6 +104,6 @@ def known_contest(world: World, configs: Mapping[str, RunConfig]) -> tuple[Conte
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the stored paths")
-def _measured_here(world: World, stamp: tuple[float, ...]) -> Contest:
+def _measured_here(setting: ContestSetting, stamp: tuple[float, ...]) -> Contest:
     """`stamp` says when the runs were stored."""
-    return run_contest(world, server_cache.store())
+    return run_contest(setting, server_cache.store())

@@ -24,7 +24,7 @@ from crl_core.studies.claims import STATEMENT_FIELDS, Measured, Statement, check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lab:
+class Study:
     """A laboratory: its name, what it asks, the module that measures, its page, and over how many seeds the answers
     were measured that come with the program."""
 
@@ -36,10 +36,10 @@ class Lab:
     seeds: int = 10
 
 
-LABS: Mapping[str, Lab] = {
-    lab.id: lab
-    for lab in (
-        Lab(
+STUDIES: Mapping[str, Study] = {
+    study.id: study
+    for study in (
+        Study(
             id="unseen",
             title="Unseen environments",
             sentence=(
@@ -48,14 +48,14 @@ LABS: Mapping[str, Lab] = {
             module="crl_core.studies.unseen_claims",
             page="unseen",
         ),
-        Lab(
+        Study(
             id="penalties",
             title="Penalties",
             sentence="Other ideas of invariance on the same data, seeds and path.",
             module="crl_core.studies.penalties_claims",
             page="penalties",
         ),
-        Lab(
+        Study(
             id="identify",
             title="Identifiability",
             sentence="Can latents be recovered from several environments, without labels and without an outcome?",
@@ -68,20 +68,20 @@ LABS: Mapping[str, Lab] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabClaim(Statement):
+class StudyClaim(Statement):
     """One entry of a laboratory's list; `quantity` and `setting` are words for the screen."""
 
-    lab: str
+    study: str
     setting: str
 
     def where(self) -> dict[str, Any]:
-        return {"lab": self.lab, "setting": self.setting}
+        return {"lab": self.study, "setting": self.setting}
 
     def measured_as(self) -> str:
         return f"{self.quantity}, {self.setting}"
 
 
-def parse_lab_claims(lab: str, text: str) -> tuple[LabClaim, ...]:
+def parse_study_claims(study: str, text: str) -> tuple[StudyClaim, ...]:
     """The claims of a laboratory's TOML text. Raises ValueError naming the entry, the field and what is allowed."""
     known, claims = STATEMENT_FIELDS | {"setting"}, []
     for entry in entries_of(text):
@@ -89,18 +89,18 @@ def parse_lab_claims(lab: str, text: str) -> tuple[LabClaim, ...]:
             check_statement(entry, known, known)
         except ValueError as error:
             raise ValueError(f"claim {entry.get('id', 'without an id')}: {error}") from None
-        claims.append(LabClaim(lab=lab, **dict(entry) | {"threshold": float(entry["threshold"])}))
+        claims.append(StudyClaim(study=study, **dict(entry) | {"threshold": float(entry["threshold"])}))
     return tuple(claims)
 
 
 @cache
-def lab_claims(lab: str) -> tuple[LabClaim, ...]:
+def claims_of(study: str) -> tuple[StudyClaim, ...]:
     """The claims of a laboratory that come with the program."""
-    return parse_lab_claims(lab, (Path(__file__).parent / f"{lab}_claims.toml").read_text(encoding="utf-8"))
+    return parse_study_claims(study, (Path(__file__).parent / f"{study}_claims.toml").read_text(encoding="utf-8"))
 
 
-def measure_lab(
-    claims: Sequence[LabClaim],
+def measure_study(
+    claims: Sequence[StudyClaim],
     seeds: int,
     store: RunStore,
     executor: Executor | None = None,
@@ -112,6 +112,6 @@ def measure_lab(
     """
     if not claims:
         return []
-    measure = import_module(LABS[claims[0].lab].module).measure_claims
+    measure = import_module(STUDIES[claims[0].study].module).measure_claims
     values = measure([claim.id for claim in claims], seeds, store, executor)
     return [judged(claim, np.asarray(values[claim.id], dtype=np.float64)) for claim in claims]

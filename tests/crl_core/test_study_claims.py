@@ -13,10 +13,10 @@ import pytest
 
 from crl_core.cli.program import main
 from crl_core.runs.store import RunStore
-from crl_core.studies import catalogue
-from crl_core.studies.catalogue import LABS, lab_claims, measure_lab, parse_lab_claims
+from crl_core.studies import study_claims
 from crl_core.studies.claims import load_claims
 from crl_core.studies.claims_run import baked_claims, content_of
+from crl_core.studies.study_claims import STUDIES, claims_of, measure_study, parse_study_claims
 from tests.crl_core.made_up import store_in
 
 ENTRY = """
@@ -33,7 +33,7 @@ note = "A note."
 
 
 def test_every_claim_has_an_id_of_its_own_across_all_lists() -> None:
-    ids = [claim.id for claim in (*load_claims(), *(c for lab in LABS for c in lab_claims(lab)))]
+    ids = [claim.id for claim in (*load_claims(), *(c for study in STUDIES for c in claims_of(study)))]
     assert len(ids) == len(set(ids))
 
 
@@ -48,7 +48,7 @@ def test_every_claim_has_an_id_of_its_own_across_all_lists() -> None:
 )
 def test_a_wrong_entry_is_refused_with_its_id_and_what_is_allowed(change: tuple[str, str], says: str) -> None:
     with pytest.raises(ValueError, match=f"claim mine: .*{says}"):
-        parse_lab_claims("unseen", ENTRY.replace(*change))
+        parse_study_claims("unseen", ENTRY.replace(*change))
 
 
 @pytest.fixture
@@ -63,12 +63,12 @@ def one_lab(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], None]:
 
         module.measure_claims = measure_claims  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "a_laboratory", module)
-        lab = catalogue.Lab(id="unseen", title="T", sentence="S", module="a_laboratory", page="unseen")
-        monkeypatch.setattr(catalogue, "LABS", {"unseen": lab})
-        monkeypatch.setattr("crl_core.cli.studies.LABS", {"unseen": lab})
-        claims = parse_lab_claims("unseen", ENTRY)
-        for room in ("crl_core.studies.catalogue", "crl_core.cli.studies"):
-            monkeypatch.setattr(f"{room}.lab_claims", lambda _: claims)
+        study = study_claims.Study(id="unseen", title="T", sentence="S", module="a_laboratory", page="unseen")
+        monkeypatch.setattr(study_claims, "STUDIES", {"unseen": study})
+        monkeypatch.setattr("crl_core.cli.studies.STUDIES", {"unseen": study})
+        claims = parse_study_claims("unseen", ENTRY)
+        for room in ("crl_core.studies.study_claims", "crl_core.cli.studies"):
+            monkeypatch.setattr(f"{room}.claims_of", lambda _: claims)
 
     return install
 
@@ -83,7 +83,7 @@ def test_a_value_that_is_not_defined_counts_against_the_claim(
         (np.full(6, np.nan), "does not hold"),
     ):
         one_lab(values)
-        (measured,) = measure_lab(parse_lab_claims("unseen", ENTRY), 6, store)
+        (measured,) = measure_study(parse_study_claims("unseen", ENTRY), 6, store)
         assert measured.verdict == verdict
     assert measured.to_dict()["measured"] == [None] * 6
 

@@ -32,28 +32,28 @@ from crl_core.studies.environments import (
     SERIES,
     SETS,
     SIZES,
-    Study,
-    baked_study,
+    EnvironmentsStudy,
+    baked_environments,
     config_of,
     errors_on,
     fresh_rows,
-    left_out_worlds,
+    left_out_scenarios,
     pick,
-    run_study,
+    run_environments,
     runs_of,
+    scenario_of,
     unbiased_mmd2,
     unseen,
-    world,
 )
 from crl_core.training.path import train
 from tests.crl_core.made_up import made_up_result, store_in, without_truth
 
 
-def made_up(**series: object) -> Study:
+def made_up(**series: object) -> EnvironmentsStudy:
     """Two seeds; every series 1 unless given."""
     whole = {name: np.ones((len(SIZES), 2, len(LAMS))) for name in SERIES}
     whole |= {name.replace("__", "."): np.asarray(values, dtype=float) for name, values in series.items()}
-    return Study(
+    return EnvironmentsStudy(
         preset_id="hospital",
         seeds=2,
         epochs=1,
@@ -62,38 +62,38 @@ def made_up(**series: object) -> Study:
     )
 
 
-# -- worlds ------------------------------------------------------------------------------------------------------------
+# -- scenarios ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_three_sets_of_the_two_hospitals_are_those_that_were_tried_before() -> None:
-    offsets = {name: world("hospital", name, 5).offset for name in SETS}
+    offsets = {name: scenario_of("hospital", name, 5).offset for name in SETS}
     assert offsets == {"range": (2, -2, 0, 4, -4), "inside": (2, -2, 1, -1, 0), "copies": (2, -2, 2, -2, 2)}
     assert {name: unseen("hospital", name).offset for name in SETS} == {
         "range": (6,),
         "inside": (0.5,),
         "copies": (6,),
     }
-    assert world("hospital", "copies", 5).sigma == (0.1, 1.0, 0.1, 1.0, 0.1)
-    assert world("hospital", "range", 5).propensity == (1, 0, 1, 0, 1)
+    assert scenario_of("hospital", "copies", 5).sigma == (0.1, 1.0, 0.1, 1.0, 0.1)
+    assert scenario_of("hospital", "range", 5).propensity == (1, 0, 1, 0, 1)
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_every_preset_can_be_studied_and_all_sets_begin_with_the_same_two_environments(name: str) -> None:
-    assert len({world(name, set_id, 2) for set_id in SETS}) == 1
+    assert len({scenario_of(name, set_id, 2) for set_id in SETS}) == 1
     for set_id in SETS:
         for n_envs in SIZES:
-            scenario = world(name, set_id, n_envs)
+            scenario = scenario_of(name, set_id, n_envs)
             assert scenario.n_envs == n_envs
             assert scenario.n_samples == preset(name).scenario.n_samples
-            assert scenario.sigma[:2] == world(name, set_id, 2).sigma
+            assert scenario.sigma[:2] == scenario_of(name, set_id, 2).sigma
         assert LIMITS["offset"][0] <= unseen(name, set_id).offset[0] <= LIMITS["offset"][1]
-        assert unseen(name, set_id).offset[0] not in world(name, set_id, 5).offset
+        assert unseen(name, set_id).offset[0] not in scenario_of(name, set_id, 5).offset
     assert len(runs_of(name, 5)) <= 21
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5))
 def test_picking_environments_keeps_everything_else(envs: list[int]) -> None:
-    full = world("hospital", "inside", 5)
+    full = scenario_of("hospital", "inside", 5)
     picked = pick(full, envs)
     assert picked.offset == tuple(full.offset[e] for e in envs)
     assert (picked.n_samples, picked.heterogeneity, picked.noise) == (
@@ -104,17 +104,17 @@ def test_picking_environments_keeps_everything_else(envs: list[int]) -> None:
 
 
 def test_an_environment_is_left_out_only_where_the_rest_has_treated_and_untreated_units() -> None:
-    assert left_out_worlds("hospital", 2) == [None, None]
-    assert [item is None for item in left_out_worlds("hospital", 3)] == [False, True, False]
-    assert None not in left_out_worlds("hospital", 4)
-    assert None not in left_out_worlds("leaky", 2)
-    for item in left_out_worlds("hospital", 4):
+    assert left_out_scenarios("hospital", 2) == [None, None]
+    assert [item is None for item in left_out_scenarios("hospital", 3)] == [False, True, False]
+    assert None not in left_out_scenarios("hospital", 4)
+    assert None not in left_out_scenarios("leaky", 2)
+    for item in left_out_scenarios("hospital", 4):
         assert item is not None
         assert len(set(sample(item, 0).t)) == 2
 
 
 def test_the_unseen_environment_repeats_no_training_row_and_speaks_the_same_inputs() -> None:
-    config = config_of("sensors", world("sensors", "inside", 2), 2, 1)
+    config = config_of("sensors", scenario_of("sensors", "inside", 2), 2, 1)
     for seed in (0, 1):
         rows, (train_rows, _) = fresh_rows(unseen("sensors", "inside"), seed), data_of(config, seed)
         assert not np.isin(np.round(rows.z[:, 0], 9), np.round(train_rows.z[:, 0], 9)).any()
@@ -128,7 +128,7 @@ def test_the_unseen_environment_repeats_no_training_row_and_speaks_the_same_inpu
 
 
 def test_errors_are_those_of_each_replicates_own_networks_on_its_own_rows() -> None:
-    run = train(config_of("hospital", world("hospital", "inside", 2), 2, 1))
+    run = train(config_of("hospital", scenario_of("hospital", "inside", 2), 2, 1))
     there = unseen("hospital", "inside")
     effect, factual = errors_on(run, there)
     assert effect.shape == factual.shape == (2, len(LAMS))
@@ -155,7 +155,7 @@ def test_a_study_is_made_of_stored_runs_and_says_what_is_not_defined(
     monkeypatch.setattr("crl_core.studies.environments.preset", lambda name: config)
     store = store_in(tmp_path)
     heard: list[object] = []
-    study = run_study("hospital", 2, store, Here(store, heard.append), epochs=1)
+    study = run_environments("hospital", 2, store, Here(store, heard.append), epochs=1)
     assert set(store.keys()) == {config.key for config, _ in runs_of("hospital", 2, 1)}
     assert study.folds == ((), (0, 2))
     assert np.isnan(study.at("left_out.ite_rmse", 1.0)[0]).all()
@@ -163,7 +163,7 @@ def test_a_study_is_made_of_stored_runs_and_says_what_is_not_defined(
     for name, values in study.series.items():
         assert values.shape == (2, 2, len(LAMS)), name
     heard.clear()
-    again = run_study("hospital", 2, store, Here(store, heard.append), epochs=1)
+    again = run_environments("hospital", 2, store, Here(store, heard.append), epochs=1)
     assert heard == []
     for name in study.series:
         np.testing.assert_array_equal(study.series[name], again.series[name])
@@ -185,7 +185,7 @@ def test_a_study_survives_json() -> None:
     content["series"] = {
         k: [[[None if v != v else v for v in r] for r in s] for s in m] for k, m in content["series"].items()
     }
-    back = Study.from_dict(json.loads(json.dumps(content, allow_nan=False)))
+    back = EnvironmentsStudy.from_dict(json.loads(json.dumps(content, allow_nan=False)))
     assert back.folds == study.folds
     for name in study.series:
         np.testing.assert_array_equal(back.series[name], study.series[name])
@@ -204,13 +204,13 @@ def test_a_study_survives_json() -> None:
 )
 def test_a_stored_study_of_another_form_is_refused_in_one_sentence(change: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / BAKED.file).write_text(json.dumps(made_up().to_dict() | change))
-    assert baked_study(tmp_path, "hospital") is None
+    assert baked_environments(tmp_path, "hospital") is None
     assert re.fullmatch(
         r"The stored study environments .*; run it again: python -m crl_core bake --only environments\.",
         str(BAKED.problem(tmp_path)),
     )
-    assert baked_study(tmp_path, "leaky") is None
-    assert baked_study(tmp_path / "nowhere", "hospital") is None
+    assert baked_environments(tmp_path, "leaky") is None
+    assert baked_environments(tmp_path / "nowhere", "hospital") is None
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------
@@ -299,14 +299,14 @@ def test_the_reports_hold_the_same_numbers_and_need_nothing_from_outside() -> No
 
 
 def test_the_study_that_comes_with_the_program_is_of_this_recipe() -> None:
-    study = baked_study(RunStore().baked, "hospital")
+    study = baked_environments(RunStore().baked, "hospital")
     assert study is not None
     assert study.to_dict()["recipe_version"] == RECIPE_VERSION
     assert study.seeds >= 5
 
 
 def test_unbiased_mmd2_is_the_u_statistic_computed_pair_by_pair() -> None:
-    run = train(config_of("hospital", replace(world("hospital", "inside", 3), n_samples=300), 2, 1))
+    run = train(config_of("hospital", replace(scenario_of("hospital", "inside", 3), n_samples=300), 2, 1))
     found = unbiased_mmd2(run)
     assert found.shape == (2, len(LAMS))
     rows = mmd_rows(view_rows(run.config, 1))
@@ -348,7 +348,7 @@ def test_new_environments_help_where_nobody_has_been_and_copies_do_not(tmp_path:
     """At λ = 0, where the third environment matters most; copies are compared in the median."""
     there, seeds = {}, 4
     for name, n_envs in (("range", 2), ("range", 3), ("range", 5), ("inside", 5), ("copies", 5)):
-        run = train(config_of("hospital", world("hospital", name, n_envs), seeds, 15))
+        run = train(config_of("hospital", scenario_of("hospital", name, n_envs), seeds, 15))
         there[name, n_envs] = errors_on(run, unseen("hospital", name))[0][:, LAMS.index(0.0)]
         if name == "range" and n_envs == 2:
             there["inside", 2] = errors_on(run, unseen("hospital", "inside"))[0][:, LAMS.index(0.0)]
@@ -370,7 +370,7 @@ def test_a_study_of_a_world_whose_effects_are_not_known_has_gaps_for_them_and_al
     drawn = environments.fresh_rows
     monkeypatch.setattr(environments, "ensure_runs", trained)
     monkeypatch.setattr(environments, "fresh_rows", lambda *a: replace(drawn(*a), y0=None, y1=None))
-    study = run_study("hospital", 1, store_in(tmp_path), epochs=1)
+    study = run_environments("hospital", 1, store_in(tmp_path), epochs=1)
     for name, values in study.series.items():
         about_effects = name.endswith(("ite_rmse", "gap_ite"))
         assert np.isnan(values).all() == about_effects, name

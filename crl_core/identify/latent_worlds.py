@@ -33,7 +33,7 @@ N_CHOOSE, N_TEST = 1000, 1000  # rows an environment to choose restarts by, and 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class LatentWorld:
     """One latent world; with a seed it determines every row. Raises ValueError naming the field and what is allowed."""
 
     scales: tuple[tuple[float, ...], ...]  # [E, d], standard deviation of each noise in each environment
@@ -111,7 +111,7 @@ class World:
         return json.loads(json.dumps({item.name: getattr(self, item.name) for item in fields(self)}))  # type: ignore[no-any-return]
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> World:
+    def from_dict(cls, content: Mapping[str, Any]) -> LatentWorld:
         """Raises ValueError naming a field that is not known, or as the class does."""
         known = {item.name for item in fields(cls)}
         unknown = sorted(set(content) - known)
@@ -175,8 +175,8 @@ def read_table(text: str, name: str) -> Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rows:
-    """Rows of every environment. x is what a method may see; z, noise and y are the truth."""
+class Split:
+    """One split, rows of every environment. x is what a method may see; z, noise and y are the truth."""
 
     x: np.ndarray  # [E, n, D]
     z: np.ndarray  # [E, n, d]
@@ -188,12 +188,12 @@ class Rows:
 class Sample:
     """Three splits of one draw: to train on, to choose restarts by, and to score."""
 
-    train: Rows
-    choose: Rows
-    test: Rows
+    train: Split
+    choose: Split
+    test: Split
 
 
-def sample_world(world: World, seed: int) -> Sample:
+def sample_world(world: LatentWorld, seed: int) -> Sample:
     """Draw edges, mixing and rows from `seed`.
 
     Raises: ValueError if `seed` is not a whole number >= 0, or the mixing turns out nearly singular at the rows drawn.
@@ -212,18 +212,18 @@ def sample_world(world: World, seed: int) -> Sample:
         y = np.full((world.n_envs, n), np.nan)
         if world.outcome:
             y = z @ np.array(world.outcome) + 0.1 * draws.standard_normal((world.n_envs, n))
-        splits.append(Rows(x=mix(z), z=z, noise=noise, y=y))
+        splits.append(Split(x=mix(z), z=z, noise=noise, y=y))
     _check_condition(mix, splits[2].z[0, :50])
     return Sample(train=splits[0], choose=splits[1], test=splits[2])
 
 
-def targets(world: World) -> np.ndarray:
+def targets(world: LatentWorld) -> np.ndarray:
     """[E, d] bool: which latents an environment changes against the reference, environment 0."""
     scales, means = np.array(world.scales), np.array(world.means)
     return np.asarray((scales != scales[0]) | (means != means[0]))
 
 
-def _along_edges(world: World, noise: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _along_edges(world: LatentWorld, noise: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if world.edges == "none":
         return noise
     cut = targets(world) if world.edges == "perfect" else np.zeros((world.n_envs, world.dim), dtype=bool)
@@ -236,7 +236,7 @@ def _along_edges(world: World, noise: np.ndarray, weights: np.ndarray) -> np.nda
 class _Mixing:
     """x = A g(z) for one draw of the parameters."""
 
-    def __init__(self, world: World, rng: np.random.Generator) -> None:
+    def __init__(self, world: LatentWorld, rng: np.random.Generator) -> None:
         self.family = world.mixing
         d, c = world.dim, world.condition
         self.maps = [_linear_map(rng, d, c) for _ in range(1 if world.mixing == "linear" else 3)]
@@ -262,7 +262,7 @@ class _Mixing:
         return np.asarray(u @ self.out.T)
 
 
-def _mixing_of(world: World, rng: np.random.Generator) -> _Mixing:
+def _mixing_of(world: LatentWorld, rng: np.random.Generator) -> _Mixing:
     return _Mixing(world, rng)
 
 

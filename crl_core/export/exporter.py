@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl_core.export.words import INSTALL, available, file_name
+from crl_core.export.formats import INSTALL, available, file_name
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 
@@ -26,7 +26,7 @@ _REPORT = "report.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exports:
-    """Every format of one model that could be made here. rows: as `export_report.Row.to_dict`, the original first."""
+    """Every format of one model that could be made here. rows: as `FormatCost.to_dict`, the original first."""
 
     folder: Path
     key: str

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crl_core.export.formats import ORIGINAL, available
 from crl_core.export.model_file import Outputs, read_model
-from crl_core.export.words import ORIGINAL, available
 from crl_core.metrics import factual_mse, ite_rmse
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _WARM = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class FormatCost:
     """One format. ite_rmse is None where the truth is not known; latencies are microseconds a call, by batch size."""
 
     format: str
@@ -41,7 +41,7 @@ class Row:
 
 def report(
     made_of: Subject, names: Sequence[str] = (), *, calls: dict[int, int] | None = None
-) -> tuple[list[Row], dict[str, bytes]]:
+) -> tuple[list[FormatCost], dict[str, bytes]]:
     """A row for the original and for each format (if none is named, each that can be made here), and the files. All
     errors are of held-out rows.
 
@@ -70,11 +70,11 @@ def _row(
     run: Callable[[np.ndarray], Outputs],
     expected: Outputs,
     calls: dict[int, int],
-) -> Row:
+) -> FormatCost:
     rows = made_of.held_out
     y0, y1, _ = run(rows.x.astype(np.float32))
     times = {str(batch): _latency(run, rows.x, batch, calls[batch]) for batch in BATCHES}
-    return Row(
+    return FormatCost(
         format=name,
         bytes=None if content is None else len(content),
         ite_rmse=None if rows.ite is None else float(ite_rmse((y1 - y0)[None], rows.ite)[0]),

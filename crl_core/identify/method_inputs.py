@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from crl_core.identify.worlds import Sample, World, sample_world
+from crl_core.identify.latent_worlds import LatentWorld, Sample, sample_world
 
 Labels = Literal["kept", "pooled", "shuffled"]
 
@@ -18,7 +18,7 @@ class Seeds:
     """Rows of S seeds. Whitening is fitted on the pooled training rows of a seed; the truth stands apart, for scores
     alone."""
 
-    world: World
+    world: LatentWorld
     seeds: tuple[int, ...]
     train: np.ndarray  # [S, E, n, d], whitened x
     choose: np.ndarray  # [S, E, n', d]
@@ -36,7 +36,7 @@ class Seeds:
         return np.stack([sample.test.noise[0] for sample in self.truth])
 
 
-def draw(world: World, seeds: Sequence[int]) -> Seeds:
+def draw(world: LatentWorld, seeds: Sequence[int]) -> Seeds:
     """Sample every seed and whiten it to d dimensions. Raises as `sample_world`."""
     samples = [sample_world(world, seed) for seed in seeds]
     parts = []

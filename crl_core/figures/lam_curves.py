@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 from crl_core.events import COLLAPSED, DIVERGED, STATUS_WORDS
 from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, note, number, rgba
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
-from crl_core.figures.lanes import lane_labels, lane_lines, lanes
 from crl_core.figures.palette import Palette
+from crl_core.figures.rule_lanes import lane_labels, lane_lines, lanes
 from crl_core.measures.lam_choice import Choice
 
 HEIGHT = 250
@@ -24,7 +24,7 @@ _SYMBOLS = {DIVERGED: "x-thin-open", COLLAPSED: "circle-open"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Level:
     """A level to compare with. truth: a thin line in text colour; otherwise dashed."""
 
     name: str
@@ -73,7 +73,7 @@ def along_lam(
     *,
     title: str,
     y_title: str,
-    references: Sequence[Reference] = (),
+    references: Sequence[Level] = (),
     linear: tuple[float, float] | None = None,
 ) -> go.Figure:
     """values, status: [R, L]. The λ in view is marked. linear: limits of a linear axis; without it the axis is log."""
@@ -113,7 +113,7 @@ def error_along_lam(
     colours: Palette,
     *,
     title: str,
-    references: Sequence[Reference] = (),
+    references: Sequence[Level] = (),
     earlier: Sequence[tuple[int, np.ndarray]] = (),
     choices: Sequence[Choice] = (),
 ) -> go.Figure:
@@ -339,7 +339,7 @@ def _casualties(lams: Sequence[float], status: np.ndarray, spread: Band, top: fl
     return traces
 
 
-def _reference_lines(lams: Sequence[float], references: Sequence[Reference], colours: Palette) -> list[Trace]:
+def _reference_lines(lams: Sequence[float], references: Sequence[Level], colours: Palette) -> list[Trace]:
     at = positions(lams)
     room = 0.04 * (float(at[-1] - at[0]) or 10.0)
     shown = [reference for reference in references if np.isfinite(reference.value) and reference.value > 0]
@@ -360,7 +360,7 @@ def _reference_lines(lams: Sequence[float], references: Sequence[Reference], col
 
 
 def _reference_labels(
-    references: Sequence[Reference], colours: Palette, low: float, high: float, linear: bool, *, inside: bool
+    references: Sequence[Level], colours: Palette, low: float, high: float, linear: bool, *, inside: bool
 ) -> list[dict[str, Any]]:
     """Names of the levels at the right, pushed apart where levels lie close together."""
     shown = sorted((r for r in references if np.isfinite(r.value) and r.value > 0), key=lambda r: r.value)

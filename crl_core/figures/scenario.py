@@ -12,16 +12,16 @@ from crl_core.figures.base import (
     ARM_NAMES,
     ARM_SYMBOLS,
     Trace,
-    arm_key,
+    arm_legend,
     axis,
     empty,
-    env_key,
+    env_legend,
     figure,
     held_in,
     note,
     rgba,
     robust_range,
-    truth_key,
+    truth_legend,
     truth_line,
 )
 from crl_core.figures.palette import Palette
@@ -30,7 +30,7 @@ PLANE_HEIGHT = 360
 _ROW_HEIGHT = 190  # of a panel of outcomes
 _LANES = (44, 27)  # pixels of an environment's propensity where there are few, and where there are many
 _MOST_A_ROW = 4
-_SIGNS = ("●", "◆")  # of the arms, as the key shows them
+_SIGNS = ("●", "◆")  # of the arms, as the legend shows them
 _OVER = {"yanchor": "bottom", "align": "left"}
 
 
@@ -55,10 +55,10 @@ def world_plane(
     mark = "̄" if bars else ""
     return figure(
         title,
-        [*traces, *env_key(env_names, colours), *arm_key(colours)],
+        [*traces, *env_legend(env_names, colours), *arm_legend(colours)],
         colours,
-        height=PLANE_HEIGHT + 22 * max(0, (len(env_names) - 2) // 2),  # a longer key takes nothing from the picture
-        key_items=len(env_names) + 2,
+        height=PLANE_HEIGHT + 22 * max(0, (len(env_names) - 2) // 2),  # a longer legend takes nothing from the picture
+        legend_items=len(env_names) + 2,
         outside=max(beyond_x, beyond_y),
         xaxis=axis(colours, f"z{mark}, the cause", range=list(limits[0])),
         yaxis=axis(colours, f"s{mark}, the nuisance", range=list(limits[1])),
@@ -164,12 +164,12 @@ def outcome_by_arm(
         title,
         [
             *traces,
-            *arm_key(colours),
-            truth_key(colours, "true mean of an arm; dotted: not seen"),
+            *arm_legend(colours),
+            truth_legend(colours, "true mean of an arm; dotted: not seen"),
         ],
         colours,
         height=height,
-        key_items=3,
+        legend_items=3,
         margin={"t": 70, "l": 40},
         annotations=notes,
         outside=max(beyond_x, beyond_y),

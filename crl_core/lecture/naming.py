@@ -12,11 +12,11 @@ from crl_core.config import RunConfig
 from crl_core.events import COLLAPSED, DIVERGED
 from crl_core.presets import Preset
 
-Part = Mapping[str, np.ndarray] | None
+Arrays = Mapping[str, np.ndarray] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class Naming:
     """How a run is called on screen."""
 
     title: str
@@ -25,7 +25,7 @@ class World:
     row_word: str = "units"
 
     @classmethod
-    def of(cls, preset: Preset) -> World:
+    def of(cls, preset: Preset) -> Naming:
         row_word = "patients" if preset.env_word == "hospital" else "units"
         return cls(title=preset.title, preset_id=preset.id, env_word=preset.env_word, row_word=row_word)
 
@@ -41,10 +41,10 @@ def n_pairs_of(config: RunConfig) -> int:
 
 
 def captions(
-    world: World, config: RunConfig, n: int, picture: str, spec: Mapping[str, Any] | None, is_slice: bool
+    naming: Naming, config: RunConfig, n: int, picture: str, spec: Mapping[str, Any] | None, is_slice: bool
 ) -> dict[str, Any]:
     training = config.training
-    rows = f"{n} held-out {world.row_word}"
+    rows = f"{n} held-out {naming.row_word}"
     if spec is None:
         effect = "after training"
     elif not spec["by_env"]:
@@ -55,7 +55,7 @@ def captions(
         effect = f"predicted for {rows}; the true effects are not known here"
     replicates = training.replicates
     band = f"; band: {replicates} replicates" if replicates > 1 else ""
-    pulled = "treated and untreated" if training.align == "treatment" else f"the {world.env_word}s"
+    pulled = "treated and untreated" if training.align == "treatment" else f"the {naming.env_word}s"
     about = f"how hard {pulled} are pulled together\nheld out; seed {training.seed}{band}; faint: earlier epochs"
     return {
         "latent": {
@@ -83,7 +83,7 @@ def captions(
 
 
 def numbers_by_lam(
-    config: RunConfig, status: np.ndarray, metrics: Mapping[str, np.ndarray], evidence: Part, n_pairs: int
+    config: RunConfig, status: np.ndarray, metrics: Mapping[str, np.ndarray], evidence: Arrays, n_pairs: int
 ) -> list[dict[str, float]]:
     """The numbers that the texts may speak of, for each λ of replicate 0."""
     lams = config.training.lams

@@ -32,7 +32,7 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How `carry_out` ended.
+    """How `train_and_store` ended.
 
     ending: "trained" now; "stored" before; "cancelled"; "failed"; "busy": another process has the run in hand.
     result: what was trained, even where it could not be stored (ending "failed").
@@ -50,7 +50,7 @@ class _StopAsked(Exception):
     """Someone cancelled while a part was being computed."""
 
 
-def carry_out(
+def train_and_store(
     config: RunConfig,
     store: RunStore,
     *,

@@ -24,7 +24,7 @@ def latencies(
     title: str,
 ) -> go.Figure:
     """p50 (point) to p99 (bar) of one call in microseconds on a log axis, a line a format; rows as
-    `export_report.Row.to_dict`, titles: of the formats."""
+    `FormatCost.to_dict`, titles: of the formats."""
     if not rows:
         return empty(title, "Nothing has been measured.", colours, height=HEIGHT)
     traces: list[Trace] = []

@@ -1,8 +1,8 @@
-"""The monitor's test in a process of its own: `python -m crl_core.serve.tester`, windows in by stdin, p-values out by
-stdout.
+"""The monitor's test in a process of its own: windows in by stdin, p-values out by stdout.
 
-In a thread of the server it would hold the interpreter while it relabels, and every request would wait. The process has
-low priority, one thread, and ends when the server does: its stdin closes.
+Start:    `python -m crl_core.serve.monitor_process`.
+Why:      a thread of the server would hold the interpreter while it relabels, and every request would wait.
+Process:  low priority, one thread; it ends with the server, whose end closes its stdin.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Tester:
     def _start(self) -> subprocess.Popen[bytes]:
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
         process = subprocess.Popen(
-            [sys.executable, "-m", "crl_core.serve.tester"],
+            [sys.executable, "-m", "crl_core.serve.monitor_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **threads},

@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 
-from crl_core.identify.worlds import World
+from crl_core.identify.latent_worlds import LatentWorld
 
 Status = Literal["pinned", "mixed", "open"]
 
@@ -44,7 +44,7 @@ class Promise:
         return "z" if self.about == "latents" else "ε"
 
 
-def predict(world: World) -> Promise:
+def promise_of(world: LatentWorld) -> Promise:
     """The promise of a world's intervention matrix."""
     scales = np.array(world.scales)
     dim = world.dim
@@ -80,7 +80,9 @@ def _in_span(rows: np.ndarray) -> list[bool]:
     return [bool(np.sum(basis[:, i] ** 2) > 1 - 1e-9) for i in range(dim)]
 
 
-def _words(world: World, status: list[Status], blocks: tuple[tuple[int, ...], ...], tied: set[int]) -> tuple[str, ...]:
+def _words(
+    world: LatentWorld, status: list[Status], blocks: tuple[tuple[int, ...], ...], tied: set[int]
+) -> tuple[str, ...]:
     """tied: latents that share their ratio of scales with another."""
     what = "z" if world.edges == "none" else "the noise of z"
     names = [f"{what}{_sub(i)}" for i in range(world.dim)]

@@ -16,17 +16,17 @@ from crl_core.cli.penalties import contest_table
 from crl_core.cli.program import main
 from crl_core.config import RECIPE_VERSION
 from crl_core.events import DIVERGED
-from crl_core.jobs.carry_out import Outcome
 from crl_core.jobs.executors import Here, Job
+from crl_core.jobs.train_and_store import Outcome
 from crl_core.penalty_words import PENALTY_WORDS, grid
 from crl_core.presets import DEFAULT_PRESET, preset
 from crl_core.runs.store import RunStore
 from crl_core.studies import penalties as penalty_study
-from crl_core.studies.bake import CONTEST_WORLDS
+from crl_core.studies.bake import CONTEST_SETTINGS
 from crl_core.studies.penalties import (
     BAKED,
     Contest,
-    World,
+    ContestSetting,
     against,
     baked_contests,
     better_than_none,
@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_each_penalty_has_a_run_of_its_own_and_all_share_everything_but_penalty_and_grid() -> None:
-    configs, refused = configs_of(World(preset="hospital"))
+    configs, refused = configs_of(ContestSetting(preset="hospital"))
     assert set(configs) == set(PENALTY_WORDS)
     assert not refused
     assert len({config.key for config in configs.values()}) == len(configs)
@@ -58,12 +58,12 @@ def test_a_grid_is_written_with_two_digits_and_mmd_keeps_the_default_one() -> No
 
 
 def test_the_world_says_what_was_changed() -> None:
-    world = World(preset="hospital", gap=1.0, rare=0.1, balanced=True, matching="rank", shared=0)
-    config = world.config("contrastive")
+    setting = ContestSetting(preset="hospital", gap=1.0, rare=0.1, balanced=True, matching="rank", shared=0)
+    config = setting.config("contrastive")
     assert config.scenario.cause_mean == (1.0, -1.0)
     assert config.scenario.env_sizes == (9091, 909)
     assert config.training.balanced
-    assert world.words == (
+    assert setting.words == (
         "no shared units, the last environment has 0.1 of the others' rows, means of z are ±1, balanced batches, "
         "pairs by rank"
     )
@@ -81,7 +81,7 @@ def test_a_path_whose_truth_is_not_known_is_not_judged_and_says_so() -> None:
     assert not row.ran
     assert (row.key, row.penalty) == (run.config.key, "mmd")
     assert "the true effects are not known here" in row.problem
-    contest = Contest(world=World(preset="hospital", gap=0.5), rows=(row,))
+    contest = Contest(setting=ContestSetting(preset="hospital", gap=0.5), rows=(row,))
     assert json.loads(json.dumps(contest.to_dict()))["rows"][0]["ite_rmse"] == []
 
 
@@ -103,13 +103,13 @@ def test_a_path_is_judged_at_its_best_at_the_blind_choice_and_at_zero() -> None:
     found = against(one, worse, "at_best")
     assert found.mean == pytest.approx(0.1)
     assert found.seen
-    contest = Contest(world=World(preset="hospital"), rows=(one,))
+    contest = Contest(setting=ContestSetting(preset="hospital"), rows=(one,))
     assert better_than_none(contest, "at_best") == (["mmd"], [])
     assert better_than_none(contest, "at_blind") == ([], [])  # one seed picks 0 itself
     assert one.lams_picked("at_best") == "1 to 2"
     hair = judged(replace(run, ite_rmse=np.array([0.9, 0.899, 0.9, 0.8, 0.799, 0.8])), np.full(6, 0.5))
     assert against(hair, hair, "at_zero", "at_best").seen
-    assert better_than_none(Contest(world=contest.world, rows=(hair,)), "at_best") == ([], [])
+    assert better_than_none(Contest(setting=contest.setting, rows=(hair,)), "at_best") == ([], [])
 
 
 def test_broken_models_are_left_out_and_counted() -> None:
@@ -128,9 +128,11 @@ def test_broken_models_are_left_out_and_counted() -> None:
 
 
 def test_a_contest_survives_being_written_and_read(tmp_path: Path) -> None:
-    contest = Contest(world=World(preset="hospital", gap=0.5), rows=(judged(made_up_result(), np.full(2, 0.5)),))
+    contest = Contest(
+        setting=ContestSetting(preset="hospital", gap=0.5), rows=(judged(made_up_result(), np.full(2, 0.5)),)
+    )
     again = Contest.from_dict(json.loads(json.dumps(contest.to_dict())))
-    assert again.world == contest.world
+    assert again.setting == contest.setting
     np.testing.assert_allclose(again.rows[0].ite_rmse, contest.rows[0].ite_rmse, rtol=1e-4)
     assert baked_contests(tmp_path) == ()
     for text in ("{", "{}", '{"recipe_version": 0, "contests": []}'):
@@ -142,17 +144,17 @@ def test_a_contest_survives_being_written_and_read(tmp_path: Path) -> None:
 
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Worlds of a moment: tiny networks, two λ."""
-    of_world = World.config
+    of_setting = ContestSetting.config
 
-    def tiny(world: World, penalty: str, lams: tuple[float, ...] | None = None):  # type: ignore[no-untyped-def]
-        config = of_world(world, penalty, lams or (0.0, 1.0))
+    def tiny(setting: ContestSetting, penalty: str, lams: tuple[float, ...] | None = None):  # type: ignore[no-untyped-def]
+        config = of_setting(setting, penalty, lams or (0.0, 1.0))
         return replace(
             config,
             scenario=replace(config.scenario, n_samples=1500),
             training=replace(config.training, epochs=30, replicates=1, hidden=32),
         )
 
-    monkeypatch.setattr(World, "config", tiny)
+    monkeypatch.setattr(ContestSetting, "config", tiny)
 
 
 def test_the_command_trains_what_is_not_there_and_takes_the_rest_from_the_store(
@@ -173,15 +175,17 @@ def test_the_command_trains_what_is_not_there_and_takes_the_rest_from_the_store(
 
 
 def test_the_command_of_a_world_measures_that_world(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[World] = []
+    asked: list[ContestSetting] = []
     monkeypatch.setattr(
         "crl_core.cli.penalties.run_contest",
-        lambda world, *_: asked.append(world) or Contest(world=world, rows=()),
+        lambda setting, *_: asked.append(setting) or Contest(setting=setting, rows=()),
     )
-    odd = World(preset="leaky", gap=0.25, rare=0.05, shared=8, matching="rank", balanced=True, seeds=2, epochs=7)
-    for world in (*CONTEST_WORLDS, odd):
-        assert main(shlex.split(command_of(world))[3:]) == 0
-        assert asked.pop() == world
+    odd = ContestSetting(
+        preset="leaky", gap=0.25, rare=0.05, shared=8, matching="rank", balanced=True, seeds=2, epochs=7
+    )
+    for setting in (*CONTEST_SETTINGS, odd):
+        assert main(shlex.split(command_of(setting))[3:]) == 0
+        assert asked.pop() == setting
 
 
 def test_a_penalty_that_cannot_work_or_fails_is_named_and_the_others_finish(
@@ -201,7 +205,7 @@ def test_a_penalty_that_cannot_work_or_fails_is_named_and_the_others_finish(
 
     store = store_in(tmp_path)
     found = run_contest(
-        World(preset="hospital", shared=0), store, ["mmd", "coral", "contrastive"], executor=Failing(store)
+        ContestSetting(preset="hospital", shared=0), store, ["mmd", "coral", "contrastive"], executor=Failing(store)
     )
     assert [row.ran for row in found.rows] == [True, False, False]
     assert found.of("coral").problem == "The disk is on fire."
@@ -241,7 +245,7 @@ def test_one_environment_or_one_arm_leaves_nothing_to_compare(monkeypatch: pytes
     alone = replace(home, scenario=home.scenario.with_envs(1))
     monkeypatch.setattr(penalty_study, "preset", lambda _: alone)
     with pytest.raises(ValueError, match="hospital has one environment, so no penalty"):
-        configs_of(World(preset="hospital", shared=0))
+        configs_of(ContestSetting(preset="hospital", shared=0))
     one_arm = replace(
         home,
         scenario=replace(home.scenario, propensity=(1.0, 1.0)),
@@ -249,7 +253,7 @@ def test_one_environment_or_one_arm_leaves_nothing_to_compare(monkeypatch: pytes
     )
     monkeypatch.setattr(penalty_study, "preset", lambda _: one_arm)
     with pytest.raises(ValueError, match="hospital has one treatment arm"):
-        configs_of(World(preset="hospital"))
+        configs_of(ContestSetting(preset="hospital"))
 
 
 # -- what is said of the shipped worlds --------------------------------------------------------------------------------
@@ -259,17 +263,17 @@ def test_the_shipped_contests_are_those_of_the_command_and_of_this_recipe() -> N
     folder = ROOT / "cache" / "baked"
     assert json.loads((folder / BAKED.file).read_text())["recipe_version"] == RECIPE_VERSION
     found = baked_contests(folder)
-    assert [contest.world for contest in found] == list(CONTEST_WORLDS)
+    assert [contest.setting for contest in found] == list(CONTEST_SETTINGS)
     for contest in found:
-        configs, _ = configs_of(contest.world)
+        configs, _ = configs_of(contest.setting)
         assert {row.penalty: row.key for row in contest.rows} == {name: c.key for name, c in configs.items()}
 
 
 def test_where_patients_differ_pairs_beat_no_penalty_and_mmd_is_many_times_worse() -> None:
     """The smallest size that still shows it: one seed, a third of the rows, two weights each."""
-    world = World(preset=DEFAULT_PRESET, gap=1.0, seeds=1, epochs=24)
-    pairs = train_small(world.config("contrastive", (0.0, 0.03)))
-    mmd = train_small(world.config("mmd", (0.0, 1.0)))
+    setting = ContestSetting(preset=DEFAULT_PRESET, gap=1.0, seeds=1, epochs=24)
+    pairs = train_small(setting.config("contrastive", (0.0, 0.03)))
+    mmd = train_small(setting.config("mmd", (0.0, 1.0)))
     assert pairs[1] < 0.75 * pairs[0]
     assert mmd[1] > 2 * mmd[0]
     assert pairs[1] < 0.25 * mmd[1]
@@ -290,5 +294,5 @@ def train_small(config):  # type: ignore[no-untyped-def]
 def test_the_store_is_asked_for_evidence_with_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
     store = RunStore(tmp_path / "cache", tmp_path / "baked")
-    found = run_contest(World(preset="hospital"), store, ["vrex"])
+    found = run_contest(ContestSetting(preset="hospital"), store, ["vrex"])
     assert np.isfinite(found.of("vrex").domain_auc).all()
