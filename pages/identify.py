@@ -18,7 +18,7 @@ from pages.shared.server_cache import trainer
 from pages.shared.tables import say
 
 _DEFINITIONS = """
-**LatentWorld**: latents z (independent, or along a chain) are mixed by a smooth invertible map into what is observed.
+**World**: latents z (independent, or along a chain) are mixed by a smooth invertible map into what is observed.
 Environment 1 is the reference; every other one changes the scale of some latents, as the matrix says. No label on the
 latents and no outcome is used.
 

@@ -75,7 +75,7 @@ def _controls() -> tuple[str, str, str, int, int]:
     numbers = {SEED: (0, MOST_SEED), "extra": (0, MOST_EXTRA)}
     say_in_vain({"world": list(titles), "mixing": mixings, "edges": edges}, numbers)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="identify_controls"):
-        title = st.selectbox("LatentWorld", list(titles), key="world", width=310, **in_link)
+        title = st.selectbox("World", list(titles), key="world", width=310, **in_link)
         mixing = st.selectbox(
             "Mixing", mixings, key="mixing", width=160, help="The family of the map that hides the latents.", **in_link
         )
