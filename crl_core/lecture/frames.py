@@ -20,6 +20,7 @@ from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import is_constant
 from crl_core.metrics import DRAWN, METRIC
+from crl_core.presets import env_names
 from crl_core.results import N_VIEW, RunResult, data_of, view_of
 
 Arrays = Mapping[str, np.ndarray] | None
@@ -110,7 +111,7 @@ def _base(config: RunConfig, naming: Naming, palettes: Mapping[str, Any]) -> dic
         "epochs": training.epochs,
         "lams": list(training.lams),
         "lam_labels": [story_texts.lam_text(lam) for lam in training.lams],
-        "envs": naming.env_names(scenario.n_envs),
+        "envs": list(env_names(scenario.n_envs, naming.env_word)),
         "palettes": {name: _colours(palette) for name, palette in palettes.items()},
     }
 

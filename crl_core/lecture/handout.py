@@ -19,7 +19,7 @@ from crl_core.config_text import preset_of, reproducing_command
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.frames import frames
 from crl_core.lecture.naming import Naming
-from crl_core.presets import PRESETS
+from crl_core.presets import ENV_WORD, PRESETS
 from crl_core.results import N_VIEW, RunResult
 
 Arrays = Mapping[str, np.ndarray] | None
@@ -27,7 +27,7 @@ THEMES = ("auto", "dark", "light", "projector")
 _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
 
-def naming_of(config: RunConfig, env_word: str = "environment") -> Naming:
+def naming_of(config: RunConfig, env_word: str = ENV_WORD) -> Naming:
     """How a config is called: as its preset, or as a world of one's own with `env_word` for its environments."""
     name = preset_of(config)
     return Naming.of(PRESETS[name]) if name else Naming(title="Your own world", env_word=env_word)

@@ -124,7 +124,7 @@ def opened(key: str, lam: float) -> RunInView | None:
             lam=own,
             m=result.lams.index(own),
             preset=preset,
-            env_names=tuple(preset.env_name(e) for e in range(result.config.scenario.n_envs)),
+            env_names=preset.env_names(result.config.scenario.n_envs),
             theme=style.theme(),
             projection=server_cache.load_part(key, "projection"),
             evidence=server_cache.load_part(key, "evidence"),

@@ -127,7 +127,7 @@ def section(chosen: RunSummary, lam: float) -> None:
 
 def _figures(key: str, result: RunResult, lam: float) -> str:
     preset = PRESETS[nearest(result.config)[0]]
-    names = tuple(preset.env_name(env) for env in range(result.config.scenario.n_envs))
+    names = preset.env_names(result.config.scenario.n_envs)
     parts = {name: server_cache.load_part(key, name) for name in ("projection", "evidence")}
     return figure_page(result, lam, names, parts)
 

@@ -60,7 +60,7 @@ class Controls:
     @property
     def env_names(self) -> tuple[str, ...]:
         n_envs = self.config.scenario.n_envs if self.config else int(self.values["envs"])
-        return tuple(self.preset.env_name(env) for env in range(n_envs))
+        return self.preset.env_names(n_envs)
 
 
 def controls() -> Controls:
@@ -199,7 +199,7 @@ def _widgets() -> Controls:
     st.session_state[_N_ENVS] = n_envs
     if n_envs == 1 and st.session_state.get("align", home["align"]) == "environment":
         style.quiet("With one environment there is nothing to align: every λ trains the same network.")
-    shown = fields.defaults(preset_id, n_envs)
+    shown, names = fields.defaults(preset_id, n_envs), preset.env_names(n_envs)
     columns = st.columns(2) if n_envs > 3 else [st.container()]
     for env in range(n_envs):
         with columns[env % len(columns)]:
@@ -209,7 +209,7 @@ def _widgets() -> Controls:
                 name,
                 shown,
                 f"σ{_subscript(env + 1)}",
-                f"Standard deviation of s in {preset.env_name(env)}.",
+                f"Standard deviation of s in {names[env]}.",
             )
     lam_slot = st.container()  # filled below: which λ there are is known once all fields are read
     values["epochs"] = _number(fields.BY_NAME["epochs"], shown)
@@ -220,9 +220,8 @@ def _widgets() -> Controls:
             for env in range(n_envs):
                 with columns[env % 2]:
                     name = fields.per_env_name(field, env)
-                    label = preset.env_name(env)
                     draw_field = _slider if field is fields.PROPENSITY else _per_env_number
-                    values[name] = draw_field(field, name, shown, label, "")
+                    values[name] = draw_field(field, name, shown, names[env], "")
         columns = st.columns(2)
         for index, field in enumerate(field for field in fields.SINGLE if field.name != "epochs"):
             with columns[index % 2] if not field.options else st.container():
