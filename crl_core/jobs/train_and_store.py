@@ -1,4 +1,4 @@
-"""Carry out one run from its config to its sealed place on disk; what the worker process and the command line share.
+"""Train one run and store it, from its config to its sealed place on disk: for the worker and the command line.
 
 Order: take the run's lock, train while appending events, save the result, say RunFinished, add evidence and projection,
        say RunCompleted. The result is safe before anyone is told that it is there.

@@ -17,7 +17,7 @@ Arrays = Mapping[str, np.ndarray] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """How a run is called on screen."""
+    """A run's title on screen, and the words for its environments and rows."""
 
     title: str
     preset_id: str | None = None

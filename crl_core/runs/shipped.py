@@ -1,4 +1,4 @@
-"""What was measured beforehand and comes with the program: answers of studies, each a JSON file beside the baked runs.
+"""Answers that come with the program: one JSON file a study, measured beforehand, beside the baked runs.
 
 Envelope: {"study", "recipe_version", "settings", "content"}: which study, made by which version of the recipe, measured
           how, and what was found.
@@ -47,8 +47,7 @@ class Shipped(Generic[T]):
         return self._found(folder)[0]
 
     def problem(self, folder: Path) -> str | None:
-        """Why an answer that is there cannot be used, and the way out, in a sentence; None where it can, or is not
-        there."""
+        """Why a stored answer cannot be used, and the way out, in a sentence; None if it can, or there is none."""
         return self._found(folder)[1]
 
     def write(self, folder: Path, answer: Mapping[str, Any]) -> Path:

@@ -1,4 +1,4 @@
-"""What is said of single environments: who is treated there, and what a new one looks like."""
+"""Single environments in words: who is treated there, and what a new one looks like."""
 
 from __future__ import annotations
 

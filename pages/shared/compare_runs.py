@@ -46,8 +46,7 @@ def short(config: RunConfig, most: int = 34) -> str:
 
 
 def choose(runs: dict[str, RunSummary]) -> list[str]:
-    """Keys of the runs to compare, in order. Keeps widget, session and URL the same; says what a link asks for in
-    vain."""
+    """Keys of the runs to compare, in order, the same in widget, session and URL; a note on what cannot be shown."""
     state = st.session_state
     asked = list(dict.fromkeys(st.query_params.get_all(PARAM)))
     if asked and asked != state.get(_WRITTEN):  # a link, or the browser's way back
@@ -143,5 +142,5 @@ def _estimates(key: str, sealed_by: float, _run: RunInView) -> Estimates:
 
 
 def estimates(run: RunInView) -> Estimates:
-    """Computed once a run."""
+    """The estimates of a run, computed once."""
     return _estimates(run.key, run.result.seconds, run)

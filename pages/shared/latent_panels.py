@@ -53,7 +53,7 @@ def pictures(run: RunInView, layout: str, colour: str) -> None:
 
 
 def measures(run: RunInView, evidence: Evidence) -> None:
-    """What the latent in view knows, in a sentence, and every measure of it beside that of the input."""
+    """What can be read from the latent in view, in a sentence, and every measure of it beside that of the input."""
     groups = "environments" if run.config.training.align == "environment" else "treatment arms"
     say(_what_it_knows(run, evidence))
 
@@ -82,7 +82,7 @@ def measures(run: RunInView, evidence: Evidence) -> None:
 
 
 def probes_along_lam(run: RunInView, evidence: Evidence) -> None:
-    """What the probes read at every λ."""
+    """R² of the probes at every λ."""
     for column, name, word in zip(st.columns(2), "zs", ("cause", "nuisance"), strict=True):
         values = better_r2(evidence, name)
         drawn = along_lam(

@@ -1,4 +1,4 @@
-"""The run that a page draws, or the page's designed view of not having one."""
+"""The run in view, or the page's designed view of not having one."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def run_in_view(page: str) -> RunInView:
 
 
 def look_at(run: RunSummary) -> None:
-    """Let the pages show this stored run, whose settings the sidebar has. For callbacks."""
+    """Show this stored run on every page, with its settings in the sidebar. A callback."""
     if run.outdated:
         st.query_params[_OLDER] = run.key
     else:

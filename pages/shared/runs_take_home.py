@@ -133,7 +133,7 @@ def _figures(key: str, result: RunResult, lam: float) -> str:
 
 
 def uploader() -> None:
-    """Import a bundle. What came of the last one is said above."""
+    """Import a bundle, below the message of the last import."""
     kind, sentence = st.session_state.pop(_SAID, ("", ""))
     if kind:
         {"success": st.success, "info": st.info, "error": st.error}[kind](sentence)

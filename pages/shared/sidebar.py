@@ -26,7 +26,7 @@ _N_ENVS = "sidebar.n_envs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
-    """What the sidebar says. `config` is None where it cannot be trained; `problem` is then the sentence why."""
+    """The sidebar's values. `config` is None where it cannot be trained; `problem` is then the sentence why."""
 
     preset: Preset
     values: Mapping[str, Value]
