@@ -30,7 +30,7 @@ from crl_core.figures.base import (
     truth_line,
 )
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
-from crl_core.figures.lam_curves import band, log_range
+from crl_core.figures.lam_curves import band, filled, log_range
 from crl_core.figures.palette import Palette
 
 LETTERS = "ABCD"
@@ -82,19 +82,7 @@ def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> 
         at = np.array([place_of[lam] for lam in run.lams])
         there = np.isfinite(spread.median)
         if len(run.values) > 1:
-            bands.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "showlegend": False,
-                    "hoverinfo": "skip",
-                    "line": {"width": 0},
-                    "x": np.concatenate([at[there], at[there][::-1]]),
-                    "fill": "toself",
-                    "fillcolor": rgba(colour, 0.2),
-                    "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
-                }
-            )
+            bands.append(filled(at, spread, rgba(colour, 0.2)))
         texts = [
             f"λ = {lam:g}: {number(m)}" + (f"<br>{number(a)} to {number(b)}" if len(run.values) > 1 else "")
             for lam, m, a, b in zip(run.lams, spread.median, spread.low, spread.high, strict=True)

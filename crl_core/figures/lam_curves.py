@@ -196,6 +196,22 @@ def error_along_lam(
     )
 
 
+def filled(at: np.ndarray, spread: Band, colour: str) -> Trace:
+    """The area of a band at the positions `at` [L], where it has a median."""
+    there = np.isfinite(spread.median)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "line": {"width": 0},
+        "x": np.concatenate([at[there], at[there][::-1]]),
+        "fill": "toself",
+        "fillcolor": colour,
+        "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
+    }
+
+
 def curve(
     lams: Sequence[float], spread: Band, colours: Palette, name: str, replicates: int, strong: bool = False
 ) -> list[Trace]:
@@ -205,19 +221,7 @@ def curve(
     there = np.isfinite(spread.median)
     traces: list[Trace] = []
     if replicates > 1 and there.any():
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "showlegend": False,
-                "hoverinfo": "skip",
-                "line": {"width": 0},
-                "x": np.concatenate([at[there], at[there][::-1]]),
-                "fill": "toself",
-                "fillcolor": rgba(colour, 0.17),
-                "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
-            }
-        )
+        traces.append(filled(at, spread, rgba(colour, 0.17)))
     texts = [
         f"λ = {lam:g}: {number(m)}" + (f"<br>{number(a)} to {number(b)}" if replicates > 1 else "")
         for lam, m, a, b in zip(lams, spread.median, spread.low, spread.high, strict=True)

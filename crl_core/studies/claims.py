@@ -22,13 +22,13 @@ import numpy as np
 from crl_core.config import PER_ENV, RunConfig, Scenario, Training
 from crl_core.data.scm import Stream, rng_for
 from crl_core.events import finite
+from crl_core.jobs.ensure_runs import Evidence
 from crl_core.measures.probes import better_r2
 from crl_core.metrics import METRIC
 from crl_core.presets import preset
 from crl_core.results import RunResult
 
 Verdict = Literal["holds", "does not hold", "undecided"]
-Evidence = Mapping[str, np.ndarray]
 
 PATH = (0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # for claims about the whole path
 BETWEEN = 1.0  # fixed beforehand: the best point of a path is below its ends by chance alone

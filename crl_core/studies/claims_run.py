@@ -49,7 +49,7 @@ def run_claims(
 
 
 def content_of(measured: Sequence[Measured], seeds: int, epochs: int = EPOCHS) -> dict[str, Any]:
-    """What `claims --json` prints. The recipe's version tells a stored answer that is out of date."""
+    """The JSON of `claims --json`; its RECIPE_VERSION tells an answer that is out of date."""
     return {
         "recipe_version": RECIPE_VERSION,
         "seeds": seeds,

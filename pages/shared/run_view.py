@@ -19,7 +19,7 @@ from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
 from pages.shared import job_panel, server_cache, sidebar, style
 from pages.shared.sidebar import Controls
 
-_OLDER = "older"  # of the URL: a run that an older version of the recipe has made of the settings in view
+_OLDER = "older"  # of the URL: a run of the settings in view, made under an older RECIPE_VERSION
 LAST_SEEN = "run.last_seen"  # config of the last run that was drawn
 _DAMAGE = "run.damage"  # key and sentence of the last run that turned out to be damaged, until it is trained again
 
@@ -142,7 +142,7 @@ def look_at(run: RunSummary) -> None:
 
 
 def older_in_view(config: RunConfig) -> RunSummary | None:
-    """The run of an older recipe that the link asks for, if it is one of these settings."""
+    """The link's run of an older RECIPE_VERSION, if it is one of these settings."""
     key = st.query_params.get(_OLDER)
     if key is None:
         return None

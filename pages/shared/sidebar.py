@@ -7,7 +7,7 @@ Links:     a session's first run mends what a link asks for and cannot have, in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,13 +204,8 @@ def _widgets() -> Controls:
     for env in range(n_envs):
         with columns[env % len(columns)]:
             name = fields.per_env_name(fields.SIGMA, env)
-            values[name] = _slider(
-                fields.SIGMA,
-                name,
-                shown,
-                f"σ{_subscript(env + 1)}",
-                f"Standard deviation of s in {names[env]}.",
-            )
+            label, help = f"σ{_subscript(env + 1)}", f"Standard deviation of s in {names[env]}."
+            values[name] = _per_env(st.slider, fields.SIGMA, name, shown, label, help)
     lam_slot = st.container()  # filled below: which λ there are is known once all fields are read
     values["epochs"] = _number(fields.BY_NAME["epochs"], shown)
     with st.expander("Advanced"):
@@ -220,8 +215,8 @@ def _widgets() -> Controls:
             for env in range(n_envs):
                 with columns[env % 2]:
                     name = fields.per_env_name(field, env)
-                    draw_field = _slider if field is fields.PROPENSITY else _per_env_number
-                    values[name] = draw_field(field, name, shown, names[env], "")
+                    widget = st.slider if field is fields.PROPENSITY else st.number_input
+                    values[name] = _per_env(widget, field, name, shown, names[env])
         columns = st.columns(2)
         for index, field in enumerate(field for field in fields.SINGLE if field.name != "epochs"):
             with columns[index % 2] if not field.options else st.container():
@@ -262,21 +257,16 @@ def _subscript(number: int) -> str:
     return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(number))
 
 
-def _slider(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
-    return st.slider(
-        label,
-        *field.range,
-        value=float(shown[name]),
-        step=field.step,
-        key=name,
-        bind="query-params",
-        help=help or None,
-        on_change=_forget_notes,
-    )
-
-
-def _per_env_number(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
-    return st.number_input(
+def _per_env(
+    widget: Callable[..., float],
+    field: Field,
+    name: str,
+    shown: Mapping[str, Value],
+    label: str,
+    help: str | None = None,
+) -> float:
+    """One environment's value of a field, as a slider or a number."""
+    return widget(
         label,
         *field.range,
         value=float(shown[name]),

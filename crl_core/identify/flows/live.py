@@ -97,5 +97,5 @@ def carry_out_task(task: Mapping[str, Any], should_stop: Callable[[], bool]) -> 
             tell(LatentWorld.from_dict(task["world"]), int(task["seed"]), write, should_stop=should_stop)
     except Stopped:
         target.unlink(missing_ok=True)
-    except OSError:  # the disk is full: the file ends without an ending, which is told to whoever reads it
+    except OSError:  # the disk is full: the file stops without an ending, and its reader reports that
         return
