@@ -9,12 +9,17 @@ from typing import Literal
 from crl_core.config import RunConfig, Scenario, Training
 
 Verdict = Literal["helps", "nothing to gain", "hurts", "destroys"]
+ENV_WORD = "environment"  # what an environment is called where no preset says otherwise
+
+
+def env_names(n_envs: int, word: str = ENV_WORD) -> tuple[str, ...]:
+    """Names of environments on screen, in order: "hospital A", "hospital B", …"""
+    return tuple(f"{word} {chr(ord('A') + index)}" for index in range(n_envs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A world to try alignment on. `env_names` name the environments on screen, one each for as many as the preset
-    has."""
+    """A world to try alignment on, with the words for it on screen."""
 
     id: str
     title: str
@@ -23,10 +28,10 @@ class Preset:
     verdict: Verdict
     why: str  # the verdict's reason, in a sentence that the claims page can put to the test
     config: RunConfig
-    env_word: str = "environment"  # what an environment is called in this world
+    env_word: str = ENV_WORD  # what an environment is called in this world
 
-    def env_name(self, index: int) -> str:
-        return f"{self.env_word} {chr(ord('A') + index)}"
+    def env_names(self, n_envs: int) -> tuple[str, ...]:
+        return env_names(n_envs, self.env_word)
 
 
 def _config(scenario: Scenario, **training: object) -> RunConfig:

@@ -1,5 +1,4 @@
-"""Can the cause be recovered at all? Identifiability from several environments: predicted, trained live, and
-measured."""
+"""Can the cause be recovered at all? Identifiability from several environments: predicted, trained, measured."""
 
 from __future__ import annotations
 
@@ -53,8 +52,7 @@ def main() -> None:
 
 
 def question() -> tuple[LatentWorld, int, State] | None:
-    """The world asked about, what is promised of it and what can be done; None, with a sentence, where there is
-    none."""
+    """The world asked about, with its promise and what can be done; None, with a sentence, where there is none."""
     top, told = st.container(), st.container()
     left, right = st.columns([1, 1.15], gap="medium")
     asked = asked_world(top, left)

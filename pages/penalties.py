@@ -8,7 +8,7 @@ from crl_core.figures import palette
 from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.studies.penalties import Contest, ContestSetting, baked_contests, command_of, configs_of
 from pages.shared import controls, many_runs, page_header, quiet, require, server_cache, style
-from pages.shared.penalties_contest import differences, everywhere, pairs, ranking, verdict
+from pages.shared.penalties_contest import answer, differences, everywhere, pairs, ranking
 from pages.shared.penalties_paths import multiples
 from pages.shared.penalties_setting import asked_setting, in_words, known_contest
 from pages.shared.penalties_two import two_of_them
@@ -58,7 +58,7 @@ def main() -> None:
         return
     ink = palette(style.theme())
     provenance(contest, where, setting)
-    verdict(contest)
+    answer(contest)
     multiples(contest, ink)
     ranking(contest)
     differences(contest)

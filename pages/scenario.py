@@ -1,5 +1,4 @@
-"""The world of the sidebar before anything is trained: its graph, its numbers, its rows, and what alignment assumes of
-it."""
+"""The sidebar's world before training: its graph, numbers and rows, and what alignment assumes of it."""
 
 import streamlit as st
 

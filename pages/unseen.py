@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def deployed(head: DeltaGenerator, asked: Asked) -> None:
-    """The model in view under the intervention: where the rows lie, what the tests say, and what is true."""
+    """The model in view under the intervention: places of the rows, findings of the tests, and the truth."""
     here = scene(run)
     found = deployment(here.model, asked.intervention.id, asked.dose, asked.n, asked.draw)
     with head:

@@ -1,4 +1,4 @@
-"""From what was typed to a `RunConfig`: a preset or a file first, then the flags, then every --set in turn."""
+"""From typed text to a `RunConfig`: a preset or a file first, then the flags, then every --set in turn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crl_core.presets import DEFAULT_PRESET, preset
 
 
 def config_of(options: argparse.Namespace) -> RunConfig:
-    """Raises ValueError with one sentence."""
+    """The config of the command line's options. Raises ValueError with one sentence."""
     if options.preset is not None and options.config is not None:
         raise ValueError("--preset and --config both say where to start; give one of them.")
     config = _from_file(options.config) if options.config is not None else preset(options.preset or DEFAULT_PRESET)

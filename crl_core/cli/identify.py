@@ -68,7 +68,7 @@ def _identify(options: argparse.Namespace) -> int:
 
 
 def identify_table(rows: Sequence[dict[str, Any]]) -> str:
-    """A line a method: medians over seeds, beside the chance floor."""
+    """Scores by method as text: medians over seeds, beside the chance floor."""
     lines: list[tuple[str, ...]] = []
     for name in dict.fromkeys(row["method"] for row in rows):
         own = [row for row in rows if row["method"] == name and row["mcc"] is not None]

@@ -16,7 +16,7 @@ PROGRAM = "python -m crl_core"
 
 
 def check_target(target: str | None, option: str = "--json") -> None:
-    """Before an hour of training: can the file be written where it is wanted? Raises ValueError if not."""
+    """Check before an hour of training that the result's file can be written. Raises ValueError if not."""
     if target is None or target == "-":
         return
     path = Path(target)
@@ -40,7 +40,7 @@ def put(target: str | None, content: Any, readable: Callable[[], str]) -> None:
 
 
 def write_text(target: str, text: str, option: str) -> None:
-    """Raises ValueError if the file cannot be written."""
+    """Write text to a file. Raises ValueError if it cannot be written."""
     try:
         write_atomically(Path(target), text.encode())
     except OSError as error:

@@ -39,11 +39,11 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 class TrainingFailed(Exception):
-    """Training could not go on, through no fault of the input."""
+    """Training could not go on; the input was right."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status."""
+    """Run one command; returns its exit status."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  closed by whoever called: >&-
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -211,7 +211,7 @@ def _with_store(
 
 
 def _follow(key: str, store: RunStore, listen: Callable[[Event], None]) -> None:
-    """Watch another process train the run, until it lets go of it."""
+    """Show another process's training of the run until that process ends it."""
     print("Another process is training this run; following it.", file=sys.stderr)
     offset = 0
     while store.busy(key) and not store.has(key):

@@ -134,7 +134,7 @@ def _verify(options: argparse.Namespace) -> int:
         "intact": whole,
         "damaged": [{"key": e.key, "file": e.file, "reason": str(e)} for e in damaged],
     }
-    put(options.json, content, lambda: table.verdict(len(whole), [str(error) for error in damaged]))
+    put(options.json, content, lambda: table.integrity(len(whole), [str(error) for error in damaged]))
     return BAD_INPUT if damaged else OK
 
 
@@ -177,8 +177,8 @@ def _import(options: argparse.Namespace) -> int:
         key, new = import_run(RunStore(), options.file), True
     except AlreadyStored as stored:
         key, new = stored.key, False
-    verdict = "is imported." if new else "is stored here already; nothing was changed."
-    put(options.json, {"key": key, "imported": new}, lambda: f"Run {key} {verdict}")
+    outcome = "is imported." if new else "is stored here already; nothing was changed."
+    put(options.json, {"key": key, "imported": new}, lambda: f"Run {key} {outcome}")
     return OK
 
 

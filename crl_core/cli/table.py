@@ -21,7 +21,7 @@ _BAR = 24  # characters
 
 
 def run_content(result: RunResult, *, cached: bool) -> dict[str, Any]:
-    """What `train --json` prints. All metrics are held out."""
+    """The JSON of `train --json`. All metrics are held out."""
     names = [n for m in kept_in("result") for n in (m.name, *([f"{m.name}_by_env"] if "by_env" in m.kept else []))]
     columns = {name: getattr(result, name) for name in names}
     models = [
@@ -143,14 +143,14 @@ def presets() -> str:
     return "\n".join(lines)
 
 
-def verdict(n_intact: int, damaged: Sequence[str]) -> str:
+def integrity(n_intact: int, damaged: Sequence[str]) -> str:
     if not damaged:
         return f"{n_intact} {'run' if n_intact == 1 else 'runs'} checked, all intact."
     return "\n".join([*damaged, f"{n_intact} intact, {len(damaged)} damaged."])
 
 
 class ProgressBar:
-    """Shows a stream of events on a terminal as one line that moves, elsewhere as a line every tenth of the way."""
+    """Progress of a stream of events: on a terminal a line that moves, elsewhere a line every tenth of the way."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

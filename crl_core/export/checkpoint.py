@@ -1,5 +1,4 @@
-"""What a reader takes from one run besides the bundle: a checkpoint for plain PyTorch, its figures as CSV, how to cite
-it."""
+"""Files of one run besides the bundle: a checkpoint for plain PyTorch, figures as CSV, how to cite it."""
 
 from __future__ import annotations
 
@@ -41,7 +40,7 @@ effect = net["treated"](phi) - net["control"](phi)  # the individual treatment e
 
 
 def file_stem(config: RunConfig) -> str:
-    """How the files of a run are called."""
+    """The beginning of the names of a run's files."""
     return f"crl-{config.key}"
 
 
@@ -105,7 +104,7 @@ def _model(result: RunResult, lam: float, replicate: int) -> int:
 
 
 def metrics_csv(result: RunResult) -> str:
-    """One line a model with its final held-out figures; an empty cell where there is no number."""
+    """Final held-out figures as CSV, a line a model; an empty cell where there is no number."""
     errors_first = sorted(kept_in("result"), key=lambda metric: not metric.unit)
     found = {metric.name: getattr(result, metric.name) for metric in errors_first}
     columns = {name: values for name, values in found.items() if values is not None}
@@ -125,7 +124,7 @@ def metrics_csv(result: RunResult) -> str:
 
 
 def history_csv(result: RunResult) -> str:
-    """One line an epoch and model with the curves; an empty cell where there is no number."""
+    """Curves as CSV, a line an epoch and model; an empty cell where there is no number."""
     columns = {name: values for name, values in result.history.items() if name != "status"}
     epochs, models = result.history["loss"].shape
     rows = (
@@ -145,7 +144,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> object:
-    """A number so that reading it gives the same number again."""
+    """A number as text that reads back as the same number."""
     if isinstance(value, (float, np.floating)):
         return repr(float(value)) if math.isfinite(value) else ""
     return value
@@ -155,7 +154,7 @@ def _cell(value: object) -> object:
 
 
 def citation(result: RunResult, created: float, recipe_version: int = RECIPE_VERSION) -> str:
-    """What to write where the run is used: what it is, and the command that makes it again.
+    """How to cite a run: what it is, and the command that makes it again.
 
     created: seconds since 1970.  recipe_version: the one that made the run.
     """

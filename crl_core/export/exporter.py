@@ -1,5 +1,4 @@
-"""Exports of stored runs kept beside them, made in a process of their own because they need torch and take half a
-minute."""
+"""Exports of stored runs, kept beside them. A process of its own makes them: it needs torch and half a minute."""
 
 from __future__ import annotations
 
@@ -43,12 +42,12 @@ class Exports:
 
 
 def folder_of(store: RunStore, result: RunResult, lam: float) -> Path:
-    """Where the exports of replicate 0 at `lam` are kept."""
+    """The folder of the exports of replicate 0 at `lam`."""
     return store.root / "exports" / f"{result.config.key}-{result.model(lam)}"
 
 
 def kept(store: RunStore, result: RunResult, lam: float) -> Exports | None:
-    """What was exported before; None if nothing was, or it is not whole."""
+    """A former export; None if there is none, or it is not whole."""
     folder = folder_of(store, result, lam)
     try:
         said = json.loads((folder / _REPORT).read_text())
@@ -65,8 +64,10 @@ def _file(found: Exports, name: str) -> str:
 
 
 def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_S) -> Exports:
-    """Export and measure every format whose packages are installed, at most `limit_s` long. Raises ValueError with one
-    sentence if that fails."""
+    """Export and measure every format whose packages are installed, for `limit_s` at most.
+
+    Raises: ValueError with one sentence if that fails.
+    """
     target = folder_of(store, result, lam)
     aside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     command = [
@@ -108,7 +109,7 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
 
 
 class Exporter:
-    """Exports one after the other in a thread of their own, so that whoever asked may leave meanwhile and come back.
+    """Exports one after the other in a thread; who asked may leave meanwhile and come back.
 
     Not a task of the worker: it would hold what ONNX needs for as long as it lives, and a run would wait for it.
     """
@@ -180,7 +181,7 @@ def python_client(rows: list[list[float]]) -> str:
 
 
 def python_local(file: str, name: str, rows: list[list[float]]) -> str:
-    """Opens the file without this program."""
+    """Python that opens the file without this program."""
     x = f"x = np.array({rows}, np.float32)\n"
     if name.startswith("onnx"):
         run = (
@@ -193,7 +194,7 @@ def python_local(file: str, name: str, rows: list[list[float]]) -> str:
 
 
 def dockerfile(file: str, name: str) -> str:
-    """An image that serves the file and holds nothing else; built in this program's folder with the file beside it."""
+    """A Dockerfile that serves the file and holds nothing else; it is built in this program's folder."""
     packages = [*SERVED, "onnxruntime" if name.startswith("onnx") else "torch"]
     return (
         f"FROM python:3.11-slim\nRUN pip install --no-cache-dir {' '.join(pinned(packages))}\n"

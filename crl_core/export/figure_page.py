@@ -1,5 +1,4 @@
-"""The figures of one run as one standalone page: interactive without a network, each saved as SVG or PNG with a
-press."""
+"""Figures of one run as one standalone page, interactive without a network; each can be saved as SVG or PNG."""
 
 from __future__ import annotations
 
@@ -123,8 +122,10 @@ def _effects(result: RunResult, lam: float, m: int, view: Any, env_names: tuple[
 def figure_page(
     result: RunResult, lam: float, env_names: tuple[str, ...], parts: Mapping[str, Mapping[str, np.ndarray] | None]
 ) -> str:
-    """One HTML file with every figure of `figures_of` and the plotting library in it (about 5 MB). lam: one of the
-    run's."""
+    """One HTML file with every figure of `figures_of` and the plotting library in it (about 5 MB).
+
+    lam: one of the run's.
+    """
     from plotly.offline import get_plotlyjs
 
     key = result.config.key

@@ -42,8 +42,9 @@ class FormatCost:
 def report(
     made_of: Subject, names: Sequence[str] = (), *, calls: dict[int, int] | None = None
 ) -> tuple[list[FormatCost], dict[str, bytes]]:
-    """A row for the original and for each format (if none is named, each that can be made here), and the files. All
-    errors are of held-out rows.
+    """The cost of the original and of each format, and the formats' files. All errors are held out.
+
+    names: of the formats; none named: each that can be made here.
 
     Latency is that of one call in this process, on one thread, NumPy to NumPy, loading not included.
     Raises: ValueError as `export_model`.

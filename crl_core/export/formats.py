@@ -15,8 +15,10 @@ INSTALL = "pip install -r requirements-serve.txt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How a network leaves the program. tolerance: largest difference from float32 PyTorch of an outcome, on
-    training-like rows, in standard deviations of the outcome."""
+    """A format of exported models.
+
+    tolerance: largest difference of an outcome from float32 PyTorch, on training-like rows, in its standard deviations.
+    """
 
     id: str
     title: str

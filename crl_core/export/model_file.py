@@ -21,7 +21,7 @@ MOST_BYTES = 64_000_000
 
 
 class ModelRefused(ValueError):
-    """The file is not a model that this program exported; the message says what is wrong and what to do."""
+    """The file is no model that this program exported; the message gives the fault and the way out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,8 +60,10 @@ def open_model(file: str | Path) -> Model:
 
 
 def read_model(content: bytes, name: str) -> Model:
-    """As `open_model`, of a file's bytes; `name` is for messages. One forward pass is made, so that a damaged file is
-    refused here."""
+    """As `open_model`, of a file's bytes. A damaged file is refused here: one forward pass is made.
+
+    name: of the file, for messages.
+    """
     try:
         run, metadata = _opened(content)
         model = _described(run, metadata)

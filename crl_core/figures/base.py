@@ -1,5 +1,4 @@
-"""What all figures share: the frame, axes that stay where they are, the legend, and the designed view of having no
-rows."""
+"""What all figures share: the frame, axes that stay where they are, the legend, the view of having no rows."""
 
 from __future__ import annotations
 
@@ -76,8 +75,11 @@ def figure(
     outside: int = 0,
     **layout: Any,
 ) -> go.Figure:
-    """A titled figure on a panel. legend_items: entries of the legend under the title; outside: points moved onto the
-    edge."""
+    """A titled figure on a panel.
+
+    legend_items: entries of the legend under the title.
+    outside:      points moved onto the edge.
+    """
     scale = colours["scale"]
     legend_rows = -(-legend_items // (2 if legend_items <= 6 else 3))  # as many as a narrow panel needs
     edge = {"l": 50, "r": 12, "t": round(_TITLE * scale), "b": round(46 * scale)} | (margin or {})

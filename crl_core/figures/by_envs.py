@@ -1,5 +1,4 @@
-"""A quantity against the number of environments, with the spread over seeds: on a page (Plotly) and in a report
-(SVG)."""
+"""A quantity against the number of environments, over seeds: on a page (Plotly) and in a report (SVG)."""
 
 from __future__ import annotations
 

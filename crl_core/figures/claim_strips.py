@@ -1,5 +1,4 @@
-"""A claim's measurement in one line, as HTML: a dot a seed, the threshold, the side on which the claim is true, the
-median."""
+"""A claim's measurement in one line of HTML: a dot a seed, the median, the threshold, the side where it is true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of several runs side by side: overlaid lines in the runs' own colours, and rows of pictures on shared axes.
+"""Figures of several runs side by side: overlaid lines in the runs' own colours, rows of pictures on shared axes.
 
 A run is a letter, a colour and a dash, in the order in which the runs were chosen; points keep the environments'
 colours.
@@ -30,7 +30,7 @@ from crl_core.figures.base import (
     truth_line,
 )
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
-from crl_core.figures.lam_curves import band, log_range
+from crl_core.figures.lam_curves import band, filled, log_range
 from crl_core.figures.palette import Palette
 
 LETTERS = "ABCD"
@@ -53,8 +53,10 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pane:
-    """One run's picture: points [n, 2], with environment and arm of each. why_empty: what is said where points are not
-    finite."""
+    """One run's picture: points [n, 2], with environment and arm of each.
+
+    why_empty: the sentence shown where the points are not finite.
+    """
 
     name: str
     xy: np.ndarray
@@ -64,8 +66,7 @@ class Pane:
 
 
 def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> go.Figure:
-    """Median over replicates of every run with its band, on one λ axis that holds all grids; the λ in view are
-    ringed."""
+    """Every run along λ, median and band over replicates, on one axis for all grids; the λ in view are ringed."""
     shown = [(place, run) for place, run in enumerate(runs) if np.isfinite(run.values).any()]
     if not shown:
         return empty(title, "No λ of these runs has a number here.", colours, height=HEIGHT)
@@ -81,19 +82,7 @@ def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> 
         at = np.array([place_of[lam] for lam in run.lams])
         there = np.isfinite(spread.median)
         if len(run.values) > 1:
-            bands.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "showlegend": False,
-                    "hoverinfo": "skip",
-                    "line": {"width": 0},
-                    "x": np.concatenate([at[there], at[there][::-1]]),
-                    "fill": "toself",
-                    "fillcolor": rgba(colour, 0.2),
-                    "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
-                }
-            )
+            bands.append(filled(at, spread, rgba(colour, 0.2)))
         texts = [
             f"λ = {lam:g}: {number(m)}" + (f"<br>{number(a)} to {number(b)}" if len(run.values) > 1 else "")
             for lam, m, a, b in zip(run.lams, spread.median, spread.low, spread.high, strict=True)
@@ -148,8 +137,7 @@ def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> 
 def runs_over_epochs(
     curves: Sequence[np.ndarray], limits: tuple[float, float], colours: Palette, *, title: str
 ) -> go.Figure:
-    """Learning curves [T] of every run at its λ in view, on a log axis that holds for every λ. NaN from where one
-    diverged."""
+    """Learning curves [T] of every run at its λ in view, on one log axis for all λ; NaN from where one diverged."""
     if not any(np.isfinite(curve).any() for curve in curves):
         return empty(title, "None of these models has a number here.", colours, height=_SMALL)
     traces: list[Trace] = []
@@ -209,8 +197,7 @@ def effects_in_a_row(
     title: str,
     limits: tuple[float, float],
 ) -> go.Figure:
-    """True (x) against estimated (y) effects, one scatter a run, all on the same axes, with the line where both
-    agree."""
+    """True (x) against estimated (y) effects, one scatter a run on equal axes, with the line where both agree."""
     legend = [*env_legend(env_names, colours), *arm_legend(colours), truth_legend(colours)]
     named: tuple[dict[str, Any], dict[str, Any]] = (
         {"title": "true effect τ", "nticks": 5},
@@ -341,7 +328,7 @@ def _line(place: int, colours: Palette) -> dict[str, Any]:
 
 
 def _framed(colours: Palette) -> dict[str, Any]:
-    """Panes side by side need an edge each."""
+    """A figure whose panes have an edge each."""
     return {"showline": True, "mirror": True, "linecolor": colours["grid"]}
 
 

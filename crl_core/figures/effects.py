@@ -54,7 +54,11 @@ def estimated_against_true(
     title: str,
     apart: bool = False,
 ) -> go.Figure:
-    """Scatter with the line on which estimates are right. ite, ite_hat, env, t: [n]. apart: one plot an environment."""
+    """Scatter of true and estimated effects with the line on which both agree.
+
+    ite, ite_hat, env, t: [n].
+    apart: one plot an environment.
+    """
     if len(ite) == 0 or not np.isfinite(ite_hat).all():
         return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
     y, beyond = held_in(ite_hat, limits)
@@ -167,8 +171,10 @@ def effect_distribution(
     tallest: float,
     title: str,
 ) -> go.Figure:
-    """How estimates [n] spread around one true effect: a stepped outline for each environment. `tallest`: see
-    `tallest_bin`."""
+    """How estimates [n] spread around one true effect: a stepped outline an environment.
+
+    tallest: see `tallest_bin`.
+    """
     if len(ite_hat) == 0 or not np.isfinite(ite_hat).all():
         return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
     inside, beyond = held_in(ite_hat, limits)

@@ -23,8 +23,10 @@ def latencies(
     chosen: str,
     title: str,
 ) -> go.Figure:
-    """p50 (point) to p99 (bar) of one call in microseconds on a log axis, a line a format; rows as
-    `FormatCost.to_dict`, titles: of the formats."""
+    """Latency of one call, p50 (point) to p99 (bar), in microseconds on a log axis, a line a format.
+
+    rows: as `FormatCost.to_dict`.  titles: of the formats.
+    """
     if not rows:
         return empty(title, "Nothing has been measured.", colours, height=HEIGHT)
     traces: list[Trace] = []

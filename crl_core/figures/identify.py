@@ -1,5 +1,4 @@
-"""Figures of the identifiability laboratory: what was recovered, by which method, from how many environments, at what
-price."""
+"""Figures of Identifiability: what was recovered, by which method, from how many environments, at what price."""
 
 from __future__ import annotations
 
@@ -22,8 +21,7 @@ def sub(index: int) -> str:
 def correlation_matrix(
     matrix: np.ndarray, colours: Palette, *, title: str, letter: str = "z", waiting: str = ""
 ) -> go.Figure:
-    """|correlation| of true (rows) and recovered (columns) coordinates, [d, k]: a permutation where all are
-    recovered."""
+    """|correlation| of true (rows) and recovered (columns) coordinates, [d, k]; a permutation if all are recovered."""
     if matrix.size == 0:
         return empty(title, waiting, colours, height=HEIGHT)
     d, k = matrix.shape
@@ -151,7 +149,10 @@ def scatter_matrix(
 def methods_strip(
     scores: Mapping[str, np.ndarray], labels: Mapping[str, bool], floor: float, colours: Palette, *, title: str
 ) -> go.Figure:
-    """MCC of every seed, a line a method, in the order given. labels: whether the method uses environments' labels."""
+    """MCC of every seed, a line a method, in the order given.
+
+    labels: whether the method uses the labels of environments.
+    """
     names = [name for name, values in scores.items() if np.isfinite(values).any()]
     if not names:
         return empty(title, "No method has a score here.", colours, height=HEIGHT)

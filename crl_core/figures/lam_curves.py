@@ -1,5 +1,4 @@
-"""Figures along λ: a median with its range over replicates, earlier epochs, baselines, and which λ each rule
-chooses."""
+"""Figures along λ: median and range over replicates, earlier epochs, baselines, and the λ that each rule picks."""
 
 from __future__ import annotations
 
@@ -42,7 +41,7 @@ class Band:
 
 
 def band(values: np.ndarray) -> Band:
-    """Of [R, L] values."""
+    """The band of [R, L] values."""
     finite = np.isfinite(values)
     none = ~finite.any(axis=0)
     filled = np.where(finite | none, values, np.nan)
@@ -76,7 +75,11 @@ def along_lam(
     references: Sequence[Level] = (),
     linear: tuple[float, float] | None = None,
 ) -> go.Figure:
-    """values, status: [R, L]. The λ in view is marked. linear: limits of a linear axis; without it the axis is log."""
+    """A quantity along λ, with the λ in view marked.
+
+    values, status: [R, L].
+    linear: limits of a linear axis; without it the axis is log.
+    """
     if values.size == 0 or not np.isfinite(values).any():
         return empty(title, "No λ has a number here.", colours, height=HEIGHT)
     spread = band(values)
@@ -193,29 +196,32 @@ def error_along_lam(
     )
 
 
+def filled(at: np.ndarray, spread: Band, colour: str) -> Trace:
+    """The area of a band at the positions `at` [L], where it has a median."""
+    there = np.isfinite(spread.median)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "line": {"width": 0},
+        "x": np.concatenate([at[there], at[there][::-1]]),
+        "fill": "toself",
+        "fillcolor": colour,
+        "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
+    }
+
+
 def curve(
     lams: Sequence[float], spread: Band, colours: Palette, name: str, replicates: int, strong: bool = False
 ) -> list[Trace]:
-    """The band and the median; the stretch between 0 and the smallest positive λ is dotted, since the axis leaps
-    there."""
+    """The band and the median, dotted between 0 and the smallest positive λ, where the axis leaps."""
     at, colour = positions(lams), colours["accent"] if strong else colours["text"]
     width = (2.6 if strong else 2.0) * colours["scale"]
     there = np.isfinite(spread.median)
     traces: list[Trace] = []
     if replicates > 1 and there.any():
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "showlegend": False,
-                "hoverinfo": "skip",
-                "line": {"width": 0},
-                "x": np.concatenate([at[there], at[there][::-1]]),
-                "fill": "toself",
-                "fillcolor": rgba(colour, 0.17),
-                "y": np.concatenate([spread.high[there], spread.low[there][::-1]]),
-            }
-        )
+        traces.append(filled(at, spread, rgba(colour, 0.17)))
     texts = [
         f"λ = {lam:g}: {number(m)}" + (f"<br>{number(a)} to {number(b)}" if replicates > 1 else "")
         for lam, m, a, b in zip(lams, spread.median, spread.low, spread.high, strict=True)
@@ -298,8 +304,7 @@ def _lam_line(lams: Sequence[float], lam: float, colours: Palette) -> dict[str, 
 
 
 def _casualties(lams: Sequence[float], status: np.ndarray, spread: Band, top: float, colours: Palette) -> list[Trace]:
-    """A λ that lost replicates is marked: at the top where none is left, on the curve where some are. Neighbours share
-    a word."""
+    """Marks for the λ that lost replicates: at the top if none is left, else on the curve. Neighbours share a word."""
     traces: list[Trace] = []
     at, replicates = positions(lams), len(status)
     for code in (DIVERGED, COLLAPSED):

@@ -27,7 +27,9 @@ def reading_along_lam(
     *,
     title: str,
 ) -> go.Figure:
-    """value, low, high, p_value: [L], NaN where there is no reading. The λ in view is marked.
+    """A reading of the MMD along λ, over what chance alone gives, with the λ in view marked.
+
+    value, low, high, p_value: [L], NaN where there is no reading.
 
     Axis: linear as far as chance reaches and logarithmic beyond (an inverse hyperbolic sine), so that a value below
     zero, which an unbiased estimate may have, is seen beside one a hundred times larger.

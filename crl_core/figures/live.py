@@ -1,4 +1,4 @@
-"""Vega-Lite charts of a run that is being trained: specs and the rows they draw. Plain dicts and arrays, no Streamlit.
+"""Vega-Lite charts of a run in training: specs and the data they draw, as plain dicts and arrays.
 
 Steady: the spec stays the same while data comes in and while λ in view moves, so the browser updates the picture in
         place; axes start from ranges that usual runs stay in and grow by half decades if a value leaves them.

@@ -1,5 +1,4 @@
-"""Every colour and what it means, for each theme. Plain strings, so that Plotly, Vega-Lite, CSS and a canvas share
-them.
+"""Every colour and what it means, a theme at a time: plain strings for Plotly, Vega-Lite, CSS and a canvas.
 
 Meaning:  a colour means one thing on every page. Environments have the Okabe-Ito colours, told apart also by people who
           see red and green alike; the accent is what the hand can move; the truth has the colour of text.
@@ -16,7 +15,7 @@ THEMES: tuple[Theme, ...] = get_args(Theme)
 
 
 class Palette(TypedDict):
-    """Colours as "#rrggbb". Goes through JSON as it is."""
+    """Colours as "#rrggbb", ready for JSON."""
 
     bg: str  # of the page
     panel: str  # of a figure

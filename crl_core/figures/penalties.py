@@ -26,8 +26,11 @@ def path_of_penalty(
     log: bool,
     problem: str = "",
 ) -> go.Figure:
-    """Median and range over replicates of [R, L] values, with the λ of `marks` (name -> λ) ringed. limits: of all
-    multiples."""
+    """Median and range over replicates of [R, L] values, with chosen λ ringed.
+
+    marks:  name -> λ to ring.
+    limits: of all multiples.
+    """
     if values.size == 0 or not np.isfinite(values).any():
         return empty(title, problem or "No λ has a number here.", colours, height=HEIGHT)
     low, high = limits

@@ -24,8 +24,7 @@ class ErrorRow:
 
 
 def error_ranking(rows: Sequence[ErrorRow], colours: Palette, *, title: str, low: float, high: float) -> go.Figure:
-    """Median (point) and range (bar) of each estimator's ITE RMSE on a log axis from `low` to `high`, in the order
-    given."""
+    """ITE RMSE of estimators, median (point) and range (bar), in the order given, on a log axis `low` to `high`."""
     rows = [row for row in rows if np.isfinite(row.values).any()]
     if not rows:
         return empty(title, "There are no errors to compare.", colours, height=HEIGHT)

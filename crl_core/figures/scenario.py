@@ -1,4 +1,4 @@
-"""A world before any training: its rows in the plane of cause and nuisance, its outcomes by arm, and who is treated."""
+"""A scenario before training: its rows in the plane of cause and nuisance, outcomes by arm, who is treated."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def world_plane(
     *,
     bars: bool,
 ) -> go.Figure:
-    """Rows [n] in the plane of z and s. bars: the axes are z̄ and s̄, since z and s have several coordinates."""
+    """Rows [n] in the plane of z and s.
+
+    bars: the axes are z̄ and s̄, since z and s have several coordinates.
+    """
     title = "The rows, before any training"
     if len(z) == 0:
         return empty(title, "There are no rows to draw.", colours, height=PLANE_HEIGHT)

@@ -1,5 +1,4 @@
-"""Deployment somewhere new: the new rows over the training clouds, the dose curves, and the table of the tests'
-power."""
+"""Deployment somewhere new: new rows over the training clouds, dose curves, the table of the tests' power."""
 
 from __future__ import annotations
 
@@ -115,8 +114,10 @@ def along_dose(
     threshold: float | None = None,
     truth: bool = False,
 ) -> go.Figure:
-    """A figure [D] along the dose, on a log axis, with the dose in view marked. truth: a thin line, known only in
-    simulation."""
+    """A quantity [D] along the dose, on a log axis, with the dose in view marked.
+
+    truth: a thin line, known only in simulation.
+    """
     known = values[np.isfinite(values) & (values > 0)]
     if len(known) == 0:
         return empty(title, "This model has no number here.", colours, height=_SMALL)
@@ -171,8 +172,9 @@ def power_map(
     *,
     title: str,
 ) -> go.Figure:
-    """Rejection rates [interventions, tests] as a heat map with the true error [interventions] beside; wrong:
-    [interventions].
+    """Rejection rates [interventions, tests] as a heat map, with the true error [interventions] beside it.
+
+    wrong: [interventions], whether the effects are.
 
     A test that is silent where the effects are wrong has a frame in the colour of what is bad: no brightness can hide
     it.

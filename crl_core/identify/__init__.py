@@ -1,1 +1,1 @@
-"""Identifiability: latent worlds, what can be recovered in them, and scores of what was. None of this needs torch."""
+"""Identifiability: latent worlds, what can be recovered in them, and scores of it. Torch is under `flows` only."""

@@ -176,7 +176,7 @@ def read_table(text: str, name: str) -> Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Split:
-    """One split, rows of every environment. x is what a method may see; z, noise and y are the truth."""
+    """One split: rows of every environment. A method may see x; z, noise and y are the truth."""
 
     x: np.ndarray  # [E, n, D]
     z: np.ndarray  # [E, n, d]
@@ -294,8 +294,7 @@ def _check_condition(mix: _Mixing, z: np.ndarray) -> None:
 
 
 def single_targets(dim: int, n_envs: int, factor: float = 2.5) -> tuple[tuple[float, ...], ...]:
-    """Scales [E, d]: environment 0 is 1 everywhere, environment k multiplies latent k, beginning again after the
-    last."""
+    """Scales [E, d]: 1 everywhere in environment 0; environment k multiplies latent k, counted round and round."""
     rows: list[Sequence[float]] = [[1.0] * dim]
     rows += [[factor if i == (k - 1) % dim else 1.0 for i in range(dim)] for k in range(1, n_envs)]
     return tuple(tuple(row) for row in rows)

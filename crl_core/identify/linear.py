@@ -1,5 +1,4 @@
-"""Linear ways to recover latents, by well-kept libraries: principal and independent components, generalised
-eigenvectors."""
+"""Linear ways to recover latents: principal components, independent components, generalised eigenvectors."""
 
 from __future__ import annotations
 

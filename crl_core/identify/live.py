@@ -1,4 +1,4 @@
-"""A training that a page starts and watches: the worker writes lines into a file, and this reads them. No torch here.
+"""A training that a page starts and watches, without torch: the worker writes lines into a file that is read here.
 
 Lines:   {"step", "of", "matrix": [d, d], "mcc"} on the way, then {"done": …} or {"problem": sentence}.
 Kept:    a finished file answers the same question at once. It waits its turn among the runs, on the same executor.
@@ -67,7 +67,7 @@ class Trainer:
         self.jobs.submit_task(_key(target), task)
 
     def state(self, world: LatentWorld, seed: int) -> State:
-        """What queue and file say by now."""
+        """The training's state, from the queue and its file."""
         target = self.file(world, seed)
         job = self.jobs.task_state(_key(target))
         if job.phase == "queued":
@@ -84,7 +84,7 @@ class Trainer:
         return State("absent")
 
     def cancel(self, world: LatentWorld, seed: int) -> None:
-        """Take it out of the queue, or ask the worker to stop, and forget what it said."""
+        """Take the training out of the queue, or ask the worker to stop, which leaves no file."""
         self.jobs.cancel(_key(self.file(world, seed)))
 
     def _tidy(self) -> None:
@@ -94,7 +94,7 @@ class Trainer:
 
 
 def _key(target: Path) -> str:
-    return target.stem  # as a key of a run is made, and of no run
+    return target.stem  # a hash of the same form as a run's key; no run has it
 
 
 def _lines(target: Path) -> tuple[dict[str, Any], ...]:

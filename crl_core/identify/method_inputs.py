@@ -1,4 +1,4 @@
-"""What methods are given: whitened rows of several seeds side by side; labels kept, thrown together, or shuffled."""
+"""What methods get: whitened rows of several seeds; labels kept, pooled or shuffled."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ Labels = Literal["kept", "pooled", "shuffled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Seeds:
-    """Rows of S seeds. Whitening is fitted on the pooled training rows of a seed; the truth stands apart, for scores
-    alone."""
+    """Rows of S seeds, whitened by each seed's pooled training rows. The truth stands apart, for scores alone."""
 
     world: LatentWorld
     seeds: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What each method is, in words: for pages and tables, which must not need torch."""
+"""Each method in words, for pages and tables that must not load torch."""
 
 from __future__ import annotations
 

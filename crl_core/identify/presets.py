@@ -79,7 +79,7 @@ TRADEOFF = LatentWorld(scales=single_targets(3, 4), outcome=(1.0, 0.0, 0.0))
 
 
 def latent_preset(name: str) -> LatentWorld:
-    """Raises ValueError naming the presets there are."""
+    """The latent world of a preset. Raises ValueError naming the presets there are."""
     if name not in LATENT_PRESETS:
         raise ValueError(f"there is no latent world {name!r:.40}; choose one of {', '.join(LATENT_PRESETS)}.")
     return LATENT_PRESETS[name].world

@@ -31,7 +31,11 @@ Status = Literal["pinned", "mixed", "open"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """One status a coordinate, the blocks that stay mixed (indices from 0), what it is about, and it all in words."""
+    """What is promised of a latent world: a status for each coordinate, and the sentences that say it.
+
+    blocks: coordinates that stay mixed, indices from 0.
+    about:  "latents" or "noises", which of the two the promise is of.
+    """
 
     status: tuple[Status, ...]
     blocks: tuple[tuple[int, ...], ...]
@@ -45,7 +49,7 @@ class Promise:
 
 
 def promise_of(world: LatentWorld) -> Promise:
-    """The promise of a world's intervention matrix."""
+    """What a latent world's intervention matrix promises."""
     scales = np.array(world.scales)
     dim = world.dim
     ratios = np.round(np.log(scales / scales[0]), 9)  # [E, d]

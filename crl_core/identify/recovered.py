@@ -11,7 +11,7 @@ RECOVERED = 0.95  # a coordinate that correlates with its truth by this much cou
 
 
 def sentence(promise: Promise, done: Mapping[str, Any]) -> str:
-    """The scores of a finished training (`live.State.done`), and whether they speak of latents or of noises only."""
+    """The scores of a finished training (`live.State.done`), and whether latents or only noises are recovered."""
     words = (
         f"MCC {done['mcc']:.3f}; a random rotation scores {done['floor']:.2f}. Linear R² {done['r2']:.3f}, Spearman "
         f"{done['spearman']:.3f}."

@@ -37,8 +37,7 @@ class Score:
 
 
 def correlations(z: np.ndarray, found: np.ndarray, kind: Kind = "pearson") -> np.ndarray:
-    """|correlation| of every column of z [n, d] with every column of found [n, k], [d, k]. A constant column gives
-    0."""
+    """|correlation| of every column of z [n, d] with every column of found [n, k], [d, k]; 0 for a constant column."""
     a, b = (rankdata(part, axis=0) if kind == "spearman" else np.asarray(part, float) for part in (z, found))
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     norm = np.sqrt((a**2).sum(axis=0))[:, None] * np.sqrt((b**2).sum(axis=0))[None]
@@ -91,8 +90,7 @@ def linear_r2(z: np.ndarray, found: np.ndarray) -> float:
 
 
 def chance_floor(z: np.ndarray, draws: int = 400, seed: int = 0) -> float:
-    """Mean correlation after assignment of random rotations of the standardised truth z [n, d]: knowing nothing but the
-    span.
+    """Mean correlation after assignment of random rotations of z [n, d]: the score of knowing nothing but the span.
 
     About .90 for 2 independent latents, .83 for 3, .78 for 4, .73 for 5.
     """

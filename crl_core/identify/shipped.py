@@ -22,8 +22,10 @@ BAKED = Shipped(study="identify", settings=("seeds",), parse=_parse, version=1)
 
 
 def shipped(folder: Path) -> Mapping[str, Any] | None:
-    """{"seeds", "worlds": {preset: rows}, "staircase": {E: rows}, "tradeoff": rows}; None if there is none that
-    fits."""
+    """The stored measurements of latent worlds; None if there are none that fit.
+
+    Returns: {"seeds", "worlds": {preset: recoveries}, "staircase": {E: recoveries}, "tradeoff": entries}.
+    """
     return BAKED.read(folder)
 
 

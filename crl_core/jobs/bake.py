@@ -1,5 +1,4 @@
-"""Runs that come with the program, so that the first visit opens on finished science: every preset, trained and
-complete."""
+"""Runs that come with the program, so that a first visit has results: every preset, trained and complete."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from crl_core.runs.store import RunStore
 
 
 def bake(names: Iterable[str], store: RunStore, listen: Callable[[Event], None] | None = None) -> list[str]:
-    """Train the presets `names` from scratch into `store.baked`, one after the other; their keys.
+    """Train the presets `names` from scratch into `store.baked`, one after the other; returns their keys.
 
     A run is put in its place only when it is complete, so a baked folder never holds half of one.
     Raises: RunsFailed with the reason if one cannot be trained.
@@ -35,7 +34,7 @@ def bake(names: Iterable[str], store: RunStore, listen: Callable[[Event], None] 
 
 
 def remove_outdated(store: RunStore) -> list[str]:
-    """Delete baked runs that no preset names any more; their keys."""
+    """Delete baked runs that no preset names any more; returns their keys."""
     wanted = {item.config.key for item in PRESETS.values()}
     gone = [folder for folder in sorted(store.baked.glob("*")) if folder.is_dir() and folder.name not in wanted]
     for folder in gone:

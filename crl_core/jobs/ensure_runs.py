@@ -29,7 +29,7 @@ OnRun = Callable[[int, int, RunConfig], None]  # runs begun before, runs in all,
 
 
 class RunsFailed(RuntimeError):
-    """One of several runs could not be trained, through no fault of the input; one sentence."""
+    """One of several runs could not be trained; the input was right. One sentence."""
 
 
 def ensure_runs(
@@ -50,7 +50,7 @@ def ensure_runs(
 def each_run(
     wanted: Wanted, store: RunStore, executor: Executor, on_run: OnRun | None = None
 ) -> Iterator[tuple[RunConfig, Found | RunsFailed]]:
-    """As `ensure_runs`, one run after the other as they end, a failure in the place of its run.
+    """As `ensure_runs`, run by run as they end; a failure stands in the place of its run.
 
     Runs begin in the order of `wanted`. One that another process has in hand is waited for. Runs under way are stopped
     when the caller asks for no more.
@@ -83,7 +83,7 @@ def _start(executor: Executor, config: RunConfig, evidence: bool) -> Future[Outc
 
 
 def _found(config: RunConfig, evidence: bool, outcome: Outcome, store: RunStore) -> Found | RunsFailed:
-    """What an ended run left behind. Raises StoreError."""
+    """The result and evidence of a run that has ended. Raises StoreError."""
     if outcome.ending not in ("trained", "stored") or outcome.reason is not None:
         if isinstance(outcome.error, StoreError):
             raise outcome.error
@@ -119,7 +119,7 @@ class SeveralRuns:
     problem: str | None = None
 
     def advance(self, wanted: Wanted, jobs: JobManager) -> list[JobState]:
-        """Ask for what comes next; how each missing run stood before. None is missing: all are stored."""
+        """Ask for the next runs; returns how each missing run stood before. None missing: all are stored."""
         lacking = missing(wanted, jobs.store)
         try:
             states = [jobs.state(config.key) for config, _ in lacking]

@@ -1,7 +1,4 @@
-"""Executors: where a job is carried out. The caller decides what comes next and how often; an executor computes.
-
-No torch in here: it is loaded where the job is.
-"""
+"""Executors: where a job is carried out. The caller chooses the next job; an executor computes, without torch here."""
 
 from __future__ import annotations
 
@@ -237,7 +234,7 @@ def _closed() -> Outcome:
 
 
 def _record_failure(store: RunStore, key: str, reason: str) -> None:
-    """Write what the worker could not write any more. A sealed run stays what it is."""
+    """Write the failure into the run's events in the worker's place. A sealed run stays as it is."""
     try:
         with store.lock(key, wait_s=2.0):
             if not store.has(key):
@@ -285,7 +282,7 @@ def _converse(worker: subprocess.Popen[str], job: Job) -> dict[str, Any] | None:
 
 
 def _obituary(worker: subprocess.Popen[str] | None) -> str:
-    """Why the worker is gone, for a person."""
+    """Why the worker ended, in a sentence."""
     if worker is None:
         return "The training process could not be started; free some memory and train again."
     try:
@@ -303,7 +300,7 @@ def _obituary(worker: subprocess.Popen[str] | None) -> str:
 
 
 def _end(worker: subprocess.Popen[str]) -> None:
-    """Close the worker's input, which ends it; kill it if it does not listen."""
+    """Close the worker's input, which ends it; kill it if it goes on."""
     try:
         if worker.stdin is not None:
             worker.stdin.close()

@@ -1,4 +1,4 @@
-"""What this machine lets a program have: processor cores and memory, with the limits of a container."""
+"""The cores and the memory that a program may use here, within the limits of a container."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def cores(cgroup: Path = _CGROUP) -> float:
-    """Cores that this process may use: its affinity, or what its container is given of them, whichever is less."""
+    """Cores that this process may use: the lesser of its affinity and its container's share."""
     try:
         found = float(len(os.sched_getaffinity(0)))
     except AttributeError:  # macOS, Windows
@@ -29,7 +29,7 @@ def cores(cgroup: Path = _CGROUP) -> float:
 
 
 def memory_bytes(cgroup: Path = _CGROUP) -> float:
-    """Memory that this process may use: that of the machine, or of its container; infinite where nobody says."""
+    """Memory that this process may use, of the machine or its container; infinite where neither is known."""
     try:
         total = float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""JobManager: what a server asks for when somebody presses Train. A queue before an executor; no torch in here.
+"""JobManager: a server's queue of runs before an executor, without torch.
 
 State: read from the run's files (manifest, events, lock), so it survives reloads and restarts and is the same for
        every process that looks. Only the queue, and why a run failed if the disk would not take it, are kept in memory.
@@ -34,7 +34,7 @@ Phase = Literal["absent", "queued", "running", "finished", "completed", "cancell
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobState:
-    """What is known of a run. "finished": trained and usable, parts are missing; "completed": everything is stored."""
+    """State of a run. "finished": trained and usable, parts are missing; "completed": everything is stored."""
 
     phase: Phase
     active: bool = False  # someone is working on it, or will; if not, nothing changes until `submit`
@@ -52,15 +52,14 @@ class JobState:
 
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
-    """A job that the executor has. log_size: of its events when it was started."""
+    """A job that the executor has in hand. log_size: of its events when it was started."""
 
     job: Job
     log_size: int
 
 
 class JobManager:
-    """Runs and tasks asked for and under way. Safe to share between threads; one a server is enough. See `JobState` for
-    what it tells.
+    """Runs and tasks that wait or are under way, with their state. Shared by threads; one a server is enough.
 
     executor: where they are carried out; default a worker process on this machine. The manager closes it.
     Raises:   both ways to submit raise ValueError if too many wait; `submit` StoreError if the cache cannot be used;
@@ -80,8 +79,10 @@ class JobManager:
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def submit(self, config: RunConfig, lam_in_view: float | None = None, parts: Collection[str] = PART_NAMES) -> str:
-        """Ask for a run; its key. One that is stored is there at once, one under way is joined; `parts` it lacks are
-        added."""
+        """Ask for a run; returns its key. A stored run is there at once, one under way is joined.
+
+        parts: of those, what the run lacks is computed.
+        """
         key, wanted = config.key, frozenset(parts)
         with self._mutex:
             self._check_open()
@@ -107,8 +108,7 @@ class JobManager:
                 self._append(Job(key=key, asked_at=time.time(), task=task))
 
     def task_state(self, key: str) -> JobState:
-        """Of a task: "queued" with its position, "running", "failed" with the reason, or "absent" where it has
-        ended."""
+        """State of a task: "queued" with its position, "running", "failed" with the reason, "absent" after its end."""
         with self._mutex:
             waiting = self._waiting(key)
             if waiting is not None:
@@ -119,7 +119,7 @@ class JobManager:
             return JobState(phase="absent" if reason is None else "failed", reason=reason)
 
     def cancel(self, key: str) -> None:
-        """Take a run out of the queue, or ask whoever trains it to stop. A run that has ended is left alone."""
+        """Take a run out of the queue, or ask its executor to stop. A run that has ended stays as it is."""
         with self._mutex:
             waiting = self._waiting(key)
             if waiting is not None:
@@ -220,8 +220,7 @@ class JobManager:
         return next((job for job in self._queue if job.key == key), None)
 
     def _ending(self, key: str) -> bool:
-        """Whether no job of this key is under way, or it has failed or is being cancelled, so that asking again means
-        another attempt."""
+        """Whether a new attempt may begin: no job of this key is under way, or it has failed or is being cancelled."""
         current = self._current.get(key)
         if current is None or self.store.locks.asked_to_stop(key, current.job.asked_at):
             return True

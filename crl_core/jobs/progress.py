@@ -1,4 +1,4 @@
-"""How far a run has come, told from its events alone, reading only what is new since the last look."""
+"""How far a run has come, by its events; only those since the last look are read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from crl_core.runs.eventlog import Entry, read_entries
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The latest attempt at a run. Without any event everything has its default."""
+    """The latest attempt at a run; all defaults before its first event."""
 
     began: int = -1  # where the attempt's first line begins in the file
     started_at: float | None = None  # seconds since 1970
@@ -87,8 +87,7 @@ class Tail:
 
 
 def _identity(path: Path) -> tuple[int, bytes] | None:
-    """Tells a file from another one at the same place: its inode and how its first line begins, which holds the
-    time."""
+    """Identity of a file at a path: its inode and the beginning of its first line, which holds the time."""
     try:
         with open(path, "rb") as file:
             return os.fstat(file.fileno()).st_ino, file.readline(120)

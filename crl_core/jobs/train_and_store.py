@@ -1,7 +1,7 @@
-"""Carry out one run from its config to its sealed place on disk; what the worker process and the command line share.
+"""Train one run and store it, from its config to its sealed place on disk: for the worker and the command line.
 
 Order: take the run's lock, train while appending events, save the result, say RunFinished, add evidence and projection,
-       say RunCompleted. The result is safe before anyone is told that it is there.
+       say RunCompleted. The result is sealed before it is announced.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def train_and_store(
     lam_in_view: λ whose projection is computed first; default the middle of the grid.
     asked_at:    when the run was asked for, seconds since 1970; a cancel flag older than that is stale. Default now.
     listen:      is given every event as it is written.
-    Raises:      KeyboardInterrupt, after RunCancelled was written. Everything else is told by the outcome.
+    Raises:      KeyboardInterrupt, after RunCancelled was written. Everything else is in the outcome.
     """
     key = config.key
     wanted = (PART_NAMES if with_parts else ()) if isinstance(with_parts, bool) else tuple(with_parts)
@@ -91,7 +91,7 @@ def train_and_store(
 
 
 def sentence(error: Exception) -> str:
-    """What a person is told about an error in training or after it."""
+    """The sentence for an error in training or after it."""
     if isinstance(error, (StoreError, ValueError)):
         return str(error)
     if isinstance(error, MemoryError) or "out of memory" in str(error):

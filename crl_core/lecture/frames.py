@@ -1,4 +1,4 @@
-"""Everything the λ scrubber shows of one run, packed once: dragging then needs no server and no arithmetic but gliding.
+"""All that the λ scrubber shows of one run, packed once, so that dragging needs no server.
 
 The models in view are those of replicate 0; the other replicates appear as bands. Rows are the run's view rows.
 """
@@ -20,6 +20,7 @@ from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import is_constant
 from crl_core.metrics import DRAWN, METRIC
+from crl_core.presets import env_names
 from crl_core.results import N_VIEW, RunResult, data_of, view_of
 
 Arrays = Mapping[str, np.ndarray] | None
@@ -34,7 +35,7 @@ def _plain(values: np.ndarray) -> list[float | None]:
 
 
 def _metric(name: str, values: np.ndarray) -> dict[str, Any]:
-    """values [R, L] -> the model in view and the range over replicates."""
+    """The model in view and the range over replicates of values [R, L]."""
     finite = np.isfinite(values)
     low = np.where(finite, values, np.inf).min(axis=0)
     high = np.where(finite, values, -np.inf).max(axis=0)
@@ -110,7 +111,7 @@ def _base(config: RunConfig, naming: Naming, palettes: Mapping[str, Any]) -> dic
         "epochs": training.epochs,
         "lams": list(training.lams),
         "lam_labels": [story_texts.lam_text(lam) for lam in training.lams],
-        "envs": naming.env_names(scenario.n_envs),
+        "envs": list(env_names(scenario.n_envs, naming.env_word)),
         "palettes": {name: _colours(palette) for name, palette in palettes.items()},
     }
 
@@ -122,7 +123,7 @@ def _colours(palette: Any) -> dict[str, Any]:
 
 
 def _metrics(result: RunResult, evidence: Arrays) -> dict[str, np.ndarray]:
-    """[R, L] of each metric that is known."""
+    """Each metric that is known, [R, L]."""
     known = {metric.name: result.metric(metric, evidence) for metric in DRAWN}
     if not n_pairs_of(result.config):
         known["mmd2"] = None
@@ -131,7 +132,7 @@ def _metrics(result: RunResult, evidence: Arrays) -> dict[str, np.ndarray]:
 
 
 def _pictures(phi: np.ndarray, projection: Arrays) -> tuple[np.ndarray, str]:
-    """[L, n, 2] of the latents and what it is: the aligned t-SNE if it is there for these rows, else PCA."""
+    """The latents' picture [L, n, 2] and its name: the aligned t-SNE if there is one of these rows, else PCA."""
     if projection is not None and "tsne_xy" in projection and projection["tsne_xy"].shape == (*phi.shape[:2], 2):
         return np.asarray(projection["tsne_xy"], dtype=np.float64), "t-SNE"
     from crl_core.measures.projection import pca_path
@@ -148,7 +149,7 @@ def frames(
     palettes: Mapping[str, Any],
     n_rows: int = N_VIEW,
 ) -> dict[str, Any]:
-    """One JSON-ready dict, at most 3 MB as text for 16 λ × 1,500 rows.
+    """The frames as one JSON-ready dict, at most 3 MB as text for 16 λ × 1,500 rows.
 
     projection, evidence: the parts of a sealed run, or None while they are not there (PCA stands in for t-SNE).
     palettes:             {"dark": …, "light": …, "projector": …}, see `crl_core.figures.palette`.
@@ -242,7 +243,7 @@ def training_frames(
     naming: Naming,
     palettes: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The same dict while a run is under way: the curves so far; what needs weights says "after training"."""
+    """The frames of a run under way: the curves so far; what needs weights reads "after training"."""
     n_lams, replicates = len(config.training.lams), config.training.replicates
     history = {
         name: np.stack([np.asarray(getattr(event, name), dtype=np.float64) for event in epochs])

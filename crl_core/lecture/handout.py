@@ -1,4 +1,4 @@
-"""The handout: one HTML file of a run that opens from disk without a network, with everything needed to get it again.
+"""The handout: one HTML file of a run that opens without a network, with all that is needed to get it again.
 
 The same frames, script and style as the lecture page. A content policy in the file forbids any request.
 """
@@ -19,7 +19,7 @@ from crl_core.config_text import preset_of, reproducing_command
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.frames import frames
 from crl_core.lecture.naming import Naming
-from crl_core.presets import PRESETS
+from crl_core.presets import ENV_WORD, PRESETS
 from crl_core.results import N_VIEW, RunResult
 
 Arrays = Mapping[str, np.ndarray] | None
@@ -27,8 +27,8 @@ THEMES = ("auto", "dark", "light", "projector")
 _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
 
-def naming_of(config: RunConfig, env_word: str = "environment") -> Naming:
-    """How a config is called: as its preset, or as a world of one's own with `env_word` for its environments."""
+def naming_of(config: RunConfig, env_word: str = ENV_WORD) -> Naming:
+    """The naming of a config: its preset's, or one of its own with `env_word` for its environments."""
     name = preset_of(config)
     return Naming.of(PRESETS[name]) if name else Naming(title="Your own world", env_word=env_word)
 

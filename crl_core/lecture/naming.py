@@ -1,4 +1,4 @@
-"""How a run is called on screen: its world, the captions of its views, and the numbers its texts may speak of."""
+"""How a run is called on screen: title, environments, captions of its views, and the numbers its texts may speak of."""
 
 from __future__ import annotations
 
@@ -10,27 +10,24 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.events import COLLAPSED, DIVERGED
-from crl_core.presets import Preset
+from crl_core.presets import ENV_WORD, Preset
 
 Arrays = Mapping[str, np.ndarray] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """How a run is called on screen."""
+    """A run's title on screen, and the words for its environments and rows."""
 
     title: str
     preset_id: str | None = None
-    env_word: str = "environment"
+    env_word: str = ENV_WORD
     row_word: str = "units"
 
     @classmethod
     def of(cls, preset: Preset) -> Naming:
         row_word = "patients" if preset.env_word == "hospital" else "units"
         return cls(title=preset.title, preset_id=preset.id, env_word=preset.env_word, row_word=row_word)
-
-    def env_names(self, n_envs: int) -> list[str]:
-        return [f"{self.env_word} {chr(ord('A') + index)}" for index in range(n_envs)]
 
 
 def n_pairs_of(config: RunConfig) -> int:

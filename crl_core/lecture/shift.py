@@ -1,4 +1,4 @@
-"""The distribution-shift probe: the run's own held-out rows with another σ, and what its models predict for them.
+"""Distribution shift: a run's own held-out rows under another σ, and what its models predict for them.
 
 The rows keep their seed, so z, t and every random draw stay; only s moves. The true effect does not depend on s.
 A browser does the same from `probe_parts` while a finger moves σ; `shifted` is the NumPy version of it.
@@ -39,7 +39,7 @@ def _rows(config: RunConfig, n_rows: int, replicate: int) -> MultiEnvData:
 
 
 def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: int = 0) -> Shifted:
-    """What the models of a replicate predict for their held-out rows when σ is `sigma`.
+    """Predictions of a replicate's models for their held-out rows under `sigma`.
 
     Raises: ValueError if `sigma` is out of range or has another number of environments.
     """
@@ -56,7 +56,7 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
 def probe_parts(
     result: RunResult, n_rows: int, replicate: int = 0
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-    """All that a browser needs to shift σ by itself: a description, and arrays (z, noise, leaked, weights, maps).
+    """All that a browser needs to shift σ: a description, and arrays (z, noise, leaked, weights, maps).
 
     None where the networks are too large to send, or z and s are not known.
     """

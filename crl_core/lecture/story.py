@@ -1,4 +1,4 @@
-"""What is said beside the pictures: sentences are data (`story.json`), chosen by the numbers that were measured.
+"""The sentences beside the pictures: data (`story.json`), chosen by the numbers that were measured.
 
 A text never claims more than its conditions check. Edit the JSON to tell a lecture another way.
 """

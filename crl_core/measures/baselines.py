@@ -1,4 +1,4 @@
-"""What a plain regression would have done: estimators without a representation, fitted on the same training rows."""
+"""Baselines: estimators without a representation, fitted on the same training rows."""
 
 from __future__ import annotations
 

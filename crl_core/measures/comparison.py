@@ -36,8 +36,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Mean of b - a over replicates, with a bootstrap interval. NaN interval: fewer than two replicates have a
-    number."""
+    """Mean of b - a over replicates, with a bootstrap interval; NaN where fewer than two replicates have a number."""
 
     mean: float
     low: float
@@ -62,8 +61,7 @@ class Difference:
 
 
 def differing_settings(configs: Sequence[RunConfig]) -> list[Setting]:
-    """The settings in which the runs differ, in the order of the config. The device is not one: it changes no
-    number."""
+    """The settings in which the runs differ, in the order of the config. The device changes no number: it is none."""
     return [
         Setting(word_of(name), _texts(name, [value_of(config, name) for config in configs]))
         for name in differing(configs)

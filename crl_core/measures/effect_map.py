@@ -1,8 +1,7 @@
 """The effect over the plane of cause and nuisance: what each model of a λ path believes there, and what is true.
 
 Plane:  (z̄, s̄), the latents along the unit directions with which they enter the equations (`scm.along`). A point
-        becomes
-        covariates the way data does: u = [z, s], then x = mix(u).
+        becomes covariates the way data does: u = [z, s], then x = mix(u).
 Slice:  with more than two inputs, all that is orthogonal to the two directions is held at its mean over the rows.
 A model that ignores s has vertical bands only. Where no rows lie, a map is extrapolation; draw the rows on top.
 """

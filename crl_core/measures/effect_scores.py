@@ -1,4 +1,4 @@
-"""How the estimated effects of a run's models compare with the true ones: error, bias and correlation, by environment.
+"""Scores of a run's estimated effects against the true ones: error, bias and correlation, by environment.
 
 From stored weights in NumPy, on held-out rows of each model's own replicate.
 """
@@ -20,8 +20,10 @@ _FLAT = 1e-9  # a spread below this is no spread
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EffectScores:
-    """One value a model, M, and one a model and environment, E. NaN: not defined (see `pearson`), or a diverged
-    model."""
+    """Scores of every model, [M], and by environment, [M, E].
+
+    NaN: not defined (see `pearson`), or the model diverged.
+    """
 
     ite_rmse: np.ndarray  # [M]
     bias: np.ndarray  # [M] mean τ̂ - τ

@@ -1,4 +1,4 @@
-"""Everything that stands beside the pictures of a run, computed once in the worker after training.
+"""Evidence of a run: all that stands beside its pictures, computed once in the worker after training.
 
 Probes, overlap, baselines and the choices of λ need weights, rows and scikit-learn, but not torch. Per-model measures
 are taken on each replicate's view rows; baselines and choices on all held-out rows. NaN where one is not defined.
@@ -76,7 +76,7 @@ def _of_overlap(measures: Overlap) -> dict[str, float]:
 
 
 def _read_from(phi: np.ndarray, view: MultiEnvData, rng: np.random.Generator) -> dict[str, float]:
-    """What the probes say of one model's latents [n, k]."""
+    """R² of the probes, norm and rank of one model's latents [n, k]."""
     ridge, knn = np.full(2, np.nan), np.full(2, np.nan)
     norm, rank = np.nan, np.nan
     if np.isfinite(phi).all():

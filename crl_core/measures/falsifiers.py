@@ -1,5 +1,4 @@
-"""Can a statistic on a deployment sample tell that the model's assumptions broke? Plain functions, each with its
-limits.
+"""Can a statistic on a deployment sample tell that the model's assumptions broke? Pure functions, with limits.
 
 Level:    what a test says of rows that come from where the model was trained: at most this share of false alarms.
 Meaning:  an alarm says that the rows differ, not that the effects are wrong; silence says that these statistics saw
@@ -30,7 +29,7 @@ _NEIGHBOURS = 5
 def latent_tests(
     deployed: np.ndarray, reference: np.ndarray, rng: np.random.Generator, permutations: int = PERMUTATIONS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Latent MMD² of a deployment batch against held-out training latents, of several models at once: MMD² [L], p [L].
+    """Latent MMD² [L] of a deployment batch against held-out training latents, of L models at once, and p [L].
 
     deployed, reference: [L, n, k] and [L, m, k]. All models share the permutations; each model's are one matrix
                          product.
@@ -92,7 +91,7 @@ def nearest_test(
 
 
 def classifier_test(deployed: np.ndarray, reference: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
-    """Second opinion: how often a 5-nearest-neighbour classifier tells new rows from training rows; share right, and p.
+    """Second opinion: share of rows that a 5-nearest-neighbour classifier tells from training rows, and p.
 
     Both samples are thinned to one size and halved; the votes of the first half are judged on the second.
     p:      of the normal approximation to share right = 1/2, one-sided (Lopez-Paz and Oquab, 2017).
@@ -118,8 +117,9 @@ def classifier_test(deployed: np.ndarray, reference: np.ndarray, rng: np.random.
 
 
 def residual_ratio(residual: np.ndarray, t: np.ndarray, held_out: np.ndarray, t_held_out: np.ndarray) -> np.ndarray:
-    """RMS of a batch's factual residuals over that of held-out rows, untreated and treated, [2]; NaN for an arm without
-    rows.
+    """RMS of a batch's factual residuals over that of held-out rows, untreated and treated, [2].
+
+    NaN for an arm without rows.
 
     residual, t:  y - ŷᵗ and treatment of labelled deployment rows, [n].  held_out, t_held_out: of rows the network has
                   not seen, [m]; residuals of training rows would be too small where data are few.
@@ -146,8 +146,7 @@ def alarms(ratio: np.ndarray) -> bool:
 def checked_rows(
     x: Any, dim_x: int, rng: np.random.Generator, most: int = MOST_ROWS
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """A deployment batch fit for testing: rows [n, d], which of the given rows they are [n], and what is to be said of
-    them.
+    """A deployment batch fit for testing: rows [n, d], their places in the batch [n], and sentences on changes.
 
     Raises: ValueError in one sentence for a batch that cannot be tested: not a table of numbers, another number of
             features, fewer than `LEAST_ROWS` rows, values that are not finite.

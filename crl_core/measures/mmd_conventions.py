@@ -1,5 +1,4 @@
-"""The MMD lens: the same latents, their MMD² read by the conventions of other sources. It changes what is reported
-only.
+"""Conventions of reporting an MMD: the same latents, read as other sources would. Training is not changed.
 
 A `Convention` says what a reported MMD leaves open: whether the diagonal counts, which bandwidth, where the 2 of the
 kernel went, whether a root was taken, and whether latents were first scaled to length 1. Every reading stands beside
@@ -39,7 +38,7 @@ LEAST_BANDWIDTH, MOST_BANDWIDTH = 1e-3, 1e3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convention:
-    """How an MMD is read.
+    """One way to read an MMD.
 
     bandwidth: "median": h = median distance of the pooled rows.  "half median": h = √(median d² / 2), of the pooled
                rows; "half median of the first": of the first group alone.  A number: h itself.

@@ -1,4 +1,4 @@
-"""Do the environments overlap in latent space? Three answers, since a picture is none.
+"""Overlap of the environments in latent space, by three measures, since a picture is none.
 
 domain AUC:  how well a kNN classifier tells the environments apart; 0.5 cannot, 1 always. One-vs-rest, mean over
              environments; cross-validated in `FOLDS` stratified folds.
@@ -159,8 +159,10 @@ def kernel_of(distance2: np.ndarray, bandwidth: float) -> np.ndarray:
 
 
 def median_distance(distance2: np.ndarray) -> float:
-    """Median distance between different rows from squared distances [n, n]; the lower of two middle ones, 1 if it is
-    0."""
+    """Median distance between different rows, of squared distances [n, n].
+
+    Even number of pairs: the lower of the two in the middle.  Never 0: 1 stands in for it.
+    """
     pairs = distance2[np.triu_indices(len(distance2), 1)]
     if len(pairs) == 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""Measures in words: what a latent's probes and overlap say, and no more than they say.
+"""Measures in words: the probes and the overlap of a latent, and no more than they show.
 
 A sentence is chosen by figures alone, so that the same figures read the same on every page.
 """

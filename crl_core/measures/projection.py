@@ -1,4 +1,4 @@
-"""Pictures of latents in two dimensions, aligned along λ so that moving λ moves points instead of shuffling them.
+"""Pictures of latents in two dimensions, aligned along λ, so that points move with λ instead of shuffling.
 
 t-SNE: the λ in view is laid out first; then, walking outwards, each λ starts from its neighbour's layout and is turned
        onto it (rotation, reflection and size, which mean nothing in t-SNE; so one window fits all). Distances between

@@ -36,12 +36,10 @@ def choose(
     train: MultiEnvData,
     held_out: MultiEnvData,
     rng: np.random.Generator,
-    left_out_mse: np.ndarray | None = None,
 ) -> list[Pick]:
     """Every rule's pick in one replicate: `factual_mse`, `domain_auc` [L], `ite_hat` [L, n] on `held_out`.
 
-    A model that is not to be picked has NaN in all of them.  left_out_mse: as in `left_out`, where it has been
-    measured.
+    A model that is not to be picked has NaN in all of them.
     """
     picks = [_least("factual", factual_mse)]
     affordable = factual_mse <= FACTOR * np.nanmin(factual_mse) if np.isfinite(factual_mse).any() else factual_mse < 0
@@ -53,22 +51,16 @@ def choose(
     picks.append(_least("r_score", -scores, reason))
     errors, reason = nearest_neighbour_error(ite_hat, held_out)
     picks.append(_least("nearest", errors, reason))
-    picks.append(left_out(left_out_mse, len(np.unique(train.env))))
+    picks.append(_left_out(len(np.unique(train.env))))
     return picks
 
 
-def left_out(mse: np.ndarray | None, n_envs: int) -> Pick:
-    """Leave-one-environment-out: the λ with the least mean factual MSE on an environment not trained on.
-
-    mse: [L, E], factual MSE on environment e of the model trained without it, for each λ; None if no such models have
-         been trained. It takes E more trainings. A λ that lacks an environment's error is not picked.
-    """
+def _left_out(n_envs: int) -> Pick:
+    """Leave-one-environment-out: never defined from one run, since it needs a training without each environment."""
     if n_envs < 3:
         return Pick(rule="left_out", index=None, reason=f"needs three environments or more; this run has {n_envs}")
-    if mse is None:
-        reason = "needs a run without each environment; the Environments page makes them"
-        return Pick(rule="left_out", index=None, reason=reason)
-    return _least("left_out", mse.mean(axis=1))
+    reason = "needs a run without each environment; the Environments page makes them"
+    return Pick(rule="left_out", index=None, reason=reason)
 
 
 def _least(rule: str, scores: np.ndarray, reason: str = "") -> Pick:

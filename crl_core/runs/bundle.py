@@ -107,7 +107,7 @@ class Bundle:
 
 
 def export_bytes(store: RunStore, key: str) -> bytes:
-    """The bundle of a stored run.
+    """The bundle of a stored run, as bytes.
 
     Raises: RunNotFound, RunCorrupted or StoreError as `RunStore.load`; BundleRefused if the run is one that an import
             would refuse, which is found out here and not by whom it is sent to.
@@ -262,8 +262,7 @@ def _sweep(incoming: Path) -> None:
 
 
 def read_bundle(content: bytes) -> Bundle:
-    """Check every byte of a bundle. Touches no disk. Raises BundleRefused, and nothing else, if anything is not as it
-    must be."""
+    """Check every byte of a bundle, without a disk. Raises BundleRefused if anything is not as it must be."""
     if len(content) > MAX_BYTES:
         raise refuse(f"it has {len(content) / 1e6:.0f} MB and a bundle at most {MAX_BYTES / 1e6:.0f} MB")
     try:

@@ -1,4 +1,4 @@
-"""A run's events on disk: an append-only file of JSON lines, each with a checksum, and a reader that survives anything.
+"""Events of a run on disk: an append-only file of JSON lines with checksums; damaged lines are skipped.
 
 Line:    {"crc":"<8 hexadecimal digits>","event":"EpochEnded","at":1764000000.0,...}; the checksum covers what follows
          it. A line without "crc" is read as well.
@@ -26,7 +26,7 @@ _BODY = len(_CRC) + 8 + 2  # where a line goes on after its checksum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An event, when it was written (seconds since 1970; None if the line does not say) and where its line begins."""
+    """An event, when it was written (seconds since 1970; None if not known) and where its line begins."""
 
     event: Event
     at: float | None

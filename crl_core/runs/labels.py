@@ -1,5 +1,4 @@
-"""What people write on a run: a name, tags, a note. Kept beside the sealed files, so that the seal never changes for
-it."""
+"""Labels of runs: a name, tags, a note, kept beside the sealed files, so that the seal does not change for them."""
 
 from __future__ import annotations
 

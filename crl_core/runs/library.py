@@ -70,7 +70,7 @@ class Library:
         return sorted(found, key=lambda run: (-run.created, run.key))
 
     def rebuild(self) -> int:
-        """Read every folder again, whatever the index says; how many runs there are."""
+        """Read every folder again, without the index; returns how many runs there are."""
         with self._mutex, suppress(OSError):
             self._known = {}
             self._path.unlink()
@@ -119,8 +119,7 @@ def _haystack(run: RunSummary) -> str:
 
 
 def search(runs: Iterable[RunSummary], text: str = "", tags: Sequence[str] = ()) -> list[RunSummary]:
-    """Runs whose name, tags, note, key, preset, changes or device hold every word of `text`, and that bear all
-    `tags`."""
+    """Runs with every word of `text` in name, tags, note, key, preset, changes or device, and with all `tags`."""
     words, wanted = text.casefold().split(), set(tags)
     return [run for run in runs if wanted <= set(run.label.tags) and all(word in _haystack(run) for word in words)]
 

@@ -34,8 +34,7 @@ class Locks:
 
     @contextmanager
     def hold(self, key: str, wait_s: float = 0.0) -> Iterator[None]:
-        """Hold the lock of `key`. The same thread may take it again. Raises RunBusy, or StoreError if the disk
-        refuses."""
+        """Hold the lock of `key`; the same thread may take it again. Raises RunBusy, or StoreError from the disk."""
         path = self._path(key)
         with self._mutex:
             lock = self._locks.setdefault((os.getpid(), key), FileLock(path))

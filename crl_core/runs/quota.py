@@ -16,7 +16,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 
 
 def put_away(folder: Path, into: Path) -> Path:
-    """Move a run's folder to trash or quarantine under its key and the time; where it is now. Raises OSError."""
+    """Move a run's folder to trash or quarantine, named by key and time; returns its place. Raises OSError."""
     into.mkdir(parents=True, exist_ok=True)
     return folder.rename(into / f"{folder.name}-{time.strftime(_TIME, time.gmtime())}-{time.time_ns() % 10**9:09d}")
 

@@ -1,4 +1,4 @@
-"""How a run is put on disk so that it is either whole or not there: atomic files, checksums, and one sealed manifest.
+"""A run on disk, whole or not there: atomic files, checksums, and one sealed manifest.
 
 Order:    every file is written beside its place, flushed to the disk and renamed; `manifest.json` comes last.
 Manifest: canonical JSON with the SHA-256 and size of every file, and a seal over itself, so that any changed byte
@@ -26,7 +26,7 @@ TEMPORARY = ".tmp"
 
 
 class StoreError(Exception):
-    """The disk did not do what was asked. The text is one sentence for a person; nothing is left half there."""
+    """The disk refused. The text is one sentence for a person; nothing is left half written."""
 
 
 class Damaged(Exception):
@@ -53,8 +53,7 @@ def disk_error(doing: str, error: OSError) -> StoreError:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step: after a crash at any moment the old file is there or the new one, never a
-    mix.
+    """Write a file in one step: after a crash at any moment it is the old one or the new one, never a mix.
 
     A device or a pipe at `path` is written to; it is never replaced by a file.
     Raises: OSError, with nothing left behind.
@@ -94,7 +93,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def sealed_entry(content: bytes) -> dict[str, Any]:
-    """What the manifest says about a file."""
+    """The manifest's entry of a file."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 

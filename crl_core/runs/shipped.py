@@ -1,6 +1,6 @@
-"""What was measured beforehand and comes with the program: answers of studies, each a JSON file beside the baked runs.
+"""Answers that come with the program: one JSON file a study, measured beforehand, beside the baked runs.
 
-Envelope: {"study", "recipe_version", "settings", "content"}: which study, made by which version of the recipe, measured
+Envelope: {"study", "recipe_version", "settings", "content"}: which study, made under which RECIPE_VERSION, measured
           how, and what was found.
 Plain:    a file without an envelope is the answer itself, its "recipe_version" (of latents: "version") among the rest.
           The files that were committed before there was an envelope are plain, and they stay as they are, bit for bit:
@@ -43,12 +43,11 @@ class Shipped(Generic[T]):
         return f"{self.study}.json"
 
     def read(self, folder: Path) -> T | None:
-        """The answer; None if it is not in `folder`, damaged, or made by another version of the recipe."""
+        """The answer; None if it is not in `folder`, damaged, or made under another RECIPE_VERSION."""
         return self._found(folder)[0]
 
     def problem(self, folder: Path) -> str | None:
-        """Why an answer that is there cannot be used, and the way out, in a sentence; None where it can, or is not
-        there."""
+        """Why a stored answer cannot be used, and the way out, in a sentence; None if it can, or there is none."""
         return self._found(folder)[1]
 
     def write(self, folder: Path, answer: Mapping[str, Any]) -> Path:

@@ -4,8 +4,8 @@
                               label.json, which are not sealed and may change
     <root>/quarantine/        runs that were not what had been sealed, <key>-<time>
     <root>/trash/             deleted runs, until age or the quota empties it
-    <root>/locks/             <key>.lock, held by whoever trains or changes a run; <key>.cancel asks that process to
-    stop <project>/cache/baked/    runs that come with the program: same layout, read-only
+    <root>/locks/             <key>.lock, held by the process that trains or changes a run; <key>.cancel asks it to stop
+    <project>/cache/baked/    runs that come with the program: same layout, read-only
 
 A run is there when its manifest is (see `sealing`). A file that the manifest does not name is not part of the run.
 """
@@ -58,8 +58,10 @@ class RunNotFound(StoreError):
 
 
 class RunCorrupted(StoreError):
-    """A stored file is not what was sealed. `moved_to` is the run's place in quarantine, None if it stays where it
-    is."""
+    """A stored file is not as it was sealed.
+
+    moved_to: the run's place in quarantine; None if it stays where it is.
+    """
 
     def __init__(self, key: str, file: str, sentence: str, moved_to: Path | None) -> None:
         super().__init__(sentence)
@@ -72,7 +74,7 @@ def default_root() -> Path:
 
 
 class RunStore:
-    """Stored runs. Making one touches nothing on disk; it may be shared by threads, and by processes through the disk.
+    """Runs on disk. The object may be shared by threads, the folder by processes; making it touches no disk.
 
     root:        folder of the runs; default `default_root()`.
     baked:       folder of the read-only runs; default <project>/cache/baked.
@@ -144,8 +146,7 @@ class RunStore:
         return [item.key for item in self.summaries()]
 
     def summaries(self) -> list[RunSummary]:
-        """All sealed runs, newest first, from their manifests alone. One that cannot be read is left out; see
-        `verify`."""
+        """All sealed runs, newest first, by their manifests. One that cannot be read is left out; see `verify`."""
         found = [self.summary(key) for key in sorted(self.stamps())]
         return sorted((item for item in found if item is not None), key=lambda item: -item.created)
 
@@ -187,8 +188,7 @@ class RunStore:
         return self._folder(key) / EVENTS
 
     def verify(self) -> list[RunCorrupted]:
-        """Check every byte of every run; the damaged ones, which are in quarantine now (baked ones are only
-        reported)."""
+        """Check every byte of every run; returns the damaged, now in quarantine (baked ones are only reported)."""
         damaged = []
         for key in (*_keys_in(self.baked), *_keys_in(self._runs)):
             try:
@@ -252,7 +252,7 @@ class RunStore:
                 raise
 
     def seal_events(self, key: str) -> None:
-        """Bring the events written since under the seal of a run."""
+        """Update the manifest to cover events appended since."""
         with self._changing(key) as (folder, manifest):
             self._put(folder, manifest, {})
 
@@ -308,8 +308,7 @@ class RunStore:
                 raise disk_error(f"restore run {key} in {self._runs}", error) from None
 
     def adopt(self, key: str, other: RunStore) -> None:
-        """Move a sealed run here, in one step, from another store on the same disk. Raises StoreError if there is
-        one."""
+        """Move a sealed run here from another store on the same disk, in one step. Raises StoreError if it exists."""
         with self.lock(key):
             if self.has(key):
                 raise StoreError(f"Run {key} is there already; nothing was changed.")
@@ -374,7 +373,7 @@ class RunStore:
                 raise disk_error(f"read run {key} in {folder.parent}", error) from None
 
     def _refuse(self, key: str, folder: Path, damage: Damaged) -> RunCorrupted:
-        """Take a damaged run out of the way, and the error that says so."""
+        """Put a damaged run into quarantine; returns the error to raise."""
         if self._is_baked(folder):
             self._damaged_baked.add(key)
             sentence = f"Run {key}, which comes with the program, is damaged: {damage}. It is ignored; train it again."

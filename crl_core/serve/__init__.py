@@ -1,2 +1,1 @@
-"""An exported model behind HTTP, watching its own assumptions. Needs requirements-serve.txt; an ONNX file needs no
-torch."""
+"""An exported model behind HTTP, with a monitor of its assumptions. Needs requirements-serve.txt, no torch for ONNX."""

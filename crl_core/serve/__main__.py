@@ -1,5 +1,4 @@
-"""python -m crl_core.serve FILE …: the command `serve` alone, where nothing is installed but what it needs (see
-`exports.dockerfile`)."""
+"""`python -m crl_core.serve FILE …`: the command `serve` alone, with the packages it needs and no others."""
 
 from __future__ import annotations
 

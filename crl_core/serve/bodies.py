@@ -1,4 +1,4 @@
-"""What may be sent and what is answered, as pydantic models: the OpenAPI page and the checks are the same text."""
+"""Requests and answers as pydantic models: the OpenAPI page and the checks are one text."""
 
 from __future__ import annotations
 
@@ -57,8 +57,7 @@ class Problem(BaseModel):
 
 
 def request_body(model: Model, settings: Settings) -> type[BaseModel]:
-    """The body of `POST /v1/effects` for this model: its number of features, this server's limits, an example that
-    works."""
+    """The body of `POST /v1/effects` for this model: its features, this server's limits, an example that works."""
     d = len(model.features)
     number: Any = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MOST_ABS, le=MOST_ABS)]
     row: Any = Annotated[list[number], Field(min_length=d, max_length=d)]

@@ -1,4 +1,4 @@
-"""Around every request: an id, the limits of body and time, one JSON log line, and an answer whatever happens."""
+"""ASGI middleware around every request: an id, limits of body and time, one JSON log line, always an answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Guard:
-    """ASGI middleware. `done(path, status, seconds)` is told of every answer, for the metrics."""
+    """The middleware. `done(path, status, seconds)` is called for every answer, for the metrics."""
 
     def __init__(self, app: App, settings: Settings, done: Callable[[str, int, float], None]) -> None:
         self._app, self._settings, self._done = app, settings, done

@@ -1,8 +1,7 @@
-"""Does traffic still look like training? A window of latents per environment label, tested beside the requests.
+"""Monitor of traffic: does it still look like training? A window of latents per label, tested beside requests.
 
 Test:     latent MMD² of the newest `window` rows of a label against held-out latents, all environments together and
-          each alone;
-          the larger p counts: a label may be one known site or their usual mixture. Every `least` new rows.
+          each alone; the larger p counts: a label may be one known site or their usual mixture. Every `least` new rows.
 Level:    .05 for a label's first 200 tests together: one test alarms at p <= .05 / 200. By the union bound this holds
           although windows overlap and share one reference sample. Beyond 200 tests the promise is one alarm in 4,000
           tests.
@@ -32,7 +31,7 @@ OK, DRIFTED, WARMING_UP = "ok", "drifted", "warming up"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What the last test of a label said. p, mmd2: None before the first."""
+    """The last test of a label. p, mmd2: None before the first."""
 
     status: str = WARMING_UP
     p: float | None = None
@@ -51,8 +50,7 @@ class _Watch:
 
 
 class Monitor:
-    """Bounded windows, a thread that waits and a process that tests. `add` costs a copy of the rows; `state` a
-    look-up."""
+    """Bounded windows, a thread that waits and a process that tests. `add` copies the rows, `state` looks up."""
 
     def __init__(self, reference: np.ndarray, environment: np.ndarray, settings: Settings) -> None:
         """reference: [m, k] held-out latents.  environment: [m], theirs."""

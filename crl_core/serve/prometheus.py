@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests, rows, latencies, and what the monitor last said of each label."""
+"""Metrics for Prometheus: requests, rows, latencies, and the monitor's last test of each label."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Measures:
 
 
 class _Invariance(Collector):
-    """Read from the monitor when asked, so that nothing is kept twice."""
+    """Figures of the monitor, read when asked, so that nothing is kept twice."""
 
     def __init__(self, model: Model, monitor: Monitor) -> None:
         self._model, self._monitor = model, monitor

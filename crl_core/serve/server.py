@@ -23,7 +23,7 @@ def add_serve_command(command: Callable[..., Any]) -> None:
 
 
 def add_options(serve: argparse.ArgumentParser) -> None:
-    """What `serve` can be told."""
+    """Options of `serve`."""
     serve.add_argument("file", metavar="FILE", help="as `export` wrote it")
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
     serve.add_argument("--port", type=int, default=8000, help="default 8000; 0 takes a free one")
@@ -39,7 +39,7 @@ def add_options(serve: argparse.ArgumentParser) -> None:
 
 
 def run_server(options: argparse.Namespace) -> int:
-    """Serve until told to end. Raises ValueError for what cannot be served, and where."""
+    """Serve until a signal ends it. Raises ValueError for a file or an address that cannot be served."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise ValueError(f"serving needs {', '.join(missing)}, not installed here: {INSTALL}.")
@@ -83,7 +83,7 @@ def _end(signum: int, frame: object) -> None:
 
 
 def _socket(host: str, port: int) -> socket.socket:
-    """Bound before the model is opened. Raises ValueError if the address cannot be had."""
+    """The server's socket, bound before the model is opened. Raises ValueError if the address cannot be had."""
     if not 0 <= port <= 65535:
         raise ValueError(f"port is {port}; it must be from 0 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

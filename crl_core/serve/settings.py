@@ -1,4 +1,4 @@
-"""What a server allows. Every limit has a reason, and a sentence for who passes it."""
+"""Limits of a server, each with its reason and a sentence for who exceeds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make anew what comes with the program beside the baked runs: the answer of every study, written into its file.
+"""Make anew the answers of all studies that come with the program, each in its file beside the baked runs.
 
 Runs that the answers need are taken from the store, or trained. What decides how long a study takes is an argument; the
 defaults are what is shipped.
@@ -23,7 +23,7 @@ from crl_core.studies.claims import Claim, load_claims
 from crl_core.studies.environments_report import report_content
 from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measure_study
 
-Say = Callable[[str], None]  # told what is measured now
+Say = Callable[[str], None]  # hears what is measured now
 
 # Every preset, and the hospitals with other patients in each, where pairs and populations disagree.
 CONTEST_SETTINGS = tuple(
@@ -68,7 +68,7 @@ def bake_study_claims(
     claims: Sequence[StudyClaim] | None = None,
     seeds: int | None = None,
 ) -> Path:
-    """The claims of a laboratory."""
+    """The claims of one study."""
     say(f"claims: {STUDIES[study].title}")
     seeds = STUDIES[study].seeds if seeds is None else seeds
     measured = measure_study(claims_of(study) if claims is None else claims, seeds, store, executor)
@@ -92,7 +92,7 @@ def bake_environments(
 def bake_penalties(
     store: RunStore, executor: Executor, say: Say, *, settings: Sequence[penalties.ContestSetting] = CONTEST_SETTINGS
 ) -> Path:
-    """The penalties side by side, world by world."""
+    """The penalties side by side, setting by setting."""
     found = []
     for setting in settings:
         say(f"penalties: {setting.preset}, {setting.words}")
@@ -101,7 +101,10 @@ def bake_penalties(
 
 
 def bake_unseen(store: RunStore, executor: Executor, say: Say, **smaller: Any) -> Path:
-    """How often the falsifiers alarm. smaller: settings of `detection_rates.run_power`."""
+    """How often the falsifiers alarm.
+
+    smaller: settings of `detection_rates.run_power`.
+    """
     say("unseen: hospitals")
     power = detection_rates.run_power("hospitals", store, executor=executor, **smaller)
     return detection_rates.BAKED.write(store.baked, power.to_dict())

@@ -1,5 +1,4 @@
-"""A one-page report on a model and a deployment sample: what was tested, at which level, what was found, and what no
-test on these data could have found."""
+"""Certificate: one page on a model and a deployment sample, with what no test on these data could have found."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; } td, th { tex
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """The report as sentences; `markdown` and `html` lay it out."""
+    """The certificate as sentences; `markdown` and `html` lay it out."""
 
     title: str
     model: str
@@ -65,7 +64,7 @@ class Certificate:
 
 
 def certificate(model: Reference, report: BatchReport, *, sample: str = "A deployment sample") -> Certificate:
-    """What `report` found on a sample for the model under watch. Never uses the truth, simulated or not.
+    """The certificate of a model's batch report. It never uses the truth, simulated or not.
 
     sample: what the rows are, in a few words without a full stop.
     """

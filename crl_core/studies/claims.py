@@ -1,4 +1,4 @@
-"""Claims put to the test: a list as data (`claims.toml`), each measured over seeds and given a verdict.
+"""Claims, a list as data (`claims.toml`), each measured over seeds and given a verdict.
 
 Seeds:    the replicates of one batched run; claims about the same scenario share a run, which is cached like any other.
 Verdict:  from the bootstrap interval of the median over seeds: "holds" if all of it is on the claim's side of the
@@ -22,13 +22,13 @@ import numpy as np
 from crl_core.config import PER_ENV, RunConfig, Scenario, Training
 from crl_core.data.scm import Stream, rng_for
 from crl_core.events import finite
+from crl_core.jobs.ensure_runs import Evidence
 from crl_core.measures.probes import better_r2
 from crl_core.metrics import METRIC
 from crl_core.presets import preset
 from crl_core.results import RunResult
 
 Verdict = Literal["holds", "does not hold", "undecided"]
-Evidence = Mapping[str, np.ndarray]
 
 PATH = (0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # for claims about the whole path
 BETWEEN = 1.0  # fixed beforehand: the best point of a path is below its ends by chance alone
@@ -38,7 +38,7 @@ RESAMPLES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """Something that can be measured on a run: [R] values, from models reshaped to [R, L]."""
+    """A quantity that can be measured on a run: [R] values, from models reshaped to [R, L]."""
 
     title: str
     of: Callable[[RunResult, Evidence, int | None], np.ndarray]
@@ -62,7 +62,7 @@ def _metric(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray
 
 
 def _error(name: str) -> Callable[[RunResult, Evidence, int | None], np.ndarray]:
-    """A broken model is infinitely wrong."""
+    """A metric in which a broken model is infinitely wrong."""
     return lambda run, _, at: np.asarray(np.nan_to_num(_known(run, name), nan=np.inf)[:, at])
 
 
@@ -133,7 +133,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What somebody says, so exactly that a number decides it: what every claim has, wherever it is measured."""
+    """A statement so exact that a number decides it: what every claim has, wherever it is measured."""
 
     id: str
     source: str
@@ -144,7 +144,7 @@ class Statement:
     threshold: float
 
     def where(self) -> dict[str, Any]:
-        """Where it is measured, as the JSON of a claim says it."""
+        """Where it is measured, as in the claim's JSON."""
         raise NotImplementedError
 
     def measured_as(self) -> str:
@@ -235,7 +235,7 @@ def entries_of(text: str) -> list[Mapping[str, Any]]:
 
 
 def check_statement(entry: Mapping[str, Any], known: Set[str], required: Set[str]) -> None:
-    """What holds for the entry of any claim. Raises ValueError."""
+    """Check what the entry of any claim must have. Raises ValueError."""
     unknown = sorted(set(entry) - known)
     if unknown:
         raise ValueError(f"it has no field {', '.join(unknown)}; its fields are {', '.join(sorted(known))}.")

@@ -1,5 +1,4 @@
-"""Run claims: train what the plan asks for, or take it from the store, and measure; the stored answer of a first
-visit."""
+"""Measure claims: train the runs of the plan, or take them from the store; read the answers that are shipped."""
 
 from __future__ import annotations
 
@@ -50,7 +49,7 @@ def run_claims(
 
 
 def content_of(measured: Sequence[Measured], seeds: int, epochs: int = EPOCHS) -> dict[str, Any]:
-    """What `claims --json` prints. The recipe's version tells a stored answer that is out of date."""
+    """The JSON of `claims --json`; its RECIPE_VERSION tells an answer that is out of date."""
     return {
         "recipe_version": RECIPE_VERSION,
         "seeds": seeds,
@@ -80,7 +79,7 @@ def _parse(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def shipped_claims(study: str = "claims") -> Shipped[Mapping[str, Any]]:
-    """Stored answers: of the claims about λ paths, or "claims-<id>" of a laboratory."""
+    """Shipped answers: of the claims about λ paths, or "claims-<id>" of a study."""
     return Shipped(study=study, settings=("seeds", "epochs"), parse=_parse)
 
 
@@ -92,7 +91,7 @@ def _all_shipped(folder: Path) -> list[Shipped[Mapping[str, Any]]]:
 
 
 def baked_claims(folder: Path) -> Mapping[str, Any] | None:
-    """The stored answers that come with the program as one, those of laboratories last; None if there is none.
+    """The shipped answers as one, those of single studies last; None if there is none.
 
     Seeds are those of the claims about λ paths, or of the first file that can be used.
     """

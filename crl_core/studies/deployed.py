@@ -1,4 +1,4 @@
-"""A trained model under watch: what is kept of training to compare a deployment batch with, and what the tests find."""
+"""Tests of a deployment batch: a trained model as reference, what the tests find, and a report of all findings."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reference:
-    """One model and the held-out rows that stand for its training: latents [m, k], environments and treatments [m],
-    factual residuals of all held-out rows."""
+    """A trained model and the held-out rows that stand for its training.
+
+    latents [m, k], env [m]: of at most `REFERENCE` rows, evenly spaced.
+    residual, t:             factual residuals and treatments of all held-out rows.
+    """
 
     run: RunResult
     m: int
@@ -39,7 +42,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one test said. p is None where the test has none; alarm is None where it could not be made."""
+    """What one test found. p is None where the test has none; alarm is None where it could not be made."""
 
     test: str  # of ALARM_TESTS
     statistic: float
@@ -51,7 +54,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BatchReport:
-    """All findings on a batch, and what is to be said of the batch itself."""
+    """All findings on a batch, with notes on the batch itself."""
 
     findings: tuple[Finding, ...]
     n_rows: int  # tested
@@ -62,7 +65,7 @@ class BatchReport:
 
 
 def reference_of(run: RunResult, lam: float, replicate: int = 0, held_out: MultiEnvData | None = None) -> Reference:
-    """Put the model of `lam` (the nearest of the run's) and `replicate` under watch.
+    """The reference of a run's model: of `replicate`, at the λ nearest to `lam`.
 
     held_out: the run's held-out rows of that replicate, if they are at hand; otherwise drawn again from the seed.
     Raises: ValueError if the model diverged.
@@ -97,7 +100,7 @@ def batch_report(
     permutations: int = falsifiers.PERMUTATIONS,
     tests: tuple[str, ...] = ALARM_TESTS,
 ) -> BatchReport:
-    """Test a deployment batch x [n, d], with treatments and outcomes [n] where there are labels.
+    """The report of all tests on a deployment batch x [n, d], with treatments and outcomes [n] where labels are known.
 
     Raises: ValueError in one sentence for a batch that cannot be tested (see `falsifiers.checked_rows`).
     """

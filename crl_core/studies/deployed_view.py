@@ -1,4 +1,4 @@
-"""One model deployed somewhere new, as a page shows it: a fixed plane to see new rows in, one batch, and dose curves.
+"""A model deployed somewhere new, for a page: a fixed plane for new rows, one batch, and dose curves.
 
 Seen:  latents in the plane of largest variance of training latents. Unlike a t-SNE it can place rows it was not made
        with, and it stays where it is while the intervention and its dose move.
@@ -102,7 +102,7 @@ class Deployment:
 
 
 def deployment(model: Reference, intervention: str, dose: float, n: int, draw: int = 0) -> Deployment:
-    """Deploy the model on `n` rows, the batch number `draw` of its seed. Raises ValueError as `deploy` does."""
+    """A batch of `n` rows after an intervention, tested; `draw` numbers the batches of a seed. Raises as `deploy`."""
     scenario, seed = model.run.config.scenario, model.run.config.training.seed
     batch = deploy(scenario, intervention, dose, n, seed, draw)
     error, usual = (

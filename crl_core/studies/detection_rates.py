@@ -1,4 +1,4 @@
-"""Power of the falsifiers: how often each alarms, for every intervention, size and λ, beside how wrong the effects are.
+"""Detection rates: how often each falsifier alarms, by intervention, size and λ, beside how wrong effects are.
 
 Models:  the preset's world trained at `LAMS` with one replicate a seed, 50 epochs; a run like any other, cached.
 Wrong:   the true ITE RMSE under an intervention is more than `WRONG` times that of unchanged rows at the same λ.
@@ -48,8 +48,7 @@ class Spec:
 
 
 def specs(scenario: Scenario) -> tuple[Spec, ...]:
-    """What is tried in a world: nothing, sites and kinds of s that were seen, and changes of every kind inside and
-    outside."""
+    """The interventions tried on a scenario: none, sites and kinds of s that were seen, changes inside and outside."""
     offsets = scenario.offset
     middle = (max(offsets) + min(offsets)) / 2
     return (
@@ -79,7 +78,10 @@ def specs(scenario: Scenario) -> tuple[Spec, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """One line of the table. rejection_rate: share of `draws` batches that alarmed, over all seeds."""
+    """How often one test alarms after an intervention, at one size of batch and one λ.
+
+    rejection_rate: share of `draws` batches that alarmed, over all seeds.
+    """
 
     intervention: str
     dose: float
@@ -125,8 +127,10 @@ Case = tuple[str, float]  # an intervention and its dose
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Power:
-    """The table of a preset, and of every seed the rank correlation of latent MMD² with the true error along doses of
-    s."""
+    """All detection rates of a preset.
+
+    dose_correlation: rank correlation of latent MMD² with the true error along doses of s, one a seed.
+    """
 
     preset_id: str
     seeds: int
@@ -134,7 +138,7 @@ class Power:
     dose_correlation: Mapping[str, tuple[float, ...]]  # λ as text -> one Spearman correlation a seed
 
     def cases(self, lam: float, n: int) -> dict[Case, dict[str, Rate]]:
-        """The lines of every case by test, at one λ and size of batch."""
+        """The rates of every case by test, at one λ and size of batch."""
         found: dict[Case, dict[str, Rate]] = {}
         for row in self.rows:
             if row.lam == lam and row.n == n:
@@ -178,7 +182,7 @@ def by_quadrant(cases: Mapping[Case, Mapping[str, Rate]]) -> dict[str, list[Case
 
 
 def config_of(preset_id: str, seeds: int, epochs: int = 50) -> RunConfig:
-    """The run that is judged. Raises ValueError on an unknown preset or an impossible number of seeds."""
+    """The run whose models are tested. Raises ValueError on an unknown preset or number of seeds."""
     if preset_id not in PRESETS:
         raise ValueError(f"there is no preset {preset_id!r:.40}; choose one of {', '.join(PRESETS)}.")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 20:
@@ -202,7 +206,7 @@ def run_power(
     executor: Executor | None = None,
     on_spec: Callable[[int, int], None] | None = None,
 ) -> Power:
-    """Measure the table on the preset's world.
+    """Measure the detection rates on a preset.
 
     executor: trains the run if it is not stored; default here and now.
     Raises:   ValueError on bad input; RunsFailed or StoreError if training fails.
@@ -288,7 +292,7 @@ BAKED = Shipped(study="unseen", settings=("preset", "seeds"), parse=Power.from_d
 
 
 def baked_power(folder: Path, preset_id: str) -> Power | None:
-    """The stored table that comes with the program; None if there is none of this preset that can be used."""
+    """The shipped rates; None if there are none of this preset that can be used."""
     power = BAKED.read(folder)
     return power if power is not None and power.preset_id == preset_id else None
 

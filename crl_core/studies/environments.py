@@ -82,7 +82,7 @@ SETS: Mapping[str, EnvSet] = {
 
 
 def scenario_of(preset_id: str, set_id: str, n_envs: int) -> Scenario:
-    """The preset's world with `n_envs` environments (2 to 5) of a set. Raises ValueError for an unknown preset."""
+    """The preset's scenario with `n_envs` environments (2 to 5) of a set. Raises ValueError for an unknown preset."""
     two = preset(preset_id).scenario.with_envs(2)
     grown, env_set = two.with_envs(_MOST), SETS[set_id]
     if set_id == "copies":
@@ -94,7 +94,7 @@ def scenario_of(preset_id: str, set_id: str, n_envs: int) -> Scenario:
 
 
 def pick(scenario: Scenario, envs: Sequence[int]) -> Scenario:
-    """The same world with only the environments at `envs`, which may repeat; the number of rows stays."""
+    """The scenario with only the environments at `envs`, which may repeat; the number of rows stays."""
     values = {name: tuple(getattr(scenario, name)[e] for e in envs) for name in PER_ENV}
     return replace(scenario, **values)  # type: ignore[arg-type]
 
@@ -120,7 +120,7 @@ def _centre_and_half(two: Scenario) -> tuple[float, float]:
 
 
 def fresh_rows(scenario: Scenario, seed: int) -> MultiEnvData:
-    """Rows of a single environment that no network has seen, as inputs of the world of `seed`.
+    """Rows of a single environment that no network has seen, mixed as in the draw of `seed`.
 
     The mixing of latents into x belongs to the seed that the networks were trained with; the rows are drawn with
     another.
@@ -145,7 +145,7 @@ def config_of(preset_id: str, scenario: Scenario, seeds: int, epochs: int) -> Ru
 
 
 def left_out_scenarios(preset_id: str, n_envs: int) -> list[Scenario | None]:
-    """For each environment of the "inside" world, the world without it; None where that lacks an arm."""
+    """For each environment of the "inside" scenario, the scenario without it; None where that lacks an arm."""
     full = scenario_of(preset_id, "inside", n_envs)
     rest = [pick(full, [k for k in range(n_envs) if k != left]) for left in range(n_envs)]
     return [scenario if has_both_arms(scenario) else None for scenario in rest]
@@ -249,7 +249,7 @@ def run_environments(
     epochs: int = EPOCHS,
     on_run: OnRun | None = None,
 ) -> EnvironmentsStudy:
-    """The study of a preset's world; runs that are stored are taken as they are.
+    """The study of a preset; runs that are stored are taken as they are.
 
     executor: trains the others; default here and now.
     Raises:   ValueError on bad input; RunsFailed or StoreError if a run cannot be made.
@@ -293,8 +293,10 @@ def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, 
 
 
 def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
-    """ITE RMSE and factual MSE of every model on fresh rows of one environment, each [R, L]; NaN where a model
-    broke, or the true effects are not known."""
+    """ITE RMSE and factual MSE of every model on fresh rows of one environment, each [R, L].
+
+    NaN: the model broke, or the true effects are not known.
+    """
     effect, factual = [], []
     for replicate in range(run.config.training.replicates):
         rows = fresh_rows(scenario, run.config.training.seed + replicate)
@@ -310,14 +312,15 @@ BAKED = Shipped(study="environments", settings=("preset", "seeds", "epochs"), pa
 
 
 def baked_environments(folder: Path, preset_id: str) -> EnvironmentsStudy | None:
-    """The stored study that comes with the program; None if there is none of this preset that can be used."""
+    """The shipped study; None if there is none of this preset that can be used."""
     study = BAKED.read(folder)
     return study if study is not None and study.preset_id == preset_id else None
 
 
 def unbiased_mmd2(run: RunResult) -> np.ndarray:
-    """MMD² between environments on the run's MMD rows, [R, L], as a U-statistic: may be below 0; NaN where a model
-    broke.
+    """Unbiased MMD² (U-statistic) between environments on the run's MMD rows, [R, L].
+
+    May be below 0; NaN where a model broke.
 
     The biased estimate grows as the same rows are shared by more environments; this one can be compared between them.
     """

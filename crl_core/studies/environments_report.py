@@ -1,4 +1,4 @@
-"""What the environments study says: sentences, tables and figures, and the report that one takes home."""
+"""Report of the environments study: sentences, tables and figures, to show and to take home."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _moved(moved: Change) -> str:
 
 
 def headline(study: EnvironmentsStudy) -> str:
-    """The shortest true answer: from two environments to the most, set by set, in how many seeds the error is lower."""
+    """The answer in a line: in how many seeds the error falls from two environments to the most, set by set."""
     words = []
     for item in SETS.values():
         moved = change(study, f"unseen.{item.id}.ite_rmse", 1.0, 2, max(SIZES))
@@ -243,7 +243,7 @@ def rule_cells(row: RuleRow) -> tuple[str, str, str, str]:
 
 
 def table_cells(study: EnvironmentsStudy, panels: tuple[Panel, ...]) -> list[list[str]]:
-    """A row a panel and λ: title, λ, then median [least, largest] for each number of environments."""
+    """Table of all numbers, a line a panel and λ: median [least, largest] for each number of environments."""
     return [
         [panel.title, line.name, *(_spread(values) for values in line.values)]
         for panel in panels

@@ -1,4 +1,4 @@
-"""Measure the claims of the laboratory of identifiability: one value a seed each."""
+"""Measure the claims about identifiability, one value a seed each."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
 """Penalties side by side: each along its own λ path, on the same data, seeds, initial weights and minibatches.
 
-λ of different penalties are not comparable, so each has a grid of its own, and is judged at its own best λ (which needs
-the truth), at the λ of least held-out factual error (which does not), and at λ = 0, where all are the same network.
-Every penalty is
-a run like any other: stored, and taken from the store when it is there; so a study that was left goes on where it was.
-A penalty that cannot work in a world is left out with the reason, and the others go on.
+Judged:  at its own best λ (which needs the truth), at the λ of least held-out factual error (which does not), and at
+         λ = 0, where all are the same network. λ of different penalties are not comparable, so each has its own grid.
+Runs:    stored and taken from the store like any other, so a study that was left goes on where it was.
+Refused: a penalty that cannot work in a setting is left out with the reason; the others go on.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _DIGITS = 5  # of a figure that is kept
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContestSetting:
-    """A preset, and what decides the contest.
+    """The setting of a contest of penalties: a preset, and what is changed in it.
 
     shared:   units that are seen in every environment.
     rare:     rows of the last environment, relative to the others'.
@@ -109,7 +108,7 @@ def command_of(setting: ContestSetting) -> str:
 
 
 def pairings(setting: ContestSetting) -> dict[str, Matches | str]:
-    """What would be a pair by each definition among the first seed's training rows; a sentence where there is none."""
+    """The pairs by each definition among the first seed's training rows; a sentence where there is none."""
     found: dict[str, Matches | str] = {}
     for how in get_args(Matching):
         try:
@@ -122,8 +121,7 @@ def pairings(setting: ContestSetting) -> dict[str, Matches | str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contestant:
-    """One penalty's path, [R, L] held out; NaN for a model that broke. Empty arrays where `problem` kept it from
-    running.
+    """One penalty's path, [R, L] held out; NaN for a model that broke, empty where it could not run.
 
     domain_auc: how well a kNN classifier tells the groups apart in the latent, .5 is chance.
     problem:    why it could not be judged or how many models broke, empty if all went well.
@@ -223,7 +221,7 @@ class Contest:
 def configs_of(
     setting: ContestSetting, penalties: Sequence[str] = (), lams: tuple[float, ...] | None = None
 ) -> tuple[dict[str, RunConfig], dict[str, str]]:
-    """The run of each penalty (all if none is named), and why those cannot run that cannot.
+    """The run of each penalty (all if none is named), and the reason of each that cannot run.
 
     lams: a grid instead of the penalty's own, for one penalty only.
     Raises: ValueError for what no penalty can do anything with.
@@ -270,7 +268,7 @@ def run_contest(
     executor: Executor | None = None,
     on_run: OnRun | None = None,
 ) -> Contest:
-    """Every penalty judged; one that fails is there with the reason. Raises ValueError on bad input, StoreError.
+    """The contest of all penalties; one that fails is there with the reason. Raises ValueError, StoreError.
 
     executor: trains what is not stored; default here and now.
     """
@@ -319,8 +317,7 @@ def judged(run: RunResult, domain_auc: np.ndarray) -> Contestant:
 
 
 def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Difference:
-    """Mean of b's ITE RMSE minus a's, paired by seed, with its bootstrap interval; seeds without a usable model are
-    left out.
+    """Mean of b's ITE RMSE minus a's, paired by seed, with its bootstrap interval, over seeds with usable models.
 
     where: at_best, at_blind or at_zero; b_where: for b, if it is another.
     """
@@ -331,8 +328,10 @@ def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Diff
 
 
 def changes(contest: Contest, where: str) -> dict[str, float]:
-    """Mean difference of each penalty from the error at λ = 0, in units of that error's mean: of those where it is
-    seen, beyond its interval and by more than `WORTH`. Seeds without a usable model are left out."""
+    """Mean difference of each penalty from the error at λ = 0, in units of that error's mean.
+
+    Only those that are seen: beyond the interval and by more than `WORTH`, over seeds with usable models.
+    """
     found = {}
     for row in contest.ran:
         none, apart = row.error("at_zero"), against(row, row, "at_zero", where)

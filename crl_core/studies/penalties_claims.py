@@ -1,4 +1,4 @@
-"""Measure the claims of the laboratory of penalties: one value a seed each."""
+"""Measure the claims about penalties, one value a seed each."""
 
 from __future__ import annotations
 

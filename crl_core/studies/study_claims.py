@@ -1,10 +1,10 @@
-"""Laboratories: claims that are measured otherwise than on a preset's λ path, each with its own list and its own way.
+"""Studies whose claims are measured otherwise than on a preset's λ path, each with its own list.
 
-A laboratory is a file `claims_<id>.toml` beside this one and a module with
+A study is a file `<id>_claims.toml` beside this one and a module with
 
     measure_claims(ids, seeds, store, executor) -> {id: [seeds] values, NaN where not defined}
 
-which may need torch and is therefore looked up only when something is measured.
+The module may need torch; it is loaded when something is measured.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from crl_core.studies.claims import STATEMENT_FIELDS, Measured, Statement, check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A laboratory: its name, what it asks, the module that measures, its page, and over how many seeds the answers
-    were measured that come with the program."""
+    """A study with claims of its own: what it asks, the module that measures, its page.
+
+    seeds: over which the shipped answers were measured.
+    """
 
     id: str
     title: str
@@ -69,7 +71,7 @@ STUDIES: Mapping[str, Study] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyClaim(Statement):
-    """One entry of a laboratory's list; `quantity` and `setting` are words for the screen."""
+    """One entry of a study's list; `quantity` and `setting` are words for the screen."""
 
     study: str
     setting: str
@@ -82,7 +84,7 @@ class StudyClaim(Statement):
 
 
 def parse_study_claims(study: str, text: str) -> tuple[StudyClaim, ...]:
-    """The claims of a laboratory's TOML text. Raises ValueError naming the entry, the field and what is allowed."""
+    """The claims of a study's TOML text. Raises ValueError naming the entry, the field and what is allowed."""
     known, claims = STATEMENT_FIELDS | {"setting"}, []
     for entry in entries_of(text):
         try:
@@ -95,7 +97,7 @@ def parse_study_claims(study: str, text: str) -> tuple[StudyClaim, ...]:
 
 @cache
 def claims_of(study: str) -> tuple[StudyClaim, ...]:
-    """The claims of a laboratory that come with the program."""
+    """The claims of a study, as they come with the program."""
     return parse_study_claims(study, (Path(__file__).parent / f"{study}_claims.toml").read_text(encoding="utf-8"))
 
 
@@ -105,7 +107,7 @@ def measure_study(
     store: RunStore,
     executor: Executor | None = None,
 ) -> list[Measured]:
-    """Every claim (all of one laboratory) measured over `seeds` seeds; what is stored is taken as it is.
+    """Every claim (all of one study) measured over `seeds` seeds; what is stored is taken as it is.
 
     executor: trains what is not stored; default here and now.
     Raises:   ValueError on bad input; RunsFailed or StoreError if a run cannot be made.

@@ -1,4 +1,4 @@
-"""Measure the claims of the laboratory of unseen environments: one value a seed each."""
+"""Measure the claims about unseen environments, one value a seed each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CAUSE = (Spec("z-set", 1.0), Spec("z-shift", 0.5))
 def measure_claims(
     ids: Sequence[str], seeds: int, store: RunStore, executor: Executor | None = None
 ) -> dict[str, np.ndarray]:
-    """[seeds] values of each claim of unseen_claims.toml. Raises as `power.run_power`."""
+    """[seeds] values of each claim of unseen_claims.toml. Raises as `run_power`."""
     four = run_power("hospitals", store, seeds=seeds, lams=(LAM,), sizes=(N,), tests=_TESTS, executor=executor)
     two_world = preset("hospital").scenario
     middle = next(spec for spec in specs(two_world) if spec.intervention == "s-mean" and spec.seen)

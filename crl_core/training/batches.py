@@ -24,8 +24,9 @@ def balanced_order(rng: np.random.Generator, group: np.ndarray, steps: int, batc
 
 
 def pair_rows(rng: np.random.Generator, found: Matches, steps: int, n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of every step the rows of its pairs, [steps, 2 · n_pairs] (all firsts, then all partners), and which pairs are
-    real, [steps, n_pairs] bool.
+    """Rows of each step's pairs, [steps, 2 · n_pairs] (all firsts, then all partners), and which are real.
+
+    Real: [steps, n_pairs] bool.
 
     A step takes its pairs from one pair of groups, in turn, each at most once; where there are too few, the last ones
     only fill up.

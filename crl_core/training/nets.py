@@ -22,8 +22,7 @@ Weights = dict[str, np.ndarray]
 
 
 def initial_weights(rng: np.random.Generator, dim_x: int, hidden: int, latent_dim: int) -> Weights:
-    """Initial parameters of one network: U(-1/√fan_in, 1/√fan_in) for weights and biases, as torch's Linear draws
-    them."""
+    """Initial parameters of one network, as torch's Linear: U(-1/√fan_in, 1/√fan_in) for weights and biases."""
     fan_in = {
         "encoder.0": dim_x,
         "encoder.1": hidden,
@@ -39,7 +38,7 @@ def initial_weights(rng: np.random.Generator, dim_x: int, hidden: int, latent_di
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a forward pass leaves behind: the rows, every hidden layer after its ELU, the latents and both outcomes."""
+    """A forward pass: the rows, every hidden layer after its ELU, the latents and both outcomes."""
 
     x: Tensor  # [M, n, d]
     h0: Tensor  # [M, n, hidden]
@@ -115,13 +114,11 @@ class Ensemble:
 
 
 def _blocks(weight: Tensor) -> Tensor:
-    """The entries [M, units, 2] of a last-layer matrix [M, 2 · units, 2] that lead from an arm's units to its
-    outcome."""
+    """The entries [M, units, 2] of a last-layer matrix [M, 2 · units, 2] from an arm's units to its outcome."""
     n_models, rows, _ = weight.shape
     return weight.view(n_models, 2, rows // 2, 2).diagonal(dim1=1, dim2=3)
 
 
 def _through_elu(d_out: Tensor, out: Tensor) -> Tensor:
-    """Derivative before an ELU from that after it and its output: times 1 where out > 0, else out + 1. Changes
-    `d_out`."""
+    """Derivative before an ELU, from that after it and its output: × 1 if out > 0, else out + 1. Overwrites `d_out`."""
     return d_out.mul_(out.clamp_max(0).add_(1))

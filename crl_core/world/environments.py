@@ -1,8 +1,8 @@
-"""What is said of single environments: who is treated there, and what a new one looks like."""
+"""Single environments in words: who is treated there, and what a new one looks like."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,8 +102,8 @@ def _treat(rows: Sequence[EnvRow]) -> str:
     return f"{listed[0].upper()}{listed[1:]} treat{'s' if len(names) == 1 else ''}"
 
 
-def newcomer_said(scenario: Scenario, name: Callable[[int], str]) -> str:
-    """What the next environment would look like, as `Scenario.with_envs` makes it; a sentence."""
+def newcomer_said(scenario: Scenario, names: Sequence[str]) -> str:
+    """The next environment as `Scenario.with_envs` makes it, in a sentence. names: of all environments and the next."""
     if scenario.n_envs >= MAX_ENVS:
         return f"There are {MAX_ENVS}, the most that there can be."
     try:
@@ -114,9 +114,9 @@ def newcomer_said(scenario: Scenario, name: Callable[[int], str]) -> str:
     between = " (between those of the first two)" if first != second else ""
     model = new % min(2, new)  # whose policy and cause it repeats, see `with_envs`
     return (
-        f"With one more environment there would be {name(new)}: σ = {grown.sigma[new]:g}, offset "
+        f"With one more environment there would be {names[new]}: σ = {grown.sigma[new]:g}, offset "
         f"{_text(grown.offset[new])}{between}; "
-        f"treatment and cause are those of {name(model)}, seen with another s."
+        f"treatment and cause are those of {names[model]}, seen with another s."
     )
 
 

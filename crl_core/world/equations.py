@@ -38,7 +38,7 @@ def equations(scenario: Scenario) -> str:
 
 
 def notes(scenario: Scenario) -> str:
-    """What the letters of `equations` are, as far as they occur."""
+    """Meanings of the letters of `equations`, as far as they occur."""
     words = [
         "ε and η: independent standard normal noise." if scenario.noise else "η: standard normal noise.",
     ]

@@ -51,7 +51,7 @@ def differs(scenario: Scenario) -> Differs:
 
 
 def cause_decides(scenario: Scenario) -> bool:
-    """Whether z moves the treatment: it cannot where an environment treats everyone or no one."""
+    """Whether z moves the treatment: not where an environment treats everyone or no one."""
     return scenario.confounding != 0 and any(0 < p < 1 for p in scenario.propensity)
 
 

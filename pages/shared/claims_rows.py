@@ -35,7 +35,7 @@ _CSS = """
 
 
 def panels(claims: Sequence[Claim], content: Mapping[str, Any]) -> None:
-    """A panel a world of `claims`, then one a laboratory; a row a claim. content: see `claims_run.content_of`."""
+    """A panel a preset of `claims`, then one a study; a line a claim. content: see `claims_run.content_of`."""
     st.html(claim_strips.CSS + _CSS)
     for preset_id in dict.fromkeys(claim.setting.preset for claim in claims):
         with st.container(key=f"panel_claims_{preset_id}"):

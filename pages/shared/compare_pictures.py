@@ -20,6 +20,7 @@ from crl_core.figures.compare import (
 )
 from crl_core.measures.comparison import differing_settings
 from crl_core.metrics import DRAWN
+from crl_core.presets import env_names
 from pages.shared import server_cache, style
 from pages.shared.compare_runs import estimates, short
 from pages.shared.fields import lam_text
@@ -58,19 +59,17 @@ def _spread(run: RunInView, has_truth: bool) -> np.ndarray:
 
 def pictures(runs: Sequence[RunInView], ink: Palette) -> None:
     """Latents and effects in a row, all at the λ in view, on axes that hold for every λ and every run."""
-    names = _env_names(runs)
+    names = _names_for_all(runs)
     with st.container(key="panel_compare_latent"):
         _latents(runs, names, ink)
     with st.container(key="panel_compare_effects"):
         _effects(runs, names, ink)
 
 
-def _env_names(runs: Sequence[RunInView]) -> tuple[str, ...]:
+def _names_for_all(runs: Sequence[RunInView]) -> tuple[str, ...]:
     """Names that fit all runs: those of the largest, or plain ones where the worlds call them differently."""
     names = max((run.env_names for run in runs), key=len)
-    if len({run.preset.env_word for run in runs}) == 1:
-        return names
-    return tuple(f"environment {chr(65 + e)}" for e in range(len(names)))
+    return names if len({run.preset.env_word for run in runs}) == 1 else env_names(len(names))
 
 
 def _latents(runs: Sequence[RunInView], names: Sequence[str], ink: Palette) -> None:

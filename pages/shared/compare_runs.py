@@ -46,8 +46,7 @@ def short(config: RunConfig, most: int = 34) -> str:
 
 
 def choose(runs: dict[str, RunSummary]) -> list[str]:
-    """Keys of the runs to compare, in order. Keeps widget, session and URL the same; says what a link asks for in
-    vain."""
+    """Keys of the runs to compare, in order, the same in widget, session and URL; a note on what cannot be shown."""
     state = st.session_state
     asked = list(dict.fromkeys(st.query_params.get_all(PARAM)))
     if asked and asked != state.get(_WRITTEN):  # a link, or the browser's way back
@@ -124,7 +123,7 @@ def opened(key: str, lam: float) -> RunInView | None:
             lam=own,
             m=result.lams.index(own),
             preset=preset,
-            env_names=tuple(preset.env_name(e) for e in range(result.config.scenario.n_envs)),
+            env_names=preset.env_names(result.config.scenario.n_envs),
             theme=style.theme(),
             projection=server_cache.load_part(key, "projection"),
             evidence=server_cache.load_part(key, "evidence"),
@@ -143,5 +142,5 @@ def _estimates(key: str, sealed_by: float, _run: RunInView) -> Estimates:
 
 
 def estimates(run: RunInView) -> Estimates:
-    """Computed once a run."""
+    """The estimates of a run, computed once."""
     return _estimates(run.key, run.result.seconds, run)

@@ -22,7 +22,7 @@ Value = int | float | str
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the sidebar; what its value means and may be, `config` says. `high`: where a slider ends sooner."""
+    """One field of the sidebar; its meaning and limits are in `config`. `high`: where a slider ends sooner."""
 
     name: str
     attribute: str  # of Scenario or Training
@@ -127,7 +127,7 @@ def values_of(config: RunConfig) -> dict[str, Value]:
 
 
 def build(preset_id: str, values: Mapping[str, Any]) -> RunConfig:
-    """The config that the fields say. Missing values are the preset's. Raises ValueError with one clear sentence."""
+    """The config of the fields' values. Missing values are the preset's. Raises ValueError with one sentence."""
     base = PRESETS[preset_id].config
     scenario = base.scenario.with_envs(int(values.get("envs", base.scenario.n_envs)))
     changed: dict[Part, dict[str, Any]] = {"scenario": {}, "training": {}}
@@ -169,8 +169,7 @@ def grid(preset_id: str, text: str) -> tuple[float, ...]:
 
 
 def describe(config: RunConfig) -> tuple[str, dict[str, Value]]:
-    """The nearest preset and the values that give `config`; what no widget can show goes into `set`.
-    `build(*describe(config))` is `config` again, the device apart."""
+    """The nearest preset and the values that give `config`; what no widget can show goes into `set`."""
     preset_id, changed = nearest(config)
     own, shown = values_of(config), defaults(preset_id, config.scenario.n_envs)
     told = []
@@ -189,7 +188,7 @@ def lam_text(lam: float) -> str:
 
 
 def mend(params: Mapping[str, str]) -> tuple[dict[str, Value], list[str]]:
-    """What of a link cannot be shown as it is: the values to show instead, and a sentence for each.
+    """Mend a link: the values to show in place of those that cannot be, and a sentence for each.
 
     params: name -> text, as the URL has them. λ is left to the caller, who knows the grid.
     """

@@ -1,5 +1,4 @@
-"""A training of a latent world as the Identifiability page shows it: its button, its pictures as they come, the
-verdict."""
+"""A training of a latent world on the Identifiability page: its button, its pictures as they come, its scores."""
 
 from __future__ import annotations
 
@@ -53,7 +52,7 @@ def _train(world: LatentWorld, seed: int) -> None:
 
 
 def training(world: LatentWorld, seed: int, state: State) -> None:
-    """What comes of it, as it comes."""
+    """The training's pictures, as they come."""
     if state.active:
         st.fragment(_watch, run_every=_POLL_S)(world, seed)
     else:
@@ -74,7 +73,7 @@ def _watch(world: LatentWorld, seed: int) -> None:
 
 
 def _show(world: LatentWorld, state: State) -> None:
-    """The correlation matrix as it is, MCC over steps, and once done the scatter and the verdict."""
+    """The correlation matrix so far, MCC over steps, and at the end the scatter and the scores in words."""
     promise, done, ink = promise_of(world), state.done, palette(style.theme())
     _pictures(promise.letter, state, _waiting(state), ink)
     if not done:

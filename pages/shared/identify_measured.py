@@ -1,5 +1,4 @@
-"""What was measured beforehand about recovering latents, over seeds: methods, staircase, price of alignment, world by
-world."""
+"""Shipped measurements of recovering latents, over seeds: methods, staircase, price of alignment, all worlds."""
 
 from __future__ import annotations
 

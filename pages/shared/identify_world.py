@@ -26,7 +26,7 @@ _READ = "identify.link_read"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the controls say. world: None where it cannot be, with why."""
+    """The controls' values. world: None where it cannot be, with why."""
 
     preset: str
     seed: int
@@ -35,7 +35,7 @@ class Asked:
 
 
 def asked_world(top: Any, left: Any) -> Asked:
-    """Draw the controls into `top` and the matrices into `left`. What of a link cannot be is said, and left out."""
+    """Draw the controls into `top` and the matrices into `left`. A link's impossible values are named and dropped."""
     with top:
         name, mixing, edges, extra, seed = _controls()
     preset = LATENT_PRESETS[name]
@@ -158,7 +158,7 @@ def _as_table(edited: pd.DataFrame) -> Table:
 
 
 def _linked(preset: LatentPreset) -> tuple[Table, Table]:
-    """The matrices that the link asks for; the world's own, and a word, where it asks in vain."""
+    """The link's matrices; the world's own, with a warning, where they cannot be read."""
     scales, means = preset.world.scales, preset.world.means
     try:
         if "scales" in st.query_params:
@@ -202,7 +202,7 @@ def _place(what: str, e: int, i: int) -> str:
 
 
 def _in_words(error: str) -> str:
-    """A world's complaint with places as the page calls them."""
+    """The message of a world's ValueError, with places named as on the page."""
     return re.sub(
         r"(scale|mean)s\[(\d+)\]\[(\d+)\]",
         lambda found: _place(found[1], int(found[2]), int(found[3])),

@@ -1,4 +1,4 @@
-"""A run's state in words, and the buttons that change it: in the sidebar for the run that the controls describe.
+"""State of the sidebar's run in words, and the buttons that change it.
 
 While somebody works on the run a fragment looks again and again, and the whole page is drawn again when its phase
 changes.
@@ -30,7 +30,7 @@ def state_of(key: str) -> JobState:
 
 
 def train(config: RunConfig, lam: float) -> None:
-    """Ask for a run. For callbacks; a refusal is shown by the sidebar."""
+    """Submit a run. A callback; the sidebar shows a refusal."""
     try:
         server_cache.jobs().submit(config, lam_in_view=lam)
     except (ValueError, StoreError) as error:
@@ -40,7 +40,7 @@ def train(config: RunConfig, lam: float) -> None:
 
 
 def cancel(key: str) -> None:
-    """Ask whoever trains a run to stop. For callbacks; a refusal is shown by the sidebar."""
+    """Cancel a run. A callback; the sidebar shows a refusal."""
     try:
         server_cache.jobs().cancel(key)
     except StoreError as error:
@@ -94,7 +94,7 @@ def _offer_small(small: RunConfig, lam: float, show: Callable[[RunConfig], None]
 
 
 def resting_line(config: RunConfig, state: JobState) -> str:
-    """How a run stands that nobody works on, with the cost of training it."""
+    """The state of a run that is not under way, with the cost of training it."""
     cost = cost_line(config)
     training = config.training
     models = f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"

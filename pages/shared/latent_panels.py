@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import streamlit as st
 
 from crl_core.data.scm import along
 from crl_core.figures import Units, along_lam, embedding, outside, palette
+from crl_core.jobs.ensure_runs import Evidence
 from crl_core.measures.probe_words import what_the_latent_knows
 from crl_core.measures.probes import better_r2
 from pages.shared.model_views import pca_layout, tsne_layout
@@ -16,7 +15,6 @@ from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
 from pages.shared.tables import beyond, chart, say, spread, table
 
-Evidence = Mapping[str, np.ndarray]
 _NOTHING_LAID_OUT = {
     "diverged": "Training diverged at this λ: there are no latents to show.",
     "collapsed": "The latent has collapsed at this λ: all rows lie on one point.",
@@ -53,7 +51,7 @@ def pictures(run: RunInView, layout: str, colour: str) -> None:
 
 
 def measures(run: RunInView, evidence: Evidence) -> None:
-    """What the latent in view knows, in a sentence, and every measure of it beside that of the input."""
+    """What can be read from the latent in view, in a sentence, and every measure of it beside that of the input."""
     groups = "environments" if run.config.training.align == "environment" else "treatment arms"
     say(_what_it_knows(run, evidence))
 
@@ -82,7 +80,7 @@ def measures(run: RunInView, evidence: Evidence) -> None:
 
 
 def probes_along_lam(run: RunInView, evidence: Evidence) -> None:
-    """What the probes read at every λ."""
+    """R² of the probes at every λ."""
     for column, name, word in zip(st.columns(2), "zs", ("cause", "nuisance"), strict=True):
         values = better_r2(evidence, name)
         drawn = along_lam(

@@ -70,7 +70,7 @@ def _component(code: str, look: str) -> Callable[..., Any]:
 
 
 def _follow() -> None:
-    """λ was released in the browser: the sidebar and the URL follow."""
+    """Set sidebar and URL to the λ that was released in the browser."""
     lam = st.session_state[KEY].get("lam")
     if lam is not None:
         st.session_state["lam"] = lam

@@ -1,4 +1,4 @@
-"""How the MMD is read: the controls of the MMD lens, choice by choice or all at once by a name."""
+"""Controls of the MMD lens: a convention, choice by choice or all at once by its name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ OWN = "this dashboard"
 
 
 def chosen(named: Mapping[str, Convention]) -> Convention:
-    """The convention that the controls spell; they begin with this dashboard's. Raises ValueError for a bandwidth that
-    is none."""
+    """The convention of the controls, at first this dashboard's. Raises ValueError for a bandwidth that is none."""
     slot = st.container()
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="lens_parts"):
         parts = _parts(named[OWN])

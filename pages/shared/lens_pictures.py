@@ -1,4 +1,4 @@
-"""What the MMD lens draws: a reading along λ and against chance, the named conventions, and the size of the latent."""
+"""Pictures of the MMD lens: a reading along λ and against chance, the named conventions, the latent's size."""
 
 from __future__ import annotations
 

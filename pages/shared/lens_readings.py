@@ -1,4 +1,4 @@
-"""What the MMD lens reads: a run's latents by a convention, beside chance and the convention it was trained by."""
+"""Readings of the MMD lens: a run's latents by a convention, beside chance and the convention of training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the MMD lens says of a reading: the verdict in a sentence, and its numbers as text."""
+"""Words of the MMD lens: a reading in a sentence, and its numbers as text."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pages.shared.lens_readings import Lens, by_environment
 
 
 def sentence(lens: Lens) -> str:
-    """What this reading says of the λ in view, and whether the one that was trained agrees."""
+    """A reading at the λ in view in a sentence, and whether the convention of training agrees."""
     run, at, found, own = lens.run, lens.at, lens.found, lens.as_trained
     if not np.isfinite(found.value[at]):
         return f"The model at λ = {run.lam:g} {run.status}: there is no latent to read here; {run.others}."
     how = "by these choices" if lens.name is None else f"as {lens.name} does"
     groups = f"{run.preset.env_word}s" if by_environment(run) else "treated and untreated"
-    verdict = (
+    found_so = (
         f"it still tells the {groups} apart"
         if found.apart[at]
         else f"chance would do, so it does not tell the {groups} apart"
     )
     text = (
         f"Read {how}, {lens.symbol} at λ = {run.lam:g} is {value_text(found.value[at])}. Two samples of one "
-        f"distribution give {range_text(found, at)} in nine of ten shuffles (p = {found.p_value[at]:.3f}): {verdict}."
+        f"distribution give {range_text(found, at)} in nine of ten shuffles (p = {found.p_value[at]:.3f}): {found_so}."
     )
     if found.apart[at] != own.apart[at]:
         text += (

@@ -1,4 +1,4 @@
-"""What a link asks a page for in vain: said once, before Streamlit drops it from the address."""
+"""Warnings on a link's parameters that cannot be had, shown before Streamlit drops them from the address."""
 
 from __future__ import annotations
 

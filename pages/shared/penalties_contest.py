@@ -1,4 +1,4 @@
-"""What the Penalties page says of a contest in sentences and tables."""
+"""A contest of penalties in sentences and tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def named(names: list[str]) -> str:
     return ", ".join(PENALTY_WORDS[name].short for name in names)
 
 
-def verdict(contest: Contest) -> None:
+def answer(contest: Contest) -> None:
     """Which penalties are worth anything, chosen without the truth."""
     better, worse = better_than_none(contest, "at_blind")
     parts = [
@@ -133,7 +133,7 @@ def pair_rows(setting: ContestSetting) -> list[tuple[str, ...]]:
 
 
 def pairs(setting: ContestSetting) -> None:
-    """What contrastive pairs would be made of, by each definition."""
+    """The contrastive pairs by each definition."""
     st.subheader("What a pair is, by each definition", anchor=False)
     lines = pair_rows(setting)
     chosen = [line[0] for line in lines].index(setting.matching)

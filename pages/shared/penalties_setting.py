@@ -29,7 +29,7 @@ _OPTIONS = {
 
 
 def asked_setting(preset: Preset) -> ContestSetting:
-    """Draw the controls. What a link asks for in vain is said, and left out."""
+    """Draw the controls; a link's impossible values are named and dropped."""
     home = float(max(abs(mean) for mean in preset.config.scenario.cause_mean))
     say_in_vain(_OPTIONS)
     bound = {"bind": "query-params", "persist_state": "session"}
@@ -86,8 +86,7 @@ def in_words(why: str) -> str:
 
 
 def known_contest(setting: ContestSetting, configs: Mapping[str, RunConfig]) -> tuple[Contest | None, str]:
-    """The contest on runs `configs` that are stored here, or as shipped, and where it was measured; None where it was
-    not."""
+    """The contest on runs `configs` that are stored here, or as shipped, and where it was measured; or None."""
     store = server_cache.store()
     try:
         if not missing([(config, True) for config in configs.values()], store):
@@ -105,5 +104,5 @@ def known_contest(setting: ContestSetting, configs: Mapping[str, RunConfig]) -> 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the stored paths")
 def _measured_here(setting: ContestSetting, stamp: tuple[float, ...]) -> Contest:
-    """`stamp` says when the runs were stored."""
+    """The contest on stored runs. stamp: when these were sealed."""
     return run_contest(setting, server_cache.store())

@@ -1,4 +1,4 @@
-"""The run that a page draws, or the page's designed view of not having one."""
+"""The run in view, or the page's designed view of not having one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
 from pages.shared import job_panel, server_cache, sidebar, style
 from pages.shared.sidebar import Controls
 
-_OLDER = "older"  # of the URL: a run that an older version of the recipe has made of the settings in view
+_OLDER = "older"  # of the URL: a run of the settings in view, made under an older RECIPE_VERSION
 LAST_SEEN = "run.last_seen"  # config of the last run that was drawn
 _DAMAGE = "run.damage"  # key and sentence of the last run that turned out to be damaged, until it is trained again
 
@@ -134,7 +134,7 @@ def run_in_view(page: str) -> RunInView:
 
 
 def look_at(run: RunSummary) -> None:
-    """Let the pages show this stored run, whose settings the sidebar has. For callbacks."""
+    """Show this stored run on every page, with its settings in the sidebar. A callback."""
     if run.outdated:
         st.query_params[_OLDER] = run.key
     else:
@@ -142,7 +142,7 @@ def look_at(run: RunSummary) -> None:
 
 
 def older_in_view(config: RunConfig) -> RunSummary | None:
-    """The run of an older recipe that the link asks for, if it is one of these settings."""
+    """The link's run of an older RECIPE_VERSION, if it is one of these settings."""
     key = st.query_params.get(_OLDER)
     if key is None:
         return None

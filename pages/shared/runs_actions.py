@@ -1,4 +1,4 @@
-"""What can be done with the runs that are selected on the Runs page: open, write on, compare, pin, delete."""
+"""Actions on the runs selected on the Runs page: open, write on, compare, pin, delete."""
 
 from __future__ import annotations
 

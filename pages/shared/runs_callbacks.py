@@ -1,4 +1,4 @@
-"""What a click on the Runs page does, and what it then says on top of the page, with the way back."""
+"""Callbacks of the Runs page, and what each says on top of the page, with the way back."""
 
 from __future__ import annotations
 

@@ -127,13 +127,13 @@ def section(chosen: RunSummary, lam: float) -> None:
 
 def _figures(key: str, result: RunResult, lam: float) -> str:
     preset = PRESETS[nearest(result.config)[0]]
-    names = tuple(preset.env_name(env) for env in range(result.config.scenario.n_envs))
+    names = preset.env_names(result.config.scenario.n_envs)
     parts = {name: server_cache.load_part(key, name) for name in ("projection", "evidence")}
     return figure_page(result, lam, names, parts)
 
 
 def uploader() -> None:
-    """Import a bundle. What came of the last one is said above."""
+    """Import a bundle, below the message of the last import."""
     kind, sentence = st.session_state.pop(_SAID, ("", ""))
     if kind:
         {"success": st.success, "info": st.info, "error": st.error}[kind](sentence)

@@ -71,7 +71,7 @@ def environments(envs: Sequence[EnvRow], scenario: Scenario, preset: Preset) -> 
         for row in envs
     ]
     table(["", "σ", "offset", "P(t = 1)", "z: mean, sd", "treated"], lines)
-    quiet(newcomer_said(scenario, preset.env_name))
+    quiet(newcomer_said(scenario, preset.env_names(scenario.n_envs + 1)))
 
 
 def _number(value: float) -> str:

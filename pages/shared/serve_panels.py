@@ -73,7 +73,7 @@ def costs(run: RunInView, found: exports.Exports, name: str) -> None:
 
 
 def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[], None]) -> None:
-    """The file, and what to type."""
+    """The file, and the commands to type."""
     file = file_name(found.key, found.lam, name)
     rows = [[round(float(value), 3) for value in row] for row in run.view.x[:2]]
     with st.container(key="panel_serve_use"):

@@ -49,7 +49,7 @@ def jobs() -> JobManager:
 
 @st.cache_resource(show_spinner=False)
 def trainer() -> Trainer:
-    """Of latent worlds; its trainings wait their turn among the runs."""
+    """The trainer of latent worlds; its trainings wait their turn among the runs."""
     return Trainer(store().root / "identify", jobs())
 
 
@@ -129,7 +129,7 @@ def lecture_frames(
     _projection: Mapping[str, np.ndarray] | None,
     _evidence: Mapping[str, np.ndarray] | None,
 ) -> dict[str, Any]:
-    """The scrubber's frames of a run; `stamp` names the run and which of its parts are there."""
+    """The scrubber's frames of a run. stamp: the run, and which of its parts are there."""
     return frames(_result, _projection, _evidence, naming=naming, palettes=lecture_palettes())
 
 
@@ -140,7 +140,7 @@ def lecture_palettes() -> dict[str, Any]:
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring the stored runs")
 def claims_measured(seeds: int, stamp: tuple[float, ...]) -> Mapping[str, Any]:
-    """Every claim about λ paths on runs that are stored here; `stamp` says when they were."""
+    """Every claim about λ paths on runs that are stored here. stamp: when these were sealed."""
     measured = claims_run.run_claims(claims.load_claims(), seeds, store())
     found: Mapping[str, Any] = finite(claims_run.content_of(measured, seeds))
     return found
@@ -148,7 +148,7 @@ def claims_measured(seeds: int, stamp: tuple[float, ...]) -> Mapping[str, Any]:
 
 @st.cache_resource(max_entries=8, show_spinner="Judging the stored networks")
 def environments_measured(preset_id: str, seeds: int, stamp: tuple[float, ...]) -> environments.EnvironmentsStudy:
-    """The study of environments on runs that are stored here; `stamp` says when they were."""
+    """The study of environments on runs that are stored here. stamp: when these were sealed."""
     return environments.run_environments(preset_id, seeds, store())
 
 

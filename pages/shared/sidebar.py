@@ -7,7 +7,7 @@ Links:     a session's first run mends what a link asks for and cannot have, in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ _N_ENVS = "sidebar.n_envs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
-    """What the sidebar says. `config` is None where it cannot be trained; `problem` is then the sentence why."""
+    """The sidebar's values. `config` is None where it cannot be trained; `problem` is then the sentence why."""
 
     preset: Preset
     values: Mapping[str, Value]
@@ -60,7 +60,7 @@ class Controls:
     @property
     def env_names(self) -> tuple[str, ...]:
         n_envs = self.config.scenario.n_envs if self.config else int(self.values["envs"])
-        return tuple(self.preset.env_name(env) for env in range(n_envs))
+        return self.preset.env_names(n_envs)
 
 
 def controls() -> Controls:
@@ -199,18 +199,13 @@ def _widgets() -> Controls:
     st.session_state[_N_ENVS] = n_envs
     if n_envs == 1 and st.session_state.get("align", home["align"]) == "environment":
         style.quiet("With one environment there is nothing to align: every λ trains the same network.")
-    shown = fields.defaults(preset_id, n_envs)
+    shown, names = fields.defaults(preset_id, n_envs), preset.env_names(n_envs)
     columns = st.columns(2) if n_envs > 3 else [st.container()]
     for env in range(n_envs):
         with columns[env % len(columns)]:
             name = fields.per_env_name(fields.SIGMA, env)
-            values[name] = _slider(
-                fields.SIGMA,
-                name,
-                shown,
-                f"σ{_subscript(env + 1)}",
-                f"Standard deviation of s in {preset.env_name(env)}.",
-            )
+            label, help = f"σ{_subscript(env + 1)}", f"Standard deviation of s in {names[env]}."
+            values[name] = _per_env(st.slider, fields.SIGMA, name, shown, label, help)
     lam_slot = st.container()  # filled below: which λ there are is known once all fields are read
     values["epochs"] = _number(fields.BY_NAME["epochs"], shown)
     with st.expander("Advanced"):
@@ -220,9 +215,8 @@ def _widgets() -> Controls:
             for env in range(n_envs):
                 with columns[env % 2]:
                     name = fields.per_env_name(field, env)
-                    label = preset.env_name(env)
-                    draw_field = _slider if field is fields.PROPENSITY else _per_env_number
-                    values[name] = draw_field(field, name, shown, label, "")
+                    widget = st.slider if field is fields.PROPENSITY else st.number_input
+                    values[name] = _per_env(widget, field, name, shown, names[env])
         columns = st.columns(2)
         for index, field in enumerate(field for field in fields.SINGLE if field.name != "epochs"):
             with columns[index % 2] if not field.options else st.container():
@@ -263,21 +257,16 @@ def _subscript(number: int) -> str:
     return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(number))
 
 
-def _slider(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
-    return st.slider(
-        label,
-        *field.range,
-        value=float(shown[name]),
-        step=field.step,
-        key=name,
-        bind="query-params",
-        help=help or None,
-        on_change=_forget_notes,
-    )
-
-
-def _per_env_number(field: Field, name: str, shown: Mapping[str, Value], label: str, help: str) -> float:
-    return st.number_input(
+def _per_env(
+    widget: Callable[..., float],
+    field: Field,
+    name: str,
+    shown: Mapping[str, Value],
+    label: str,
+    help: str | None = None,
+) -> float:
+    """One environment's value of a field, as a slider or a number."""
+    return widget(
         label,
         *field.range,
         value=float(shown[name]),

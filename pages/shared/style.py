@@ -1,4 +1,4 @@
-"""The little CSS and HTML that the theme in `.streamlit/config.toml` cannot say: hairline panels, tabular numbers."""
+"""CSS and HTML that the theme in `.streamlit/config.toml` cannot express: hairline panels, tabular numbers."""
 
 from __future__ import annotations
 
@@ -78,8 +78,7 @@ def numbers(items: Iterable[tuple[str, str]]) -> None:
 
 
 def plain(text: str) -> str:
-    """Markdown that shows `text` as it is: what a link or a file says must not become a picture, a link or a
-    formula."""
+    """Markdown that shows `text` as it is: no text of a link or a file becomes a picture, a link or a formula."""
     return re.sub(r"[\\`*\[\]<>$~|]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
 
 

@@ -1,4 +1,4 @@
-"""What the Unseen page asks: what changes, how much of it, and on how many rows."""
+"""Controls of the Unseen page: what changes, how much of it, and on how many rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Unseen page says of a deployed batch: its quadrant, the tests as gauges, and the truth along the dose."""
+"""Findings on a deployed batch: its quadrant, the tests as gauges, and the truth along the dose."""
 
 from __future__ import annotations
 

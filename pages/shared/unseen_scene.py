@@ -1,5 +1,4 @@
-"""Where deployed rows lie on the Unseen page: among training latents, and on the map of effects that the model
-believes in."""
+"""Places of deployed rows on the Unseen page: among training latents, and on the map of estimated effects."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from pages.shared.tables import beyond, chart
 
 
 def scene(run: RunInView) -> Scene:
-    """Computed once a model."""
+    """The scene of a model, computed once."""
     return _scene(run.key, run.lam, run)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from crl_core import PRESETS, Scenario, sample
 from crl_core.data.scm import along
 from crl_core.figures.palette import THEMES, palette
+from crl_core.presets import env_names
 from crl_core.world.assumptions import assumptions, error_without_s, outlook, share_with_both, stands_in
 from crl_core.world.environments import arms_said, env_rows, newcomer_said, spread_over
 from crl_core.world.equations import equations, notes
@@ -229,7 +230,7 @@ def test_where_there_is_no_overlap_is_said() -> None:
 @pytest.mark.parametrize("n_envs", range(1, 10))
 def test_what_a_new_environment_would_be_is_what_it_becomes(n_envs: int) -> None:
     now = HOSPITAL.with_envs(n_envs)
-    text = newcomer_said(now, lambda e: f"hospital {'ABCDEFGHIJ'[e]}")
+    text = newcomer_said(now, env_names(n_envs + 1, "hospital"))
     grown = now.with_envs(n_envs + 1)
     assert (
         f"hospital {'ABCDEFGHIJ'[n_envs]}: σ = {grown.sigma[-1]:g}, offset {grown.offset[-1]:g}".replace("-", "−")
@@ -240,7 +241,7 @@ def test_what_a_new_environment_would_be_is_what_it_becomes(n_envs: int) -> None
 
 
 def test_ten_environments_are_the_most() -> None:
-    assert "most" in newcomer_said(HOSPITAL.with_envs(10), str)
+    assert "most" in newcomer_said(HOSPITAL.with_envs(10), [])
 
 
 def test_rows_to_draw_are_as_many_of_each_environment_from_first_to_last() -> None:
@@ -254,4 +255,4 @@ def test_rows_to_draw_are_as_many_of_each_environment_from_first_to_last() -> No
 
 def test_where_one_more_environment_does_not_fit_it_is_said_why() -> None:
     full = replace(HOSPITAL, n_samples=400, shared_units=100)
-    assert newcomer_said(full, str).startswith("There is no room for one more environment: shared_units is 100")
+    assert newcomer_said(full, []).startswith("There is no room for one more environment: shared_units is 100")

@@ -1,5 +1,4 @@
-"""Training of M models side by side, seeds × restarts, and the choice of a restart by its loss on rows kept for
-that."""
+"""Training of M models, seeds × restarts, and the choice of a restart by its loss on rows kept for that."""
 
 from __future__ import annotations
 

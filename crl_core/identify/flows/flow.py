@@ -1,5 +1,4 @@
-"""Exact maximum likelihood: an invertible map of the data to latents that are Gaussian and independent in every
-environment.
+"""Exact maximum likelihood: an invertible map to latents that are Gaussian and independent in every environment.
 
     log p_e(x) = Σ_i log N(h_i(x); μ_ei, σ_ei²) + log |det ∂h/∂x|
 
@@ -28,8 +27,11 @@ class _Layer(Protocol):
 
 
 def layers_of(family: Family) -> Sequence[_Layer]:
-    """bend: three times a matrix and a bend, then a matrix. coupling: six times a matrix and an affine coupling, then a
-    matrix."""
+    """The layers of a family.
+
+    bend:     three times a matrix and a bend, then a matrix.
+    coupling: six times a matrix and an affine coupling, then a matrix.
+    """
     if family == "bend":
         return [*(layer for _ in range(3) for layer in (Turn(), Bend())), Turn()]
     return [*(layer for step in range(6) for layer in (Turn(), Couple(step % 2))), Turn()]

@@ -1,4 +1,4 @@
-"""One click's training, told line by line into a file, by the worker (see `identify.live` for the lines)."""
+"""The worker's part of a training that a page watches: it writes lines into a file (see `identify.live`)."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ def tell(
     steps: int = STEPS,
     should_stop: Callable[[], bool] | None = None,
 ) -> None:
-    """Write {"step", "of", "matrix", "mcc"} while training, then {"done": {...}} or {"problem": sentence}. Raises
-    Stopped."""
+    """Write {"step", "of", "matrix", "mcc"} while training, then {"done": {...}} or {"problem": sentence}.
+
+    Raises: Stopped.
+    """
     began, cpu = time.perf_counter(), time.process_time()
     try:
         drawn = draw(world, [seed])
@@ -79,10 +81,9 @@ def tell(
 
 
 def carry_out_task(task: Mapping[str, Any], should_stop: Callable[[], bool]) -> None:
-    """Train the world `task["world"]` with `task["seed"]` into the file `task["file"]`; no file is left where it was
-    stopped.
+    """Train the latent world `task["world"]` with `task["seed"]` into the file `task["file"]`.
 
-    What is wrong is told as the file's last line, as long as the disk takes it.
+    A training that was stopped leaves no file. A problem is the file's last line, as long as the disk takes it.
     """
     target = Path(task["file"])
     try:
@@ -96,5 +97,5 @@ def carry_out_task(task: Mapping[str, Any], should_stop: Callable[[], bool]) -> 
             tell(LatentWorld.from_dict(task["world"]), int(task["seed"]), write, should_stop=should_stop)
     except Stopped:
         target.unlink(missing_ok=True)
-    except OSError:  # the disk is full: the file ends without an ending, which is told to whoever reads it
+    except OSError:  # the disk is full: the file stops without an ending, and its reader reports that
         return

@@ -1,8 +1,7 @@
-"""Baselines that are not exact: autoencoders, a classifier of environments, and a supervised oracle. M models side by
-side.
+"""Baselines without an exact likelihood: autoencoders, a classifier of environments, a supervised oracle.
 
-One configuration each, tuned no further than the flow was not tuned: a low score of one of them is no proof against its
-idea.
+M models train side by side. Each has one configuration, tuned as little as the flow was: a low score of one of them
+is no proof against its idea.
 """
 
 from __future__ import annotations
@@ -104,8 +103,10 @@ class Vae:
 
 
 class AlignedAutoencoder:
-    """Reconstruction + weight · mean over pairs of environments of MMD² of the latents (Gaussian, median bandwidth,
-    biased)."""
+    """An autoencoder with λ · MMD²: reconstruction + weight · MMD² of the latents.
+
+    MMD²: mean over pairs of environments; Gaussian kernel, median bandwidth, biased.
+    """
 
     def __init__(
         self,
@@ -135,8 +136,10 @@ class AlignedAutoencoder:
 
 
 class Contrast:
-    """Time-contrastive learning (Hyvärinen, Morioka, 2016): features f(x) from which a quadratic rule names the
-    environment."""
+    """Time-contrastive learning: features f(x) from which a quadratic rule names the environment.
+
+    Source: Hyvärinen, Morioka (2016).
+    """
 
     def __init__(self, starts: Starts, dim: int, n_envs: int, *, dtype: torch.dtype = torch.float32) -> None:
         self.n_models = len(starts)
@@ -162,7 +165,7 @@ class Contrast:
 
 
 class Oracle:
-    """Regression of the true latents on x: what the network could do if it were told. Rows are [x, z] side by side."""
+    """Regression of the true latents on x, the most that the network could do. Rows are [x, z] side by side."""
 
     def __init__(self, starts: Starts, dim: int, *, dtype: torch.dtype = torch.float32) -> None:
         self.n_models, self.dim = len(starts), dim

@@ -63,7 +63,9 @@ def recover(
     should_stop: Callable[[], bool] | None = None,
     on_method: Callable[[str], None] | None = None,
 ) -> list[Recovery]:
-    """Rows in the order of methods, then seeds. `watch`, `listen` and `should_stop` follow the first flow (see `fit`).
+    """What every method recovers, in the order of methods, then seeds.
+
+    watch, listen, should_stop: follow the first flow (see `fit`).
 
     Raises: ValueError for an unknown method, no seed, or a world that cannot be drawn; Stopped.
     """
@@ -106,7 +108,7 @@ def recover(
 
 
 def latents_of(name: str, seeds: Seeds, *, restarts: int, steps: int, **follow: Any) -> np.ndarray:
-    """What a method recovers of the rows to look at, [S, n, d]. Raises Diverged."""
+    """What a method recovers of the reference's test rows, [S, n, d]. Raises Diverged."""
     if name in _LINEAR:
         return np.stack([_LINEAR[name](rows, look) for rows, look in zip(seeds.train, seeds.look, strict=True)])
     given = relabelled(seeds, _LABELS.get(name, "kept"))

@@ -24,8 +24,10 @@ LAMS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 
 class AlignedFlow(Flow):
-    """A flow a model, each with its own weight λ [M] of MMD² (Gaussian, median bandwidth, biased) of standardised
-    latents."""
+    """Flows, each with its own weight λ [M] of the MMD² of its standardised latents.
+
+    MMD²: Gaussian kernel, median bandwidth, biased.
+    """
 
     def __init__(self, starts: Sequence[tuple[int, int]], dim: int, n_envs: int, lams: np.ndarray) -> None:
         super().__init__(starts, dim, n_envs)
@@ -95,8 +97,7 @@ def tradeoff(
 
 
 def best_single(latents: np.ndarray, y: np.ndarray) -> float:
-    """R² of y from the coordinate most correlated with it, chosen on the first half of the rows, taken on the
-    second."""
+    """R² of y from the coordinate most correlated with it: chosen on the first half of rows, taken on the second."""
     half = len(y) // 2
     first = np.abs(np.corrcoef(np.column_stack([latents[:half], y[:half]]), rowvar=False)[-1, :-1])
     return float(np.corrcoef(latents[half:, first.argmax()], y[half:])[0, 1] ** 2)

@@ -1,5 +1,4 @@
-"""Ideas of invariance, each a small pure function: see `base` for what a penalty is, and `REGISTRY` for those there
-are.
+"""Penalties, each a small pure function: `base` defines what a penalty is, `REGISTRY` lists them.
 
 λ of different penalties are not comparable: each has its own units. Compare each at its own best, or by a label-free
 rule.

@@ -1,5 +1,4 @@
-"""What a penalty is: a function of a batch's latents, or of its risks, one value a model; autograd gives its
-gradient."""
+"""A penalty: a function of a batch's latents, or of its risks, one value a model; autograd gives its gradient."""
 
 from __future__ import annotations
 
@@ -44,8 +43,10 @@ class Batch:
 
 
 class Opponent(Protocol):
-    """What a penalty remembers from step to step: made once with (generators of the replicates, λ, k, E, a tensor of
-    the device and dtype), and told of every batch before the penalty's value is taken."""
+    """Memory of a penalty from step to step; it sees every batch before the penalty's value is taken.
+
+    Made of: generators of the replicates, λ, k, E, and a tensor of the device and dtype.
+    """
 
     def __init__(
         self, rngs: Sequence[np.random.Generator], n_lams: int, k: int, n_groups: int, like: Tensor
@@ -100,8 +101,7 @@ def present(member: Tensor) -> Tensor:
 
 
 def mean_over_pairs(values: list[Tensor], member: Tensor) -> Tensor:
-    """Mean over the pairs of present groups of `values`, one [M] a pair in the order of `pairs`; 0 where there is
-    none."""
+    """Mean of `values`, [M] a pair in the order of `pairs`, over the pairs of present groups; 0 if there is none."""
     if not values:
         return member.new_zeros(len(member))
     there = present(member)

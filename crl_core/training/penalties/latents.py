@@ -38,8 +38,7 @@ def _centred(batch: Batch) -> Tensor:
 
 
 def _kernels(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gaussian kernels of widths 1, 1/2 and 1/4 of rows c [M, b, k]: half the width is the kernel to the fourth
-    power."""
+    """Gaussian kernels of widths 1, 1/2, 1/4 of rows c [M, b, k]: half the width is the fourth power."""
     half = 0.5 * c.square().sum(dim=-1, keepdim=True)
     widest = torch.exp(torch.baddbmm(half + half.mT, c, c.mT, beta=-1))
     middle = widest.square().square()

@@ -1,4 +1,4 @@
-"""Penalties with a memory: an opponent that learns from every batch, and is given to the penalty as it then stands."""
+"""Penalties with an opponent, which learns from every batch before the penalty is computed."""
 
 from __future__ import annotations
 
@@ -72,8 +72,7 @@ class GroupWeights:
 
 
 def domain_confusion(batch: Batch) -> Tensor:
-    """log E − cross-entropy of the critic, groups weighing the same: 0 for one that cannot tell, log E for one that
-    always can."""
+    """log E − cross-entropy of the critic, groups weighing the same: 0 if it cannot tell, log E if it always can."""
     first, first_bias, second, second_bias = batch.opponent
     phi = (batch.phi - batch.phi.mean(dim=1, keepdim=True)) / batch.bandwidth[:, None, None]
     logits = torch.relu(phi @ first + first_bias) @ second + second_bias  # [M, b, E]

@@ -12,8 +12,7 @@ PAIRS = 32  # in a step
 
 
 def info_nce(batch: Batch) -> Tensor:
-    """Symmetric InfoNCE over the batch's pairs, with similarity −‖a − b‖² / (2 h² · .1); 0 where there are no two
-    pairs."""
+    """Symmetric InfoNCE over the batch's pairs, similarity −‖a − b‖² / (2 h² · .1); 0 without two pairs."""
     n = batch.valid.sum(dim=1)  # [M]
     a, b = batch.phi[:, batch.matched[0]], batch.phi[:, batch.matched[1]]  # [M, P, k]
     if a.shape[1] == 0:
