@@ -162,12 +162,12 @@ class _Group:
         self.n_train = len(train_rows[0])
         self.batch = min(training.batch_size, self.n_train)
         self.steps = self.n_train // self.batch
-        groups = [aligned_groups(config, rows) for rows in train_rows]
+        groups = [aligned_groups(rows, training.align) for rows in train_rows]
         self.n_labels = scenario.n_envs if training.align == "environment" else 2
         self.n_pairs = _pairs_present(groups[0])
         self._groups = groups
         self._matches = (
-            [matches(config, rows) for rows in train_rows]
+            [matches(rows, training.align, training.matching) for rows in train_rows]
             if self.penalty is not None and self.penalty.needs_pairs
             else None
         )
@@ -195,7 +195,7 @@ class _Group:
         self._x_held_out = self._tensor(np.stack([rows.x for rows in self.held_out]))
         views = [mmd_rows(view_of(rows, seed)) for rows, seed in zip(self.held_out, seeds, strict=True)]
         self._x_view = self._tensor(np.stack([rows.x for rows in views]))
-        view_label = torch.from_numpy(np.stack([aligned_groups(config, rows) for rows in views])).to(device)
+        view_label = torch.from_numpy(np.stack([aligned_groups(rows, training.align) for rows in views])).to(device)
         self._view_weights = ipm.pair_weights(view_label, self.n_labels, dtype)
         self._signal = np.repeat([_explainable_variance(rows, scenario.noise) for rows in self.held_out], self._n_lams)
 

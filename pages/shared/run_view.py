@@ -59,7 +59,7 @@ class RunInView:
     @property
     def mmd2(self) -> np.ndarray:
         """Held-out MMD² [M]; NaN where there is one group only, so that nothing was compared."""
-        groups = np.bincount(aligned_groups(self.config, self.view))
+        groups = np.bincount(aligned_groups(self.view, self.config.training.align))
         return self.result.mmd2 if (groups >= 2).sum() >= 2 else np.full(len(self.result.mmd2), np.nan)
 
     def metric(self, metric: Metric) -> np.ndarray | None:
