@@ -44,7 +44,7 @@ def in_training(now: Controls, config: RunConfig) -> None:
 
 def finished() -> None:
     run = run_in_view("Lecture")
-    world = world_of(run.config, run.preset.env_word)
+    world = world_of(run.config, run.world.env_word)
     parts = [name for name, part in (("projection", run.projection), ("evidence", run.evidence)) if part is not None]
     stamp = f"{run.key}|{'+'.join(parts)}"
     data = server_cache.lecture_frames(stamp, world, run.result, run.projection, run.evidence)

@@ -101,7 +101,7 @@ def _scatter(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -
 
 
 def _base(config: RunConfig, world: World, palettes: Mapping[str, Any]) -> dict[str, Any]:
-    scenario, training = config.scenario, config.training
+    training = config.training
     return {
         "format": FORMAT,
         "key": config.key,
@@ -110,7 +110,7 @@ def _base(config: RunConfig, world: World, palettes: Mapping[str, Any]) -> dict[
         "epochs": training.epochs,
         "lams": list(training.lams),
         "lam_labels": [story_texts.lam_text(lam) for lam in training.lams],
-        "envs": world.env_names(scenario.n_envs),
+        "envs": world.env_names(config.source.n_envs),
         "palettes": {name: _colours(palette) for name, palette in palettes.items()},
     }
 
@@ -255,7 +255,7 @@ def training_frames(
     status = np.asarray(epochs[-1].status[:n_lams]) if epochs else np.zeros(n_lams, dtype=int)
     curves, arrays, earlier = _curves(config, history) if epochs else ({"epochs": []}, {}, None)
     n = started.n_held_out if started else 0
-    words = captions(world, config, min(n, N_VIEW), "map", None, config.scenario.dim_x > 2)
+    words = captions(world, config, min(n, N_VIEW), "map", None, config.dim_x > 2)
     return _base(config, world, palettes) | {
         "state": "training",
         "epoch": epochs[-1].epoch if epochs else 0,

@@ -28,7 +28,10 @@ _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
 
 def world_of(config: RunConfig, env_word: str = "environment") -> World:
-    """How a config is called: as its preset, or as a world of one's own with `env_word` for its environments."""
+    """How a config is called: as its preset, as its table, or as a world of one's own with `env_word` for its
+    environments."""
+    if config.table is not None:
+        return World(title=f"Table “{config.table.label}”", row_word="rows", names=config.table.env_names)
     name = preset_of(config)
     return World.of(PRESETS[name]) if name else World(title="Your own world", env_word=env_word)
 

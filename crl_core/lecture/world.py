@@ -23,6 +23,7 @@ class World:
     preset_id: str | None = None
     env_word: str = "environment"
     row_word: str = "units"
+    names: tuple[str, ...] = ()  # of the environments, where they have their own
 
     @classmethod
     def of(cls, preset: Preset) -> World:
@@ -30,14 +31,14 @@ class World:
         return cls(title=preset.title, preset_id=preset.id, env_word=preset.env_word, row_word=row_word)
 
     def env_names(self, n_envs: int) -> list[str]:
-        return [f"{self.env_word} {chr(ord('A') + index)}" for index in range(n_envs)]
+        return list(self.names) or [f"{self.env_word} {chr(ord('A') + index)}" for index in range(n_envs)]
 
 
 def n_pairs_of(config: RunConfig) -> int:
     """How many pairs of samples the penalty compares; 0 means that there is nothing to align."""
     if config.training.align == "treatment":
         return 1
-    return config.scenario.n_envs * (config.scenario.n_envs - 1) // 2
+    return config.source.n_envs * (config.source.n_envs - 1) // 2
 
 
 def captions(
@@ -90,7 +91,7 @@ def numbers_by_lam(
     nan = np.full(len(lams), np.nan)
     ite, factual = metrics.get("ite_rmse", nan), metrics.get("factual_mse", nan)
     every: list[dict[str, float]] = []
-    shared: dict[str, float] = {"n_envs": config.scenario.n_envs, "n_pairs": n_pairs}
+    shared: dict[str, float] = {"n_envs": config.source.n_envs, "n_pairs": n_pairs}
     for name, values in metrics.items():
         ok = values[np.isfinite(values)]
         shared |= {f"first_{name}": float(values[0]), f"last_{name}": float(values[-1])}

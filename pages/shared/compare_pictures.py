@@ -68,7 +68,7 @@ def pictures(runs: Sequence[RunInView], ink: Palette) -> None:
 def _env_names(runs: Sequence[RunInView]) -> tuple[str, ...]:
     """Names that fit all runs: those of the largest, or plain ones where the worlds call them differently."""
     names = max((run.env_names for run in runs), key=len)
-    if len({run.preset.env_word for run in runs}) == 1:
+    if len({(run.world.env_word, run.world.names) for run in runs}) == 1:
         return names
     return tuple(f"environment {chr(65 + e)}" for e in range(len(names)))
 

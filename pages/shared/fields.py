@@ -170,8 +170,10 @@ def grid(preset_id: str, text: str) -> tuple[float, ...]:
 
 def describe(config: RunConfig) -> tuple[str, dict[str, Value]]:
     """The nearest preset and the values that give `config`; what no widget can show goes into `set`.
-    `build(*describe(config))` is `config` again, the device apart."""
+    `build(*describe(config))` is `config` again, the device apart. Raises ValueError for a table."""
     preset_id, changed = nearest(config)
+    if config.table is not None:
+        raise ValueError(f"the sidebar sets scenarios; this run's rows come from the {preset_id}.")
     own, shown = values_of(config), defaults(preset_id, config.scenario.n_envs)
     told = []
     for change in changed:

@@ -9,10 +9,13 @@ import numpy as np
 import streamlit as st
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.config_text import nearest
 from crl_core.data.scm import MultiEnvData, aligned_groups
 from crl_core.events import OK, STATUS_WORDS
+from crl_core.lecture.handout import world_of
+from crl_core.lecture.world import World
 from crl_core.metrics import Metric
-from crl_core.presets import Preset
+from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
@@ -33,7 +36,7 @@ class RunInView:
     result: RunResult
     lam: float  # a value of the grid
     m: int
-    preset: Preset
+    world: World
     env_names: tuple[str, ...]
     theme: str  # "dark" or "light"
     projection: dict[str, np.ndarray] | None  # None while it has not been computed
@@ -75,6 +78,11 @@ class RunInView:
         return float(np.median(finite)) if len(finite) else None
 
 
+def world_near(config: RunConfig) -> World:
+    """How a stored run is called: as its nearest preset, or as its table."""
+    return World.of(PRESETS[nearest(config)[0]]) if config.table is None else world_of(config)
+
+
 def page_header(title: str, says: str, definitions: str | None = None, numbers: Iterable[tuple[str, str]] = ()) -> None:
     """Title, what the page shows in two sentences, its definitions a click away, and large figures on the right."""
     figures = list(numbers)
@@ -113,7 +121,7 @@ def run_in_view(page: str) -> RunInView:
             result=result,
             lam=controls.lam,
             m=result.model(controls.lam),
-            preset=controls.preset,
+            world=controls.world,
             env_names=controls.env_names,
             theme=style.theme(),
             projection=server_cache.load_part(key, "projection"),
@@ -198,5 +206,5 @@ def without_run(controls: Controls) -> None:
         )
         if older is not None:
             st.button("Look at the older run", key="run.older", on_click=look_at, args=(older,))
-        if last is not None and last.key != config.key and server_cache.store().has(last.key):
+        if last is not None and last.table is None and last.key != config.key and server_cache.store().has(last.key):
             st.button("Back to the last run", key="run.back", on_click=sidebar.show, args=(last,))
