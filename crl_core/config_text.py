@@ -14,14 +14,16 @@ from functools import lru_cache
 from math import log10
 from typing import Any, Literal
 
-from crl_core.config import ABOUT, PARTS, RunConfig
+from crl_core.config import ABOUT, PARTS, RunConfig, Training
 from crl_core.presets import PRESETS
 
 Part = Literal["scenario", "training"]
 PART_OF: Mapping[str, Part] = {item.name: part for part, kind in PARTS.items() for item in fields(kind)}
-TRAINING = frozenset(name for name, part in PART_OF.items() if part == "training")
+OF_TRAINING = tuple(name for name, part in PART_OF.items() if part == "training")
+TRAINING = frozenset(OF_TRAINING)
 FLAGS = {"lams": "--lam", "epochs": "--epochs", "seed": "--seed", "replicates": "--replicates", "device": "--device"}
 N_ENVS = "n_envs"  # no field, but the one word for what a change of every per-environment field comes to
+ROWS = "rows"  # no field either: the table that rows come from
 _LONG_GRID = 6  # λ; a longer grid is said by its ends
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -77,11 +79,13 @@ def said(name: str, value: Any, *, whole: bool = False) -> str:
 
 def word_of(name: str) -> str:
     """What a field is called on screen."""
-    return "environments" if name == N_ENVS else ABOUT[name].word
+    return {N_ENVS: "environments", ROWS: "rows"}.get(name) or ABOUT[name].word
 
 
 def value_of(config: RunConfig, name: str) -> Any:
-    return config.scenario.n_envs if name == N_ENVS else getattr(getattr(config, PART_OF[name]), name)
+    if name == ROWS:
+        return preset_of(config, free=TRAINING) or config.source.label
+    return config.source.n_envs if name == N_ENVS else getattr(getattr(config, PART_OF[name]), name)
 
 
 # -- what differs ------------------------------------------------------------------------------------------------------
@@ -108,21 +112,25 @@ class Change:
 
 
 def differing(configs: Sequence[RunConfig]) -> list[str]:
-    """Names of the fields that are not the same in all configs, the number of environments first."""
+    """Names of the fields that are not the same in all configs, the number of environments first.
+
+    Beside a table the fields of a scenario are not named one by one: the rows are other ones (`ROWS`).
+    """
     content = [_flat(config) for config in configs]
-    return [name for name in (N_ENVS, *PART_OF) if any(item.get(name) != content[0].get(name) for item in content)]
+    names = PART_OF if all(config.table is None for config in configs) else OF_TRAINING
+    return [name for name in (ROWS, N_ENVS, *names) if any(item.get(name) != content[0].get(name) for item in content)]
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:
     """What the key is made of; a young field that says nothing is absent whatever the number of environments."""
-    content = config.to_dict()
-    del content["training"]["device"]
-    return {N_ENVS: config.scenario.n_envs, **content["scenario"], **content["training"]}
+    content = config.what_counts()
+    rows = {ROWS: content.get("table"), N_ENVS: config.source.n_envs}
+    return rows | content.get("scenario", {}) | content["training"]  # type: ignore[no-any-return]
 
 
 def changes(home: RunConfig, config: RunConfig) -> tuple[Change, ...]:
-    """What leads from `home` to `config`: first another number of environments, as `Scenario.with_envs` has it, then
-    the fields that still differ."""
+    """What leads from `home` to `config`, both of a scenario: first another number of environments, as
+    `Scenario.with_envs` has it, then the fields that still differ."""
     n_envs = config.scenario.n_envs
     grown = replace(home, scenario=home.scenario.with_envs(n_envs))
     names = [N_ENVS] if n_envs != home.scenario.n_envs else []
@@ -131,7 +139,14 @@ def changes(home: RunConfig, config: RunConfig) -> tuple[Change, ...]:
 
 @lru_cache(maxsize=8192)
 def nearest(config: RunConfig) -> tuple[str, tuple[Change, ...]]:
-    """The preset from which the fewest changes lead to `config`, and these; the first preset among equals."""
+    """The preset from which the fewest changes lead to `config`, and these; the first preset among equals.
+
+    A table has none: its name stands in the preset's place, beside what differs from the defaults of training.
+    """
+    if config.table is not None:
+        of_training = {item.name: (getattr(config.training, item.name), item.default) for item in fields(Training)}
+        changed = [name for name, (value, default) in of_training.items() if value != default and name != "device"]
+        return f"table “{config.table.label}”", tuple(Change(name, value_of(config, name)) for name in changed)
     found = [(name, changes(preset.config, config)) for name, preset in PRESETS.items()]
     return min(found, key=lambda item: len(item[1]))
 
@@ -149,8 +164,13 @@ def preset_of(
 
 @lru_cache(maxsize=256)
 def reproducing_command(config: RunConfig) -> str:
-    """The command line that trains exactly this config: the nearest preset and what differs from it."""
+    """The command line that trains exactly this config: the nearest preset and what differs from it.
+
+    No command line holds a table: then it is a comment that says so, which a shell passes over.
+    """
     preset_id, changed = nearest(config)
+    if config.table is not None:
+        return f"# there is no command without the file of the {preset_id}"
     words = ["python", "-m", "crl_core", "train", "--preset", preset_id]
     for change in changed:
         if change.name == N_ENVS:

@@ -13,7 +13,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.config_text import nearest_lam
-from crl_core.data.scm import MultiEnvData, Stream, rng_for, sample, split
+from crl_core.data.scm import MultiEnvData, Stream, rng_for
 from crl_core.metrics import Metric
 from crl_core.network import one_model as one_model
 from crl_core.network import predict as predict  # notebooks taken home import it from here
@@ -39,9 +39,9 @@ class RunResult:
     factual_mse: np.ndarray  # [M]
     factual_mse_by_env: np.ndarray  # [M, E]
     mmd2: np.ndarray  # [M]
-    ite_rmse: np.ndarray | None  # [M]; None where the truth is not known, as the next three
-    ate_error: np.ndarray | None  # [M] |mean ITE estimate - mean ITE|
-    ite_rmse_by_env: np.ndarray | None  # [M, E]
+    ite_rmse: np.ndarray | None = None  # [M]; None where the truth is not known, as the next two
+    ate_error: np.ndarray | None = None  # [M] |mean ITE estimate - mean ITE|
+    ite_rmse_by_env: np.ndarray | None = None  # [M, E]
     history: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
 
@@ -88,11 +88,8 @@ class RunResult:
 
 
 def data_of(config: RunConfig, replicate: int = 0) -> tuple[MultiEnvData, MultiEnvData]:
-    """The training rows and the held-out rows of a replicate, drawn again from its seed."""
-    seed = config.training.seed + replicate
-    data = sample(config.scenario, seed)
-    train, held_out = split(data, seed)
-    return data.rows(train), data.rows(held_out)
+    """The training rows and the held-out rows of a replicate, asked for again with its seed."""
+    return config.source.rows(config.training.seed + replicate)
 
 
 def view_of(held_out: MultiEnvData, seed: int, n_rows: int = N_VIEW) -> MultiEnvData:

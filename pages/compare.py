@@ -87,6 +87,7 @@ def open_one(runs: Sequence[RunInView]) -> None:
                 key=f"compare.open_{letter}",
                 on_click=sidebar.show,
                 args=(run.config,),
+                disabled=run.config.table is not None,
                 help=f"Sets the sidebar to {name_of(run.config)}, its λ grid included.",
             )
         quiet("Opening a run sets the sidebar to it, so that every page shows it and λ moves along its grid.")

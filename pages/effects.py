@@ -29,7 +29,7 @@ bias = None if scores is None else run.at_lam(scores.bias)
 correlation = None if scores is None else run.at_lam(scores.correlation)
 page_header(
     "Effects",
-    f"{run.preset.title}: what the network says treatment does to each held-out unit, beside what it really does. "
+    f"{run.naming.title}: what the network says treatment does to each held-out unit, beside what it really does. "
     "The truth is known only in simulation.",
     _DEFINITIONS,
     [

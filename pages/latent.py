@@ -80,4 +80,5 @@ if run.evidence is None:
     quiet(f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.mmd2))}.")
 else:
     latent_panels.measures(run, run.evidence)
-    latent_panels.probes_along_lam(run, run.evidence)
+    if known:
+        latent_panels.probes_along_lam(run, run.evidence)

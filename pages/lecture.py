@@ -45,7 +45,7 @@ def in_training(now: Controls, config: RunConfig) -> None:
 
 def finished() -> None:
     run = run_in_view("Lecture")
-    naming = naming_of(run.config, run.preset.env_word)
+    naming = naming_of(run.config, run.naming.env_word)
     parts = [name for name, part in (("projection", run.projection), ("evidence", run.evidence)) if part is not None]
     stamp = f"{run.key}|{'+'.join(parts)}"
     data = server_cache.lecture_frames(stamp, naming, run.result, run.projection, run.evidence)

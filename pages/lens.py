@@ -43,7 +43,7 @@ run = run_in_view("MMD lens")
 def main() -> None:
     page_header(
         "MMD lens",
-        f"{run.preset.title}: the same latents, their MMD as other sources compute it. This changes what is reported "
+        f"{run.naming.title}: the same latents, their MMD as other sources compute it. This changes what is reported "
         f"on this page, never what was trained.",
         _DEFINITIONS,
     )
@@ -68,10 +68,10 @@ def main() -> None:
 
 
 def nothing_to_compare() -> None:
-    alone = run.config.scenario.n_envs == 1 and by_environment(run)
+    alone = run.config.source.n_envs == 1 and by_environment(run)
     notice(
         "An MMD is not defined here",
-        f"There is one {run.preset.env_word} only, so there is nothing to compare."
+        f"There is one {run.naming.env_word} only, so there is nothing to compare."
         if alone
         else "Fewer than two groups have the 6 rows that a reading needs. Use more samples.",
         "Raise the number of environments in the sidebar and train again.",

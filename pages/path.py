@@ -32,7 +32,7 @@ best = float(np.nanmedian(oracle.ite_rmse)) if np.isfinite(oracle.ite_rmse).any(
 cost = cost_of(factual)
 page_header(
     "λ path",
-    f"{run.preset.title}: one trained network for every λ, {run.config.training.replicates} times over. The curve says "
+    f"{run.naming.title}: one trained network for every λ, {run.config.training.replicates} times over. The curve says "
     "what the penalty buys; the lanes below it say which λ one would have chosen.",
     _DEFINITIONS,
     [

@@ -42,6 +42,11 @@ if asked.config is None:
     notice("These settings cannot be a world", asked.problem or "")
     st.stop()
 
+if asked.config.table is not None:
+    page_header(asked.naming.title, asked.sentence)
+    notice("This page draws equations", "The rows come from a table, of which none are known.")
+    st.stop()
+
 config, preset, names = asked.config, asked.preset, asked.env_names
 scenario, align, ink = config.scenario, config.training.align, palette(theme())
 word = preset.env_word

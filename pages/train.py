@@ -63,7 +63,7 @@ def draw(config: RunConfig, state: JobState, lam: float) -> None:
 
 def head(config: RunConfig, state: JobState, curves: Curves, lam: float) -> None:
     """Title, the four figures of the λ in view, and how the run stands."""
-    alone = config.scenario.n_envs == 1 and config.training.align == "environment"  # nothing was compared
+    alone = config.source.n_envs == 1 and config.training.align == "environment"  # nothing was compared
     figures = [
         (f"{lam:g}", "λ in view"),
         *(
@@ -72,7 +72,7 @@ def head(config: RunConfig, state: JobState, curves: Curves, lam: float) -> None
             if "epoch" in m.kept
         ),
     ]
-    page_header(asked.preset.title, asked.look_for, _DEFINITIONS, figures)
+    page_header(asked.naming.title, asked.look_for, _DEFINITIONS, figures)
     with st.container(key="train_status"):
         if state.active:
             share, line = job_panel.progress_line(state)

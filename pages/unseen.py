@@ -39,8 +39,8 @@ ink = palette(run.theme)
 
 
 def main() -> None:
-    if run.view.ite is None or run.view.z is None:
-        page_header("Unseen environment", "This data carries no truth to intervene on.", _DEFINITIONS)
+    if "equations" not in run.config.source.knows:
+        page_header("Unseen environment", "No equations of this data are known to intervene on.", _DEFINITIONS)
         return
     head = st.container()
     asked = asked_deployment(run.config.scenario)
@@ -50,7 +50,7 @@ def main() -> None:
         notice("There is no model to deploy", f"At λ = {run.lam:g} the first replicate diverged; {run.others}.")
     else:
         deployed(head, asked)
-    power_table(run.preset.id, ink)
+    power_table(run.naming.preset_id, ink)
 
 
 def deployed(head: DeltaGenerator, asked: Asked) -> None:
@@ -67,7 +67,7 @@ def deployed(head: DeltaGenerator, asked: Asked) -> None:
 def header(asked: Asked, found: Deployment) -> None:
     page_header(
         "Unseen environment",
-        f"{run.preset.title}: the network of λ = {run.lam:g} is deployed somewhere new. {asked.intervention.sentence}",
+        f"{run.naming.title}: the network of λ = {run.lam:g} is deployed somewhere new. {asked.intervention.sentence}",
         _DEFINITIONS,
         [
             (f"{run.lam:g}", "λ in view"),

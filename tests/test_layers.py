@@ -13,9 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Every room of the library, lowest first: a room may import those of the lines before it, and itself.
 ORDER = [
-    "config events ipm metrics penalty_words",
+    "events ipm metrics penalty_words",
+    "data",
+    "config",
     "presets",
-    "config_text data network",
+    "config_text network",
     "results",
     "measures training",
     "figures runs",

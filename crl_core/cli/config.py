@@ -18,7 +18,10 @@ def config_of(options: argparse.Namespace) -> RunConfig:
     if options.preset is not None and options.config is not None:
         raise ValueError("--preset and --config both say where to start; give one of them.")
     config = _from_file(options.config) if options.config is not None else preset(options.preset or DEFAULT_PRESET)
-    config = replace(config, scenario=_with_envs(config.scenario, options.envs, options.sigma))
+    if config.table is None:
+        config = replace(config, scenario=_with_envs(config.scenario, options.envs, options.sigma))
+    elif options.envs is not None or options.sigma is not None:
+        raise ValueError("--envs and --sigma change a scenario, and --config has a table; leave them out.")
     content = config.to_dict()
     for field, flag in FLAGS.items():
         value = getattr(options, flag.removeprefix("--"))
@@ -29,6 +32,8 @@ def config_of(options: argparse.Namespace) -> RunConfig:
             part, field, value = read(assignment)
         except ValueError as error:
             raise ValueError(f"--set {error}") from None
+        if part not in content:
+            raise ValueError(f"--set {assignment}: --config has a table and no scenario; set fields of training only.")
         content[part][field] = value
     return RunConfig.from_dict(content)
 

@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from crl_core.config import Scenario
 from crl_core.data import scm
+from crl_core.data.scenario import Scenario
 from crl_core.data.scm import UNCHANGED, Change, MultiEnvData
 
 On = Literal["nothing", "nuisance", "cause", "mechanism", "policy"]

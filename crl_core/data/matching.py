@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
-from crl_core.config import RunConfig
-from crl_core.data.scm import MultiEnvData, aligned_groups
+from crl_core.data.scm import Align, Matching, MultiEnvData, aligned_groups
 
 CALIPER = 0.1  # of z, times √dz: about a tenth of a standard deviation a coordinate
 
@@ -39,19 +38,19 @@ class Matches:
         return sum(len(found) for found in self.pairs.values())
 
 
-def matches(config: RunConfig, rows: MultiEnvData) -> Matches:
-    """The pairs among training rows by the config's `matching`.
+def matches(rows: MultiEnvData, align: Align, matching: Matching) -> Matches:
+    """The pairs among training rows of what is aligned.
 
     Raises: ValueError saying why there are none, and what would make some.
     """
-    group = aligned_groups(config, rows)
+    group = aligned_groups(rows, align)
     labels = [int(label) for label in np.unique(group)]
-    by = {"shared": _shared, "oracle": _oracle, "rank": _rank}[config.training.matching]
+    by = {"shared": _shared, "oracle": _oracle, "rank": _rank}[matching]
     members = {label: np.flatnonzero(group == label) for label in labels}
     found = {(a, b): by(rows, members[a], members[b]) for a in labels for b in labels if a < b}
     found = {pair: rows_of for pair, rows_of in found.items() if len(rows_of)}
     if not found:
-        raise ValueError(_why_none(config, rows, len(labels)))
+        raise ValueError(_why_none(rows, align, matching, len(labels)))
     every = np.concatenate(list(found.values()))
     apart = np.nan if rows.z is None else np.median(np.linalg.norm(rows.z[every[:, 0]] - rows.z[every[:, 1]], axis=1))
     return Matches(pairs=found, unmatched=1 - len(np.unique(every)) / len(rows), distance=float(apart))
@@ -88,11 +87,11 @@ def _rank(rows: MultiEnvData, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.stack(pair if len(a) <= len(b) else pair[::-1], axis=1)
 
 
-def _why_none(config: RunConfig, rows: MultiEnvData, n_groups: int) -> str:
-    groups = "environment" if config.training.align == "environment" else "treatment arm"
+def _why_none(rows: MultiEnvData, align: Align, matching: Matching, n_groups: int) -> str:
+    groups = "environment" if align == "environment" else "treatment arm"
     if n_groups < 2:
         return f"there is one {groups} only, so no pair across {groups}s; pairs need two."
-    if config.training.matching == "shared":
+    if matching == "shared":
         if rows.unit is None:
             return "no unit was seen twice; set scenario.shared_units to 32, say, or match by rank or oracle."
         return (

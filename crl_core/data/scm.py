@@ -16,13 +16,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.special import expit, logit
 
-from crl_core.config import RunConfig, Scenario
+if TYPE_CHECKING:  # a scenario draws its rows by these equations, which need no more of it than its numbers
+    from crl_core.data.scenario import Scenario
 
+Align = Literal["environment", "treatment"]  # what a penalty makes alike
+Matching = Literal["shared", "oracle", "rank"]  # which rows are a pair; see `matching`
 HELD_OUT = 0.2
 SLOPE = 2.0  # of y⁰ in z̄
 
@@ -210,9 +213,9 @@ def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
     return replace(draw(scenario, env, rng, seed, Change(cause=lambda z: z[same_as])), unit=unit)
 
 
-def aligned_groups(config: RunConfig, rows: MultiEnvData) -> np.ndarray:
-    """What the penalty makes alike: each row's environment, or its arm where the config aligns treatments, [n]."""
-    return rows.env if config.training.align == "environment" else rows.t
+def aligned_groups(rows: MultiEnvData, align: Align) -> np.ndarray:
+    """What the penalty makes alike: each row's environment, or its arm where treatments are aligned, [n]."""
+    return rows.env if align == "environment" else rows.t
 
 
 def split(data: MultiEnvData, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from crl_core import network
 from crl_core.config import RECIPE_VERSION, RunConfig
-from crl_core.config_text import preset_of, reproducing_command
+from crl_core.config_text import nearest, preset_of, reproducing_command
 from crl_core.events import STATUS_WORDS
 from crl_core.metrics import kept_in
 from crl_core.penalty_words import PENALTY_WORDS
@@ -57,17 +57,24 @@ def state_dict(result: RunResult, lam: float, replicate: int = 0) -> dict[str, n
 def loading_example(result: RunResult, lam: float, replicate: int = 0) -> str:
     """Python that rebuilds the network of `checkpoint` with torch and safetensors alone."""
     config = result.config
-    hidden, latent, dim_x = config.training.hidden, config.training.latent_dim, config.scenario.dim_x
-    causal, spurious = config.scenario.dim_causal, config.scenario.dim_spurious
-    mixed = config.scenario.mixing != "none"
-    columns = f"{dim_x} mixed covariates" if mixed else f"causal covariates ({causal}), then spurious ({spurious})"
+    hidden, latent, dim_x = config.training.hidden, config.training.latent_dim, config.dim_x
     return _LOADING.format(
         encoder=f"{dim_x}, {hidden}, {hidden}, {latent}",
         head=f"{latent}, {hidden // 2}, 1",
         file=checkpoint_name(result, lam, replicate),
         dim_x=dim_x,
-        columns=columns,
+        columns=_columns(config),
     )
+
+
+def _columns(config: RunConfig) -> str:
+    """What the columns of x are, in few words."""
+    if config.table is not None:
+        return ", ".join(config.table.features)
+    scenario = config.scenario
+    if scenario.mixing != "none":
+        return f"{scenario.dim_x} mixed covariates"
+    return f"causal covariates ({scenario.dim_causal}), then spurious ({scenario.dim_spurious})"
 
 
 def checkpoint(result: RunResult, lam: float, replicate: int = 0) -> bytes:
@@ -160,7 +167,8 @@ def citation(result: RunResult, created: float, recipe_version: int = RECIPE_VER
     """
     config, training = result.config, result.config.training
     name = preset_of(config)
-    world = PRESETS[name].title if name else "a world of its own"
+    of_its_own = config.source.label if config.table is None else nearest(config)[0]
+    world = PRESETS[name].title if name else of_its_own
     day = time.strftime("%Y-%m-%d", time.gmtime(created))
     models = (
         f"{len(training.lams)} λ × {training.replicates} replicates, {training.epochs} epochs, seed {training.seed}"

@@ -96,7 +96,7 @@ def notebook(result: RunResult, created: float) -> str:
             f"# Run {result.config.key}\n\n"
             "Trains the run again from its configuration and draws it. Start Jupyter in the folder of CRL Explorer, "
             "with its "
-            "requirements installed, and run all cells.\n\n```\n" + citation(result, created) + "```"
+            f"requirements installed, and run all cells.{_needs(result)}\n\n```\n" + citation(result, created) + "```"
         ),
         _code(_IMPORTS),
         _code(f'CONFIG = r"""{result.config.to_json(indent=1)}"""\nRECORDED = "{recorded}"'),
@@ -121,6 +121,14 @@ def notebook(result: RunResult, created: float) -> str:
         "nbformat_minor": 5,
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _needs(result: RunResult) -> str:
+    """What else has to be there, since it is not in the notebook."""
+    table = result.config.table
+    if table is None:
+        return ""
+    return f" Its rows come from the table “{table.label}”, which is not in here: load it in the first cell."
 
 
 def _markdown(text: str) -> dict[str, Any]:

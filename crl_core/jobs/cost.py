@@ -7,7 +7,6 @@ from dataclasses import replace
 from statistics import median
 
 from crl_core.config import RunConfig
-from crl_core.data.scm import HELD_OUT
 from crl_core.network import multiply_adds
 from crl_core.runs.records import RunSummary
 
@@ -47,11 +46,11 @@ def smaller(config: RunConfig) -> RunConfig:
 def work(config: RunConfig) -> float:
     """A measure of a run's arithmetic: parameters and kernel entries that each row of each model passes in all
     epochs."""
-    scenario, training = config.scenario, config.training
+    training = config.training
     k = training.latent_dim
-    rows = scenario.n_samples * (1 - HELD_OUT)
+    rows = config.source.n_rows - config.source.n_held_out
     batch = min(training.batch_size, rows)
-    parameters = multiply_adds(scenario.dim_x, training.hidden, k)
+    parameters = multiply_adds(config.dim_x, training.hidden, k)
     kernel = batch * (k + 4)  # products of latents, and the exponential
     return training.epochs * (training.n_models * rows * (parameters + kernel) + _STEP * (rows // batch))
 

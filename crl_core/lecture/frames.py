@@ -20,7 +20,6 @@ from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import is_constant
 from crl_core.metrics import DRAWN, METRIC
-from crl_core.presets import env_names
 from crl_core.results import N_VIEW, RunResult, data_of, view_of
 
 Arrays = Mapping[str, np.ndarray] | None
@@ -102,7 +101,7 @@ def _scatter(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -
 
 
 def _base(config: RunConfig, naming: Naming, palettes: Mapping[str, Any]) -> dict[str, Any]:
-    scenario, training = config.scenario, config.training
+    training = config.training
     return {
         "format": FORMAT,
         "key": config.key,
@@ -111,7 +110,7 @@ def _base(config: RunConfig, naming: Naming, palettes: Mapping[str, Any]) -> dic
         "epochs": training.epochs,
         "lams": list(training.lams),
         "lam_labels": [story_texts.lam_text(lam) for lam in training.lams],
-        "envs": list(env_names(scenario.n_envs, naming.env_word)),
+        "envs": list(naming.env_names(config.source.n_envs)),
         "palettes": {name: _colours(palette) for name, palette in palettes.items()},
     }
 
@@ -256,7 +255,7 @@ def training_frames(
     status = np.asarray(epochs[-1].status[:n_lams]) if epochs else np.zeros(n_lams, dtype=int)
     curves, arrays, earlier = _curves(config, history) if epochs else ({"epochs": []}, {}, None)
     n = started.n_held_out if started else 0
-    words = captions(naming, config, min(n, N_VIEW), "map", None, config.scenario.dim_x > 2)
+    words = captions(naming, config, min(n, N_VIEW), "map", None, config.dim_x > 2)
     return _base(config, naming, palettes) | {
         "state": "training",
         "epoch": epochs[-1].epoch if epochs else 0,

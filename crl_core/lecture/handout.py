@@ -28,7 +28,9 @@ _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 
 
 def naming_of(config: RunConfig, env_word: str = ENV_WORD) -> Naming:
-    """The naming of a config: its preset's, or one of its own with `env_word` for its environments."""
+    """The naming of a config: its preset's, its table's, or one of its own with `env_word` for its environments."""
+    if config.table is not None:
+        return Naming(title=f"Table “{config.table.label}”", row_word="rows", names=config.table.env_names)
     name = preset_of(config)
     return Naming.of(PRESETS[name]) if name else Naming(title="Your own world", env_word=env_word)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.events import COLLAPSED, DIVERGED
-from crl_core.presets import ENV_WORD, Preset
+from crl_core.presets import ENV_WORD, Preset, env_names
 
 Arrays = Mapping[str, np.ndarray] | None
 
@@ -23,18 +23,22 @@ class Naming:
     preset_id: str | None = None
     env_word: str = ENV_WORD
     row_word: str = "units"
+    names: tuple[str, ...] = ()  # of the environments, where they have their own
 
     @classmethod
     def of(cls, preset: Preset) -> Naming:
         row_word = "patients" if preset.env_word == "hospital" else "units"
         return cls(title=preset.title, preset_id=preset.id, env_word=preset.env_word, row_word=row_word)
 
+    def env_names(self, n_envs: int) -> tuple[str, ...]:
+        return self.names or env_names(n_envs, self.env_word)
+
 
 def n_pairs_of(config: RunConfig) -> int:
     """How many pairs of samples the penalty compares; 0 means that there is nothing to align."""
     if config.training.align == "treatment":
         return 1
-    return config.scenario.n_envs * (config.scenario.n_envs - 1) // 2
+    return config.source.n_envs * (config.source.n_envs - 1) // 2
 
 
 def captions(
@@ -87,7 +91,7 @@ def numbers_by_lam(
     nan = np.full(len(lams), np.nan)
     ite, factual = metrics.get("ite_rmse", nan), metrics.get("factual_mse", nan)
     every: list[dict[str, float]] = []
-    shared: dict[str, float] = {"n_envs": config.scenario.n_envs, "n_pairs": n_pairs}
+    shared: dict[str, float] = {"n_envs": config.source.n_envs, "n_pairs": n_pairs}
     for name, values in metrics.items():
         ok = values[np.isfinite(values)]
         shared |= {f"first_{name}": float(values[0]), f"last_{name}": float(values[-1])}

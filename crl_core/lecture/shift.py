@@ -30,7 +30,9 @@ class Shifted:
 
 
 def shifted_config(config: RunConfig, sigma: Sequence[float]) -> RunConfig:
-    """The same world and training with another σ. Raises ValueError as `Scenario` does."""
+    """The same world and training with another σ. Raises ValueError as `Scenario` does, and where there is no σ."""
+    if config.table is not None:
+        raise ValueError(f"the rows of the table “{config.table.label}” have no σ to shift; only a scenario has one.")
     return replace(config, scenario=replace(config.scenario, sigma=tuple(sigma)))
 
 
@@ -43,9 +45,9 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
 
     Raises: ValueError if `sigma` is out of range or has another number of environments.
     """
-    scenario = result.config.scenario
-    if len(sigma) != scenario.n_envs:
-        raise ValueError(f"sigma has {len(sigma)} values; this run has {scenario.n_envs} environments, give one each.")
+    n_envs = result.config.source.n_envs
+    if len(sigma) != n_envs:
+        raise ValueError(f"sigma has {len(sigma)} values; this run has {n_envs} environments, give one each.")
     view = _rows(shifted_config(result.config, sigma), n_rows, replicate)
     ite_hat = result.effects(view.x, replicate)
     with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
@@ -58,15 +60,17 @@ def probe_parts(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
     """All that a browser needs to shift σ: a description, and arrays (z, noise, leaked, weights, maps).
 
-    None where the networks are too large to send, or z and s are not known.
+    None where the networks are too large to send, or the equations are not known.
     """
+    if "equations" not in result.config.source.knows:
+        return None
     scenario, seed = result.config.scenario, result.config.training.seed + replicate
     weights = result.of_replicate(replicate)
     if sum(value.size for value in weights.values()) > MAX_WEIGHTS:
         return None
     ones = _rows(shifted_config(result.config, (1.0,) * scenario.n_envs), n_rows, replicate)
-    if ones.z is None or ones.s is None:
-        return None
+    assert ones.z is not None
+    assert ones.s is not None
     from_y = leaked(scenario, ones.y)  # y does not depend on σ where s leaks it
     noise = ones.s - np.asarray(scenario.offset)[ones.env][:, None] - from_y[:, None]
     arrays: dict[str, np.ndarray] = {"z": ones.z, "noise": noise, "leaked": from_y, **weights}

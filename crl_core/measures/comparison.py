@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.config_text import differing, said, value_of, word_of
+from crl_core.config_text import ROWS, differing, said, value_of, word_of
 from crl_core.metrics import SHOWN, Metric
 from crl_core.results import RunResult
 
@@ -85,7 +85,10 @@ def nearest_pair(configs: Sequence[RunConfig]) -> tuple[int, int]:
 
 
 def same_draws(a: RunConfig, b: RunConfig) -> bool:
-    """Whether equal seeds draw the same units: the stream of random numbers is then cut up in the same way."""
+    """Whether equal seeds draw the same units: the stream of random numbers is then cut up in the same way, or both
+    split one table."""
+    if a.table is not None or b.table is not None:
+        return ROWS not in differing([a, b])
     names = ("env_sizes", "shared_units", "dim_causal", "dim_spurious")
     return all(getattr(a.scenario, name) == getattr(b.scenario, name) for name in names)
 

@@ -54,11 +54,13 @@ def at_plane(view: MultiEnvData, z_bar: np.ndarray, s_bar: np.ndarray) -> np.nda
 
 
 def effect_map(result: RunResult, view: MultiEnvData, replicate: int = 0, size: int = SIZE) -> EffectMap | None:
-    """The maps of all λ of a replicate; None where z, s or the true effect are not known.
+    """The maps of all λ of a replicate; None where z, s, the true effect or the equations are not known.
 
     view: rows of the same replicate; their reach is the maps' reach.
     """
     if view.z is None or view.s is None or view.ite is None or len(view) == 0:
+        return None
+    if "equations" not in result.config.source.knows:  # a point of the plane has no x
         return None
     scenario = result.config.scenario
     rows = np.stack([along(view.z), along(view.s)], axis=1)

@@ -55,7 +55,7 @@ def pearson(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def effect_scores(result: RunResult) -> EffectScores | None:
     """Scores of every model of a run; None where the true effects are not known."""
-    n_replicates, n_envs = result.config.training.replicates, result.config.scenario.n_envs
+    n_replicates, n_envs = result.config.training.replicates, result.config.source.n_envs
     most = max(MIN_ROWS, MAX_PREDICTIONS // len(result.lam))
     parts: list[tuple[np.ndarray, ...]] = []
     n_by_env = np.zeros(n_envs, dtype=np.int64)

@@ -40,7 +40,7 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> dict[str, n
     for replicate in range(result.config.training.replicates):
         train, held_out = data_of(result.config, replicate)
         view = view_of(held_out, seed + replicate)
-        groups = aligned_groups(result.config, view)
+        groups = aligned_groups(view, result.config.training.align)
         phi = result.predict(view.x, replicate)[0].astype(np.float64)
         at = mmd_index(len(view))
         measures = overlaps(phi, groups, rng_for(seed + replicate, Stream.OVERLAP), at)

@@ -321,7 +321,7 @@ def _read(archive: zipfile.ZipFile, size: int) -> Bundle:
         seconds=seconds,
         history=history,
         weights=weights,
-        **dict.fromkeys(metric_specs(config)) | metrics,  # type: ignore[arg-type]
+        **metrics,
     )
     parts = {}
     if "evidence.npz" in members:

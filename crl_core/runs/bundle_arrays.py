@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.data.scm import HELD_OUT
 from crl_core.events import DIVERGED, STATUS_WORDS
 from crl_core.measures.lam_choice import RULES
-from crl_core.metrics import kept_in
+from crl_core.metrics import Metric, Place, kept_in
 from crl_core.network import shapes
 from crl_core.results import N_VIEW
 
@@ -69,26 +68,31 @@ _F8, _I8, _F4 = "<f8", "<i8", "<f4"
 def weight_specs(config: RunConfig) -> Specs:
     """The networks' parameters."""
     training = config.training
-    one = shapes(config.scenario.dim_x, training.hidden, training.latent_dim)
+    one = shapes(config.dim_x, training.hidden, training.latent_dim)
     return {name: Spec(_F4, (training.n_models, *shape)) for name, shape in one.items()}
 
 
 def history_specs(config: RunConfig) -> Specs:
-    """The curves; those that need the truth may be missing."""
+    """The curves, as `metric_specs`."""
     shape = (config.training.epochs, config.training.n_models)
-    curves = {m.name: Spec(_F8, shape, m.needs_truth or m.late) for m in kept_in("epoch")}
+    curves = {m.name: Spec(_F8, shape, m.late) for m in _known(config, "epoch")}
     return curves | {"status": Spec(_I8, shape)}
 
 
 def metric_specs(config: RunConfig) -> Specs:
-    """The arrays of a `RunResult`; those that need the truth may be missing."""
-    models, by_env = (config.training.n_models,), (config.training.n_models, config.scenario.n_envs)
+    """The arrays of a `RunResult`; those that need the true effects exactly where the config's source knows them."""
+    models, by_env = (config.training.n_models,), (config.training.n_models, config.source.n_envs)
     return {
         "lam": Spec(_F8, models),
-        **{m.name: Spec(_F8, models, m.needs_truth or m.late) for m in kept_in("result")},
-        **{f"{m.name}_by_env": Spec(_F8, by_env, m.needs_truth or m.late) for m in kept_in("by_env")},
+        **{m.name: Spec(_F8, models, m.late) for m in _known(config, "result")},
+        **{f"{m.name}_by_env": Spec(_F8, by_env, m.late) for m in _known(config, "by_env")},
         **{name: Spec(_I8, models) for name in ("replicate", "status")},
     }
+
+
+def _known(config: RunConfig, place: Place) -> list[Metric]:
+    effects = "effects" in config.source.knows
+    return [metric for metric in kept_in(place) if effects or not metric.needs_truth]
 
 
 def evidence_specs(config: RunConfig) -> Specs:
@@ -107,7 +111,7 @@ def evidence_specs(config: RunConfig) -> Specs:
 
 
 def projection_specs(config: RunConfig) -> Specs:
-    n_view = min(N_VIEW, round(HELD_OUT * config.scenario.n_samples))
+    n_view = min(N_VIEW, config.source.n_held_out)
     return {
         "tsne_xy": Spec(_F4, (len(config.training.lams), n_view, 2)),
         "tsne_x": Spec(_F4, (n_view, 2)),

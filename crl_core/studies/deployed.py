@@ -106,7 +106,7 @@ def batch_report(
     """
     n = len(x) if hasattr(x, "__len__") else 0
     arms, outcomes = falsifiers.as_arms(t, n), falsifiers.as_outcomes(y, n)
-    rows, kept, notes = falsifiers.checked_rows(x, model.run.config.scenario.dim_x, rng)
+    rows, kept, notes = falsifiers.checked_rows(x, model.run.config.dim_x, rng)
     phi, y0_hat, y1_hat = (values[0] for values in predict(model.weights, rows))
     found = []
     if "pooled" in tests:

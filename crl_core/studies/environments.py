@@ -333,7 +333,7 @@ def unbiased_mmd2(run: RunResult) -> np.ndarray:
     values = np.full((run.config.training.replicates, n_lams), np.nan)
     for replicate in range(len(values)):
         rows = mmd_rows(view_rows(run.config, replicate))
-        labels = np.unique(aligned_groups(run.config, rows), return_inverse=True)[1]
+        labels = np.unique(aligned_groups(rows, run.config.training.align), return_inverse=True)[1]
         phi = run.predict(rows.x, replicate)[0]
         for index in range(n_lams):
             if np.isfinite(phi[index]).all():

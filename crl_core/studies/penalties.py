@@ -113,7 +113,7 @@ def pairings(setting: ContestSetting) -> dict[str, Matches | str]:
     for how in get_args(Matching):
         try:
             config = replace(setting, matching=how).config("contrastive")
-            found[how] = matches(config, data_of(config)[0])
+            found[how] = matches(data_of(config)[0], config.training.align, how)
         except ValueError as error:
             found[how] = str(error)
     return found
@@ -243,7 +243,7 @@ def configs_of(
         )
     base = setting.config("mmd", lams)
     rows, _ = data_of(base)
-    if len(np.unique(aligned_groups(base, rows))) < 2:
+    if len(np.unique(aligned_groups(rows, base.training.align))) < 2:
         what = "environment" if base.training.align == "environment" else "treatment arm"
         raise ValueError(f"{setting.preset} has one {what}, so no penalty has anything to compare; use two or more.")
     found, refused = {}, {}
@@ -251,7 +251,7 @@ def configs_of(
         try:
             found[name] = setting.config(name, lams)
             if name == "contrastive":
-                matches(found[name], rows)
+                matches(rows, base.training.align, setting.matching)
         except ValueError as error:
             found.pop(name, None)
             refused[name] = str(error)

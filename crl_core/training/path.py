@@ -152,7 +152,7 @@ class _Group:
     """Whole replicates trained together: G replicates × L values of λ = M models."""
 
     def __init__(self, config: RunConfig, replicates: list[int], device: torch.device, dtype: torch.dtype) -> None:
-        training, scenario = config.training, config.scenario
+        training, source = config.training, config.source
         seeds = [training.seed + replicate for replicate in replicates]
         data = [data_of(config, replicate) for replicate in replicates]
         train_rows = [train for train, _ in data]
@@ -162,12 +162,12 @@ class _Group:
         self.n_train = len(train_rows[0])
         self.batch = min(training.batch_size, self.n_train)
         self.steps = self.n_train // self.batch
-        groups = [aligned_groups(config, rows) for rows in train_rows]
-        self.n_labels = scenario.n_envs if training.align == "environment" else 2
+        groups = [aligned_groups(rows, training.align) for rows in train_rows]
+        self.n_labels = source.n_envs if training.align == "environment" else 2
         self.n_pairs = _pairs_present(groups[0])
         self._groups = groups
         self._matches = (
-            [matches(config, rows) for rows in train_rows]
+            [matches(rows, training.align, training.matching) for rows in train_rows]
             if self.penalty is not None and self.penalty.needs_pairs
             else None
         )
@@ -175,7 +175,7 @@ class _Group:
         self.lam = self._tensor(np.tile(training.lams, len(seeds)))
         self.net = Ensemble(
             [
-                initial_weights(rng_for(s, Stream.WEIGHTS), scenario.dim_x, training.hidden, training.latent_dim)
+                initial_weights(rng_for(s, Stream.WEIGHTS), config.dim_x, training.hidden, training.latent_dim)
                 for s in seeds
             ],
             len(training.lams),
@@ -195,9 +195,9 @@ class _Group:
         self._x_held_out = self._tensor(np.stack([rows.x for rows in self.held_out]))
         views = [mmd_rows(view_of(rows, seed)) for rows, seed in zip(self.held_out, seeds, strict=True)]
         self._x_view = self._tensor(np.stack([rows.x for rows in views]))
-        view_label = torch.from_numpy(np.stack([aligned_groups(config, rows) for rows in views])).to(device)
+        view_label = torch.from_numpy(np.stack([aligned_groups(rows, training.align) for rows in views])).to(device)
         self._view_weights = ipm.pair_weights(view_label, self.n_labels, dtype)
-        self._signal = np.repeat([_explainable_variance(rows, scenario.noise) for rows in self.held_out], self._n_lams)
+        self._signal = np.repeat([_explainable_variance(*rows, source.noise) for rows in data], self._n_lams)
 
     @property
     def _n_lams(self) -> int:
@@ -355,7 +355,7 @@ class _Group:
 
     def held_out_metrics(self) -> dict[str, np.ndarray]:
         """What is computed once, at the end: by environment, and for the average effect."""
-        n_envs = self.config.scenario.n_envs
+        n_envs = self.config.source.n_envs
         numbers: dict[str, list[np.ndarray]] = {}
         for rows, y0_hat, y1_hat in self._by_replicate(*self._predict_held_out()):
             by_env = metrics.factual_mse_by_env(y0_hat, y1_hat, rows.t, rows.y, rows.env, n_envs)
@@ -401,8 +401,21 @@ def _arm_variance(values: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.asarray(np.mean([values[..., t == arm].var(axis=-1) for arm in np.unique(t)], axis=0))
 
 
-def _explainable_variance(rows: MultiEnvData, noise: float) -> float:
-    return max(0.0, float(_arm_variance(rows.y, rows.t)) - noise**2)
+def _explainable_variance(train: MultiEnvData, held_out: MultiEnvData, noise: float | None) -> float:
+    """Of held-out outcomes within an arm, what is no noise; where the noise is not known, what least squares explains.
+
+    Without the latter an honest model of an outcome that hardly depends on x would count as collapsed.
+    """
+    if noise is not None:
+        return max(0.0, float(_arm_variance(held_out.y, held_out.t)) - noise**2)
+    y_hat = np.zeros(len(held_out))
+    for arm in np.unique(held_out.t):
+        of_arm, asked = train.t == arm, held_out.t == arm
+        if of_arm.any():
+            x, mean = train.x[of_arm], train.x[of_arm].mean(axis=0)
+            slope = np.linalg.lstsq(x - mean, train.y[of_arm] - train.y[of_arm].mean(), rcond=None)[0]
+            y_hat[asked] = (held_out.x[asked] - mean) @ slope  # the arm's level has no part in a variance within it
+    return float(_arm_variance(y_hat, held_out.t))
 
 
 def _pairs_present(labels: np.ndarray) -> int:

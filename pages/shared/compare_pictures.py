@@ -69,7 +69,7 @@ def pictures(runs: Sequence[RunInView], ink: Palette) -> None:
 def _names_for_all(runs: Sequence[RunInView]) -> tuple[str, ...]:
     """Names that fit all runs: those of the largest, or plain ones where the worlds call them differently."""
     names = max((run.env_names for run in runs), key=len)
-    return names if len({run.preset.env_word for run in runs}) == 1 else env_names(len(names))
+    return names if len({(run.naming.env_word, run.naming.names) for run in runs}) == 1 else env_names(len(names))
 
 
 def _latents(runs: Sequence[RunInView], names: Sequence[str], ink: Palette) -> None:

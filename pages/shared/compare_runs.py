@@ -11,11 +11,10 @@ import streamlit as st
 from crl_core.config import RunConfig
 from crl_core.config_text import nearest, nearest_lam
 from crl_core.figures import effect_limits
-from crl_core.presets import PRESETS
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
 from pages.shared import server_cache, style
-from pages.shared.run_view import RunInView
+from pages.shared.run_view import RunInView, naming_near
 
 PARAM = "runs"  # of the URL, once for each run
 MOST = 4
@@ -114,7 +113,7 @@ def opened(key: str, lam: float) -> RunInView | None:
     """A stored run with the λ of its grid nearest to `lam`; None, with a sentence, where it cannot be opened."""
     try:
         result = server_cache.load(key)
-        preset = PRESETS[nearest(result.config)[0]]
+        naming = naming_near(result.config)
         own = nearest_lam(result.lams, lam)
         return RunInView(
             config=result.config,
@@ -122,8 +121,8 @@ def opened(key: str, lam: float) -> RunInView | None:
             result=result,
             lam=own,
             m=result.lams.index(own),
-            preset=preset,
-            env_names=preset.env_names(result.config.scenario.n_envs),
+            naming=naming,
+            env_names=naming.env_names(result.config.source.n_envs),
             theme=style.theme(),
             projection=server_cache.load_part(key, "projection"),
             evidence=server_cache.load_part(key, "evidence"),

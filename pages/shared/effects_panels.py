@@ -131,7 +131,7 @@ def maps(run: RunInView, found: Effects) -> None:
     """τ̂, τ and their difference over the (z, s) plane."""
     plane = found.plane
     if plane is None:
-        quiet("There is no effect map: z and s are not known for this data.")
+        quiet("There is no effect map: the equations of this data are not known.")
         return
     view, tau_hat = run.view, plane.tau_hat[run.result.lams.index(run.lam)]
     same, apart = plane.limits, (-plane.half, plane.half)
@@ -158,7 +158,7 @@ def maps(run: RunInView, found: Effects) -> None:
             quiet(says)
     words = "A model that ignores s has vertical bands only. Where no points lie, a map is extrapolation."
     if plane.is_slice:
-        dims = run.config.scenario.dim_x
+        dims = run.config.dim_x
         words += (
             f" Each is a slice through the data's mean: {dims} inputs, of which z and s move along one direction each."
         )

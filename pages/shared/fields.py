@@ -169,8 +169,13 @@ def grid(preset_id: str, text: str) -> tuple[float, ...]:
 
 
 def describe(config: RunConfig) -> tuple[str, dict[str, Value]]:
-    """The nearest preset and the values that give `config`; what no widget can show goes into `set`."""
+    """The nearest preset and the values that give `config`; what no widget can show goes into `set`.
+
+    Raises: ValueError for a table, which no widget describes.
+    """
     preset_id, changed = nearest(config)
+    if config.table is not None:
+        raise ValueError(f"the sidebar sets scenarios; this run's rows come from the {preset_id}.")
     own, shown = values_of(config), defaults(preset_id, config.scenario.n_envs)
     told = []
     for change in changed:

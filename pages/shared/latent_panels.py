@@ -53,7 +53,8 @@ def pictures(run: RunInView, layout: str, colour: str) -> None:
 def measures(run: RunInView, evidence: Evidence) -> None:
     """What can be read from the latent in view, in a sentence, and every measure of it beside that of the input."""
     groups = "environments" if run.config.training.align == "environment" else "treatment arms"
-    say(_what_it_knows(run, evidence))
+    known = run.view.z is not None and run.view.s is not None
+    say(_what_it_knows(run, evidence) if known else "z and s of this data are not known, so no probe looks for them.")
 
     def line(name: str, of_input: np.ndarray | None, of_latent: np.ndarray, says: str, digits: int = 2) -> list[str]:
         """A row of the table, of figures [R] of the input and [M] of the models."""
@@ -63,13 +64,16 @@ def measures(run: RunInView, evidence: Evidence) -> None:
     auc, mixing, norm, rank = (evidence[name] for name in ("domain_auc", "knn_mixing", "latent_norm", "effective_rank"))
     x_auc, x_mixing, x_mmd2, x_p = (evidence[f"x_{name}"] for name in ("domain_auc", "knn_mixing", "mmd2", "mmd2_p"))
     p_says = "small: two samples of one distribution rarely differ so much"
+    of_z_and_s = [
+        line("R² of z", None, better_r2(evidence, "z"), "how well the cause can be read from the latent"),
+        line("R² of s", None, better_r2(evidence, "s"), "how well the nuisance can be read from the latent"),
+    ]
     lines = [
         line("domain AUC", x_auc, auc, f"0.5: the {groups} cannot be told apart; 1: always"),
         line("kNN mixing", x_mixing, mixing, "0: neighbours are of one’s own group; 1: as mixed as chance"),
         line("MMD²", x_mmd2, run.mmd2, "can be small while s stays readable", 3),
         line("p of MMD²", x_p, evidence["mmd2_p"], p_says, 3),
-        line("R² of z", None, better_r2(evidence, "z"), "how well the cause can be read from the latent"),
-        line("R² of s", None, better_r2(evidence, "s"), "how well the nuisance can be read from the latent"),
+        *(of_z_and_s if known else ()),
         line("latent norm", None, norm, "MMD² falls also where the latent shrinks as a whole"),
         line("effective rank", None, rank, "directions that the latent really uses", 1),
     ]

@@ -14,7 +14,7 @@ def sentence(lens: Lens) -> str:
     if not np.isfinite(found.value[at]):
         return f"The model at λ = {run.lam:g} {run.status}: there is no latent to read here; {run.others}."
     how = "by these choices" if lens.name is None else f"as {lens.name} does"
-    groups = f"{run.preset.env_word}s" if by_environment(run) else "treated and untreated"
+    groups = f"{run.naming.env_word}s" if by_environment(run) else "treated and untreated"
     found_so = (
         f"it still tells the {groups} apart"
         if found.apart[at]

@@ -74,10 +74,10 @@ def along(run: RunInView, metric: Metric) -> None:
 
 def _beside(run: RunInView, name: str) -> tuple[list[Level], str]:
     """The levels that a metric is compared with, and what it says."""
-    scenario = run.config.scenario
     groups = "environments" if run.config.training.align == "environment" else "treatment arms"
     if name == "factual_mse":
-        noise = scenario.noise**2 if scenario.leak == 0 else 0.0  # where s leaks y, the noise can be read from x
+        known, leaks = run.config.source.noise, run.config.table is None and run.config.scenario.leak != 0
+        noise = 0.0 if known is None or leaks else known**2  # where s leaks y, the noise can be read from x
         says = "Squared error of the outcome received, held out: what a user can see."
         says += " On average nobody gets below the noise, a line known only in simulation." if noise > 0 else ""
         return [Level(name="noise", value=noise, truth=True)] if noise > 0 else [], says

@@ -9,10 +9,13 @@ import numpy as np
 import streamlit as st
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.config_text import nearest
 from crl_core.data.scm import MultiEnvData, aligned_groups
 from crl_core.events import OK, STATUS_WORDS
+from crl_core.lecture.handout import naming_of
+from crl_core.lecture.naming import Naming
 from crl_core.metrics import Metric
-from crl_core.presets import Preset
+from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
@@ -33,7 +36,7 @@ class RunInView:
     result: RunResult
     lam: float  # a value of the grid
     m: int
-    preset: Preset
+    naming: Naming
     env_names: tuple[str, ...]
     theme: str  # "dark" or "light"
     projection: dict[str, np.ndarray] | None  # None while it has not been computed
@@ -59,7 +62,7 @@ class RunInView:
     @property
     def mmd2(self) -> np.ndarray:
         """Held-out MMD² [M]; NaN where there is one group only, so that nothing was compared."""
-        groups = np.bincount(aligned_groups(self.config, self.view))
+        groups = np.bincount(aligned_groups(self.view, self.config.training.align))
         return self.result.mmd2 if (groups >= 2).sum() >= 2 else np.full(len(self.result.mmd2), np.nan)
 
     def metric(self, metric: Metric) -> np.ndarray | None:
@@ -73,6 +76,11 @@ class RunInView:
         column = self.result.by_lam(np.asarray(values, dtype=np.float64))[:, self.result.lams.index(self.lam)]
         finite = column[np.isfinite(column)]
         return float(np.median(finite)) if len(finite) else None
+
+
+def naming_near(config: RunConfig) -> Naming:
+    """How a stored run is called: as its nearest preset, or as its table."""
+    return Naming.of(PRESETS[nearest(config)[0]]) if config.table is None else naming_of(config)
 
 
 def page_header(title: str, says: str, definitions: str | None = None, numbers: Iterable[tuple[str, str]] = ()) -> None:
@@ -113,7 +121,7 @@ def run_in_view(page: str) -> RunInView:
             result=result,
             lam=controls.lam,
             m=result.model(controls.lam),
-            preset=controls.preset,
+            naming=controls.naming,
             env_names=controls.env_names,
             theme=style.theme(),
             projection=server_cache.load_part(key, "projection"),
@@ -198,5 +206,5 @@ def without_run(controls: Controls) -> None:
         )
         if older is not None:
             st.button("Look at the older run", key="run.older", on_click=look_at, args=(older,))
-        if last is not None and last.key != config.key and server_cache.store().has(last.key):
+        if last is not None and last.table is None and last.key != config.key and server_cache.store().has(last.key):
             st.button("Back to the last run", key="run.back", on_click=sidebar.show, args=(last,))

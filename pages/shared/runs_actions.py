@@ -39,7 +39,8 @@ def actions(chosen: Sequence[RunSummary]) -> None:
 
 
 def _for_one(run: RunSummary) -> None:
-    st.button("Open", type="primary", key="runs.open", on_click=open_run, args=(run,))
+    table = run.config.table is not None  # the sidebar has fields for scenarios only
+    st.button("Open", type="primary", key="runs.open", on_click=open_run, args=(run,), disabled=table)
     with st.popover("Name, tags, note", disabled=run.baked):
         _write_on(run)
 

@@ -57,7 +57,7 @@ def _row(run: RunSummary) -> tuple[object, ...]:
         best[1] if best else None,
         best[0] if best else None,
         run.figures["ite_rmse"][0] if first == 0 else None,
-        config.scenario.n_envs,
+        config.source.n_envs,
         f"{lam_text(first)} – {lam_text(last)}" if first != last else lam_text(first),
         config.training.seed,
         run.seconds,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from crl_core.config_text import nearest
 from crl_core.events import DIVERGED
 from crl_core.export.checkpoint import (
     checkpoint,
@@ -17,13 +16,13 @@ from crl_core.export.checkpoint import (
 )
 from crl_core.export.figure_page import figure_page
 from crl_core.export.notebook import notebook
-from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.bundle import AlreadyStored, export_bytes, import_run
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunSummary
 from pages.shared import server_cache, style
 from pages.shared.fields import lam_text
+from pages.shared.run_view import naming_near
 
 _TURN = "runs.import.turn"  # another key after each import empties the uploader
 _SAID = "runs.import.said"  # (kind, sentence) of the last import
@@ -126,8 +125,7 @@ def section(chosen: RunSummary, lam: float) -> None:
 
 
 def _figures(key: str, result: RunResult, lam: float) -> str:
-    preset = PRESETS[nearest(result.config)[0]]
-    names = preset.env_names(result.config.scenario.n_envs)
+    names = naming_near(result.config).env_names(result.config.source.n_envs)
     parts = {name: server_cache.load_part(key, name) for name in ("projection", "evidence")}
     return figure_page(result, lam, names, parts)
 

@@ -15,6 +15,8 @@ import streamlit as st
 
 from crl_core.config import MAX_ENVS, RunConfig
 from crl_core.config_text import TRAINING, differing, nearest_lam
+from crl_core.lecture.handout import naming_of
+from crl_core.lecture.naming import Naming
 from crl_core.presets import DEFAULT_PRESET, PRESETS, Preset
 from pages.shared import fields, job_panel, style
 from pages.shared.fields import Field, Value, lam_text
@@ -43,13 +45,23 @@ class Controls:
         return bool(set(names) - (TRAINING - {"align", "penalty"}) - {"n_samples"})
 
     @property
+    def naming(self) -> Naming:
+        """How it is called: as the preset, or as its table."""
+        return Naming.of(self.preset) if self.config is None or self.config.table is None else naming_of(self.config)
+
+    @property
     def sentence(self) -> str:
         """What this world is."""
+        if self.config is not None and self.config.table is not None:
+            table = self.config.table
+            return f"{style.count(table.n_rows, 'row')} of {style.count(table.n_envs, 'environment')}, from a table."
         return f"Changed from the preset. There: {self.preset.sentence}" if self.changed else self.preset.sentence
 
     @property
     def look_for(self) -> str:
         """What there is to see, where it is known."""
+        if self.config is not None and self.config.table is not None:
+            return self.sentence
         if not self.changed:
             return self.preset.look_for
         return (
@@ -59,8 +71,8 @@ class Controls:
 
     @property
     def env_names(self) -> tuple[str, ...]:
-        n_envs = self.config.scenario.n_envs if self.config else int(self.values["envs"])
-        return self.preset.env_names(n_envs)
+        n_envs = self.config.source.n_envs if self.config else int(self.values["envs"])
+        return self.naming.env_names(n_envs)
 
 
 def controls() -> Controls:

@@ -88,7 +88,7 @@ def test_a_world_that_cannot_be_is_refused_in_a_line(fields: dict[str, object], 
 def test_pairs_of_shared_units_are_the_units_seen_in_both() -> None:
     config = config_of("shared", shared_units=40)
     rows, _ = data_of(config)
-    found = matches(config, rows)
+    found = matches(rows, config.training.align, config.training.matching)
     (pairs,) = found.pairs.values()
     assert rows.unit is not None
     assert len(pairs) == 40
@@ -101,7 +101,7 @@ def test_pairs_of_shared_units_are_the_units_seen_in_both() -> None:
 def test_oracle_pairs_are_the_nearest_in_z_within_the_caliper_as_found_one_by_one() -> None:
     config = config_of("oracle", env_weight=(1.0, 0.5), cause_mean=(0.5, -0.5))
     rows, _ = data_of(config)
-    (pairs,) = matches(config, rows).pairs.values()
+    (pairs,) = matches(rows, config.training.align, config.training.matching).pairs.values()
     assert rows.z is not None
     z, one, other = rows.z[:, 0], np.flatnonzero(rows.env == 0), np.flatnonzero(rows.env == 1)
     expected = []
@@ -115,7 +115,7 @@ def test_oracle_pairs_are_the_nearest_in_z_within_the_caliper_as_found_one_by_on
 def test_rank_pairs_have_the_same_place_among_their_own_group() -> None:
     config = config_of("rank", env_weight=(0.5, 1.0))
     rows, _ = data_of(config)
-    (pairs,) = matches(config, rows).pairs.values()
+    (pairs,) = matches(rows, config.training.align, config.training.matching).pairs.values()
     place = np.empty(len(rows))
     for env in (0, 1):
         members = rows.env == env
@@ -146,7 +146,7 @@ def test_rank_pairs_have_the_same_place_among_their_own_group() -> None:
 )
 def test_no_pairs_at_all_is_refused_with_the_reason(config: RunConfig, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        matches(config, data_of(config)[0])
+        matches(data_of(config)[0], config.training.align, config.training.matching)
 
 
 def test_shared_units_that_were_treated_alike_everywhere_are_no_pair_across_arms() -> None:
@@ -159,9 +159,9 @@ def test_shared_units_that_were_treated_alike_everywhere_are_no_pair_across_arms
         unit=np.array([0, 0, 1, 1]),
     )
     with pytest.raises(ValueError, match="each got the same treatment everywhere"):
-        matches(config, rows)
+        matches(rows, config.training.align, config.training.matching)
     with pytest.raises(ValueError, match="a table without truth has none"):
-        matches(replace(config, training=replace(config.training, matching="oracle")), rows)
+        matches(rows, "treatment", "oracle")
 
 
 def test_a_world_without_shared_units_refuses_contrast_before_any_training() -> None:

@@ -95,7 +95,7 @@ def test_the_default_reading_is_the_mmd2_that_the_run_reports() -> None:
         view = mmd_rows(view_rows(config))
         n_lams = len(result.lams)
         phi = predict({name: value[:n_lams] for name, value in result.weights.items()}, view.x)[0]
-        found = read(phi, aligned_groups(config, view), as_trained(config.training.bandwidth), rng())
+        found = read(phi, aligned_groups(view, config.training.align), as_trained(config.training.bandwidth), rng())
         np.testing.assert_allclose(found.value, result.mmd2[:n_lams], rtol=2e-3, atol=1e-5)
 
 

@@ -318,7 +318,7 @@ def test_a_step_is_that_of_the_plainest_torch_loop(name: str) -> None:
         return values @ params[key + ".weight"] + params[key + ".bias"]
 
     elu = torch.nn.functional.elu
-    found = matches(config, rows)
+    found = matches(rows, config.training.align, config.training.matching)
     pairs, real = pair_rows(rng_for(0, Stream.PAIRS), found, 1, PAIRS)
     of_pairs = REGISTRY[name].needs_pairs
 

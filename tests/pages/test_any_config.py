@@ -23,7 +23,9 @@ def can_be_trained(config: RunConfig) -> bool:
     if config.training.penalty != "contrastive":
         return True
     try:
-        return all(matches(config, data_of(config, r)[0]) is not None for r in range(config.training.replicates))
+        for replicate in range(config.training.replicates):
+            matches(data_of(config, replicate)[0], config.training.align, config.training.matching)
+        return True
     except ValueError:
         return False
 

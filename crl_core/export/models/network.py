@@ -96,14 +96,6 @@ def subject(result: RunResult, lam: float, replicate: int = 0) -> Subject:
     )
 
 
-def feature_names(result: RunResult) -> list[str]:
-    """Of the covariates in their order: causal ones, then spurious ones, unless they are mixed."""
-    scenario = result.config.scenario
-    if scenario.mixing != "none":
-        return [f"x{at + 1}" for at in range(scenario.dim_x)]
-    return [f"z{at + 1}" for at in range(scenario.dim_causal)] + [f"s{at + 1}" for at in range(scenario.dim_spurious)]
-
-
 def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, held_out: MultiEnvData) -> dict[str, Any]:
     kept = np.unique(np.linspace(0, len(held_out) - 1, REFERENCE).astype(int))
     weights = one_model(result.weights, m)
@@ -128,7 +120,7 @@ def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, he
                 "mean": float(column.mean()),
                 "std": float(column.std()),
             }
-            for name, column in zip(feature_names(result), train.x.T, strict=True)
+            for name, column in zip(result.config.source.features, train.x.T, strict=True)
         ],
         "reference": {  # held-out latents that traffic is compared with
             "shape": list(phi.shape),

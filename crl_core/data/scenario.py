@@ -1,0 +1,188 @@
+"""A source of rows whose truth is known: the numbers of one structural causal model. Its equations are in `scm`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import Any, Literal
+
+from crl_core.data import scm
+from crl_core.data.fields import about_of, checked, described, plain, shown
+from crl_core.data.scm import MultiEnvData
+from crl_core.data.source import Truth
+
+Mixing = Literal["none", "rotation", "nonlinear"]
+MAX_ENVS = 10
+
+# σ_e and the position between the first two environments that `with_envs` gives to environment k.
+_GROWN_SIGMA = (0.1, 1.0, 0.5, 0.3, 0.7, 0.2, 0.9, 0.4, 0.6, 0.8)
+_GROWN_POSITION = (0.0, 1.0, 0.25, 0.75, 0.5, 0.125, 0.875, 0.375, 0.625, 0.0625)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """All environments of one structural causal model; the equations are in `scm`.
+
+    One value an environment where `per_env` says so (`PER_ENV`); a single value is repeated.
+    Raises: ValueError naming the field, the value and the allowed range.
+    """
+
+    n_samples: int = described(10_000, "samples", "All environments together; a fifth is held out.", (100, 100_000))
+    sigma: tuple[float, ...] = described((0.1, 1.0), "σ", "Standard deviation of s.", (0.0, 10.0), per_env=True)
+    offset: tuple[float, ...] = described((0.0,), "offset of s", "Mean of s.", (-20.0, 20.0), per_env=True)
+    propensity: tuple[float, ...] = described(
+        (0.5,), "P(t = 1)", "Share of the treated; with confounding, at z = 0.", (0.0, 1.0), per_env=True
+    )
+    interaction: float = described(
+        0.0, "interaction z·s", "Coefficient of z·s in the outcome. Must be 0 where s leaks y.", (-10.0, 10.0)
+    )
+    effect: float = described(1.0, "effect", "What treatment adds to the outcome at z = 0.", (-10.0, 10.0))
+    heterogeneity: float = described(
+        0.0, "heterogeneity", "The effect of a unit is effect + heterogeneity · z.", (-10.0, 10.0)
+    )
+    leak: float = described(0.0, "leak of y into s", "s += leak · y: a sensor that sees the outcome.", (-10.0, 10.0))
+    noise: float = described(0.05, "outcome noise", "Standard deviation of ε in y.", (0.0, 10.0))
+    dim_causal: int = described(1, "causal dimensions", "Coordinates of z.", (1, 50))
+    dim_spurious: int = described(1, "spurious dimensions", "Coordinates of s.", (1, 200))
+    mixing: Mixing = described("none", "mixing", "How x is made of z and s.", options=Mixing)
+    cause_mean: tuple[float, ...] = described((0.0,), "mean of z", "Mean of z.", (-10.0, 10.0), per_env=True)
+    cause_scale: tuple[float, ...] = described(
+        (1.0,), "spread of z", "Standard deviation of z.", (0.0, 10.0), per_env=True
+    )
+    confounding: float = described(
+        0.0, "confounding", "t ~ Bernoulli(sigmoid(logit(pₑ) + confounding · z)).", (-10.0, 10.0)
+    )
+    env_weight: tuple[float, ...] = described(
+        (1.0,), "weight", "Rows of an environment, relative to the others.", (0.001, 1.0), per_env=True, young=True
+    )
+    shared_units: int = described(
+        0, "shared units", "Units seen in every environment, with the same z.", (0, 10_000), young=True
+    )
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "sigma", checked(self.__dataclass_fields__["sigma"], self.sigma))  # its length is that of the others
+        if not 1 <= self.n_envs <= MAX_ENVS:
+            raise ValueError(f"sigma has {self.n_envs} values; give one an environment, 1 to {MAX_ENVS}.")
+        for item in fields(self):
+            value = checked(item, getattr(self, item.name))
+            if item.name in PER_ENV:
+                if item.name == "env_weight" and len(set(value)) == 1:  # only their ratios matter
+                    value = (1.0,)
+                value = value * self.n_envs if len(value) == 1 else value
+                if len(value) != self.n_envs:
+                    raise ValueError(
+                        f"{item.name} has {len(value)} values but sigma has {self.n_envs}; give one an environment, or "
+                        "one for all."
+                    )
+            put(self, item.name, value)
+        if self.leak != 0 and self.interaction != 0:
+            raise ValueError(
+                f"leak is {self.leak:g} and interaction is {self.interaction:g}; one of them must be 0, "
+                "since s cannot be both a cause and a child of y."
+            )
+        if self.n_samples < 20 * self.n_envs:
+            raise ValueError(
+                f"n_samples is {self.n_samples} for {self.n_envs} environments; give at least {20 * self.n_envs}."
+            )
+        least = min(self.env_sizes)
+        if least < 10:
+            raise ValueError(
+                f"env_weight leaves {least} rows to an environment; each needs at least 10. Raise its weight, or "
+                f"n_samples."
+            )
+        if 2 * self.shared_units > least:
+            raise ValueError(
+                f"shared_units is {self.shared_units}, but an environment has only {least} rows; "
+                f"at most half of them, {least // 2}, can be shared units."
+            )
+
+    @property
+    def env_sizes(self) -> tuple[int, ...]:
+        """Rows of each environment: shares of `n_samples` by `env_weight`, rounded so that they add up."""
+        edges = [0.0]
+        for weight in self.env_weight:
+            edges.append(edges[-1] + weight)
+        if len(set(self.env_weight)) == 1:  # the first ones are one larger
+            return tuple(len(range(env, self.n_samples, self.n_envs)) for env in range(self.n_envs))
+        cuts = [round(self.n_samples * edge / edges[-1]) for edge in edges]
+        return tuple(b - a for a, b in pairwise(cuts))
+
+    @property
+    def dim_x(self) -> int:
+        return self.dim_causal + self.dim_spurious
+
+    # -- as a source of rows (`source.Source`) -------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        return "a world of its own"
+
+    @property
+    def knows(self) -> frozenset[Truth]:
+        return frozenset(("effects", "latents", "equations"))
+
+    @property
+    def n_rows(self) -> int:
+        return self.n_samples
+
+    @property
+    def n_held_out(self) -> int:
+        return round(scm.HELD_OUT * self.n_samples)
+
+    @property
+    def n_envs(self) -> int:
+        return len(self.sigma)
+
+    @property
+    def env_names(self) -> tuple[str, ...]:
+        return tuple(f"environment {chr(ord('A') + env)}" for env in range(self.n_envs))
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        return (self.dim_x,)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Causal ones, then spurious ones, unless they are mixed."""
+        if self.mixing != "none":
+            return tuple(f"x{at + 1}" for at in range(self.dim_x))
+        return tuple(f"z{at + 1}" for at in range(self.dim_causal)) + tuple(
+            f"s{at + 1}" for at in range(self.dim_spurious)
+        )
+
+    def rows(self, seed: int) -> tuple[MultiEnvData, MultiEnvData]:
+        """A fifth is held out; see `scm.sample` and `scm.split`."""
+        data = scm.sample(self, seed)
+        train, held_out = scm.split(data, seed)
+        return data.rows(train), data.rows(held_out)
+
+    def to_dict(self) -> dict[str, Any]:
+        return plain(self)
+
+    def with_envs(self, n_envs: int) -> Scenario:
+        """The same world with another number of environments, 1 to 10.
+
+        Fewer: the first ones. More: those there are stay; a new one gets a σ from a fixed list, an offset between
+        those of the first two (a quarter of the way, three quarters, half, ...), and repeats the first two's
+        propensity and cause in turn, so that every policy and every site is seen again with another s.
+        Raises: ValueError if `n_envs` is out of range.
+        """
+        if isinstance(n_envs, bool) or not isinstance(n_envs, int) or not 1 <= n_envs <= MAX_ENVS:
+            raise ValueError(
+                f"the number of environments is {shown(n_envs)}; it must be a whole number from 1 to {MAX_ENVS}."
+            )
+        base = min(2, self.n_envs)
+
+        def grown(values: tuple[float, ...]) -> tuple[float, ...]:
+            return values[:n_envs] + tuple(values[k % base] for k in range(len(values), n_envs))
+
+        first, second = self.offset[0], self.offset[base - 1]
+        between = tuple(first + (second - first) * _GROWN_POSITION[k] for k in range(self.n_envs, n_envs))
+        values: dict[str, Any] = {name: grown(getattr(self, name)) for name in PER_ENV}
+        values["sigma"] = self.sigma[:n_envs] + _GROWN_SIGMA[self.n_envs : n_envs]
+        values["offset"] = self.offset[:n_envs] + between
+        return replace(self, **values)
+
+
+PER_ENV = tuple(item.name for item in fields(Scenario) if about_of(item).per_env)
