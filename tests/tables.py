@@ -17,7 +17,14 @@ from crl_core.data.source import READERS, Source, Truth
 
 N_ROWS, N_HELD_OUT = 300, 80
 TRAINING = Training(
-    lams=(0.0, 1.0, 10.0), replicates=2, epochs=3, hidden=8, latent_dim=3, learning_rate=0.01, device="cpu"
+    lams=(0.0, 1.0, 10.0),
+    replicates=2,
+    epochs=8,
+    batch_size=32,
+    hidden=8,
+    latent_dim=3,
+    learning_rate=0.01,
+    device="cpu",
 )
 
 

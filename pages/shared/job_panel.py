@@ -61,11 +61,7 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float, sho
     else:
         done = state.phase == "completed"
         small = smaller(config) if config.table is None else config  # the sidebar has no fields for a table
-        reason = (
-            None
-            if done or state.phase == "finished" or small == config or config.table is not None
-            else machine.why_small()
-        )
+        reason = None if done or state.phase == "finished" or small == config else machine.why_small()
         if reason is not None:
             _offer_small(small, lam, show, reason)
         label = "Compute what is missing" if state.phase == "finished" else "Train"
