@@ -15,7 +15,7 @@ from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted, finite
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
 from crl_core.lecture.packed_arrays import limits, pack_f32, pack_i16, pack_index, pack_u8
-from crl_core.lecture.shift import probe_parts
+from crl_core.lecture.shift import shift_arrays
 from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import is_constant
@@ -186,7 +186,7 @@ def frames(
         arrays["ite"] = pack_f32(view.ite)
     if maps is not None:
         arrays |= _map_arrays(maps)
-    probe = probe_parts(result, n_rows)
+    probe = shift_arrays(result, n_rows)
     if probe is not None:
         arrays |= {f"probe.{name}": pack_f32(values) for name, values in probe[1].items()}
     lanes = _lanes(by_metric)

@@ -1,7 +1,7 @@
 """Distribution shift: a run's own held-out rows under another σ, and what its models predict for them.
 
 The rows keep their seed, so z, t and every random draw stay; only s moves. The true effect does not depend on s.
-A browser does the same from `probe_parts` while a finger moves σ; `shifted` is the NumPy version of it.
+A browser does the same from `shift_arrays` while a finger moves σ; `shifted` is the NumPy version of it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def shifted(result: RunResult, sigma: Sequence[float], n_rows: int, replicate: i
     return Shifted(view=view, ite_hat=ite_hat, ite_rmse=error)
 
 
-def probe_parts(
+def shift_arrays(
     result: RunResult, n_rows: int, replicate: int = 0
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
     """All that a browser needs to shift σ: a description, and arrays (z, noise, leaked, weights, maps).

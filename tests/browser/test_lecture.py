@@ -18,7 +18,7 @@ from crl_core.lecture.assets import script
 from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import handout_html
 from crl_core.lecture.naming import Naming
-from crl_core.lecture.shift import probe_parts, shifted
+from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.lecture.story import figure
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
@@ -431,7 +431,7 @@ def test_the_browsers_network_is_numpys_for_every_model_of_random_weights(
     made_up = made_up_result(config)
     weights = {k: draw.uniform(-0.7, 0.7, v.shape).astype(np.float32) for k, v in made_up.weights.items()}
     result, sigma = replace(made_up, weights=weights), (1.3, 0.4)
-    found = probe_parts(result, 60, replicate=1)
+    found = shift_arrays(result, 60, replicate=1)
     expected = shifted(result, sigma, 60, replicate=1)
     assert found is not None
     about, parts = found

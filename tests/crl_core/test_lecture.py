@@ -16,7 +16,7 @@ from crl_core.figures import palette
 from crl_core.lecture.frames import MAP_SIZE, frames, training_frames
 from crl_core.lecture.naming import Naming
 from crl_core.lecture.packed_arrays import pack_f32, pack_i16, pack_u8, unpack
-from crl_core.lecture.shift import probe_parts, shifted
+from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.measures.effect_map import effect_map
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult, data_of, predict, view_of, view_rows
@@ -261,7 +261,7 @@ def test_the_probe_moves_only_s_and_leaves_the_true_effect():
 @pytest.mark.parametrize("name", ["hospital", "leaky", "sensors"])
 def test_the_parts_sent_for_the_probe_rebuild_the_shifted_rows(name):
     result = run_of(name)
-    about, parts = probe_parts(result, 200)
+    about, parts = shift_arrays(result, 200)
     sigma = np.array([0.7, 2.0])
     rows = shifted(result, tuple(sigma), 200).view
     s = (

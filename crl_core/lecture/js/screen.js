@@ -46,7 +46,7 @@ function words(it) {
     chip.className = "chip";
     return chip;
   }));
-  legend.insertAdjacentHTML("beforeend", '<span class="key">○ untreated</span><span class="key">◆ treated</span>');
+  legend.insertAdjacentHTML("beforeend", '<span class="entry">○ untreated</span><span class="entry">◆ treated</span>');
   grip.setAttribute("aria-valuemax", lastIndex(it));
   $(".story").hidden = !frames.story.length;
   $("[data-do=shift]").hidden = !it.network;
