@@ -18,7 +18,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from crl_core import train
-from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.studies.penalties import ContestSetting
 
 EPOCHS = 3

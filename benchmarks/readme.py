@@ -18,11 +18,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config.presets import PRESETS
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import LATENT_PRESETS
 from crl_core.identify.shipped import coordinates, of_method, shipped
-from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims_run import baked_claims
 from crl_core.studies.penalties import baked_contests

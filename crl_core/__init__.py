@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from crl_core.config import RunConfig, Scenario, Training
+from crl_core.config.presets import PRESETS, preset
 from crl_core.data.scm import MultiEnvData, sample
-from crl_core.presets import PRESETS, preset
 
 # How torch's OpenMP threads wait for each other; read when torch loads, so it is set here. Sleeping at once costs more
 # than it shares out (two threads are slower than one: 2.2 s against 1.8 s for what 1.2 s do with a short spin),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.config_text import nearest_lam
+from crl_core.config.text import nearest_lam
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
 from crl_core.metrics import Metric
 from crl_core.network import one_model as one_model

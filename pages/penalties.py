@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.figures import palette
-from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.studies.penalties import Contest, ContestSetting, baked_contests, command_of, configs_of
 from pages.shared import controls, many_runs, page_header, quiet, require, server_cache, style
 from pages.shared.penalties_contest import answer, differences, everywhere, pairs, ranking

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from crl_core.config.presets import PRESETS
 from crl_core.figures import palette
-from crl_core.presets import PRESETS
 from crl_core.world.assumptions import assumptions, outlook
 from crl_core.world.environments import env_rows, spread_over
 from crl_core.world.equations import equations, notes

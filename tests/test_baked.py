@@ -7,8 +7,8 @@ from pathlib import Path
 
 from crl_core import PRESETS, RunStore
 from crl_core.config import RECIPE_VERSION
+from crl_core.config.presets import DEFAULT_PRESET
 from crl_core.identify import shipped as latents
-from crl_core.presets import DEFAULT_PRESET
 from crl_core.runs.records import PART_NAMES
 from crl_core.studies.claims import load_claims
 from crl_core.studies.claims_run import baked_claims
@@ -37,7 +37,7 @@ def test_every_preset_has_an_intact_run_of_the_present_recipe_with_all_its_parts
 
 
 def test_a_run_of_an_older_recipe_would_be_noticed(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("crl_core.config.RECIPE_VERSION", RECIPE_VERSION + 1)
+    monkeypatch.setattr("crl_core.config.run.RECIPE_VERSION", RECIPE_VERSION + 1)
     assert stale(tmp_path) == list(PRESETS)
 
 

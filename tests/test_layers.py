@@ -13,11 +13,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Every room of the library, lowest first: a room may import those of the lines before it, and itself.
 ORDER = [
-    "events ipm metrics penalty_words",
+    "events ipm metrics",
     "data",
-    "config",
-    "presets",
-    "config_text network",
+    "config network",
     "results",
     "measures training",
     "figures runs",

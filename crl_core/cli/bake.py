@@ -9,9 +9,9 @@ from typing import Any
 
 from crl_core.cli.output import put
 from crl_core.cli.table import ProgressBar
+from crl_core.config.presets import PRESETS
 from crl_core.jobs.bake import bake, remove_outdated
 from crl_core.jobs.executors import Here
-from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies.bake import ANSWERS
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from crl_core.config import RunConfig, Scenario
-from crl_core.config_text import FLAGS, read
-from crl_core.presets import DEFAULT_PRESET, preset
+from crl_core.config.presets import DEFAULT_PRESET, preset
+from crl_core.config.text import FLAGS, read
 
 
 def config_of(options: argparse.Namespace) -> RunConfig:

@@ -12,9 +12,9 @@ import numpy as np
 from crl_core.cli.output import PROGRAM, put
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
+from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from crl_core.jobs.executors import Here
-from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies.penalties import (
     EPOCHS,

@@ -25,10 +25,10 @@ from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
 from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
+from crl_core.config.presets import PRESETS
 from crl_core.events import Event, RunFinished
 from crl_core.jobs.ensure_runs import RunsFailed
 from crl_core.jobs.train_and_store import sentence, train_and_store
-from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.sealing import StoreError

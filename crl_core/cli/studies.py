@@ -12,9 +12,9 @@ from typing import Any
 from crl_core.cli.output import check_target, put, write_text
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
-from crl_core.config_text import TRAINING, preset_of
+from crl_core.config.presets import DEFAULT_PRESET, PRESETS
+from crl_core.config.text import TRAINING, preset_of
 from crl_core.jobs.executors import Here
-from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
 from crl_core.studies import environments_report as study_report

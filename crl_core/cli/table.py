@@ -8,10 +8,10 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from crl_core.config_text import nearest
+from crl_core.config.presets import PRESETS
+from crl_core.config.text import nearest
 from crl_core.events import OK, STATUS_WORDS, EpochEnded, Event, RunFinished, RunStarted
 from crl_core.metrics import LISTED, kept_in
-from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.labels import Label
 from crl_core.runs.library import Usage

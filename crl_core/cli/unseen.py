@@ -9,8 +9,8 @@ from typing import Any
 
 from crl_core.cli.output import put
 from crl_core.cli.table import ProgressBar, text_table
+from crl_core.config.presets import PRESETS
 from crl_core.jobs.executors import Here
-from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies.detection_rates import DRAWS, SEEDS, Power, name_of, run_power
 

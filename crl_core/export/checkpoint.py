@@ -12,11 +12,11 @@ import numpy as np
 
 from crl_core import network
 from crl_core.config import RECIPE_VERSION, RunConfig
-from crl_core.config_text import nearest, preset_of, reproducing_command
+from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config.presets import PRESETS
+from crl_core.config.text import nearest, preset_of, reproducing_command
 from crl_core.events import STATUS_WORDS
 from crl_core.metrics import kept_in
-from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.bundle_arrays import to_safetensors
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.config_text import reproducing_command
+from crl_core.config.text import reproducing_command
 from crl_core.data.scm import along
 from crl_core.figures import (
     Units,

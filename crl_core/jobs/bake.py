@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from crl_core.config.presets import PRESETS
 from crl_core.events import Event
 from crl_core.jobs.ensure_runs import RunsFailed
 from crl_core.jobs.train_and_store import train_and_store
-from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
 
 

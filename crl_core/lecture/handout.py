@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import CONFIG_VERSION, RECIPE_VERSION, RunConfig
-from crl_core.config_text import preset_of, reproducing_command
+from crl_core.config.presets import ENV_WORD, PRESETS
+from crl_core.config.text import preset_of, reproducing_command
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.frames import frames
 from crl_core.lecture.naming import Naming
-from crl_core.presets import ENV_WORD, PRESETS
 from crl_core.results import N_VIEW, RunResult
 
 Arrays = Mapping[str, np.ndarray] | None

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RunConfig
+from crl_core.config.presets import ENV_WORD, Preset, env_names
 from crl_core.events import COLLAPSED, DIVERGED
-from crl_core.presets import ENV_WORD, Preset, env_names
 
 Arrays = Mapping[str, np.ndarray] | None
 

@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.config_text import ROWS, differing, said, value_of, word_of
+from crl_core.config.text import ROWS, differing, said, value_of, word_of
 from crl_core.metrics import SHOWN, Metric
 from crl_core.results import RunResult
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from crl_core.config_text import nearest
+from crl_core.config.text import nearest
 from crl_core.runs.labels import Label
 from crl_core.runs.records import RunSummary, from_row
 from crl_core.runs.sealing import Damaged, StoreError, write_atomically

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
-from crl_core.config_text import TRAINING, preset_of
+from crl_core.config.text import TRAINING, preset_of
 from crl_core.metrics import LISTED
 from crl_core.results import RunResult
 from crl_core.runs.labels import Label

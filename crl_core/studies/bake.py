@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from crl_core.identify import shipped as latents
 from crl_core.identify.latent_worlds import LatentWorld, single_targets
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import FIRST_SEED, TRADEOFF, latent_preset
 from crl_core.jobs.executors import Executor
-from crl_core.presets import DEFAULT_PRESET, PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run, detection_rates, environments, penalties
 from crl_core.studies.claims import Claim, load_claims

@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from crl_core.config_text import reproducing_command
+from crl_core.config.text import reproducing_command
 from crl_core.measures.falsifiers import LEAST_ROWS, LEVEL, PERMUTATIONS, RATIO, REFERENCE
 from crl_core.studies.deployed import TITLES, BatchReport, Reference
 

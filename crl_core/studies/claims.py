@@ -20,12 +20,12 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from crl_core.config import PER_ENV, RunConfig, Scenario, Training
+from crl_core.config.presets import preset
 from crl_core.data.scm import Stream, rng_for
 from crl_core.events import finite
 from crl_core.jobs.ensure_runs import Evidence
 from crl_core.measures.probes import better_r2
 from crl_core.metrics import METRIC
-from crl_core.presets import preset
 from crl_core.results import RunResult
 
 Verdict = Literal["holds", "does not hold", "undecided"]

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig, Scenario
+from crl_core.config.presets import PRESETS, preset
 from crl_core.data.interventions import INTERVENTIONS, deploy
 from crl_core.jobs.ensure_runs import ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures import falsifiers
-from crl_core.presets import PRESETS, preset
 from crl_core.results import predict
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import PER_ENV, RECIPE_VERSION, RunConfig, Scenario, Training
+from crl_core.config.presets import PRESETS, preset
 from crl_core.data.scm import MultiEnvData, aligned_groups, mix, sample
 from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.metrics import factual_mse, generalisation_gap, ite_rmse
-from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult, mmd_rows, view_rows
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from crl_core.config.presets import PRESETS
 from crl_core.figures.by_envs import Line, by_envs_svg, range_of, spread
 from crl_core.figures.palette import palette
-from crl_core.presets import PRESETS
 from crl_core.studies.environments import LAMS, N_FRESH, SETS, SHOWN, SIZES, EnvironmentsStudy
 
 

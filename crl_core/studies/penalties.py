@@ -16,6 +16,8 @@ from typing import Any, get_args
 import numpy as np
 
 from crl_core.config import Matching, RunConfig
+from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config.presets import PRESETS, preset
 from crl_core.data.matching import Matches, matches
 from crl_core.data.scm import aligned_groups
 from crl_core.events import OK, finite
@@ -23,8 +25,6 @@ from crl_core.jobs.ensure_runs import OnRun, RunsFailed, each_run
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures.comparison import Difference, difference
 from crl_core.measures.lam_choice import choices
-from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.presets import PRESETS, preset
 from crl_core.results import RunResult, data_of
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore

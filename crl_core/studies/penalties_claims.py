@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config.presets import PRESETS
 from crl_core.jobs.executors import Executor
-from crl_core.penalty_words import PENALTY_WORDS
-from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.studies.penalties import Contest, ContestSetting, run_contest
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crl_core.config.presets import preset
 from crl_core.jobs.executors import Executor
-from crl_core.presets import preset
 from crl_core.runs.store import RunStore
 from crl_core.studies.detection_rates import Power, Rate, Spec, run_power, specs
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from crl_core.config.presets import PRESETS
 from crl_core.figures import claim_strips
 from crl_core.figures.palette import Palette, palette
-from crl_core.presets import PRESETS
 from crl_core.studies.claims import Claim, Statement
 from crl_core.studies.claims_run import SEEDS, answer_to
 from crl_core.studies.study_claims import STUDIES, claims_of

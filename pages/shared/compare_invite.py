@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from crl_core.config.presets import PRESETS
 from crl_core.measures.comparison import nearest_pair, settings_apart
-from crl_core.presets import PRESETS
 from crl_core.runs.store import RunSummary
 from pages.shared import style
 from pages.shared.compare_runs import name_of, put

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from crl_core.config.presets import env_names
 from crl_core.figures import Palette, outside
 from crl_core.figures.compare import (
     LETTERS,
@@ -20,7 +21,6 @@ from crl_core.figures.compare import (
 )
 from crl_core.measures.comparison import differing_settings
 from crl_core.metrics import DRAWN
-from crl_core.presets import env_names
 from pages.shared import server_cache, style
 from pages.shared.compare_runs import estimates, short
 from pages.shared.fields import lam_text

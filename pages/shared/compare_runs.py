@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from crl_core.config import RunConfig
-from crl_core.config_text import nearest, nearest_lam
+from crl_core.config.text import nearest, nearest_lam
 from crl_core.figures import effect_limits
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crl_core.config import ABOUT, LIMITS, MAX_ENVS, RunConfig
-from crl_core.config_text import N_ENVS, PART_OF, Part, nearest, read, written
-from crl_core.presets import DEFAULT_PRESET, PRESETS
+from crl_core.config.presets import DEFAULT_PRESET, PRESETS
+from crl_core.config.text import N_ENVS, PART_OF, Part, nearest, read, written
 
 Value = int | float | str
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.measures.comparison import Difference
-from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.studies.penalties import (
     WHERE,
     Contest,

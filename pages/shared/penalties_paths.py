@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.figures import Palette
 from crl_core.figures.penalties import common_limits, path_of_penalty
-from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.studies.penalties import WHERE, Contest, Contestant
 from pages.shared.style import quiet
 from pages.shared.tables import chart

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import streamlit as st
 
 from crl_core.config import RunConfig
+from crl_core.config.presets import Preset
 from crl_core.jobs.ensure_runs import RunsFailed, missing
-from crl_core.presets import Preset
 from crl_core.runs.sealing import StoreError
 from crl_core.studies.penalties import BAKED, Contest, ContestSetting, baked_contests, contest_of, run_contest
 from pages.shared import server_cache

@@ -8,9 +8,9 @@ from dataclasses import replace
 import streamlit as st
 
 from crl_core.config import RunConfig
+from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.figures import Palette, effect_plane, outside
 from crl_core.figures.compare import Pane, latents_in_a_row
-from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.studies.penalties import WHERE, Contest
 from pages.shared import many_runs, server_cache
 from pages.shared.compare_runs import opened

@@ -9,13 +9,13 @@ import numpy as np
 import streamlit as st
 
 from crl_core.config import RECIPE_VERSION, RunConfig
-from crl_core.config_text import nearest
+from crl_core.config.presets import PRESETS
+from crl_core.config.text import nearest
 from crl_core.data.scm import MultiEnvData, aligned_groups
 from crl_core.events import OK, STATUS_WORDS
 from crl_core.lecture.handout import naming_of
 from crl_core.lecture.naming import Naming
 from crl_core.metrics import Metric
-from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from crl_core.config import RunConfig
-from crl_core.config_text import nearest
+from crl_core.config.text import nearest
 from crl_core.runs.store import RunSummary
 from pages.shared.fields import lam_text
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crl_core import config_text
 from crl_core.config import RunConfig, Scenario
-from crl_core.config_text import N_ENVS, TRAINING
+from crl_core.config import text as config_text
+from crl_core.config.presets import Preset
+from crl_core.config.text import N_ENVS, TRAINING
 from crl_core.data.scm import MultiEnvData, along, mean_outcomes
 from crl_core.figures import outside
 from crl_core.figures.palette import Palette
 from crl_core.figures.scenario import outcome_by_arm, propensities, world_plane
-from crl_core.presets import Preset
 from crl_core.world.environments import EnvRow, arms_said, newcomer_said, propensity_spans
 from pages.shared.style import panel_title, quiet
 from pages.shared.tables import beyond, chart, say, table

@@ -14,10 +14,10 @@ from typing import Any
 import streamlit as st
 
 from crl_core.config import MAX_ENVS, RunConfig
-from crl_core.config_text import TRAINING, differing, nearest_lam
+from crl_core.config.presets import DEFAULT_PRESET, PRESETS, Preset
+from crl_core.config.text import TRAINING, differing, nearest_lam
 from crl_core.lecture.handout import naming_of
 from crl_core.lecture.naming import Naming
-from crl_core.presets import DEFAULT_PRESET, PRESETS, Preset
 from pages.shared import fields, job_panel, style
 from pages.shared.fields import Field, Value, lam_text
 

@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from crl_core.config import RunConfig
+from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.figures import live
 from crl_core.figures.palette import palette
 from crl_core.jobs.manager import JobState
 from crl_core.measures.curves import Curves, empty
 from crl_core.metrics import METRIC, kept_in
-from crl_core.penalty_words import PENALTY_WORDS
 from pages.shared import server_cache, style
 
 _SAYS = {

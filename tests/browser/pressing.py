@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from crl_core.presets import PRESETS
+from crl_core.config.presets import PRESETS
 from tests.browser.conftest import WAIT_MS, Server
 from tests.browser.test_app import settled
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from crl_core.presets import PRESETS
+from crl_core.config.presets import PRESETS
 from crl_core.runs.store import RunStore
 from pages.shared.shell import PAGES
 from tests.browser.conftest import ROOT, WAIT_MS, Server, start_server
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Itera
     for name in ("hospital", "shifted", "leaky"):
         store.save(run_of(name))
     with pytest.MonkeyPatch.context() as patch:
-        for room in ("config", "runs.records"):
+        for room in ("config.run", "runs.records"):
             patch.setattr(f"crl_core.{room}.RECIPE_VERSION", 0)
         store.save(run_of("recipe"))
     damaged = cache / "runs" / run_of("leaky").config.key / "result.joblib"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from crl_core.cli.program import main
 from crl_core.config import MAX_MODELS, RECIPE_VERSION
+from crl_core.config.presets import preset
 from crl_core.jobs.executors import Here
-from crl_core.presets import preset
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims as rooms

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from crl_core.cli.program import main
 from crl_core.config import LIMITS, RECIPE_VERSION, RunConfig
+from crl_core.config.presets import PRESETS, preset
 from crl_core.data.scm import sample
 from crl_core.figures.by_envs import Line, by_envs, by_envs_svg, spread
 from crl_core.figures.palette import palette
@@ -21,7 +22,6 @@ from crl_core.jobs.ensure_runs import Found, Wanted
 from crl_core.jobs.executors import Here
 from crl_core.measures.overlap import gaussian_kernel, pairs_mmd2
 from crl_core.metrics import ite_rmse
-from crl_core.presets import PRESETS, preset
 from crl_core.results import data_of, mmd_rows, predict, view_rows
 from crl_core.runs.store import RunStore
 from crl_core.studies import environments

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_core import PRESETS, Scenario, sample
+from crl_core.config.presets import env_names
 from crl_core.data.scm import along
 from crl_core.figures.palette import THEMES, palette
-from crl_core.presets import env_names
 from crl_core.world.assumptions import assumptions, error_without_s, outlook, share_with_both, stands_in
 from crl_core.world.environments import arms_said, env_rows, newcomer_said, spread_over
 from crl_core.world.equations import equations, notes

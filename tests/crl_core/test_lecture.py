@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crl_core.config import Scenario
+from crl_core.config.presets import PRESETS
 from crl_core.data.scm import mix, mixing_maps
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.figures import palette
@@ -18,7 +19,6 @@ from crl_core.lecture.naming import Naming
 from crl_core.lecture.packed_arrays import pack_f32, pack_i16, pack_u8, unpack
 from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.measures.effect_map import effect_map
-from crl_core.presets import PRESETS
 from crl_core.results import RunResult, data_of, predict, view_of, view_rows
 from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
 

@@ -11,10 +11,10 @@ import pytest
 from crl_core import preset
 from crl_core.cli import config as cli_config
 from crl_core.cli import program as cli
-from crl_core.config_text import preset_of, reproducing_command
+from crl_core.config.presets import PRESETS
+from crl_core.config.text import preset_of, reproducing_command
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.handout import handout_html
-from crl_core.presets import PRESETS
 from tests.lecture_runs import config_of, evidence_of, run_of
 
 

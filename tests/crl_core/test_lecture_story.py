@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from crl_core.config.presets import PRESETS
 from crl_core.lecture import story
-from crl_core.presets import PRESETS
 
 NUMBERS = {"lam": 0.1, "ite_rmse": 0.2, "best_ite_rmse": 0.05, "domain_auc": 0.97, "mmd2": float("nan")}
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_core import RunConfig, preset, train
-from crl_core.config_text import nearest
+from crl_core.config.text import nearest
 from crl_core.runs.bundle import export_bytes, import_run
 from crl_core.runs.labels import MAX_NAME, MAX_NOTE, MAX_TAG, Label, read_label
 from crl_core.runs.library import Library, Usage, retagged, search, tags_of
@@ -256,7 +256,7 @@ def test_a_bundle_of_an_older_recipe_is_imported_and_labelled_as_such(
     trained: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected, content = trained.load(KEYS[0]), export_bytes(trained, KEYS[0])
-    for room in ("config", "runs.records", "runs.bundle"):
+    for room in ("config.run", "runs.records", "runs.bundle"):
         monkeypatch.setattr(f"crl_core.{room}.RECIPE_VERSION", 2)
     other = store_in(tmp_path / "other")
     assert import_run(other, content) == KEYS[0]

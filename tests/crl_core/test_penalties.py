@@ -14,9 +14,9 @@ from sklearn.metrics import log_loss
 
 from crl_core import RunConfig, Scenario, Training, train
 from crl_core.config import Penalty as Names
+from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.data.matching import matches
 from crl_core.ipm import mmd2
-from crl_core.penalty_words import PENALTY_WORDS
 from crl_core.training.batches import pair_rows
 from crl_core.training.penalties import REGISTRY, Batch, Penalty
 from crl_core.training.penalties.base import gradient

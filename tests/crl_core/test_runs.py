@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crl_core import config as config_room
+from crl_core.config import run as config_room
 from crl_core.events import EpochEnded, RunFailed, RunStarted
 from crl_core.runs import records, sealing
 from crl_core.runs import store as runs

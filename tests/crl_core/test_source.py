@@ -16,7 +16,7 @@ import pytest
 from crl_core import RunConfig, RunStore, Training, preset
 from crl_core.cli.config import config_of as config_typed
 from crl_core.cli.program import _parser, main
-from crl_core.config_text import changes, differing, nearest, preset_of, reproducing_command, value_of
+from crl_core.config.text import changes, differing, nearest, preset_of, reproducing_command, value_of
 from crl_core.data.scm import sample, split
 from crl_core.export.checkpoint import checkpoint, citation, history_csv, loading_example, metrics_csv
 from crl_core.export.figure_page import figures_of

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crl_core import PRESETS, RunConfig, Scenario, Training
 from crl_core.config import LIMITS, MAX_ENVS
-from crl_core.config_text import nearest_lam
+from crl_core.config.text import nearest_lam
 from pages.shared import fields
 
 NAMES = [field.name for field in fields.SINGLE] + [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crl_core.penalty_words import PENALTY_WORDS
+from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.runs.store import RunStore
 from crl_core.studies.penalties import BAKED, ContestSetting, run_contest
 from tests.pages.conftest import Open, words

@@ -183,7 +183,7 @@ def older(tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> str:
     """The key of a stored run that version 1 made, in a program of version 2."""
     store.save(tiny.result)
     key = tiny.config.key
-    for room in ("config", "runs.records"):
+    for room in ("config.run", "runs.records"):
         monkeypatch.setattr(f"crl_core.{room}.RECIPE_VERSION", 2)
     assert tiny.config.key != key
     return key

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from crl_core import train
+from crl_core.config.presets import PRESETS
 from crl_core.events import COLLAPSED
-from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
 from pages.shared import fields
 from tests.pages.conftest import Open, Tiny, words

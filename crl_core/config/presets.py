@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from crl_core.config import RunConfig, Scenario, Training
+from crl_core.config.run import RunConfig, Scenario, Training
 
 Verdict = Literal["helps", "nothing to gain", "hurts", "destroys"]
 ENV_WORD = "environment"  # what an environment is called where no preset says otherwise

@@ -14,8 +14,8 @@ from functools import lru_cache
 from math import log10
 from typing import Any, Literal
 
-from crl_core.config import ABOUT, PARTS, RunConfig, Training
-from crl_core.presets import PRESETS
+from crl_core.config.presets import PRESETS
+from crl_core.config.run import ABOUT, PARTS, RunConfig, Training
 
 Part = Literal["scenario", "training"]
 PART_OF: Mapping[str, Part] = {item.name: part for part, kind in PARTS.items() for item in fields(kind)}

@@ -1,0 +1,41 @@
+"""What a run is: its fields and limits (run), in words (text), the worlds that come along (presets, penalty_words)."""
+
+from crl_core.config.run import (
+    ABOUT,
+    CONFIG_VERSION,
+    DEFAULT_LAMS,
+    LIMITS,
+    MAX_ENVS,
+    MAX_MODELS,
+    MAX_QUEUE,
+    PARTS,
+    PER_ENV,
+    RECIPE_VERSION,
+    Align,
+    Bandwidth,
+    Matching,
+    Penalty,
+    RunConfig,
+    Scenario,
+    Training,
+)
+
+__all__ = [
+    "ABOUT",
+    "CONFIG_VERSION",
+    "DEFAULT_LAMS",
+    "LIMITS",
+    "MAX_ENVS",
+    "MAX_MODELS",
+    "MAX_QUEUE",
+    "PARTS",
+    "PER_ENV",
+    "RECIPE_VERSION",
+    "Align",
+    "Bandwidth",
+    "Matching",
+    "Penalty",
+    "RunConfig",
+    "Scenario",
+    "Training",
+]
