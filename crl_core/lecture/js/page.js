@@ -8,7 +8,8 @@ const PAGE = `
   <div class="words"><h2 class="title"></h2><p class="says" aria-live="polite"></p></div>
   <dl class="figures">
     <div><dd data-figure="lam"></dd><dt>penalty λ</dt></div>
-    ${FIGURES.map((f) => `<div><dd data-figure="${f.name}"></dd><dt data-word="${f.name}">${f.word}</dt></div>`).join("")}
+    ${FIGURES.map((f) =>
+      `<div><dd data-figure="${f.name}"></dd><dt data-word="${f.name}">${f.word}</dt></div>`).join("")}
   </dl>
 </header>
 <div class="views">
