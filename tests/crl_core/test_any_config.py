@@ -27,7 +27,7 @@ from crl_core.measures.evidence import gather
 from crl_core.results import RunResult, view_rows
 from crl_core.runs.bundle import export_bytes, import_run
 from crl_core.studies.certificate import certificate
-from crl_core.studies.deployed import judge, watched
+from crl_core.studies.deployed import batch_report, reference_of
 from crl_core.studies.environments import pick
 from pages.shared import fields
 from tests.any_config import configs
@@ -150,8 +150,10 @@ def taken_home(result: RunResult, folder: Path) -> None:
         assert config.key.encode() in checkpoint(result, lam)
         metadata = json.loads(metadata_text(subject(result, lam).metadata))
         assert RunConfig.from_dict(metadata["config"]).key == metadata["key"] == config.key
-        findings = judge(watched(result, lam), view_rows(config).x, np.random.default_rng(0), permutations=39)
-        assert command in certificate(watched(result, lam), findings).markdown()
+        findings = batch_report(
+            reference_of(result, lam), view_rows(config).x, np.random.default_rng(0), permutations=39
+        )
+        assert command in certificate(reference_of(result, lam), findings).markdown()
     assert f'load_file("crl-{config.key}' in loading_example(result, lam)
     names = tuple(f"place {env}" for env in range(config.scenario.n_envs))
     evidence = gather(result)

@@ -25,8 +25,8 @@ from crl_core.export.models import export_model
 from crl_core.export.models.network import metadata_text, subject
 from crl_core.export.notebook import notebook
 from crl_core.figures import palette
-from crl_core.jobs.carry_out import carry_out
 from crl_core.jobs.cost import work
+from crl_core.jobs.train_and_store import train_and_store
 from crl_core.lecture.frames import frames
 from crl_core.lecture.handout import handout_html, world_of
 from crl_core.lecture.probe import probe_parts, shifted
@@ -38,7 +38,7 @@ from crl_core.runs.bundle_arrays import evidence_specs, history_specs, metric_sp
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.library import Library, search
 from crl_core.studies.certificate import certificate
-from crl_core.studies.deployed import judge, watched
+from crl_core.studies.deployed import batch_report, reference_of
 from crl_core.training.path import _explainable_variance
 from tests.crl_core.made_up import store_in, without_truth
 from tests.tables import KINDS, N_HELD_OUT, N_ROWS, TRAINING, config_of, tables_can_be_read, whole
@@ -74,7 +74,7 @@ def readable() -> Iterator[None]:
 @pytest.fixture(scope="module", params=list(KINDS))
 def run(request: pytest.FixtureRequest, readable: None, tmp_path_factory: pytest.TempPathFactory) -> Stored:
     config, store = config_of(request.param), store_in(tmp_path_factory.mktemp("store"))
-    outcome = carry_out(config, store)
+    outcome = train_and_store(config, store)
     assert (outcome.ending, outcome.reason) == ("trained", None)
     return Stored(request.param, store, store.load(config.key))
 
@@ -398,8 +398,10 @@ def test_notebook_citation_handout_and_certificate_say_what_they_need(run: Store
     assert f"run {run.config.key} (table “Trial of 2019”)" in cited
     assert command in cited
     assert command in handout_html(run.result, None, run.evidence)
-    findings = judge(watched(run.result, 1.0), view_rows(run.config).x, np.random.default_rng(0), permutations=19)
-    assert command in certificate(watched(run.result, 1.0), findings).markdown()
+    findings = batch_report(
+        reference_of(run.result, 1.0), view_rows(run.config).x, np.random.default_rng(0), permutations=19
+    )
+    assert command in certificate(reference_of(run.result, 1.0), findings).markdown()
 
 
 def test_the_figure_page_draws_effects_where_they_are_known(run: Stored) -> None:
