@@ -28,8 +28,8 @@ from crl_core.figures import palette
 from crl_core.jobs.cost import work
 from crl_core.jobs.train_and_store import train_and_store
 from crl_core.lecture.frames import frames
-from crl_core.lecture.handout import handout_html, world_of
-from crl_core.lecture.probe import probe_parts, shifted
+from crl_core.lecture.handout import handout_html, naming_of
+from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.measures.comparison import differing_settings, same_draws
 from crl_core.network import elu, state_dict
 from crl_core.results import N_VIEW, RunResult, data_of, view_rows
@@ -414,7 +414,7 @@ def test_the_figure_page_draws_effects_where_they_are_known(run: Stored) -> None
 def test_the_lecture_has_no_map_and_no_sigma_to_shift(run: Stored) -> None:
     parts: Any = run.store.part(run.config.key, "projection")
     palettes = {name: palette(name) for name in ("dark", "light", "projector")}  # type: ignore[arg-type]
-    data = frames(run.result, parts, run.evidence, world=world_of(run.config), palettes=palettes)
+    data = frames(run.result, parts, run.evidence, naming=naming_of(run.config), palettes=palettes)
     assert (data["map"], data["probe"]) == (None, None)
     assert data["title"] == "Table “Trial of 2019”"
     assert data["envs"] == ["north", "south"]
@@ -423,6 +423,6 @@ def test_the_lecture_has_no_map_and_no_sigma_to_shift(run: Stored) -> None:
     assert all(data["readings"])
     assert "nan" not in json.dumps([data["readings"], data["story"]]).lower()
     json.dumps(data, allow_nan=False)
-    assert probe_parts(run.result, 40) is None
+    assert shift_arrays(run.result, 40) is None
     with pytest.raises(ValueError, match="the rows of the table “Trial of 2019” have no σ to shift"):
         shifted(run.result, (1.0, 1.0), 40)
