@@ -2,6 +2,7 @@
 in."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -145,3 +146,10 @@ def test_the_readmes_map_shows_every_room_in_the_order_of_imports() -> None:
     assert [FLOOR[name] for name in rooms] == sorted(FLOOR[name] for name in rooms)
     for name in rooms:
         assert (ROOT / "crl_core" / name).is_dir() == (f"  {name}/" in drawn)
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    named = set(re.findall(r"`((?:crl_core|pages|tests|benchmarks)/[\w./*<>-]+)`", (ROOT / "README.md").read_text()))
+    assert len(named) > 15
+    for name in named:
+        assert list(ROOT.glob(re.sub(r"<\w+>", "*", name).rstrip("/"))), name
