@@ -156,7 +156,7 @@ def taken_home(result: RunResult, folder: Path) -> None:
         assert command in certificate(reference_of(result, lam), findings).markdown()
     assert f'load_file("crl-{config.key}' in loading_example(result, lam)
     names = tuple(f"place {env}" for env in range(config.scenario.n_envs))
-    evidence = gather(result).as_arrays()
+    evidence = gather(result)
     assert config.key in figure_page(result, lam, names, {"evidence": evidence})
     assert config.key in handout_html(result, None, evidence)
     here, there = store_in(folder / "here"), store_in(folder / "there")
