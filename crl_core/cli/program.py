@@ -1,6 +1,7 @@
 """The command line: presets, train, runs. Results go to standard output, everything else to standard error.
 
-Exit status: 0 done; 1 training failed; 2 bad input or a store that cannot be used, with one line saying so; 130 Ctrl+C.
+Exit status: 0 done; 1 training failed, or a fault of the program; 2 bad input, or a file, store or stream that cannot
+be used, with one line saying which; 130 Ctrl+C. Only with `--debug` is there a traceback.
 With `--json -` standard output carries JSON and nothing else; a number that is not finite is null.
 """
 
@@ -10,7 +11,9 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -19,7 +22,7 @@ from crl_core.cli.bake import add_bake_command
 from crl_core.cli.config import config_of
 from crl_core.cli.export import add_export_command
 from crl_core.cli.identify import add_identify_command
-from crl_core.cli.output import PROGRAM, check_target, put
+from crl_core.cli.output import PROGRAM, OutputRefused, check_target, culprit, path_given, put, tell
 from crl_core.cli.penalties import add_penalties_command
 from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
@@ -53,25 +56,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         check_target(options.json)
         status: int = options.command(options)
-        sys.stdout.flush()
         return status
     except BrokenPipeError:  # | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output()
         return OK
-    except OSError as error:  # everything else that writes or reads says so in a sentence of its own
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        reason = error.strerror or str(error)
-        return _complain(f"standard output: {reason}; send it to another place.", BAD_INPUT)
+    except SystemExit:  # --help, or what argparse does not know
+        with suppress(OSError):
+            sys.stdout.flush()
+            raise
+        _leave_output()
+        return _complain("standard output: it takes nothing more; send it to another place.", BAD_INPUT)
     except KeyboardInterrupt:
         return _complain("cancelled; nothing was stored.", INTERRUPTED)
-    except (TrainingFailed, RunsFailed) as error:
-        return _complain(f"training failed. {error}", FAILED)
-    except (StoreError, ValueError) as error:
-        return _complain(str(error), BAD_INPUT)
+    except Exception as error:
+        if "--debug" in (sys.argv[1:] if arguments is None else arguments):
+            tell(traceback.format_exc())
+        if isinstance(error, OutputRefused):
+            _leave_output()
+        return _complain(*_told(error))
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """What ended a command, in a sentence, and the exit status."""
+    if isinstance(error, (TrainingFailed, RunsFailed)):
+        return f"training failed. {error}", FAILED
+    if isinstance(error, (OutputRefused, StoreError, ValueError)):
+        return str(error), BAD_INPUT
+    if (sentence := culprit(error)) is not None:
+        return sentence, BAD_INPUT
+    what = f"{type(error).__name__}: {error!s:.200}".rstrip(" :.")
+    return f"this is a fault of the program ({what}); --debug shows where.", FAILED
+
+
+def _leave_output() -> None:
+    """Nothing more goes to standard output, not even what Python would write at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str, status: int) -> int:
-    print(f"{PROGRAM}: {' '.join(text.split())}", file=sys.stderr)
+    tell(f"{PROGRAM}: {' '.join(text.split())}")
     return status
 
 
@@ -95,7 +119,10 @@ _number.__name__ = "number"  # argparse names it in its complaint
 
 def _parser() -> _Parser:
     json_option = argparse.ArgumentParser(add_help=False)
-    json_option.add_argument("--json", metavar="FILE", help="write JSON to FILE, - for standard output")
+    json_option.add_argument(
+        "--json", type=path_given, metavar="FILE", help="write JSON to FILE, - for standard output"
+    )
+    json_option.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser = _Parser(prog=PROGRAM, description="Train and keep λ paths of CFRNets on worlds whose truth is known.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -108,7 +135,9 @@ def _parser() -> _Parser:
 
     train = command("train", _train, "train all λ of a run at once, or take it from the cache")
     train.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}; default hospital")
-    train.add_argument("--config", metavar="FILE", help="a run's configuration as JSON, instead of a preset")
+    train.add_argument(
+        "--config", type=path_given, metavar="FILE", help="a run's configuration as JSON, instead of a preset"
+    )
     train.add_argument("--lam", nargs="+", type=_number, metavar="λ", help="penalty weights")
     train.add_argument("--epochs", type=_number, metavar="N")
     train.add_argument("--seed", type=_number, metavar="N")
@@ -194,7 +223,7 @@ def _with_store(
         try:
             return store.load(config.key), True, None
         except RunCorrupted as error:
-            print(f"{PROGRAM}: {error}", file=sys.stderr)
+            tell(f"{PROGRAM}: {error}")
         except RunNotFound:
             pass
         outcome = train_and_store(config, store, with_parts=False, listen=listen)
@@ -212,7 +241,7 @@ def _with_store(
 
 def _follow(key: str, store: RunStore, listen: Callable[[Event], None]) -> None:
     """Watch another process train the run, until it lets go of it."""
-    print("Another process is training this run; following it.", file=sys.stderr)
+    tell("Another process is training this run; following it.")
     offset = 0
     while store.busy(key) and not store.has(key):
         entries, offset = read_entries(store.events_path(key), offset)

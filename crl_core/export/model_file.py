@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from crl_core.export.formats import INSTALL, METADATA, OUTPUTS
+from crl_core.runs.user_files import expanded, place
 
 Outputs = tuple[np.ndarray, np.ndarray, np.ndarray]  # y0 [n], y1 [n], phi [n, k], float32
 MOST_BYTES = 64_000_000
@@ -42,7 +43,7 @@ def open_model(file: str | Path) -> Model:
 
     Raises: ModelRefused if it cannot be read, is damaged, is of another program, or needs what is not installed.
     """
-    path = Path(file)
+    path = Path(expanded(str(file)))
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ModelRefused(
@@ -54,7 +55,8 @@ def open_model(file: str | Path) -> Model:
             raise
         reason = getattr(error, "strerror", None) or error
         raise ModelRefused(
-            f"{str(file)!s:.200} cannot be read ({reason}); give a file that `python -m crl_core export` wrote."
+            f"{str(file)!s:.200} cannot be read{place(path)} ({reason}); give a file that `python -m crl_core "
+            "export` wrote."
         ) from None
     return read_model(content, path.name)
 

@@ -37,16 +37,21 @@ class Damaged(Exception):
         self.file, self.why = file, why
 
 
-def disk_error(doing: str, error: OSError) -> StoreError:
-    """The sentence for an operating system's refusal. `doing` reads on from "cannot": "store the run in <folder>"."""
+def disk_error(
+    doing: str, error: OSError, elsewhere: str = "set CRL_CACHE to a folder that you may write"
+) -> StoreError:
+    """The sentence for an operating system's refusal. `doing` reads on from "cannot": "store the run in <folder>".
+
+    elsewhere: the way to another place, where the one that was refused is not the store.
+    """
     way_out = {
         errno.ENOSPC: "the disk is full; delete some runs or free some space, and try again",
         errno.EDQUOT: "your disk quota is used up; delete some runs or free some space, and try again",
-        errno.EROFS: "the folder is read-only; set CRL_CACHE to a folder that can be written",
-        errno.EACCES: "permission was denied; set CRL_CACHE to a folder that you may read and write",
-        errno.EPERM: "permission was denied; set CRL_CACHE to a folder that you may read and write",
-        errno.ENOTDIR: "a part of that path is a file; set CRL_CACHE to a folder",
-        errno.EEXIST: "a file is in the way; set CRL_CACHE to a folder",
+        errno.EROFS: f"the folder is read-only; {elsewhere}",
+        errno.EACCES: f"permission was denied; {elsewhere}",
+        errno.EPERM: f"permission was denied; {elsewhere}",
+        errno.ENOTDIR: f"a part of that path is a file; {elsewhere}",
+        errno.EEXIST: f"a file is in the way; {elsewhere}",
     }
     reason = way_out.get(error.errno or 0, f"{error.strerror or error}; check the disk and try again")
     return StoreError(f"Cannot {doing}: {reason}.")

@@ -43,6 +43,7 @@ from crl_core.runs.sealing import (
     write_atomically,
     write_manifest,
 )
+from crl_core.runs.user_files import whole
 
 __all__ = ["RunBusy", "RunCorrupted", "RunNotFound", "RunStore", "RunSummary", "StoreError"]
 
@@ -67,8 +68,13 @@ class RunCorrupted(StoreError):
 
 
 def default_root() -> Path:
-    """The environment variable CRL_CACHE, else `cache` beside the package."""
-    return Path(os.environ.get("CRL_CACHE") or Path(__file__).parents[2] / "cache")
+    """The environment variable CRL_CACHE, with ~ and variables replaced and from the root, since the worker may run in
+    another folder; else `cache` beside the package. Raises StoreError."""
+    given = os.environ.get("CRL_CACHE")
+    try:
+        return whole(given) if given else Path(__file__).parents[2] / "cache"
+    except ValueError as error:
+        raise StoreError(f"CRL_CACHE cannot be used: {error}") from None
 
 
 class RunStore:
@@ -87,7 +93,7 @@ class RunStore:
         baked: str | Path | None = None,
         quota_bytes: int = QUOTA_BYTES,
     ) -> None:
-        self.root = Path(root) if root is not None else default_root()
+        self.root = whole(str(root)) if root is not None else default_root()
         self.baked = Path(baked) if baked is not None else Path(__file__).parents[2] / "cache" / "baked"
         self.quota_bytes = quota_bytes
         self.locks = Locks(self.root / "locks")
