@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from crl_core.cli.output import check_temporary_folder, put, tell
+from crl_core.cli.output import put, tell
 from crl_core.cli.table import ProgressBar
 from crl_core.jobs.bake import bake, remove_outdated
 from crl_core.jobs.executors import Here
 from crl_core.presets import PRESETS
 from crl_core.runs.store import RunStore
+from crl_core.runs.temporary import check_temporary_folder
 from crl_core.studies.bake import ANSWERS
 
 

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -45,40 +44,6 @@ def say(text: str) -> None:
         raise
     except OSError as error:
         raise OutputRefused(f"standard output: {error.strerror or error}; send it to another place.") from None
-
-
-def culprit(error: BaseException) -> str | None:
-    """The file, folder or stream that an error is about, in a sentence, however often libraries have wrapped what the
-    operating system said; None if it is about none."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError):
-            if "temporary directory" in str(cause):  # as `tempfile` puts it, which names the folders that it tried
-                return NO_TEMPORARY_FOLDER
-            reason = cause.strerror or str(cause)
-            if cause.filename is None:
-                return f"the operating system refused ({reason}); --debug shows where."
-            way_out = "set TMPDIR to another folder" if _is_temporary(cause.filename) else "--debug shows where"
-            return f"{cause.filename}: {reason}; {way_out}."
-        cause = cause.__cause__  # what was only dealt with before, `__context__`, is not what is wrong
-    return None
-
-
-def _is_temporary(name: object) -> bool:
-    with suppress(OSError):
-        return str(name).startswith(tempfile.gettempdir() + os.sep)
-    return False
-
-
-def check_temporary_folder() -> None:
-    """Before what takes minutes and needs one. Raises ValueError if no folder for temporary files can be written."""
-    try:
-        tempfile.gettempdir()
-    except OSError:
-        raise ValueError(NO_TEMPORARY_FOLDER) from None
-
-
-NO_TEMPORARY_FOLDER = "no folder for temporary files can be written here; set TMPDIR to a folder that can be."
 
 
 def check_target(target: str | None, option: str = "--json") -> None:

@@ -8,6 +8,7 @@ With `--json -` standard output carries JSON and nothing else; a number that is 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -22,7 +23,7 @@ from crl_core.cli.bake import add_bake_command
 from crl_core.cli.config import config_of
 from crl_core.cli.export import add_export_command
 from crl_core.cli.identify import add_identify_command
-from crl_core.cli.output import PROGRAM, OutputRefused, check_target, culprit, path_given, put, tell
+from crl_core.cli.output import PROGRAM, OutputRefused, check_target, path_given, put, tell
 from crl_core.cli.penalties import add_penalties_command
 from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
@@ -35,7 +36,8 @@ from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.sealing import StoreError
-from crl_core.runs.store import RunCorrupted, RunNotFound, RunStore
+from crl_core.runs.store import RunCorrupted, RunNotFound, RunStore, default_root
+from crl_core.runs.temporary import culprit, ensure_temporary_folder
 from crl_core.serve.server import add_serve_command
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -52,8 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without λ shows ?
+    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    logging.getLogger("crl_core").setLevel(logging.NOTSET if debug else logging.CRITICAL + 1)
     try:
         options = _parser().parse_args(arguments)
+        with suppress(StoreError):  # a command that needs the store says so itself
+            ensure_temporary_folder(default_root())
         check_target(options.json)
         status: int = options.command(options)
         return status
@@ -69,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("cancelled; nothing was stored.", INTERRUPTED)
     except Exception as error:
-        if "--debug" in (sys.argv[1:] if arguments is None else arguments):
+        if debug:
             tell(traceback.format_exc())
         if isinstance(error, OutputRefused):
             _leave_output()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from crl_core.export.formats import INSTALL, METADATA, OUTPUTS
+from crl_core.runs.temporary import culprit
 from crl_core.runs.user_files import expanded, place
 
 Outputs = tuple[np.ndarray, np.ndarray, np.ndarray]  # y0 [n], y1 [n], phi [n, k], float32
@@ -72,9 +73,13 @@ def read_model(content: bytes, name: str) -> Model:
             raise ValueError("its outputs have other shapes than it says")
     except ModelRefused:
         raise
+    except MemoryError:
+        raise ModelRefused(f"{name} cannot be opened: the memory does not suffice.") from None
     except ImportError as error:
         raise ModelRefused(f"{name} needs {error.name}, not installed here: {INSTALL}.") from None
     except Exception as error:  # onnxruntime and torch raise classes of their own for damaged bytes
+        if (found := culprit(error)) is not None:
+            raise ModelRefused(f"{name} cannot be opened. {found}") from None
         reason = " ".join(str(error).split())[:80]
         raise ModelRefused(
             f"{name} is damaged or not a model of this program ({reason}); export it again with `python -m crl_core "

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import secrets
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -150,9 +151,16 @@ def read_sealed(folder: Path, manifest: Mapping[str, Any], name: str) -> bytes:
     return content
 
 
+def _joblib() -> Any:
+    with warnings.catch_warnings():  # that it will use one process, where there is no shared memory: so do we anyhow
+        warnings.simplefilter("ignore", UserWarning)
+        import joblib
+    return joblib
+
+
 def pack(content: Mapping[str, Any]) -> bytes:
     """Compressed joblib bytes of plain values and arrays."""
-    import joblib
+    joblib = _joblib()
 
     buffer = io.BytesIO()
     joblib.dump(dict(content), buffer, compress=("zlib", 3))
@@ -161,7 +169,7 @@ def pack(content: Mapping[str, Any]) -> bytes:
 
 def unpack(content: bytes) -> dict[str, Any]:
     """Inverse of `pack`. Only ever call it on bytes whose checksum was right: this unpickles."""
-    import joblib
+    joblib = _joblib()
 
     loaded: dict[str, Any] = joblib.load(io.BytesIO(content))
     return loaded

@@ -122,6 +122,8 @@ class RunStore:
         folder, manifest, files = self._checked(key)
         try:
             result = from_plain(unpack(files[RESULT]))
+        except MemoryError:
+            raise _no_memory(key) from None
         except Exception as error:  # a pickle may raise anything
             raise self._refuse(key, folder, Damaged(RESULT, f"cannot be opened here ({error!s:.80})")) from error
         if result.config.key_in(manifest["recipe_version"]) != key or manifest["config"] != plain(result)["config"]:
@@ -136,6 +138,8 @@ class RunStore:
             return None
         try:
             return unpack(files[file])
+        except MemoryError:
+            raise _no_memory(key) from None
         except Exception as error:
             raise self._refuse(key, folder, Damaged(file, f"cannot be opened here ({error!s:.80})")) from error
 
@@ -445,6 +449,10 @@ def _checked_key(key: str) -> str:
 
 def _not_found(key: str) -> RunNotFound:
     return RunNotFound(f"There is no run {key!s:.40}; it was deleted, or never trained here. Restore it, or train it.")
+
+
+def _no_memory(key: str) -> StoreError:
+    return StoreError(f"The memory does not suffice to open run {key}; end other programs and try again.")
 
 
 def _part_file(name: str) -> str:
