@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from crl_core.config import RunConfig, Scenario
 from crl_core.config.presets import DEFAULT_PRESET, preset
 from crl_core.config.text import FLAGS, read
+from crl_core.runs.user_files import decode, place, read_text
 
 
 def config_of(options: argparse.Namespace) -> RunConfig:
@@ -40,19 +40,22 @@ def config_of(options: argparse.Namespace) -> RunConfig:
 
 def _from_file(name: str) -> RunConfig:
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        return RunConfig.from_json(_standard_input() if name == "-" else read_text(name))
     except OSError as error:
         raise ValueError(
-            f"--config {name}: {error.strerror or error}; give a file with a run's configuration."
+            f"--config {name}: {error.strerror or error}{place(name)}; give a file with a run's configuration."
         ) from None
-    except UnicodeDecodeError:
-        raise ValueError(f"--config {name}: this is not text; give a file with a run's configuration.") from None
-    try:
-        return RunConfig.from_json(text)
     except ValueError as error:
         raise ValueError(f"--config {name}: {error}") from None
     except RecursionError:
         raise ValueError(f"--config {name}: this is nested too deeply to be a run's configuration.") from None
+
+
+def _standard_input() -> str:
+    if sys.stdin is None:
+        raise ValueError("standard input is closed; send a run's configuration, or give a file.")
+    raw = getattr(sys.stdin, "buffer", None)  # its bytes: what is sent may have another encoding than the terminal
+    return sys.stdin.read() if raw is None else decode(raw.read())
 
 
 def _with_envs(scenario: Scenario, n_envs: Any, sigma: list[float] | None) -> Scenario:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crl_core.cli.output import check_target, put
+from crl_core.cli.output import check_target, path_given, put
 from crl_core.cli.table import text_table
 from crl_core.export.formats import FORMATS, file_name, format_of, lacking
 from crl_core.runs.sealing import disk_error, write_atomically
 from crl_core.runs.store import RunStore
+from crl_core.runs.temporary import check_temporary_folder
+from crl_core.runs.user_files import place
 
 if TYPE_CHECKING:
     from crl_core.export.format_costs import FormatCost
@@ -24,9 +26,11 @@ def add_export_command(command: Callable[..., Any]) -> None:
     export.add_argument("--lam", type=float, metavar="λ", help="the nearest of the run's; required")
     export.add_argument("--replicate", type=int, default=0, metavar="R", help="default 0")
     export.add_argument("--format", default="onnx", metavar="F", help=f"one of {', '.join(FORMATS)}")
-    export.add_argument("--out", metavar="FILE", help="default: named for run, λ and format, here")
+    export.add_argument("--out", type=path_given, metavar="FILE", help="default: named for run, λ and format, here")
     export.add_argument("--report", action="store_true", help="measure all formats; writes a file only with --out")
-    export.add_argument("--folder", metavar="DIR", help="with --report: write every format's file there")
+    export.add_argument(
+        "--folder", type=path_given, metavar="DIR", help="with --report: write every format's file there"
+    )
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -35,7 +39,7 @@ def _export(options: argparse.Namespace) -> int:
         format_of(name)
     check_target(options.out, "--out")
     if options.folder is not None and not Path(options.folder).is_dir():
-        raise ValueError(f"--folder {options.folder} is no folder; make it first.")
+        raise ValueError(f"--folder {options.folder} is no folder{place(options.folder)}; make it first.")
     store = RunStore()
     found = [key for key in dict.fromkeys(store.keys()) if options.key and key.startswith(options.key)]
     if len(found) > 1 and options.key not in found:
@@ -49,6 +53,10 @@ def _export(options: argparse.Namespace) -> int:
 
     made_of = subject(result, options.lam, options.replicate)
     lam = made_of.metadata["lam"]
+    target = options.out or file_name(key, lam, name)
+    if writes:
+        check_target(target, "--out")
+    check_temporary_folder()
     content: dict[str, Any] = {"key": key, "lam": lam, "replicate": options.replicate}
     text = []
     if options.report:
@@ -60,10 +68,9 @@ def _export(options: argparse.Namespace) -> int:
                 _write(Path(options.folder) / file_name(key, lam, each), made)
     if writes:
         made = files[name] if options.report else export_model(made_of, name)
-        target = options.out or file_name(key, lam, name)
         _write(Path(target), made)
         content |= {"format": name, "file": target, "bytes": len(made)}
-        text.append(f"{FORMATS[name].title} of λ = {lam:g} is in {target}, {len(made) / 1e3:.0f} kB.")
+        text.append(f"{FORMATS[name].title} of λ = {lam:g} is in {target}{place(target)}, {len(made) / 1e3:.0f} kB.")
     put(options.json, content, lambda: "\n\n".join(text))
     return 0
 
@@ -72,7 +79,7 @@ def _write(target: Path, content: bytes) -> None:
     try:
         write_atomically(target, content)
     except OSError as error:
-        raise disk_error(f"write the model to {target}", error) from None
+        raise disk_error(f"write the model to {target}{place(target)}", error, "give another with --out") from None
 
 
 def report_table(rows: Sequence[FormatCost]) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 
-from crl_core.cli.output import PROGRAM, put
+from crl_core.cli.output import PROGRAM, put, tell
 from crl_core.cli.table import text_table
 from crl_core.identify.latent_worlds import Edges, Mixing, read_table
 from crl_core.identify.method_words import METHOD_WORDS
@@ -49,7 +48,7 @@ def _identify(options: argparse.Namespace) -> int:
     from crl_core.identify.flows.recover import recover
 
     def on_method(name: str) -> None:
-        print(METHOD_WORDS[name].short, file=sys.stderr, flush=True)
+        tell(METHOD_WORDS[name].short)
 
     world = latent_preset(options.preset)
     asked: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.cli.output import PROGRAM, put
+from crl_core.cli.output import PROGRAM, put, tell
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
 from crl_core.config.penalty_words import PENALTY_WORDS
@@ -65,7 +65,7 @@ def _penalties(options: argparse.Namespace) -> int:
     def on_run(done: int, total: int, config: RunConfig) -> None:
         bar.close()
         short = PENALTY_WORDS[config.training.penalty].short
-        print(f"penalty {done + 1} of {total}: {short}", file=sys.stderr, flush=True)
+        tell(f"penalty {done + 1} of {total}: {short}")
 
     if options.bake:
         raise ValueError(f"what comes with the program is made by {PROGRAM} bake --only penalties.")

@@ -1,16 +1,20 @@
 """The command line: presets, train, runs. Results go to standard output, everything else to standard error.
 
-Exit status: 0 done; 1 training failed; 2 bad input or a store that cannot be used, with one line saying so; 130 Ctrl+C.
+Exit status: 0 done; 1 training failed, or a fault of the program; 2 bad input, or a file, store or stream that cannot
+be used, with one line saying which; 130 Ctrl+C. Only with `--debug` is there a traceback.
 With `--json -` standard output carries JSON and nothing else; a number that is not finite is null.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -19,7 +23,7 @@ from crl_core.cli.bake import add_bake_command
 from crl_core.cli.config import config_of
 from crl_core.cli.export import add_export_command
 from crl_core.cli.identify import add_identify_command
-from crl_core.cli.output import PROGRAM, check_target, put
+from crl_core.cli.output import PROGRAM, OutputRefused, check_target, path_given, put, tell
 from crl_core.cli.penalties import add_penalties_command
 from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
@@ -32,7 +36,8 @@ from crl_core.jobs.train_and_store import sentence, train_and_store
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.sealing import StoreError
-from crl_core.runs.store import RunCorrupted, RunNotFound, RunStore
+from crl_core.runs.store import RunCorrupted, RunNotFound, RunStore, default_root
+from crl_core.runs.temporary import culprit, ensure_temporary_folder
 from crl_core.serve.server import add_serve_command
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -49,29 +54,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without λ shows ?
+    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    logging.getLogger("crl_core").setLevel(logging.NOTSET if debug else logging.CRITICAL + 1)
     try:
         options = _parser().parse_args(arguments)
+        with suppress(StoreError):  # a command that needs the store says so itself
+            ensure_temporary_folder(default_root())
         check_target(options.json)
         status: int = options.command(options)
-        sys.stdout.flush()
         return status
     except BrokenPipeError:  # | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output()
         return OK
-    except OSError as error:  # everything else that writes or reads says so in a sentence of its own
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        reason = error.strerror or str(error)
-        return _complain(f"standard output: {reason}; send it to another place.", BAD_INPUT)
+    except SystemExit:  # --help, or what argparse does not know
+        with suppress(OSError):
+            sys.stdout.flush()
+            raise
+        _leave_output()
+        return _complain("standard output: it takes nothing more; send it to another place.", BAD_INPUT)
     except KeyboardInterrupt:
         return _complain("cancelled; nothing was stored.", INTERRUPTED)
-    except (TrainingFailed, RunsFailed) as error:
-        return _complain(f"training failed. {error}", FAILED)
-    except (StoreError, ValueError) as error:
-        return _complain(str(error), BAD_INPUT)
+    except Exception as error:
+        if debug:
+            tell(traceback.format_exc())
+        if isinstance(error, OutputRefused):
+            _leave_output()
+        return _complain(*_told(error))
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """What ended a command, in a sentence, and the exit status."""
+    if isinstance(error, (TrainingFailed, RunsFailed)):
+        return f"training failed. {error}", FAILED
+    if isinstance(error, (OutputRefused, StoreError, ValueError)):
+        return str(error), BAD_INPUT
+    if (sentence := culprit(error)) is not None:
+        return sentence, BAD_INPUT
+    what = f"{type(error).__name__}: {error!s:.200}".rstrip(" :.")
+    return f"this is a fault of the program ({what}); --debug shows where.", FAILED
+
+
+def _leave_output() -> None:
+    """Nothing more goes to standard output, not even what Python would write at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str, status: int) -> int:
-    print(f"{PROGRAM}: {' '.join(text.split())}", file=sys.stderr)
+    tell(f"{PROGRAM}: {' '.join(text.split())}")
     return status
 
 
@@ -95,7 +125,10 @@ _number.__name__ = "number"  # argparse names it in its complaint
 
 def _parser() -> _Parser:
     json_option = argparse.ArgumentParser(add_help=False)
-    json_option.add_argument("--json", metavar="FILE", help="write JSON to FILE, - for standard output")
+    json_option.add_argument(
+        "--json", type=path_given, metavar="FILE", help="write JSON to FILE, - for standard output"
+    )
+    json_option.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser = _Parser(prog=PROGRAM, description="Train and keep λ paths of CFRNets on worlds whose truth is known.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -108,7 +141,9 @@ def _parser() -> _Parser:
 
     train = command("train", _train, "train all λ of a run at once, or take it from the cache")
     train.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}; default hospital")
-    train.add_argument("--config", metavar="FILE", help="a run's configuration as JSON, instead of a preset")
+    train.add_argument(
+        "--config", type=path_given, metavar="FILE", help="a run's configuration as JSON, instead of a preset"
+    )
     train.add_argument("--lam", nargs="+", type=_number, metavar="λ", help="penalty weights")
     train.add_argument("--epochs", type=_number, metavar="N")
     train.add_argument("--seed", type=_number, metavar="N")
@@ -194,7 +229,7 @@ def _with_store(
         try:
             return store.load(config.key), True, None
         except RunCorrupted as error:
-            print(f"{PROGRAM}: {error}", file=sys.stderr)
+            tell(f"{PROGRAM}: {error}")
         except RunNotFound:
             pass
         outcome = train_and_store(config, store, with_parts=False, listen=listen)
@@ -212,7 +247,7 @@ def _with_store(
 
 def _follow(key: str, store: RunStore, listen: Callable[[Event], None]) -> None:
     """Show another process's training of the run until that process ends it."""
-    print("Another process is training this run; following it.", file=sys.stderr)
+    tell("Another process is training this run; following it.")
     offset = 0
     while store.busy(key) and not store.has(key):
         entries, offset = read_entries(store.events_path(key), offset)

@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any
 
 from crl_core.cli import table
-from crl_core.cli.output import PROGRAM, check_target, put
+from crl_core.cli.output import PROGRAM, check_target, path_given, put
 from crl_core.runs.bundle import AlreadyStored, export_run, import_run
 from crl_core.runs.labels import Label
 from crl_core.runs.library import Library, Usage, retagged, search
 from crl_core.runs.store import RunStore
+from crl_core.runs.user_files import place
 
 OK, BAD_INPUT = 0, 2
 
@@ -57,9 +58,9 @@ def add_run_commands(command: Callable[..., Any]) -> None:
     tag.add_argument("--remove", nargs="+", default=[], metavar="TAG")
     export = command("export", _export, "write a run as one file for other people")
     export.add_argument("key", metavar="KEY", help="or how it begins")
-    export.add_argument("file", metavar="FILE", help="e.g. run.zip")
+    export.add_argument("file", type=path_given, metavar="FILE", help="e.g. run.zip")
     bring_in = command("import", _import, "check such a file and store its run")
-    bring_in.add_argument("file", metavar="FILE")
+    bring_in.add_argument("file", type=path_given, metavar="FILE")
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -167,24 +168,25 @@ def _export(options: argparse.Namespace) -> int:
     put(
         options.json,
         {"exported": key, "file": options.file, "bytes": size},
-        lambda: f"Run {key} is in {options.file}, {size / 1e6:.1f} MB.",
+        lambda: f"Run {key} is in {options.file}{place(options.file)}, {size / 1e6:.1f} MB.",
     )
     return OK
 
 
 def _import(options: argparse.Namespace) -> int:
+    store = RunStore()
     try:
-        key, new = import_run(RunStore(), options.file), True
+        key, new = import_run(store, options.file), True
     except AlreadyStored as stored:
         key, new = stored.key, False
-    outcome = "is imported." if new else "is stored here already; nothing was changed."
+    outcome = f"is imported into {store.root}." if new else "is stored here already; nothing was changed."
     put(options.json, {"key": key, "imported": new}, lambda: f"Run {key} {outcome}")
     return OK
 
 
 def _key(text: str, keys: Sequence[str]) -> str:
     """The key that `text` is, or is the beginning of; `text` itself if there is none."""
-    found = [key for key in dict.fromkeys(keys) if text and key.startswith(text)]
-    if len(found) > 1 and text not in found:
+    found = [key for key in dict.fromkeys(keys) if text and key.startswith(text.lower())]
+    if len(found) > 1 and text.lower() not in found:
         raise ValueError(f"{len(found)} runs begin with {text}; type more of the key: {', '.join(found[:5])}.")
-    return text if text in found or not found else found[0]
+    return text.lower() if text.lower() in found else found[0] if found else text

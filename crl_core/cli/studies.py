@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from crl_core.cli.output import check_target, put, write_text
+from crl_core.cli.output import check_target, path_given, put, tell, write_text
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
@@ -42,7 +42,7 @@ def add_study_commands(command: Callable[..., Any]) -> None:
     envs = command("environments", _environments, "what does another environment buy? E from 2 to 5")
     envs.add_argument("--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {', '.join(PRESETS)}")
     envs.add_argument("--seeds", type=_seeds, default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}")
-    envs.add_argument("--report", metavar="FILE", help="also write a report, .md or .html")
+    envs.add_argument("--report", type=path_given, metavar="FILE", help="also write a report, .md or .html")
 
 
 def _seeds(text: str) -> int:
@@ -67,7 +67,7 @@ def _claims(options: argparse.Namespace) -> int:
         bar.close()
         world = preset_of(config, free=TRAINING) or f"{config.scenario.n_envs} environments"
         models = f"{len(config.training.lams)} λ × {config.training.replicates} seeds"
-        print(f"run {done + 1} of {total}: {world}, {models}", file=sys.stderr, flush=True)
+        tell(f"run {done + 1} of {total}: {world}, {models}")
 
     paths = [claim for claim in claims if isinstance(claim, Claim)]
     measured = claims_run.run_claims(paths, options.seeds, store, Here(store, bar), on_run=on_run)
@@ -75,7 +75,7 @@ def _claims(options: argparse.Namespace) -> int:
         asked = [claim for claim in claims if isinstance(claim, StudyClaim) and claim.study == study.id]
         if asked:
             bar.close()
-            print(f"laboratory: {study.title}, {len(asked)} claims", file=sys.stderr, flush=True)
+            tell(f"laboratory: {study.title}, {len(asked)} claims")
             measured += measure_study(asked, options.seeds, store, Here(store, bar))
     bar.close()
     put(
@@ -119,7 +119,7 @@ def _environments(options: argparse.Namespace) -> int:
     def on_run(done: int, total: int, config: RunConfig) -> None:
         bar.close()
         places = ", ".join(f"{offset:g}" for offset in config.scenario.offset)
-        print(f"run {done + 1} of {total}: environments at {places}", file=sys.stderr, flush=True)
+        tell(f"run {done + 1} of {total}: environments at {places}")
 
     study = run_environments(options.preset, options.seeds, store, Here(store, bar), on_run=on_run)
     bar.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 import numpy as np
@@ -180,14 +181,13 @@ class ProgressBar:
         """Leave the line that moves."""
         if self._shown:
             self._shown = False
-            print(file=self._stream)
+            with suppress(OSError):  # a stream that takes nothing stops no training
+                print(file=self._stream)
 
     def _say(self, text: str, *, stay: bool) -> None:
-        if stay:
-            print(text, file=self._stream, flush=True)
-        else:
-            self._shown = True
-            print(f"\r{text:<79}", end="", file=self._stream, flush=True)
+        self._shown = self._shown or not stay
+        with suppress(OSError):
+            print(text if stay else f"\r{text:<79}", end="\n" if stay else "", file=self._stream, flush=True)
 
 
 def _least(ite: np.ndarray | None) -> int | None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from crl_core.cli.output import put
+from crl_core.cli.output import put, tell
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config.presets import PRESETS
 from crl_core.jobs.executors import Here
@@ -30,7 +30,7 @@ def _unseen(options: argparse.Namespace) -> int:
 
     def on_spec(done: int, total: int) -> None:
         bar.close()
-        print(f"intervention {done + 1} of {total}", file=sys.stderr, flush=True)
+        tell(f"intervention {done + 1} of {total}")
 
     power = run_power(
         options.preset,

@@ -210,7 +210,7 @@ class RunConfig:
     @classmethod
     def from_json(cls, text: str) -> RunConfig:
         try:
-            content = json.loads(text)
+            content = json.loads(text.removeprefix("\ufeff"))  # the byte-order mark of a file read as UTF-8
         except ValueError as error:
             raise ValueError(f"the config is not JSON ({error}); give what `RunConfig.to_json` wrote.") from None
         return cls.from_dict(content)

@@ -21,6 +21,7 @@ from crl_core.runs.store import RunStore
 LIMIT_S = 180
 MOST = 20  # models whose exports are kept, about a third of a megabyte each; the oldest go first
 _REPORT = "report.json"
+_SAYS = "python -m crl_core: "  # how the command begins its one line; others are warnings of libraries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +87,9 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
             check=False,
         )
         if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-            raise ValueError(f"The export failed: {last.removeprefix('python -m crl_core: ')[:300]}")
+            told = [line.removeprefix(_SAYS) for line in done.stderr.splitlines() if line.startswith(_SAYS)]
+            ended = f"its process ended with status {done.returncode}; perhaps the memory did not suffice."
+            raise ValueError(f"The export failed: {told[-1][:300] if told else ended}")
         shutil.rmtree(target, ignore_errors=True)
         aside.replace(target)
         _sweep(target.parent)

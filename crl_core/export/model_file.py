@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from crl_core.export.formats import INSTALL, METADATA, OUTPUTS
+from crl_core.runs.temporary import culprit
+from crl_core.runs.user_files import expanded, place
 
 Outputs = tuple[np.ndarray, np.ndarray, np.ndarray]  # y0 [n], y1 [n], phi [n, k], float32
 MOST_BYTES = 64_000_000
@@ -42,7 +44,7 @@ def open_model(file: str | Path) -> Model:
 
     Raises: ModelRefused if it cannot be read, is damaged, is of another program, or needs what is not installed.
     """
-    path = Path(file)
+    path = Path(expanded(str(file)))
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ModelRefused(
@@ -54,7 +56,8 @@ def open_model(file: str | Path) -> Model:
             raise
         reason = getattr(error, "strerror", None) or error
         raise ModelRefused(
-            f"{str(file)!s:.200} cannot be read ({reason}); give a file that `python -m crl_core export` wrote."
+            f"{str(file)!s:.200} cannot be read{place(path)} ({reason}); give a file that `python -m crl_core "
+            "export` wrote."
         ) from None
     return read_model(content, path.name)
 
@@ -72,9 +75,13 @@ def read_model(content: bytes, name: str) -> Model:
             raise ValueError("its outputs have other shapes than it says")
     except ModelRefused:
         raise
+    except MemoryError:
+        raise ModelRefused(f"{name} cannot be opened: the memory does not suffice.") from None
     except ImportError as error:
         raise ModelRefused(f"{name} needs {error.name}, not installed here: {INSTALL}.") from None
     except Exception as error:  # onnxruntime and torch raise classes of their own for damaged bytes
+        if (found := culprit(error)) is not None:
+            raise ModelRefused(f"{name} cannot be opened. {found}") from None
         reason = " ".join(str(error).split())[:80]
         raise ModelRefused(
             f"{name} is damaged or not a model of this program ({reason}); export it again with `python -m crl_core "

@@ -6,9 +6,8 @@ Order: take the run's lock, train while appending events, save the result, say R
 
 from __future__ import annotations
 
-import sys
+import logging
 import time
-import traceback
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from crl_core.runs.eventlog import EventLog
 from crl_core.runs.records import PART_NAMES
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunBusy, RunStore
+from crl_core.runs.temporary import culprit
 
 Ending = Literal["trained", "stored", "cancelled", "failed", "busy"]
 Listener = Callable[[Event], None]
@@ -90,14 +90,19 @@ def train_and_store(
         return Outcome(ending="failed", reason=str(error), error=error)
 
 
+_LOG = logging.getLogger(__name__)
+
+
 def sentence(error: Exception) -> str:
     """The sentence for an error in training or after it."""
     if isinstance(error, (StoreError, ValueError)):
         return str(error)
     if isinstance(error, MemoryError) or "out of memory" in str(error):
         return "The memory did not suffice; use fewer samples, replicates or hidden units, and train again."
+    if (found := culprit(error)) is not None:
+        return found
     what = f"{type(error).__name__}: {error}".strip(": ").replace("\n", " ")
-    return f"The computation stopped with an unexpected error ({what:.200}); the program's log says more."
+    return f"The computation stopped with an unexpected error ({what:.200}); the log, or --debug, says more."
 
 
 class _Job:
@@ -136,7 +141,7 @@ class _Job:
             raise
         except Exception as error:
             if not isinstance(error, (StoreError, ValueError)):
-                traceback.print_exc(file=sys.stderr)
+                _LOG.exception("run %s failed", self.key)
             reason = sentence(error)
             if self.store.has(self.key):  # sealed; only the line that says so could not be written
                 return Outcome(ending="trained", result=result, reason=reason)
@@ -166,7 +171,7 @@ class _Job:
                 except Exception as error:
                     if isinstance(error, StoreError):
                         raise
-                    traceback.print_exc(file=sys.stderr)
+                    _LOG.exception("the %s of run %s is missing", name, self.key)
                     reason = f"The {name} is missing. {sentence(error)}"
             if not self.store.missing_parts(self.key):
                 self.say(RunCompleted(elapsed_s=self.elapsed_s()))

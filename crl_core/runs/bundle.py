@@ -8,8 +8,10 @@
     weights.safetensors   the networks' parameters, [M, ...]
     events.jsonl          optional, as evidence.npz and projection.npz: the run's events
 
-Import checks all of it before anything is stored: names, sizes before a byte is unpacked, checksums, then every array
-against what the config demands. The run is put together aside and moved to its place in one step.
+A bundle that was unpacked and packed again by a desktop program is one still: with a folder around its members, and
+with what such programs add. Import checks all of it before anything is stored: names, sizes before a byte is unpacked,
+checksums, then every array against what the config demands. The run is put together aside and moved to its place in one
+step.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ from crl_core.runs.labels import Label
 from crl_core.runs.records import RunSummary, new_manifest
 from crl_core.runs.sealing import disk_error, sealed_entry, write_atomically
 from crl_core.runs.store import RunNotFound, RunStore
+from crl_core.runs.user_files import expanded, place
 
 __all__ = ["AlreadyStored", "BundleRefused", "export_bytes", "export_run", "import_run", "read_bundle"]
 
@@ -73,6 +76,14 @@ _SMALL = 200_000  # bytes of manifest.json, config.json and summary.json
 _JSON = ("manifest.json", "config.json", "summary.json")
 _NEEDED = (*_JSON, "metrics.npz", "history.npz", "weights.safetensors")
 _OPTIONAL = ("events.jsonl", "evidence.npz", "projection.npz")
+_CLUTTER = (".ds_store", "thumbs.db", "desktop.ini", ".directory")
+_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}  # why a member is refused
+_ARCHIVES = {
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x1f\x8b": "a gzip file",
+    b"Rar!": "a RAR archive",
+    b"\xfd7zXZ": "an xz file",
+}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
 # What the standard library raises on bytes that are no zip, JSON or array; a bug of ours would be told from bad input
 # by its test.
@@ -152,11 +163,12 @@ def export_bytes(store: RunStore, key: str) -> bytes:
 
 def export_run(store: RunStore, key: str, file: str | Path) -> None:
     """Write the bundle of a stored run to `file`. Raises as `export_bytes`, and StoreError if it cannot be written."""
+    path = Path(expanded(str(file)))
     content = export_bytes(store, key)
     try:
-        write_atomically(Path(file), content)
+        write_atomically(path, content)
     except OSError as error:
-        raise disk_error(f"write the bundle to {file}", error) from None
+        raise disk_error(f"write the bundle to {path}{place(path)}", error, "give another file") from None
 
 
 def _zipped(members: Mapping[str, bytes]) -> bytes:
@@ -208,7 +220,7 @@ def import_run(store: RunStore, file: str | Path | bytes) -> str:
     Raises: BundleRefused if it is not a bundle of this program's; AlreadyStored if the run is here; RunBusy if it is
             being trained; StoreError where the disk refuses. In all these cases nothing has changed.
     """
-    bundle = read_bundle(file if isinstance(file, bytes) else _content(Path(file)))
+    bundle = read_bundle(file if isinstance(file, bytes) else _content(Path(expanded(str(file)))))
     key = bundle.key
     with store.lock(key):
         if store.intact(key):
@@ -250,7 +262,11 @@ def _content(path: Path) -> bytes:
         if isinstance(error, BundleRefused):
             raise
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise BundleRefused(f"{str(path)!s:.200} cannot be read ({reason}); give the file of a bundle.") from None
+        if path.is_dir():
+            reason = "it is a folder; pack it as a zip, or take the zip that it was unpacked from"
+        raise BundleRefused(
+            f"{str(path)!s:.200} cannot be read{place(path)} ({reason}); give the file of a bundle."
+        ) from None
 
 
 def _sweep(incoming: Path) -> None:
@@ -271,6 +287,9 @@ def read_bundle(content: bytes) -> Bundle:
     except BundleRefused:
         raise
     except _MALFORMED as error:
+        other = next((kind for magic, kind in _ARCHIVES.items() if content.startswith(magic)), None)
+        if other is not None:
+            raise refuse(f"it is not a zip archive but {other}; unpack it, and pack its files as a zip") from None
         what = "it is not a zip archive" if isinstance(error, zipfile.BadZipFile) else "it is damaged"
         raise refuse(f"{what} ({' '.join(str(error).split())!s:.80})") from None
 
@@ -339,29 +358,65 @@ def _read(archive: zipfile.ZipFile, size: int) -> Bundle:
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """Members by name, none of them unpacked yet."""
+    """Members by name, none of them unpacked yet.
+
+    Packed again: where a desktop program has put them into one folder, or something of its own beside them (`_is_own`),
+                  they are found all the same. No name of an archive ever becomes a path.
+    """
     found: dict[str, zipfile.ZipInfo] = {}
+    places = set()
     for member in archive.infolist():
-        name = member.filename
-        if name not in (*_NEEDED, *_OPTIONAL):
-            raise refuse(f"it holds {name[:60]!r}, which is no member of a bundle")
-        if name in found:
-            raise refuse(f"it holds {name} twice")
+        path = member.filename.replace("\\", "/")  # as .NET wrote it for years
+        name = path.rpartition("/")[2]
+        where = path.removesuffix(name)  # "" or a folder with its slash
         kind = stat.S_IFMT(member.external_attr >> 16)
+        if _is_own(member, where, name, kind):
+            continue
+        if name not in (*_NEEDED, *_OPTIONAL) or not _is_folder(where):
+            raise refuse(f"it holds {member.filename[:60]!r}, which is no member of a bundle{_hint(name)}")
+        if name in found and where in places:
+            raise refuse(f"it holds {name} twice")
+        places.add(where)
+        if len(places) > 1:
+            first, second = sorted(places)
+            raise refuse(
+                f"its members lie in several folders ({first[:40]!r} and {second[:40]!r}), so it holds "
+                f"{member.filename[:60]!r}, which is no member of a bundle"
+            )
         if kind not in (0, stat.S_IFREG):
             raise refuse(f"{name} is a link or a folder, not a file")
         if member.flag_bits & 0x1:
-            raise refuse(f"{name} is encrypted")
+            raise refuse(f"{name} is encrypted; pack it again without a password")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise refuse(f"{name} is packed in a way that bundles never are")
+            how = _METHODS.get(member.compress_type, f"method {member.compress_type}")
+            raise refuse(f"{name} is packed in a way that bundles never are, {how}; pack it again as zip with Deflate")
         found[name] = member
     missing = [name for name in _NEEDED if name not in found]
     if missing:
         raise refuse(f"it lacks {', '.join(missing)}")
-    unpacked = sum(member.file_size for member in found.values())
+    unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > min(MAX_BYTES, max(_LOOSE_BYTES, _MAX_RATIO * size)):
         raise refuse(f"it would unpack to {unpacked / 1e6:.0f} MB, far more than its {size / 1e6:.2g} MB can hold")
     return found
+
+
+def _is_own(member: zipfile.ZipInfo, where: str, name: str, kind: int) -> bool:
+    """Whether an entry is of the program that packed the archive, and is passed over: a folder, macOS's resource forks
+    and .DS_Store, Windows's thumbnails."""
+    if not name:
+        return kind in (0, stat.S_IFDIR) and member.file_size == 0 and _is_folder(where)
+    own = name.lower() in _CLUTTER or name.startswith("._") or "__MACOSX" in where.split("/")
+    return own and kind in (0, stat.S_IFREG) and _is_folder(where)
+
+
+def _is_folder(where: str) -> bool:
+    """Whether it is none, or the names of folders inside the archive."""
+    parts = where.removesuffix("/").split("/")
+    return not where or all(part not in ("", ".", "..") and ":" not in part for part in parts)
+
+
+def _hint(name: str) -> str:
+    return "; unpack it once and import that archive" if name.lower().endswith(".zip") else ""
 
 
 def _member(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str, limit: int) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from crl_core.runs.sealing import write_atomically
+from crl_core.runs.user_files import folded
 
 FILE = "label.json"
 MAX_NAME, MAX_TAG, MAX_TAGS, MAX_NOTE = 80, 24, 12, 2000
@@ -16,7 +18,9 @@ MAX_NAME, MAX_TAG, MAX_TAGS, MAX_NOTE = 80, 24, 12, 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """Checked and tidied: spaces at the ends go, tags are sorted and stand once.
+    """Checked and tidied: spaces at the ends go, letters are composed (NFC), tags are sorted and stand once.
+
+    Once:   in the spelling that was given first, whatever others differ from it in case only.
 
     Raises: ValueError naming the field, what came and what is allowed.
     """
@@ -30,7 +34,8 @@ class Label:
         put(self, "name", _text("the name", self.name, MAX_NAME))
         if isinstance(self.tags, str) or not all(isinstance(tag, str) for tag in self.tags):
             raise ValueError(f"tags is {self.tags!r:.40}; give a list of words, e.g. lecture, draft.")
-        tags = sorted({_text("a tag", tag, MAX_TAG) for tag in self.tags} - {""})
+        tidied = [_text("a tag", tag, MAX_TAG) for tag in self.tags]
+        tags = sorted({folded(tag): tag for tag in reversed(tidied) if tag}.values())
         if any("," in tag for tag in tags):
             raise ValueError("a tag holds a comma; commas stand between tags.")
         if len(tags) > MAX_TAGS:
@@ -53,7 +58,7 @@ class Label:
 def _text(what: str, text: object, most: int, *, lines: bool = False) -> str:
     if not isinstance(text, str):
         raise ValueError(f"{what} is {text!r:.40}; it must be text.")
-    text = text.replace("\r\n", "\n").strip()
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").strip())
     if len(text) > most:
         raise ValueError(f"{what} has {len(text)} characters; at most {most} fit.")
     if not all(letter.isprintable() or (lines and letter in "\n\t") for letter in text):

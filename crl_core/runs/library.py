@@ -22,6 +22,7 @@ from crl_core.runs.labels import Label
 from crl_core.runs.records import RunSummary, from_row
 from crl_core.runs.sealing import Damaged, StoreError, write_atomically
 from crl_core.runs.store import RunStore
+from crl_core.runs.user_files import folded
 
 INDEX_FORMAT = 1  # raise when a row changes
 _UNREADABLE = (StoreError, Damaged, OSError, ValueError, KeyError, TypeError)
@@ -115,20 +116,28 @@ def _haystack(run: RunSummary) -> str:
         run.device,
         *kinds,
     )
-    return "\n".join(words).casefold()
+    return folded("\n".join(words))
 
 
 def search(runs: Iterable[RunSummary], text: str = "", tags: Sequence[str] = ()) -> list[RunSummary]:
-    """Runs with every word of `text` in name, tags, note, key, preset, changes or device, and with all `tags`."""
-    words, wanted = text.casefold().split(), set(tags)
-    return [run for run in runs if wanted <= set(run.label.tags) and all(word in _haystack(run) for word in words)]
+    """Runs with every word of `text` in name, tags, note, key, preset, changes or device, and with all `tags`.
+
+    In any case, and however their letters are composed.
+    """
+    words, wanted = folded(text).split(), _folded(tags)
+    return [run for run in runs if wanted <= _folded(run.label.tags) and all(word in _haystack(run) for word in words)]
+
+
+def _folded(tags: Iterable[str]) -> set[str]:
+    return {folded(tag.strip()) for tag in tags}
 
 
 def tags_of(runs: Iterable[RunSummary]) -> list[str]:
-    """All tags in use, in order."""
-    return sorted({tag for run in runs for tag in run.label.tags})
+    """All tags in use, in order; one spelling of each."""
+    used = sorted({tag for run in runs for tag in run.label.tags}, reverse=True)
+    return sorted({folded(tag): tag for tag in used}.values())
 
 
 def retagged(label: Label, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Label:
     """The label with tags added and removed. Raises ValueError as `Label` does."""
-    return replace(label, tags=(*(tag for tag in label.tags if tag not in remove), *add))
+    return replace(label, tags=(*(tag for tag in label.tags if folded(tag) not in _folded(remove)), *add))

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import secrets
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -37,16 +38,21 @@ class Damaged(Exception):
         self.file, self.why = file, why
 
 
-def disk_error(doing: str, error: OSError) -> StoreError:
-    """The sentence for an operating system's refusal. `doing` reads on from "cannot": "store the run in <folder>"."""
+def disk_error(
+    doing: str, error: OSError, elsewhere: str = "set CRL_CACHE to a folder that you may write"
+) -> StoreError:
+    """The sentence for an operating system's refusal. `doing` reads on from "cannot": "store the run in <folder>".
+
+    elsewhere: the way to another place, where the one that was refused is not the store.
+    """
     way_out = {
         errno.ENOSPC: "the disk is full; delete some runs or free some space, and try again",
         errno.EDQUOT: "your disk quota is used up; delete some runs or free some space, and try again",
-        errno.EROFS: "the folder is read-only; set CRL_CACHE to a folder that can be written",
-        errno.EACCES: "permission was denied; set CRL_CACHE to a folder that you may read and write",
-        errno.EPERM: "permission was denied; set CRL_CACHE to a folder that you may read and write",
-        errno.ENOTDIR: "a part of that path is a file; set CRL_CACHE to a folder",
-        errno.EEXIST: "a file is in the way; set CRL_CACHE to a folder",
+        errno.EROFS: f"the folder is read-only; {elsewhere}",
+        errno.EACCES: f"permission was denied; {elsewhere}",
+        errno.EPERM: f"permission was denied; {elsewhere}",
+        errno.ENOTDIR: f"a part of that path is a file; {elsewhere}",
+        errno.EEXIST: f"a file is in the way; {elsewhere}",
     }
     reason = way_out.get(error.errno or 0, f"{error.strerror or error}; check the disk and try again")
     return StoreError(f"Cannot {doing}: {reason}.")
@@ -144,9 +150,16 @@ def read_sealed(folder: Path, manifest: Mapping[str, Any], name: str) -> bytes:
     return content
 
 
+def _joblib() -> Any:
+    with warnings.catch_warnings():  # that it will use one process, where there is no shared memory: so do we anyhow
+        warnings.simplefilter("ignore", UserWarning)
+        import joblib
+    return joblib
+
+
 def pack(content: Mapping[str, Any]) -> bytes:
     """Compressed joblib bytes of plain values and arrays."""
-    import joblib
+    joblib = _joblib()
 
     buffer = io.BytesIO()
     joblib.dump(dict(content), buffer, compress=("zlib", 3))
@@ -155,7 +168,7 @@ def pack(content: Mapping[str, Any]) -> bytes:
 
 def unpack(content: bytes) -> dict[str, Any]:
     """Inverse of `pack`. Only ever call it on bytes whose checksum was right: this unpickles."""
-    import joblib
+    joblib = _joblib()
 
     loaded: dict[str, Any] = joblib.load(io.BytesIO(content))
     return loaded

@@ -63,7 +63,7 @@ class Shipped(Generic[T]):
         try:
             write_atomically(folder / self.file, text.encode())
         except OSError as error:
-            raise disk_error(f"write {self.file} in {folder}", error) from None
+            raise disk_error(f"write {self.file} in {folder}", error, "bake in a copy that can be written") from None
         return folder / self.file
 
     def _found(self, folder: Path) -> tuple[T | None, str | None]:

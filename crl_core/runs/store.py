@@ -43,6 +43,7 @@ from crl_core.runs.sealing import (
     write_atomically,
     write_manifest,
 )
+from crl_core.runs.user_files import whole
 
 __all__ = ["RunBusy", "RunCorrupted", "RunNotFound", "RunStore", "RunSummary", "StoreError"]
 
@@ -69,8 +70,13 @@ class RunCorrupted(StoreError):
 
 
 def default_root() -> Path:
-    """The environment variable CRL_CACHE, else `cache` beside the package."""
-    return Path(os.environ.get("CRL_CACHE") or Path(__file__).parents[2] / "cache")
+    """The environment variable CRL_CACHE, with ~ and variables replaced and from the root, since the worker may run in
+    another folder; else `cache` beside the package. Raises StoreError."""
+    given = os.environ.get("CRL_CACHE")
+    try:
+        return whole(given) if given else Path(__file__).parents[2] / "cache"
+    except ValueError as error:
+        raise StoreError(f"CRL_CACHE cannot be used: {error}") from None
 
 
 class RunStore:
@@ -89,7 +95,7 @@ class RunStore:
         baked: str | Path | None = None,
         quota_bytes: int = QUOTA_BYTES,
     ) -> None:
-        self.root = Path(root) if root is not None else default_root()
+        self.root = whole(str(root)) if root is not None else default_root()
         self.baked = Path(baked) if baked is not None else Path(__file__).parents[2] / "cache" / "baked"
         self.quota_bytes = quota_bytes
         self.locks = Locks(self.root / "locks")
@@ -118,6 +124,8 @@ class RunStore:
         folder, manifest, files = self._checked(key)
         try:
             result = from_plain(unpack(files[RESULT]))
+        except MemoryError:
+            raise _no_memory(key) from None
         except Exception as error:  # a pickle may raise anything
             raise self._refuse(key, folder, Damaged(RESULT, f"cannot be opened here ({error!s:.80})")) from error
         if result.config.key_in(manifest["recipe_version"]) != key or manifest["config"] != plain(result)["config"]:
@@ -132,6 +140,8 @@ class RunStore:
             return None
         try:
             return unpack(files[file])
+        except MemoryError:
+            raise _no_memory(key) from None
         except Exception as error:
             raise self._refuse(key, folder, Damaged(file, f"cannot be opened here ({error!s:.80})")) from error
 
@@ -438,6 +448,10 @@ def _checked_key(key: str) -> str:
 
 def _not_found(key: str) -> RunNotFound:
     return RunNotFound(f"There is no run {key!s:.40}; it was deleted, or never trained here. Restore it, or train it.")
+
+
+def _no_memory(key: str) -> StoreError:
+    return StoreError(f"The memory does not suffice to open run {key}; end other programs and try again.")
 
 
 def _part_file(name: str) -> str:

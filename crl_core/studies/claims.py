@@ -27,6 +27,7 @@ from crl_core.jobs.ensure_runs import Evidence
 from crl_core.measures.probes import better_r2
 from crl_core.metrics import METRIC
 from crl_core.results import RunResult
+from crl_core.runs.user_files import read_text
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 
@@ -252,7 +253,7 @@ def check_statement(entry: Mapping[str, Any], known: Set[str], required: Set[str
 @cache
 def load_claims() -> tuple[Claim, ...]:
     """The claims that come with the program."""
-    return parse_claims((Path(__file__).parent / "claims.toml").read_text(encoding="utf-8"))
+    return parse_claims(read_text(Path(__file__).parent / "claims.toml"))
 
 
 def pick(only: Sequence[str], among: Sequence[C]) -> tuple[C, ...]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
+from crl_core.runs.user_files import read_text
 from crl_core.studies.claims import STATEMENT_FIELDS, Measured, Statement, check_statement, entries_of, judged
 
 
@@ -98,7 +99,7 @@ def parse_study_claims(study: str, text: str) -> tuple[StudyClaim, ...]:
 @cache
 def claims_of(study: str) -> tuple[StudyClaim, ...]:
     """The claims of a study, as they come with the program."""
-    return parse_study_claims(study, (Path(__file__).parent / f"{study}_claims.toml").read_text(encoding="utf-8"))
+    return parse_study_claims(study, read_text(Path(__file__).parent / f"{study}_claims.toml"))
 
 
 def measure_study(

@@ -23,12 +23,15 @@ from crl_core.measures.curves import Curves, Follower, of_result
 from crl_core.results import RunResult, view_rows
 from crl_core.runs.library import Library
 from crl_core.runs.store import RunStore, RunSummary
+from crl_core.runs.temporary import ensure_temporary_folder
 from crl_core.studies import claims, claims_run, environments
 
 
 @st.cache_resource(show_spinner=False)
 def store() -> RunStore:
-    return RunStore()
+    found = RunStore()
+    ensure_temporary_folder(found.root)
+    return found
 
 
 @st.cache_resource(show_spinner=False)

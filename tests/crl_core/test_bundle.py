@@ -29,7 +29,7 @@ from crl_core.jobs.train_and_store import train_and_store
 from crl_core.network import shapes
 from crl_core.results import RunResult, data_of, view_rows
 from crl_core.runs import bundle, bundle_arrays
-from crl_core.runs.bundle import AlreadyStored, BundleRefused, export_bytes, export_run, import_run
+from crl_core.runs.bundle import AlreadyStored, BundleRefused, export_bytes, export_run, import_run, read_bundle
 from crl_core.runs.bundle_arrays import to_npz, to_safetensors
 from crl_core.runs.sealing import StoreError, sealed_entry
 from crl_core.runs.store import RunBusy, RunNotFound, RunStore
@@ -395,6 +395,76 @@ def test_a_member_twice_a_link_an_encrypted_and_a_missing_one_are_refused(member
         assert f"lacks {name}" in refused(store, zipped({k: v for k, v in members.items() if k != name}))
     assert "does not name" in refused(store, zipped({k: v for k, v in members.items() if k != "events.jsonl"}))
     assert "packed in a way" in refused(store, zipped(members, zipfile.ZIP_BZIP2))
+
+
+# -- packed again by a desktop program ---------------------------------------------------------------------------------
+
+ROUND = {"none": "", "a folder": "run/", "folders": "Downloads/CRL – König/run/", "backslashes": "run\\"}
+CLUTTER: dict[str, bytes] = {
+    "{}.DS_Store": b"Bud1",
+    "__MACOSX/": b"",
+    "__MACOSX/{}._config.json": b"\0\5\x16\7",
+    "__MACOSX/._run": b"\0",
+    "{}._manifest.json": b"\0",
+    "{}Thumbs.db": b"\xd0\xcf",
+    "{}desktop.ini": b"[.ShellClassInfo]\r\n",
+    "{}": b"",
+}
+
+
+@pytest.mark.parametrize("around", list(ROUND))
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_bundle_unpacked_and_packed_again_by_a_desktop_program_is_imported(
+    around: str, how: int, members: Members, original: RunResult, tmp_path: Path
+) -> None:
+    """Found as: a folder around the members is "no member of a bundle"."""
+    prefix = ROUND[around]
+    own = {name.format(prefix): content for name, content in CLUTTER.items() if name.format(prefix)}
+    packed = zipped(own | {prefix + name: content for name, content in members.items()}, how)
+    store = store_in(tmp_path)
+    assert import_run(store, packed) == original.config.key
+    assert_bit_identical(store.load(original.config.key), original)
+    assert not [path for path in traces(store) if "DS_Store" in path or "MACOSX" in path]
+
+
+@given(data=st.data())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_lies_beside_the_members_they_are_read_from_one_place_or_refused(
+    data: st.DataObject, members: Members
+) -> None:
+    """Drawn prefixes, most of them none that an archive may have: never another run, never another error."""
+    part = st.sampled_from(["run", "..", ".", "", "C:", "__MACOSX", "a b", "König", ".hidden"])
+    prefix = "".join(f"{name}/" for name in data.draw(st.lists(part, max_size=3)))
+    packed = zipped({prefix + name: content for name, content in members.items()})
+    if {"..", ".", "", "C:", "__MACOSX"} & set(prefix.split("/")[:-1]):
+        with pytest.raises(BundleRefused):
+            read_bundle(packed)
+    else:
+        assert read_bundle(packed).key == tiny_config().key
+
+
+def test_what_is_packed_again_in_another_way_is_told_why_it_cannot_be_read(members: Members, tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    for how, name in ((zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")):
+        assert f"{name}; pack it again as zip with Deflate" in refused(store, zipped(members, how))
+    inside = zipped({"run.zip": zipped(members)})
+    assert "unpack it once and import that archive" in refused(store, inside)
+    for magic, name in ((b"7z\xbc\xaf\x27\x1c", "a 7z archive"), (b"\x1f\x8b\x08", "a gzip file"), (b"Rar!", "RAR")):
+        assert name in refused(store, magic + bytes(100))
+    both = members | {f"run/{name}": content for name, content in members.items()}
+    assert "several folders ('' and 'run/')" in refused(store, zipped(both))
+
+
+def test_links_and_bombs_are_refused_among_what_a_desktop_program_adds_too(members: Members, tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    assert "unpack to 100 MB" in refused(store, zipped(members | {".DS_Store": bytes(100_000_000)}))
+    for name in ("run/", ".DS_Store", "__MACOSX/._x"):
+        buffer = io.BytesIO(zipped(members))
+        with zipfile.ZipFile(buffer, "a") as archive:
+            link = zipfile.ZipInfo(name)
+            link.external_attr = 0o120777 << 16
+            archive.writestr(link, "/etc")
+        assert "no member of a bundle" in refused(store, buffer.getvalue())
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(members: Members, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from crl_core.cli.program import main
 from crl_core.cli.table import ProgressBar, run_content, run_table
 from crl_core.config import CONFIG_VERSION
 from crl_core.events import COLLAPSED, DIVERGED, EpochEnded, Event, RunFinished, RunStarted, finite
-from crl_core.jobs import train_and_store as runner
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.sealing import StoreError
 from tests.crl_core.made_up import endless_config, made_up_result, tiny_config, wait_until
@@ -372,7 +371,6 @@ def test_a_failed_training_is_one_line_and_exit_status_1(
         yield
 
     monkeypatch.setattr("crl_core.training.path.train_path", breaks)
-    monkeypatch.setattr(runner.traceback, "print_exc", lambda **_: None)
     assert main(["train", *TINY, *([] if cached else ["--no-cache"])]) == 1
     assert said(capsys).startswith("python -m crl_core: training failed. The memory did not suffice;")
 
