@@ -11,7 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import sidebar, style
+from crl_core.runs.sealing import StoreError
+from pages.shared import server_cache, sidebar, style
 
 _ROOT = Path(__file__).parents[2]
 # section -> (file, title): a page is listed once its file is there; its address is the file's stem. Pages of the
@@ -63,6 +64,11 @@ def main() -> None:
     st.session_state["shell.framed"] = True
     try:
         style.inject()
+        try:
+            server_cache.store()
+        except StoreError as error:  # CRL_CACHE names what is not there
+            st.error(str(error))
+            st.stop()
         sidebar.draw()
         page.run()
     finally:

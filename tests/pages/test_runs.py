@@ -212,3 +212,15 @@ def test_a_link_to_an_older_run_of_other_settings_shows_the_settings(open_app: O
     assert not app.exception
     assert "not been trained yet" in words(app)
     assert "older" not in app.query_params
+
+
+def test_a_cache_that_names_an_unset_variable_is_said_on_every_page_and_is_no_stack(
+    open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_SET", raising=False)
+    monkeypatch.setenv("CRL_CACHE", "$NOT_SET/runs")
+    with monkeypatch.context() as patched:
+        patched.setattr(server_cache, "RunStore", RunStore)
+        app = open_app("train")
+    assert not app.exception
+    assert "NOT_SET, which is not set" in app.error[0].value
