@@ -28,6 +28,7 @@ from crl_core.config import RunConfig
 from crl_core.events import Event, RunFinished
 from crl_core.jobs.ensure_runs import RunsFailed
 from crl_core.jobs.train_and_store import sentence, train_and_store
+from crl_core.measures.cautions import cautions_of
 from crl_core.presets import PRESETS
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
@@ -166,6 +167,8 @@ def _train(options: argparse.Namespace) -> int:
         result, cached, problem = _with_store(config, RunStore(), bar)
     bar.close()
     put(options.json, table.run_content(result, cached=cached), lambda: table.run_table(result, cached=cached))
+    for caution in cautions_of(result):
+        _complain(f"warning: {caution}", OK)
     if problem is not None:
         return _complain(str(problem), BAD_INPUT)
     return OK
