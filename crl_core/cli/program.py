@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
 from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
+from crl_core.config_text import NotANumber, number
 from crl_core.events import Event, RunFinished
 from crl_core.jobs.ensure_runs import RunsFailed
 from crl_core.jobs.train_and_store import sentence, train_and_store
@@ -84,14 +86,31 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{PROGRAM}: {message}; see {self.prog} --help\n")
 
 
-def _number(text: str) -> float | int:
+def _one(field: str | None = None) -> Callable[[str], float | int]:
+    """Reads a field's number; argparse tells why one cannot be read."""
+
+    def read(text: str) -> float | int:
+        try:
+            return number(text, field)
+        except NotANumber:
+            raise argparse.ArgumentTypeError(f"invalid number value: {text!r}") from None
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _each(text: str) -> float | int:
+    """Reads one of several numbers, where a comma may stand between two of them or in one."""
     try:
-        return int(text)
-    except ValueError:
-        return float(text)
-
-
-_number.__name__ = "number"  # argparse names it in its complaint
+        if re.fullmatch(r"[+-]?\d+,\d+", text.strip()):
+            one, two = text.strip().replace(",", "."), text.strip().replace(",", " ")
+            raise ValueError(f"“{text[:40]}” can be read as {one} or as {two}, two numbers; write {one} or {two}.")
+        return number(text)
+    except NotANumber:
+        raise argparse.ArgumentTypeError(f"invalid number value: {text!r}") from None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _parser() -> _Parser:
@@ -110,12 +129,12 @@ def _parser() -> _Parser:
     train = command("train", _train, "train all λ of a run at once, or take it from the cache")
     train.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}; default hospital")
     train.add_argument("--config", metavar="FILE", help="a run's configuration as JSON, instead of a preset")
-    train.add_argument("--lam", nargs="+", type=_number, metavar="λ", help="penalty weights")
-    train.add_argument("--epochs", type=_number, metavar="N")
-    train.add_argument("--seed", type=_number, metavar="N")
-    train.add_argument("--replicates", type=_number, metavar="R", help="data and initialisations per λ")
-    train.add_argument("--envs", type=_number, metavar="E", help="number of environments")
-    train.add_argument("--sigma", nargs="+", type=_number, metavar="σ", help="one a environment")
+    train.add_argument("--lam", nargs="+", type=_each, metavar="λ", help="penalty weights")
+    train.add_argument("--epochs", type=_one("epochs"), metavar="N")
+    train.add_argument("--seed", type=_one("seed"), metavar="N")
+    train.add_argument("--replicates", type=_one("replicates"), metavar="R", help="data and initialisations per λ")
+    train.add_argument("--envs", type=_one(), metavar="E", help="number of environments")
+    train.add_argument("--sigma", nargs="+", type=_each, metavar="σ", help="one a environment")
     train.add_argument(
         "--set",
         action="append",

@@ -22,6 +22,7 @@ from pages.shared.fields import Field, Value, lam_text
 _CONTROLS = "sidebar.controls"
 _NOTES = "sidebar.notes"
 _N_ENVS = "sidebar.n_envs"
+_FORMAT = "%.12g"  # a field shows the value in force with as many digits as it takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,10 @@ def _arrive() -> None:
     if "lam" in params:
         lams = fields.grid(preset_id, str(mended.get(fields.SET, params.get(fields.SET, ""))))
         at_home["lam"] = nearest_lam(lams, fields.DEFAULT_LAM)
-        asked = fields.number(params["lam"])
+        try:
+            asked = fields.number(params["lam"], "lams")
+        except ValueError:
+            asked = None
         if asked is None or asked < 0:
             mended["lam"] = at_home["lam"]
             notes.append(
@@ -282,6 +286,7 @@ def _per_env_number(field: Field, name: str, shown: Mapping[str, Value], label: 
         *field.range,
         value=float(shown[name]),
         step=field.step,
+        format=_FORMAT,
         key=name,
         bind="query-params",
         help=help or None,
@@ -296,6 +301,7 @@ def _number(field: Field, shown: Mapping[str, Value]) -> Value:
         *field.range,
         value=kind(shown[field.name]),
         step=kind(field.step),
+        format="%d" if field.whole else _FORMAT,
         key=field.name,
         bind="query-params",
         help=field.help,
