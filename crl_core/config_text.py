@@ -197,6 +197,21 @@ def preset_of(
     return next(same, None)
 
 
+def imagined(config: RunConfig, **values: Any) -> RunConfig | None:
+    """`config` with other values of fields, as nobody has asked for them yet; None where that is not allowed.
+
+    `n_envs` is understood too, as `Scenario.with_envs` has it.
+    """
+    try:
+        scenario = config.scenario.with_envs(values.pop(N_ENVS, config.scenario.n_envs))
+        own = {part: {name: value for name, value in values.items() if PART_OF[name] == part} for part in PARTS}
+        return RunConfig(
+            scenario=replace(scenario, **own["scenario"]), training=replace(config.training, **own["training"])
+        )
+    except ValueError:
+        return None
+
+
 # -- how to get it -----------------------------------------------------------------------------------------------------
 
 

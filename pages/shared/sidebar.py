@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from crl_core.config import MAX_ENVS, RunConfig
-from crl_core.config_text import TRAINING, differing, nearest_lam
+from crl_core.config_text import TRAINING, differing, imagined, nearest_lam
 from crl_core.presets import DEFAULT_PRESET, PRESETS, Preset
 from pages.shared import fields, job_panel, style
 from pages.shared.fields import Field, Value, lam_text
@@ -161,15 +161,17 @@ def _envs_changed() -> None:
         old = fields.build(
             state["preset"],
             {name: state.get(name, value) for name, value in shown.items()} | {"envs": old_n, fields.SET: ""},
-        ).scenario
-        grown = old.with_envs(new_n)
+        )
     except ValueError:
         return  # the sidebar says what is wrong; the preset's values are good enough to go on with
+    grown = imagined(old, n_envs=new_n)
+    if grown is None:
+        return
     _assign(
         state["preset"],
         {"envs": new_n}
         | {
-            fields.per_env_name(field, env): getattr(grown, field.attribute)[env]
+            fields.per_env_name(field, env): getattr(grown.scenario, field.attribute)[env]
             for field in fields.PER_ENV
             for env in range(old_n, new_n)
         },
