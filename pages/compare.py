@@ -8,12 +8,14 @@ import streamlit as st
 
 from crl_core.figures import palette
 from crl_core.figures.compare import LETTERS
+from crl_core.measures.cautions import cautions_of
 from pages.shared import RunInView, controls, figure, page_header, quiet, require, server_cache, sidebar, style
 from pages.shared.compare_invite import invite
 from pages.shared.compare_pictures import errors_and_settings, learning, pictures
 from pages.shared.compare_runs import choose, name_of, notes, opened
 from pages.shared.compare_tables import differences_from_a
 from pages.shared.fields import lam_text
+from pages.shared.run_view import warn
 
 _SAYS = (
     "Stored runs side by side: where their settings differ, what they learned, and whether their figures differ by "
@@ -52,6 +54,8 @@ def main() -> None:
         invite(stored, runs)
         return
     ink = palette(style.theme())
+    for letter, run in zip(LETTERS, runs, strict=False):
+        warn(f"{letter}: {caution}" for caution in cautions_of(run.result))
     quiet(whose_lam(runs, lam))
     errors_and_settings(runs, ink)
     pictures(runs, ink)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from crl_core.config import RunConfig
+from crl_core.config.text import imagined
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import handout_html, naming_of
-from crl_core.lecture.shift import shifted_config
 from pages.shared import Controls, controls, job_panel, quiet, require, run_in_view, server_cache, sidebar
 from pages.shared.lecture_scrubber import scrubber
 
@@ -19,7 +19,9 @@ POLL_S = 1.0
 
 def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None:
     """Put the σ that was dragged to into the sidebar and train it; this page then shows its curves as they come."""
-    wanted = shifted_config(config, sigma)
+    wanted = imagined(config, sigma=tuple(sigma))
+    if wanted is None:
+        return  # no σ that the scrubber's handles reach
     sidebar.show(wanted)
     job_panel.train(wanted, lam)
 

@@ -53,16 +53,18 @@ def draw(config: RunConfig, state: JobState, lam: float) -> None:
     """The whole page for one state of the run."""
     try:
         curves = train_curves.curves_of(config, state)
+        cautions = run_view.cautions(config, trained=state.phase in ("finished", "completed"))
     except StoreError as error:
         page_header("Train", asked.sentence)
         run_view.damaged(asked, error)
         return
-    head(config, state, curves, lam)
+    run_view.warn(cautions)
+    head(config, state, curves, lam, promised=not cautions)
     train_curves.draw(config, curves, lam, final=not moves(state))
 
 
-def head(config: RunConfig, state: JobState, curves: Curves, lam: float) -> None:
-    """Title, the four figures of the λ in view, and how the run stands."""
+def head(config: RunConfig, state: JobState, curves: Curves, lam: float, *, promised: bool) -> None:
+    """Title, the four figures of the λ in view, and how the run stands. promised: the preset's words may hold."""
     alone = config.source.n_envs == 1 and config.training.align == "environment"  # nothing was compared
     figures = [
         (f"{lam:g}", "λ in view"),
@@ -72,7 +74,7 @@ def head(config: RunConfig, state: JobState, curves: Curves, lam: float) -> None
             if "epoch" in m.kept
         ),
     ]
-    page_header(asked.naming.title, asked.look_for, _DEFINITIONS, figures)
+    page_header(asked.naming.title, asked.look_for if promised else asked.sentence, _DEFINITIONS, figures)
     with st.container(key="train_status"):
         if state.active:
             share, line = job_panel.progress_line(state)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 import time
 import traceback
@@ -30,9 +31,11 @@ from crl_core.cli.studies import add_study_commands
 from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
 from crl_core.config.presets import PRESETS
+from crl_core.config.text import NotANumber, number
 from crl_core.events import Event, RunFinished
 from crl_core.jobs.ensure_runs import RunsFailed
 from crl_core.jobs.train_and_store import sentence, train_and_store
+from crl_core.measures.cautions import cautions_of
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.sealing import StoreError
@@ -113,14 +116,31 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{PROGRAM}: {message}; see {self.prog} --help\n")
 
 
-def _number(text: str) -> float | int:
+def _one(field: str | None = None) -> Callable[[str], float | int]:
+    """Reads a field's number; argparse tells why one cannot be read."""
+
+    def read(text: str) -> float | int:
+        try:
+            return number(text, field)
+        except NotANumber:
+            raise argparse.ArgumentTypeError(f"invalid number value: {text!r}") from None
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _each(text: str) -> float | int:
+    """Reads one of several numbers, where a comma may stand between two of them or in one."""
     try:
-        return int(text)
-    except ValueError:
-        return float(text)
-
-
-_number.__name__ = "number"  # argparse names it in its complaint
+        if re.fullmatch(r"[+-]?\d+,\d+", text.strip()):
+            one, two = text.strip().replace(",", "."), text.strip().replace(",", " ")
+            raise ValueError(f"“{text[:40]}” can be read as {one} or as {two}, two numbers; write {one} or {two}.")
+        return number(text)
+    except NotANumber:
+        raise argparse.ArgumentTypeError(f"invalid number value: {text!r}") from None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _parser() -> _Parser:
@@ -144,12 +164,12 @@ def _parser() -> _Parser:
     train.add_argument(
         "--config", type=path_given, metavar="FILE", help="a run's configuration as JSON, instead of a preset"
     )
-    train.add_argument("--lam", nargs="+", type=_number, metavar="λ", help="penalty weights")
-    train.add_argument("--epochs", type=_number, metavar="N")
-    train.add_argument("--seed", type=_number, metavar="N")
-    train.add_argument("--replicates", type=_number, metavar="R", help="data and initialisations per λ")
-    train.add_argument("--envs", type=_number, metavar="E", help="number of environments")
-    train.add_argument("--sigma", nargs="+", type=_number, metavar="σ", help="one a environment")
+    train.add_argument("--lam", nargs="+", type=_each, metavar="λ", help="penalty weights")
+    train.add_argument("--epochs", type=_one("epochs"), metavar="N")
+    train.add_argument("--seed", type=_one("seed"), metavar="N")
+    train.add_argument("--replicates", type=_one("replicates"), metavar="R", help="data and initialisations per λ")
+    train.add_argument("--envs", type=_one(), metavar="E", help="number of environments")
+    train.add_argument("--sigma", nargs="+", type=_each, metavar="σ", help="one a environment")
     train.add_argument(
         "--set",
         action="append",
@@ -201,6 +221,8 @@ def _train(options: argparse.Namespace) -> int:
         result, cached, problem = _with_store(config, RunStore(), bar)
     bar.close()
     put(options.json, table.run_content(result, cached=cached), lambda: table.run_table(result, cached=cached))
+    for caution in cautions_of(result):
+        _complain(f"warning: {caution}", OK)
     if problem is not None:
         return _complain(str(problem), BAD_INPUT)
     return OK

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crl_core.config import ABOUT, LIMITS, MAX_ENVS, RunConfig
+from crl_core.config import text as config_text
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
-from crl_core.config.text import N_ENVS, PART_OF, Part, nearest, read, written
+from crl_core.config.text import N_ENVS, PART_OF, Part, nearest, read, tidy, written
 
 Value = int | float | str
 
@@ -148,7 +149,7 @@ def build(preset_id: str, values: Mapping[str, Any]) -> RunConfig:
 
 def overrides(text: str) -> Iterator[tuple[Part, str, Any]]:
     """Read "part.field=value ..." as the command line does. Raises ValueError naming what is wrong."""
-    for word in text.replace(";", " ").split():
+    for word in tidy(text).replace(";", " ").split():
         try:
             part, attribute, value = read(word)
         except ValueError as error:
@@ -207,7 +208,10 @@ def mend(params: Mapping[str, str]) -> tuple[dict[str, Value], list[str]]:
         preset_id = mended["preset"] = DEFAULT_PRESET
     n_envs: int | None = None
     if "envs" in params:
-        asked = number(params["envs"])
+        try:
+            asked = number(params["envs"])
+        except ValueError:
+            asked = None
         if asked is None or not 1 <= asked <= MAX_ENVS or asked != int(asked):
             n_envs = PRESETS[preset_id].config.scenario.n_envs
             said.append(
@@ -222,13 +226,20 @@ def mend(params: Mapping[str, str]) -> tuple[dict[str, Value], list[str]]:
         field = field_of(name)
         if field is None or name not in shown:
             continue
-        value: Any = text if field.options else number(text)
+        two = ""  # readings of the text, where there are two
+        try:
+            value: Any = text if field.options else number(text, field.attribute)
+        except ValueError as error:
+            value, two = None, str(error)
         if field.allows(value):
             kept[name] = int(value) if field.whole else value
+            if not field.options and not _is_plain(text):
+                mended[name] = kept[name]
+                said.append(f"The link has {name} = {text[:20]}, read as {written(kept[name])}.")
             continue
         near = field.whole and value is not None and field.range[0] <= value <= field.range[1]
         mended[name] = int(value) if near else shown[name]
-        why = f"it must be {field.allowed}"
+        why = two.removesuffix(".") or f"it must be {field.allowed}"
         said.append(f"The link has {name} = {text[:20]}; {why}. Shown: {written(mended[name])}.")
     if SET in params:
         further = {SET: params[SET]}
@@ -248,10 +259,19 @@ def _problem(preset_id: str, values: Mapping[str, Value]) -> str | None:
     return None
 
 
-def number(text: str) -> float | None:
-    """The finite number that a text of the URL holds, or None."""
+def _is_plain(text: str) -> bool:
+    """Whether a widget reads the text by itself."""
     try:
-        value = float(text)
+        float(text)
     except ValueError:
+        return False
+    return True
+
+
+def number(text: str, field: str | None = None) -> float | None:
+    """The finite number that a text of the URL holds, or None. Raises ValueError where it has two readings."""
+    try:
+        value = config_text.number(text, field)
+    except config_text.NotANumber:
         return None
-    return value if value == value and abs(value) != float("inf") else None
+    return float(value) if math.isfinite(value) else None

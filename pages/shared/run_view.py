@@ -15,6 +15,7 @@ from crl_core.data.scm import MultiEnvData, aligned_groups
 from crl_core.events import OK, STATUS_WORDS
 from crl_core.lecture.handout import naming_of
 from crl_core.lecture.naming import Naming
+from crl_core.measures.cautions import cautions_before, cautions_of
 from crl_core.metrics import Metric
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
@@ -138,7 +139,19 @@ def run_in_view(page: str) -> RunInView:
             f"This run was made by version {older.recipe_version} of the recipe; this program trains by version "
             f"{RECIPE_VERSION}, whose numbers differ. Train these settings again to have them by the present one."
         )
+    warn(cautions_of(result))
     return run
+
+
+def cautions(config: RunConfig, *, trained: bool) -> tuple[str, ...]:
+    """What the whole run lacks. Raises as `server_cache.load` does."""
+    return cautions_of(server_cache.load(config.key)) if trained else cautions_before(config)
+
+
+def warn(said: Iterable[str]) -> None:
+    """Say above the page what the whole run lacks."""
+    for caution in said:
+        st.warning(style.plain(caution))
 
 
 def look_at(run: RunSummary) -> None:

@@ -2,14 +2,21 @@
 
 `require()` is the first statement of a page: while a directory named `pages` exists, the first session of a fresh
 server runs a deep link's file without `app.py`, and `require` sends that session through it (streamlit.md, section 1).
+
+Streamlit knows a page by its exact address alone, and the default page by the empty one. Any other address is therefore
+registered as one more, hidden page, which sends its visitor on to the page meant, or to the default page with a note.
+On a fresh server the first such visitor has been answered with a dialogue before any line of ours; we load it again.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from crl_core.runs.sealing import StoreError
 from pages.shared import server_cache, sidebar, style
@@ -40,16 +47,44 @@ PAGES = {
         ("serve", "Export & serve"),
     ),
 }
+DEFAULT_PAGE = "train"
+_ASKED = "shell.asked"  # an address of no page, told once where its visitor has been sent
+# Other words that a person types for a page; its stem and its title are understood anyway.
+_ALSO = {
+    "home": DEFAULT_PAGE,
+    "index": DEFAULT_PAGE,
+    "app": DEFAULT_PAGE,
+    "lambda": "path",
+    "mmd": "lens",
+    "export": "serve",
+}
 
 
 def page_file(stem: str) -> str:
     return f"pages/{stem}.py"
 
 
+def page_of(address: str) -> str | None:
+    """Stem of the page that a person means by `address`: its stem or a title, in any case, however the words are
+    parted, with or without an ending. None where no page is meant."""
+    asked = _plain(re.sub(r"\.(py|html?)$", "", address.strip().lower()))
+    by_name = {_plain(name): stem for pages in PAGES.values() for page in pages for stem in page[:1] for name in page}
+    return (_ALSO | by_name).get(asked)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\W|_", "", name.lower().replace("λ", "lambda"))
+
+
 def _pages() -> dict[str, list[Any]]:
     return {
         section: [
-            st.Page(page_file(stem), title=title, url_path=stem, default=stem == "train")
+            st.Page(
+                page_file(stem),
+                title=title,
+                url_path="" if stem == DEFAULT_PAGE else stem,
+                default=stem == DEFAULT_PAGE,
+            )
             for stem, title in pages
             if (_ROOT / page_file(stem)).exists()
         ]
@@ -57,10 +92,33 @@ def _pages() -> dict[str, list[Any]]:
     }
 
 
+def _navigation(**options: Any) -> Any:
+    """The page to run. A visitor of an address that is not exactly a page's is sent on, parameters and all."""
+    pages, fresh = _pages(), bool(PagesManager.uses_pages_directory)
+    context = get_script_run_ctx()
+    asked = str(context.pages_manager.intended_page_name or "") if context else ""
+    listed = {page.url_path for section in pages.values() for page in section}
+    if asked in listed:
+        return st.navigation(pages, **options)
+    other: Any = st.Page(lambda: None, title="Elsewhere", url_path="elsewhere", visibility="hidden")
+    other._url_path = asked  # set past the check, which refuses blanks and slashes: they arrive all the same
+    found = st.navigation(pages | {"": [*pages[""], other]}, **options)
+    if found is other:
+        if fresh and not (_ROOT / page_file(asked)).exists():
+            st.html("<script>window.location.reload()</script>", unsafe_allow_javascript=True)
+            st.stop()
+        stem = page_of(asked)
+        if stem is None:
+            st.session_state[_ASKED] = asked
+        params = {name: st.query_params.get_all(name) for name in st.query_params}
+        st.switch_page(page_file(stem or DEFAULT_PAGE), query_params=params)
+    return found
+
+
 def main() -> None:
     """What `app.py` does."""
     st.set_page_config(page_title="CRL Explorer", layout="wide", initial_sidebar_state="auto")
-    page = st.navigation(_pages(), position="top")
+    page = _navigation(position="top")
     st.session_state["shell.framed"] = True
     try:
         style.inject()
@@ -70,6 +128,13 @@ def main() -> None:
             st.error(str(error))
             st.stop()
         sidebar.draw()
+        if asked := st.session_state.pop(_ASKED, None):
+            titles = {stem: title for pages in PAGES.values() for stem, title in pages}
+            st.warning(
+                style.plain(
+                    f"There is no page at “{asked[:40]}”. Shown: {titles[DEFAULT_PAGE]}; the bar above lists all pages."
+                )
+            )
         page.run()
     finally:
         st.session_state["shell.framed"] = False
@@ -78,5 +143,5 @@ def main() -> None:
 def require() -> None:
     """Go through `app.py` if this page was started without it."""
     if not st.session_state.get("shell.framed"):
-        st.navigation(_pages())
+        _navigation()
         st.rerun()

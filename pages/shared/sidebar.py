@@ -15,7 +15,7 @@ import streamlit as st
 
 from crl_core.config import MAX_ENVS, RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS, Preset
-from crl_core.config.text import TRAINING, differing, nearest_lam
+from crl_core.config.text import TRAINING, differing, imagined, nearest_lam
 from crl_core.lecture.handout import naming_of
 from crl_core.lecture.naming import Naming
 from pages.shared import fields, job_panel, style
@@ -24,6 +24,7 @@ from pages.shared.fields import Field, Value, lam_text
 _CONTROLS = "sidebar.controls"
 _NOTES = "sidebar.notes"
 _N_ENVS = "sidebar.n_envs"
+_FORMAT = "%.12g"  # a field shows the value in force with as many digits as it takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,10 @@ def _arrive() -> None:
     if "lam" in params:
         lams = fields.grid(preset_id, str(mended.get(fields.SET, params.get(fields.SET, ""))))
         at_home["lam"] = nearest_lam(lams, fields.DEFAULT_LAM)
-        asked = fields.number(params["lam"])
+        try:
+            asked = fields.number(params["lam"], "lams")
+        except ValueError:
+            asked = None
         if asked is None or asked < 0:
             mended["lam"] = at_home["lam"]
             notes.append(
@@ -169,15 +173,17 @@ def _envs_changed() -> None:
         old = fields.build(
             state["preset"],
             {name: state.get(name, value) for name, value in shown.items()} | {"envs": old_n, fields.SET: ""},
-        ).scenario
-        grown = old.with_envs(new_n)
+        )
     except ValueError:
         return  # the sidebar says what is wrong; the preset's values are good enough to go on with
+    grown = imagined(old, n_envs=new_n)
+    if grown is None:
+        return
     _assign(
         state["preset"],
         {"envs": new_n}
         | {
-            fields.per_env_name(field, env): getattr(grown, field.attribute)[env]
+            fields.per_env_name(field, env): getattr(grown.scenario, field.attribute)[env]
             for field in fields.PER_ENV
             for env in range(old_n, new_n)
         },
@@ -283,6 +289,7 @@ def _per_env(
         *field.range,
         value=float(shown[name]),
         step=field.step,
+        format=_FORMAT,
         key=name,
         bind="query-params",
         help=help or None,
@@ -297,6 +304,7 @@ def _number(field: Field, shown: Mapping[str, Value]) -> Value:
         *field.range,
         value=kind(shown[field.name]),
         step=kind(field.step),
+        format="%d" if field.whole else _FORMAT,
         key=field.name,
         bind="query-params",
         help=field.help,

@@ -62,6 +62,39 @@ def test_a_link_opens_its_page_with_all_settings_on_a_server_nobody_has_visited(
     assert found["lam"] == ["14"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "shown", "title"),
+    [
+        ("train", "", "The sensor that leaks the answer"),
+        ("Library", "runs", "Runs"),
+    ],
+)
+def test_a_page_opens_by_the_name_a_person_types_also_on_a_server_nobody_has_visited(
+    cold_server: Server, page: Page, other_page: Page, typed: str, shown: str, title: str
+) -> None:
+    for visitor in (page, other_page):  # the second finds the server warm
+        visitor.goto(cold_server.url(typed, preset="leaky", sigma1="0.5"))
+        settled(visitor)
+        expect(visitor.get_by_role("heading", name=title)).to_be_visible()
+        expect(visitor.get_by_role("dialog")).to_have_count(0)
+        assert urlparse(visitor.url).path.strip("/") == shown
+        assert params(visitor) == {"preset": ["leaky"], "sigma1": ["0.5"]}
+        slider = visitor.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")
+        slider.press("ArrowRight")  # nothing lies over the controls
+        visitor.wait_for_url(re.compile("lam="))
+        expect(visitor.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.parametrize("typed", ["no-such-page", "_", "%20", "a%2Fb", "%5Bx%5D"])
+def test_an_address_of_no_page_shows_the_home_page_and_says_so(server: Server, page: Page, typed: str) -> None:
+    page.goto(server.url(typed, preset="leaky"))
+    settled(page)
+    said(page, "There is no page at")
+    expect(page.get_by_role("heading", name="The sensor that leaks the answer")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert params(page) == {"preset": ["leaky"]}
+
+
 def test_train_draws_curves_live_and_the_run_is_found_again(server: Server, page: Page, other_page: Page) -> None:
     page.goto(server.url(**SLOW))
     settled(page)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from crl_core import PRESETS, RunConfig, Scenario, Training, preset
 from crl_core.config import DEFAULT_LAMS, LIMITS, MAX_ENVS
+from crl_core.config.text import imagined
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
@@ -202,3 +203,12 @@ def test_every_preset_explains_itself_and_an_unknown_one_is_refused() -> None:
         assert json.loads(item.config.to_json())
     with pytest.raises(ValueError, match="there is no preset 'hospitel'; choose one of hospital"):
         preset("hospitel")
+
+
+@given(configs())
+def test_a_hypothetical_config_is_allowed_or_none(config: RunConfig) -> None:
+    more = imagined(config, n_envs=config.scenario.n_envs + 1)
+    assert more is None or more.scenario.n_envs == config.scenario.n_envs + 1
+    assert imagined(config) == config
+    assert imagined(config, sigma=(-1.0,)) is None
+    assert imagined(config, epochs=0) is None

@@ -137,3 +137,25 @@ def test_lam_in_a_link_goes_to_the_nearest_of_the_grid_with_zero_a_decade_below(
     assert nearest_lam((0.0, 0.1, 1.0), 0.5) == 1.0
     assert nearest_lam((0.0, 0.1, 1.0), 0.02) == 0.0
     assert nearest_lam((0.0,), 7.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("noise", "0,004", 0.004),
+        ("propensity1", "20%", 0.2),
+        ("offset1", "\u22121,5", -1.5),
+        ("samples", "10\u202f000", 10000),
+    ],
+)
+def test_a_link_with_a_number_as_people_write_it_is_understood_and_says_how(name: str, text: str, value: float) -> None:
+    mended, said = fields.mend({name: text})
+    assert mended == {name: value}
+    assert "read as" in said[0]
+
+
+@pytest.mark.parametrize(("name", "text"), [("noise", "1,000"), ("samples", "10.000"), ("offset1", "50%")])
+def test_a_link_with_a_number_of_two_readings_is_refused_with_both(name: str, text: str) -> None:
+    mended, said = fields.mend({name: text})
+    assert mended[name] == fields.defaults("hospital")[name]
+    assert "can be read as" in said[0]

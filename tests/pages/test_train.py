@@ -240,3 +240,11 @@ def test_another_penalty_is_named_and_takes_back_what_the_preset_promises(open_a
     wrong = open_app(set="training.penalty=nonsense")
     assert not wrong.exception
     assert "penalty is 'nonsense'" in words(wrong)
+
+
+@pytest.mark.parametrize("noise", ["0.004", "0.0000125", "1.5"])
+def test_a_number_field_shows_the_value_in_force_with_all_its_digits(open_app: Open, noise: str) -> None:
+    app = open_app("train", noise=noise)
+    (field,) = [item for item in app.number_input if item.key == "noise"]
+    assert field.value == float(noise)
+    assert field.proto.format == "%.12g"

@@ -1,0 +1,79 @@
+"""What a whole run lacks, so that no figure of it can be taken at its word: what happened, and what to change.
+
+The same sentences stand on every page of the run and on the command line.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from crl_core.config import RunConfig
+from crl_core.events import OK, STATUS_WORDS
+from crl_core.results import RunResult, data_of
+
+
+def cautions_of(result: RunResult) -> tuple[str, ...]:
+    """Of a run that has been trained; empty where nothing is amiss everywhere."""
+    return tuple(
+        text for text in (nothing_usable(result.config, result.status), *cautions_before(result.config)) if text
+    )
+
+
+@lru_cache(maxsize=64)
+def cautions_before(config: RunConfig) -> tuple[str, ...]:
+    """Of a config, before anything is trained on it: no effect to learn, or no groups to compare."""
+    return tuple(text for text in (_untaught(config), _uncompared(config)) if text)
+
+
+def nothing_usable(config: RunConfig, status: np.ndarray) -> str:
+    """Where not one model is usable. status [M]: index into STATUS_WORDS."""
+    if (status == OK).any():
+        return ""
+    words = [STATUS_WORDS[int(code)] for code in status]
+    kinds = list(dict.fromkeys(words))
+    count = len(words)
+    who = "The only model" if count == 1 else f"All {count} models"
+    if len(kinds) > 1:
+        who = f"No model is usable: {' and '.join(f'{words.count(kind)} of {count} {kind}' for kind in kinds)}"
+    else:
+        who = f"{who} {kinds[0]}"
+    means = {
+        "diverged": "a diverged model has no finite loss, so its figures and pictures are empty",
+        "collapsed": "a collapsed model gives the same answer to everyone, so nothing can be read from its figures",
+    }
+    training = config.training
+    ways = {
+        "diverged": f"a lower learning rate (now {training.learning_rate:g})",
+        "collapsed": f"more epochs (now {training.epochs})",
+    }
+    smaller = [f"λ below {training.lams[0]:g}"] if training.lams[0] > 0 else []  # λ = 0 failed too: λ is not to blame
+    return (
+        f"{who}; {'; '.join(means[kind] for kind in kinds)}. "
+        f"Train again with {' or '.join([*(ways[kind] for kind in kinds), *smaller])}."
+    )
+
+
+def _untaught(config: RunConfig) -> str:
+    """Where one treatment is never given in the training rows of a replicate."""
+    shares = [float(np.mean(data_of(config, replicate)[0].t)) for replicate in range(config.training.replicates)]
+    empty = [share for share in shares if share in (0.0, 1.0)]
+    if not empty:
+        return ""
+    everyone = "every" if empty[0] == 1.0 else "no"
+    where = "" if len(empty) == len(shares) else f" of {len(empty)} of {len(shares)} replicates"
+    return (
+        f"One treatment is never seen: {everyone} training row{where} is treated, so no effect can be learnt and no "
+        "λ is better than another. Change the share treated (scenario.propensity), or use more samples."
+    )
+
+
+def _uncompared(config: RunConfig) -> str:
+    """Where the penalty has one group only."""
+    if config.source.n_envs > 1 or config.training.align != "environment":
+        return ""
+    return (
+        "There is one environment only, so the penalty has nothing to compare and every λ trains the same network. "
+        "Use more environments, or align treated and untreated (training.align=treatment)."
+    )
