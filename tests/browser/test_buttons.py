@@ -108,14 +108,14 @@ def test_a_page_without_its_run_trains_it_shows_the_way_to_watch_and_leads_back(
     page = visitor.page
     visitor.open("effects", **TINY)
     visitor.press("job-train")
-    expect(visitor.of("panel_effects_scatter").locator(".js-plotly-plot")).to_be_visible()
+    expect(visitor.of("panel_effects_scatter").locator(".js-plotly-plot").first).to_be_visible()
     epochs = visitor.sidebar.get_by_role("spinbutton", name="Epochs")
     epochs.fill(LONG["epochs"])
     epochs.press("Enter")
     expect(visitor.main).to_contain_text("These settings have not been trained yet")
     visitor.press("run-back")
     expect(epochs).to_have_value(TINY["epochs"])
-    expect(visitor.of("panel_effects_scatter").locator(".js-plotly-plot")).to_be_visible()
+    expect(visitor.of("panel_effects_scatter").locator(".js-plotly-plot").first).to_be_visible()
     epochs.fill(LONG["epochs"])
     epochs.press("Enter")
     visitor.press("run-train")
@@ -131,7 +131,7 @@ def test_a_damaged_run_is_trained_again(visitor: Visitor) -> None:
     visitor.open("path", preset="leaky", **SEEDED)
     expect(visitor.main).to_contain_text("result.joblib")
     visitor.press("run-again")
-    expect(visitor.of("panel_path_error").locator(".js-plotly-plot")).to_be_visible()
+    expect(visitor.of("panel_path_error").locator(".js-plotly-plot").first).to_be_visible()
     expect(visitor.main.get_by_text("result.joblib")).to_have_count(0)
 
 
@@ -140,7 +140,7 @@ def test_a_run_of_an_older_recipe_is_looked_at(visitor: Visitor) -> None:
     visitor.open("path", preset="recipe", **SEEDED)
     visitor.press("run-older")
     expect(visitor.main).to_contain_text("This run was made by version 0 of the recipe")
-    expect(visitor.of("panel_path_error").locator(".js-plotly-plot")).to_be_visible()
+    expect(visitor.of("panel_path_error").locator(".js-plotly-plot").first).to_be_visible()
 
 
 # -- scenario, latent, effects -----------------------------------------------------------------------------------------
@@ -474,7 +474,7 @@ def test_two_runs_of_the_library_are_compared_and_either_is_opened(visitor: Visi
     select(visitor, 0, 1)
     visitor.press("runs-compare")
     expect(page.get_by_role("heading", name="Compare")).to_be_visible()
-    expect(visitor.of("panel_compare_effects").locator(".js-plotly-plot")).to_be_visible()
+    expect(visitor.of("panel_compare_effects").locator(".js-plotly-plot").first).to_be_visible()
     assert len(params(page)["runs"]) == 2
     visitor.press("compare-layout", "PCA")
     expect(visitor.of("panel_compare_latent").locator(".gtitle").filter(has_text="PCA")).to_be_visible()
@@ -492,10 +492,10 @@ def test_two_runs_of_the_library_are_compared_and_either_is_opened(visitor: Visi
 def test_a_first_comparison_is_a_click_away(visitor: Visitor) -> None:
     visitor.open("compare")
     visitor.press("compare-pair")
-    expect(visitor.of("panel_compare_effects").locator(".js-plotly-plot")).to_be_visible()
+    expect(visitor.of("panel_compare_effects").locator(".js-plotly-plot").first).to_be_visible()
     visitor.open("compare", runs=PRESETS["hospital"].config.key)
     visitor.press("compare-nearest")
-    expect(visitor.of("panel_compare_effects").locator(".js-plotly-plot")).to_be_visible()
+    expect(visitor.of("panel_compare_effects").locator(".js-plotly-plot").first).to_be_visible()
 
 
 @presses("job-train")
