@@ -30,8 +30,8 @@ from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
 from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
+from crl_core.config.numbers import NotANumber, number
 from crl_core.config.presets import PRESETS
-from crl_core.config.text import NotANumber, number
 from crl_core.events import Event, RunFinished
 from crl_core.jobs.ensure_runs import RunsFailed
 from crl_core.jobs.train_and_store import sentence, train_and_store

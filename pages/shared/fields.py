@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from crl_core.config import ABOUT, LIMITS, MAX_ENVS, RunConfig
-from crl_core.config import text as config_text
+from crl_core.config import ABOUT, LIMITS, MAX_ENVS, RunConfig, numbers
+from crl_core.config.numbers import tidy
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
-from crl_core.config.text import N_ENVS, PART_OF, Part, nearest, read, tidy, written
+from crl_core.config.text import N_ENVS, PART_OF, Part, nearest, read, written
 
 Value = int | float | str
 
@@ -271,7 +271,7 @@ def _is_plain(text: str) -> bool:
 def number(text: str, field: str | None = None) -> float | None:
     """The finite number that a text of the URL holds, or None. Raises ValueError where it has two readings."""
     try:
-        value = config_text.number(text, field)
-    except config_text.NotANumber:
+        value = numbers.number(text, field)
+    except numbers.NotANumber:
         return None
     return float(value) if math.isfinite(value) else None

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_core.cli.program import main
-from crl_core.config.text import NotANumber, number, read, written
+from crl_core.config.numbers import NotANumber, number
+from crl_core.config.text import read, written
 
 
 @given(st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False))
