@@ -18,7 +18,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from crl_core.config.presets import PRESETS
 from tests.browser.conftest import WAIT_MS, Server
-from tests.browser.test_app import settled
 
 PRESSED: set[str] = set()  # the names of all that some test has said to press
 _KINDS = {
@@ -38,9 +37,8 @@ _SHOWN = """found => found.flatMap(e => {
   const own = [...(e.closest('[data-testid=stElementContainer]')?.classList ?? [])];
   const key = own.find(name => name.startsWith('st-key-') && !name.includes('FormSubmitter'));
   if (key) return [key.slice(7)];
-  const words = [...e.querySelectorAll('[data-testid=stMarkdownContainer]')];
   if (e.dataset.testid === 'stTabs') return [...e.querySelectorAll('[role=tab]')].map(tab => tab.innerText.trim());
-  return [words[0].innerText.trim()];
+  return [e.querySelector('[data-testid=stMarkdownContainer]').innerText.trim()];
 })"""
 _SCRUBBER = "found => found.map(e => e.dataset.do ?? e.className)"
 
@@ -55,8 +53,9 @@ def presses(*names: str) -> Callable[[Callable[[Visitor], None]], Callable[[Visi
         def held(visitor: Visitor) -> None:
             test(visitor)
             visitor.look()
-            assert visitor.pressed == set(names)
-            assert visitor.shown <= PRESSED
+            assert visitor.pressed == set(names), f"pressed: {sorted(visitor.pressed)}; said to: {sorted(names)}"
+            new = sorted(visitor.shown - PRESSED)
+            assert not new, f"shown, and pressed by no test: {new}"
 
         return held
 
@@ -85,11 +84,15 @@ class Visitor:
 
     def open(self, address: str, **params: str) -> None:
         self.page.goto(self.server.url(address, **params))
+        self.settle()
+        self.look()
+
+    def settle(self) -> None:
+        """Wait until no script runs and the page is drawn; the Lecture has no heading."""
         self.page.locator("[data-testid=stMain] h1, .lecture").first.wait_for()
         self.page.wait_for_function(
             "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
         )
-        self.look()
 
     def look(self) -> None:
         """Gather the names of all buttons that are shown; no page may show an exception."""
@@ -122,7 +125,7 @@ class Visitor:
         before = changes.text_content() or ""
         self.press(name, option)
         expect(changes).not_to_have_text(before)
-        settled(self.page)
+        self.settle()
 
     def unfold(self, title: str, shows: str) -> None:
         """Open an expander of the page."""
@@ -131,7 +134,7 @@ class Visitor:
         expect(box.get_by_text(shows).first).to_be_visible()
 
     def begin_and_end(self, name: str) -> None:
-        """Start several runs, watch its first epochs, and cancel it."""
+        """Start several runs, watch the first epochs, and cancel them."""
         key = name.removesuffix("-start")
         start = self.page.locator(f"[class*='st-key-{key.split('*')[0]}'][class*='{key.split('*')[-1]}-start'] button")
         self.press(name, at=start)

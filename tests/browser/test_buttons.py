@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from crl_core.config.presets import PRESETS
 from crl_core.runs.store import RunStore
 from pages.shared.shell import PAGES
 from tests.browser.conftest import ROOT, WAIT_MS, Server, start_server
 from tests.browser.pressing import Visitor, buttons_in_source, is_pressed, presses
-from tests.browser.test_app import TINY, params, said, settled
+from tests.browser.test_app import TINY, params, said
 from tests.lecture_runs import LAMS, run_of
 
 pytestmark = pytest.mark.browser
@@ -33,7 +33,7 @@ ELSEWHERE = {"job-train_small"}  # needs a small machine: test_small_container.p
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
-    """A server with three runs of its own: two to work with, one that is damaged; and one of an older recipe."""
+    """A server with three runs of its own, and one of an older recipe."""
     cache = tmp_path_factory.mktemp("app") / "cache"
     store = RunStore(cache)
     for name in ("hospital", "shifted", "leaky"):
@@ -42,10 +42,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Itera
         for room in ("config.run", "runs.records"):
             patch.setattr(f"crl_core.{room}.RECIPE_VERSION", 0)
         store.save(run_of("recipe"))
-    damaged = cache / "runs" / run_of("leaky").config.key / "result.joblib"
-    content = bytearray(damaged.read_bytes())
-    content[len(content) // 2] ^= 1
-    damaged.write_bytes(content)
     running = start_server(cache)
     yield running
     running.stop()
@@ -76,9 +72,8 @@ def test_every_page_is_reached_from_the_bar_and_defines_its_words(visitor: Visit
                 page.get_by_text(section, exact=True).first.click()
             page.locator("a").filter(has_text=re.compile(f"^{title}$")).last.click()
             page.wait_for_url(re.compile(rf"/{'' if stem == 'train' else stem}(\?|$)"))
-            page.locator("[data-testid=stMain] h1, .lecture").first.wait_for()
             page.wait_for_timeout(100)
-            settled_or_lecture(page)
+            visitor.settle()
             words = page.get_by_role("button", name="Definitions")
             if words.count() == 0:
                 without.append(stem)
@@ -87,10 +82,6 @@ def test_every_page_is_reached_from_the_bar_and_defines_its_words(visitor: Visit
             expect(page.get_by_test_id("stPopoverBody").locator("strong").first).to_be_visible()
             page.keyboard.press("Escape")
     assert without == ["lecture", "runs"]
-
-
-def settled_or_lecture(page: Page) -> None:
-    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
 
 
 @presses("Advanced", "align")
@@ -128,6 +119,10 @@ def test_a_page_without_its_run_trains_it_shows_the_way_to_watch_and_leads_back(
 
 @presses("run-again")
 def test_a_damaged_run_is_trained_again(visitor: Visitor) -> None:
+    file = visitor.server.cache / "runs" / run_of("leaky").config.key / "result.joblib"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
     visitor.open("path", preset="leaky", **SEEDED)
     expect(visitor.main).to_contain_text("result.joblib")
     visitor.press("run-again")
@@ -189,7 +184,10 @@ def test_effects_are_split_by_environment(visitor: Visitor) -> None:
 def test_the_lecture_tells_its_story_plays_enlarges_and_is_handed_out(visitor: Visitor) -> None:
     visitor.open("lecture")
     page = visitor.page
-    does = lambda what: page.locator(f".lecture [data-do={what}]")  # noqa: E731
+
+    def does(what: str) -> Locator:
+        return page.locator(f".lecture [data-do={what}]")
+
     assert visitor.take("lecture-handout").lower().startswith(b"<!doctype html")
     for act in ("story", "next", "back"):
         before = does("story").inner_text()
@@ -240,12 +238,16 @@ def test_while_a_run_is_trained_lambda_stays_where_the_lecture_was_dragged_to(vi
     page = visitor.page
     visitor.press("job-train")
     expect(page.locator(".lecture .says")).to_contain_text(re.compile(r"epoch [1-9]\d* of 1000"))
-    page.locator(".lecture [role=slider]").focus()
-    page.keyboard.press("Home")
-    page.wait_for_url(re.compile("lam=0(&|$)"))
-    expect(visitor.sidebar.get_by_role("slider", name="λ in view")).to_have_attribute("aria-valuetext", "0")
-    page.wait_for_timeout(2500)  # it is drawn anew every second
+    lam = visitor.sidebar.get_by_role("slider", name="λ in view")
+    for _ in range(5):  # a poll that is under way at that moment, on a busy machine, can take the move back
+        page.locator(".lecture [role=slider]").focus()
+        page.keyboard.press("Home")
+        page.wait_for_timeout(3000)  # it is drawn anew every second
+        if lam.get_attribute("aria-valuetext") == "0":
+            break
+    expect(lam).to_have_attribute("aria-valuetext", "0")
     expect(page.locator(".lecture [data-figure=lam]")).to_have_text("0")
+    assert params(page)["lam"] == ["0"]
     visitor.press("job-cancel")
     expect(visitor.sidebar).to_contain_text(re.compile(r"Cancelled at epoch \d+"))
 
@@ -308,7 +310,7 @@ def test_a_penalty_is_trained_to_its_end_and_seen_at_either_lambda(visitor: Visi
     field = visitor.main.get_by_role("combobox", name="Penalties")
     field.press("Backspace")  # contrastive pairs
     expect(visitor.main).to_contain_text("The networks of MMD² are not stored on this machine")
-    settled(visitor.page)
+    visitor.settle()
     visitor.press("penalties-runs-*-start", at=visitor.main.get_by_role("button", name="Train them to see"))
     title = visitor.of("panel_penalties_latents")
     expect(title).to_be_visible(timeout=3 * WAIT_MS)
@@ -403,7 +405,7 @@ def search(visitor: Visitor, text: str) -> None:
     field.fill(text)
     field.press("Enter")
     expect(visitor.main.get_by_text(re.compile(r"^\d+ of \d+ runs"))).to_be_visible()
-    settled(visitor.page)
+    visitor.settle()
 
 
 @presses(
@@ -452,7 +454,7 @@ def test_a_run_is_taken_home_in_every_form_and_brought_in_again(visitor: Visitor
     (length,) = struct.unpack("<Q", files["checkpoint"][:8])
     assert json.loads(files["checkpoint"][8 : 8 + length])
     assert json.loads(files["notebook"])["cells"]
-    assert files["metrics"].startswith(b"lam") or b"lam" in files["metrics"].splitlines()[0]
+    assert b"ite_rmse" in files["metrics"].splitlines()[0]
     assert b"epoch" in files["curves"].splitlines()[0]
     assert files["figures"].lower().startswith(b"<!doctype html")
     assert key in files["citation"].decode()
@@ -483,7 +485,7 @@ def test_two_runs_of_the_library_are_compared_and_either_is_opened(visitor: Visi
         visitor.press(f"compare-open_{letter}")
         said(page, "Opening a run sets the sidebar to it")
         page.wait_for_timeout(300)
-        settled(page)
+        visitor.settle()
         links.append(page.url)
     assert links[0] != links[1]
 
