@@ -73,8 +73,7 @@ def run_table(result: RunResult, *, cached: bool) -> str:
     training = result.config.training
     head = (
         f"run {result.config.key}: {len(training.lams)} λ × {training.replicates} replicates, {training.epochs} "
-        f"epochs, "
-        f"{result.seconds:.1f} s on {result.device}{', from the cache' if cached else ''}"
+        f"epochs, {result.seconds:.1f} s on {result.device}{', from the cache' if cached else ''}"
     )
     listed = [(metric.word, getattr(result, metric.name)) for metric in LISTED]
     columns = [(word, None if values is None else result.by_lam(values)) for word, values in listed]

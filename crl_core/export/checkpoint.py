@@ -178,8 +178,8 @@ def citation(result: RunResult, created: float, recipe_version: int = RECIPE_VER
         [
             f"CRL Explorer, run {config.key_in(recipe_version)} ({world}), {day}.",
             f"CFRNets with λ·{PENALTY_WORDS[training.penalty].short} between "
-            f"{'environments' if training.align == 'environment' else 'treatment arms'}; {models}; "
-            f"recipe version {recipe_version}; trained on {result.device}.",
+            f"{'environments' if training.align == 'environment' else 'treatment arms'}; {models}; recipe version "
+            f"{recipe_version}; trained on {result.device}.",
             *([best] if best else []),
             f"Reproduce: {reproducing_command(config)}",
             "",

@@ -45,14 +45,14 @@ def strip(
     line = at(threshold)
     left, width = (0.0, line) if holds_if == "below" else (line, 1 - line)
     parts = [
-        f'<div class="crl-strip" role="img" aria-label="{escape(_spoken(values, median, threshold, holds_if, label))}">'
-        f'<div class="track"><i class="side" '
-        f'style="left:{_share(left)};width:{_share(width)};background:{colours["text"]}"></i></div>',
+        '<div class="crl-strip" role="img" '
+        f'aria-label="{escape(_spoken(values, median, threshold, holds_if, label))}"><div class="track"><i '
+        f'class="side" style="left:{_share(left)};width:{_share(width)};background:{colours["text"]}"></i></div>',
         f'<i class="line" style="left:{_share(line)};border-color:{colours["muted"]}"></i>',
     ]
     low, high = (worst if end is None else at(end) for end in (*interval,)[:2])
     parts.append(
-        f'<i class="interval" '
+        '<i class="interval" '
         f'style="left:{_share(low)};width:{_share(max(0.0, high - low))};background:{colours["text"]}"></i>'
     )
     middle = worst if median is None else at(median)

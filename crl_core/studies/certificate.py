@@ -87,14 +87,11 @@ def certificate(model: Reference, report: BatchReport, *, sample: str = "A deplo
     )
     return Certificate(
         title="Invariance certificate",
-        model=f"Run {config.key}, λ = {model.lam:g}, one network; reference: {len(model.latents)} held-out latents (of "
-        f"at most {REFERENCE}), "
-        f"{len(model.residual)} held-out residuals.",
-        sample=f"{sample}: {report.n_rows} rows tested, {PERMUTATIONS} permutations. {n_tests} "
-        f"tests at level {LEVEL:g} "
-        f"each: without any change "
-        f"about one certificate in {max(1, round(1 / (LEVEL * max(1, n_tests))))} has an alarm. "
-        + " ".join(report.notes),
+        model=f"Run {config.key}, λ = {model.lam:g}, one network; reference: {len(model.latents)} held-out latents "
+        f"(of at most {REFERENCE}), {len(model.residual)} held-out residuals.",
+        sample=f"{sample}: {report.n_rows} rows tested, {PERMUTATIONS} permutations. {n_tests} tests at level "
+        f"{LEVEL:g} each: without any change about one certificate in "
+        f"{max(1, round(1 / (LEVEL * max(1, n_tests))))} has an alarm. " + " ".join(report.notes),
         summary=said,
         rows=rows,
         blind=_blind(report),

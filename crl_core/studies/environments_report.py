@@ -173,8 +173,7 @@ def why_not(study: EnvironmentsStudy) -> str:
         return ""
     return (
         "Could not be left out, since those that remain treat everyone or no one and one arm would have no rows to "
-        "learn "
-        f"from (with {'; with '.join(missing)})."
+        f"learn from (with {'; with '.join(missing)})."
     )
 
 
@@ -277,10 +276,8 @@ def setting(study: EnvironmentsStudy) -> str:
     """How it was measured, in two sentences."""
     return (
         f"World: {PRESETS[study.preset_id].title.lower()} ({study.preset_id}). Every training set has the same number "
-        f"of rows; "
-        f"{study.epochs} epochs, {study.seeds} seeds. Figures are medians with the least and the largest over seeds; "
-        f"an "
-        f"environment that was not trained on is judged on {N_FRESH:,} fresh rows."
+        f"of rows; {study.epochs} epochs, {study.seeds} seeds. Figures are medians with the least and the largest "
+        f"over seeds; an environment that was not trained on is judged on {N_FRESH:,} fresh rows."
     )
 
 
@@ -334,8 +331,7 @@ def _words_of(study: EnvironmentsStudy, panels: tuple[Panel, ...]) -> str:
         )
     return (
         "Of the latents on held-out rows, environments between the first two; AUC and mixing on standardised latents. "
-        "MMD² is "
-        "the unbiased estimate: the biased one grows as the same rows are shared by more environments."
+        "MMD² is the unbiased estimate: the biased one grows as the same rows are shared by more environments."
     )
 
 

@@ -238,8 +238,7 @@ def configs_of(
     if lams is not None and len(penalties) != 1:
         raise ValueError(
             "one λ grid was given for several penalties, but their λ are not comparable; name one penalty, or leave "
-            "the grid "
-            "away: each penalty has its own."
+            "the grid away: each penalty has its own."
         )
     base = setting.config("mmd", lams)
     rows, _ = data_of(base)

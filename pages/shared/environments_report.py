@@ -29,9 +29,8 @@ def draw(study: EnvironmentsStudy, where: str) -> None:
     st.subheader("Choosing λ without the truth", anchor=False)
     style.quiet(
         "Leave-one-environment-out factual error asks for no truth, only for more runs. Beside it: held-out factual "
-        "error and "
-        "overlap. Regret is the ITE RMSE of the λ picked over the best of this study's four λ; median [least, "
-        "largest] over seeds."
+        "error and overlap. Regret is the ITE RMSE of the λ picked over the best of this study's four λ; median "
+        "[least, largest] over seeds."
     )
     table(report.RULE_HEADER, [report.rule_cells(row) for row in report.rules(study)], words_from=1)
     with st.expander("Every number"):

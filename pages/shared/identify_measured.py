@@ -58,9 +58,8 @@ def measured(ink: Palette) -> None:
         chart(methods_strip(ordered, labels, floor, ink, title="Methods on the same data"), "identify.methods")
         quiet(
             "Dots: seeds; bar: median. The fair control is the flow with shuffled or pooled labels: same model, data "
-            "and restarts. iVAE, "
-            "time-contrastive, β-VAE and the autoencoders ran in one untuned configuration each: their scores are no "
-            "proof against the ideas."
+            "and restarts. iVAE, time-contrastive, β-VAE and the autoencoders ran in one untuned configuration each: "
+            "their scores are no proof against the ideas."
         )
     with right, st.container(key="panel_identify_each"):
         cells = []
@@ -114,9 +113,8 @@ def measured(ink: Palette) -> None:
         )
         quiet(
             "Three latents, an outcome that needs z₁ alone, and λ·MMD² added to the likelihood. Alignment removes "
-            "exactly the differences by "
-            "which latents are told apart: the map turns them into each other until no coordinate shows which "
-            "environment a row is from."
+            "exactly the differences by which latents are told apart: the map turns them into each other until no "
+            "coordinate shows which environment a row is from."
         )
     failures(worlds)
 

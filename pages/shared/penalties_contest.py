@@ -145,9 +145,8 @@ def pairs(setting: ContestSetting) -> None:
     )
     quiet(
         "Training rows of the first seed. Distance: median over pairs of |z − z′|, known only in simulation; partners "
-        "far apart teach the "
-        "encoder that different units are one. Bold: the definition chosen above. Where arms are aligned, a shared "
-        "unit is a pair only if it got both treatments."
+        "far apart teach the encoder that different units are one. Bold: the definition chosen above. Where arms are "
+        "aligned, a shared unit is a pair only if it got both treatments."
     )
 
 
@@ -187,9 +186,8 @@ def everywhere() -> None:
     first = contests[0].setting
     quiet(
         f"Change of the mean ITE RMSE over {first.seeds} seeds, where its interval excludes 0 and it is more than 1 "
-        f"%; {first.epochs} epochs, {first.shared} shared "
-        "units. Own best λ is chosen by the truth, so it can hardly lose; with so few seeds and so many comparisons "
-        "some are chance."
+        f"%; {first.epochs} epochs, {first.shared} shared units. Own best λ is chosen by the truth, so it can hardly "
+        "lose; with so few seeds and so many comparisons some are chance."
     )
 
 

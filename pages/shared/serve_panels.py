@@ -57,8 +57,7 @@ def costs(run: RunInView, found: exports.Exports, name: str) -> None:
         _left_out()
         quiet(
             "ONNX is the recommended path. PyTorch marks TorchScript and its own quantisation as deprecated; they are "
-            "kept for services that "
-            "load nothing else. int8 saturates beyond the training range."
+            "kept for services that load nothing else. int8 saturates beyond the training range."
         )
     left, right = st.columns(2)
     for column, batch, title in (

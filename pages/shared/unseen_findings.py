@@ -75,12 +75,11 @@ def gauge(finding: Finding, ink: Palette) -> str:
     state = {True: "ALARM", False: "quiet", None: "not made"}[finding.alarm]
     colour = ink["bad"] if finding.alarm else ink["muted"]
     return (
-        f'<div class="crl-gauge"><b>{escape(TITLES[finding.test][:1].upper() + TITLES[finding.test][1:])}</b>'
-        f'<div class="track" role="img" aria-label="{escape(finding.words)}"><i class="fill" '
-        f'style="width:{100 * share:.1f}%;background:{colour}"></i>'
-        f'<i class="at" style="left:{100 * line:.1f}%;background:{ink["text"]}"></i></div>'
-        f'<span class="state" style="color:{colour}">{state}</span><span '
-        f'class="small">{escape(finding.words)}</span></div>'
+        f'<div class="crl-gauge"><b>{escape(TITLES[finding.test][:1].upper() + TITLES[finding.test][1:])}</b><div '
+        f'class="track" role="img" aria-label="{escape(finding.words)}"><i class="fill" '
+        f'style="width:{100 * share:.1f}%;background:{colour}"></i><i class="at" '
+        f'style="left:{100 * line:.1f}%;background:{ink["text"]}"></i></div><span class="state" '
+        f'style="color:{colour}">{state}</span><span class="small">{escape(finding.words)}</span></div>'
     )
 
 
