@@ -13,6 +13,8 @@ from crl_core.config import RunConfig
 from crl_core.events import OK, STATUS_WORDS
 from crl_core.results import RunResult, data_of
 
+_PLENTY = 60  # units expected in an arm; with fewer, the rows themselves are looked at
+
 
 def cautions_of(result: RunResult) -> tuple[str, ...]:
     """Of a run that has been trained; empty where nothing is amiss everywhere."""
@@ -57,6 +59,8 @@ def nothing_usable(config: RunConfig, status: np.ndarray) -> str:
 
 def _untaught(config: RunConfig) -> str:
     """Where one treatment is never given in the training rows of a replicate."""
+    if _both_expected(config):
+        return ""
     shares = [float(np.mean(data_of(config, replicate)[0].t)) for replicate in range(config.training.replicates)]
     empty = [share for share in shares if share in (0.0, 1.0)]
     if not empty:
@@ -67,6 +71,16 @@ def _untaught(config: RunConfig) -> str:
         f"One treatment is never seen: {everyone} training row{where} is treated, so no effect can be learnt and no "
         "λ is better than another. Change the share treated (scenario.propensity), or use more samples."
     )
+
+
+def _both_expected(config: RunConfig) -> bool:
+    """Whether both treatments are so frequent that no rows need be drawn to know that they occur: of n independent
+    units with probabilities p none is treated with a probability below exp(-Σ p)."""
+    if config.table is not None or config.scenario.confounding:
+        return False
+    scenario = config.scenario
+    treated = sum(n * p for n, p in zip(scenario.env_sizes, scenario.propensity, strict=True))
+    return bool(min(treated, scenario.n_samples - treated) > _PLENTY)
 
 
 def _uncompared(config: RunConfig) -> str:
