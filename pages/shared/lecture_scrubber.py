@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from crl_core.lecture.assets import script, style
+from pages.shared import sidebar
 
 KEY = "lecture.scrubber"
 _AT = "lecture.at"  # λ that browser and sidebar agree on
@@ -73,7 +74,7 @@ def _follow() -> None:
     """Set sidebar and URL to the λ that was released in the browser."""
     lam = st.session_state[KEY].get("lam")
     if lam is not None:
-        st.session_state["lam"] = lam
+        sidebar.move_lam(lam)
         st.session_state[_AT] = lam
 
 

@@ -7,6 +7,7 @@ Links:     a session's first run mends what a link asks for and cannot have, in 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ from pages.shared.fields import Field, Value, lam_text
 _CONTROLS = "sidebar.controls"
 _NOTES = "sidebar.notes"
 _N_ENVS = "sidebar.n_envs"
+_MOVED = "sidebar.lam_moved"  # λ before and after it was moved by code, and when
+_STALE_S = 10.0
 _FORMAT = "%.12g"  # a field shows the value in force with as many digits as it takes
 
 
@@ -82,9 +85,23 @@ def controls() -> Controls:
     return found
 
 
+def move_lam(lam: float) -> None:
+    """Set λ. For callbacks."""
+    st.session_state[_MOVED] = (st.session_state.get("lam"), lam, time.monotonic())
+    st.session_state["lam"] = lam
+
+
+def _keep_lam() -> None:
+    """A poll that was under way when λ was moved by code still brings the λ of before, which nobody asks for."""
+    before, after, since = st.session_state.get(_MOVED, (None, None, 0.0))
+    if after is not None and st.session_state.get("lam") == before and time.monotonic() - since < _STALE_S:
+        st.session_state["lam"] = after
+
+
 def draw() -> Controls:
     """Draw the sidebar. Called once a run, by the shell."""
     _arrive()
+    _keep_lam()
     with st.sidebar:
         found = _widgets()
         st.session_state[_CONTROLS] = found

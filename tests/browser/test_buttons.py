@@ -48,8 +48,13 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Itera
 
 
 @pytest.fixture
-def visitor(server: Server, page: Page) -> Visitor:
-    return Visitor(server, page)
+def visitor(server: Server, page: Page) -> Iterator[Visitor]:
+    """Whatever a test leaves under way is stopped, so that one that fails takes no other with it."""
+    yield Visitor(server, page)
+    store = RunStore(server.cache)
+    for log in (server.cache / "runs").glob("*/events.jsonl"):
+        if store.busy(log.parent.name):
+            store.locks.ask_to_stop(log.parent.name)
 
 
 def test_no_button_of_the_source_is_without_a_test_that_presses_it() -> None:
