@@ -93,10 +93,9 @@ def errors(run: RunInView) -> None:
         error_ranking(rows, palette(run.theme), title="Effect error, side by side", low=low, high=high),
         "effects.errors",
     )
-    waiting = "being computed" if run.computing else "not computed yet"
     replicates = run.config.training.replicates
     quiet(
-        ("Squares: baselines on the same split." if run.evidence is not None else f"The baselines are {waiting}.")
+        ("Squares: baselines on the same split." if run.evidence is not None else f"The baselines are {run.waiting}.")
         + (f" Points: medians; bars: smallest to largest of {replicates} replicates." if replicates > 1 else "")
     )
 

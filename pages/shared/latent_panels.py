@@ -52,7 +52,6 @@ def pictures(run: RunInView, layout: str, colour: str) -> None:
 
 def measures(run: RunInView, evidence: Evidence) -> None:
     """What can be read from the latent in view, in a sentence, and every measure of it beside that of the input."""
-    groups = "environments" if run.config.training.align == "environment" else "treatment arms"
     known = run.view.z is not None and run.view.s is not None
     say(_what_it_knows(run, evidence) if known else "z and s of this data are not known, so no probe looks for them.")
 
@@ -69,7 +68,7 @@ def measures(run: RunInView, evidence: Evidence) -> None:
         line("R² of s", None, better_r2(evidence, "s"), "how well the nuisance can be read from the latent"),
     ]
     lines = [
-        line("domain AUC", x_auc, auc, f"0.5: the {groups} cannot be told apart; 1: always"),
+        line("domain AUC", x_auc, auc, f"0.5: the {run.groups} cannot be told apart; 1: always"),
         line("kNN mixing", x_mixing, mixing, "0: neighbours are of one’s own group; 1: as mixed as chance"),
         line("MMD²", x_mmd2, run.mmd2, "can be small while s stays readable", 3),
         line("p of MMD²", x_p, evidence["mmd2_p"], p_says, 3),

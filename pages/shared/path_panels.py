@@ -40,7 +40,7 @@ def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
     count = run.config.training.replicates
     band = f"median of {count} replicates, band smallest to largest" if count > 1 else "one replicate"
     beside = (
-        f"Baselines and further rules are {_waiting(run)}."
+        f"Baselines and further rules are {run.waiting}."
         if run.evidence is None
         else "Dashed: baselines fitted on the same rows (LS: least squares; forest: random forest for each arm)."
     )
@@ -55,7 +55,7 @@ def along(run: RunInView, metric: Metric) -> None:
     values, colours = run.metric(metric), palette(run.theme)
     references, says = _beside(run, metric.name)
     if values is None:
-        drawn = empty(metric.heading, f"This is {_waiting(run)}.", colours, height=250)
+        drawn = empty(metric.heading, f"This is {run.waiting}.", colours, height=250)
     else:
         drawn = along_lam(
             run.result.lams,
@@ -74,7 +74,6 @@ def along(run: RunInView, metric: Metric) -> None:
 
 def _beside(run: RunInView, name: str) -> tuple[list[Level], str]:
     """The levels that a metric is compared with, and what it says."""
-    groups = "environments" if run.config.training.align == "environment" else "treatment arms"
     if name == "factual_mse":
         known, leaks = run.config.source.noise, run.config.table is None and run.config.scenario.leak != 0
         noise = 0.0 if known is None or leaks else known**2  # where s leaks y, the noise can be read from x
@@ -86,9 +85,9 @@ def _beside(run: RunInView, name: str) -> tuple[list[Level], str]:
         finite = of_input[np.isfinite(of_input)]
         lowers = "what the penalty lowers" if run.config.training.penalty == "mmd" else "not the penalty of this run"
         level = [Level(name="input x", value=float(np.median(finite)))] if len(finite) else []
-        return level, f"Between {groups} in the latent, held out: {lowers}."
+        return level, f"Between {run.groups} in the latent, held out: {lowers}."
     if name == "domain_auc":
-        return [Level(name="chance", value=0.5)], f"How well a classifier tells the {groups} apart in the latent."
+        return [Level(name="chance", value=0.5)], f"How well a classifier tells the {run.groups} apart in the latent."
     return [], "Held out."
 
 
@@ -122,7 +121,3 @@ def _baselines(run: RunInView) -> list[Level]:
         for name, row in rows
         if np.isfinite(row).any()
     ]
-
-
-def _waiting(run: RunInView) -> str:
-    return "being computed" if run.computing else "not computed yet"

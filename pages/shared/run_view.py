@@ -61,6 +61,16 @@ class RunInView:
         return "no other λ of it is usable" if n_ok == 0 else f"{n_ok} of its {len(self.result.lams)} λ are unharmed"
 
     @property
+    def groups(self) -> str:
+        """What the penalty makes alike, in words."""
+        return "environments" if self.config.training.align == "environment" else "treatment arms"
+
+    @property
+    def waiting(self) -> str:
+        """How a part stands that the run lacks."""
+        return "being computed" if self.computing else "not computed yet"
+
+    @property
     def mmd2(self) -> np.ndarray:
         """Held-out MMD² [M]; NaN where there is one group only, so that nothing was compared."""
         groups = np.bincount(aligned_groups(self.view, self.config.training.align))
