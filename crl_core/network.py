@@ -58,6 +58,24 @@ def predict(weights: Mapping[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarra
     return phi, y_hat[..., 0], y_hat[..., 1]
 
 
+def folded(
+    weights: Mapping[str, np.ndarray], x_mean: np.ndarray, x_sd: np.ndarray, y_mean: np.ndarray, y_sd: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The same M networks as functions of raw covariates, to raw outcomes.
+
+    weights:      of networks that take (x - x_mean) / x_sd and give (y - y_mean) / y_sd.
+    x_mean, x_sd: [M, d].  y_mean, y_sd: [M].
+    """
+    first, bias = weights["encoder.0.weight"] / x_sd[:, :, None], weights["encoder.0.bias"]
+    last, level = weights["head.1.weight"], weights["head.1.bias"]
+    return dict(weights) | {
+        "encoder.0.weight": first,
+        "encoder.0.bias": bias - x_mean[:, None, :] @ first,
+        "head.1.weight": last * y_sd[:, None, None],
+        "head.1.bias": level * y_sd[:, None] + y_mean[:, None],
+    }
+
+
 def one_model(weights: Mapping[str, np.ndarray], m: int) -> dict[str, np.ndarray]:
     """The weights of model m alone, as `predict` takes them."""
     return {name: value[m : m + 1] for name, value in weights.items()}

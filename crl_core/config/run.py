@@ -86,10 +86,20 @@ class Training:
         options=Literal["median"],
     )
     matching: Matching = described(
-        "shared", "matching", "Which rows are a pair for the contrastive penalty.", options=Matching, young=True
+        "shared", "matching", "Which rows are a pair for the contrastive penalty.", options=Matching, before="shared"
     )
     balanced: bool = described(
-        False, "balanced batches", "Whether every batch holds as many rows of each group.", young=True
+        False, "balanced batches", "Whether every batch holds as many rows of each group.", before=False
+    )
+    standardise: bool = described(
+        False,
+        "standardised",
+        "Whether the network is given covariates and outcome with mean 0 and standard deviation 1 over the training "
+        "rows; λ is then measured in units of the outcome's variance.",
+        before=False,
+    )
+    weight_decay: float = described(
+        0.0, "weight decay", "Added to the gradient, times each weight (L2).", (0.0, 10.0), before=0.0
     )
     seed: int = described(0, "seed", "Determines data, split, initial weights and batches.", (0, 2**31 - 1))
     device: Device = described("auto", "device", "Where it is computed; changes no key.", options=Device)
@@ -192,7 +202,11 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, content: Any) -> RunConfig:
-        """Inverse of `to_dict`; a missing field takes its default. Raises ValueError with one clear sentence."""
+        """Inverse of `to_dict`; a missing field takes its default. Raises ValueError with one clear sentence.
+
+        In a config that carries its version, as `to_dict` writes it, a young field that is missing stands as before it
+        was there.
+        """
         content = known_fields("the config", content, {"config_version", "scenario", "table", "training"})
         version = content.get("config_version", CONFIG_VERSION)
         if version != CONFIG_VERSION:
@@ -204,7 +218,8 @@ class RunConfig:
         for name, kind in PARTS.items():
             if name in content or name == "training" or not read:
                 known = known_fields(name, content.get(name, {}), {item.name for item in fields(kind)})
-                read[name] = kind(**known)
+                before = {item.name: about_of(item).before for item in fields(kind) if about_of(item).young}
+                read[name] = kind(**(before if "config_version" in content else {}) | known)
         return cls(**read)
 
     @classmethod

@@ -1,13 +1,13 @@
 """Fields of a config: what is known of each stands beside it, and its value is checked by that.
 
-Young:  a field that the first runs did not have is left out of the JSON where it says nothing, so that older keys stay.
+Before: what runs did before there was a field; where it has this value it is left out of the JSON, so older keys stay.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 if TYPE_CHECKING:
@@ -25,7 +25,11 @@ class About:
     limits: tuple[float, float] | None  # of a number
     options: tuple[str, ...]  # of a word
     per_env: bool  # one value an environment
-    young: bool  # younger than the first runs: left out of the JSON where it says nothing, so that older keys stay
+    before: Any  # the value that stands for what runs did before there was this field; MISSING: the first had it
+
+    @property
+    def young(self) -> bool:
+        return self.before is not MISSING
 
 
 def described(
@@ -36,10 +40,10 @@ def described(
     *,
     options: Any = None,
     per_env: bool = False,
-    young: bool = False,
+    before: Any = MISSING,
 ) -> T:
     """A field with all that is known of it; `options` is a Literal."""
-    about = About(word=word, help=help, limits=limits, options=get_args(options), per_env=per_env, young=young)
+    about = About(word=word, help=help, limits=limits, options=get_args(options), per_env=per_env, before=before)
     return field(default=default, metadata={"about": about})
 
 
@@ -100,7 +104,7 @@ def checked(item: Field[Any], value: Any) -> Any:
 
 
 def plain(config: DataclassInstance) -> dict[str, Any]:
-    """The fields by name as JSON has them, without the young ones that say nothing."""
+    """The fields by name as JSON has them, without the young ones that stand as before."""
     values = {item.name: getattr(config, item.name) for item in fields(config) if not _silent(config, item)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -108,7 +112,7 @@ def plain(config: DataclassInstance) -> dict[str, Any]:
 def _silent(config: DataclassInstance, item: Field[Any]) -> bool:
     value = getattr(config, item.name)
     value = tuple(set(value)) if isinstance(value, tuple) else value
-    return about_of(item).young and bool(value == item.default)
+    return bool(value == about_of(item).before)
 
 
 def known_fields(where: str, content: Any, known: set[str]) -> dict[str, Any]:

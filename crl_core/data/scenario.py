@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from crl_core.data import scm
 from crl_core.data.fields import about_of, checked, described, plain, shown
-from crl_core.data.scm import MultiEnvData
+from crl_core.data.scm import MultiEnvData, Surface
 from crl_core.data.source import Truth
 
 Mixing = Literal["none", "rotation", "nonlinear"]
@@ -38,7 +38,10 @@ class Scenario:
     )
     effect: float = described(1.0, "effect", "What treatment adds to the outcome at z = 0.", (-10.0, 10.0))
     heterogeneity: float = described(
-        0.0, "heterogeneity", "The effect of a unit is effect + heterogeneity · z.", (-10.0, 10.0)
+        0.0,
+        "heterogeneity",
+        "The effect of a unit is effect + heterogeneity · z, or · tanh 2z in waves.",
+        (-10.0, 10.0),
     )
     leak: float = described(0.0, "leak of y into s", "s += leak · y: a sensor that sees the outcome.", (-10.0, 10.0))
     noise: float = described(0.05, "outcome noise", "Standard deviation of ε in y.", (0.0, 10.0))
@@ -53,10 +56,17 @@ class Scenario:
         0.0, "confounding", "t ~ Bernoulli(sigmoid(logit(pₑ) + confounding · z)).", (-10.0, 10.0)
     )
     env_weight: tuple[float, ...] = described(
-        (1.0,), "weight", "Rows of an environment, relative to the others.", (0.001, 1.0), per_env=True, young=True
+        (1.0,), "weight", "Rows of an environment, relative to the others.", (0.001, 1.0), per_env=True, before=(1.0,)
     )
     shared_units: int = described(
-        0, "shared units", "Units seen in every environment, with the same z.", (0, 10_000), young=True
+        0, "shared units", "Units seen in every environment, with the same z.", (0, 10_000), before=0
+    )
+    surface: Surface = described(
+        "linear",
+        "outcome surface",
+        "How y⁰ and the effect depend on z: along lines, or in waves that no line follows.",
+        options=Surface,
+        before="linear",
     )
 
     def __post_init__(self) -> None:

@@ -4,8 +4,9 @@ Every equation is written here once; whatever else needs one (drawings, assumpti
 
 z  ~ N(cause_mean_e, cause_scale_e²)                     cause, dz coordinates
 t  ~ Bernoulli(sigmoid(logit(p_e) + confounding · z̄))    z̄ = z · 1/√dz, the cause along a fixed unit direction
-y⁰ = 2 z̄ + interaction · z̄ · s̄                          s̄ = s · 1/√ds
-y¹ = y⁰ + effect + heterogeneity · z̄
+y⁰ = b(z̄) + interaction · z̄ · s̄                         s̄ = s · 1/√ds
+y¹ = y⁰ + effect + heterogeneity · m(z̄)                 surface "linear": b = 2 z̄, m = z̄
+                                                         surface "waves":  b = 2 sin 2z̄ + z̄²/2, m = tanh 2z̄
 y  = yᵗ + ε,  ε ~ N(0, noise²)
 s  = offset_e + leak · y + σ_e · N(0, 1)                 nuisance, ds coordinates
 x  = [z, s], or a mixing of it: an orthogonal map, or two with a smooth bend between them
@@ -26,8 +27,9 @@ if TYPE_CHECKING:  # a scenario draws its rows by these equations, which need no
 
 Align = Literal["environment", "treatment"]  # what a penalty makes alike
 Matching = Literal["shared", "oracle", "rank"]  # which rows are a pair; see `matching`
+Surface = Literal["linear", "waves"]
 HELD_OUT = 0.2
-SLOPE = 2.0  # of y⁰ in z̄
+SLOPE = 2.0  # of a linear y⁰ in z̄
 
 
 class Stream(IntEnum):
@@ -122,9 +124,9 @@ class Change:
     cause: Callable[[np.ndarray], np.ndarray] | None = None
     policy: float | None = None
     nuisance: Callable[[np.ndarray], np.ndarray] | None = None
-    slope: float = 1.0  # times, of y⁰ in z̄
+    slope: float = 1.0  # times, what z̄ alone makes of y⁰
     level: float = 0.0  # added to both outcomes
-    heterogeneity: float = 0.0  # added to the effect's slope in z̄
+    heterogeneity: float = 0.0  # added to the scenario's
 
 
 UNCHANGED = Change()
@@ -140,24 +142,32 @@ def propensity(scenario: Scenario, z_bar: np.ndarray | float, env: np.ndarray | 
 
 def effect(scenario: Scenario, z_bar: np.ndarray) -> np.ndarray:
     """τ(z̄) = y¹ - y⁰, in which s has no part."""
-    return scenario.effect + scenario.heterogeneity * z_bar
+    return scenario.effect + scenario.heterogeneity * modifier(scenario, z_bar)
+
+
+def baseline(scenario: Scenario, z_bar: np.ndarray) -> np.ndarray:
+    """b(z̄): what z̄ alone makes of y⁰."""
+    return SLOPE * z_bar if scenario.surface == "linear" else 2 * np.sin(2 * z_bar) + z_bar**2 / 2
+
+
+def modifier(scenario: Scenario, z_bar: np.ndarray) -> np.ndarray:
+    """m(z̄): what the effect depends on."""
+    return z_bar if scenario.surface == "linear" else np.tanh(2 * z_bar)
 
 
 def outcomes(
     scenario: Scenario, z_bar: np.ndarray, s_bar: np.ndarray, change: Change = UNCHANGED
 ) -> tuple[np.ndarray, np.ndarray]:
     """y⁰ and y¹ without noise."""
-    y0 = change.level + change.slope * SLOPE * z_bar + scenario.interaction * z_bar * s_bar
-    return y0, y0 + scenario.effect + (scenario.heterogeneity + change.heterogeneity) * z_bar
+    y0 = change.level + change.slope * baseline(scenario, z_bar) + scenario.interaction * z_bar * s_bar
+    strength = scenario.heterogeneity + change.heterogeneity
+    return y0, y0 + scenario.effect + strength * modifier(scenario, z_bar)
 
 
-def mean_outcomes(scenario: Scenario) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Intercepts [2] and slopes in z̄ [2] of y⁰ and y¹ in each environment, s averaged over."""
-    both = []
-    for offset in scenario.offset:
-        slope = SLOPE + scenario.interaction * offset * np.sqrt(scenario.dim_spurious)
-        both.append((np.array([0.0, scenario.effect]), np.array([slope, slope + scenario.heterogeneity])))
-    return both
+def mean_outcomes(scenario: Scenario, z_bar: np.ndarray) -> np.ndarray:
+    """y⁰ and y¹ along z̄ [n] in each environment, s averaged over, [E, 2, n]."""
+    means = np.array(scenario.offset) * np.sqrt(scenario.dim_spurious)  # of s̄; a leak implies interaction = 0
+    return np.array([outcomes(scenario, z_bar, np.full_like(z_bar, s_bar)) for s_bar in means])
 
 
 def leaked(scenario: Scenario, y: np.ndarray) -> np.ndarray:

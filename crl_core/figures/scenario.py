@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from crl_core.figures.palette import Palette
 
 PLANE_HEIGHT = 360
 _ROW_HEIGHT = 190  # of a panel of outcomes
+_LINE_POINTS = 61  # of a mean outcome
 _LANES = (44, 27)  # pixels of an environment's propensity where there are few, and where there are many
 _MOST_A_ROW = 4
 _SIGNS = ("●", "◆")  # of the arms, as the legend shows them
@@ -107,14 +108,14 @@ def outcome_by_arm(
     env: np.ndarray,
     t: np.ndarray,
     env_names: Sequence[str],
-    arms: Sequence[tuple[np.ndarray, np.ndarray]],
+    mean_outcomes: Callable[[np.ndarray], np.ndarray],
     colours: Palette,
     *,
     bars: bool,
 ) -> go.Figure:
     """A panel an environment, y against z, with the mean outcome of each arm as the truth has it.
 
-    arms: for each environment the intercepts and slopes [2] in z of the mean outcome untreated and treated.
+    mean_outcomes: of z [n] the mean outcome untreated and treated in each environment, [E, 2, n].
     """
     title = "Outcomes by arm"
     n_envs = len(env_names)
@@ -128,7 +129,8 @@ def outcome_by_arm(
     held_y, beyond_y = held_in(y, y_range)
     gap_x, gap_y = 0.022, 0.34 / n_rows if n_rows > 1 else 0.0
     width, tall = (1 - gap_x * (n_cols - 1)) / n_cols, (1 - gap_y * (n_rows - 1)) / n_rows
-    ends, mark = np.array(x_range), "̄" if bars else ""
+    along, mark = np.linspace(*x_range, _LINE_POINTS), "̄" if bars else ""
+    means = mean_outcomes(along)
     traces: list[Trace] = []
     layout: dict[str, Any] = {}
     notes = []
@@ -137,10 +139,9 @@ def outcome_by_arm(
         left, top = col * (width + gap_x), 1 - row * (tall + gap_y)
         here = {"xaxis": f"x{k}", "yaxis": f"y{k}"}
         traces.append(_points(x, held_y, env, t, e, name, colours, bars, "y", **here))
-        intercept, slope = arms[e]
         for arm in (0, 1):
             seen = bool(((env == e) & (t == arm)).any())
-            line = truth_line(list(x_range), list(intercept[arm] + slope[arm] * ends), colours, **here)
+            line = truth_line(list(along), list(means[e, arm]), colours, **here)
             line["line"] = line["line"] | {"dash": "solid" if seen else "dot"}
             traces.append(line)
         layout[f"xaxis{k}"] = axis(

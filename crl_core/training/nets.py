@@ -109,8 +109,8 @@ class Ensemble:
         torch.sum(d_out, dim=1, keepdim=True, out=self.grads[name + ".bias"])
 
     def weights(self) -> Mapping[str, np.ndarray]:
-        """All parameters as NumPy, [M, ...] float32."""
-        return {name: param.cpu().numpy().astype(np.float32) for name, param in self.params.items()}
+        """All parameters as NumPy, [M, ...]."""
+        return {name: param.cpu().numpy() for name, param in self.params.items()}
 
 
 def _blocks(weight: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 Shared along λ: data, split, initial weights and minibatch order, so that differences are caused by λ alone.
 Loss:           Σ_t mean squared error over the batch's samples of arm t + λ · mean over pairs of MMD²(φ(D_i), φ(D_j)),
-                or λ times another of `penalties`, whose gradient is autograd's.
+                or λ times another of `penalties`, whose gradient is autograd's; plus L2 where there is weight decay.
+Standardised:   loss and λ are then in units of the outcome's variance. All else that is reported, and the weights that
+                are stored, are of raw covariates and outcomes.
 Batches:        views of data permuted once an epoch; a last, incomplete batch is left out (other rows each epoch).
 Bandwidth:      median heuristic on the batch, detached, taken anew at every `BANDWIDTH_STEPS`th step; or fixed.
 Models go through each epoch in groups of whole replicates: a group's tensors fit the processor's cache.
@@ -17,6 +19,8 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
 from torch import Tensor
 
 from crl_core import ipm, metrics
@@ -24,12 +28,14 @@ from crl_core.config import RunConfig
 from crl_core.data.matching import matches
 from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for
 from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted, TrainingEvent
+from crl_core.network import folded
 from crl_core.results import RunResult, data_of, mmd_rows, view_of
 from crl_core.training.batches import balanced_order, pair_rows
 from crl_core.training.nets import Ensemble, Pass, initial_weights
 from crl_core.training.penalties import REGISTRY, Batch
 from crl_core.training.penalties.base import gradient
 from crl_core.training.penalties.pairs import PAIRS
+from crl_core.training.scales import Scales
 
 Dtype = Literal["float32", "float64"]
 
@@ -118,7 +124,7 @@ def train_path(
             for name in metrics.EPOCH_NAMES
             if getattr(last, name) is not None
         },
-        weights={name: np.concatenate([g.net.weights()[name] for g in groups]) for name in groups[0].net.params},
+        weights=_joined([group.weights() for group in groups]),
     )
     yield RunFinished(elapsed_s=seconds, result=result)
 
@@ -182,22 +188,28 @@ class _Group:
             device=device,
             dtype=dtype,
         )
-        self.optimiser = torch.optim.Adam([self.net.flat], lr=training.learning_rate, fused=True)
+        self.optimiser = torch.optim.Adam(
+            [self.net.flat], lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
+        )
         self._order = [rng_for(s, Stream.BATCHES) for s in seeds]
-        self._x = self._tensor(np.stack([rows.x for rows in train_rows]))  # [G, n, d]
-        self._y = self._tensor(np.stack([rows.y for rows in train_rows]))  # [G, n]
+        self._scales = [Scales.of(rows) if training.standardise else Scales.raw(config.dim_x) for rows in train_rows]
+        self._y_mean, self._y_sd = (
+            np.repeat([getattr(s, name) for s in self._scales], self._n_lams) for name in ("y_mean", "y_sd")
+        )
+        self._x = self._covariates(train_rows)  # [G, n, d]
+        self._y = self._tensor(np.stack([s.y(rows.y) for s, rows in zip(self._scales, train_rows, strict=True)]))
         self._t = torch.from_numpy(np.stack([rows.t for rows in train_rows])).to(device)
         self._label = torch.from_numpy(np.stack(groups)).to(device)
         self.opponent = None
         if self.penalty is not None and self.penalty.opponent is not None:
             rngs = [rng_for(s, Stream.CRITIC) for s in seeds]
             self.opponent = self.penalty.opponent(rngs, len(training.lams), training.latent_dim, self.n_labels, self._y)
-        self._x_held_out = self._tensor(np.stack([rows.x for rows in self.held_out]))
+        self._x_held_out = self._covariates(self.held_out)
         views = [mmd_rows(view_of(rows, seed)) for rows, seed in zip(self.held_out, seeds, strict=True)]
-        self._x_view = self._tensor(np.stack([rows.x for rows in views]))
+        self._x_view = self._covariates(views)
         view_label = torch.from_numpy(np.stack([aligned_groups(rows, training.align) for rows in views])).to(device)
         self._view_weights = ipm.pair_weights(view_label, self.n_labels, dtype)
-        self._signal = np.repeat([_explainable_variance(*rows, source.noise) for rows in data], self._n_lams)
+        self._signal = np.repeat([_explained_variance(*rows) for rows in data], self._n_lams)
 
     @property
     def _n_lams(self) -> int:
@@ -205,6 +217,20 @@ class _Group:
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, self.dtype)
+
+    def _covariates(self, rows: list[MultiEnvData]) -> Tensor:
+        """What the networks are given of rows of each replicate, [G, n, d]."""
+        return self._tensor(np.stack([s.x(part.x) for s, part in zip(self._scales, rows, strict=True)]))
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Parameters of the networks as functions of raw covariates, to raw outcomes, [M, ...] float32."""
+        own = {name: value.astype(np.float64) for name, value in self.net.weights().items()}
+        x_mean, x_sd = (
+            np.repeat([getattr(s, name) for s in self._scales], self._n_lams, axis=0) for name in ("x_mean", "x_sd")
+        )
+        with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
+            raw = folded(own, x_mean, x_sd, self._y_mean, self._y_sd)
+            return {name: value.astype(np.float32) for name, value in raw.items()}
 
     def _along_lams(self, values: Tensor) -> Tensor:
         """[G, ...] -> [M, ...]."""
@@ -260,7 +286,8 @@ class _Group:
         losses = self._pass_over_rows(should_stop)
         if losses is None:
             return None
-        return {name: value.cpu().numpy().astype(np.float64) for name, value in losses.items()}
+        found = {name: value.cpu().numpy().astype(np.float64) for name, value in losses.items()}
+        return found | {"factual_train": found["factual_train"] * self._y_sd**2}
 
     @torch.inference_mode()
     def _pass_over_rows(self, should_stop: Callable[[], bool] | None) -> dict[str, Tensor] | None:
@@ -328,6 +355,7 @@ class _Group:
             .numpy()
             .astype(np.float64)
         )
+        outcomes = outcomes * self._y_sd[:, None, None] + self._y_mean[:, None, None]
         return outcomes[..., 0], outcomes[..., 1]
 
     def _held_out_mmd2(self) -> np.ndarray:
@@ -388,7 +416,8 @@ class _Group:
         return np.where(finite, np.where(collapsed, COLLAPSED, OK), DIVERGED).astype(np.int64)
 
 
-COLLAPSED_SHARE = 0.01  # of the outcome's explainable variance within an arm
+COLLAPSED_SHARE = 0.01  # of what simple regressions explain of the outcome's variance within an arm
+SIMPLE_ROWS, NEAREST = 2000, 15  # of an arm, that these regressions see at most; rows that the second one averages
 
 
 def _truth(rows: MultiEnvData) -> np.ndarray:
@@ -401,21 +430,25 @@ def _arm_variance(values: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.asarray(np.mean([values[..., t == arm].var(axis=-1) for arm in np.unique(t)], axis=0))
 
 
-def _explainable_variance(train: MultiEnvData, held_out: MultiEnvData, noise: float | None) -> float:
-    """Of held-out outcomes within an arm, what is no noise; where the noise is not known, what least squares explains.
+def _explained_variance(train: MultiEnvData, held_out: MultiEnvData) -> float:
+    """Of held-out outcomes within an arm, what least squares or the nearest rows explain, whichever is more.
 
-    Without the latter an honest model of an outcome that hardly depends on x would count as collapsed.
+    Without the truth: an outcome that is all noise, which an honest model predicts by a constant, has none.
     """
-    if noise is not None:
-        return max(0.0, float(_arm_variance(held_out.y, held_out.t)) - noise**2)
-    y_hat = np.zeros(len(held_out))
+    found = []
     for arm in np.unique(held_out.t):
-        of_arm, asked = train.t == arm, held_out.t == arm
-        if of_arm.any():
-            x, mean = train.x[of_arm], train.x[of_arm].mean(axis=0)
-            slope = np.linalg.lstsq(x - mean, train.y[of_arm] - train.y[of_arm].mean(), rcond=None)[0]
-            y_hat[asked] = (held_out.x[asked] - mean) @ slope  # the arm's level has no part in a variance within it
-    return float(_arm_variance(y_hat, held_out.t))
+        of_arm, asked = np.flatnonzero(train.t == arm)[:SIMPLE_ROWS], held_out.t == arm
+        if len(of_arm) < NEAREST:
+            continue
+        centre, spread = train.x[of_arm].mean(axis=0), train.x[of_arm].std(axis=0)
+        x, x_asked = (
+            np.divide(v - centre, spread, out=np.zeros(v.shape), where=spread > 0)
+            for v in (train.x[of_arm], held_out.x[asked])
+        )
+        simple = (LinearRegression(), KNeighborsRegressor(NEAREST))
+        errors = [np.mean((m.fit(x, train.y[of_arm]).predict(x_asked) - held_out.y[asked]) ** 2) for m in simple]
+        found.append(max(0.0, held_out.y[asked].var() - min(errors)))
+    return float(np.mean(found)) if found else 0.0
 
 
 def _pairs_present(labels: np.ndarray) -> int:

@@ -16,8 +16,10 @@ def equations(scenario: Scenario) -> str:
     if i:
         lines.append(rf"\bar z &= \textstyle\sum_i z_i / \sqrt{{{scenario.dim_causal}}}")
     lines.append(f"t &\\sim {_treatment(scenario, z)}")
-    base = _sum((SLOPE, z), (scenario.interaction, rf"{z}\,{s}"))
-    effect = _sum((scenario.effect, ""), (scenario.heterogeneity, z))
+    along_z = rf"2\sin 2{z} + {z}^2 / 2" if scenario.surface == "waves" else _sum((SLOPE, z))
+    base = along_z + _sum((scenario.interaction, rf"{z}\,{s}"), first=False)
+    modifier = rf"\tanh 2{z}" if scenario.surface == "waves" else z
+    effect = _sum((scenario.effect, ""), (scenario.heterogeneity, modifier))
     lines.append(f"y^0 &= {base}")
     lines.append(f"y^1 &= y^0{'' if effect == '0' else _joined(effect)}")
     noise = rf" + {_n(scenario.noise)}\,\varepsilon" if scenario.noise else ""
@@ -60,6 +62,7 @@ def _plain(scenario: Scenario) -> str:
     if scenario.heterogeneity == 0:
         return f"{scenario.effect:g} for everyone".replace("-", "−")
     letter = "z̄" if scenario.dim_causal > 1 else "z"
+    letter = f"tanh 2{letter}" if scenario.surface == "waves" else letter
     sign = "−" if scenario.heterogeneity < 0 else "+"
     return f"{scenario.effect:g} {sign} {abs(scenario.heterogeneity):g} {letter}".replace("-", "−")
 
@@ -96,12 +99,13 @@ def _normal(mean: tuple[float, ...], scale: tuple[float, ...]) -> str:
     return rf"\mathcal N({centre},\, {spread})"
 
 
-def _sum(*terms: tuple[float, str]) -> str:
+def _sum(*terms: tuple[float, str], first: bool = True) -> str:
+    """The terms that are not zero; not `first`: as the rest of a sum, which may be nothing."""
     parts: list[str] = []
     for value, symbol in terms:
         if value:
-            parts.append(_term(value, symbol, first=not parts))
-    return "".join(parts) or "0"
+            parts.append(_term(value, symbol, first=first and not parts))
+    return "".join(parts) or ("0" if first else "")
 
 
 def _joined(total: str) -> str:

@@ -82,10 +82,12 @@ def edges(scenario: Scenario) -> tuple[Edge, ...]:
         arrows.append(_by_env("s", scenario, offset="offset", σ="sigma"))
     if cause_decides(scenario):
         arrows.append(Edge(source="z", target="t", label=f"{signed(scenario.confounding, True)} {bar}"))
-    arrows.append(Edge(source="z", target="y", label=f"{signed(SLOPE, True)} {bar}"))
+    waves = scenario.surface == "waves"
+    arrows.append(Edge(source="z", target="y", label="in waves" if waves else f"{signed(SLOPE, True)} {bar}"))
     if has_effect(scenario):
         terms = [signed(scenario.effect, True)] if scenario.effect else []
-        terms += [f"{signed(scenario.heterogeneity, not terms)} {bar}"] if scenario.heterogeneity else []
+        modifier = f"tanh 2{bar}" if waves else bar
+        terms += [f"{signed(scenario.heterogeneity, not terms)} {modifier}"] if scenario.heterogeneity else []
         arrows.append(Edge(source="t", target="y", label=" ".join(terms)))
     if scenario.interaction:
         s = "s̄" if scenario.dim_spurious > 1 else "s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -47,8 +48,8 @@ def treated(data: MultiEnvData, scenario: Scenario, envs: Sequence[EnvRow], word
 def outcomes(shown: MultiEnvData, scenario: Scenario, names: Sequence[str], ink: Palette) -> None:
     """The outcome of each arm along the cause, with its mean."""
     bars = max(scenario.dim_causal, scenario.dim_spurious) > 1
-    lines = mean_outcomes(scenario)
-    drawn = outcome_by_arm(along(shown.z), shown.y, shown.env, shown.t, names, lines, ink, bars=bars)
+    means = partial(mean_outcomes, scenario)
+    drawn = outcome_by_arm(along(shown.z), shown.y, shown.env, shown.t, names, means, ink, bars=bars)
     chart(drawn, "scenario.outcome")
     quiet(
         "The gap between the two lines is the effect. A line without points beside it is what has to be guessed."

@@ -131,7 +131,7 @@ def test_every_field_has_a_word_a_help_and_its_limits_beside_it() -> None:
     assert len(set(words)) == len(words)
     for name, about in ABOUT.items():
         assert about.help.endswith(".")
-        assert about.limits or about.options or name == "balanced"
+        assert about.limits or about.options or name in ("balanced", "standardise")
 
 
 # -- taken home --------------------------------------------------------------------------------------------------------

@@ -74,7 +74,13 @@ def test_every_field_but_the_device_changes_the_key() -> None:
     other = {"sigma": (0.2, 1.0), "mixing": "rotation", "leak": 0.0, "lams": (0.0,), "bandwidth": 1.0}
     other |= {"align": "treatment", "propensity": (1.0, 0.5), "offset": (1.0, 2.0)}
     other |= {"cause_mean": (0.0, 1.0), "cause_scale": (1.0, 2.0), "learning_rate": 0.01, "noise": 0.1}
-    other |= {"env_weight": (1.0, 0.5), "matching": "rank", "balanced": True}
+    other |= {
+        "env_weight": (1.0, 0.5),
+        "matching": "rank",
+        "balanced": True,
+        "standardise": not config.training.standardise,
+        "surface": "waves",
+    }
     for part in ("scenario", "training"):
         for field in fields(getattr(config, part)):
             if field.name in ("device", "penalty", "leak"):

@@ -15,7 +15,16 @@ WORLDS = {name: preset.config.scenario for name, preset in PRESETS.items()} | {
     "shared units": replace(PRESETS["hospitals"].config.scenario, shared_units=7),
     "a rare environment": replace(PRESETS["hospital"].config.scenario, env_weight=(1.0, 0.05)),
     "leak": replace(PRESETS["leaky"].config.scenario, n_samples=333, dim_causal=3, confounding=0.7),
+    "waves": replace(PRESETS["recipe"].config.scenario, n_samples=1000, heterogeneity=1.5, surface="waves"),
+    "waves that leak": replace(PRESETS["leaky"].config.scenario, dim_causal=2, surface="waves"),
 }
+
+
+def plain_surface(scenario: Scenario, z_bar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What z̄ makes of y⁰, and what the effect depends on."""
+    if scenario.surface == "waves":
+        return 2 * np.sin(2 * z_bar) + z_bar**2 / 2, np.tanh(2 * z_bar)
+    return 2 * z_bar, z_bar
 
 
 def plain_sample(scenario: Scenario, seed: int) -> MultiEnvData:
@@ -37,8 +46,9 @@ def plain_sample(scenario: Scenario, seed: int) -> MultiEnvData:
     z_bar = along(z)
     t = (rng.random(n) < expit(logit(p) + scenario.confounding * z_bar)).astype(np.int64)
     s = offset[:, None] + sigma[:, None] * rng.standard_normal((n, scenario.dim_spurious))
-    y0 = 2 * z_bar + scenario.interaction * z_bar * along(s)
-    y1 = y0 + scenario.effect + scenario.heterogeneity * z_bar
+    own, modifier = plain_surface(scenario, z_bar)
+    y0 = own + scenario.interaction * z_bar * along(s)
+    y1 = y0 + scenario.effect + scenario.heterogeneity * modifier
     y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
     s = s + scenario.leak * y[:, None]
     x = mix(np.concatenate([z, s], axis=1), scenario, seed)
@@ -75,11 +85,12 @@ def plain_deploy(scenario: Scenario, name: str, dose: float, n: int, seed: int, 
         s = dose + 0.5 * noise
     elif name == "s-scale":
         s = dose * noise
-    slope = 2 * dose if name == "slope" else 2.0
+    slope = dose if name == "slope" else 1.0
     level = dose if name == "intercept" else 0.0
     heterogeneity = scenario.heterogeneity + (dose if name in ("effect", "effect-untreated") else 0.0)
-    y0 = level + slope * z_bar + scenario.interaction * z_bar * along(s)
-    y1 = y0 + scenario.effect + heterogeneity * z_bar
+    own, modifier = plain_surface(scenario, z_bar)
+    y0 = level + slope * own + scenario.interaction * z_bar * along(s)
+    y1 = y0 + scenario.effect + heterogeneity * modifier
     y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
     if INTERVENTIONS[name].on != "nuisance":
         s = s + scenario.leak * y[:, None]
@@ -131,12 +142,12 @@ def test_what_drawings_and_assumptions_are_told_is_what_is_drawn(world: str) -> 
     np.testing.assert_allclose(effect(scenario, z_bar), rows.ite, atol=1e-12)
     chance = propensity(scenario, z_bar, rows.env)
     np.testing.assert_array_equal(propensity(scenario, z_bar[:, None])[np.arange(len(rows)), rows.env], chance)
-    for e, (intercepts, slopes) in enumerate(mean_outcomes(scenario)):
+    for e, means in enumerate(mean_outcomes(scenario, z_bar)):
         mine = rows.env == e
         assert rows.t[mine].mean() == pytest.approx(chance[mine].mean(), abs=0.02)
-        for arm, outcome in enumerate((rows.y0, rows.y1)):
+        for mean, outcome in zip(means, (rows.y0, rows.y1), strict=True):
             assert outcome is not None
-            rest = outcome[mine] - intercepts[arm] - slopes[arm] * z_bar[mine]  # z̄ · interaction · (s̄ - its mean)
+            rest = (outcome - mean)[mine]  # z̄ · interaction · (s̄ - its mean)
             assert abs(rest.mean()) < 6 * rest.std() / np.sqrt(mine.sum()) + 1e-12
         low, high = propensity_spans(scenario, rows)[e]
         assert np.mean((chance[mine] >= low) & (chance[mine] <= high)) >= 0.9 - 1e-3

@@ -75,6 +75,7 @@ scenarios = st.builds(
     cause_mean=st.sampled_from([(0.0,), (1.5,)]),
     cause_scale=st.sampled_from([(0.0,), (1.0,), (2.0,)]),
     confounding=st.sampled_from([0.0, 2.0]),
+    surface=st.sampled_from(["linear", "waves"]),
 )
 
 
@@ -115,6 +116,14 @@ def test_equations_leave_out_what_is_zero_and_write_what_is_not() -> None:
     recipe = equations(PRESETS["recipe"].config.scenario)
     assert r"y^0 &= 2\,z - z\,s" in recipe
     assert "offset" not in recipe
+
+
+def test_waves_are_written_as_the_equations_that_are_drawn_from() -> None:
+    waves = replace(HOSPITAL, surface="waves", interaction=-1.0)
+    assert r"y^0 &= 2\sin 2z + z^2 / 2 - z\,s\\" in equations(waves)
+    assert r"y^1 &= y^0 + 1 + 0.5\,\tanh 2z" in equations(waves)
+    assert "1 + 0.5 tanh 2z" in notes(waves)
+    assert {edge.label for edge in edges(waves)} >= {"in waves", "1 + 0.5 tanh 2z"}
 
 
 def test_the_graph_marks_what_differs_with_the_colours_of_the_environments() -> None:

@@ -23,7 +23,7 @@ def rows(n: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 def test_without_rows_a_figure_has_its_title_and_says_so() -> None:
     for drawn in (
         world_plane(NONE, NONE, NO_INT, NO_INT, NAMES, DARK, bars=False),
-        outcome_by_arm(NONE, NONE, NO_INT, NO_INT, NAMES, [], DARK, bars=False),
+        outcome_by_arm(NONE, NONE, NO_INT, NO_INT, NAMES, lambda at: np.zeros((2, 2, len(at))), DARK, bars=False),
         propensities(NONE, np.empty((0, 2)), (), DARK, spread=False),
         reading_along_lam((0.0, 1.0), *[np.full(2, np.nan)] * 4, 1.0, DARK, title="MMD² along λ"),
         chance_at_lam(np.full(5, np.nan), float("nan"), "MMD²", DARK, title="Against chance"),
@@ -47,8 +47,7 @@ def test_environment_is_colour_and_treatment_is_symbol(theme: str) -> None:
 def test_an_arm_that_is_missing_has_a_dotted_line_and_is_named() -> None:
     z, s, env, t = rows()
     t = np.where(env == 0, 1, t)  # site A treats everyone
-    arms = [(np.array([0.0, 1.0]), np.array([2.0, 2.5]))] * 2
-    drawn = outcome_by_arm(z, s, env, t, NAMES, arms, DARK, bars=False)
+    drawn = outcome_by_arm(z, s, env, t, NAMES, lambda at: np.array([[2 * at, 1 + 2.5 * at]] * 2), DARK, bars=False)
     lines = [trace for trace in drawn.data if trace.mode == "lines" and trace.x[0] is not None]
     assert [line.line.dash for line in lines] == ["dot", "solid", "solid", "solid"]
     assert lines[1].y[1] - lines[1].y[0] == pytest.approx(2.5 * (lines[1].x[1] - lines[1].x[0]))
@@ -58,9 +57,8 @@ def test_an_arm_that_is_missing_has_a_dotted_line_and_is_named() -> None:
 def test_ten_environments_have_ten_panels_within_the_figure() -> None:
     z, s, _, t = rows(100)
     env = np.arange(100) % 10
-    drawn = outcome_by_arm(
-        z, s, env, t, [f"site {e}" for e in range(10)], [(np.zeros(2), np.ones(2))] * 10, DARK, bars=False
-    )
+    names = [f"site {e}" for e in range(10)]
+    drawn = outcome_by_arm(z, s, env, t, names, lambda at: np.array([[at, at]] * 10), DARK, bars=False)
     axes = [drawn.layout[f"{kind}axis{'' if e == 0 else e + 1}"] for e in range(10) for kind in "xy"]
     assert all(-1e-9 <= axis.domain[0] < axis.domain[1] <= 1 + 1e-9 for axis in axes)
 

@@ -1,12 +1,13 @@
 """A path trains every λ as it would be trained alone, reports what happened, and hides no failure."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
 
 from crl_core import RunConfig, Scenario, Training, ipm, preset, train, train_path
+from crl_core.data.scm import MultiEnvData
 from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted
 from crl_core.results import data_of, mmd_rows, predict, view_rows
 from crl_core.training.path import resolve_device
@@ -74,9 +75,13 @@ def plain_training(run: RunConfig, lam: float) -> float:
     start = initial_weights(rng_for(seed, Stream.WEIGHTS), 2, training.hidden, training.latent_dim)
     encoder, control, treated = (m.double() for m in plain_cfrnet({k: v[None] for k, v in start.items()}, 0))
     modules = torch.nn.ModuleList([encoder, control, treated])
-    optimiser = torch.optim.Adam(modules.parameters(), lr=training.learning_rate)
+    optimiser = torch.optim.Adam(modules.parameters(), training.learning_rate, weight_decay=training.weight_decay)
     order = rng_for(seed, Stream.BATCHES)
-    x, y = torch.from_numpy(rows.x), torch.from_numpy(rows.y)
+    moved = [
+        (values.mean(axis=0), values.std(axis=0)) if training.standardise else (0.0, 1.0) for values in (rows.x, rows.y)
+    ]
+    (x_mean, x_sd), (y_mean, y_sd) = moved
+    x, y = torch.from_numpy((rows.x - x_mean) / x_sd), torch.from_numpy((rows.y - y_mean) / y_sd)
     steps = len(rows) // training.batch_size
     for _ in range(training.epochs):
         permutation = order.permutation(len(rows))
@@ -96,19 +101,21 @@ def plain_training(run: RunConfig, lam: float) -> float:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    phi = encoder(torch.from_numpy(held_out.x))
-    ite_hat = (treated(phi) - control(phi)).squeeze(1).detach().numpy()
+    phi = encoder(torch.from_numpy((held_out.x - x_mean) / x_sd))
+    ite_hat = (treated(phi) - control(phi)).squeeze(1).detach().numpy() * y_sd
     return float(np.sqrt(np.mean((ite_hat - held_out.ite) ** 2)))
 
 
+@pytest.mark.parametrize("good_practice", [{}, {"standardise": True}, {"standardise": True, "weight_decay": 0.01}])
 @pytest.mark.parametrize("lam", [0.0, 10.0])
-def test_the_ensemble_equals_the_plainest_way_to_train_one_model(lam: float) -> None:
-    run = config(lams=(lam,), replicates=1)
+def test_the_ensemble_equals_the_plainest_way_to_train_one_model(lam: float, good_practice: dict[str, object]) -> None:
+    run = config(lams=(lam,), replicates=1, **good_practice)
     assert train(run, dtype="float64").ite_rmse[0] == pytest.approx(plain_training(run, lam), rel=1e-4)
 
 
-def test_reported_metrics_can_be_recomputed_from_the_stored_weights() -> None:
-    result = train(config())
+@pytest.mark.parametrize("standardise", [False, True])
+def test_reported_metrics_can_be_recomputed_from_the_stored_weights(standardise: bool) -> None:
+    result = train(config(standardise=standardise))
     for replicate in range(2):
         _, held_out = data_of(result.config, replicate)
         mine = slice(3 * replicate, 3 * replicate + 3)
@@ -128,6 +135,48 @@ def test_the_reported_mmd2_is_that_of_the_latents_of_the_stored_view() -> None:
     phi = torch.from_numpy(predict(result.weights, rows.x)[0][:3])
     want = mmd2(phi[:, rows.env == 0], phi[:, rows.env == 1])
     np.testing.assert_allclose(result.mmd2[:3], want, rtol=1e-3, atol=1e-6)
+
+
+def test_the_outcomes_unit_changes_no_effect_of_standardised_networks_but_its_unit() -> None:
+    """y in thousands: every number in the outcome's unit follows, and nothing else moves."""
+
+    class Thousands(Scenario):
+        def rows(self, seed: int) -> tuple[MultiEnvData, MultiEnvData]:
+            train, held_out = (
+                replace(part, y=1000 * part.y + 5e5, y0=1000 * part.y0, y1=1000 * part.y1)
+                for part in super().rows(seed)
+            )
+            return train, held_out
+
+    run = config(standardise=True, weight_decay=1e-3)
+    scenario = Thousands(**{item.name: getattr(run.scenario, item.name) for item in fields(run.scenario)})
+    one, other = train(run, dtype="float64"), train(replace(run, scenario=scenario), dtype="float64")
+    np.testing.assert_allclose(other.ite_rmse, 1000 * one.ite_rmse, rtol=1e-8)
+    np.testing.assert_allclose(other.factual_mse, 1e6 * one.factual_mse, rtol=1e-8)
+    np.testing.assert_allclose(other.history["factual_train"], 1e6 * one.history["factual_train"], rtol=1e-8)
+    np.testing.assert_allclose(other.history["loss"], one.history["loss"], rtol=1e-8)
+    np.testing.assert_allclose(other.mmd2, one.mmd2, rtol=1e-8)
+
+
+def test_a_constant_covariate_is_no_obstacle_to_standardising() -> None:
+    run = config(
+        standardise=True, sigma=(0.0, 0.0), offset=(20.0, 20.0), propensity=(0.5, 0.5), epochs=20, lams=(0.0, 0.1)
+    )
+    result = train(run)
+    assert (result.status == OK).all()
+    assert (result.ite_rmse < 5).all()
+
+
+def test_weight_decay_makes_weights_smaller_and_too_much_of_it_is_recognised_as_a_collapse() -> None:
+    def size(decay: float) -> float:
+        weights = train(config(standardise=True, weight_decay=decay, epochs=10)).weights
+        return float(
+            np.mean([np.square(value).mean() for name, value in weights.items() if name == "encoder.1.weight"])
+        )
+
+    assert size(0.1) < size(0.001) < size(0.0)
+    killed = train(config(standardise=True, weight_decay=5.0, epochs=30, learning_rate=0.01))
+    assert (killed.status == COLLAPSED).all()
 
 
 def test_the_penalty_pulls_the_environments_together() -> None:
@@ -228,7 +277,7 @@ def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> Non
     run = config()
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.MonkeyPatch.context() as patch:
         # "meta" stands for the accelerator, which a processor's build of torch cannot name; Adam refuses to fuse on it.
-        patch.setattr(torch.optim, "Adam", lambda params, lr, fused: torch.optim.SGD(params, lr, foreach=False))
+        patch.setattr(torch.optim, "Adam", lambda params, lr, **_: torch.optim.SGD(params, lr, foreach=False))
         group = _Group(run, [0, 1], torch.device("meta"), torch.float32)
         losses = group._pass_over_rows(None)
         phi = group.net(group._along_lams(group._x_view)).phi

@@ -1,0 +1,41 @@
+"""Location and spread of covariates and outcome over the training rows, for networks that are given neither raw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crl_core.data.scm import MultiEnvData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scales:
+    """x_mean, x_sd: [d].  y_mean, y_sd: numbers. A column that does not vary is moved, but not stretched."""
+
+    x_mean: np.ndarray
+    x_sd: np.ndarray
+    y_mean: np.ndarray
+    y_sd: np.ndarray
+
+    @classmethod
+    def of(cls, train: MultiEnvData) -> Scales:
+        """Those of the training rows, both arms together."""
+        return cls(x_mean=train.x.mean(axis=0), x_sd=_sd(train.x), y_mean=np.asarray(train.y.mean()), y_sd=_sd(train.y))
+
+    @classmethod
+    def raw(cls, dim_x: int) -> Scales:
+        """Those that leave every number as it is, to the bit."""
+        return cls(x_mean=np.zeros(dim_x), x_sd=np.ones(dim_x), y_mean=np.zeros(()), y_sd=np.ones(()))
+
+    def x(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray((values - self.x_mean) / self.x_sd)
+
+    def y(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray((values - self.y_mean) / self.y_sd)
+
+
+def _sd(values: np.ndarray) -> np.ndarray:
+    sd = values.std(axis=0)
+    rounding = 1e-12 * np.abs(values).max(axis=0)  # what is left of a constant column
+    return np.where(sd > rounding, sd, 1.0)
