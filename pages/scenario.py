@@ -30,6 +30,7 @@ sidebar imply.
 _ROWS = 900  # rows drawn, of all environments together
 _MEASURED = {
     "helps": "alignment helps",
+    "helps the network, not you": "alignment helps the network, but a plain regression needs no help",
     "nothing to gain": "alignment gains nothing",
     "hurts": "alignment hurts",
     "destroys": "alignment destroys the effect",

@@ -26,6 +26,7 @@ from crl_core.cli.export import add_export_command
 from crl_core.cli.identify import add_identify_command
 from crl_core.cli.output import PROGRAM, OutputRefused, check_target, path_given, put, tell
 from crl_core.cli.penalties import add_penalties_command
+from crl_core.cli.presets import add_presets_command
 from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
 from crl_core.cli.unseen import add_unseen_command
@@ -157,7 +158,7 @@ def _parser() -> _Parser:
         added.set_defaults(command=does)
         return added
 
-    command("presets", _presets, "list the worlds that come with the program")
+    add_presets_command(command)
 
     train = command("train", _train, "train all λ of a run at once, or take it from the cache")
     train.add_argument("--preset", metavar="NAME", help=f"one of {', '.join(PRESETS)}; default hospital")
@@ -194,22 +195,6 @@ def _parser() -> _Parser:
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------
-
-
-def _presets(options: argparse.Namespace) -> int:
-    content = [
-        {
-            "id": item.id,
-            "title": item.title,
-            "sentence": item.sentence,
-            "look_for": item.look_for,
-            "verdict": item.verdict,
-            "config": item.config.to_dict(),
-        }
-        for item in PRESETS.values()
-    ]
-    put(options.json, {"presets": content}, table.presets)
-    return OK
 
 
 def _train(options: argparse.Namespace) -> int:

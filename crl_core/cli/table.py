@@ -9,7 +9,6 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from crl_core.config.presets import PRESETS
 from crl_core.config.text import nearest
 from crl_core.events import OK, STATUS_WORDS, EpochEnded, Event, RunFinished, RunStarted
 from crl_core.measures.cautions import cautions_before
@@ -136,13 +135,6 @@ def runs_table(found: Sequence[RunSummary]) -> str:
             )
         )
     return text_table(("key", "run", "created", "models", "epochs", "least ITE RMSE", "training", "size", ""), lines)
-
-
-def presets() -> str:
-    lines = []
-    for item in PRESETS.values():
-        lines += [f"{item.id:<11} {item.title}. Alignment: {item.verdict}.", f"{'':<11} {item.sentence}"]
-    return "\n".join(lines)
 
 
 def integrity(n_intact: int, damaged: Sequence[str]) -> str:

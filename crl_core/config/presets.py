@@ -8,7 +8,7 @@ from typing import Literal
 
 from crl_core.config.run import RunConfig, Scenario, Training
 
-Verdict = Literal["helps", "nothing to gain", "hurts", "destroys"]
+Verdict = Literal["helps", "helps the network, not you", "nothing to gain", "hurts", "destroys"]
 ENV_WORD = "environment"  # what an environment is called where no preset says otherwise
 
 

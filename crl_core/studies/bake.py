@@ -18,7 +18,7 @@ from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import FIRST_SEED, TRADEOFF, latent_preset
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
-from crl_core.studies import claims_run, detection_rates, environments, penalties
+from crl_core.studies import claims_run, detection_rates, environments, penalties, preset_verdicts
 from crl_core.studies.claims import Claim, load_claims
 from crl_core.studies.environments_report import report_content
 from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measure_study
@@ -42,6 +42,23 @@ LATENT_WORLDS: Mapping[str, tuple[str, ...]] = {
     "linear": ("flow", "fastica", "gevd", "pca"),
     "one": ("flow", "fastica", "pca"),
 }
+
+
+def bake_presets(
+    store: RunStore,
+    executor: Executor,
+    say: Say,
+    *,
+    presets: Sequence[str] = tuple(PRESETS),
+    **smaller: Any,
+) -> Path:
+    """What alignment earns in each preset.
+
+    smaller: settings of `preset_verdicts.measure`.
+    """
+    say("presets: what alignment earns")
+    measured = preset_verdicts.measure(presets, store, executor, **smaller)
+    return preset_verdicts.BAKED.write(store.baked, preset_verdicts.to_dict(measured))
 
 
 def bake_claims(
@@ -154,6 +171,7 @@ def _short(value: Any) -> Any:
 
 # What `bake --only` may name: the file, and how it is made.
 ANSWERS: Mapping[str, Callable[[RunStore, Executor, Say], Path]] = {
+    "presets": bake_presets,
     "claims": bake_claims,
     **{f"claims-{study}": partial(bake_study_claims, study) for study in STUDIES},
     "environments": bake_environments,

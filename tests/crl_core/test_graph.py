@@ -148,6 +148,7 @@ def test_what_the_numbers_let_expect_is_what_was_measured(name: str) -> None:
     preset = PRESETS[name]
     expected = {
         "helps": "can help",
+        "helps the network, not you": "can help",
         "nothing to gain": "nothing to gain",
         "hurts": "takes the signal away",
         "destroys": "takes the signal away",
