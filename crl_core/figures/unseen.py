@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from crl_core.figures.axes import evenly, few, finite_of, held_in, log_axis, log_range, log_ticks
 from crl_core.figures.base import (
     Trace,
     axis,
     empty,
     env_legend,
     figure,
-    held_in,
-    log_ticks,
     number,
     rgba,
     truth_legend,
@@ -24,6 +23,7 @@ from crl_core.figures.palette import Palette
 
 HEIGHT = 400
 _SMALL = 250
+_MOST_TICKS = 5  # of a small axis
 _MOST = 260  # points of a cloud
 _CELL = 27  # pixels of a line of the table
 
@@ -61,7 +61,7 @@ def cloud(
                 "marker": {"color": colours["envs"][e], "size": 4.6 * scale, "opacity": 0.55},
             }
         )
-    shown = deployed[np.linspace(0, len(deployed) - 1, min(_MOST, len(deployed))).astype(int)]
+    shown = deployed[evenly(len(deployed), _MOST)]
     x, beyond_x = held_in(shown[:, 0], limits[0])
     y, beyond_y = held_in(shown[:, 1], limits[1])
     mark = {
@@ -118,13 +118,11 @@ def along_dose(
 
     truth: a thin line, known only in simulation.
     """
-    known = values[np.isfinite(values) & (values > 0)]
+    known = finite_of(values, positive=True)
     if len(known) == 0:
         return empty(title, "This model has no number here.", colours, height=_SMALL)
-    low, high = float(known.min()), float(known.max())
-    if threshold is not None:
-        low, high = min(low, threshold), max(high, threshold)
-    span = [np.log10(low) - 0.15, np.log10(high) + 0.15]
+    level = [] if threshold is None else [threshold]
+    low, high = log_range([*known, *level], room=10**0.15)
     colour = colours["truth"] if truth else colours["accent"]
     line: Trace = {
         "type": "scatter",
@@ -158,7 +156,7 @@ def along_dose(
         legend_items=len(legend),
         shapes=shapes,
         xaxis=axis(colours, dose_title, nticks=8),
-        yaxis=axis(colours, type="log", range=span, **_few(log_ticks(10 ** span[0], 10 ** span[1]))),
+        yaxis=axis(colours, **(log_axis(low, high) | few(log_ticks(low, high), _MOST_TICKS))),
     )
 
 
@@ -254,12 +252,6 @@ def power_map(
         | hidden,
         yaxis=axis(colours, range=[len(names) - 0.45, -0.55], showticklabels=False) | hidden,
     )
-
-
-def _few(ticks: dict[str, Any], most: int = 5) -> dict[str, Any]:
-    """Every second, third, ... tick, so that at most `most` stand on a small axis."""
-    step = -(-len(ticks["tickvals"]) // most)
-    return {name: values[::step] for name, values in ticks.items()}
 
 
 def _word(
