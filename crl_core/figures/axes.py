@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 Range = tuple[float, float]
-_LEAST, _MOST = 1e-290, 1e290  # beyond them differences and powers of ten are no longer exact
+_LEAST, _MOST = 1e-150, 1e150  # beyond them products and ratios of ends overflow
 _NARROW = 1e-9  # an interval narrower than this share of its ends is a single value to a picture
 _STEPS: tuple[tuple[float, ...], ...] = ((1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
 _MOST_TICKS = 24  # on an axis whose range spans hundreds of decades
@@ -24,6 +24,12 @@ def finite_of(values: Any, *, positive: bool = False) -> np.ndarray:
     flat = np.asarray(values, dtype=np.float64).ravel()
     kept = flat[np.isfinite(flat) & (flat > 0)] if positive else flat[np.isfinite(flat)]
     return np.clip(kept, _LEAST if positive else -_MOST, _MOST)
+
+
+def compact(values: np.ndarray) -> np.ndarray:
+    """Values in four bytes, for what is sent; missing (NaN) where infinite, the largest there is where larger."""
+    most = float(np.finfo(np.float32).max)
+    return np.asarray(np.clip(np.where(np.isinf(values), np.nan, values), -most, most).astype(np.float32))
 
 
 def joined(parts: Iterable[Any]) -> np.ndarray:

@@ -121,6 +121,8 @@ def _without_infinities(trace: Trace) -> Trace:
             clean[name] = _without_infinities(values)
         elif isinstance(values, np.ndarray) and values.dtype.kind == "f" and np.isinf(values).any():
             clean[name] = np.where(np.isinf(values), np.nan, values)
+        elif isinstance(values, list):
+            clean[name] = [None if isinstance(value, float) and np.isinf(value) else value for value in values]
     return clean
 
 
@@ -216,6 +218,11 @@ def truth_line(x: Sequence[float], y: Sequence[float], colours: Palette, **more:
 def number(value: float) -> str:
     """A figure of three digits for a label or a hover text."""
     return f"{value:.3g}" if np.isfinite(value) else "not defined"
+
+
+def decimals(value: float, count: int) -> str:
+    """A figure of so many decimals for a table or a cell; a dash where there is none."""
+    return "–" if not np.isfinite(value) else f"{value:.{count}f}" if abs(value) < 1e6 else f"{value:.2e}"
 
 
 def note(

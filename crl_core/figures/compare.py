@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.axes import evenly, held_in, joined, log_axis, log_range
+from crl_core.figures.axes import compact, evenly, held_in, joined, log_axis, log_range
 from crl_core.figures.base import (
     ARM_SYMBOLS,
     Trace,
@@ -148,7 +148,7 @@ def runs_over_epochs(
                 "type": "scatter",
                 "mode": "lines",
                 "x": shown + 1,
-                "y": curve[shown].astype(np.float32),
+                "y": compact(curve[shown]),
                 "line": _line(place, colours),
                 "showlegend": False,
                 "hovertemplate": f"{LETTERS[place]}, epoch %{{x}}: %{{y:.3g}}<extra></extra>",
@@ -297,8 +297,8 @@ def _points(
                 {
                     "type": "scatter",
                     "mode": "markers",
-                    "x": x[mine].astype(np.float32),
-                    "y": y[mine].astype(np.float32),
+                    "x": compact(x[mine]),
+                    "y": compact(y[mine]),
                     "showlegend": False,
                     "legendgroup": f"env{e}",
                     "marker": {

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.axes import colour_scale, evenly, interval, span
-from crl_core.figures.base import ARM_SYMBOLS, Trace, axis, empty, figure
+from crl_core.figures.axes import colour_scale, compact, evenly, interval, span
+from crl_core.figures.base import ARM_SYMBOLS, Trace, axis, decimals, empty, figure
 from crl_core.figures.palette import Palette
 
 HEIGHT = 390
@@ -41,9 +41,9 @@ def effect_plane(
     centre = (limits[0] + limits[1]) / 2
     picture: Trace = {
         "type": "heatmap",
-        "x": z.astype(np.float32),
-        "y": s.astype(np.float32),
-        "z": values.astype(np.float32),
+        "x": compact(z),
+        "y": compact(s),
+        "z": compact(values),
         "zmin": limits[0],
         "zmax": limits[1],
         "colorscale": colour_scale(colours["diverging"]),
@@ -101,4 +101,4 @@ def effect_plane(
 
 def signed(value: float) -> str:
     """A number of two decimals with a true minus sign."""
-    return f"{value:.2f}".replace("-", "−")
+    return decimals(value, 2).replace("-", "−")

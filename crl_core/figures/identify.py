@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.axes import finite_of, span, standardised
-from crl_core.figures.base import Trace, axis, empty, figure, rgba
+from crl_core.figures.axes import compact, finite_of, span, standardised
+from crl_core.figures.base import Trace, axis, decimals, empty, figure, rgba
 from crl_core.figures.palette import Palette
 
 HEIGHT = 330
@@ -29,7 +29,7 @@ def correlation_matrix(
     columns, rows = [f"u{sub(j)}" for j in range(k)], [f"{letter}{sub(i)}" for i in range(d)]
     picture: Trace = {
         "type": "heatmap",
-        "z": matrix.astype(np.float32),
+        "z": compact(matrix),
         "x": columns,
         "y": rows,
         "zmin": 0,
@@ -41,7 +41,7 @@ def correlation_matrix(
         "hovertemplate": "%{y} with %{x}: %{z:.3f}<extra></extra>",
     }
     figures = [
-        {"x": columns[j], "y": rows[i], "text": _two_digits(matrix[i, j]), "showarrow": False,
+        {"x": columns[j], "y": rows[i], "text": decimals(matrix[i, j], 2), "showarrow": False,
          "font": {"size": 13 * colours["scale"], "color": colours["panel"] if matrix[i, j] > 0.5 else colours["text"]}}
         for i in range(d) for j in range(k)
     ]  # fmt: skip
@@ -137,8 +137,8 @@ def scatter_matrix(
                 {
                     "type": "scattergl" if d * k > 16 else "scatter",
                     "mode": "markers",
-                    "x": np.clip(standard[0][:, j], -3.1, 3.1).astype(np.float32),
-                    "y": np.clip(standard[1][:, i], -3.1, 3.1).astype(np.float32),
+                    "x": compact(np.clip(standard[0][:, j], -3.1, 3.1)),
+                    "y": compact(np.clip(standard[1][:, i], -3.1, 3.1)),
                     "xaxis": f"x{name}",
                     "yaxis": f"y{name}",
                     "showlegend": False,
@@ -357,7 +357,3 @@ def _least_median_largest(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     parts = [(row.min(), np.median(row), row.max()) if len(row) else (np.nan,) * 3 for row in rows]
     least, middle, largest = np.array(parts).reshape(-1, 3).T
     return least, middle, largest
-
-
-def _two_digits(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "–"

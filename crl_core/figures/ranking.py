@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from crl_core.figures.axes import joined, log_axis, log_range
-from crl_core.figures.base import Trace, axis, empty, figure, number, rgba
+from crl_core.figures.base import Trace, axis, decimals, empty, figure, number, rgba
 from crl_core.figures.palette import Palette
 
 HEIGHT = 340
@@ -95,7 +95,7 @@ def error_ranking(rows: Sequence[ErrorRow], colours: Palette, *, title: str, low
                 "yref": "y",
                 "yanchor": "bottom",
                 "yshift": 7,
-                "text": f"<b>{median:.3f}</b>" if strong else f"{median:.3f}",
+                "text": f"<b>{decimals(median, 3)}</b>" if strong else decimals(median, 3),
                 "showarrow": False,
                 "font": {"color": colours["accent"] if strong else colours["text"], "size": 12 * colours["scale"]},
             }

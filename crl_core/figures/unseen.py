@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.axes import evenly, few, finite_of, held_in, log_axis, log_range, log_ticks
+from crl_core.figures.axes import compact, evenly, few, finite_of, held_in, log_axis, log_range, log_ticks
 from crl_core.figures.base import (
     Trace,
     axis,
+    decimals,
     empty,
     env_legend,
     figure,
@@ -53,8 +54,8 @@ def cloud(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "x": mine[:, 0].astype(np.float32),
-                "y": mine[:, 1].astype(np.float32),
+                "x": compact(mine[:, 0]),
+                "y": compact(mine[:, 1]),
                 "showlegend": False,
                 "legendgroup": f"env{e}",
                 "hovertemplate": f"{name}, training<extra></extra>",
@@ -73,8 +74,8 @@ def cloud(
     new: Trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": x.astype(np.float32),
-        "y": y.astype(np.float32),
+        "x": compact(x),
+        "y": compact(y),
         "showlegend": False,
         "marker": mark,
         "hovertemplate": "deployed<extra></extra>",
@@ -121,6 +122,8 @@ def along_dose(
     known = finite_of(values, positive=True)
     if len(known) == 0:
         return empty(title, "This model has no number here.", colours, height=_SMALL)
+    if threshold is not None and not (np.isfinite(threshold) and threshold > 0):
+        threshold = None  # a log axis has no place for it
     level = [] if threshold is None else [threshold]
     low, high = log_range([*known, *level], room=10**0.15)
     colour = colours["truth"] if truth else colours["accent"]
@@ -194,7 +197,7 @@ def power_map(
         "colorscale": [[0, colours["grid"]], [1, colours["accent"]]],
         "customdata": [[number(error)] * len(tests) for error in errors],
         "hovertemplate": "%{text} of batches alarm; true ITE RMSE %{customdata}<extra></extra>",
-        "text": [[f"{rate:.2f}" for rate in row] for row in rates],
+        "text": [[decimals(rate, 2) for rate in row] for row in rates],
     }
     notes: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
@@ -203,7 +206,7 @@ def power_map(
         notes.append(_word(name, -0.62, row, "right", colours["text"], scale))
         notes.append(
             _word(
-                f"{error:.3f}" + (" wrong" if wrong[row] else ""),
+                decimals(error, 3) + (" wrong" if wrong[row] else ""),
                 len(tests) - 0.4,
                 row,
                 "left",
@@ -215,7 +218,7 @@ def power_map(
         for column in range(len(tests)):
             rate = rates[row, column]
             ink = colours["panel"] if rate > 0.5 else colours["text"]
-            notes.append(_word(f"{rate:.2f}", column, row, "center", ink, scale, bold=rate > 0.5))
+            notes.append(_word(decimals(rate, 2), column, row, "center", ink, scale, bold=rate > 0.5))
             if wrong[row] and rate <= 0.5:
                 shapes.append(
                     {

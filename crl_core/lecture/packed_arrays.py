@@ -60,7 +60,7 @@ def pack_index(values: np.ndarray) -> Packed:
 
 def pack_f32(values: np.ndarray) -> Packed:
     """Four bytes a value; what is too large for them is written as the largest there is."""
-    most = np.finfo(np.float32).max
+    most = float(np.finfo(np.float32).max)
     return {"kind": "f32", "shape": list(values.shape), "b64": _text(np.clip(values, -most, most).astype("<f4"))}
 
 

@@ -2,7 +2,7 @@
 // draws. Every function is total: whatever it is given (nothing, null, NaN, infinities, one value, all zero, all equal,
 // zero or less on a logarithmic axis), it ends, and what it returns is finite; only a missing value has no place (NaN).
 
-const LEAST = 1e-290, MOST = 1e290; // beyond them differences and powers of ten are no longer exact
+const LEAST = 1e-150, MOST = 1e150; // beyond them products and ratios of ends overflow
 const NARROW = 1e-9; // an interval narrower than this share of its ends is a single value to a picture
 const DEFAULT_LOG = [0.1, 10]; // where no value is positive
 const BAD_U8 = 255; // a missing value among colour indices
