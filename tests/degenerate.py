@@ -32,12 +32,14 @@ def _run(preset_id: str = "hospital", scenario: dict[str, object] | None = None,
 
 
 def _all_lost(code: int) -> RunResult:
-    """Every model of a run ended with this status."""
-    lost = broken(broken(_run(), 0, 1), 1, 0)
+    """Every model of a run ended with this status: a diverged one has no weights, a collapsed one the same latent for
+    every row."""
+    result = _run()
+    lost = replace(broken(broken(result, 0, 1), 1, 0), status=np.full_like(result.status, code))
+    weight = np.nan if code == DIVERGED else 0.0
     return replace(
         lost,
-        status=np.full_like(lost.status, code),
-        weights={name: np.full(value.shape, np.nan, np.float32) for name, value in lost.weights.items()},
+        weights={name: np.full(value.shape, weight, np.float32) for name, value in lost.weights.items()},
         history={name: np.full(value.shape, np.nan) for name, value in lost.history.items()},
     )
 

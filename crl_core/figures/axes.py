@@ -184,17 +184,6 @@ def log_axis(low: float, high: float, most: int = _MOST_TICKS) -> dict[str, Any]
     return {"type": "log", "range": [math.log10(low), math.log10(high)], **log_ticks(low, high, most)}
 
 
-def standardised(columns: np.ndarray) -> np.ndarray:
-    """Columns [n, d] with mean 0 and standard deviation 1; 0 where all rows are equal, NaN where one is missing."""
-    values = np.clip(np.where(np.isfinite(columns), columns, np.nan), -1e140, 1e140)  # the squares are finite
-    known = np.maximum(np.isfinite(values).sum(axis=0), 1)
-    mean = np.nansum(values / known, axis=0)
-    away = values - mean
-    deviation = np.sqrt(np.nansum(away**2 / known, axis=0))
-    flat = deviation <= 1e-12 * np.maximum(np.abs(mean), 1e-128)
-    return np.asarray(np.where(flat, 0 * away, away / np.where(flat, 1, deviation)))
-
-
 def bin_edges(limits: Range, bins: int) -> np.ndarray:
     """Edges of equally wide bins, [bins + 1], strictly ascending."""
     return np.linspace(*interval(*limits), max(1, bins) + 1)

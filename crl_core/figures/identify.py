@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.axes import compact, finite_of, span, standardised
+from crl_core.figures.axes import compact, finite_of, span
 from crl_core.figures.base import Trace, axis, decimals, empty, figure, rgba
 from crl_core.figures.palette import Palette
+from crl_core.measures.overlap import standardised
 
 HEIGHT = 330
 
@@ -98,13 +99,13 @@ def scatter_matrix(
 ) -> go.Figure:
     """Every true (rows) against every recovered (columns) coordinate, [n, d] and [n, k]."""
     d, k = truth.shape[1], found.shape[1]
-    if not truth.size or not found.size:
-        return empty(title, "There are no rows to draw.", colours, height=420)
+    if not truth.size or not found.size or not (np.isfinite(truth).all() and np.isfinite(found).all()):
+        return empty(title, "There are no recovered coordinates to draw.", colours, height=420)
     gap = 0.02
     width, height = (1 - gap * (k - 1)) / k, (1 - gap * (d - 1)) / d
     traces: list[Trace] = []
     axes: dict[str, Any] = {}
-    standard = [standardised(part) for part in (found, truth)]
+    standard = [standardised(compact(part).astype(np.float64)) for part in (found, truth)]
     for i in range(d):
         for j in range(k):
             name = "" if i == j == 0 else str(i * k + j + 1)

@@ -82,15 +82,6 @@ def test_a_share_of_an_axis_lies_on_it_and_is_missing_only_where_the_value_is(
     assert math.isnan(share) if math.isnan(value) else -1e-9 <= share <= 1 + 1e-9
 
 
-@given(values=st.lists(st.lists(ANY, min_size=2, max_size=2), max_size=6))
-def test_standardised_columns_have_no_infinities_and_equal_rows_are_zero(values: list[list[float]]) -> None:
-    columns = np.array(values).reshape(-1, 2)
-    drawn = axes.standardised(columns)
-    assert (np.isnan(drawn) == ~np.isfinite(columns)).all()
-    assert (np.abs(drawn[np.isfinite(columns)]) < 1e3).all()
-    assert (axes.standardised(np.ones((4, 2))) == 0).all()
-
-
 @given(lams=st.lists(ANY.filter(lambda lam: lam >= 0 and math.isfinite(lam)), max_size=8, unique=True).map(sorted))
 def test_the_lam_axis_has_a_place_for_every_lam(lams: list[float]) -> None:
     axis = lam_axis(lams, palette("dark"))
