@@ -506,6 +506,11 @@ def test_a_run_at_the_edge_of_what_can_be_asked_for_is_drawn_whole(opened: Open,
     playwright.expect(hand.page.get_by_text("cannot be drawn")).to_have_count(0)
 
 
+def test_where_every_lambda_diverged_none_is_called_unharmed(opened: Open) -> None:
+    hand = opened(degenerate.RUNS["all diverged"](), evidence=False)
+    assert hand.says() == "Training diverged at every λ: there are no numbers to show."
+
+
 @pytest.mark.parametrize("part", ["still", "moving"])
 @pytest.mark.parametrize("view", ["latent", "effect", "map", "training", "path"])
 def test_a_picture_that_fails_says_so_in_its_place_and_the_others_follow_lambda(

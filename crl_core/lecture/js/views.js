@@ -9,6 +9,8 @@ function drawable(frames, index) {
 function waiting(scene) {
   if (scene.frames.state === "training") return "after training";
   if (drawable(scene.frames, scene.near)) return "";
+  const none = scene.frames.status.every((code) => code === 1);
+  if (none) return "Every λ diverged in training: there is no model to draw.";
   return "This λ diverged in training: there is no model to draw. The λ beside it are unharmed.";
 }
 
@@ -138,7 +140,8 @@ const mapView = {
     }
     c.font = style.small; c.fillStyle = style.muted; c.textBaseline = "top";
     const y = box.y + box.h + style.size * 0.25;
-    const [least, middle, most] = tickTexts([spec.centre - spec.half, spec.centre, spec.centre + spec.half]);
+    const ends = [spec.centre - spec.half, spec.centre, spec.centre + spec.half];
+    const [least, middle, most] = tickTexts(ends.map((v) => Number(v.toFixed(2))));
     c.textAlign = "left"; c.fillText("≤ " + least, box.x, y);
     const word = box.w > style.size * 22 ? "average effect " : "";
     c.textAlign = "center"; c.fillText(word + middle, box.x + box.w / 2, y);
@@ -198,8 +201,12 @@ const trainingView = {
       const across = { low: 1, high: last, ticks: [1, last], lines: false };
       const scale = axes(c, box, across, y, style);
       c.font = style.normal; c.textAlign = "left"; c.textBaseline = "alphabetic"; c.fillStyle = style.text;
-      c.fillText(y.ticks && !y.ticks.length ? `${chart.label}: no values` : chart.label, box.left, box.top - gap * 0.5);
-      if (second.length) {
+      c.fillText(chart.label, box.left, box.top - gap * 0.5);
+      if (y.ticks && !y.ticks.length) {
+        c.save(); c.translate(box.left, box.top);
+        note(c, { w: box.right - box.left, h: box.bottom - box.top }, "no values", style);
+        c.restore();
+      } else if (second.length) {
         const at = box.left + c.measureText(chart.label).width + gap;
         c.strokeStyle = style.muted; c.lineWidth = style.hair * 1.4; c.setLineDash([4, 3]);
         c.beginPath(); c.moveTo(at, box.top - gap * 0.85); c.lineTo(at + gap * 1.6, box.top - gap * 0.85);
