@@ -151,7 +151,7 @@ def by_envs_svg(
     low, high = limits or range_of(shown or lines, log)
 
     def x_at(size: float) -> float:
-        return float(_L + (size - min(sizes) + 0.3) / (max(sizes) - min(sizes) + 0.6) * (_W - _L - _R))
+        return _L + share_of(size, (min(sizes) - 0.3, max(sizes) + 0.3)) * (_W - _L - _R)
 
     def y_at(value: float) -> float:
         return _H - _B - share_of(value, (low, high), log=log) * (_H - _T - _B)

@@ -282,7 +282,7 @@ def axes_of(layout: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", FIGURES)
 @given(run=drawn())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_a_figure_of_a_degenerate_run_has_finite_axes_and_nothing_infinite_in_it(name: str, run: Drawn) -> None:
     figure = FIGURES[name](run).to_dict()
     assert [value for value in numbers(figure["layout"]) if not math.isfinite(value)] == []
