@@ -13,21 +13,8 @@ function surface(host) {
     host.append(canvas);
     return canvas;
   };
-  const still = make(), moving = make(), words = document.createElement("p"); // words: where it cannot be drawn
-  words.className = "failed"; words.hidden = true;
-  host.append(words);
-  return { host, words, still: still.getContext("2d"), moving: moving.getContext("2d"), w: 0, h: 0, ratio: 1 };
-}
-
-/** Draws one picture. Where that fails, its place says so in words, and whatever stands beside it goes on. */
-function guarded(panel, draw) {
-  try { draw(); } catch (error) {
-    for (const c of [panel.still, panel.moving]) c.clearRect(0, 0, panel.w, panel.h);
-    panel.words.textContent = `This picture cannot be drawn: ${error.message}. The rest of the page is not affected.`;
-    panel.words.hidden = false;
-    panel.live = false;
-    console.error(error);
-  }
+  const still = make(), moving = make();
+  return { host, still: still.getContext("2d"), moving: moving.getContext("2d"), w: 0, h: 0, ratio: 1 };
 }
 
 /** Fits both canvases to their host. Returns whether there is anything to draw on. */
@@ -35,6 +22,7 @@ function fit(panel) {
   const w = Math.round(panel.host.clientWidth), h = Math.round(panel.host.clientHeight);
   const ratio = Math.min(2, globalThis.devicePixelRatio || 1); // more than 2 is work that no eye sees
   panel.w = w; panel.h = h; panel.ratio = ratio;
+  if (panel.words) panel.words.hidden = true;
   for (const c of [panel.still, panel.moving]) {
     const W = Math.max(1, Math.round(w * ratio)), H = Math.max(1, Math.round(h * ratio));
     if (c.canvas.width !== W) c.canvas.width = W;
@@ -43,6 +31,18 @@ function fit(panel) {
     c.clearRect(0, 0, w, h);
   }
   return w > 40 && h > 40;
+}
+
+/** Draws one picture. Where that fails, its place says so in words, and whatever stands beside it goes on. */
+function guarded(panel, draw) {
+  try { draw(); } catch (error) {
+    for (const c of [panel.still, panel.moving]) c.clearRect(0, 0, panel.w, panel.h);
+    if (!panel.words) panel.words = panel.host.appendChild(document.createElement("p"));
+    panel.words.className = "failed"; panel.words.hidden = false;
+    panel.words.textContent = `This picture cannot be drawn: ${error.message}. The rest of the page is not affected.`;
+    panel.live = false;
+    console.error(error);
+  }
 }
 
 function offscreen(w, h, ratio) {

@@ -126,7 +126,6 @@ function layout(it) {
   for (const view of VIEWS) {
     const panel = it.panels[view];
     panel.live = panel.host.offsetParent !== null && fit(panel);
-    panel.words.hidden = true;
     if (panel.live) guarded(panel, () => it.painters[view].still(panel, at));
   }
 }

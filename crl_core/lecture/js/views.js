@@ -139,13 +139,11 @@ const mapView = {
       c.fillRect(box.x + x, box.y, 1.5, box.h);
     }
     c.font = style.small; c.fillStyle = style.muted; c.textBaseline = "top";
-    const y = box.y + box.h + style.size * 0.25;
-    const ends = [spec.centre - spec.half, spec.centre, spec.centre + spec.half];
-    const [least, middle, most] = tickTexts(ends.map((v) => Number(v.toFixed(2))));
-    c.textAlign = "left"; c.fillText("≤ " + least, box.x, y);
+    const y = box.y + box.h + style.size * 0.25, text = (v) => tickText(Number(v.toFixed(2)));
+    c.textAlign = "left"; c.fillText("≤ " + text(spec.centre - spec.half), box.x, y);
     const word = box.w > style.size * 22 ? "average effect " : "";
-    c.textAlign = "center"; c.fillText(word + middle, box.x + box.w / 2, y);
-    c.textAlign = "right"; c.fillText("≥ " + most, box.x + box.w, y);
+    c.textAlign = "center"; c.fillText(word + text(spec.centre), box.x + box.w / 2, y);
+    c.textAlign = "right"; c.fillText("≥ " + text(spec.centre + spec.half), box.x + box.w, y);
   },
   paintCloud(panel, scene, plane) {
     const layer = offscreen(panel.w, panel.h, panel.ratio), { x, y, w, h } = this.box, spec = scene.frames.map;
@@ -202,17 +200,18 @@ const trainingView = {
       const scale = axes(c, box, across, y, style);
       c.font = style.normal; c.textAlign = "left"; c.textBaseline = "alphabetic"; c.fillStyle = style.text;
       c.fillText(chart.label, box.left, box.top - gap * 0.5);
-      if (y.ticks && !y.ticks.length) {
-        c.save(); c.translate(box.left, box.top);
-        note(c, { w: box.right - box.left, h: box.bottom - box.top }, "no values", style);
-        c.restore();
-      } else if (second.length) {
+      if (chart.second) {
         const at = box.left + c.measureText(chart.label).width + gap;
         c.strokeStyle = style.muted; c.lineWidth = style.hair * 1.4; c.setLineDash([4, 3]);
         c.beginPath(); c.moveTo(at, box.top - gap * 0.85); c.lineTo(at + gap * 1.6, box.top - gap * 0.85);
         c.stroke(); c.setLineDash([]);
         c.font = style.small; c.fillStyle = style.muted;
         c.fillText(chart.secondLabel, at + gap * 2, box.top - gap * 0.5);
+      }
+      if (y.ticks && !y.ticks.length) {
+        c.save(); c.translate(box.left, box.top);
+        note(c, { w: box.right - box.left, h: box.bottom - box.top }, "no values", style);
+        c.restore();
       }
       c.strokeStyle = style.faint; c.lineWidth = style.hair;
       for (let l = 0; l < L; l++) line(c, count, (i) => scale.X(history.epochs[i]), scale.Y, (i) => values[i * L + l]);
