@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from crl_core.figures.axes import held_in, robust_range
 from crl_core.figures.base import (
     ARM_NAMES,
     ARM_SYMBOLS,
@@ -17,10 +18,8 @@ from crl_core.figures.base import (
     empty,
     env_legend,
     figure,
-    held_in,
     note,
     rgba,
-    robust_range,
     truth_legend,
     truth_line,
 )

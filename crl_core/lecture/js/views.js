@@ -6,15 +6,11 @@ function drawable(frames, index) {
   return frames.status[index] !== 1; // a diverged model has no numbers at all
 }
 
-function range(values) {
-  let low = Infinity, high = -Infinity;
-  for (const v of values) if (finite(v)) { if (v < low) low = v; if (v > high) high = v; }
-  return low <= high ? [low, high] : [0, 1];
-}
-
 function waiting(scene) {
   if (scene.frames.state === "training") return "after training";
   if (drawable(scene.frames, scene.near)) return "";
+  const none = scene.frames.status.every((code) => code === 1);
+  if (none) return "Every λ diverged in training: there is no model to draw.";
   return "This λ diverged in training: there is no model to draw. The λ beside it are unharmed.";
 }
 
@@ -35,10 +31,7 @@ const latentView = {
     if (!xy) { this.sprite = null; return; }
     const radius = style.radius * clamp(Math.min(panel.w, panel.h) / 300, 0.75, 1.8);
     this.sprite = sprites(style.envs, radius, panel.ratio, style.alpha);
-    const [x0, x1, y0, y1] = frames.latent.extent, pad = this.sprite.side;
-    const scale = Math.min((panel.w - 2 * pad) / (x1 - x0 || 1), (panel.h - 2 * pad) / (y1 - y0 || 1));
-    this.scale = scale;
-    this.x0 = panel.w / 2 - (scale * (x0 + x1)) / 2; this.y0 = panel.h / 2 + (scale * (y0 + y1)) / 2;
+    Object.assign(this, isotropic(frames.latent.extent, panel.w, panel.h, this.sprite.side));
   },
   moving(panel, scene) {
     const c = panel.moving, message = waiting(scene) || (this.sprite ? "" : "no picture of the latents yet");
@@ -141,7 +134,7 @@ const mapView = {
   },
   legend(c, style, spec, table, box) {
     for (let x = 0; x < box.w; x++) {
-      const v = Math.round((x / box.w) * 254);
+      const v = level(x / box.w);
       c.fillStyle = `rgb(${table[3 * v]},${table[3 * v + 1]},${table[3 * v + 2]})`;
       c.fillRect(box.x + x, box.y, 1.5, box.h);
     }
@@ -155,9 +148,10 @@ const mapView = {
   paintCloud(panel, scene, plane) {
     const layer = offscreen(panel.w, panel.h, panel.ratio), { x, y, w, h } = this.box, spec = scene.frames.map;
     layer.beginPath(); layer.rect(x, y, w, h); layer.clip();
+    const across = shareOf(...spec.x), up = shareOf(...spec.y);
     drawPoints(layer, scene, this.sprite,
-      (i) => x + (w * (plane[2 * i] - spec.x[0])) / (spec.x[1] - spec.x[0]),
-      (i) => y + h - (h * clamp((plane[2 * i + 1] - spec.y[0]) / (spec.y[1] - spec.y[0]), 0.005, 0.995)));
+      (i) => x + w * across(plane[2 * i]),
+      (i) => y + h - h * clamp(up(plane[2 * i + 1]), 0.005, 0.995));
     return layer.canvas;
   },
   moving(panel, scene) {
@@ -193,19 +187,17 @@ const trainingView = {
     const gap = style.size, L = frames.lams.length, count = history.epochs.length, last = Math.max(frames.epochs, 2);
     const wide = panel.w > panel.h * 1.5;
     this.scales = this.charts.map((chart, k) => {
-      const values = frames.arrays["history." + chart.name].values;
-      const second = chart.second ? frames.arrays["history." + chart.second].values : [];
-      const positive = [...values, ...second].filter((v) => finite(v) && v > 0).sort((p, q) => p - q);
-      if (!positive.length) return null;
-      const quantile = (share) => positive[Math.floor(positive.length * share)];
-      const low = Math.max(quantile(0.005), 1e-6), high = quantile(0.995);
+      const packed = frames.arrays["history." + chart.name], values = packed ? packed.values : [];
+      const beside = frames.arrays["history." + chart.second], second = beside ? beside.values : [];
+      const y = axisOf([...values, ...second], { cut: 0.005, room: [0.8, 1.25] });
+      if (y.kind === "log") y.low = Math.max(y.low, Math.min(1e-6, y.high / 10)); // less is rounding
       const box = wide
         ? { left: gap * 3.4 + (k * panel.w) / 2, right: (panel.w * (k + 1)) / 2 - gap,
             top: gap * 1.8, bottom: panel.h - gap * 1.8 }
         : { left: gap * 3.6, right: panel.w - gap * Math.max(0.6, 0.36 * String(last).length),
             top: (k * panel.h) / 2 + gap * 1.7, bottom: (panel.h * (k + 1)) / 2 - gap * 1.7 };
       const across = { low: 1, high: last, ticks: [1, last], lines: false };
-      const scale = axes(c, box, across, { low: low * 0.8, high: high * 1.25, kind: "log" }, style);
+      const scale = axes(c, box, across, y, style);
       c.font = style.normal; c.textAlign = "left"; c.textBaseline = "alphabetic"; c.fillStyle = style.text;
       c.fillText(chart.label, box.left, box.top - gap * 0.5);
       if (chart.second) {
@@ -215,6 +207,11 @@ const trainingView = {
         c.stroke(); c.setLineDash([]);
         c.font = style.small; c.fillStyle = style.muted;
         c.fillText(chart.secondLabel, at + gap * 2, box.top - gap * 0.5);
+      }
+      if (y.ticks && !y.ticks.length) {
+        c.save(); c.translate(box.left, box.top);
+        note(c, { w: box.right - box.left, h: box.bottom - box.top }, "no values", style);
+        c.restore();
       }
       c.strokeStyle = style.faint; c.lineWidth = style.hair;
       for (let l = 0; l < L; l++) line(c, count, (i) => scale.X(history.epochs[i]), scale.Y, (i) => values[i * L + l]);
@@ -226,7 +223,6 @@ const trainingView = {
     c.clearRect(0, 0, panel.w, panel.h);
     if (!this.scales) return note(c, panel, "curves appear with the first epoch", style);
     for (const scale of this.scales) {
-      if (!scale) continue;
       const X = (i) => scale.X(frames.history.epochs[i]), count = frames.history.epochs.length;
       if (scale.second.length) {
         c.strokeStyle = style.muted; c.lineWidth = style.hair * 1.4; c.setLineDash([4, 3]);
