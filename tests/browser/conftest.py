@@ -104,6 +104,12 @@ def start_server(cache: Path, prefix: str = "") -> Server:
             time.sleep(0.2)
 
 
+def drawn(page: Page) -> None:
+    """Wait until a page has drawn something and no script runs; the lecture has no heading to wait for."""
+    page.wait_for_selector("[data-testid=stMain] [data-testid=stElementContainer]", state="attached")
+    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     path = needed("chromium", "chromium-browser", what="Chromium")

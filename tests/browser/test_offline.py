@@ -12,8 +12,7 @@ from crl_core.config.presets import PRESETS
 from crl_core.export.figure_page import figure_page
 from crl_core.runs.store import RunStore
 from pages.shared.shell import PAGES
-from tests.browser.conftest import Server
-from tests.browser.test_app import settled
+from tests.browser.conftest import Server, drawn
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +24,7 @@ def test_no_page_asks_for_anything_from_outside(server: Server, page: Page) -> N
     page.context.route(lambda url: urlparse(url).hostname not in ("127.0.0.1", None), lambda route: route.abort())
     for stem in (page_[0] for pages in PAGES.values() for page_ in pages):
         page.goto(server.url(stem))
-        settled(page)
+        drawn(page)
         page.wait_for_load_state("networkidle")
     assert len([url for url in asked if url.startswith("ws:")]) >= len(PAGES)
     assert {urlparse(url).netloc for url in asked if urlparse(url).scheme not in ("data", "blob")} == {
