@@ -71,6 +71,8 @@ def run_server(options: argparse.Namespace) -> int:
         )
         host, port = listening.getsockname()[:2]
         log({"event": "listening", "address": f"http://{host}:{port}", "model": app.state.model.name})
+        for caution in app.state.model.cautions:
+            log({"event": "warning", "caution": caution})
         signal.signal(signal.SIGTERM, _end)  # uvicorn sends the signal on once all answers are given
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
