@@ -12,7 +12,7 @@ import numpy as np
 from crl_core.config.presets import PRESETS
 from crl_core.config.text import nearest
 from crl_core.events import OK, STATUS_WORDS, EpochEnded, Event, RunFinished, RunStarted
-from crl_core.measures.cautions import cautions_of
+from crl_core.measures.cautions import cautions_before, cautions_of
 from crl_core.metrics import LISTED, kept_in
 from crl_core.results import RunResult
 from crl_core.runs.labels import Label
@@ -79,7 +79,7 @@ def run_table(result: RunResult, *, cached: bool) -> str:
     listed = [(metric.word, getattr(result, metric.name)) for metric in LISTED]
     columns = [(word, None if values is None else result.by_lam(values)) for word, values in listed]
     status = result.by_lam(result.status)
-    best = None if cautions_of(result) else _least(columns[0][1])  # no success where nothing is learnt
+    best = None if cautions_before(result.config) else _least(columns[0][1])  # no success where nothing is learnt
     lines = []
     for index, lam in enumerate(training.lams):
         broken = [STATUS_WORDS[int(code)] for code in status[:, index] if code != OK]
