@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crl_core.cli.output import check_target, path_given, put
+from crl_core.cli.output import check_target, path_given, put, warn
 from crl_core.cli.table import text_table
 from crl_core.export.formats import FORMATS, file_name, format_of, lacking
 from crl_core.runs.sealing import disk_error, write_atomically
@@ -57,7 +57,8 @@ def _export(options: argparse.Namespace) -> int:
     if writes:
         check_target(target, "--out")
     check_temporary_folder()
-    content: dict[str, Any] = {"key": key, "lam": lam, "replicate": options.replicate}
+    cautions = made_of.metadata["cautions"]
+    content: dict[str, Any] = {"key": key, "lam": lam, "replicate": options.replicate, "cautions": cautions}
     text = []
     if options.report:
         rows, files = report(made_of)
@@ -72,6 +73,7 @@ def _export(options: argparse.Namespace) -> int:
         content |= {"format": name, "file": target, "bytes": len(made)}
         text.append(f"{FORMATS[name].title} of λ = {lam:g} is in {target}{place(target)}, {len(made) / 1e3:.0f} kB.")
     put(options.json, content, lambda: "\n\n".join(text))
+    warn(cautions)
     return 0
 
 

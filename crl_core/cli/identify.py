@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 
-from crl_core.cli.output import PROGRAM, put, tell
+from crl_core.cli.output import PROGRAM, put, tell, warn
 from crl_core.cli.table import text_table
+from crl_core.config.text import altered
 from crl_core.identify.latent_worlds import Edges, Mixing, read_table
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import FIRST_SEED, LATENT_PRESETS, latent_preset
+from crl_core.identify.recovered import cautions
 
 
 def add_identify_command(command: Callable[..., Any]) -> None:
@@ -57,12 +58,14 @@ def _identify(options: argparse.Namespace) -> int:
     if options.means:
         asked["means"] = read_table(" ".join(options.means), "--means")
     asked |= {name: getattr(options, name) for name in ("mixing", "edges", "dim_x") if getattr(options, name)}
-    world = replace(world, **asked)
+    world = altered(world, **asked)
     if not 1 <= options.seeds <= 40:
         raise ValueError(f"seeds is {options.seeds}; from 1 to 40 are possible.")
     seeds = list(range(options.first_seed, options.first_seed + options.seeds))
     rows = [row.to_dict() for row in recover(world, seeds, options.methods, on_method=on_method)]
-    put(options.json, {"preset": options.preset, "rows": rows}, lambda: identify_table(rows))
+    said = cautions(world, rows)
+    put(options.json, {"preset": options.preset, "rows": rows, "cautions": list(said)}, lambda: identify_table(rows))
+    warn(said)
     return 0
 
 

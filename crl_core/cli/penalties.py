@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.cli.output import PROGRAM, put, tell
+from crl_core.cli.output import PROGRAM, put, tell, warn
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
 from crl_core.config.penalty_words import PENALTY_WORDS
@@ -25,6 +25,7 @@ from crl_core.studies.penalties import (
     ContestSetting,
     against,
     better_than_none,
+    cautions,
     run_contest,
 )
 
@@ -82,7 +83,9 @@ def _penalties(options: argparse.Namespace) -> int:
     lams = tuple(options.lam) if options.lam else None
     contest = run_contest(setting, store, options.only, lams, Here(store, bar), on_run)
     bar.close()
-    put(options.json, contest.to_dict(), lambda: contest_table(contest))
+    said = cautions(contest)
+    put(options.json, contest.to_dict() | {"cautions": list(said)}, lambda: contest_table(contest))
+    warn(said)
     return 0
 
 

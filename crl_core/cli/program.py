@@ -24,7 +24,7 @@ from crl_core.cli.bake import add_bake_command
 from crl_core.cli.config import config_of
 from crl_core.cli.export import add_export_command
 from crl_core.cli.identify import add_identify_command
-from crl_core.cli.output import PROGRAM, OutputRefused, check_target, path_given, put, tell
+from crl_core.cli.output import PROGRAM, OutputRefused, check_target, path_given, put, tell, warn
 from crl_core.cli.penalties import add_penalties_command
 from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
@@ -221,8 +221,7 @@ def _train(options: argparse.Namespace) -> int:
         result, cached, problem = _with_store(config, RunStore(), bar)
     bar.close()
     put(options.json, table.run_content(result, cached=cached), lambda: table.run_table(result, cached=cached))
-    for caution in cautions_of(result):
-        _complain(f"warning: {caution}", OK)
+    warn(cautions_of(result))
     if problem is not None:
         return _complain(str(problem), BAD_INPUT)
     return OK

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from crl_core.cli.output import check_target, path_given, put, tell, write_text
+from crl_core.cli.output import check_target, path_given, put, tell, warn, write_text
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
@@ -19,7 +19,7 @@ from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
 from crl_core.studies import environments_report as study_report
 from crl_core.studies.claims import Claim, Measured, Statement, load_claims, pick
-from crl_core.studies.environments import SEEDS, EnvironmentsStudy, run_environments
+from crl_core.studies.environments import SEEDS, EnvironmentsStudy, cautions, run_environments
 from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measure_study
 
 
@@ -78,11 +78,10 @@ def _claims(options: argparse.Namespace) -> int:
             tell(f"laboratory: {study.title}, {len(asked)} claims")
             measured += measure_study(asked, options.seeds, store, Here(store, bar))
     bar.close()
-    put(
-        options.json,
-        claims_run.content_of(measured, options.seeds),
-        lambda: claims_table(measured, options.seeds),
-    )
+    content = claims_run.content_of(measured, options.seeds)
+    said = claims_run.cautions(claims, content)
+    put(options.json, content | {"cautions": list(said)}, lambda: claims_table(measured, options.seeds))
+    warn(said)
     return 0
 
 
@@ -123,7 +122,9 @@ def _environments(options: argparse.Namespace) -> int:
 
     study = run_environments(options.preset, options.seeds, store, Here(store, bar), on_run=on_run)
     bar.close()
-    put(options.json, study_report.report_content(study), lambda: study_table(study))
+    said = cautions(study)
+    put(options.json, study_report.report_content(study) | {"cautions": list(said)}, lambda: study_table(study))
+    warn(said)
     if options.report is not None:
         text = study_report.html if options.report.endswith((".html", ".htm")) else study_report.markdown
         write_text(options.report, text(study), "--report")

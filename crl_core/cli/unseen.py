@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from crl_core.cli.output import put, tell
+from crl_core.cli.output import put, tell, warn
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config.presets import PRESETS
 from crl_core.jobs.executors import Here
 from crl_core.runs.store import RunStore
-from crl_core.studies.detection_rates import DRAWS, SEEDS, Power, name_of, run_power
+from crl_core.studies.detection_rates import DRAWS, SEEDS, Power, cautions, name_of, run_power
 
 
 def add_unseen_command(command: Callable[..., Any]) -> None:
@@ -41,7 +41,9 @@ def _unseen(options: argparse.Namespace) -> int:
         on_spec=on_spec,
     )
     bar.close()
-    put(options.json, power.to_dict(), lambda: power_table(power))
+    said = cautions(power)
+    put(options.json, power.to_dict() | {"cautions": list(said)}, lambda: power_table(power))
+    warn(said)
     return 0
 
 

@@ -52,7 +52,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
         redoc_url=None,
         description=(
             f"CFRNet {model.name}, λ = {model.lam:g}. Effects are the model's estimates; see `invariance` before "
-            f"trusting them."
+            f"trusting them." + "".join(f"\n\n**Caution.** {caution}" for caution in model.cautions)
         ),
     )
     app.state.monitor, app.state.model = monitor, model
@@ -109,6 +109,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
             "model": model.name,
             "lam": model.lam,
             "max_rows": settings.max_rows,
+            "cautions": list(model.cautions),
             **{name: said[name] for name in kept},
         }
 

@@ -88,6 +88,8 @@ def run_server(options: argparse.Namespace) -> int:
             server_header=False,
         )
         log({"event": "listening", **where, "model": app.state.model.name})
+        for caution in app.state.model.cautions:
+            log({"event": "warning", "caution": caution})
         signal.signal(signal.SIGTERM, _end)  # uvicorn sends the signal on once all answers are given
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from crl_core.config.text import altered
 from crl_core.figures.identify import sub
 from crl_core.identify.latent_worlds import MEANS, SCALES, Edges, LatentWorld, Mixing, Table, read_table, written_table
 from crl_core.identify.presets import LATENT_PRESETS, LatentPreset
@@ -49,7 +50,7 @@ def asked_world(top: Any, left: Any) -> Asked:
     if problem:
         return Asked(name, seed, None, problem)
     try:
-        world = replace(
+        world = altered(
             preset.world,
             scales=scales,
             means=means,
@@ -168,7 +169,7 @@ def _linked(preset: LatentPreset) -> tuple[Table, Table]:
             means = read_table(st.query_params["means"], "means")
         if any(len(row) != preset.world.dim for row in (*scales, *means)):
             raise ValueError(f"every row of a link's scales and means needs {preset.world.dim} numbers, one a latent.")
-        replace(preset.world, scales=scales, means=means)
+        altered(preset.world, scales=scales, means=means)
     except ValueError as error:
         st.warning(style.plain(f"The link's matrix cannot be shown: {error} Shown: the world's own."))
         return preset.world.scales, preset.world.means
