@@ -15,7 +15,7 @@ from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted, finite
 from crl_core.figures.axes import effect_limits, span
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
-from crl_core.lecture.packed_arrays import pack_f32, pack_i16, pack_index, pack_u8
+from crl_core.lecture.packed_arrays import Packed, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.shift import shift_arrays
 from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
@@ -183,7 +183,7 @@ def frames(
         arrays |= _map_arrays(maps)
     probe = shift_arrays(result, n_rows)
     if probe is not None:
-        arrays |= {f"probe.{name}": pack_f32(values) for name, values in probe[1].items()}
+        arrays |= {f"probe.{name}": _probe_array(values, status) for name, values in probe[1].items()}
     lanes = _lanes(by_metric)
     return _base(config, naming, palettes) | {
         "state": "trained",
@@ -204,6 +204,16 @@ def frames(
         "captions": captions(naming, config, len(view), picture, spec, bool(maps and maps.is_slice)),
         "arrays": arrays,
     }
+
+
+def _probe_array(values: np.ndarray, status: np.ndarray) -> Packed:
+    """Weights [L, in, out] in two bytes, since they are most of what is sent; all else as it is.
+
+    status: [L]; the interval is that of the models that finished, which a diverged one would blow up.
+    """
+    if values.ndim < 3:
+        return pack_f32(values)
+    return pack_i16(values, *span(values[status == OK] if (status == OK).any() else values))
 
 
 def _map_arrays(maps: EffectMap) -> dict[str, Any]:
