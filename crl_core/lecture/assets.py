@@ -12,6 +12,7 @@ _HERE = Path(__file__).parent
 _SCRIPTS = (  # in the order in which they use each other
     "frames",
     "network",
+    "text",
     "paint",
     "views",
     "path",

@@ -23,6 +23,7 @@ _CSS = """
 .crl-table th:last-child, .crl-table td:last-child { padding-right: 0; }
 .crl-table .says { color: var(--quiet); white-space: normal; padding-right: 0; line-height: 1.4; }
 .crl-table .strong { font-weight: 650; }
+.crl-table .range { white-space: nowrap; }
 .crl-table td:first-child { white-space: normal; min-width: 5.2rem; }
 .crl-table .says { min-width: 10rem; padding-left: .5rem; }
 .crl-scroll { overflow-x: auto; container-type: inline-size; }
@@ -36,6 +37,7 @@ _CSS = """
   .worded td.says { grid-column: 1 / -1; min-width: 0; padding-left: 0; font-size: .94em; }
   .worded th:nth-last-child(2), .worded td:nth-last-child(2) { padding-right: 0; }
 }
+@container (max-width: 520px) { .worded .range { white-space: normal; } }  /* rather than over its neighbour */
 @container (max-width: 340px) { .crl-table { font-size: .78rem; } .crl-table th, .crl-table td {
   padding-right: .35rem; } }
 .crl-say { font-size: .98rem; line-height: 1.5; margin: .15rem 0 0 0; max-width: 62rem; }
@@ -56,8 +58,8 @@ def table(
     def cell(tag: str, index: int, text: str, bold: bool) -> str:
         kinds = ["says"] if words_from is not None and index >= words_from else []
         kinds += ["strong"] if bold and not kinds else []
-        whole = _RANGE.sub(lambda found: found[0].replace(" ", "\u00a0"), text)  # a range does not break in two
-        return f'<{tag} class="{" ".join(kinds)}">{escape(whole)}</{tag}>'
+        whole = _RANGE.sub(r'<span class="range">\g<0></span>', escape(text))
+        return f'<{tag} class="{" ".join(kinds)}">{whole}</{tag}>'
 
     head = "".join(cell("th", index, text, False) for index, text in enumerate(header))
     body = "".join(
