@@ -23,7 +23,6 @@ _CSS = """
 .crl-table th:last-child, .crl-table td:last-child { padding-right: 0; }
 .crl-table .says { color: var(--quiet); white-space: normal; padding-right: 0; line-height: 1.4; }
 .crl-table .strong { font-weight: 650; }
-.crl-table .range { white-space: nowrap; }
 .crl-table td:first-child { white-space: normal; min-width: 5.2rem; }
 .crl-table .says { min-width: 10rem; padding-left: .5rem; }
 .crl-scroll { overflow-x: auto; container-type: inline-size; }
@@ -37,7 +36,6 @@ _CSS = """
   .worded td.says { grid-column: 1 / -1; min-width: 0; padding-left: 0; font-size: .94em; }
   .worded th:nth-last-child(2), .worded td:nth-last-child(2) { padding-right: 0; }
 }
-@container (max-width: 520px) { .worded .range { white-space: normal; } }  /* rather than over its neighbour */
 @container (max-width: 340px) { .crl-table { font-size: .78rem; } .crl-table th, .crl-table td {
   padding-right: .35rem; } }
 .crl-say { font-size: .98rem; line-height: 1.5; margin: .15rem 0 0 0; max-width: 62rem; }
@@ -56,10 +54,12 @@ def table(
     """A quiet table. Columns from `words_from` on are sentences; row `strong` is set bold."""
 
     def cell(tag: str, index: int, text: str, bold: bool) -> str:
-        kinds = ["says"] if words_from is not None and index >= words_from else []
+        says = words_from is not None and index >= words_from
+        kinds = ["says"] if says else []
         kinds += ["strong"] if bold and not kinds else []
-        whole = _RANGE.sub(r'<span class="range">\g<0></span>', escape(text))
-        return f'<{tag} class="{" ".join(kinds)}">{whole}</{tag}>'
+        # In a sentence a range does not break in two; a narrow column of figures has to break it.
+        whole = _RANGE.sub(lambda found: found[0].replace(" ", "\u00a0"), text) if says else text
+        return f'<{tag} class="{" ".join(kinds)}">{escape(whole)}</{tag}>'
 
     head = "".join(cell("th", index, text, False) for index, text in enumerate(header))
     body = "".join(
