@@ -13,7 +13,7 @@ from crl_core.figures.palette import Palette, Theme, palette
 _CSS = """
 <style>
 .stMainBlockContainer { padding: 4.2rem 2.4rem 2.5rem 2.4rem; max-width: 1500px;
-  overflow-x: clip; /* a slider's hidden input stands out of a phone */ }
+  overflow-x: clip; } /* a slider's hidden input stands out of a phone */
 .stSidebar [data-testid="stSidebarUserContent"] { padding-bottom: 2rem; }
 .stSidebar [data-testid="stSidebarHeader"] { height: 2.4rem; margin-bottom: 0; }
 .stApp { font-variant-numeric: tabular-nums; }
