@@ -23,7 +23,7 @@ DRAW_MS = 300  # a figure takes its new width some frames after its window
 PATIENCE_MS = 8_000  # on a busy machine many frames after
 # Where replicates pick neighbouring λ, their counts touch on a phone; the sentence and the table below give them all.
 ALLOWED = {"path": re.compile(r"in a figure: “\d+” and “\d+”$")}
-OPEN = {"unseen": pytest.mark.xfail(reason="With four environments its alarm rates are cut at 720 pixels.", strict=True)}
+OPEN = {"unseen": pytest.mark.xfail(reason="With four environments a figure is cut at 720 pixels.", strict=True)}
 STEMS = [pytest.param(stem, marks=OPEN.get(stem, ())) for pages in PAGES.values() for stem, _ in pages]
 
 
