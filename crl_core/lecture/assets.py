@@ -13,6 +13,7 @@ _SCRIPTS = (  # in the order in which they use each other
     "axes",
     "frames",
     "network",
+    "text",
     "paint",
     "views",
     "path",

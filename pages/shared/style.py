@@ -12,7 +12,8 @@ from crl_core.figures.palette import Palette, Theme, palette
 
 _CSS = """
 <style>
-.stMainBlockContainer { padding: 4.2rem 2.4rem 2.5rem 2.4rem; max-width: 1500px; }
+.stMainBlockContainer { padding: 4.2rem 2.4rem 2.5rem 2.4rem; max-width: 1500px;
+  overflow-x: clip; } /* a slider's hidden input stands out of a phone */
 .stSidebar [data-testid="stSidebarUserContent"] { padding-bottom: 2rem; }
 .stSidebar [data-testid="stSidebarHeader"] { height: 2.4rem; margin-bottom: 0; }
 .stApp { font-variant-numeric: tabular-nums; }
@@ -28,6 +29,13 @@ _CSS = """
 @media (max-width: 900px) { .stApp [data-testid="stColumn"]:has(> div [class*="st-key-panel"]) {
   min-width: 100% !important; } }
 [class*="st-key-panel"] h3 { font-size: .95rem; }
+.stMain [data-testid="stElementContainer"], .stMain [data-testid="stLayoutWrapper"] { max-width: 100%; }
+.stApp button .stMarkdownEllipsis, .stApp button .stMarkdownEllipsis p { white-space: normal; overflow: visible; }
+.stMain [data-testid="stPlotlyChart"] { container-type: inline-size; }
+@container (max-width: 19.5rem) {  /* words of a figure in a narrow panel: smaller rather than cut */
+  .js-plotly-plot .gtitle { font-size: 11px !important; }
+  .js-plotly-plot .legendtext { font-size: 10px !important; }
+}
 .crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
 .crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end;
   text-align: right; }

@@ -14,7 +14,8 @@ function surface(host) {
     return canvas;
   };
   const still = make(), moving = make();
-  return { host, still: still.getContext("2d"), moving: moving.getContext("2d"), w: 0, h: 0, ratio: 1 };
+  const [below, above] = [still.getContext("2d"), moving.getContext("2d")];
+  return { host, still: below, moving: above, w: 0, h: 0, ratio: 1, shortened: new Set() };
 }
 
 /** Fits both canvases to their host. Returns whether there is anything to draw on. */
@@ -23,6 +24,7 @@ function fit(panel) {
   const ratio = Math.min(2, globalThis.devicePixelRatio || 1); // more than 2 is work that no eye sees
   panel.w = w; panel.h = h; panel.ratio = ratio;
   if (panel.words) panel.words.hidden = true;
+  panel.shortened.clear();
   for (const c of [panel.still, panel.moving]) {
     const W = Math.max(1, Math.round(w * ratio)), H = Math.max(1, Math.round(h * ratio));
     if (c.canvas.width !== W) c.canvas.width = W;
@@ -136,12 +138,7 @@ function line(c, count, X, Y, value) {
 
 function note(c, panel, text, style) {
   c.font = style.normal; c.fillStyle = style.muted; c.textAlign = "center"; c.textBaseline = "middle";
-  const words = text.split(" "), lines = [""];
-  for (const word of words) {
-    const longer = (lines[lines.length - 1] + " " + word).trim();
-    if (c.measureText(longer).width > panel.w * 0.8 && lines[lines.length - 1]) lines.push(word);
-    else lines[lines.length - 1] = longer;
-  }
+  const lines = wrapped(c, text, panel.w * 0.8, Math.max(1, Math.floor(panel.h / (style.size * 1.5) - 1)));
   const high = lines.length * style.size * 1.5, wide = Math.max(...lines.map((t) => c.measureText(t).width));
   c.fillStyle = style.panel; // so that it can be read on top of axes
   const left = (panel.w - wide) / 2 - style.size, top = (panel.h - high) / 2 - style.size * 0.4;

@@ -18,7 +18,7 @@ const pathView = {
     this.drawn = lanes.map((lane, k) => {
       const h = (room * shares[k]) / sum, box = { left, right, top: y, bottom: y + h };
       y += h + between;
-      return this.lane(c, lane, box, frames, style, k === 0);
+      return this.lane(panel, lane, box, frames, style, k === 0);
     });
     // λ labels: as many as fit, the ends always
     c.font = style.small; c.fillStyle = style.muted; c.textAlign = "center"; c.textBaseline = "top";
@@ -33,8 +33,8 @@ const pathView = {
     c.textAlign = "left"; c.fillText("λ", right + gap * 2.4, bottom + gap * 0.55);
     this.bottom = bottom; this.top = top;
   },
-  lane(c, lane, box, frames, style, main) {
-    const L = frames.lams.length, X = this.X, gap = style.size;
+  lane(panel, lane, box, frames, style, main) {
+    const L = frames.lams.length, X = this.X, gap = style.size, c = panel.still;
     const before = main && frames.earlier ? frames.earlier.values : [];
     const everything = [...lane.value, ...lane.low, ...lane.high, ...before.flat()];
     const y = axisOf(everything, { ...lane, least: 3, room: [0.85, 1.18] });
@@ -82,7 +82,8 @@ const pathView = {
     c.font = style.small; c.fillStyle = style.muted; c.textAlign = "left"; c.textBaseline = "middle";
     const middle = (box.top + box.bottom) / 2;
     const stacked = box.bottom - box.top > gap * 3;
-    c.fillText(lane.label, box.right + gap * 2.1, stacked ? middle - gap * 0.75 : middle);
+    const beside = box.right + gap * 2.1, room = panel.w - beside - (stacked ? 0 : gap * 4); // the figure's own place
+    write(panel, c, lane.label, beside, stacked ? middle - gap * 0.75 : middle, room);
     return { lane, scale, box, colour, main, middle, stacked };
   },
   /** Height of a lane's line at a position between two grid values: straight from model to model. */

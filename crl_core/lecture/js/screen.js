@@ -126,7 +126,9 @@ function layout(it) {
   for (const view of VIEWS) {
     const panel = it.panels[view];
     panel.live = panel.host.offsetParent !== null && fit(panel);
-    if (panel.live) guarded(panel, () => it.painters[view].still(panel, at));
+    if (!panel.live) continue;
+    guarded(panel, () => it.painters[view].still(panel, at));
+    panel.host.title = [...panel.shortened].join("\n");
   }
 }
 
