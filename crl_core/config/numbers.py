@@ -117,12 +117,10 @@ def option(
             raise argparse.ArgumentTypeError(f"invalid {what} value: {text!r}") from None
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
-        if whole and not (isinstance(value, int) and not isinstance(value, bool)):
-            raise argparse.ArgumentTypeError(f"“{text[:40]}” is no whole number; write one, e.g. {_whole(value)}")
+        if (whole or field is None) and not math.isfinite(value):  # of a field, the config says what is allowed
+            raise argparse.ArgumentTypeError(f"“{text[:40]}” is no finite number")
+        if whole and not isinstance(value, int):
+            raise argparse.ArgumentTypeError(f"“{text[:40]}” is no whole number; write one, e.g. {round(value)}")
         return value
 
     return read
-
-
-def _whole(value: float) -> int:
-    return round(value) if math.isfinite(value) else 1

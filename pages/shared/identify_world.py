@@ -93,11 +93,12 @@ def _controls() -> tuple[str, str, str, int, int]:
             MOST_EXTRA,
             0,
             key="extra",
+            format="%d",
             width=150,
             help="Observed dimensions beyond the latents.",
             **in_link,
         )
-        seed = st.number_input("Seed", 0, MOST_SEED, 0, key=SEED, width=130, **in_link)
+        seed = st.number_input("Seed", 0, MOST_SEED, 0, key=SEED, format="%d", width=130, **in_link)
     return titles[title], mixing, edge, int(extra), int(seed)
 
 
@@ -147,7 +148,7 @@ def _cells(columns: Sequence[str], limits: tuple[float, float], default: float) 
     low, high = limits
     return {
         name: st.column_config.NumberColumn(
-            name, min_value=low, max_value=high, default=default, required=True, format="%g"
+            name, min_value=low, max_value=high, default=default, required=True, format="%.12g"
         )
         for name in columns
     }
