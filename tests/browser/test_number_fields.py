@@ -78,7 +78,7 @@ def test_a_whole_number_is_never_changed_in_silence(opened: Page, how: str) -> N
         ("Samples", "3 000 samples", "3000"),
         ("Epochs", "1e1", "10"),
         ("Epochs", "5 epochs", "5"),
-        ("Interaction", "\u22120,5", "-0.5"),
+        ("Interaction z·s", "\u22120,5", "-0.5"),
         ("Outcome noise", "1e-3", "0.001"),
         ("Outcome noise", "\uff10\uff0e\uff13", "0.3"),
         ("Outcome noise", "0.004", "0.004"),
@@ -126,3 +126,23 @@ def test_on_a_page_of_its_own_fields_too(page: Page, server: Server) -> None:
         _enter(page, field, "0,2", "typed")
         expect(page.get_by_role("alert").filter(has_text="no whole number")).to_be_visible()
         expect(field).to_have_value(before)
+
+
+def test_a_cell_of_the_intervention_matrix_takes_a_decimal_comma_and_refuses_two_readings(
+    page: Page, server: Server
+) -> None:
+    page.goto(server.url("identify"))
+    grid = page.get_by_test_id("stDataFrame").first
+    expect(grid.locator("canvas").first).to_be_visible()
+    for text, seen in (("0,2", re.compile("0.2%2C1%2C1")), ("1,000", None)):
+        box = grid.bounding_box()
+        assert box is not None
+        page.mouse.dblclick(box["x"] + 90, box["y"] + 85)
+        expect(page.locator("#portal textarea, #portal input")).to_be_visible()
+        page.keyboard.press("Control+a")
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+        if seen is None:
+            expect(page.get_by_text("can be read as 1.000 or as 1000")).to_be_visible()
+        else:
+            expect(page).to_have_url(seen)

@@ -183,7 +183,7 @@ def test_every_number_field_shows_all_digits_of_its_value() -> None:
             form = next((ast.unparse(word.value) for word in node.keywords if word.arg == "format"), "")
             assert "_FORMAT" in form or form in ("'%d'", "'%.12g'"), f"{path.name}:{node.lineno}"
             fields_found += 1
-    assert fields_found >= 4
+    assert fields_found >= 3
 
 
 JS = """
