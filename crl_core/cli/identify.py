@@ -10,6 +10,7 @@ import numpy as np
 
 from crl_core.cli.output import PROGRAM, put, tell, warn
 from crl_core.cli.table import text_table
+from crl_core.config.numbers import option
 from crl_core.config.text import altered
 from crl_core.identify.latent_worlds import Edges, Mixing, read_table
 from crl_core.identify.method_words import METHOD_WORDS
@@ -24,8 +25,12 @@ def add_identify_command(command: Callable[..., Any]) -> None:
     parser.add_argument(
         "--methods", nargs="+", default=["flow"], metavar="NAME", help=f"some of {', '.join(METHOD_WORDS)}"
     )
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="1 to 40; default 3")
-    parser.add_argument("--first-seed", type=int, default=FIRST_SEED, metavar="K", help=f"default {FIRST_SEED}")
+    parser.add_argument(
+        "--seeds", type=option(unit="seeds", whole=True), default=3, metavar="N", help="1 to 40; default 3"
+    )
+    parser.add_argument(
+        "--first-seed", type=option(whole=True), default=FIRST_SEED, metavar="K", help=f"default {FIRST_SEED}"
+    )
     parser.add_argument(
         "--scales",
         nargs="+",
@@ -38,7 +43,11 @@ def add_identify_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--mixing", metavar="HOW", help=f"one of {', '.join(get_args(Mixing))}")
     parser.add_argument("--edges", metavar="HOW", help=f"one of {', '.join(get_args(Edges))}")
     parser.add_argument(
-        "--dim-x", type=int, default=0, metavar="D", help="observed dimension; default: as many as latents"
+        "--dim-x",
+        type=option(unit="dimensions", whole=True),
+        default=0,
+        metavar="D",
+        help="observed dimension; default: as many as latents",
     )
     parser.add_argument("--bake", action="store_true", help=argparse.SUPPRESS)
 

@@ -12,6 +12,7 @@ from typing import Any
 from crl_core.cli.output import check_target, path_given, put, tell, warn, write_text
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
+from crl_core.config.numbers import option
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from crl_core.config.text import TRAINING, preset_of
 from crl_core.jobs.executors import Here
@@ -45,14 +46,14 @@ def add_study_commands(command: Callable[..., Any]) -> None:
     envs.add_argument("--report", type=path_given, metavar="FILE", help="also write a report, .md or .html")
 
 
+_whole_seeds = option(unit="seeds", whole=True)
+
+
 def _seeds(text: str) -> int:
-    seeds = int(text)
+    seeds = int(_whole_seeds(text))
     if not 1 <= seeds <= 20:
         raise argparse.ArgumentTypeError(f"{seeds} seeds; from 1 to 20 are possible")
     return seeds
-
-
-_seeds.__name__ = "number of seeds"
 
 
 def _all_claims() -> tuple[Statement, ...]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from math import log10
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from crl_core.config.numbers import NotANumber, number, plain_value, tidy
+from crl_core.config.numbers import NotANumber, number, numbers, plain_value, tidy
 from crl_core.config.presets import PRESETS
 from crl_core.config.run import ABOUT, LIMITS, PARTS, RunConfig, Scenario, Training
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Part = Literal["scenario", "training"]
 Kind = TypeVar("Kind", bound="DataclassInstance")
 PART_OF: Mapping[str, Part] = {item.name: part for part, kind in PARTS.items() for item in fields(kind)}
+_LISTS = frozenset(item.name for kind in PARTS.values() for item in fields(kind) if isinstance(item.default, tuple))
 OF_TRAINING = tuple(name for name, part in PART_OF.items() if part == "training")
 TRAINING = frozenset(OF_TRAINING)
 FLAGS = {"lams": "--lam", "epochs": "--epochs", "seed": "--seed", "replicates": "--replicates", "device": "--device"}
@@ -59,13 +60,21 @@ def read(assignment: str) -> tuple[Part, str, Any]:
     if PART_OF.get(name) != part:
         known = sorted(field for field, where in PART_OF.items() if where == part)
         raise ValueError(f"{part} has no field {name[:40]}; its fields are {', '.join(known)}.")
-    if ABOUT[name].options or LIMITS.get(name) is None:
-        return PART_OF[name], name, list(map(plain_value, words)) if "," in text else plain_value(words[0])
-    try:
-        values: list[Any] = [number(word, name) for word in words]  # a comma stands between two of them
-    except NotANumber:
-        values = list(map(plain_value, words))  # the config says what is allowed
-    return PART_OF[name], name, values if "," in text else values[0]
+    if name in LIMITS:
+        try:
+            if "," in text and name in _LISTS:
+                return PART_OF[name], name, numbers(text, name)
+            value = number(text, name)
+        except NotANumber:
+            pass  # the config says what is allowed
+        else:
+            if "," not in text:
+                return PART_OF[name], name, value
+            raise ValueError(
+                f"{name} is [{', '.join(words)}]; {name} must be a number, and “{text.strip()[:40]}” can be read as "
+                f"{written(value)} or as {' and '.join(words)}; write {written(value)}."
+            )
+    return PART_OF[name], name, list(map(plain_value, words)) if "," in text else plain_value(words[0])
 
 
 def said(name: str, value: Any, *, whole: bool = False) -> str:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
+from crl_core.config.numbers import option
 from crl_core.export.formats import INSTALL
 
 SAYS = "an exported model as a web service that watches its own assumptions"
@@ -26,15 +27,23 @@ def add_options(serve: argparse.ArgumentParser) -> None:
     """Options of `serve`."""
     serve.add_argument("file", metavar="FILE", help="as `export` wrote it")
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1: this machine only")
-    serve.add_argument("--port", type=int, default=8000, help="default 8000; 0 takes a free one")
+    serve.add_argument("--port", type=option(whole=True), default=8000, help="default 8000; 0 takes a free one")
     serve.add_argument(
         "--api-key",
         default=os.environ.get("CRL_API_KEY"),
         metavar="KEY",
         help="ask for it in X-API-Key; or CRL_API_KEY",
     )
-    serve.add_argument("--max-rows", type=int, default=1024, metavar="N", help="of one request; default 1024")
-    serve.add_argument("--timeout", type=float, default=10.0, metavar="S", help="of one request; default 10")
+    serve.add_argument(
+        "--max-rows",
+        type=option(unit="rows", whole=True),
+        default=1024,
+        metavar="N",
+        help="of one request; default 1024",
+    )
+    serve.add_argument(
+        "--timeout", type=option(unit="s seconds"), default=10.0, metavar="S", help="of one request; default 10"
+    )
     serve.add_argument("--root-path", default="", metavar="P", help="path at which a proxy shows it, e.g. /models")
     serve.add_argument(
         "--trusted-proxies",

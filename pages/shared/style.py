@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
 
 import streamlit as st
 
@@ -70,13 +71,20 @@ def theme() -> Theme:
     return "light" if st.context.theme.type == "light" else "dark"
 
 
+# Reads what is typed into number fields; it starts once a page, whatever number of runs brings it.
+_NUMBER_FIELDS = Path(__file__).with_name("number_fields.js").read_text(encoding="utf-8")
+
+
 def inject() -> None:
-    """Put the style sheet on the page. Once a run, by the shell."""
+    """Put the style sheet, and the script of the number fields, on the page. Once a run, by the shell."""
     ink = palette(theme())
     on_accent = ink["bg"] if theme() == "dark" else ink["panel"]
     names = {"panel": ink["panel"], "hairline": ink["grid"], "quiet": ink["muted"], "on-accent": on_accent}
     tokens = "".join(f"--{name}: {colour};" for name, colour in names.items())
-    st.html(f"{_CSS}<style>.stApp {{ {tokens} }}</style>")
+    st.html(
+        f"{_CSS}<style>.stApp {{ {tokens} }}</style><script>(() => {{\n{_NUMBER_FIELDS}}})()</script>",
+        unsafe_allow_javascript=True,
+    )
 
 
 def numbers(items: Iterable[tuple[str, str]]) -> None:
