@@ -58,6 +58,10 @@ SPEED = {
     "longest_task_ms": ("longest task of the page while dragging", "≤ 100 ms", "{:.0f} ms"),
     "payload_mb": ("what is sent for 16 λ × 1,500 points", "≤ 3 MB", "{:.2f} MB"),
     "ready_s": ("component ready after the page", "≤ 1.5 s", "{:.2f} s"),
+    "slow_words_s": ("a first visit at 600 ms and 60 kB/s → words to read", "≤ 10 s", "{:.1f} s"),
+    "slow_app_s": ("the same → the app's own words", "", "{:.0f} s"),
+    "slow_lecture_s": ("the same → the lecture drawn", "≤ 30 s", "{:.0f} s"),
+    "slow_files_kb": ("files sent until then", "≤ 720 kB", "{:.0f} kB"),
     "pass_recipe_2_lams_lightning_ratio": (
         "a claims pass of 2 λ × 10 seeds, batched, against one after the other in Lightning",
         "≥ 10×",

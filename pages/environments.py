@@ -6,8 +6,9 @@ import streamlit as st
 
 from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
-from crl_core.studies.environments import BAKED, SEEDS, baked_environments, runs_of
+from crl_core.studies.environments import BAKED, SEEDS, baked_environments, cautions, cautions_before, runs_of
 from pages.shared import controls, environments_report, many_runs, page_header, require, server_cache, style
+from pages.shared.run_view import warn
 
 _DEFINITIONS = """
 **Unseen environment**: 2,000 fresh rows of a place that no network was trained on; there a coin decides the treatment.
@@ -33,7 +34,12 @@ asked = controls()
 
 def main(preset_id: str) -> None:
     seeds = st.session_state.get("environments.seeds") or SEEDS
-    wanted = runs_of(preset_id, seeds)
+    try:
+        wanted, said = runs_of(preset_id, seeds), cautions_before(preset_id)
+    except ValueError as error:
+        page_header("What does another environment buy?", asked.preset.title, _DEFINITIONS)
+        style.notice("This world cannot be studied", str(error)[:1].upper() + str(error)[1:])
+        return
     study, where = None, ""
     try:
         if not missing(wanted, server_cache.store()):
@@ -51,6 +57,7 @@ def main(preset_id: str) -> None:
         f"{asked.preset.title}, with two to five environments; the preset's own world, whatever else the sidebar says.",
         _DEFINITIONS,
     )
+    warn(said if study is None else cautions(study))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Seeds",

@@ -9,10 +9,12 @@ from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.identify.live import State
 from crl_core.identify.presets import command_of
 from crl_core.identify.promises import promise_of
+from crl_core.identify.recovered import cautions
 from pages.shared import page_header, quiet, require, style
 from pages.shared.identify_live import button, no_training, training
 from pages.shared.identify_measured import measured
 from pages.shared.identify_world import asked_world, lesson
+from pages.shared.run_view import warn
 from pages.shared.server_cache import trainer
 from pages.shared.tables import say
 
@@ -57,6 +59,8 @@ def question() -> tuple[LatentWorld, int, State] | None:
     left, right = st.columns([1, 1.15], gap="medium")
     asked = asked_world(top, left)
     with told:
+        if asked.world is not None:
+            warn(cautions(asked.world))
         lesson(asked)
     with right:
         with st.container(key="panel_identify_promise"):

@@ -6,12 +6,14 @@ import streamlit as st
 
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.figures import palette
-from crl_core.studies.penalties import Contest, ContestSetting, baked_contests, command_of, configs_of
+from crl_core.measures.cautions import cautions_of_runs
+from crl_core.studies.penalties import Contest, ContestSetting, baked_contests, cautions, command_of, configs_of
 from pages.shared import controls, many_runs, page_header, quiet, require, server_cache, style
 from pages.shared.penalties_contest import answer, differences, everywhere, pairs, ranking
 from pages.shared.penalties_paths import multiples
 from pages.shared.penalties_setting import asked_setting, in_words, known_contest
 from pages.shared.penalties_two import two_of_them
+from pages.shared.run_view import warn
 
 _DEFINITIONS = """
 **Penalty**: what λ weighs. Every one trains the same network on the same rows, from the same initial weights, with the
@@ -49,6 +51,8 @@ def main() -> None:
         short = PENALTY_WORDS[name].short
         st.warning(style.plain(f"{short[:1].upper()}{short[1:]} is left out: {in_words(why)}"))
     contest, where = known_contest(setting, configs)
+    said = cautions_of_runs({PENALTY_WORDS[name].short: config for name, config in configs.items()})
+    warn(said if contest is None else cautions(contest))
     wanted, runs_name = [(config, True) for config in configs.values()], f"penalties.runs.{hash(setting)}"
     with st.container(horizontal=True, vertical_alignment="center"):
         many_runs.panel(runs_name, wanted, start="Train the penalties here", again=contest is not None)
@@ -58,12 +62,15 @@ def main() -> None:
         return
     ink = palette(style.theme())
     provenance(contest, where, setting)
-    answer(contest)
+    if contest.ran:
+        answer(contest)
     multiples(contest, ink)
     ranking(contest)
-    differences(contest)
+    if contest.ran:
+        differences(contest)
     pairs(setting)
-    two_of_them(contest, configs, ink)
+    if contest.ran:
+        two_of_them(contest, configs, ink)
     everywhere()
 
 

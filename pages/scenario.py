@@ -4,11 +4,14 @@ import streamlit as st
 
 from crl_core.config.presets import PRESETS
 from crl_core.figures import palette
+from crl_core.measures.cautions import cautions_before
 from crl_core.world.assumptions import assumptions, outlook
 from crl_core.world.environments import env_rows, spread_over
 from crl_core.world.equations import equations, notes
-from crl_core.world.graph import dot, said
+from crl_core.world.graph import dot
+from crl_core.world.graph import said as graph_said
 from pages.shared import controls, page_header, quiet, require, scenario_panels, server_cache
+from pages.shared.run_view import warn
 from pages.shared.scenario_checks import checks
 from pages.shared.style import notice, panel_title, theme
 from pages.shared.tables import say, table
@@ -51,13 +54,16 @@ if asked.config.table is not None:
 config, preset, names = asked.config, asked.preset, asked.env_names
 scenario, align, ink = config.scenario, config.training.align, palette(theme())
 word = preset.env_word
+said = cautions_before(config)
 expected = outlook(scenario, align, word)
 page_header(
     preset.title,
     asked.sentence,
     _DEFINITIONS,
-    [(expected.word, "expectation from the numbers"), (preset.verdict, "verdict measured on the preset")],
+    [(expected.word, "expectation from the numbers")]
+    + ([] if said else [(preset.verdict, "verdict measured on the preset")]),
 )
+warn(said)
 say(expected.sentence)
 if changed := scenario_panels.changes(config, preset):
     quiet(
@@ -71,7 +77,7 @@ left, right = st.columns([5, 6])
 with left, st.container(key="panel_graph", height="stretch"):
     panel_title("The causal graph", f"arrows in colour: differs between {word}s")
     st.graphviz_chart(dot(scenario, ink, word), width="stretch")
-    quiet(said(scenario, word))
+    quiet(graph_said(scenario, word))
 with right, st.container(key="panel_assumptions", height="stretch"):
     groups = f"the {word}s" if align == "environment" else "treated and untreated units"
     panel_title("What alignment assumes", f"the penalty makes {groups} alike in the latent")

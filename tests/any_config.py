@@ -1,14 +1,40 @@
-"""Any config that `config.py` allows: all fields drawn from what stands beside them."""
+"""Any config that `config.py` allows: all fields drawn from what stands beside them, their edges often.
+
+How many are drawn: `CRL_CONFIGS=2000` draws that many for the pages' pure parts and a twentieth of it through AppTest,
+with a fresh seed; without it, few, and the same ones.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from typing import Any
 
-from hypothesis import assume
+from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 
 from crl_core.config import ABOUT, MAX_ENVS, PER_ENV, RunConfig, Scenario, Training
+
+MANY = int(os.environ.get("CRL_CONFIGS", "0"))
+# What a drawn config is most likely to fall over: drawn every few times.
+EDGES: dict[str, tuple[Any, ...]] = {
+    "propensity": (0.0, 1.0), "noise": (0.0,), "sigma": (0.0,), "learning_rate": (1.0,), "epochs": (1,),
+    "replicates": (1,), "n_samples": (100, 200), "heterogeneity": (0.0,), "effect": (0.0,), "cause_scale": (0.1,),
+}  # fmt: skip
+EDGE_GRIDS = ((0.0,), (1.0,), (10_000.0,), (0.0, 10_000.0))
+
+
+def drawing(few: int, many: int) -> settings:
+    """Settings of a test on drawn configs: `many` of them where many are asked for, with a fresh seed; else `few`."""
+    return settings(
+        max_examples=many if MANY else few,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        database=None,
+        derandomize=not MANY,
+        deadline=None,
+    )
+
 
 # Of runs that are really trained: a moment each.
 SMALL = {
@@ -34,15 +60,19 @@ def _value(name: str, kind: type, limits: tuple[float, float] | None) -> st.Sear
 def configs(draw: st.DrawFn, *, small: bool = False) -> RunConfig:
     """Every field is drawn; what only fits together is put together here, and left to chance otherwise."""
     limits = {name: SMALL.get(name, about.limits) if small else about.limits for name, about in ABOUT.items()}
-    n_envs = draw(st.integers(1, 4 if small else MAX_ENVS))
+    n_envs = draw(st.just(1) | st.integers(1, 4 if small else MAX_ENVS))
     drawn: dict[str, Any] = {}
     for item in (*fields(Scenario), *fields(Training)):
         value = _value(item.name, type(item.default), limits[item.name])
+        low, high = limits[item.name] or (0, 0)
+        if edges := [edge for edge in EDGES.get(item.name, ()) if low <= edge <= high or item.name == "learning_rate"]:
+            value = st.integers(0, 3).flatmap(lambda at, own=value, few=edges: own if at else st.sampled_from(few))
         if item.name in PER_ENV:
             same, each = value.map(lambda one: (one,)), st.tuples(*[value] * n_envs)
             drawn[item.name] = draw(each if item.name == "sigma" else same | each)
         elif item.name == "lams":
-            drawn["lams"] = tuple(draw(st.lists(value, min_size=1, max_size=3 if small else 16)))
+            grids = st.lists(value, min_size=1, max_size=3 if small else 16).map(tuple)
+            drawn["lams"] = draw(grids | grids | st.sampled_from(EDGE_GRIDS))
         elif ABOUT[item.name].young or item.name in ("leak", "interaction"):
             drawn[item.name] = draw(st.just(item.default) | value)
         else:

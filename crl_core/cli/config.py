@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from typing import Any
 
-from crl_core.config import RunConfig, Scenario
+from crl_core.config import RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, preset
-from crl_core.config.text import FLAGS, read
+from crl_core.config.text import FLAGS, N_ENVS, altered, read
 from crl_core.runs.user_files import decode, place, read_text
 
 
@@ -19,7 +18,7 @@ def config_of(options: argparse.Namespace) -> RunConfig:
         raise ValueError("--preset and --config both say where to start; give one of them.")
     config = _from_file(options.config) if options.config is not None else preset(options.preset or DEFAULT_PRESET)
     if config.table is None:
-        config = replace(config, scenario=_with_envs(config.scenario, options.envs, options.sigma))
+        config = altered(config, **_of_environments(config, options.envs, options.sigma))
     elif options.envs is not None or options.sigma is not None:
         raise ValueError("--envs and --sigma change a scenario, and --config has a table; leave them out.")
     content = config.to_dict()
@@ -58,14 +57,11 @@ def _standard_input() -> str:
     return sys.stdin.read() if raw is None else decode(raw.read())
 
 
-def _with_envs(scenario: Scenario, n_envs: Any, sigma: list[float] | None) -> Scenario:
+def _of_environments(config: RunConfig, n_envs: Any, sigma: list[float] | None) -> dict[str, Any]:
     """--envs grows or shrinks the world; --sigma alone does so too if it has another number of values."""
-    if n_envs is not None:
-        scenario = scenario.with_envs(n_envs)
     if sigma is None:
-        return scenario
-    if len(sigma) != scenario.n_envs:
-        if n_envs is not None:
-            raise ValueError(f"--sigma has {len(sigma)} values for --envs {n_envs}; give one an environment.")
-        scenario = scenario.with_envs(len(sigma))
-    return replace(scenario, sigma=tuple(sigma))
+        return {} if n_envs is None else {N_ENVS: n_envs}
+    if n_envs is not None and len(sigma) != n_envs:
+        raise ValueError(f"--sigma has {len(sigma)} values for --envs {n_envs}; give one an environment.")
+    changed = {} if len(sigma) == config.scenario.n_envs else {N_ENVS: len(sigma)}
+    return {**changed, "sigma": tuple(sigma)}

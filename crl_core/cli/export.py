@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crl_core.cli.output import check_target, path_given, put
+from crl_core.cli.output import check_target, path_given, put, warn
 from crl_core.cli.table import text_table
+from crl_core.config.numbers import option
 from crl_core.export.formats import FORMATS, file_name, format_of, lacking
 from crl_core.runs.sealing import disk_error, write_atomically
 from crl_core.runs.store import RunStore
@@ -23,8 +24,8 @@ def add_export_command(command: Callable[..., Any]) -> None:
     """Add it with `command(name, what does it, text)`, which returns a parser."""
     export = command("export", _export, "one λ of a stored run as TorchScript, torch.export or ONNX, float32 or int8")
     export.add_argument("key", metavar="KEY", help="of a stored run, or how it begins")
-    export.add_argument("--lam", type=float, metavar="λ", help="the nearest of the run's; required")
-    export.add_argument("--replicate", type=int, default=0, metavar="R", help="default 0")
+    export.add_argument("--lam", type=option("lams"), metavar="λ", help="the nearest of the run's; required")
+    export.add_argument("--replicate", type=option(whole=True), default=0, metavar="R", help="default 0")
     export.add_argument("--format", default="onnx", metavar="F", help=f"one of {', '.join(FORMATS)}")
     export.add_argument("--out", type=path_given, metavar="FILE", help="default: named for run, λ and format, here")
     export.add_argument("--report", action="store_true", help="measure all formats; writes a file only with --out")
@@ -57,7 +58,8 @@ def _export(options: argparse.Namespace) -> int:
     if writes:
         check_target(target, "--out")
     check_temporary_folder()
-    content: dict[str, Any] = {"key": key, "lam": lam, "replicate": options.replicate}
+    cautions = made_of.metadata["cautions"]
+    content: dict[str, Any] = {"key": key, "lam": lam, "replicate": options.replicate, "cautions": cautions}
     text = []
     if options.report:
         rows, files = report(made_of)
@@ -72,6 +74,7 @@ def _export(options: argparse.Namespace) -> int:
         content |= {"format": name, "file": target, "bytes": len(made)}
         text.append(f"{FORMATS[name].title} of λ = {lam:g} is in {target}{place(target)}, {len(made) / 1e3:.0f} kB.")
     put(options.json, content, lambda: "\n\n".join(text))
+    warn(cautions)
     return 0
 
 

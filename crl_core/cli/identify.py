@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 
-from crl_core.cli.output import PROGRAM, put, tell
+from crl_core.cli.output import PROGRAM, put, tell, warn
 from crl_core.cli.table import text_table
+from crl_core.config.numbers import option
+from crl_core.config.text import altered
 from crl_core.identify.latent_worlds import Edges, Mixing, read_table
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import FIRST_SEED, LATENT_PRESETS, latent_preset
+from crl_core.identify.recovered import cautions
 
 
 def add_identify_command(command: Callable[..., Any]) -> None:
@@ -23,8 +25,12 @@ def add_identify_command(command: Callable[..., Any]) -> None:
     parser.add_argument(
         "--methods", nargs="+", default=["flow"], metavar="NAME", help=f"some of {', '.join(METHOD_WORDS)}"
     )
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="1 to 40; default 3")
-    parser.add_argument("--first-seed", type=int, default=FIRST_SEED, metavar="K", help=f"default {FIRST_SEED}")
+    parser.add_argument(
+        "--seeds", type=option(unit="seeds", whole=True), default=3, metavar="N", help="1 to 40; default 3"
+    )
+    parser.add_argument(
+        "--first-seed", type=option(whole=True), default=FIRST_SEED, metavar="K", help=f"default {FIRST_SEED}"
+    )
     parser.add_argument(
         "--scales",
         nargs="+",
@@ -37,7 +43,11 @@ def add_identify_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--mixing", metavar="HOW", help=f"one of {', '.join(get_args(Mixing))}")
     parser.add_argument("--edges", metavar="HOW", help=f"one of {', '.join(get_args(Edges))}")
     parser.add_argument(
-        "--dim-x", type=int, default=0, metavar="D", help="observed dimension; default: as many as latents"
+        "--dim-x",
+        type=option(unit="dimensions", whole=True),
+        default=0,
+        metavar="D",
+        help="observed dimension; default: as many as latents",
     )
     parser.add_argument("--bake", action="store_true", help=argparse.SUPPRESS)
 
@@ -57,12 +67,14 @@ def _identify(options: argparse.Namespace) -> int:
     if options.means:
         asked["means"] = read_table(" ".join(options.means), "--means")
     asked |= {name: getattr(options, name) for name in ("mixing", "edges", "dim_x") if getattr(options, name)}
-    world = replace(world, **asked)
+    world = altered(world, **asked)
     if not 1 <= options.seeds <= 40:
         raise ValueError(f"seeds is {options.seeds}; from 1 to 40 are possible.")
     seeds = list(range(options.first_seed, options.first_seed + options.seeds))
     rows = [row.to_dict() for row in recover(world, seeds, options.methods, on_method=on_method)]
-    put(options.json, {"preset": options.preset, "rows": rows}, lambda: identify_table(rows))
+    said = cautions(world, rows)
+    put(options.json, {"preset": options.preset, "rows": rows, "cautions": list(said)}, lambda: identify_table(rows))
+    warn(said)
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,12 @@ def tell(text: str) -> None:
     """A line on standard error; one that takes none stops no work."""
     with suppress(OSError):
         print(text, file=sys.stderr, flush=True)
+
+
+def warn(cautions: Iterable[str]) -> None:
+    """What the result lacks as a whole, a line each on standard error; it changes no exit status."""
+    for caution in cautions:
+        tell(f"{PROGRAM}: warning: {' '.join(caution.split())}")
 
 
 def say(text: str) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.cli.output import PROGRAM, put, tell
+from crl_core.cli.output import PROGRAM, put, tell, warn
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
+from crl_core.config.numbers import option
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from crl_core.jobs.executors import Here
@@ -25,6 +26,7 @@ from crl_core.studies.penalties import (
     ContestSetting,
     against,
     better_than_none,
+    cautions,
     run_contest,
 )
 
@@ -34,22 +36,28 @@ def add_penalties_command(command: Callable[..., Any]) -> None:
     parser = command("penalties", _penalties, "ideas of invariance side by side, each along its own λ path")
     parser.add_argument("--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {', '.join(PRESETS)}")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help=f"some of {', '.join(PENALTY_WORDS)}")
-    parser.add_argument("--lam", nargs="+", type=float, metavar="λ", help="another grid, for one penalty only")
-    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=f"default {EPOCHS}")
+    parser.add_argument(
+        "--lam", nargs="+", type=option("lams", several=True), metavar="λ", help="another grid, for one penalty only"
+    )
+    parser.add_argument(
+        "--seeds", type=option(unit="seeds", whole=True), default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}"
+    )
+    parser.add_argument(
+        "--epochs", type=option("epochs", whole=True), default=EPOCHS, metavar="N", help=f"default {EPOCHS}"
+    )
     parser.add_argument(
         "--shared",
-        type=int,
+        type=option(unit="units", whole=True),
         default=SHARED,
         metavar="N",
         help=f"units seen in every environment; default {SHARED}",
     )
     parser.add_argument(
-        "--gap", type=float, metavar="Δ", help="means of z are +Δ and −Δ in turn; default: the preset's"
+        "--gap", type=option(), metavar="Δ", help="means of z are +Δ and −Δ in turn; default: the preset's"
     )
     parser.add_argument(
         "--rare",
-        type=float,
+        type=option(),
         default=1.0,
         metavar="W",
         help="rows of the last environment, relative to the others'",
@@ -82,7 +90,9 @@ def _penalties(options: argparse.Namespace) -> int:
     lams = tuple(options.lam) if options.lam else None
     contest = run_contest(setting, store, options.only, lams, Here(store, bar), on_run)
     bar.close()
-    put(options.json, contest.to_dict(), lambda: contest_table(contest))
+    said = cautions(contest)
+    put(options.json, contest.to_dict() | {"cautions": list(said)}, lambda: contest_table(contest))
+    warn(said)
     return 0
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import re
 import sys
 import time
 import traceback
@@ -24,14 +23,14 @@ from crl_core.cli.bake import add_bake_command
 from crl_core.cli.config import config_of
 from crl_core.cli.export import add_export_command
 from crl_core.cli.identify import add_identify_command
-from crl_core.cli.output import PROGRAM, OutputRefused, check_target, path_given, put, tell
+from crl_core.cli.output import PROGRAM, OutputRefused, check_target, path_given, put, tell, warn
 from crl_core.cli.penalties import add_penalties_command
 from crl_core.cli.presets import add_presets_command
 from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
 from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
-from crl_core.config.numbers import NotANumber, number
+from crl_core.config.numbers import option
 from crl_core.config.presets import PRESETS
 from crl_core.events import Event, RunFinished
 from crl_core.jobs.ensure_runs import RunsFailed
@@ -117,33 +116,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{PROGRAM}: {message}; see {self.prog} --help\n")
 
 
-def _one(field: str | None = None) -> Callable[[str], float | int]:
-    """Reads a field's number; argparse tells why one cannot be read."""
-
-    def read(text: str) -> float | int:
-        try:
-            return number(text, field)
-        except NotANumber:
-            raise argparse.ArgumentTypeError(f"invalid number value: {text!r}") from None
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
-
-
-def _each(text: str) -> float | int:
-    """Reads one of several numbers, where a comma may stand between two of them or in one."""
-    try:
-        if re.fullmatch(r"[+-]?\d+,\d+", text.strip()):
-            one, two = text.strip().replace(",", "."), text.strip().replace(",", " ")
-            raise ValueError(f"“{text[:40]}” can be read as {one} or as {two}, two numbers; write {one} or {two}.")
-        return number(text)
-    except NotANumber:
-        raise argparse.ArgumentTypeError(f"invalid number value: {text!r}") from None
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _parser() -> _Parser:
     json_option = argparse.ArgumentParser(add_help=False)
     json_option.add_argument(
@@ -165,12 +137,12 @@ def _parser() -> _Parser:
     train.add_argument(
         "--config", type=path_given, metavar="FILE", help="a run's configuration as JSON, instead of a preset"
     )
-    train.add_argument("--lam", nargs="+", type=_each, metavar="λ", help="penalty weights")
-    train.add_argument("--epochs", type=_one("epochs"), metavar="N")
-    train.add_argument("--seed", type=_one("seed"), metavar="N")
-    train.add_argument("--replicates", type=_one("replicates"), metavar="R", help="data and initialisations per λ")
-    train.add_argument("--envs", type=_one(), metavar="E", help="number of environments")
-    train.add_argument("--sigma", nargs="+", type=_each, metavar="σ", help="one a environment")
+    train.add_argument("--lam", nargs="+", type=option("lams", several=True), metavar="λ", help="penalty weights")
+    train.add_argument("--epochs", type=option("epochs"), metavar="N")
+    train.add_argument("--seed", type=option("seed"), metavar="N")
+    train.add_argument("--replicates", type=option("replicates"), metavar="R", help="data and initialisations per λ")
+    train.add_argument("--envs", type=option(unit="environments envs"), metavar="E", help="number of environments")
+    train.add_argument("--sigma", nargs="+", type=option("sigma", several=True), metavar="σ", help="one a environment")
     train.add_argument(
         "--set",
         action="append",
@@ -206,8 +178,7 @@ def _train(options: argparse.Namespace) -> int:
         result, cached, problem = _with_store(config, RunStore(), bar)
     bar.close()
     put(options.json, table.run_content(result, cached=cached), lambda: table.run_table(result, cached=cached))
-    for caution in cautions_of(result):
-        _complain(f"warning: {caution}", OK)
+    warn(cautions_of(result))
     if problem is not None:
         return _complain(str(problem), BAD_INPUT)
     return OK

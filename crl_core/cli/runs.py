@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from crl_core.cli import table
-from crl_core.cli.output import PROGRAM, check_target, path_given, put
+from crl_core.cli.output import PROGRAM, check_target, path_given, put, warn
+from crl_core.measures.cautions import cautions_of
 from crl_core.runs.bundle import AlreadyStored, export_run, import_run
 from crl_core.runs.labels import Label
 from crl_core.runs.library import Library, Usage, retagged, search
@@ -123,6 +124,7 @@ def _show(options: argparse.Namespace) -> int:
             **summary.label.to_dict(),
         }
     put(options.json, content, lambda: table.run_table(result, cached=True))
+    warn(cautions_of(result))
     return OK
 
 

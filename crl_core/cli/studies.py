@@ -9,9 +9,10 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from crl_core.cli.output import check_target, path_given, put, tell, write_text
+from crl_core.cli.output import check_target, path_given, put, tell, warn, write_text
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
+from crl_core.config.numbers import option
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from crl_core.config.text import TRAINING, preset_of
 from crl_core.jobs.executors import Here
@@ -19,7 +20,7 @@ from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
 from crl_core.studies import environments_report as study_report
 from crl_core.studies.claims import Claim, Measured, Statement, load_claims, pick
-from crl_core.studies.environments import SEEDS, EnvironmentsStudy, run_environments
+from crl_core.studies.environments import SEEDS, EnvironmentsStudy, cautions, run_environments
 from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measure_study
 
 
@@ -45,14 +46,14 @@ def add_study_commands(command: Callable[..., Any]) -> None:
     envs.add_argument("--report", type=path_given, metavar="FILE", help="also write a report, .md or .html")
 
 
+_whole_seeds = option(unit="seeds", whole=True)
+
+
 def _seeds(text: str) -> int:
-    seeds = int(text)
+    seeds = int(_whole_seeds(text))
     if not 1 <= seeds <= 20:
         raise argparse.ArgumentTypeError(f"{seeds} seeds; from 1 to 20 are possible")
     return seeds
-
-
-_seeds.__name__ = "number of seeds"
 
 
 def _all_claims() -> tuple[Statement, ...]:
@@ -78,11 +79,10 @@ def _claims(options: argparse.Namespace) -> int:
             tell(f"laboratory: {study.title}, {len(asked)} claims")
             measured += measure_study(asked, options.seeds, store, Here(store, bar))
     bar.close()
-    put(
-        options.json,
-        claims_run.content_of(measured, options.seeds),
-        lambda: claims_table(measured, options.seeds),
-    )
+    content = claims_run.content_of(measured, options.seeds)
+    said = claims_run.cautions(claims, content)
+    put(options.json, content | {"cautions": list(said)}, lambda: claims_table(measured, options.seeds))
+    warn(said)
     return 0
 
 
@@ -123,7 +123,9 @@ def _environments(options: argparse.Namespace) -> int:
 
     study = run_environments(options.preset, options.seeds, store, Here(store, bar), on_run=on_run)
     bar.close()
-    put(options.json, study_report.report_content(study), lambda: study_table(study))
+    said = cautions(study)
+    put(options.json, study_report.report_content(study) | {"cautions": list(said)}, lambda: study_table(study))
+    warn(said)
     if options.report is not None:
         text = study_report.html if options.report.endswith((".html", ".htm")) else study_report.markdown
         write_text(options.report, text(study), "--report")

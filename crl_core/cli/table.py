@@ -11,7 +11,7 @@ import numpy as np
 
 from crl_core.config.text import nearest
 from crl_core.events import OK, STATUS_WORDS, EpochEnded, Event, RunFinished, RunStarted
-from crl_core.measures.cautions import cautions_before
+from crl_core.measures.cautions import cautions_before, cautions_of
 from crl_core.metrics import LISTED, kept_in
 from crl_core.results import RunResult
 from crl_core.runs.labels import Label
@@ -41,6 +41,7 @@ def run_content(result: RunResult, *, cached: bool) -> dict[str, Any]:
         "seconds": result.seconds,
         "cached": cached,
         "models": models,
+        "cautions": list(cautions_of(result)),
     }
 
 
@@ -121,6 +122,7 @@ def runs_table(found: Sequence[RunSummary]) -> str:
         marks = [
             word for word, true in (("pinned", item.pinned), ("baked", item.baked), ("outdated", item.outdated)) if true
         ]
+        marks += [] if item.finite else ["no figures: every model diverged"]
         lines.append(
             (
                 item.key,

@@ -7,20 +7,29 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from crl_core.cli.output import put, tell
+from crl_core.cli.output import put, tell, warn
 from crl_core.cli.table import ProgressBar, text_table
+from crl_core.config.numbers import option
 from crl_core.config.presets import PRESETS
 from crl_core.jobs.executors import Here
 from crl_core.runs.store import RunStore
-from crl_core.studies.detection_rates import DRAWS, SEEDS, Power, name_of, run_power
+from crl_core.studies.detection_rates import DRAWS, SEEDS, Power, cautions, name_of, run_power
 
 
 def add_unseen_command(command: Callable[..., Any]) -> None:
     """Add it with `command(name, what does it, text)`, which returns a parser."""
     unseen = command("unseen", _unseen, "deploy somewhere new: which tests alarm, and are the effects wrong?")
     unseen.add_argument("--preset", default="hospitals", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
-    unseen.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}")
-    unseen.add_argument("--draws", type=int, default=DRAWS, metavar="N", help=f"batches a seed; default {DRAWS}")
+    unseen.add_argument(
+        "--seeds", type=option(unit="seeds", whole=True), default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}"
+    )
+    unseen.add_argument(
+        "--draws",
+        type=option(unit="draws batches", whole=True),
+        default=DRAWS,
+        metavar="N",
+        help=f"batches a seed; default {DRAWS}",
+    )
 
 
 def _unseen(options: argparse.Namespace) -> int:
@@ -41,7 +50,9 @@ def _unseen(options: argparse.Namespace) -> int:
         on_spec=on_spec,
     )
     bar.close()
-    put(options.json, power.to_dict(), lambda: power_table(power))
+    said = cautions(power)
+    put(options.json, power.to_dict() | {"cautions": list(said)}, lambda: power_table(power))
+    warn(said)
     return 0
 
 

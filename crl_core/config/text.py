@@ -12,14 +12,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from math import log10
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from crl_core.config.numbers import NotANumber, number, plain_value, tidy
+from crl_core.config.numbers import NotANumber, number, numbers, plain_value, tidy
 from crl_core.config.presets import PRESETS
-from crl_core.config.run import ABOUT, LIMITS, PARTS, RunConfig, Training
+from crl_core.config.run import ABOUT, LIMITS, PARTS, RunConfig, Scenario, Training
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Part = Literal["scenario", "training"]
+Kind = TypeVar("Kind", bound="DataclassInstance")
 PART_OF: Mapping[str, Part] = {item.name: part for part, kind in PARTS.items() for item in fields(kind)}
+_LISTS = frozenset(item.name for kind in PARTS.values() for item in fields(kind) if isinstance(item.default, tuple))
 OF_TRAINING = tuple(name for name, part in PART_OF.items() if part == "training")
 TRAINING = frozenset(OF_TRAINING)
 FLAGS = {"lams": "--lam", "epochs": "--epochs", "seed": "--seed", "replicates": "--replicates", "device": "--device"}
@@ -55,13 +60,21 @@ def read(assignment: str) -> tuple[Part, str, Any]:
     if PART_OF.get(name) != part:
         known = sorted(field for field, where in PART_OF.items() if where == part)
         raise ValueError(f"{part} has no field {name[:40]}; its fields are {', '.join(known)}.")
-    if ABOUT[name].options or LIMITS.get(name) is None:
-        return PART_OF[name], name, list(map(plain_value, words)) if "," in text else plain_value(words[0])
-    try:
-        values: list[Any] = [number(word, name) for word in words]  # a comma stands between two of them
-    except NotANumber:
-        values = list(map(plain_value, words))  # the config says what is allowed
-    return PART_OF[name], name, values if "," in text else values[0]
+    if name in LIMITS:
+        try:
+            if "," in text and name in _LISTS:
+                return PART_OF[name], name, numbers(text, name)
+            value = number(text, name)
+        except NotANumber:
+            pass  # the config says what is allowed
+        else:
+            if "," not in text:
+                return PART_OF[name], name, value
+            raise ValueError(
+                f"{name} is [{', '.join(words)}]; {name} must be a number, and “{text.strip()[:40]}” can be read as "
+                f"{written(value)} or as {' and '.join(words)}; write {written(value)}."
+            )
+    return PART_OF[name], name, list(map(plain_value, words)) if "," in text else plain_value(words[0])
 
 
 def said(name: str, value: Any, *, whole: bool = False) -> str:
@@ -130,9 +143,9 @@ def changes(home: RunConfig, config: RunConfig) -> tuple[Change, ...]:
     """What leads from `home` to `config`, both of a scenario: first another number of environments, as
     `Scenario.with_envs` has it, then the fields that still differ."""
     n_envs = config.scenario.n_envs
-    grown = replace(home, scenario=home.scenario.with_envs(n_envs))
+    grown = imagined(home, n_envs=n_envs) or home
     names = [N_ENVS] if n_envs != home.scenario.n_envs else []
-    return tuple(Change(name, value_of(config, name)) for name in (*names, *differing([grown, config])))
+    return tuple(Change(name, value_of(config, name)) for name in dict.fromkeys((*names, *differing([grown, config]))))
 
 
 @lru_cache(maxsize=8192)
@@ -157,19 +170,49 @@ def preset_of(
     return next(same, None)
 
 
-def imagined(config: RunConfig, **values: Any) -> RunConfig | None:
-    """`config` with other values of fields, as nobody has asked for them yet; None where that is not allowed.
+# -- other ones --------------------------------------------------------------------------------------------------------
 
-    `n_envs` is understood too, as `Scenario.with_envs` has it.
+
+def altered(of: Kind, **values: Any) -> Kind:
+    """A config, or a part of one, with other values, as somebody asked for them. Whoever has not been asked takes
+    `imagined`.
+
+    values: of a config, fields of either part, or a whole part by its name. `n_envs` is understood too, as
+            `Scenario.with_envs` has it; it comes first.
+    Raises: ValueError with one sentence where that is not allowed.
     """
+    if isinstance(of, RunConfig):
+        parts = {name: values.pop(name) for name in PARTS if name in values}
+        for part in PARTS:
+            own = {name: value for name, value in values.items() if PART_OF.get(name, "scenario") == part}
+            if own and part == "scenario" and of.table is not None:
+                raise ValueError(
+                    f"the rows of the table “{of.table.label}” have no {word_of(next(iter(own)))} to shift; only a "
+                    "scenario has one."
+                )
+            if own:
+                parts[part] = altered(parts.get(part, getattr(of, part)), **own)
+        return replace(of, **parts)
+    if isinstance(of, Scenario) and N_ENVS in values:
+        values = of.grown(values.pop(N_ENVS)) | values
+    return replace(of, **values)
+
+
+def imagined(of: Kind, **values: Any) -> Kind | None:
+    """What nobody has asked for: a neighbour, one environment more, a smaller run; None where it is not allowed.
+
+    The only way to such a config, so that no page falls over a world that is not there. values: as for `altered`.
+    """
+    return None if refusal(of, **values) else altered(of, **values)
+
+
+def refusal(of: DataclassInstance, **values: Any) -> str:
+    """Why `imagined` answers None, in a sentence; empty where it does not."""
     try:
-        scenario = config.scenario.with_envs(values.pop(N_ENVS, config.scenario.n_envs))
-        own = {part: {name: value for name, value in values.items() if PART_OF[name] == part} for part in PARTS}
-        return RunConfig(
-            scenario=replace(scenario, **own["scenario"]), training=replace(config.training, **own["training"])
-        )
-    except ValueError:
-        return None
+        altered(of, **values)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 # -- how to get it -----------------------------------------------------------------------------------------------------

@@ -171,7 +171,11 @@ class Scenario:
         return plain(self)
 
     def with_envs(self, n_envs: int) -> Scenario:
-        """The same world with another number of environments, 1 to 10.
+        """The same world with another number of environments, 1 to 10; raises ValueError as `grown` does."""
+        return replace(self, **self.grown(n_envs))
+
+    def grown(self, n_envs: int) -> dict[str, Any]:
+        """The values of the fields of which there is one an environment, for another number of them.
 
         Fewer: the first ones. More: those there are stay; a new one gets a σ from a fixed list, an offset between
         those of the first two (a quarter of the way, three quarters, half, ...), and repeats the first two's
@@ -184,15 +188,15 @@ class Scenario:
             )
         base = min(2, self.n_envs)
 
-        def grown(values: tuple[float, ...]) -> tuple[float, ...]:
+        def in_turn(values: tuple[float, ...]) -> tuple[float, ...]:
             return values[:n_envs] + tuple(values[k % base] for k in range(len(values), n_envs))
 
         first, second = self.offset[0], self.offset[base - 1]
         between = tuple(first + (second - first) * _GROWN_POSITION[k] for k in range(self.n_envs, n_envs))
-        values: dict[str, Any] = {name: grown(getattr(self, name)) for name in PER_ENV}
+        values: dict[str, Any] = {name: in_turn(getattr(self, name)) for name in PER_ENV}
         values["sigma"] = self.sigma[:n_envs] + _GROWN_SIGMA[self.n_envs : n_envs]
         values["offset"] = self.offset[:n_envs] + between
-        return replace(self, **values)
+        return values
 
 
 PER_ENV = tuple(item.name for item in fields(Scenario) if about_of(item).per_env)

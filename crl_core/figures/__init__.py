@@ -7,14 +7,10 @@ an axis sits on its edge and is counted (`outside`).
 
 from __future__ import annotations
 
+from crl_core.figures.axes import effect_limits
 from crl_core.figures.base import KNOWN_ONLY, empty, outside
 from crl_core.figures.effect_plane import effect_plane
-from crl_core.figures.effects import (
-    effect_distribution,
-    effect_limits,
-    estimated_against_true,
-    tallest_bin,
-)
+from crl_core.figures.effects import effect_distribution, estimated_against_true, tallest_bin
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
 from crl_core.figures.lam_curves import Level, along_lam, band, error_along_lam
 from crl_core.figures.palette import THEMES, Palette, Theme, palette

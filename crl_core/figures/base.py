@@ -24,28 +24,6 @@ def rgba(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
-def colour_scale(colours: Sequence[str]) -> list[list[Any]]:
-    """Evenly spaced stops, as Plotly wants them."""
-    return [[index / (len(colours) - 1), colour] for index, colour in enumerate(colours)]
-
-
-def robust_range(values: np.ndarray, share: float = 0.005, room: float = 0.06) -> tuple[float, float]:
-    """All finite values but the outermost `share` on each side, with some room; (0, 1) where there is none."""
-    finite = values[np.isfinite(values)]
-    if len(finite) == 0:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.quantile(finite, [share, 1 - share]))
-    pad = room * (high - low) or 0.5
-    return low - pad, high + pad
-
-
-def held_in(values: np.ndarray, limits: tuple[float, float]) -> tuple[np.ndarray, int]:
-    """Values moved onto the edge where they lie outside, and how many were."""
-    low, high = limits
-    outside = (values < low) | (values > high)  # False for NaN, which is not drawn
-    return np.clip(values, low, high), int(outside.sum())
-
-
 def axis(colours: Palette, title: str = "", *, ticks: bool = True, **more: Any) -> dict[str, Any]:
     look: dict[str, Any] = {
         "title": {
@@ -86,7 +64,7 @@ def figure(
     key_top = 1 - round(_TITLE * scale - 4) / height
     edge["t"] += legend_rows * round(_LEGEND_ROW * scale) + (6 if legend_rows else 0)
     return go.Figure(
-        data=list(traces),
+        data=[_without_infinities(trace) for trace in traces],
         layout={
             "title": {
                 "text": f"<b>{title}</b>",
@@ -133,6 +111,19 @@ def figure(
         }
         | layout,
     )
+
+
+def _without_infinities(trace: Trace) -> Trace:
+    """The trace with what is infinite as missing (NaN): it has no place on an axis."""
+    clean = dict(trace)
+    for name, values in trace.items():
+        if isinstance(values, dict):
+            clean[name] = _without_infinities(values)
+        elif isinstance(values, np.ndarray) and values.dtype.kind == "f" and np.isinf(values).any():
+            clean[name] = np.where(np.isinf(values), np.nan, values)
+        elif isinstance(values, list):
+            clean[name] = [None if isinstance(value, float) and np.isinf(value) else value for value in values]
+    return clean
 
 
 def empty(title: str, why: str, colours: Palette, *, height: int) -> go.Figure:
@@ -229,15 +220,9 @@ def number(value: float) -> str:
     return f"{value:.3g}" if np.isfinite(value) else "not defined"
 
 
-def log_ticks(low: float, high: float) -> dict[str, Any]:
-    """1, 3, 10, ... within a range; 1, 2, 5, 10 where that gives too few."""
-    decades = np.arange(np.floor(np.log10(low)) - 1, np.ceil(np.log10(high)) + 1)
-    for steps in ((1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)):
-        ticks = np.array([step * 10**decade for decade in decades for step in steps])
-        ticks = ticks[(ticks >= low * 0.999) & (ticks <= high * 1.001)]
-        if len(ticks) >= 3:
-            break
-    return {"tickvals": ticks, "ticktext": [f"{tick:.6g}" for tick in ticks]}
+def decimals(value: float, count: int) -> str:
+    """A figure of so many decimals for a table or a cell; a dash where there is none."""
+    return "–" if not np.isfinite(value) else f"{value:.{count}f}" if abs(value) < 1e6 else f"{value:.2e}"
 
 
 def note(

@@ -9,7 +9,8 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.base import FONT, Trace, axis, empty, figure, log_ticks, number
+from crl_core.figures.axes import finite_of, interval, joined, linear_ticks, log_axis, log_range, log_ticks, share_of
+from crl_core.figures.base import FONT, Trace, axis, empty, figure, number
 from crl_core.figures.palette import Palette
 
 HEIGHT = 300
@@ -89,7 +90,7 @@ def by_envs(
             }
         )
     shapes, notes = [], []
-    if level is not None:
+    if level is not None and np.isfinite(level[0]) and (level[0] > 0 or not log):
         at = np.log10(level[0]) if log else level[0]
         shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level[0], "y1": level[0],
                        "line": {"color": colours["muted"], "width": 1, "dash": "dot"}})  # fmt: skip
@@ -105,11 +106,7 @@ def by_envs(
                 "font": {"color": colours["muted"], "size": 11 * colours["scale"]},
             }
         )
-    vertical = (
-        {"type": "log", "range": [np.log10(low), np.log10(high)], **log_ticks(low, high)}
-        if log
-        else {"range": [low, high]}
-    )
+    vertical = log_axis(low, high) if log else {"range": list(interval(low, high))}
     return figure(
         title,
         traces,
@@ -127,14 +124,13 @@ def by_envs(
 
 def range_of(lines: Sequence[Line], log: bool) -> tuple[float, float]:
     """Ends of an axis that holds every finite value of all lines."""
-    joined = np.concatenate([line.values.ravel() for line in lines])
-    joined = joined[np.isfinite(joined) & ((joined > 0) | (not log))]
-    if len(joined) == 0:
-        return (0.1, 1.0) if log else (0.0, 1.0)
-    low, high = float(joined.min()), float(joined.max())
+    values = joined(line.values for line in lines)
     if log:
-        return low / 1.3, high * 1.3
-    return min(0.0, low * 1.15), high * 1.08 or 1.0
+        return log_range(values, room=1.3)
+    known = finite_of(values)
+    if len(known) == 0:
+        return 0.0, 1.0
+    return interval(min(0.0, float(known.min()) * 1.15), float(known.max()) * 1.08 or 1.0)
 
 
 _W, _H, _L, _R, _T, _B = 460, 270, 58, 14, 46, 40  # of the drawing, and its margins
@@ -153,16 +149,14 @@ def by_envs_svg(
     """The same figure as SVG text, for a report that must open anywhere."""
     shown = [line for line in lines if np.isfinite(line.values).any()]
     low, high = limits or range_of(shown or lines, log)
-    forward = np.log10 if log else np.asarray
 
     def x_at(size: float) -> float:
-        return float(_L + (size - min(sizes) + 0.3) / (max(sizes) - min(sizes) + 0.6) * (_W - _L - _R))
+        return _L + share_of(size, (min(sizes) - 0.3, max(sizes) + 0.3)) * (_W - _L - _R)
 
     def y_at(value: float) -> float:
-        share = (forward(np.clip(value, low, high)) - forward(low)) / (forward(high) - forward(low))
-        return float(_H - _B - share * (_H - _T - _B))
+        return _H - _B - share_of(value, (low, high), log=log) * (_H - _T - _B)
 
-    ticks = log_ticks(low, high)["tickvals"] if log else _ticks(low, high)
+    ticks = log_ticks(low, high)["tickvals"] if log else linear_ticks(low, high)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_W} {_H}" width="{_W}" height="{_H}" role="img" '
         f'font-family="{FONT}" font-size="11"><title>{escape(title)}</title>'
@@ -196,14 +190,6 @@ def by_envs_svg(
     if not shown:
         parts.append(_text(_W / 2, _H / 2, "No value is defined in this world.", colours["muted"], "middle"))
     return "".join([*parts, "</svg>"])
-
-
-def _ticks(low: float, high: float) -> np.ndarray:
-    """Round values of a linear axis, three to six of them."""
-    rough = (high - low) / 4
-    decade = 10.0 ** np.floor(np.log10(rough))
-    step = next(decade * k for k in (1, 2, 2.5, 5, 10) if decade * k >= rough)
-    return np.asarray(np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0)
 
 
 def _text(x: float, y: float, words: str, colour: str, anchor: str) -> str:

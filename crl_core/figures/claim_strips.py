@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from math import isfinite, log10
+from math import isfinite
 
+from crl_core.figures.axes import interval, log_interval, share_of, span
 from crl_core.figures.palette import Palette
 
 _DECADES = 1.3  # a spread of more than 20 times is shown on a log scale
+_LOG_ROOM = 0.12  # decades left free at its ends
 _ROWS = 5  # dots are laid out in so many rows, so that equal values are seen beside each other
 
 CSS = """
@@ -79,20 +81,13 @@ def strip(
 
 def _scale(shown: Sequence[float]):  # type: ignore[no-untyped-def]
     """A map onto 0 .. 1 that leaves room at both ends, and the words at the ends."""
-    low, high = min(shown), max(shown)
-    if low > 0 and log10(high / low) > _DECADES:
-        first, last = log10(low) - 0.12, log10(high) + 0.12
-        return (lambda v: _held((log10(max(v, 1e-300)) - first) / (last - first))), (
-            number(10**first),
-            f"{number(10**last)}, log scale",
-        )
-    room = 0.08 * (high - low) or 0.5 * abs(high) or 1.0
-    first, last = (0.0 if low >= 0 and low < 0.5 * high else low - room), high + room
-    return (lambda v: _held((v - first) / (last - first))), (number(first), number(last))
-
-
-def _held(share: float) -> float:
-    return min(1.0, max(0.0, share))
+    low, high = span(shown)
+    if low > 0 and high / low > 10**_DECADES:
+        ends = log_interval(low / 10**_LOG_ROOM, high * 10**_LOG_ROOM)
+        return (lambda v: share_of(v, ends, log=True)), (number(ends[0]), f"{number(ends[1])}, log scale")
+    room = 0.08 * (high - low)
+    ends = interval(0.0 if low >= 0 and low < 0.5 * high else low - room, high + room)
+    return (lambda v: share_of(v, ends)), (number(ends[0]), number(ends[1]))
 
 
 def _share(value: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from crl_core.figures.axes import compact, evenly, held_in, joined, log_axis, log_range
 from crl_core.figures.base import (
     ARM_SYMBOLS,
     Trace,
@@ -21,8 +22,6 @@ from crl_core.figures.base import (
     empty,
     env_legend,
     figure,
-    held_in,
-    log_ticks,
     note,
     number,
     rgba,
@@ -30,12 +29,13 @@ from crl_core.figures.base import (
     truth_line,
 )
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
-from crl_core.figures.lam_curves import band, filled, log_range
+from crl_core.figures.lam_curves import band, filled
 from crl_core.figures.palette import Palette
 
 LETTERS = "ABCD"
 HEIGHT = 320
 _SMALL = 250
+_MOST_TICKS = 6  # of a small axis
 _MOST_ROWS = 160  # points of a pane: SVG drawn in software takes a third of a second for a thousand
 _MOST_EPOCHS = 250  # points of a line
 _GAP = 0.022  # between panes, in shares of the figure
@@ -73,7 +73,7 @@ def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> 
     grid = tuple(sorted({lam for run in runs for lam in run.lams}))
     place_of = dict(zip(grid, positions(grid), strict=True))
     spreads = {place: band(run.values) for place, run in shown}
-    low, high = log_range([part for spread in spreads.values() for part in (spread.low, spread.high)])
+    low, high = log_range(joined(part for spread in spreads.values() for part in (spread.low, spread.high)))
     bands: list[Trace] = []
     lines: list[Trace] = []
     rings: list[Trace] = []
@@ -129,7 +129,7 @@ def runs_along_lam(runs: Sequence[RunLine], colours: Palette, *, title: str) -> 
         height=HEIGHT,
         legend_items=len(lines),
         xaxis=lam_axis(grid, colours),
-        yaxis=axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high)),
+        yaxis=axis(colours, "", **log_axis(low, high)),
         shapes=[*marks, *break_marks(grid, colours)],
     )
 
@@ -142,13 +142,13 @@ def runs_over_epochs(
         return empty(title, "None of these models has a number here.", colours, height=_SMALL)
     traces: list[Trace] = []
     for place, curve in enumerate(curves):
-        shown = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), _MOST_EPOCHS)).astype(int))
+        shown = evenly(len(curve), _MOST_EPOCHS)
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines",
                 "x": shown + 1,
-                "y": curve[shown].astype(np.float32),
+                "y": compact(curve[shown]),
                 "line": _line(place, colours),
                 "showlegend": False,
                 "hovertemplate": f"{LETTERS[place]}, epoch %{{x}}: %{{y:.3g}}<extra></extra>",
@@ -162,17 +162,13 @@ def runs_over_epochs(
         colours,
         height=_SMALL,
         xaxis=axis(colours, "epoch", range=[1 - 0.03 * longest, 1.03 * longest], nticks=6),
-        yaxis=axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **_few(log_ticks(low, high))),
+        yaxis=axis(colours, "", **log_axis(low, high, _MOST_TICKS)),
     )
 
 
 def curve_limits(histories: Sequence[np.ndarray]) -> tuple[float, float]:
     """Ends of a log axis that holds nearly all of some histories [T, L], so that it stays where λ moves."""
-    joined = np.concatenate([history.ravel() for history in histories] or [np.empty(0)])
-    joined = joined[np.isfinite(joined) & (joined > 0)]
-    if len(joined) == 0:
-        return 0.1, 1.0
-    return log_range([np.quantile(joined, [0.002, 0.998])])
+    return log_range(joined(histories), share=(0.002, 0.998))
 
 
 def latents_in_a_row(
@@ -292,7 +288,7 @@ def _row(
 def _points(
     x: np.ndarray, y: np.ndarray, pane: Pane, env_names: Sequence[str], colours: Palette, here: dict[str, Any]
 ) -> list[Trace]:
-    shown = np.linspace(0, len(x) - 1, min(_MOST_ROWS, len(x))).astype(int)
+    shown = evenly(len(x), _MOST_ROWS)
     traces: list[Trace] = []
     for e, name in enumerate(env_names):
         mine = shown[pane.env[shown] == e]
@@ -301,8 +297,8 @@ def _points(
                 {
                     "type": "scatter",
                     "mode": "markers",
-                    "x": x[mine].astype(np.float32),
-                    "y": y[mine].astype(np.float32),
+                    "x": compact(x[mine]),
+                    "y": compact(y[mine]),
                     "showlegend": False,
                     "legendgroup": f"env{e}",
                     "marker": {
@@ -330,14 +326,6 @@ def _line(place: int, colours: Palette) -> dict[str, Any]:
 def _framed(colours: Palette) -> dict[str, Any]:
     """A figure whose panes have an edge each."""
     return {"showline": True, "mirror": True, "linecolor": colours["grid"]}
-
-
-def _few(ticks: dict[str, Any]) -> dict[str, Any]:
-    """Labels of a small axis: every one of few, else powers of ten."""
-    if len(ticks["tickvals"]) <= 6:
-        return ticks
-    tens = [(v, t) for v, t in zip(ticks["tickvals"], ticks["ticktext"], strict=True) if round(np.log10(v), 6) % 1 == 0]
-    return {"tickvals": [v for v, _ in tens], "ticktext": [t for _, t in tens]}
 
 
 def _wrapped(text: str, width: int = 26) -> str:

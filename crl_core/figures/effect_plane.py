@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.base import ARM_SYMBOLS, Trace, axis, colour_scale, empty, figure
+from crl_core.figures.axes import colour_scale, compact, evenly, interval, span
+from crl_core.figures.base import ARM_SYMBOLS, Trace, axis, decimals, empty, figure
 from crl_core.figures.palette import Palette
 
 HEIGHT = 390
@@ -36,12 +37,13 @@ def effect_plane(
     if values.size == 0 or not np.isfinite(values).all():
         return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
     scale = colours["scale"]
+    limits = interval(*limits)
     centre = (limits[0] + limits[1]) / 2
     picture: Trace = {
         "type": "heatmap",
-        "x": z.astype(np.float32),
-        "y": s.astype(np.float32),
-        "z": values.astype(np.float32),
+        "x": compact(z),
+        "y": compact(s),
+        "z": compact(values),
         "zmin": limits[0],
         "zmax": limits[1],
         "colorscale": colour_scale(colours["diverging"]),
@@ -65,7 +67,7 @@ def effect_plane(
             "tickangle": 0,
         },
     }
-    shown = np.linspace(0, len(rows) - 1, min(_MOST_ROWS, len(rows))).astype(int) if len(rows) else np.arange(0)
+    shown = evenly(len(rows), _MOST_ROWS)
     points: list[Trace] = []
     for e, name in enumerate(env_names):
         mine = shown[env[shown] == e]
@@ -92,11 +94,11 @@ def effect_plane(
         colours,
         height=HEIGHT,
         margin={"b": 88, "l": 36, "r": 12},
-        xaxis=axis(colours, "z", range=[float(z[0]), float(z[-1])], **still),
-        yaxis=axis(colours, "s", range=[float(s[0]), float(s[-1])], **still),
+        xaxis=axis(colours, "z", range=list(span(z)), **still),
+        yaxis=axis(colours, "s", range=list(span(s)), **still),
     )
 
 
 def signed(value: float) -> str:
     """A number of two decimals with a true minus sign."""
-    return f"{value:.2f}".replace("-", "−")
+    return decimals(value, 2).replace("-", "−")

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from crl_core.figures.axes import bin_counts, bin_edges, held_in
 from crl_core.figures.base import (
     ARM_NAMES,
     ARM_SYMBOLS,
@@ -18,9 +19,7 @@ from crl_core.figures.base import (
     empty,
     env_legend,
     figure,
-    held_in,
     rgba,
-    robust_range,
     truth_legend,
     truth_line,
 )
@@ -28,18 +27,7 @@ from crl_core.figures.palette import Palette
 
 HEIGHT = 520
 _FACETS = 3  # environments side by side
-
-
-def effect_limits(ite: np.ndarray, ite_hat: np.ndarray) -> tuple[float, float]:
-    """Axis of effects that holds for every λ: nearly all estimates [L, n], but never far beyond the true ones [n]."""
-    low, high = robust_range(ite_hat, share=0.02, room=0.0)
-    if len(ite) == 0:
-        return low, high
-    true_low, true_high = float(ite.min()), float(ite.max())
-    room = max(true_high - true_low, 0.25 * abs(true_high), 0.5)
-    low, high = max(min(low, true_low), true_low - room), min(max(high, true_high), true_high + room)
-    pad = 0.05 * (high - low) or 0.5
-    return low - pad, high + pad
+_BINS = 60  # of a distribution
 
 
 def estimated_against_true(
@@ -178,13 +166,13 @@ def effect_distribution(
     if len(ite_hat) == 0 or not np.isfinite(ite_hat).all():
         return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
     inside, beyond = held_in(ite_hat, limits)
-    edges = _edges(limits)
+    edges = bin_edges(limits, _BINS)
     traces: list[Trace] = []
     for e, name in enumerate(env_names):
         mine = inside[env == e]
         if len(mine) == 0:
             continue
-        share = np.histogram(mine, edges)[0] / len(mine)
+        share = bin_counts(mine, edges) / len(mine)
         traces.append(
             {
                 "type": "scatter",
@@ -218,16 +206,12 @@ def effect_distribution(
     )
 
 
-def _edges(limits: tuple[float, float]) -> np.ndarray:
-    return np.linspace(*limits, 61)
-
-
 def tallest_bin(ite_hat: np.ndarray, env: np.ndarray, limits: tuple[float, float]) -> float:
     """The largest share that one bin of `effect_distribution` holds at any λ, of [L, n] estimates."""
-    edges, tallest = _edges(limits), 0.0
+    edges, tallest = bin_edges(limits, _BINS), 0.0
     for row in ite_hat:
         for e in np.unique(env):
             mine = row[env == e]
             if np.isfinite(mine).all():
-                tallest = max(tallest, float(np.histogram(np.clip(mine, *limits), edges)[0].max()) / len(mine))
+                tallest = max(tallest, float(bin_counts(mine, edges).max()) / len(mine))
     return tallest

@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from crl_core.figures.axes import colour_range, colour_scale, held_in, robust_range
 from crl_core.figures.base import (
     ARM_NAMES,
     ARM_SYMBOLS,
     Trace,
     arm_legend,
     axis,
-    colour_scale,
     empty,
     env_legend,
     figure,
-    held_in,
-    robust_range,
 )
 from crl_core.figures.palette import Palette
 
@@ -127,12 +125,12 @@ def _traces(
             )
         return traces, arm_legend(colours, coloured=True)
     amount = rows.amounts[colour_by]
-    low, high = (float(value) for value in np.quantile(amount, [0.01, 0.99]))
+    low, high = colour_range(amount)
     marker = {
         "color": amount,
         "colorscale": colour_scale(colours["sequential"]),
         "cmin": low,
-        "cmax": max(high, low + 1e-6),
+        "cmax": high,
         "symbol": ARM_SYMBOLS[rows.t],
         "size": size,
         "opacity": 0.9,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, rgba
+from crl_core.figures.axes import log_axis, log_range
+from crl_core.figures.base import Trace, axis, empty, figure, rgba
 from crl_core.figures.palette import Palette
 
 HEIGHT = 340
@@ -61,12 +61,6 @@ def latencies(
         "range": [0.6 - len(rows), 0.6],
         "automargin": True,
     }
-    low = min(row["p50_us"][batch] for row in rows) / 1.3
-    high = max(row["p99_us"][batch] for row in rows) * 1.3
-    x = axis(colours, "microseconds a call") | {
-        "type": "log",
-        "tickangle": 0,
-        "range": [np.log10(low), np.log10(high)],
-        **log_ticks(low, high),
-    }
+    low, high = log_range([row[part][batch] for row in rows for part in ("p50_us", "p99_us")], room=1.3)
+    x = axis(colours, "microseconds a call", tickangle=0, **log_axis(low, high))
     return figure(title, traces, colours, height=HEIGHT, xaxis=x, yaxis=y)

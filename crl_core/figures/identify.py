@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.base import Trace, axis, empty, figure, rgba
+from crl_core.figures.axes import compact, finite_of, span
+from crl_core.figures.base import Trace, axis, decimals, empty, figure, rgba
 from crl_core.figures.palette import Palette
+from crl_core.measures.overlap import standardised
 
 HEIGHT = 330
 
@@ -28,7 +30,7 @@ def correlation_matrix(
     columns, rows = [f"u{sub(j)}" for j in range(k)], [f"{letter}{sub(i)}" for i in range(d)]
     picture: Trace = {
         "type": "heatmap",
-        "z": matrix.astype(np.float32),
+        "z": compact(matrix),
         "x": columns,
         "y": rows,
         "zmin": 0,
@@ -40,7 +42,7 @@ def correlation_matrix(
         "hovertemplate": "%{y} with %{x}: %{z:.3f}<extra></extra>",
     }
     figures = [
-        {"x": columns[j], "y": rows[i], "text": f"{matrix[i, j]:.2f}", "showarrow": False,
+        {"x": columns[j], "y": rows[i], "text": decimals(matrix[i, j], 2), "showarrow": False,
          "font": {"size": 13 * colours["scale"], "color": colours["panel"] if matrix[i, j] > 0.5 else colours["text"]}}
         for i in range(d) for j in range(k)
     ]  # fmt: skip
@@ -87,7 +89,7 @@ def while_training(
         height=HEIGHT,
         shapes=shapes,
         annotations=notes,
-        xaxis=axis(colours, "step", range=[0, total * 1.02], fixedrange=True),
+        xaxis=axis(colours, "step", range=list(span([0, 1, total * 1.02])), fixedrange=True),
         yaxis=axis(colours, "", range=[0.3, 1.02], fixedrange=True),
     )
 
@@ -97,11 +99,13 @@ def scatter_matrix(
 ) -> go.Figure:
     """Every true (rows) against every recovered (columns) coordinate, [n, d] and [n, k]."""
     d, k = truth.shape[1], found.shape[1]
+    if not truth.size or not found.size or not (np.isfinite(truth).all() and np.isfinite(found).all()):
+        return empty(title, "There are no recovered coordinates to draw.", colours, height=420)
     gap = 0.02
     width, height = (1 - gap * (k - 1)) / k, (1 - gap * (d - 1)) / d
     traces: list[Trace] = []
     axes: dict[str, Any] = {}
-    standard = [(part - part.mean(0)) / np.maximum(part.std(0), 1e-12) for part in (found, truth)]
+    standard = [standardised(compact(part).astype(np.float64)) for part in (found, truth)]
     for i in range(d):
         for j in range(k):
             name = "" if i == j == 0 else str(i * k + j + 1)
@@ -134,8 +138,8 @@ def scatter_matrix(
                 {
                     "type": "scattergl" if d * k > 16 else "scatter",
                     "mode": "markers",
-                    "x": np.clip(standard[0][:, j], -3.1, 3.1).astype(np.float32),
-                    "y": np.clip(standard[1][:, i], -3.1, 3.1).astype(np.float32),
+                    "x": compact(np.clip(standard[0][:, j], -3.1, 3.1)),
+                    "y": compact(np.clip(standard[1][:, i], -3.1, 3.1)),
                     "xaxis": f"x{name}",
                     "yaxis": f"y{name}",
                     "showlegend": False,
@@ -176,7 +180,7 @@ def methods_strip(
                 "type": "scatter",
                 "mode": "markers",
                 "showlegend": False,
-                "x": [np.nanmedian(scores[n]) for n in mine],
+                "x": [np.median(finite_of(scores[n])) for n in mine],
                 "y": mine,
                 "marker": {
                     "symbol": "line-ns-open",
@@ -187,30 +191,7 @@ def methods_strip(
                 "hovertemplate": "%{y}: median %{x:.3f}<extra></extra>",
             }
         )
-    shapes = [
-        {
-            "type": "line",
-            "x0": floor,
-            "x1": floor,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": colours["muted"], "width": 1.2, "dash": "dot"},
-        }
-    ]
-    notes = [
-        {
-            "text": "chance",
-            "x": floor,
-            "yref": "paper",
-            "y": 0.01,
-            "xanchor": "right",
-            "yanchor": "bottom",
-            "showarrow": False,
-            "xshift": -4,
-            "font": {"color": colours["muted"], "size": 11 * colours["scale"]},
-        }
-    ]
+    shapes, notes = _chance(floor, colours)
     return figure(
         title,
         traces,
@@ -231,7 +212,7 @@ def staircase(
     """Median score of every latent against the number of environments; coordinates: [S, d] an entry of `steps`."""
     if not steps:
         return empty(title, "Nothing was measured.", colours, height=HEIGHT)
-    middle = np.array([np.median(part, axis=0) for part in coordinates])  # [E, d]
+    middle = np.array([_least_median_largest(part.T)[1] for part in coordinates])  # [E, d]
     traces: list[Trace] = []
     for i in range(middle.shape[1]):
         touched = np.array([count - 1 > i for count in steps])
@@ -275,7 +256,7 @@ def price_of_alignment(
     looks = (("solid", "accent", "circle"), ("dash", "text", "diamond"), ("dot", "muted", "square"))
     traces: list[Trace] = []
     for (name, values), (dash, colour, symbol) in zip(curves.items(), looks, strict=False):
-        middle = np.median(values, axis=1)
+        least, middle, largest = _least_median_largest(values)
         traces.append(
             {
                 "type": "scatter",
@@ -288,8 +269,8 @@ def price_of_alignment(
                 "error_y": {
                     "type": "data",
                     "symmetric": False,
-                    "array": values.max(axis=1) - middle,
-                    "arrayminus": middle - values.min(axis=1),
+                    "array": largest - middle,
+                    "arrayminus": middle - least,
                     "thickness": 1.1,
                     "width": 3,
                 },
@@ -320,7 +301,7 @@ def _floor(
     floor: float | None, colours: Palette, *, left: bool = False
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """The score of random rotations: a dotted line and its word."""
-    if floor is None:
+    if floor is None or not np.isfinite(floor):
         return [], []
     line = {
         "type": "line",
@@ -342,3 +323,38 @@ def _floor(
         "font": {"color": colours["muted"], "size": 11 * colours["scale"]},
     }
     return [line], [word]
+
+
+def _chance(floor: float, colours: Palette) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """The same upright, in a picture with the score along x."""
+    if not np.isfinite(floor):
+        return [], []
+    line = {
+        "type": "line",
+        "x0": floor,
+        "x1": floor,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": colours["muted"], "width": 1.2, "dash": "dot"},
+    }
+    word = {
+        "text": "chance",
+        "x": floor,
+        "yref": "paper",
+        "y": 0.01,
+        "xanchor": "right",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "xshift": -4,
+        "font": {"color": colours["muted"], "size": 11 * colours["scale"]},
+    }
+    return [line], [word]
+
+
+def _least_median_largest(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Over the seeds of each row [L, S], [L] each; NaN where a row has none that is finite."""
+    rows = [row[np.isfinite(row)] for row in values]
+    parts = [(row.min(), np.median(row), row.max()) if len(row) else (np.nan,) * 3 for row in rows]
+    least, middle, largest = np.array(parts).reshape(-1, 3).T
+    return least, middle, largest

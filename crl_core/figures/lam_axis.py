@@ -7,19 +7,29 @@ from typing import Any
 
 import numpy as np
 
+from crl_core.figures.axes import Range, finite_of
 from crl_core.figures.base import axis
 from crl_core.figures.palette import Palette
 
 _GAP = 0.9  # decades between 0 and the smallest positive λ
+_MOST_DECADES = 12  # with a tick
 
 
 def positions(lams: Sequence[float]) -> np.ndarray:
     """Where each λ sits, in decades, [L]; 0 stands `_GAP` left of the smallest positive one."""
     values = np.asarray(lams, dtype=np.float64)
-    positive = values[values > 0]
+    positive = finite_of(values, positive=True)
     start = np.log10(positive.min()) - _GAP if len(positive) else 0.0
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(values > 0, np.log10(values), start)
+
+
+def edges(lams: Sequence[float]) -> Range:
+    """Ends of the axis: all λ, and some room beside them."""
+    at = finite_of(positions(lams))
+    low, high = (float(at.min()), float(at.max())) if len(at) else (0.0, 0.0)
+    room = 0.04 * (high - low or 10.0)
+    return low - room, high + room
 
 
 def lam_axis(
@@ -27,30 +37,23 @@ def lam_axis(
 ) -> dict[str, Any]:
     """The axis itself: ticks at 0 and at every decade, labels at every second one where there are more than `most`."""
     at = positions(lams)
-    positive = [float(np.log10(lam)) for lam in lams if lam > 0]
-    ticks: list[float] = [float(at[0])] if lams and lams[0] == 0 else []
+    positive = [float(place) for lam, place in zip(lams, at, strict=True) if lam > 0]
+    ticks: list[float] = [float(at[0])] if len(lams) and lams[0] == 0 else []
     labels = ["0"] if ticks else []
     if positive:
         decades = range(int(np.ceil(positive[0] - 1e-9)), int(np.floor(positive[-1] + 1e-9)) + 1)
-        marks: list[float] = [float(decade) for decade in decades]
+        marks: list[float] = [float(decade) for decade in decades[:: max(1, -(-len(decades) // _MOST_DECADES))]]
         if len(marks) < 2:
             marks = positive if len(positive) <= 6 else [positive[0], positive[len(positive) // 2], positive[-1]]
         ticks += marks
         words = [f"{10**mark:.2g}" if abs(mark - round(mark)) > 1e-9 else _decade(round(mark)) for mark in marks]
         labels += [word if len(words) <= most or index % 2 else "" for index, word in enumerate(words)]
-    room = 0.04 * (float(at[-1] - at[0]) or 10.0)
-    return axis(
-        colours,
-        title,
-        tickvals=ticks,
-        ticktext=labels,
-        range=[float(at[0]) - room, float(at[-1]) + room],
-        tickangle=0,
-        **more,
-    )
+    return axis(colours, title, tickvals=ticks, ticktext=labels, range=list(edges(lams)), tickangle=0, **more)
 
 
 def _decade(power: int) -> str:
+    if not -6 <= power <= 9:
+        return f"1e{power}"
     return f"{10.0**power:.{max(0, -power)}f}" if power < 4 else f"{10**power:,}"
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from crl_core.events import COLLAPSED, DIVERGED, STATUS_WORDS
-from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, note, number, rgba
-from crl_core.figures.lam_axis import break_marks, lam_axis, positions
+from crl_core.figures.axes import interval, joined, log_axis, log_range, share_of
+from crl_core.figures.base import Trace, axis, empty, figure, note, number, rgba
+from crl_core.figures.lam_axis import break_marks, edges, lam_axis, positions
 from crl_core.figures.palette import Palette
 from crl_core.figures.rule_lanes import lane_labels, lane_lines, lanes
 from crl_core.measures.lam_choice import Choice
@@ -52,15 +53,8 @@ def band(values: np.ndarray) -> Band:
     return Band(median=median, low=low, high=high)
 
 
-def log_range(values: Sequence[np.ndarray]) -> tuple[float, float]:
-    """A log axis that holds all positive values, a little wider."""
-    joined = np.concatenate([np.asarray(value, dtype=np.float64).ravel() for value in values])
-    joined = joined[np.isfinite(joined) & (joined > 0)]
-    if len(joined) == 0:
-        return 0.1, 1.0
-    low, high = float(joined.min()), float(joined.max())
-    room = max((high / low) ** 0.07, 1.12)
-    return low / room, high * room
+def _log_range(spread: Band, references: Sequence[Level], more: Sequence[np.ndarray] = ()) -> tuple[float, float]:
+    return log_range(joined([spread.low, spread.high, [level.value for level in references], *more]))
 
 
 def along_lam(
@@ -83,7 +77,7 @@ def along_lam(
     if values.size == 0 or not np.isfinite(values).any():
         return empty(title, "No λ has a number here.", colours, height=HEIGHT)
     spread = band(values)
-    low, high = linear or log_range([spread.low, spread.high, np.array([r.value for r in references])])
+    low, high = interval(*linear) if linear else _log_range(spread, references)
     traces = [
         *_reference_lines(lams, references, colours),
         *curve(lams, spread, colours, y_title, values.shape[0]),
@@ -91,11 +85,7 @@ def along_lam(
         *_in_view(lams, spread.median, lam, colours),
     ]
     notes = _reference_labels(references, colours, low, high, linear is not None, inside=True)
-    y_axis = (
-        axis(colours, "", range=[low, high], nticks=5)
-        if linear
-        else axis(colours, "", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high))
-    )
+    y_axis = axis(colours, "", **({"range": [low, high], "nticks": 5} if linear else log_axis(low, high)))
     return figure(
         title,
         traces,
@@ -128,7 +118,7 @@ def error_along_lam(
     if values.size == 0 or not np.isfinite(values).any():
         return empty(title, "No λ of this run has an effect error.", colours, height=height)
     spread = band(values)
-    low, high = log_range([spread.low, spread.high, np.array([r.value for r in references]), *(v for _, v in earlier)])
+    low, high = _log_range(spread, references, [values for _, values in earlier])
     traces: list[Trace] = []
     at = positions(lams)
     for epoch, row in earlier:
@@ -186,10 +176,8 @@ def error_along_lam(
         yaxis=axis(
             colours,
             "",
-            type="log",
-            range=[np.log10(low), np.log10(high)],
             domain=[share + gap, 1],
-            **log_ticks(low, high),
+            **log_axis(low, high),
         ),
         yaxis2=lines,
         shapes=[_lam_line(lams, lam, colours), *break_marks(lams, colours), *lane_lines(choices, colours)],
@@ -345,14 +333,12 @@ def _casualties(lams: Sequence[float], status: np.ndarray, spread: Band, top: fl
 
 
 def _reference_lines(lams: Sequence[float], references: Sequence[Level], colours: Palette) -> list[Trace]:
-    at = positions(lams)
-    room = 0.04 * (float(at[-1] - at[0]) or 10.0)
     shown = [reference for reference in references if np.isfinite(reference.value) and reference.value > 0]
     return [
         {
             "type": "scatter",
             "mode": "lines",
-            "x": [at[0] - room, at[-1] + room],
+            "x": list(edges(lams)),
             "showlegend": False,
             "y": [reference.value] * 2,
             "line": {"color": colours["truth"], "width": 1.2}
@@ -370,8 +356,7 @@ def _reference_labels(
     """Names of the levels at the right, pushed apart where levels lie close together."""
     shown = sorted((r for r in references if np.isfinite(r.value) and r.value > 0), key=lambda r: r.value)
     where = [r.value if linear else float(np.log10(r.value)) for r in shown]
-    span = (high - low) if linear else float(np.log10(high / low))
-    pixels = [w / span * (150 if inside else 240) for w in where]
+    pixels = [share_of(r.value, (low, high), log=not linear) * (150 if inside else 240) for r in shown]
     placed: list[float] = []
     for pixel in pixels:
         placed.append(max(pixel, placed[-1] + 14) if placed else pixel)

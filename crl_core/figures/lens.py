@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from crl_core.figures.axes import bent_ticks, bin_counts, bin_edges, finite_of, share_of, span
 from crl_core.figures.base import Trace, axis, empty, figure, note, number, rgba
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
 from crl_core.figures.palette import Palette
@@ -37,7 +38,10 @@ def reading_along_lam(
     there = np.isfinite(value)
     if not there.any():
         return empty(title, "No λ has a reading.", colours, height=HEIGHT)
-    unit = float(np.median(np.maximum(np.abs(low), np.abs(high))[there])) or 1e-3
+    bottom, top = span([low[there], high[there], value[there]])
+    chance = finite_of(np.maximum(np.abs(low), np.abs(high))[there])
+    unit = (float(np.median(chance)) if len(chance) else 0.0) or 1e-3
+    unit = max(unit, 1e-9 * max(abs(bottom), abs(top)))  # smaller ones are zero beside what is drawn
     at, index = positions(lams), list(lams).index(lam)
     leap = 1 if lams[0] == 0 and len(lams) > 1 else 0  # the axis leaps to 0
 
@@ -107,13 +111,9 @@ def reading_along_lam(
                 },
             }
         )
-    bottom, top = (
-        float(min(low[there].min(), value[there].min())),
-        float(max(high[there].max(), value[there].max())),
-    )
-    reach = bent(np.array([bottom, top]))
-    room = 0.07 * float(reach[1] - reach[0]) or 1.0
-    ticks = _ticks(bottom, top, unit)
+    reach = span(bent(np.array([bottom, top])))
+    room = 0.07 * (reach[1] - reach[0])
+    ticks = bent_ticks(bottom, top, unit)
     line: dict[str, Any] = {
         "type": "line",
         "x0": at[index],
@@ -145,7 +145,7 @@ def reading_along_lam(
             colours,
             "",
             range=[reach[0] - room, reach[1] + room],
-            tickvals=bent(ticks),
+            tickvals=bent(np.array(ticks)),
             ticktext=[f"{tick:g}".replace("-", "−") for tick in ticks],
         ),
         shapes=[zero, line, *break_marks(lams, colours)],
@@ -156,11 +156,12 @@ def chance_at_lam(null: np.ndarray, value: float, name: str, colours: Palette, *
     """How often shuffled groups [P] give which value, and where the reading lies."""
     if not (np.isfinite(value) and np.isfinite(null).all() and len(null)):
         return empty(title, "The model in view has no reading.", colours, height=HEIGHT)
-    low, high = float(null.min()), float(null.max())
-    if high == low:
+    if null.max() == null.min():
         return empty(title, "All rows have the same latent: every shuffle gives the same.", colours, height=HEIGHT)
+    low, high = span(null)
     width = high - low
-    counts, edges = np.histogram(null, bins=_BINS, range=(low, low + width))
+    edges = bin_edges((low, high), _BINS)
+    counts = bin_counts(null, edges)
     beyond = value > high + 1.5 * width or value < low - 1.5 * width  # too far to be drawn to scale
     right = max(high, value) if not beyond else high + 0.9 * width
     left = min(low, value) if not beyond else low
@@ -186,7 +187,7 @@ def chance_at_lam(null: np.ndarray, value: float, name: str, colours: Palette, *
         "y1": tallest,
         "line": {"color": colours["accent"], "width": 2.6, "dash": "dot" if beyond else "solid"},
     }
-    share = (shown_at - left + room) / (right - left + 2 * room)
+    share = share_of(shown_at, (left - room, right + room))
     words = f"{name} {number(value)}" + (" →" if beyond else "")
     label = note(words, share, "right" if share > 0.5 else "left", tallest * 1.07, "y", colours["text"], colours)
     return figure(
@@ -200,16 +201,3 @@ def chance_at_lam(null: np.ndarray, value: float, name: str, colours: Palette, *
         xaxis=axis(colours, name, range=[left - room, right + room], nticks=4, tickangle=0),
         yaxis=axis(colours, "", range=[0, tallest * 1.15], nticks=4),
     )
-
-
-def _ticks(low: float, high: float, unit: float) -> np.ndarray:
-    """0 and the powers of ten beyond what chance gives; halves and doubles where that leaves fewer than four."""
-    for steps in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0)):
-        found = [0.0]
-        for power in range(int(np.floor(np.log10(unit))), 4):
-            for step in steps:
-                tick = step * 10.0**power
-                found += [t for t in (tick, -tick) if low <= t <= high and tick >= 0.6 * unit]
-        if len(found) >= 4:
-            break
-    return np.array(sorted(found))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from crl_core.events import COLLAPSED, DIVERGED, OK, STATUS_WORDS
+from crl_core.figures.axes import finite_of, joined, log_ticks
 from crl_core.figures.palette import Palette
 from crl_core.measures.curves import Curves
 from crl_core.metrics import METRICS
@@ -23,6 +24,7 @@ Columns = dict[str, np.ndarray]
 Spec = dict[str, Any]
 MAX_EPOCHS_DRAWN = 150  # of a final run
 MAX_EPOCHS_LIVE = 75  # while it trains and is drawn again and again
+_MOST_TICKS = 7  # powers of ten alone where there were more
 _GHOSTS = 6  # earlier epochs that stay visible under the curve along λ
 _STEPS = (1.0, 3.0)  # where a log axis may end, times a power of ten
 # A wheel alone scrolls the page, as everywhere; a pinch on a touchpad arrives as a wheel with Ctrl.
@@ -42,12 +44,10 @@ USUAL: Mapping[str, tuple[float, float]] = {m.name: m.usual for m in METRICS if 
 def axis_range(values: np.ndarray, usual: tuple[float, float]) -> tuple[float, float]:
     """`usual`, widened by half decades until it holds every positive finite value."""
     low, high = usual
-    positive = values[np.isfinite(values) & (values > 0)]
+    positive = finite_of(values, positive=True)
     if len(positive):
-        low, high = (
-            min(low, _half_decade(float(positive.min()), down=True)),
-            max(high, _half_decade(float(positive.max()))),
-        )
+        low = min(low, _half_decade(float(positive.min()), down=True))
+        high = max(high, _half_decade(float(positive.max())))
     return low, high
 
 
@@ -110,7 +110,7 @@ def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: s
         "type": "quantitative",
         "title": None,
         "scale": {"type": "log", "domain": [low, high], "nice": False},
-        "axis": {"values": _ticks(low, high), "format": "~g"},
+        "axis": {"values": log_ticks(low, high, _MOST_TICKS)["tickvals"], "format": "~g"},
     }
     tip = [
         {"field": "lam", "type": "nominal", "title": "λ"},
@@ -149,11 +149,12 @@ def path_rows(curves: Curves, lam: float) -> Columns:
     n_epochs, n_lams = values.shape
     drawn = _ghost_epochs(n_epochs)
     now = np.repeat(drawn == n_epochs - 1, n_lams)
+    floor = _error_range(curves)[0]  # a band that reaches 0 ends at the foot of the log axis
     rows = {
         "x": np.tile(lam_position(curves.lams), len(drawn)),
         "lam": np.tile(np.asarray(curves.lams), len(drawn)),
         "value": values[drawn].ravel(),
-        "low": np.where(now, np.tile(curves.low, len(drawn)), np.nan),
+        "low": np.where(now, np.tile(np.where(curves.low <= 0, floor, curves.low), len(drawn)), np.nan),
         "high": np.where(now, np.tile(curves.high, len(drawn)), np.nan),
         "now": now,
         "when": np.repeat((drawn + 1) / max(1, n_epochs), n_lams),
@@ -165,14 +166,16 @@ def path_rows(curves: Curves, lam: float) -> Columns:
     return {name: column[drawable] for name, column in rows.items()}
 
 
+def _error_range(curves: Curves) -> tuple[float, float]:
+    errors = curves.values.get(curves.error_name, np.empty(0))
+    return axis_range(joined([errors, curves.low, curves.high]), USUAL[curves.error_name])
+
+
 def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bool) -> Spec:
     """The error against λ as it forms: now, its replicates' band, and a few earlier epochs, faint."""
     positions = lam_position(curves.lams)
     span = float(positions[-1] - positions[0]) or 1.0
-    low, high = axis_range(
-        np.concatenate([curves.values.get(curves.error_name, np.empty(0)).ravel(), curves.low, curves.high]),
-        USUAL[curves.error_name],
-    )
+    low, high = _error_range(curves)
     names = [f"{lam:g}" for lam in curves.lams]
     spelled = " : ".join(
         f"abs(datum.value - {position:.6f}) < 1e-4 ? '{name}'" for position, name in zip(positions, names, strict=True)
@@ -195,7 +198,7 @@ def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bo
         "type": "quantitative",
         "title": None,
         "scale": scale,
-        "axis": {"values": _ticks(low, high), "format": "~g"},
+        "axis": {"values": log_ticks(low, high, _MOST_TICKS)["tickvals"], "format": "~g"},
     }
     tip = [
         {"field": "lam", "type": "nominal", "title": "λ"},
@@ -307,14 +310,6 @@ def _framed(layers: list[Spec], ink: Palette, height: int) -> Spec:
         "layer": layers,
         "config": {"view": {"stroke": None}, "axis": axis, "axisX": {"grid": False}, "font": FONT},
     }
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Powers of ten, with 3 between them while that leaves at most seven ticks."""
-    powers = range(math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9) + 1)
-    fine = [step * 10.0**power for power in powers for step in _STEPS]
-    inside = [tick for tick in fine if low * 0.999 <= tick <= high * 1.001]
-    return inside if len(inside) <= 7 else [tick for tick in inside if math.log10(tick) % 1 < 1e-9]
 
 
 def _evenly(n: int, most: int) -> np.ndarray:

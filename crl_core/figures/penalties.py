@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number
+from crl_core.figures.axes import interval, joined, log_axis, log_range
+from crl_core.figures.base import Trace, axis, empty, figure, number
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
-from crl_core.figures.lam_curves import band, curve, log_range
+from crl_core.figures.lam_curves import band, curve
 from crl_core.figures.palette import Palette
 
 HEIGHT = 200
@@ -60,11 +61,7 @@ def path_of_penalty(
                 },
             }
         )
-    vertical = (
-        {"type": "log", "range": [np.log10(low), np.log10(high)], **log_ticks(low, high)}
-        if log
-        else {"range": [low, high]}
-    )
+    vertical = log_axis(low, high) if log else {"range": list(interval(low, high))}
     return figure(
         title,
         [*curve(lams, spread, colours, title, values.shape[0]), *rings],
@@ -79,8 +76,5 @@ def path_of_penalty(
 
 def common_limits(values: Sequence[np.ndarray], log: bool) -> tuple[float, float]:
     """An axis that holds all but the outermost hundredth of the values of all multiples."""
-    joined = np.concatenate([value.ravel() for value in values] or [np.empty(0)])
-    joined = joined[np.isfinite(joined)]
-    if not log or len(joined) == 0:
-        return 0.45, 1.08
-    return log_range([np.quantile(joined, [0.0, 0.99])])
+    known = joined(values)
+    return log_range(known, share=(0.0, 0.99)) if log and np.isfinite(known).any() else (0.45, 1.08)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.base import Trace, axis, empty, figure, log_ticks, number, rgba
+from crl_core.figures.axes import joined, log_axis, log_range
+from crl_core.figures.base import Trace, axis, decimals, empty, figure, number, rgba
 from crl_core.figures.palette import Palette
 
 HEIGHT = 340
@@ -94,7 +95,7 @@ def error_ranking(rows: Sequence[ErrorRow], colours: Palette, *, title: str, low
                 "yref": "y",
                 "yanchor": "bottom",
                 "yshift": 7,
-                "text": f"<b>{median:.3f}</b>" if strong else f"{median:.3f}",
+                "text": f"<b>{decimals(median, 3)}</b>" if strong else decimals(median, 3),
                 "showarrow": False,
                 "font": {"color": colours["accent"] if strong else colours["text"], "size": 12 * colours["scale"]},
             }
@@ -106,17 +107,11 @@ def error_ranking(rows: Sequence[ErrorRow], colours: Palette, *, title: str, low
         height=HEIGHT,
         margin={"l": 8, "r": 8},
         annotations=notes,
-        xaxis=axis(
-            colours, "ITE RMSE, log scale", type="log", range=[np.log10(low), np.log10(high)], **log_ticks(low, high)
-        ),
+        xaxis=axis(colours, "ITE RMSE, log scale", **log_axis(low, high)),
         yaxis=axis(colours, ticks=False, range=[-len(rows) + 0.6, 0.75], fixedrange=True),
     )
 
 
 def error_range(errors: Sequence[np.ndarray]) -> tuple[float, float]:
     """Ends of a log axis that hold for every λ of a run: of all errors that are positive and finite."""
-    joined = np.concatenate([np.asarray(values, dtype=np.float64).ravel() for values in errors])
-    joined = joined[np.isfinite(joined) & (joined > 0)]
-    if len(joined) == 0:
-        return 0.1, 1.0
-    return float(joined.min()) / 1.25, float(joined.max()) * 1.25
+    return log_range(joined(errors), room=1.25)

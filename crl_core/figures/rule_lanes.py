@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from crl_core.figures.axes import finite_of
 from crl_core.figures.base import Trace, note, number
 from crl_core.figures.lam_axis import positions
 from crl_core.figures.palette import Palette
@@ -22,7 +23,8 @@ def lanes(lams: Sequence[float], choices: Sequence[Choice], colours: Palette) ->
         if len(picked) == 0:
             continue
         replicates, words = len(choice.index), words_of(choice.rule)
-        regret = [np.nanmedian(choice.regret[choice.index == index]) for index in picked]
+        costs = [finite_of(choice.regret[choice.index == index]) for index in picked]
+        regret = [np.median(cost) if len(cost) else np.nan for cost in costs]
         texts = [
             f"{words.title}<br>λ = {lams[int(index)]:g}"
             + (f", in {count} of {replicates} replicates" if replicates > 1 else "")

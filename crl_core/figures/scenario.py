@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from crl_core.figures.axes import held_in, robust_range
 from crl_core.figures.base import (
     ARM_NAMES,
     ARM_SYMBOLS,
@@ -17,10 +18,8 @@ from crl_core.figures.base import (
     empty,
     env_legend,
     figure,
-    held_in,
     note,
     rgba,
-    robust_range,
     truth_legend,
     truth_line,
 )
@@ -162,7 +161,8 @@ def outcome_by_arm(
             showticklabels=col == 0,
         )
         seen_arms = np.unique(t[env == e])
-        words = name + (f"<br>only {_SIGNS[int(seen_arms[0])]}" if len(seen_arms) == 1 else "")
+        called = name if len(env_names) < 4 else name.replace(" ", "<br>")  # a phone has no more room
+        words = called + (f"<br>only {_SIGNS[int(seen_arms[0])]}" if len(seen_arms) == 1 else "")
         notes.append(note(words, left, "left", top, "paper", colours["envs"][e], colours, yshift=3) | _OVER)
     return figure(
         title,
@@ -174,7 +174,7 @@ def outcome_by_arm(
         colours,
         height=height,
         legend_items=3,
-        margin={"t": 70, "l": 40},
+        margin={"t": 70 if len(env_names) < 4 else 84, "l": 40},
         annotations=notes,
         outside=max(beyond_x, beyond_y),
         **layout,

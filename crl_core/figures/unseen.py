@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from crl_core.figures.axes import compact, evenly, few, finite_of, held_in, log_axis, log_range, log_ticks
 from crl_core.figures.base import (
     Trace,
     axis,
+    decimals,
     empty,
     env_legend,
     figure,
-    held_in,
-    log_ticks,
     number,
     rgba,
     truth_legend,
@@ -24,6 +24,7 @@ from crl_core.figures.palette import Palette
 
 HEIGHT = 400
 _SMALL = 250
+_MOST_TICKS = 5  # of a small axis
 _MOST = 260  # points of a cloud
 _CELL = 27  # pixels of a line of the table
 
@@ -53,15 +54,15 @@ def cloud(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "x": mine[:, 0].astype(np.float32),
-                "y": mine[:, 1].astype(np.float32),
+                "x": compact(mine[:, 0]),
+                "y": compact(mine[:, 1]),
                 "showlegend": False,
                 "legendgroup": f"env{e}",
                 "hovertemplate": f"{name}, training<extra></extra>",
                 "marker": {"color": colours["envs"][e], "size": 4.6 * scale, "opacity": 0.55},
             }
         )
-    shown = deployed[np.linspace(0, len(deployed) - 1, min(_MOST, len(deployed))).astype(int)]
+    shown = deployed[evenly(len(deployed), _MOST)]
     x, beyond_x = held_in(shown[:, 0], limits[0])
     y, beyond_y = held_in(shown[:, 1], limits[1])
     mark = {
@@ -73,8 +74,8 @@ def cloud(
     new: Trace = {
         "type": "scatter",
         "mode": "markers",
-        "x": x.astype(np.float32),
-        "y": y.astype(np.float32),
+        "x": compact(x),
+        "y": compact(y),
         "showlegend": False,
         "marker": mark,
         "hovertemplate": "deployed<extra></extra>",
@@ -118,13 +119,13 @@ def along_dose(
 
     truth: a thin line, known only in simulation.
     """
-    known = values[np.isfinite(values) & (values > 0)]
+    known = finite_of(values, positive=True)
     if len(known) == 0:
         return empty(title, "This model has no number here.", colours, height=_SMALL)
-    low, high = float(known.min()), float(known.max())
-    if threshold is not None:
-        low, high = min(low, threshold), max(high, threshold)
-    span = [np.log10(low) - 0.15, np.log10(high) + 0.15]
+    if threshold is not None and not (np.isfinite(threshold) and threshold > 0):
+        threshold = None  # a log axis has no place for it
+    level = [] if threshold is None else [threshold]
+    low, high = log_range([*known, *level], room=10**0.15)
     colour = colours["truth"] if truth else colours["accent"]
     line: Trace = {
         "type": "scatter",
@@ -158,7 +159,7 @@ def along_dose(
         legend_items=len(legend),
         shapes=shapes,
         xaxis=axis(colours, dose_title, nticks=8),
-        yaxis=axis(colours, type="log", range=span, **_few(log_ticks(10 ** span[0], 10 ** span[1]))),
+        yaxis=axis(colours, **(log_axis(low, high) | few(log_ticks(low, high), _MOST_TICKS))),
     )
 
 
@@ -196,7 +197,7 @@ def power_map(
         "colorscale": [[0, colours["grid"]], [1, colours["accent"]]],
         "customdata": [[number(error)] * len(tests) for error in errors],
         "hovertemplate": "%{text} of batches alarm; true ITE RMSE %{customdata}<extra></extra>",
-        "text": [[f"{rate:.2f}" for rate in row] for row in rates],
+        "text": [[decimals(rate, 2) for rate in row] for row in rates],
     }
     notes: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
@@ -205,7 +206,7 @@ def power_map(
         notes.append(_word(name, -0.62, row, "right", colours["text"], scale))
         notes.append(
             _word(
-                f"{error:.3f}" + (" wrong" if wrong[row] else ""),
+                decimals(error, 3) + (" wrong" if wrong[row] else ""),
                 len(tests) - 0.4,
                 row,
                 "left",
@@ -217,7 +218,7 @@ def power_map(
         for column in range(len(tests)):
             rate = rates[row, column]
             ink = colours["panel"] if rate > 0.5 else colours["text"]
-            notes.append(_word(f"{rate:.2f}", column, row, "center", ink, scale, bold=rate > 0.5))
+            notes.append(_word(decimals(rate, 2), column, row, "center", ink, scale, bold=rate > 0.5))
             if wrong[row] and rate <= 0.5:
                 shapes.append(
                     {
@@ -254,12 +255,6 @@ def power_map(
         | hidden,
         yaxis=axis(colours, range=[len(names) - 0.45, -0.55], showticklabels=False) | hidden,
     )
-
-
-def _few(ticks: dict[str, Any], most: int = 5) -> dict[str, Any]:
-    """Every second, third, ... tick, so that at most `most` stand on a small axis."""
-    step = -(-len(ticks["tickvals"]) // most)
-    return {name: values[::step] for name, values in ticks.items()}
 
 
 def _word(

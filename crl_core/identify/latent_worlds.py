@@ -23,6 +23,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from crl_core.config.numbers import NotANumber, numbers, tidy
+
 Mixing = Literal["smooth", "coupling", "linear"]
 Edges = Literal["none", "soft", "perfect"]
 Table = tuple[tuple[float, ...], ...]
@@ -161,10 +163,10 @@ def written_table(table: Table) -> str:
 def read_table(text: str, name: str) -> Table:
     """What `written_table` wrote. Raises ValueError naming `name` and the word that cannot be read."""
     rows = []
-    for word in text.split():
+    for word in tidy(text).split():
         try:
-            rows.append(tuple(float(value) for value in word.split(",")))
-        except ValueError:
+            rows.append(tuple(map(float, numbers(word))))
+        except NotANumber:
             raise ValueError(
                 f"{name} has {word!r:.40}; write an environment as numbers with commas, e.g. 2.5,1,1."
             ) from None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from crl_core.config.text import imagined
 from crl_core.identify.latent_worlds import LatentWorld, single_targets, written_table
 
 
@@ -90,7 +91,7 @@ def command_of(preset: str, world: LatentWorld, seed: int) -> str:
     home, words = latent_preset(preset), ["python -m crl_core identify", f"--preset {preset}"]
     if world.scales != home.scales:
         words.append(f"--scales {written_table(world.scales)}")
-        home = replace(home, scales=world.scales, means=())  # which is what --scales does
+        home = imagined(home, scales=world.scales, means=()) or home  # which is what --scales does
     if world.means != home.means:
         words.append(f"--means {written_table(world.means)}")
     words += [

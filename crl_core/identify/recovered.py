@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crl_core.identify.promises import Promise
+from crl_core.identify.latent_worlds import LatentWorld
+from crl_core.identify.promises import Promise, promise_of
+from crl_core.measures.cautions import nothing_measured
 
 RECOVERED = 0.95  # a coordinate that correlates with its truth by this much counts as recovered
+
+
+def cautions(world: LatentWorld, rows: Sequence[Mapping[str, Any]] | None = None) -> tuple[str, ...]:
+    """What keeps everything from being recovered: no latent is told apart by the matrix, or no method has a score.
+
+    rows: as `Recovery.to_dict`; None before anything is trained.
+    """
+    promise = promise_of(world)
+    untold = (
+        () if "pinned" in promise.status else (f"No latent is promised to be recovered. {' '.join(promise.words)}",)
+    )
+    if rows is None:
+        return untold
+    return (*untold, *nothing_measured("method", [row["mcc"] for row in rows], "Take other seeds, or milder scales."))
 
 
 def sentence(promise: Promise, done: Mapping[str, Any]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from statistics import median
 
 from crl_core.config import RunConfig
+from crl_core.config.text import imagined
 from crl_core.network import multiply_adds
 from crl_core.runs.records import RunSummary
 
@@ -38,9 +38,8 @@ SMALL_EPOCHS = 20
 
 def smaller(config: RunConfig) -> RunConfig:
     """The same world and λ trained with one replicate and at most SMALL_EPOCHS epochs: for a look on a small
-    machine."""
-    training = config.training
-    return replace(config, training=replace(training, replicates=1, epochs=min(SMALL_EPOCHS, training.epochs)))
+    machine. The config itself where that is not allowed."""
+    return imagined(config, replicates=1, epochs=min(SMALL_EPOCHS, config.training.epochs)) or config
 
 
 def work(config: RunConfig) -> float:

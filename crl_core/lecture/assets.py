@@ -8,10 +8,12 @@ from pathlib import Path
 
 from crl_core.metrics import METRIC
 
-_HERE = Path(__file__).parent
+HERE = Path(__file__).parent
 _SCRIPTS = (  # in the order in which they use each other
+    "axes",
     "frames",
     "network",
+    "text",
     "paint",
     "views",
     "path",
@@ -32,9 +34,9 @@ def script() -> str:
     """Plain JavaScript that defines `mountScrubber(root, data, hooks)`."""
     figures = [{"name": name, "word": METRIC[name].word} for name in _HEAD]
     told = f"const FIGURES = {json.dumps(figures, ensure_ascii=False)}; // the metrics at the head of the page"
-    return "\n".join([told, *((_HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)])
+    return "\n".join([told, *((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)])
 
 
 @cache
 def style() -> str:
-    return (_HERE / "scrubber.css").read_text(encoding="utf-8")
+    return (HERE / "scrubber.css").read_text(encoding="utf-8")

@@ -12,9 +12,10 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted, finite
+from crl_core.figures.axes import effect_limits, span
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
-from crl_core.lecture.packed_arrays import limits, pack_f32, pack_i16, pack_index, pack_u8
+from crl_core.lecture.packed_arrays import Packed, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.shift import shift_arrays
 from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
@@ -84,17 +85,11 @@ def _scatter(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -
 
     ite: [n] or None.  ite_hat: [L, n].  Where the true effect is constant, or not known, rows are drawn by environment.
     """
-    finite = ite_hat[np.isfinite(ite_hat)]
-    low, high = (float(v) for v in np.quantile(finite, [0.02, 0.98])) if finite.size else (0.0, 1.0)
+    low, high = effect_limits(ite, ite_hat)
     constant = ite is not None and is_constant(ite)
-    if ite is not None:
-        t_low, t_high = float(ite.min()), float(ite.max())
-        room = max(t_high - t_low, 0.25 * abs(t_high), 0.5)
-        low, high = max(min(low, t_low), t_low - room), min(max(high, t_high), t_high + room)
-    pad = 0.05 * (high - low) or 0.5
     return {
-        "low": low - pad,
-        "high": high + pad,
+        "low": low,
+        "high": high,
         "by_env": ite is None or constant,
         "truth": float(ite[0]) if constant and ite is not None else None,
     }
@@ -163,7 +158,7 @@ def frames(
     status = np.asarray(result.status[:n_lams])
     xy, picture = _pictures(phi, projection)
     seen = xy[status == OK] if (status == OK).any() else xy
-    extent = [*limits(seen[..., 0]), *limits(seen[..., 1])]
+    extent = [*span(seen[..., 0]), *span(seen[..., 1])]
     spec = _scatter(view.ite, ite_hat, view.y)
     maps = effect_map(result, view, size=MAP_SIZE)
 
@@ -188,7 +183,7 @@ def frames(
         arrays |= _map_arrays(maps)
     probe = shift_arrays(result, n_rows)
     if probe is not None:
-        arrays |= {f"probe.{name}": pack_f32(values) for name, values in probe[1].items()}
+        arrays |= {f"probe.{name}": _probe_array(values, status) for name, values in probe[1].items()}
     lanes = _lanes(by_metric)
     return _base(config, naming, palettes) | {
         "state": "trained",
@@ -209,6 +204,16 @@ def frames(
         "captions": captions(naming, config, len(view), picture, spec, bool(maps and maps.is_slice)),
         "arrays": arrays,
     }
+
+
+def _probe_array(values: np.ndarray, status: np.ndarray) -> Packed:
+    """Weights [L, in, out] in two bytes, since they are most of what is sent; all else as it is.
+
+    status: [L]; the interval is that of the models that finished, which a diverged one would blow up.
+    """
+    if values.ndim < 3:
+        return pack_f32(values)
+    return pack_i16(values, *span(values[status == OK] if (status == OK).any() else values))
 
 
 def _map_arrays(maps: EffectMap) -> dict[str, Any]:

@@ -124,8 +124,7 @@ _PAGE = """<!doctype html>
 {style}
 body {{ margin: 0; font-family: "Source Sans 3", "Source Sans Pro", system-ui, -apple-system, "Segoe UI", Roboto,
   sans-serif; }}
-.lecture-frame {{ height: calc(100vh - 3.4rem); min-height: 36rem; padding: 0; margin: 1.1rem 1.5rem 0; }}
-@media (max-width: 640px) {{ .lecture-frame {{ height: 58rem; }} }}
+.lecture-frame {{ --tall: max(36rem, calc(100vh - 3.4rem)); padding: 0; margin: 1.1rem 1.5rem 0; }}
 .provenance {{ margin: 0.5rem 1.5rem 1.5rem; font-size: 0.86rem; line-height: 1.5; }}
 .provenance summary {{ cursor: pointer; opacity: 0.85; height: 1.6rem; }}
 .provenance dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1.5rem; margin: 0.8rem 0; }}

@@ -92,6 +92,7 @@ def numbers_by_lam(
     ite, factual = metrics.get("ite_rmse", nan), metrics.get("factual_mse", nan)
     every: list[dict[str, float]] = []
     shared: dict[str, float] = {"n_envs": config.source.n_envs, "n_pairs": n_pairs}
+    shared["all_diverged"] = float((status == DIVERGED).all())
     for name, values in metrics.items():
         ok = values[np.isfinite(values)]
         shared |= {f"first_{name}": float(values[0]), f"last_{name}": float(values[-1])}

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from crl_core.figures.axes import interval, span
+
 Packed = dict[str, Any]
 _HALF = 32767
 _BAD_I16 = -32768
@@ -24,30 +26,23 @@ def _text(values: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
 
 
-def limits(values: np.ndarray) -> tuple[float, float]:
-    """Smallest and largest finite value, (0, 1) if there is none; never an empty interval."""
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return 0.0, 1.0
-    low, high = float(finite.min()), float(finite.max())
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
 def pack_i16(values: np.ndarray, low: float | None = None, high: float | None = None) -> Packed:
     """Quantise to 16 bits: the error is at most (high - low) / 131068 inside the interval."""
     values = np.asarray(values, dtype=np.float64)
     if low is None or high is None:
-        low, high = limits(values)
+        low, high = span(values)
+    low, high = interval(low, high)
     unit = (high - low) / (2 * _HALF)
-    level = np.clip(np.rint((np.nan_to_num(values) - (low + high) / 2) / unit), -_HALF, _HALF)
+    level = np.clip(np.rint((np.clip(np.nan_to_num(values), low, high) - (low + high) / 2) / unit), -_HALF, _HALF)
     whole = np.where(np.isnan(values), _BAD_I16, level).astype("<i2")
     return {"kind": "i16", "shape": list(values.shape), "low": low, "high": high, "b64": _text(whole)}
 
 
 def pack_u8(values: np.ndarray, low: float, high: float) -> Packed:
     """Quantise to colour indices: the error is at most (high - low) / 508 inside the interval."""
+    low, high = interval(low, high)
     values = np.asarray(values, dtype=np.float64)
-    level = np.clip(np.rint((np.nan_to_num(values) - low) / (high - low) * _TOP_U8), 0, _TOP_U8)
+    level = np.clip(np.rint((np.clip(np.nan_to_num(values), low, high) - low) / (high - low) * _TOP_U8), 0, _TOP_U8)
     whole = np.where(np.isnan(values), _BAD_U8, level).astype(np.uint8)
     return {"kind": "u8", "shape": list(values.shape), "low": low, "high": high, "b64": _text(whole)}
 
@@ -64,8 +59,9 @@ def pack_index(values: np.ndarray) -> Packed:
 
 
 def pack_f32(values: np.ndarray) -> Packed:
-    """Four bytes a value."""
-    return {"kind": "f32", "shape": list(values.shape), "b64": _text(np.asarray(values).astype("<f4"))}
+    """Four bytes a value; what is too large for them is written as the largest there is."""
+    most = float(np.finfo(np.float32).max)
+    return {"kind": "f32", "shape": list(values.shape), "b64": _text(np.clip(values, -most, most).astype("<f4"))}
 
 
 def unpack(packed: Packed) -> np.ndarray:

@@ -7,12 +7,13 @@ A browser does the same from `shift_arrays` while a finger moves σ; `shifted` i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from crl_core.config import RunConfig
+from crl_core.config.text import altered, imagined
 from crl_core.data.scm import MultiEnvData, leaked, mix, mixing_maps
 from crl_core.metrics import ite_rmse
 from crl_core.results import RunResult, data_of, view_of
@@ -31,9 +32,7 @@ class Shifted:
 
 def shifted_config(config: RunConfig, sigma: Sequence[float]) -> RunConfig:
     """The same world and training with another σ. Raises ValueError as `Scenario` does, and where there is no σ."""
-    if config.table is not None:
-        raise ValueError(f"the rows of the table “{config.table.label}” have no σ to shift; only a scenario has one.")
-    return replace(config, scenario=replace(config.scenario, sigma=tuple(sigma)))
+    return altered(config, sigma=tuple(sigma))
 
 
 def _rows(config: RunConfig, n_rows: int, replicate: int) -> MultiEnvData:
@@ -60,7 +59,7 @@ def shift_arrays(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
     """All that a browser needs to shift σ: a description, and arrays (z, noise, leaked, weights, maps).
 
-    None where the networks are too large to send, or the equations are not known.
+    None where the networks are too large to send, the equations are not known, or no other σ is allowed.
     """
     if "equations" not in result.config.source.knows:
         return None
@@ -68,7 +67,10 @@ def shift_arrays(
     weights = result.of_replicate(replicate)
     if sum(value.size for value in weights.values()) > MAX_WEIGHTS:
         return None
-    ones = _rows(shifted_config(result.config, (1.0,) * scenario.n_envs), n_rows, replicate)
+    plain = imagined(result.config, sigma=(1.0,) * scenario.n_envs)
+    if plain is None:
+        return None
+    ones = _rows(plain, n_rows, replicate)
     assert ones.z is not None
     assert ones.s is not None
     from_y = leaked(scenario, ones.y)  # y does not depend on σ where s leaks it
@@ -76,7 +78,7 @@ def shift_arrays(
     arrays: dict[str, np.ndarray] = {"z": ones.z, "noise": noise, "leaked": from_y, **weights}
     if scenario.mixing != "none":
         arrays["first"], arrays["second"] = mixing_maps(scenario, seed)
-        check = mix(np.eye(scenario.dim_x), replace(scenario, mixing="rotation"), seed)
+        check = mix(np.eye(scenario.dim_x), altered(scenario, mixing="rotation"), seed)
         assert np.array_equal(check, arrays["first"])  # the browser must turn x as the training did
     about = {
         "sigma": list(scenario.sigma),

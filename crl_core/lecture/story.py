@@ -104,7 +104,7 @@ def position(at: str | float, lams: Sequence[float], ite_rmse: np.ndarray, factu
         return int(np.nanargmin(factual_mse)) if np.isfinite(factual_mse).any() else 0
     if at == "halfway":
         first = ite_rmse[np.isfinite(ite_rmse)][0]
-        middle = math.sqrt(max(first * float(np.nanmin(ite_rmse)), 0.0))
+        middle = math.sqrt(max(first, 0.0)) * math.sqrt(max(float(np.nanmin(ite_rmse)), 0.0))
         return int(np.flatnonzero(ite_rmse <= middle)[0]) if (ite_rmse <= middle).any() else 0
     grid = np.asarray(lams)
     floor = grid[grid > 0].min() / 10 if (grid > 0).any() else 1.0

@@ -1,10 +1,12 @@
 """What a whole run lacks, so that no figure of it can be taken at its word: what happened, and what to change.
 
-The same sentences stand on every page of the run and on the command line.
+The same sentences stand on every page of the run, on the command line, in its JSON and in an exported model. A study
+of several runs says theirs, and where not one of its figures is a number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +16,10 @@ from crl_core.events import OK, STATUS_WORDS
 from crl_core.results import RunResult, data_of
 
 _PLENTY = 60  # units expected in an arm; with fewer, the rows themselves are looked at
+_MEANS = {
+    "diverged": "a diverged model has no finite loss, so its figures and pictures are empty",
+    "collapsed": "a collapsed model gives the same answer to everyone, so nothing can be read from its figures",
+}
 
 
 def cautions_of(result: RunResult) -> tuple[str, ...]:
@@ -23,7 +29,40 @@ def cautions_of(result: RunResult) -> tuple[str, ...]:
     )
 
 
-@lru_cache(maxsize=64)
+def cautions_of_model(result: RunResult, m: int) -> tuple[str, ...]:
+    """Of one model that is taken out of its run: how it ended, where others ended better, and what the run lacks."""
+    usable = result.status == OK
+    if usable[m] or not usable.any():
+        return cautions_of(result)
+    word = STATUS_WORDS[int(result.status[m])]
+    alone = (
+        f"The model of λ = {result.lam[m]:g}, replicate {result.replicate[m]}, {word}; {_MEANS[word]}. "
+        f"{int(usable.sum())} of the run's {len(usable)} models are usable: take another λ."
+    )
+    return (alone, *cautions_of(result))
+
+
+def cautions_of_runs(configs: Mapping[str, RunConfig]) -> tuple[str, ...]:
+    """Of a study's runs, by name, before they are trained: each caution once, with the runs' names unless it is of
+    all."""
+    named: dict[str, list[str]] = {}
+    for name, config in configs.items():
+        for text in cautions_before(config):
+            named.setdefault(text, []).append(name)
+    return tuple(text if len(of) == len(configs) else f"{', '.join(of)}: {text}" for text, of in named.items())
+
+
+def nothing_measured(what: str, values: Iterable[float | None], change: str) -> tuple[str, ...]:
+    """Of a study's figures, where not one is a number. what: was measured, e.g. "penalty"; change: the way out."""
+    if any(value is not None and np.isfinite(value) for value in values):
+        return ()
+    return (
+        f"No {what} has a number: every model diverged or collapsed, or could not be trained, so there is nothing to "
+        f"compare. {change}",
+    )
+
+
+@lru_cache(maxsize=256)
 def cautions_before(config: RunConfig) -> tuple[str, ...]:
     """Of a config, before anything is trained on it: no effect to learn, or no groups to compare."""
     return tuple(text for text in (_untaught(config), _uncompared(config)) if text)
@@ -41,10 +80,6 @@ def nothing_usable(config: RunConfig, status: np.ndarray) -> str:
         who = f"No model is usable: {' and '.join(f'{words.count(kind)} of {count} {kind}' for kind in kinds)}"
     else:
         who = f"{who} {kinds[0]}"
-    means = {
-        "diverged": "a diverged model has no finite loss, so its figures and pictures are empty",
-        "collapsed": "a collapsed model gives the same answer to everyone, so nothing can be read from its figures",
-    }
     training = config.training
     ways = {
         "diverged": f"a lower learning rate (now {training.learning_rate:g})",
@@ -52,7 +87,7 @@ def nothing_usable(config: RunConfig, status: np.ndarray) -> str:
     }
     smaller = [f"λ below {training.lams[0]:g}"] if training.lams[0] > 0 else []  # λ = 0 failed too: λ is not to blame
     return (
-        f"{who}; {'; '.join(means[kind] for kind in kinds)}. "
+        f"{who}; {'; '.join(_MEANS[kind] for kind in kinds)}. "
         f"Train again with {' or '.join([*(ways[kind] for kind in kinds), *smaller])}."
     )
 

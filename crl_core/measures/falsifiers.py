@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.measures.overlap import kernel_of, median_distance, permutation_p, squared_distances
+from crl_core.measures.overlap import kernel_of, median_distance, permutation_p, squared_distances, standardised
 
 LEVEL = 0.05
 PERMUTATIONS = 199  # the smallest p is then 1 / 200
@@ -101,7 +101,7 @@ def classifier_test(deployed: np.ndarray, reference: np.ndarray, rng: np.random.
     if n < LEAST_ROWS:
         raise ValueError(f"the smaller sample has {n} rows; the classifier test needs {LEAST_ROWS} or more.")
     rows = np.concatenate([rng.permutation(deployed)[:n], rng.permutation(reference)[:n]]).astype(np.float64)
-    rows = (rows - rows.mean(axis=0)) / np.maximum(rows.std(axis=0), 1e-12)
+    rows = standardised(rows)
     label = np.repeat([1, 0], n)
     fit = np.tile(np.arange(n) < n // 2, 2)
     distance2 = squared_distances(rows)[np.ix_(~fit, fit)]

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from crl_core.config import Bandwidth
+from crl_core.config.numbers import NotANumber, number
 from crl_core.measures.overlap import (
     LEAST_ROWS,
     kernel_of,
@@ -118,8 +119,8 @@ def rule_of(text: str | None) -> Rule | float:
     if text in RULES:
         return RULES[str(text)]
     try:
-        return float(str(text).replace(",", "."))
-    except ValueError:
+        return float(number(str(text)))
+    except NotANumber:
         raise ValueError(
             f"The bandwidth is “{str(text)[:30]}”; choose a rule, or type a number from {LEAST_BANDWIDTH:g} to "
             f"{MOST_BANDWIDTH:g}."

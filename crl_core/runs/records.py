@@ -63,6 +63,11 @@ class RunSummary:
         """Nothing is left to compute for this run. A baked run is what it is."""
         return self.baked or set(PART_NAMES) <= set(self.parts)
 
+    @property
+    def finite(self) -> bool:
+        """Whether any figure is a number; where every model diverged, none is."""
+        return any(value is not None for values in self.figures.values() for value in values)
+
     def best(self) -> tuple[float, float] | None:
         """λ with the least median ITE RMSE (truth known), and that error; None if there is none."""
         errors = zip(self.figures["ite_rmse"], self.lams, strict=True)

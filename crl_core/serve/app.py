@@ -19,9 +19,11 @@ from starlette.exceptions import HTTPException
 
 from crl_core.export.model_file import Model, open_model
 from crl_core.serve.bodies import About, Effects, Health, Problem, request_body
+from crl_core.serve.docs import add_docs
 from crl_core.serve.middleware import Guard
 from crl_core.serve.monitor import DRIFTED, OK, WARMING_UP, Monitor, State
 from crl_core.serve.prometheus import Measures
+from crl_core.serve.proxy import BehindProxy
 from crl_core.serve.settings import Settings
 
 UNNAMED = "unnamed"  # the label of rows that came without one
@@ -46,13 +48,17 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
         version="1",
         lifespan=lifespan,
         debug=False,
+        docs_url=None,
+        redoc_url=None,
         description=(
             f"CFRNet {model.name}, λ = {model.lam:g}. Effects are the model's estimates; see `invariance` before "
-            f"trusting them."
+            f"trusting them." + "".join(f"\n\n**Caution.** {caution}" for caution in model.cautions)
         ),
     )
     app.state.monitor, app.state.model = monitor, model
-    app.add_middleware(Guard, settings=settings, done=measures.answered)
+    app.add_middleware(BehindProxy, root_path=settings.root_path, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(Guard, settings=settings, done=measures.answered)  # outermost
+    add_docs(app)
     _answer_problems(app)
     guarded = [Depends(_key_check(settings.api_key))] if settings.api_key is not None else []
     refusals = {code: said for code, said in _REFUSALS.items() if settings.api_key is not None or code != 401}
@@ -103,6 +109,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
             "model": model.name,
             "lam": model.lam,
             "max_rows": settings.max_rows,
+            "cautions": list(model.cautions),
             **{name: said[name] for name in kept},
         }
 
@@ -159,20 +166,27 @@ def _answer_problems(app: FastAPI) -> None:
             return _problem(
                 request,
                 422,
-                "the body must be JSON, sent with the header content-type: application/json; see /docs.",
+                f"the body must be JSON, sent with the header content-type: application/json; see {_docs(request)}.",
             )
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:4] if str(part).isascii())[:60]
         said = " ".join(str(first["msg"]).split())[:160]
-        return _problem(request, 422, f"{where}: {said}; see /docs for what is expected and an example that works.")
+        way_out = f"see {_docs(request)} for what is expected and an example that works."
+        return _problem(request, 422, f"{where}: {said}; {way_out}")
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         said = {
-            404: "there is nothing at this address; see /docs for those there are.",
-            405: f"this address takes {(error.headers or {}).get('Allow', 'another method')} only; see /docs.",
+            404: f"there is nothing at this address; see {_docs(request)} for those there are.",
+            405: f"this address takes {(error.headers or {}).get('Allow', 'another method')} only; see "
+            f"{_docs(request)}.",
         }.get(error.status_code, str(error.detail))
         return _problem(request, error.status_code, said, error.headers)
+
+
+def _docs(request: Request) -> str:
+    """The address of the documentation as the one who asked sees it, behind a proxy or not."""
+    return f"{request.scope.get('root_path', '')}/docs"
 
 
 def _problem(request: Request, status: int, error: str, headers: Any = None) -> JSONResponse:

@@ -43,6 +43,7 @@ class About(BaseModel):
     versions: dict[str, str]
     config: dict[str, Any]
     max_rows: int
+    cautions: list[str] = Field(description="what the model, or the run that it is of, lacks as a whole")
 
 
 class Health(BaseModel):

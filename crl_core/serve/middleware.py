@@ -53,7 +53,7 @@ class Guard:
             async with asyncio.timeout(self._settings.timeout_s):
                 body = await self._body(headers, receive)
                 if isinstance(body, str):
-                    await _refuse(answer, 413, body, request_id)
+                    await refuse(answer, 413, body, request_id)
                 else:
                     await self._app(scope, _once(body, receive), answer)
         except TimeoutError:
@@ -62,19 +62,20 @@ class Guard:
                     f"the request took longer than {self._settings.timeout_s:g} s; send fewer rows, or send them "
                     f"faster."
                 )
-                await _refuse(answer, 408, said, request_id)
+                await refuse(answer, 408, said, request_id)
         except Exception as error:
             notes["problem"] = type(error).__name__
             if not status:
-                await _refuse(answer, 500, "the server failed on this request; its log line names the id.", request_id)
+                await refuse(answer, 500, "the server failed on this request; its log line names the id.", request_id)
         finally:
             seconds = time.perf_counter() - start
-            self._done(str(scope["path"]), status, seconds)
+            path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+            self._done(path, status, seconds)
             log(
                 {
                     "request_id": request_id,
                     "method": scope["method"],
-                    "path": str(scope["path"])[:200],
+                    "path": path[:200],
                     "status": status,
                     "ms": round(1e3 * seconds, 3),
                     **notes,
@@ -110,7 +111,8 @@ def _once(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _refuse(send: Send, status: int, error: str, request_id: str) -> None:
+async def refuse(send: Send, status: int, error: str, request_id: str) -> None:
+    """Answer with a status and one sentence."""
     body = json.dumps({"error": error, "request_id": request_id}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 MOST_ABS = 1e6  # of a feature: a float32 network has no digits left beyond
+
+_PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+){1,20}")
+_ALLOWED = "it must be a path such as /models: a slash first, then letters, digits and - . _ ~, no // and no .."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +21,8 @@ class Settings:
     max_body: int = 1_000_000  # bytes; 1,024 rows of 20 features take about half
     timeout_s: float = 10.0  # from a request's first byte to its answer, so that a slow sender holds nothing
     log_features: bool = False
+    root_path: str = ""  # path prefix at which a proxy shows the endpoint; it wins over X-Forwarded-Prefix
+    trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-… headers are believed
     max_labels: int = (
         50  # environments watched one by one; the rest share one window, so memory and metrics stay bounded
     )
@@ -34,3 +41,31 @@ class Settings:
             )
         if self.api_key is not None and not (8 <= len(self.api_key) <= 200 and self.api_key.isascii()):
             raise ValueError("the API key must have 8 to 200 ASCII characters.")
+        try:
+            checked_prefix(self.root_path)
+        except ValueError as error:
+            raise ValueError(f"the path prefix is {self.root_path[:60]!r}; {error}.") from None
+        checked_proxies(self.trusted_proxies)
+
+
+def checked_prefix(given: str) -> str:
+    """A path prefix without its last slash, "" for none. Raises ValueError, without what came, if it is none."""
+    prefix = given.removesuffix("/")
+    if prefix and (len(prefix) > 200 or not _PREFIX.fullmatch(prefix)):
+        raise ValueError(_ALLOWED)
+    return prefix
+
+
+def checked_proxies(given: str) -> list[str]:
+    """Addresses and networks of proxies, parted by commas; `*` alone is anyone. Raises ValueError if one is neither."""
+    found = [item.strip() for item in given.split(",") if item.strip()]
+    for item in found:
+        try:
+            if found != ["*"]:
+                ip_network(item)
+        except ValueError:
+            raise ValueError(
+                f"{item[:60]!r} is no proxy that can be trusted; give addresses or networks parted by commas, e.g. "
+                "127.0.0.1,10.0.0.0/8, or * for anyone."
+            ) from None
+    return found

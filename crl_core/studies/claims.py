@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cache
 from math import isfinite
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from crl_core.config import PER_ENV, RunConfig, Scenario, Training
-from crl_core.config.presets import preset
+from crl_core.config import PER_ENV, RunConfig, Scenario
+from crl_core.config.presets import DEFAULT_PRESET, preset
+from crl_core.config.text import altered
 from crl_core.data.scm import Stream, rng_for
 from crl_core.events import finite
 from crl_core.jobs.ensure_runs import Evidence
@@ -124,12 +125,12 @@ class Setting:
     def trained_on(self) -> tuple[Scenario, str]:
         """Scenario and alignment; claims about the same two share a run."""
         base = preset(self.preset)
-        scenario = base.scenario if self.envs is None else base.scenario.with_envs(self.envs)
+        scenario = base.scenario if self.envs is None else altered(base.scenario, n_envs=self.envs)
         changes = dict(self.scenario)
         if "sigma" in changes:  # per-environment fields that are not given are then one value for all
             kept = {f.name: getattr(scenario, f.name) for f in fields(scenario)}
             changes = {n: kept[n][:1] for n in PER_ENV if len(set(kept[n])) == 1} | changes
-        return replace(scenario, **changes), base.training.align
+        return altered(scenario, **changes), base.training.align
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,7 +313,7 @@ def _setting(content: Mapping[str, Any]) -> Setting:
     setting = Setting(preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes)
     _ = setting.trained_on  # an impossible world or λ is refused here, not in the middle of a study
     if setting.lam is not None:
-        Training(lams=(setting.lam,))
+        altered(preset(setting.preset), lams=(setting.lam,))
     return setting
 
 
@@ -331,9 +332,8 @@ def plan(claims: Sequence[Claim], seeds: int, *, epochs: int = 50) -> dict[tuple
                 wanted = PATH if setting.lam is None else (setting.lam,)
                 lams.setdefault(setting.trained_on, set()).update(wanted)
     return {
-        (scenario, align): RunConfig(
-            scenario=scenario,
-            training=Training(lams=tuple(values), replicates=seeds, epochs=epochs, align=align),  # type: ignore[arg-type]
+        (scenario, align): altered(
+            preset(DEFAULT_PRESET), scenario=scenario, lams=tuple(values), replicates=seeds, epochs=epochs, align=align
         )
         for (scenario, align), values in lams.items()
     }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.config.text import nearest
 from crl_core.jobs.ensure_runs import OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
+from crl_core.measures.cautions import cautions_of_runs
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims import Claim, Measured, Statement, measure, needs_evidence, plan
@@ -56,6 +59,26 @@ def content_of(measured: Sequence[Measured], seeds: int, epochs: int = EPOCHS) -
         "epochs": epochs,
         "claims": [item.to_dict() for item in measured],
     }
+
+
+def cautions(claims: Sequence[Statement], content: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the answers lack as a whole: worlds in which nothing can be learnt, and claims without a single number."""
+    runs = runs_of([claim for claim in claims if isinstance(claim, Claim)])
+    said = cautions_of_runs({nearest(config)[0]: config for config, _ in runs})
+    answers = {claim.id: entry for claim in claims if (entry := answer_to(claim, content)) is not None}
+    broken = [name for name, entry in answers.items() if not _numbers(entry)]
+    if not broken:
+        return said
+    which = "any claim" if len(broken) == len(answers) else f"these claims: {', '.join(broken)}"
+    return (
+        *said,
+        f"Not one number was measured for {which}. Every model that they need diverged or collapsed, so their verdicts "
+        "say nothing about the worlds. Measure them again with more seeds, or change their λ in claims.toml.",
+    )
+
+
+def _numbers(entry: Mapping[str, Any]) -> list[float]:
+    return [value for value in entry["measured"] if value is not None and math.isfinite(value)]
 
 
 def answer_to(claim: Statement, content: Mapping[str, Any]) -> Mapping[str, Any] | None:

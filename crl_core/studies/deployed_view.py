@@ -13,7 +13,7 @@ import numpy as np
 
 from crl_core.data.interventions import deploy, limits
 from crl_core.data.scm import MultiEnvData, along
-from crl_core.figures.base import robust_range
+from crl_core.figures.axes import robust_range
 from crl_core.measures.falsifiers import latent_test
 from crl_core.results import RunResult, predict
 from crl_core.studies.deployed import BatchReport, Reference, batch_report, reference_of, true_error

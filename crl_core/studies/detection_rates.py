@@ -8,7 +8,7 @@ Seen:    an intervention that leaves s within the span that training showed, and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig, Scenario
 from crl_core.config.presets import PRESETS, preset
+from crl_core.config.text import altered
 from crl_core.data.interventions import INTERVENTIONS, deploy
 from crl_core.jobs.ensure_runs import ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures import falsifiers
+from crl_core.measures.cautions import cautions_of_runs, nothing_measured
 from crl_core.results import predict
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
@@ -187,8 +189,7 @@ def config_of(preset_id: str, seeds: int, epochs: int = 50) -> RunConfig:
         raise ValueError(f"there is no preset {preset_id!r:.40}; choose one of {', '.join(PRESETS)}.")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 20:
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
-    base = preset(preset_id)
-    return replace(base, training=replace(base.training, lams=LAMS, replicates=seeds, epochs=epochs))
+    return altered(preset(preset_id), lams=LAMS, replicates=seeds, epochs=epochs)
 
 
 def run_power(
@@ -215,6 +216,8 @@ def run_power(
     run, _ = ensure_runs([(config, False)], store, executor or Here(store))[config]
     scenario = config.scenario
     tried = specs(scenario) if only is None else tuple(only)
+    whole = np.isfinite(run.by_lam(run.factual_mse)).all(axis=0)  # [L]; a diverged model cannot be deployed
+    lams = [lam for lam in lams if whole[run.lams.index(lam)]]
     seen_models = {(lam, r): reference_of(run, lam, r) for lam in lams for r in range(seeds)}
     unchanged = {lam: tuple(_error(seen_models[lam, r], Spec("none", 0.0), r) for r in range(seeds)) for lam in lams}
     rows = []
@@ -286,6 +289,14 @@ def _dose_correlation(model: Reference, replicate: int) -> float:
             errors.append(true_error(model, data))
         found.append(float(spearmanr(statistics, errors).statistic))
     return float(np.mean(found))
+
+
+def cautions(power: Power) -> tuple[str, ...]:
+    """What the whole table lacks: nothing to learn or to compare in its world, or no model that can be deployed."""
+    config = config_of(power.preset_id, power.seeds)
+    errors = [value for row in power.rows for value in row.errors_by_seed]
+    way = f"Train for more epochs than {config.training.epochs}, or take another preset."
+    return (*cautions_of_runs({power.preset_id: config}), *nothing_measured("test", errors, way))
 
 
 BAKED = Shipped(study="unseen", settings=("preset", "seeds"), parse=Power.from_dict)

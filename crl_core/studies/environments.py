@@ -19,11 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.config import PER_ENV, RECIPE_VERSION, RunConfig, Scenario, Training
+from crl_core.config import PER_ENV, RECIPE_VERSION, RunConfig, Scenario
 from crl_core.config.presets import PRESETS, preset
+from crl_core.config.text import altered, imagined
 from crl_core.data.scm import MultiEnvData, aligned_groups, mix, sample
 from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
+from crl_core.measures.cautions import cautions_of_runs, nothing_measured
 from crl_core.metrics import factual_mse, generalisation_gap, ite_rmse
 from crl_core.results import RunResult, mmd_rows, view_rows
 from crl_core.runs.shipped import Shipped
@@ -83,28 +85,35 @@ SETS: Mapping[str, EnvSet] = {
 
 def scenario_of(preset_id: str, set_id: str, n_envs: int) -> Scenario:
     """The preset's scenario with `n_envs` environments (2 to 5) of a set. Raises ValueError for an unknown preset."""
-    two = preset(preset_id).scenario.with_envs(2)
-    grown, env_set = two.with_envs(_MOST), SETS[set_id]
+    two = _two(preset_id)
+    grown, env_set = altered(two, n_envs=_MOST), SETS[set_id]
     if set_id == "copies":
         return pick(two, [k % 2 for k in range(n_envs)])
     if env_set.steps is not None:
         centre, half = _centre_and_half(two)
-        grown = replace(grown, offset=two.offset + tuple(centre + half * step for step in env_set.steps))
+        grown = altered(grown, offset=two.offset + tuple(centre + half * step for step in env_set.steps))
     return pick(grown, range(n_envs))
 
 
 def pick(scenario: Scenario, envs: Sequence[int]) -> Scenario:
     """The scenario with only the environments at `envs`, which may repeat; the number of rows stays."""
-    values = {name: tuple(getattr(scenario, name)[e] for e in envs) for name in PER_ENV}
-    return replace(scenario, **values)  # type: ignore[arg-type]
+    return altered(scenario, **_picked(scenario, envs))
+
+
+def _picked(scenario: Scenario, envs: Sequence[int]) -> dict[str, Any]:
+    return {name: tuple(getattr(scenario, name)[e] for e in envs) for name in PER_ENV}
+
+
+def _two(preset_id: str) -> Scenario:
+    return altered(preset(preset_id).scenario, n_envs=2)
 
 
 def unseen(preset_id: str, set_id: str) -> Scenario:
     """The environment that a set is judged on: a coin decides the treatment, σ is 0.5, the cause is as on average."""
-    two = preset(preset_id).scenario.with_envs(2)
+    two = _two(preset_id)
     centre, half = _centre_and_half(two)
     reach = half if half else 2.0  # where the environments differ in noise alone, the unseen one is still elsewhere
-    return replace(
+    return altered(
         two,
         sigma=(0.5,),
         offset=(centre + reach * SETS[set_id].unseen,),
@@ -125,7 +134,7 @@ def fresh_rows(scenario: Scenario, seed: int) -> MultiEnvData:
     The mixing of latents into x belongs to the seed that the networks were trained with; the rows are drawn with
     another.
     """
-    data = sample(replace(scenario, n_samples=N_FRESH), _FRESH + seed)
+    data = sample(altered(scenario, n_samples=N_FRESH), _FRESH + seed)
     assert data.z is not None
     assert data.s is not None
     return replace(data, x=mix(np.concatenate([data.z, data.s], axis=1), scenario, seed))
@@ -140,15 +149,16 @@ def has_both_arms(scenario: Scenario) -> bool:
 
 
 def config_of(preset_id: str, scenario: Scenario, seeds: int, epochs: int) -> RunConfig:
-    align = preset(preset_id).training.align
-    return RunConfig(scenario=scenario, training=Training(lams=LAMS, replicates=seeds, epochs=epochs, align=align))
+    return altered(preset(preset_id), scenario=scenario, lams=LAMS, replicates=seeds, epochs=epochs)
 
 
 def left_out_scenarios(preset_id: str, n_envs: int) -> list[Scenario | None]:
-    """For each environment of the "inside" scenario, the scenario without it; None where that lacks an arm."""
+    """For each environment of the "inside" scenario, the scenario without it; None where that lacks an arm, or has too
+    few rows."""
     full = scenario_of(preset_id, "inside", n_envs)
-    rest = [pick(full, [k for k in range(n_envs) if k != left]) for left in range(n_envs)]
-    return [scenario if has_both_arms(scenario) else None for scenario in rest]
+    kept = [[k for k in range(n_envs) if k != left] for left in range(n_envs)]
+    rest = [imagined(full, **_picked(full, envs)) for envs in kept]
+    return [scenario if scenario is not None and has_both_arms(scenario) else None for scenario in rest]
 
 
 def runs_of(preset_id: str, seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tuple[RunConfig, bool]]:
@@ -290,6 +300,19 @@ def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, 
             columns.setdefault(name, []).append(values)
     series = {name: np.stack(values) for name, values in columns.items()}
     return EnvironmentsStudy(preset_id=preset_id, seeds=seeds, epochs=epochs, series=series, folds=tuple(folds))
+
+
+def cautions_before(preset_id: str) -> tuple[str, ...]:
+    """What the study of a preset lacks whatever is measured. Raises ValueError for a world that cannot be."""
+    named = {f"{n} environments": scenario_of(preset_id, "inside", n) for n in SIZES}
+    return cautions_of_runs({name: config_of(preset_id, scenario, 1, EPOCHS) for name, scenario in named.items()})
+
+
+def cautions(study: EnvironmentsStudy) -> tuple[str, ...]:
+    """What a whole study lacks: see `cautions_before`; or no model of it is usable."""
+    errors = [float(value) for name in SERIES if name.endswith("_mse") for value in study.series[name].flat]
+    way = f"Train for more epochs than {study.epochs}, or study another preset."
+    return (*cautions_before(study.preset_id), *nothing_measured("number of environments", errors, way))
 
 
 def errors_on(run: RunResult, scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:

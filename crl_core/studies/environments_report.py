@@ -149,6 +149,8 @@ def headline(study: EnvironmentsStudy) -> str:
         moved = change(study, f"unseen.{item.id}.ite_rmse", 1.0, 2, max(SIZES))
         if moved is not None:
             words.append(f"{item.title.lower()}: {_verdict(moved)}")
+    if not words:
+        return "No effect error is known here, so nothing can be said of what another environment buys."
     joined = "; ".join(words)
     return f"From 2 to {max(SIZES)} environments at λ = 1, the effect error on one that no network has seen: {joined}."
 

@@ -18,11 +18,13 @@ import numpy as np
 from crl_core.config import Matching, RunConfig
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import PRESETS, preset
+from crl_core.config.text import altered
 from crl_core.data.matching import Matches, matches
 from crl_core.data.scm import aligned_groups
 from crl_core.events import OK, finite
 from crl_core.jobs.ensure_runs import OnRun, RunsFailed, each_run
 from crl_core.jobs.executors import Executor, Here
+from crl_core.measures.cautions import cautions_of_runs, nothing_measured
 from crl_core.measures.comparison import Difference, difference
 from crl_core.measures.lam_choice import choices
 from crl_core.results import RunResult, data_of
@@ -70,15 +72,8 @@ class ContestSetting:
             "matching": self.matching if penalty == "contrastive" else "shared",
             "balanced": self.balanced,
         }
-        return RunConfig(
-            scenario=replace(
-                base.scenario,
-                shared_units=self.shared,
-                env_weight=(1.0,) * (n_envs - 1) + (self.rare,),
-                **means,
-            ),
-            training=replace(base.training, **training),
-        )
+        weights = (1.0,) * (n_envs - 1) + (self.rare,)
+        return altered(base, shared_units=self.shared, env_weight=weights, **means, **training)
 
     @property
     def words(self) -> str:
@@ -313,6 +308,17 @@ def judged(run: RunResult, domain_auc: np.ndarray) -> Contestant:
     elif broken and name == "adversarial":
         problem += ", with their classifier or by it"
     return Contestant(penalty=name, key=run.config.key, lams=run.lams, problem=problem, **curves)
+
+
+def cautions(contest: Contest) -> tuple[str, ...]:
+    """What the whole contest lacks: nothing to learn or to compare in its world, or no usable model of any penalty."""
+    setting = contest.setting
+    configs = {
+        PENALTY_WORDS[row.penalty].short: setting.config(row.penalty, row.lams) for row in contest.rows if row.lams
+    }
+    errors = [float(value) for row in contest.rows for value in row.ite_rmse.flat]
+    way = f"Use smaller λ (--lam), more epochs (now {setting.epochs}) or another preset."
+    return (*cautions_of_runs(configs), *nothing_measured("penalty", errors, way))
 
 
 def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Difference:

@@ -134,8 +134,8 @@ def warm_up() -> None:
     evaluation."""
     from crl_core.config import Scenario, Training
 
-    tiny = RunConfig(scenario=Scenario(n_samples=100), training=Training(lams=(1.0,), replicates=1, epochs=1, hidden=4))
-    train(replace(tiny, training=replace(tiny.training, device="cpu")))
+    tiny = Training(lams=(1.0,), replicates=1, epochs=1, hidden=4, device="cpu")
+    train(RunConfig(scenario=Scenario(n_samples=100), training=tiny))
 
 
 def _replicate_groups(config: RunConfig, device: str) -> list[list[int]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crl_core.config import MAX_ENVS, Scenario
+from crl_core.config.text import imagined, refusal
 from crl_core.data.scm import MultiEnvData, along, propensity
 
 _FEW = 0.05  # a share of a treatment below which it is called rare
@@ -106,10 +107,10 @@ def newcomer_said(scenario: Scenario, names: Sequence[str]) -> str:
     """The next environment as `Scenario.with_envs` makes it, in a sentence. names: of all environments and the next."""
     if scenario.n_envs >= MAX_ENVS:
         return f"There are {MAX_ENVS}, the most that there can be."
-    try:
-        grown, new = scenario.with_envs(scenario.n_envs + 1), scenario.n_envs
-    except ValueError as error:
-        return f"There is no room for one more environment: {error}"
+    new = scenario.n_envs
+    grown = imagined(scenario, n_envs=new + 1)
+    if grown is None:
+        return f"There is no room for one more environment: {refusal(scenario, n_envs=new + 1)}"
     first, second = grown.offset[0], grown.offset[min(1, new - 1)]
     between = " (between those of the first two)" if first != second else ""
     model = new % min(2, new)  # whose policy and cause it repeats, see `with_envs`

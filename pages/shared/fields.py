@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from crl_core.config import ABOUT, LIMITS, MAX_ENVS, RunConfig, numbers
 from crl_core.config.numbers import tidy
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
-from crl_core.config.text import N_ENVS, PART_OF, Part, nearest, read, written
+from crl_core.config.text import N_ENVS, PART_OF, Part, altered, imagined, nearest, read, written
 
 Value = int | float | str
 
@@ -111,9 +111,7 @@ def field_of(name: str) -> Field | None:
 def defaults(preset_id: str, n_envs: int | None = None) -> dict[str, Value]:
     """Values of all fields for a preset, grown or shrunk to `n_envs` environments."""
     config = PRESETS[preset_id].config
-    if n_envs is not None:
-        config = replace(config, scenario=config.scenario.with_envs(n_envs))
-    return values_of(config)
+    return values_of(config if n_envs is None else imagined(config, n_envs=n_envs) or config)
 
 
 def values_of(config: RunConfig) -> dict[str, Value]:
@@ -130,43 +128,40 @@ def values_of(config: RunConfig) -> dict[str, Value]:
 def build(preset_id: str, values: Mapping[str, Any]) -> RunConfig:
     """The config of the fields' values. Missing values are the preset's. Raises ValueError with one sentence."""
     base = PRESETS[preset_id].config
-    scenario = base.scenario.with_envs(int(values.get("envs", base.scenario.n_envs)))
-    changed: dict[Part, dict[str, Any]] = {"scenario": {}, "training": {}}
+    grown = base.scenario.grown(int(values.get("envs", base.scenario.n_envs)))
+    changed: dict[str, Any] = dict(grown)
     for field in PER_ENV:
-        old = getattr(scenario, field.attribute)
-        changed["scenario"][field.attribute] = tuple(
-            values.get(per_env_name(field, env), value) for env, value in enumerate(old)
+        changed[field.attribute] = tuple(
+            values.get(per_env_name(field, env), value) for env, value in enumerate(grown[field.attribute])
         )
     for field in SINGLE:
         if field.name in values:
-            changed[field.part][field.attribute] = values[field.name]
-    for part, attribute, value in overrides(str(values.get(SET) or "")):
-        changed[part][attribute] = value
-    return RunConfig(
-        scenario=replace(scenario, **changed["scenario"]), training=replace(base.training, **changed["training"])
-    )
+            changed[field.attribute] = values[field.name]
+    changed |= dict(overrides(str(values.get(SET) or "")))
+    return altered(base, **changed)
 
 
-def overrides(text: str) -> Iterator[tuple[Part, str, Any]]:
+def overrides(text: str) -> Iterator[tuple[str, Any]]:
     """Read "part.field=value ..." as the command line does. Raises ValueError naming what is wrong."""
     for word in tidy(text).replace(";", " ").split():
         try:
-            part, attribute, value = read(word)
+            _, attribute, value = read(word)
         except ValueError as error:
             raise ValueError(f"“More settings”: {error}") from None
         if attribute == "device":
             raise ValueError("“More settings”: where a run is computed is no setting of it; leave training.device out.")
-        yield part, attribute, value
+        yield attribute, value
 
 
 def grid(preset_id: str, text: str) -> tuple[float, ...]:
     """The λ that a preset has with these further settings; its own where they cannot be read."""
     own = PRESETS[preset_id].config.training
     try:
-        asked = [value for _, attribute, value in overrides(text) if attribute == "lams"]
-        return replace(own, replicates=1, lams=asked[-1]).lams if asked else own.lams
+        asked = [value for attribute, value in overrides(text) if attribute == "lams"]
     except ValueError:
         return own.lams
+    found = imagined(own, replicates=1, lams=asked[-1]) if asked else None
+    return own.lams if found is None else found.lams
 
 
 def describe(config: RunConfig) -> tuple[str, dict[str, Value]]:

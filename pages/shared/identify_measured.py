@@ -13,7 +13,9 @@ from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import LATENT_PRESETS
 from crl_core.identify.promises import Promise, promise_of
 from crl_core.identify.shipped import BAKED, coordinates, of_method, shipped
+from crl_core.measures.cautions import nothing_measured
 from pages.shared import server_cache, style
+from pages.shared.run_view import warn
 from pages.shared.style import quiet
 from pages.shared.tables import chart, table
 
@@ -50,6 +52,9 @@ def measured(ink: Palette) -> None:
     rows = worlds[name or "each"]
     names = list(dict.fromkeys(row["method"] for row in rows))
     floor = float(np.median([row["floor"] for row in rows]))
+    if said := nothing_measured("method", [row["mcc"] for row in rows], "Measure this world again, on other seeds."):
+        warn(said)
+        return
     shorts = {METHOD_WORDS[item].short: of_method(rows, item) for item in names}
     labels = {METHOD_WORDS[item].short: METHOD_WORDS[item].uses_labels for item in names}
     ordered = dict(sorted(shorts.items(), key=lambda pair: -float(np.nanmedian(pair[1]))))

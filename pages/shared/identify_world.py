@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from crl_core.config.numbers import number
+from crl_core.config.text import altered
 from crl_core.figures.identify import sub
 from crl_core.identify.latent_worlds import MEANS, SCALES, Edges, LatentWorld, Mixing, Table, read_table, written_table
 from crl_core.identify.presets import LATENT_PRESETS, LatentPreset
@@ -44,12 +47,12 @@ def asked_world(top: Any, left: Any) -> Asked:
             "Intervention matrix",
             "what each environment does to each latent; the first row is the reference. Edit, add or remove rows.",
         )
-        scales, means = _matrices(name, preset)
-    problem = _unfinished(scales, means)
+        scales, means, unread = _matrices(name, preset)
+    problem = unread or _unfinished(scales, means)
     if problem:
         return Asked(name, seed, None, problem)
     try:
-        world = replace(
+        world = altered(
             preset.world,
             scales=scales,
             means=means,
@@ -93,16 +96,17 @@ def _controls() -> tuple[str, str, str, int, int]:
             MOST_EXTRA,
             0,
             key="extra",
+            format="%d",
             width=150,
             help="Observed dimensions beyond the latents.",
             **in_link,
         )
-        seed = st.number_input("Seed", 0, MOST_SEED, 0, key=SEED, width=130, **in_link)
+        seed = st.number_input("Seed", 0, MOST_SEED, 0, key=SEED, format="%d", width=130, **in_link)
     return titles[title], mixing, edge, int(extra), int(seed)
 
 
-def _matrices(name: str, preset: LatentPreset) -> tuple[Table, Table]:
-    """Scales and means as edited; a page that is left and a link bring them back."""
+def _matrices(name: str, preset: LatentPreset) -> tuple[Table, Table, str]:
+    """Scales and means as edited, and which cell is no number; a page that is left and a link bring them back."""
     kept = f"identify.kept.{name}"
     if _READ not in st.session_state:  # a link is read once; from then on it is written
         st.session_state[_READ] = True
@@ -115,13 +119,13 @@ def _matrices(name: str, preset: LatentPreset) -> tuple[Table, Table]:
         if key not in st.session_state:
             st.session_state[f"{key}.start"] = st.session_state.get(kept, home)[0]
         edited = st.data_editor(
-            pd.DataFrame(st.session_state[f"{key}.start"], columns=columns),
+            _as_text(st.session_state[f"{key}.start"], columns),
             num_rows="dynamic",
             key=key,
             width="stretch",
-            column_config=_cells(columns, SCALES, 1.0),
+            column_config=_cells(columns, "1"),
         )
-    scales = _as_table(edited)
+    scales, unread = _as_table(edited, "scale")
     with of_means:
         key = f"identify.means.{name}.{len(scales)}"
         if key not in st.session_state:
@@ -132,29 +136,46 @@ def _matrices(name: str, preset: LatentPreset) -> tuple[Table, Table]:
             )
         rows = ["reference", *(f"environment {e + 1}" for e in range(1, len(scales)))][: len(scales)]
         moved = st.data_editor(
-            pd.DataFrame(st.session_state[f"{key}.start"], columns=columns, index=rows),
+            _as_text(st.session_state[f"{key}.start"], columns, rows),
             key=key,
             width="stretch",
-            column_config=_cells(columns, MEANS, 0.0),
+            column_config=_cells(columns, "0"),
         )
-    means = _as_table(moved)
+    means, unread_mean = _as_table(moved, "mean")
     st.session_state[kept] = (scales, means)
     _write_link({"scales": (scales, home[0]), "means": (means, ((0.0,) * len(columns),) * len(scales))})
-    return scales, means
+    return scales, means, unread or unread_mean
 
 
-def _cells(columns: Sequence[str], limits: tuple[float, float], default: float) -> dict[str, Any]:
-    low, high = limits
+def _cells(columns: Sequence[str], default: str) -> dict[str, Any]:
+    """Cells of text, since the browser drops the comma of 0,2 from those of a number."""
     return {
-        name: st.column_config.NumberColumn(
-            name, min_value=low, max_value=high, default=default, required=True, format="%g"
-        )
-        for name in columns
+        name: st.column_config.TextColumn(name, default=default, required=True, alignment="right") for name in columns
     }
 
 
-def _as_table(edited: pd.DataFrame) -> Table:
-    return tuple(tuple(map(float, row)) for row in edited.to_numpy(np.float64))
+def _as_text(table: Table, columns: Sequence[str], rows: Sequence[str] | None = None) -> pd.DataFrame:
+    cells = [[f"{value:.12g}" if np.isfinite(value) else None for value in row] for row in table]
+    return pd.DataFrame(cells, columns=list(columns), index=rows, dtype=object)
+
+
+def _as_table(edited: pd.DataFrame, what: str) -> tuple[Table, str]:
+    """What the cells hold, NaN where that is nothing or no number, and a sentence on the first that is none."""
+    said: list[str] = []
+
+    def value(e: int, i: int, cell: Any) -> float:
+        if cell is None or cell is pd.NA or cell != cell or not str(cell).strip():
+            return math.nan
+        try:
+            return float(number(str(cell)))
+        except ValueError as error:
+            said.append(f"{_place(what, e, i)}: {error}")
+            return math.nan
+
+    table = tuple(
+        tuple(value(e, i, cell) for i, cell in enumerate(row)) for e, row in enumerate(edited.to_numpy(object))
+    )
+    return table, next(iter(said), "")
 
 
 def _linked(preset: LatentPreset) -> tuple[Table, Table]:
@@ -168,7 +189,7 @@ def _linked(preset: LatentPreset) -> tuple[Table, Table]:
             means = read_table(st.query_params["means"], "means")
         if any(len(row) != preset.world.dim for row in (*scales, *means)):
             raise ValueError(f"every row of a link's scales and means needs {preset.world.dim} numbers, one a latent.")
-        replace(preset.world, scales=scales, means=means)
+        altered(preset.world, scales=scales, means=means)
     except ValueError as error:
         st.warning(style.plain(f"The link's matrix cannot be shown: {error} Shown: the world's own."))
         return preset.world.scales, preset.world.means

@@ -15,8 +15,7 @@ _AT = "lecture.at"  # λ that browser and sidebar agree on
 _SENT = "lecture.sent"  # (λ, turn): where the browser was last told to go
 
 _STYLE = """
-.lecture-frame { container-type: inline-size; height: max(36rem, calc(100vh - 8.2rem)); }
-@media (max-width: 640px) { .lecture-frame { height: 58rem; } }
+.lecture-frame { container-type: inline-size; --tall: max(36rem, calc(100vh - 8.2rem)); }
 """
 
 # The page's script: keeps one scrubber for each mount, and gives it new frames when they come.

@@ -171,7 +171,8 @@ def world_by_world(folder: Path) -> list[tuple[str, ...]]:
         says += f" Worse: {gains(worse)}." if worse else ""
         says += f" Better only at its own best λ: {gains(more)}." if more else ""
         gap = f", z ±{item.setting.gap:g}" if item.setting.gap is not None else ""
-        lines.append((item.setting.preset + gap, f"{np.mean(item.ran[0].error('at_zero')):.3f}", says))
+        none = f"{np.mean(item.ran[0].error('at_zero')):.3f}" if item.ran else "–"
+        lines.append((item.setting.preset + gap, none, says if item.ran else "No model of any penalty is usable."))
     return lines
 
 

@@ -72,4 +72,5 @@ def kind_of(run: RunSummary) -> str:
     words = [word for word in ("baked", "pinned") if getattr(run, word)]
     words += ["imported"] if run.imported is not None else []
     words += [f"recipe {run.recipe_version}"] if run.outdated else []
+    words += [] if run.finite else ["no figures: every model diverged"]
     return ", ".join(words)

@@ -16,13 +16,14 @@ from crl_core.export.checkpoint import (
 )
 from crl_core.export.figure_page import figure_page
 from crl_core.export.notebook import notebook
+from crl_core.measures.cautions import cautions_of_model
 from crl_core.results import RunResult
 from crl_core.runs.bundle import AlreadyStored, export_bytes, import_run
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunSummary
 from pages.shared import server_cache, style
 from pages.shared.fields import lam_text
-from pages.shared.run_view import naming_near
+from pages.shared.run_view import naming_near, warn
 
 _TURN = "runs.import.turn"  # another key after each import empties the uploader
 _SAID = "runs.import.said"  # (kind, sentence) of the last import
@@ -38,6 +39,7 @@ def section(chosen: RunSummary, lam: float) -> None:
     store, stem = server_cache.store(), file_stem(result.config)
     m = result.model(lam)
     near, diverged = float(result.lam[m]), result.status[m] == DIVERGED
+    warn(cautions_of_model(result, m))
     with st.container(key="panel_take_home"):
         style.panel_title(
             "Take home",

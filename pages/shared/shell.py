@@ -21,7 +21,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from crl_core.runs.sealing import StoreError
 from pages.shared import server_cache, sidebar, style
 
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 # section -> (file, title): a page is listed once its file is there; its address is the file's stem. Pages of the
 # section without a name stand in the bar itself, the others in a menu each, so that all fit beside the sidebar.
 PAGES = {
@@ -86,7 +86,7 @@ def _pages() -> dict[str, list[Any]]:
                 default=stem == DEFAULT_PAGE,
             )
             for stem, title in pages
-            if (_ROOT / page_file(stem)).exists()
+            if (ROOT / page_file(stem)).exists()
         ]
         for section, pages in PAGES.items()
     }
@@ -104,7 +104,7 @@ def _navigation(**options: Any) -> Any:
     other._url_path = asked  # set past the check, which refuses blanks and slashes: they arrive all the same
     found = st.navigation(pages | {"": [*pages[""], other]}, **options)
     if found is other:
-        if fresh and not (_ROOT / page_file(asked)).exists():
+        if fresh and not (ROOT / page_file(asked)).exists():
             st.html("<script>window.location.reload()</script>", unsafe_allow_javascript=True)
             st.stop()
         stem = page_of(asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
 
 import streamlit as st
 
@@ -12,7 +13,8 @@ from crl_core.figures.palette import Palette, Theme, palette
 
 _CSS = """
 <style>
-.stMainBlockContainer { padding: 4.2rem 2.4rem 2.5rem 2.4rem; max-width: 1500px; }
+.stMainBlockContainer { padding: 4.2rem 2.4rem 2.5rem 2.4rem; max-width: 1500px;
+  overflow-x: clip; } /* a slider's hidden input stands out of a phone */
 .stSidebar [data-testid="stSidebarUserContent"] { padding-bottom: 2rem; }
 .stSidebar [data-testid="stSidebarHeader"] { height: 2.4rem; margin-bottom: 0; }
 .stApp { font-variant-numeric: tabular-nums; }
@@ -28,6 +30,13 @@ _CSS = """
 @media (max-width: 900px) { .stApp [data-testid="stColumn"]:has(> div [class*="st-key-panel"]) {
   min-width: 100% !important; } }
 [class*="st-key-panel"] h3 { font-size: .95rem; }
+.stMain [data-testid="stElementContainer"], .stMain [data-testid="stLayoutWrapper"] { max-width: 100%; }
+.stApp button .stMarkdownEllipsis, .stApp button .stMarkdownEllipsis p { white-space: normal; overflow: visible; }
+.stMain [data-testid="stPlotlyChart"] { container-type: inline-size; }
+@container (max-width: 19.5rem) {  /* words of a figure in a narrow panel: smaller rather than cut */
+  .js-plotly-plot .gtitle { font-size: 11px !important; }
+  .js-plotly-plot .legendtext { font-size: 10px !important; }
+}
 .crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
 .crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end;
   text-align: right; }
@@ -62,13 +71,20 @@ def theme() -> Theme:
     return "light" if st.context.theme.type == "light" else "dark"
 
 
+# Reads what is typed into number fields; it starts once a page, whatever number of runs brings it.
+_NUMBER_FIELDS = Path(__file__).with_name("number_fields.js").read_text(encoding="utf-8")
+
+
 def inject() -> None:
-    """Put the style sheet on the page. Once a run, by the shell."""
+    """Put the style sheet, and the script of the number fields, on the page. Once a run, by the shell."""
     ink = palette(theme())
     on_accent = ink["bg"] if theme() == "dark" else ink["panel"]
     names = {"panel": ink["panel"], "hairline": ink["grid"], "quiet": ink["muted"], "on-accent": on_accent}
     tokens = "".join(f"--{name}: {colour};" for name, colour in names.items())
-    st.html(f"{_CSS}<style>.stApp {{ {tokens} }}</style>")
+    st.html(
+        f"{_CSS}<style>.stApp {{ {tokens} }}</style><script>(() => {{\n{_NUMBER_FIELDS}}})()</script>",
+        unsafe_allow_javascript=True,
+    )
 
 
 def numbers(items: Iterable[tuple[str, str]]) -> None:

@@ -54,9 +54,11 @@ def table(
     """A quiet table. Columns from `words_from` on are sentences; row `strong` is set bold."""
 
     def cell(tag: str, index: int, text: str, bold: bool) -> str:
-        kinds = ["says"] if words_from is not None and index >= words_from else []
+        says = words_from is not None and index >= words_from
+        kinds = ["says"] if says else []
         kinds += ["strong"] if bold and not kinds else []
-        whole = _RANGE.sub(lambda found: found[0].replace(" ", "\u00a0"), text)  # a range does not break in two
+        # In a sentence a range does not break in two; a narrow column of figures has to break it.
+        whole = _RANGE.sub(lambda found: found[0].replace(" ", "\u00a0"), text) if says else text
         return f'<{tag} class="{" ".join(kinds)}">{escape(whole)}</{tag}>'
 
     head = "".join(cell("th", index, text, False) for index, text in enumerate(header))

@@ -24,8 +24,8 @@ _CSS = """
 .crl-quadrant { display: flex; flex-wrap: wrap; gap: .4rem 1.6rem; align-items: baseline; }
 .crl-quadrant b { font-size: 1.5rem; }
 .crl-quadrant span { color: var(--quiet); max-width: 46rem; line-height: 1.45; }
-.crl-gauge { display: grid; grid-template-columns: minmax(10rem, 1.7fr) minmax(5rem, 1.6fr) minmax(5rem, .6fr);
-  gap: .1rem 1rem; align-items: center;
+.crl-gauge { display: grid; grid-template-columns: minmax(0, 1.7fr) minmax(2.5rem, 1.6fr) minmax(4.2rem, .6fr);
+  gap: .1rem clamp(.4rem, 1.5vw, 1rem); align-items: center;
   padding: .5rem 0; border-bottom: 1px solid var(--hairline); }
 .crl-gauge:last-child { border-bottom: 0; }
 .crl-gauge b { font-size: .95rem; } .crl-gauge .small { grid-column: 1 / 4; font-size: .8rem; color: var(--quiet); }

@@ -20,11 +20,13 @@ from crl_core.studies.detection_rates import (
     Rate,
     baked_power,
     by_quadrant,
+    cautions,
     config_of,
     name_of,
     run_power,
 )
 from pages.shared import many_runs, server_cache
+from pages.shared.run_view import warn
 from pages.shared.style import panel_title, quiet
 from pages.shared.tables import chart
 
@@ -61,6 +63,8 @@ def power_table(preset_id: str, ink: Palette) -> None:
             power = _measured(preset_id)
             where = f"Measured on this machine: {_SEEDS} seeds, {_DRAWS} batches each."
         if power is not None:
+            warn(cautions(power))
+        if power is not None and power.rows:
             _draw(power, where, ink)
 
 

@@ -6,7 +6,8 @@ import streamlit as st
 
 from crl_core.data.scm import MultiEnvData
 from crl_core.figures import outside, palette
-from crl_core.figures.base import Trace, colour_scale
+from crl_core.figures.axes import colour_scale, interval
+from crl_core.figures.base import Trace
 from crl_core.figures.unseen import cloud
 from crl_core.results import data_of
 from crl_core.studies.deployed_view import Scene, cause_and_nuisance, scene_of
@@ -70,7 +71,7 @@ def _effect_map(run: RunInView) -> Trace | None:
     plane = effects(run).plane
     if plane is None:
         return None
-    low, high = plane.limits
+    low, high = interval(*plane.limits)
     return {
         "type": "heatmap",
         "x": plane.z,

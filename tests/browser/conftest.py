@@ -36,9 +36,10 @@ class Server:
     port: int
     cache: Path
     process: subprocess.Popen[bytes]
+    prefix: str = ""
 
     def url(self, page: str = "", **params: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{page}" + (f"?{urlencode(params)}" if params else "")
+        return f"http://127.0.0.1:{self.port}{self.prefix}/{page}" + (f"?{urlencode(params)}" if params else "")
 
     def stop(self) -> None:
         self.process.terminate()
@@ -49,11 +50,25 @@ class Server:
             self.process.wait()
 
 
-def start_server(cache: Path) -> Server:
-    """The app on a free port; returns once it answers."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+def needed(*names: str, what: str) -> str:
+    """The first of these programs on the path. Without one the test is skipped, or fails where all must run."""
+    for name in names:
+        if (found := shutil.which(name)) is not None:
+            return found
+    if os.environ.get("CRL_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"{what} is missing; install it, or unset CRL_REQUIRE_BROWSER to skip the tests that need it.")
+    pytest.skip(f"{what} is missing.")
+
+
+def start_server(cache: Path, prefix: str = "") -> Server:
+    """The app on a free port, under a path prefix such as /tools/crl; returns once it answers."""
+    port = free_port()
     log = (cache.parent / f"server-{port}.log").open("wb")
     process = subprocess.Popen(
         [
@@ -68,17 +83,19 @@ def start_server(cache: Path) -> Server:
             "127.0.0.1",
             "--server.headless",
             "true",
+            "--server.baseUrlPath",
+            prefix,
         ],
         cwd=ROOT,
         env=os.environ | {"CRL_CACHE": str(cache)},
         stdout=log,
         stderr=log,
     )
-    server = Server(port, cache, process)
+    server = Server(port, cache, process, prefix)
     deadline = time.monotonic() + 60
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
+            with urllib.request.urlopen(server.url("_stcore/health"), timeout=2):
                 return server
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
@@ -87,13 +104,15 @@ def start_server(cache: Path) -> Server:
             time.sleep(0.2)
 
 
+def drawn(page: Page) -> None:
+    """Wait until a page has drawn something and no script runs; the lecture has no heading to wait for."""
+    page.wait_for_selector("[data-testid=stMain] [data-testid=stElementContainer]", state="attached")
+    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        if os.environ.get("CRL_REQUIRE_BROWSER") == "1":
-            pytest.fail("Chromium is missing; install it, or unset CRL_REQUIRE_BROWSER to skip the browser tests.")
-        pytest.skip("Chromium is missing.")
+    path = needed("chromium", "chromium-browser", what="Chromium")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

@@ -22,6 +22,7 @@ from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.lecture.story import figure
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
+from tests import degenerate
 from tests.browser.conftest import start_server
 from tests.crl_core.made_up import made_up_result
 from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
@@ -486,6 +487,79 @@ def test_during_training_what_is_there_is_shown_and_can_be_dragged(
     hand.settle(2)
     assert f"epoch {epochs} of 3" in hand.says()
     assert hand.figure("ite_rmse") == ("–" if epochs == 0 else figure(result.history["ite_rmse"][epochs - 1, 2]))
+    assert trouble == []
+    page.close()
+
+
+# ---- at the edges ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", degenerate.RUNS)
+def test_a_run_at_the_edge_of_what_can_be_asked_for_is_drawn_whole(opened: Open, name: str) -> None:
+    result = degenerate.RUNS[name]()
+    hand = opened(result, evidence=False)
+    hand.page.keyboard.press("End")
+    hand.settle(len(result.lams) - 1)
+    for key in "12345":
+        hand.page.keyboard.press(key)
+        hand.page.wait_for_timeout(60)
+    playwright.expect(hand.page.get_by_text("cannot be drawn")).to_have_count(0)
+
+
+def test_where_every_lambda_diverged_none_is_called_unharmed(opened: Open) -> None:
+    hand = opened(degenerate.RUNS["all diverged"](), evidence=False)
+    assert hand.says() == "Training diverged at every λ: there are no numbers to show."
+
+
+@pytest.mark.parametrize("part", ["still", "moving"])
+@pytest.mark.parametrize("view", ["latent", "effect", "map", "training", "path"])
+def test_a_picture_that_fails_says_so_in_its_place_and_the_others_follow_lambda(
+    chromium: playwright.Browser, tmp_path: Path, view: str, part: str
+) -> None:
+    file = tmp_path / "handout.html"
+    file.write_text(handout_html(run_of(), None, evidence_of(run_of()), "dark", n_rows=N_ROWS), encoding="utf-8")
+    page, trouble = chromium.new_page(viewport={"width": 1280, "height": 720}), []
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.goto(file.as_uri())
+    hand = Hand(page)
+    fails = "() => { throw new RangeError('Invalid array length'); }"
+    page.evaluate(f"() => {{ PAINTERS.{view}.{part} = {fails}; }}")
+    page.set_viewport_size({"width": 1270, "height": 720})  # everything is drawn again
+    words = page.locator(f"[data-view={view}] .failed")
+    playwright.expect(words).to_have_text(
+        "This picture cannot be drawn: Invalid array length. The rest of the page is not affected."
+    )
+    playwright.expect(page.locator(".failed:visible")).to_have_count(1)
+    others = [other for other in ("latent", "effect", "map", "training", "path") if other != view]
+    before = {other: hand.picture(other) for other in others}
+    page.keyboard.press("End")
+    hand.settle(4)
+    page.wait_for_timeout(600)
+    assert [other for other in others if hand.picture(other) == before[other]] == []
+    assert trouble == []
+    page.close()
+
+
+def test_frames_that_cannot_be_read_are_said_in_words_and_whole_ones_are_drawn_again(
+    chromium: playwright.Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "handout.html"
+    file.write_text(handout_html(run_of(), None, None, "dark", n_rows=N_ROWS), encoding="utf-8")
+    page, trouble = chromium.new_page(), []
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.goto(file.as_uri())
+    hand = Hand(page)
+    give = "(change) => { const data = JSON.parse(document.getElementById('frames').textContent); change(data);"
+    give += " document.querySelector('.lecture').scrubber.update(data); }"
+    page.evaluate(f"({give})((data) => {{ data.arrays.xy.b64 = '*'; }})")
+    playwright.expect(page.get_by_role("heading", name="This lecture cannot be drawn")).to_be_visible()
+    assert "The other pages are not affected." in hand.says()
+    hand.page.mouse.click(*[side // 2 for side in (1280, 720)])
+    page.keyboard.press("End")
+    page.evaluate(f"({give})(() => {{}})")
+    playwright.expect(page.get_by_role("heading", name="This lecture cannot be drawn")).to_have_count(0)
+    page.keyboard.press("End")
+    hand.settle(4)
     assert trouble == []
     page.close()
 

@@ -53,7 +53,7 @@ def test_train_prints_nothing_but_json_and_the_second_time_takes_it_from_the_cac
     captured = capsys.readouterr()
     first = json.loads(captured.out)
     assert "training 4 models on cpu, 3 epochs" in captured.err
-    assert set(first) == {"key", "config", "device", "seconds", "cached", "models"}
+    assert set(first) == {"key", "config", "device", "seconds", "cached", "cautions", "models"}
     assert first["cached"] is False
     assert [(model["lam"], model["replicate"]) for model in first["models"]] == [
         (0, 0),

@@ -28,7 +28,7 @@ from crl_core.figures import (
     path_limits,
     tallest_bin,
 )
-from crl_core.figures.base import held_in, log_ticks, robust_range
+from crl_core.figures.axes import held_in, log_ticks, robust_range
 from crl_core.figures.lam_axis import break_marks, lam_axis, positions
 from crl_core.measures.lam_choice import choices
 

@@ -55,7 +55,9 @@ class Server:
 
         self.app, self.socket = app, socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, proxy_headers=False
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self.socket]}, daemon=True)
         self._thread.start()
@@ -371,6 +373,158 @@ def test_a_damaged_file_and_a_port_in_use_end_with_a_sentence(
             said = capsys.readouterr().err.strip()
             assert word in said
             assert "\n" not in said
+
+
+# -- behind a proxy ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def told(file: Path) -> Iterator[Server]:
+    """A server that learns its prefix from the proxy's header."""
+    running = Server(create_app(file, Settings()))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def placed(file: Path) -> Iterator[Server]:
+    """A server that was given its prefix."""
+    running = Server(create_app(file, Settings(root_path="/tools/models/")))
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize("stripped", [True, False])
+@pytest.mark.parametrize("prefix", ["/models", "/tools/v1.2_~-x", "/v1", "/docs"])
+def test_under_a_prefix_every_address_is_right_whether_the_proxy_takes_it_off_or_not(
+    told: Server, prefix: str, stripped: bool
+) -> None:
+    def ask(path: str, body: Any = None) -> tuple[int, Any, dict[str, str]]:
+        return told.ask(path if stripped else prefix + path, body, X_Forwarded_Prefix=prefix, Host="a.example")
+
+    assert ask("/openapi.json")[1]["servers"] == [{"url": prefix}]
+    assert ask("/v1/effects", {"rows": [[0.0, 0.0]]})[0] == 200
+    assert f"see {prefix}/docs for" in ask("/none")[1]["error"]
+    assert f"see {prefix}/docs." in ask("/v1/effects")[1]["error"]
+    assert f"see {prefix}/docs for" in ask("/v1/effects", {"rows": []})[1]["error"]
+    for path in ("/docs", "/docs/page.js", "/docs/page.css", "/healthz"):
+        assert ask(path)[0] == 200
+    if prefix not in ("/v1", "/docs") or not stripped:
+        status, _, headers = ask("/docs/")
+        assert (status, headers["location"]) == (307, f"http://a.example{prefix}/docs")
+
+
+def test_one_prefix_leaves_nothing_behind_for_the_next_request(told: Server) -> None:
+    told.ask("/openapi.json", X_Forwarded_Prefix="/models")
+    assert "servers" not in told.ask("/openapi.json")[1]
+
+
+def test_the_given_prefix_wins_over_what_a_visitor_sends(placed: Server) -> None:
+    for path in ("/openapi.json", "/tools/models/openapi.json"):
+        for sent in ({}, {"X_Forwarded_Prefix": "/elsewhere"}, {"X_Forwarded_Prefix": "//evil"}):
+            assert placed.ask(path, **sent)[1]["servers"] == [{"url": "/tools/models"}]
+    assert placed.ask("/tools/modelsx/openapi.json")[0] == 404
+    assert placed.ask("/tools/models/v1/effects", {"rows": [[0.0, 0.0]]})[0] == 200
+
+
+def test_metrics_and_log_name_the_addresses_without_the_prefix(
+    placed: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    placed.ask("/tools/models/v1/model")
+    assert 'crl_requests_total{path="/v1/model",status="200"}' in placed.ask("/metrics")[1]
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["path"] == "/v1/model"
+
+
+def test_a_host_that_is_not_trusted_tells_nothing(file: Path) -> None:
+    running = Server(create_app(file, Settings(trusted_proxies="10.0.0.0/8,::1")))
+    sent = {"X_Forwarded_Prefix": "/models", "X_Forwarded_Proto": "https", "Host": "a.example"}
+    assert "servers" not in running.ask("/openapi.json", **sent)[1]
+    assert running.ask("/openapi.json", X_Forwarded_Prefix="//evil")[0] == 200
+    assert running.ask("/docs/", **sent)[2]["location"] == "http://a.example/docs"
+    running.close()
+
+
+def test_a_trusted_proxy_tells_the_scheme_and_the_visitor(told: Server) -> None:
+    sent = {"X_Forwarded_Prefix": "/models", "X_Forwarded_Proto": "https", "Host": "a.example"}
+    assert told.ask("/docs/", **sent)[2]["location"] == "https://a.example/models/docs"
+
+
+NO_PREFIXES = (
+    "models",
+    "//evil.example",
+    "/a//b",
+    "https://evil.example",
+    "/a/../b",
+    "/..",
+    "/./a",
+    "/a?b",
+    "/a#b",
+    "/a b",
+    "/a\\b",
+    "/a%2e%2e",
+    "/a,/b",
+    "/<script>",
+    "/\xe4",
+    "/" + "a" * 300,
+)
+
+
+@pytest.mark.parametrize("prefix", NO_PREFIXES)
+def test_what_is_no_prefix_gets_a_sentence_that_does_not_repeat_it(
+    prefix: str, told: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said, _ = told.ask("/openapi.json", X_Forwarded_Prefix=prefix)
+    assert status == 400
+    assert "X-Forwarded-Prefix" in said["error"]
+    assert prefix not in json.dumps(said).replace("such as /models", "").replace("no // and no ..", "")
+    assert main(["serve", "x.onnx", "--port", "0", "--root-path", prefix]) == 2
+    assert "path such as /models" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prefix", ["/a\nb", "/a\x00", "/a\n"])
+def test_control_characters_are_no_prefix(prefix: str) -> None:
+    with pytest.raises(ValueError, match="path such as /models"):
+        Settings(root_path=prefix)
+
+
+@pytest.mark.parametrize("proxies", ["localhost", "127.0.0.1,nginx", "10.0.0.1/8", "*,10.0.0.1", "300.0.0.1"])
+def test_a_proxy_that_has_no_address_is_named(proxies: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for flag in ("--trusted-proxies", "--forwarded-allow-ips"):
+        assert main(["serve", "x.onnx", "--port", "0", flag, proxies]) == 2
+        said = capsys.readouterr().err.strip()
+        assert "addresses or networks" in said
+        assert "\n" not in said
+
+
+def test_the_documentation_is_files_of_this_server_and_allows_no_others(server: Server) -> None:
+    status, page, headers = server.ask("/docs")
+    assert status == 200
+    assert headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in headers["content-security-policy"]
+    for address in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert not re.match(r"https?:|//|/", address), "an address that is not relative breaks under a prefix"
+        assert address == "data:," or server.ask(f"/{address}")[0] == 200
+    assert server.ask("/redoc")[0] == 404
+
+
+def test_the_command_says_at_once_what_it_is_doing(file: Path) -> None:
+    code = (
+        "import sys\nfrom crl_core.cli.program import main\n"
+        "class Slow:\n    def find_spec(self, name, *_):\n"
+        "        if name == 'uvicorn' and 'crl_core.serve.middleware' in sys.modules: print('importing', flush=True)\n"
+        f"sys.meta_path.insert(0, Slow())\nmain(['serve', {str(file)!r}, '--port', '0', '--root-path', '/models'])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    opening, importing, listening = (process.stdout.readline() for _ in range(3))
+    process.terminate()
+    process.communicate(timeout=20)
+    assert importing == "importing\n"
+    said = [json.loads(line) for line in (opening, listening)]
+    assert [item["event"] for item in said] == ["opening", "listening"]
+    assert said[0]["file"] == str(file)
+    assert said[0]["address"] == said[1]["address"]
+    assert said[1]["root_path"] == "/models"
 
 
 # -- the monitor -------------------------------------------------------------------------------------------------------

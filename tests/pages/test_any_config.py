@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 
 from crl_core import RunConfig, train
 from crl_core.data.matching import matches
@@ -11,11 +11,11 @@ from crl_core.results import data_of
 from crl_core.runs.store import RunStore
 from pages.shared import fields
 from pages.shared.shell import PAGES
-from tests.any_config import configs
+from tests.any_config import MANY, configs, drawing
 from tests.pages.conftest import Open, words
 
 STEMS = [stem for pages in PAGES.values() for stem, _ in pages]
-THRICE = settings(max_examples=3, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
+SOME = drawing(few=3, many=max(3, MANY // (20 * len(STEMS))))  # a twentieth of all, shared among the pages
 
 
 def can_be_trained(config: RunConfig) -> bool:
@@ -41,7 +41,7 @@ def opened(open_app: Open, page: str, config: RunConfig) -> str:
 
 @pytest.mark.parametrize("page", STEMS)
 def test_a_page_opens_on_a_run_of_any_config(page: str, open_app: Open, store: RunStore) -> None:
-    @THRICE
+    @SOME
     @given(configs(small=True).filter(can_be_trained))
     def look(config: RunConfig) -> None:
         store.save(train(config))
@@ -52,7 +52,7 @@ def test_a_page_opens_on_a_run_of_any_config(page: str, open_app: Open, store: R
 
 @pytest.mark.parametrize("page", ["scenario", "latent", "unseen"])
 def test_a_page_opens_on_any_config_that_is_not_trained(page: str, open_app: Open) -> None:
-    @THRICE
+    @SOME
     @given(configs())
     def look(config: RunConfig) -> None:
         opened(open_app, page, config)

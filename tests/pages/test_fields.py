@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
+import json
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_core import PRESETS, RunConfig, Scenario, Training
-from crl_core.config import LIMITS, MAX_ENVS
-from crl_core.config.text import nearest_lam
+from crl_core.config import LIMITS, MAX_ENVS, numbers
+from crl_core.config.text import nearest_lam, written
 from pages.shared import fields
+
+ROOT = Path(__file__).parents[2]
 
 NAMES = [field.name for field in fields.SINGLE] + [
     "sigma1",
@@ -159,3 +168,61 @@ def test_a_link_with_a_number_of_two_readings_is_refused_with_both(name: str, te
     mended, said = fields.mend({name: text})
     assert mended[name] == fields.defaults("hospital")[name]
     assert "can be read as" in said[0]
+
+
+def test_every_number_field_shows_all_digits_of_its_value() -> None:
+    """A float field has `%.12g`, a whole one `%d`; a format that depends on the field names one of these two."""
+    fields_found = 0
+    for path in sorted((ROOT / "pages").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if node.func.attr not in ("number_input", "NumberColumn") or "runs_table" in path.name:  # that one is read
+                continue
+            form = next((ast.unparse(word.value) for word in node.keywords if word.arg == "format"), "")
+            assert "_FORMAT" in form or form in ("'%d'", "'%.12g'"), f"{path.name}:{node.lineno}"
+            fields_found += 1
+    assert fields_found >= 3
+
+
+JS = """
+const { number } = require(process.argv[1]);
+const asked = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const read = ([text, unit, whole]) => {
+  try { return Number(number(text, unit, whole)); } catch (e) { return e.message; }
+};
+process.stdout.write(JSON.stringify(asked.map(read)));
+"""
+_SIGNS = "0123456789" * 3 + "000,,..  ''-+eE%\u202f\u2009\u2212\uff0c\uff10\u2019epochsx"
+
+
+def _texts() -> list[str]:
+    rng = np.random.default_rng(0)
+    drawn = ["".join(rng.choice(list(_SIGNS), rng.integers(1, 9))) for _ in range(4000)]
+    values = [*rng.normal(size=300).round(3), *rng.integers(0, 10**7, 300), *(10.0 ** rng.uniform(-8, 8, 300))]
+    return drawn + [written(value.item()) for value in values] + [f"{value:,}" for value in values]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_browser_reads_a_typed_number_as_the_command_line_does(whole: bool) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node is missing.")
+    texts = _texts()
+    asked = json.dumps([(text, "epochs", whole) for text in texts])
+    script = ROOT / "pages" / "shared" / "number_fields.js"
+    done = subprocess.run([node, "-e", JS, str(script)], input=asked, capture_output=True, text=True, check=True)
+    refusals = 0
+    for text, js in zip(texts, json.loads(done.stdout), strict=True):
+        try:
+            ours: float | str = numbers.option(unit="epochs", whole=whole)(text)
+        except argparse.ArgumentTypeError as error:
+            ours = str(error)
+        refusals += isinstance(ours, str)
+        assert isinstance(js, str) == isinstance(ours, str), f"{text!r}: {ours} here, {js} there"
+        if isinstance(ours, str):
+            assert ("can be read as" in js) == ("can be read as" in ours), f"{text!r}: {ours} here, {js} there"
+        else:
+            assert js == pytest.approx(ours, rel=1e-15), text
+    assert 100 < refusals < len(texts) - 100

@@ -17,6 +17,7 @@ from crl_core.data.scm import MultiEnvData
 from crl_core.events import DIVERGED
 from crl_core.export.checkpoint import state_dict
 from crl_core.export.formats import FORMAT_VERSION
+from crl_core.measures.cautions import cautions_of_model
 from crl_core.measures.falsifiers import REFERENCE
 from crl_core.metrics import factual_mse, ite_rmse
 from crl_core.results import RunResult, data_of, one_model, predict
@@ -127,6 +128,7 @@ def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, he
             "float32": base64.b64encode(phi.tobytes()).decode(),
             "environment": held_out.env[kept].tolist(),
         },
+        "cautions": list(cautions_of_model(result, m)),
         "versions": {"python": platform.python_version()}
         | {name: found for name in _PACKAGES if (found := _version(name))},
     }

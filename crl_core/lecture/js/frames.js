@@ -1,7 +1,6 @@
 // Frames: the numbers of one run, as crl_core/lecture/frames.py packed them, unpacked into typed arrays.
 
 const BAD_I16 = -32768; // what NaN is written as
-const BAD_U8 = 255;
 
 function bytesOf(base64) {
   const text = atob(base64);
@@ -17,8 +16,8 @@ function unpack(packed) {
   if (packed.kind === "f32") return { shape: packed.shape, values: new Float32Array(bytes.buffer) };
   const whole = new Int16Array(bytes.buffer);
   const values = new Float32Array(whole.length);
-  const middle = (packed.high + packed.low) / 2, unit = (packed.high - packed.low) / 65534;
-  for (let i = 0; i < whole.length; i++) values[i] = whole[i] === BAD_I16 ? NaN : middle + whole[i] * unit;
+  const valueOf = levels(packed.low, packed.high);
+  for (let i = 0; i < whole.length; i++) values[i] = whole[i] === BAD_I16 ? NaN : valueOf(whole[i]);
   return { shape: packed.shape, values };
 }
 
@@ -37,8 +36,6 @@ function decode(data) {
   }
   return { ...data, arrays, order, n };
 }
-
-const finite = (value) => value !== null && value !== undefined && Number.isFinite(value);
 
 /** A figure in at most six characters, so that it keeps its place while it changes. */
 function figure(value) {

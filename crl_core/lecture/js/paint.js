@@ -1,6 +1,5 @@
-// Painting: two stacked canvases a panel (what stays, what moves), axes, marker sprites, colour scales.
+// Painting: two stacked canvases a panel (what stays, what moves), axes, marker sprites.
 
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 /** A picture between two trained models: still near either of them, gliding only in the middle. */
 function glide(fraction) {
   const f = clamp((fraction - 0.14) / 0.72, 0, 1);
@@ -15,7 +14,8 @@ function surface(host) {
     return canvas;
   };
   const still = make(), moving = make();
-  return { host, still: still.getContext("2d"), moving: moving.getContext("2d"), w: 0, h: 0, ratio: 1 };
+  const [below, above] = [still.getContext("2d"), moving.getContext("2d")];
+  return { host, still: below, moving: above, w: 0, h: 0, ratio: 1, shortened: new Set() };
 }
 
 /** Fits both canvases to their host. Returns whether there is anything to draw on. */
@@ -23,6 +23,8 @@ function fit(panel) {
   const w = Math.round(panel.host.clientWidth), h = Math.round(panel.host.clientHeight);
   const ratio = Math.min(2, globalThis.devicePixelRatio || 1); // more than 2 is work that no eye sees
   panel.w = w; panel.h = h; panel.ratio = ratio;
+  if (panel.words) panel.words.hidden = true;
+  panel.shortened.clear();
   for (const c of [panel.still, panel.moving]) {
     const W = Math.max(1, Math.round(w * ratio)), H = Math.max(1, Math.round(h * ratio));
     if (c.canvas.width !== W) c.canvas.width = W;
@@ -31,6 +33,18 @@ function fit(panel) {
     c.clearRect(0, 0, w, h);
   }
   return w > 40 && h > 40;
+}
+
+/** Draws one picture. Where that fails, its place says so in words, and whatever stands beside it goes on. */
+function guarded(panel, draw) {
+  try { draw(); } catch (error) {
+    for (const c of [panel.still, panel.moving]) c.clearRect(0, 0, panel.w, panel.h);
+    if (!panel.words) panel.words = panel.host.appendChild(document.createElement("p"));
+    panel.words.className = "failed"; panel.words.hidden = false;
+    panel.words.textContent = `This picture cannot be drawn: ${error.message}. The rest of the page is not affected.`;
+    panel.live = false;
+    console.error(error);
+  }
 }
 
 function offscreen(w, h, ratio) {
@@ -42,25 +56,9 @@ function offscreen(w, h, ratio) {
   return c;
 }
 
-function rgb(hex) {
-  const whole = parseInt(hex.slice(1), 16);
-  return [whole >> 16, (whole >> 8) & 255, whole & 255];
-}
-
 function mixColour(a, b, share) {
   const from = rgb(a), to = rgb(b);
   return "rgb(" + from.map((v, i) => Math.round(v + (to[i] - v) * share)).join(",") + ")";
-}
-
-/** Diverging scale as 256 packed RGB triples; `stops` are colours at equal distances. */
-function lookup(stops) {
-  const table = new Uint8ClampedArray(256 * 3), colours = stops.map(rgb);
-  for (let i = 0; i < 256; i++) {
-    const at = (Math.min(i, 254) / 254) * (colours.length - 1), low = Math.min(colours.length - 2, Math.floor(at));
-    const from = colours[low], to = colours[low + 1];
-    for (let c = 0; c < 3; c++) table[3 * i + c] = from[c] + (to[c] - from[c]) * (at - low);
-  }
-  return table;
 }
 
 /** A grid of colour indices as a small image; the browser scales it. NaN is transparent. */
@@ -82,7 +80,7 @@ function marker(c, treated, x, y, r) {
   if (treated) {
     const q = r * 1.22;
     c.moveTo(x, y - q); c.lineTo(x + q, y); c.lineTo(x, y + q); c.lineTo(x - q, y); c.closePath();
-  } else c.arc(x, y, r, 0, 2 * Math.PI);
+  } else c.arc(x, y, Math.max(0, r), 0, 2 * Math.PI);
 }
 
 /** One picture for each environment and treatment; points are then copies, which is far cheaper than paths. */
@@ -102,62 +100,27 @@ function sprites(colours, radius, ratio, alpha, rim = null) {
   return { canvases, side };
 }
 
-function niceTicks(low, high, wanted) {
-  const raw = (high - low) / Math.max(1, wanted), power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999);
-  const ticks = [];
-  for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-6; v += step)
-    ticks.push(Math.abs(v) < step / 1e6 ? 0 : v);
-  return ticks;
-}
-
-function logTicks(low, high, most) {
-  for (const factors of [[1, 2, 5], [1, 3], [1]]) {
-    const ticks = [];
-    for (let p = Math.floor(Math.log10(low)); p <= Math.ceil(Math.log10(high)); p++)
-      for (const f of factors) {
-        const v = f * 10 ** p;
-        if (v >= low * 0.999 && v <= high * 1.001) ticks.push(v);
-      }
-    if (ticks.length <= most) return ticks;
-    if (factors.length === 1) {
-      const every = Math.ceil(ticks.length / most);
-      return ticks.filter((_, i) => i % every === 0);
-    }
-  }
-  return [];
-}
-
-function tickText(value) {
-  if (value !== 0 && (Math.abs(value) < 0.001 || Math.abs(value) >= 10000))
-    return value.toExponential(0).replace("e-", "e−").replace("e+", "e");
-  return String(Number(value.toPrecision(3))).replace("-", "−");
-}
-
-/** Axes of a square-cornered chart; returns pixel functions. kind of y: "linear" or "log". */
+/** Axes of a square-cornered chart, {low, high, kind, ticks?} each; returns pixel functions. */
 function axes(c, box, x, y, style) {
   const { left, top, right, bottom } = box;
-  const X = (v) => left + ((v - x.low) / (x.high - x.low || 1)) * (right - left);
-  const inLog = y.kind === "log", L = (v) => (inLog ? Math.log10(Math.max(v, 1e-300)) : v);
-  const y0 = L(y.low), y1 = L(y.high);
-  const Y = (v) => bottom - clamp((L(v) - y0) / (y1 - y0 || 1), 0, 1) * (bottom - top);
+  const X = scaleOf(x, left, right), Y = scaleOf(y, bottom, top);
   c.font = style.small; c.fillStyle = style.muted; c.strokeStyle = style.grid; c.lineWidth = 1;
-  const fitting = () => inLog
-    ? logTicks(y.low, y.high, Math.max(2, Math.floor((bottom - top) / (style.size * 2.2))))
-    : niceTicks(y.low, y.high, clamp((bottom - top) / (style.size * 4), 2, 6));
+  const tall = bottom - top, inLog = y.kind === "log";
+  const yTicks = ticksOf(y, inLog ? Math.max(2, tall / (style.size * 2.2)) : clamp(tall / (style.size * 4), 2, 6));
+  const xTicks = ticksOf(x, clamp((right - left) / (style.size * 5), 2, 6)), xTexts = tickTexts(xTicks);
   c.textAlign = "right"; c.textBaseline = "middle";
-  for (const v of y.ticks || fitting()) {
-    const py = Math.round(Y(v)) + 0.5;
+  tickTexts(yTicks).forEach((text, i) => {
+    const py = Math.round(Y(yTicks[i])) + 0.5;
     c.beginPath(); c.moveTo(left, py); c.lineTo(right, py); c.stroke();
-    c.fillText(tickText(v), left - style.size * 0.5, py);
-  }
+    c.fillText(text, left - style.size * 0.5, py);
+  });
   c.textAlign = "center"; c.textBaseline = "top";
-  for (const v of x.ticks || niceTicks(x.low, x.high, clamp((right - left) / (style.size * 5), 2, 6))) {
-    const px = Math.round(X(v)) + 0.5;
+  xTexts.forEach((text, i) => {
+    const px = Math.round(X(xTicks[i])) + 0.5;
     if (x.lines !== false) { c.beginPath(); c.moveTo(px, top); c.lineTo(px, bottom); c.stroke(); }
-    c.fillText(tickText(v), px, bottom + style.size * 0.35);
-  }
-  return { X, Y, L };
+    c.fillText(text, px, bottom + style.size * 0.35);
+  });
+  return { X, Y };
 }
 
 /** A line through [index → value]; a missing value breaks it. */
@@ -175,12 +138,7 @@ function line(c, count, X, Y, value) {
 
 function note(c, panel, text, style) {
   c.font = style.normal; c.fillStyle = style.muted; c.textAlign = "center"; c.textBaseline = "middle";
-  const words = text.split(" "), lines = [""];
-  for (const word of words) {
-    const longer = (lines[lines.length - 1] + " " + word).trim();
-    if (c.measureText(longer).width > panel.w * 0.8 && lines[lines.length - 1]) lines.push(word);
-    else lines[lines.length - 1] = longer;
-  }
+  const lines = wrapped(c, text, panel.w * 0.8, Math.max(1, Math.floor(panel.h / (style.size * 1.5) - 1)));
   const high = lines.length * style.size * 1.5, wide = Math.max(...lines.map((t) => c.measureText(t).width));
   c.fillStyle = style.panel; // so that it can be read on top of axes
   const left = (panel.w - wide) / 2 - style.size, top = (panel.h - high) / 2 - style.size * 0.4;

@@ -7,8 +7,9 @@ const pathView = {
   still(panel, scene) {
     const { frames, style } = scene, c = panel.still, gap = style.size, L = frames.lams.length;
     const gutter = gap * 11.6, left = gap * 5.4, right = panel.w - gutter - gap, bottom = panel.h - gap * 1.9;
-    this.left = left; this.right = right; this.count = L;
-    this.X = (p) => (L < 2 ? (left + right) / 2 : left + (p / (L - 1)) * (right - left));
+    this.count = L;
+    this.slots = slots(L, left, right);
+    this.X = this.slots.place;
     const tall = panel.h > gap * 26, lanes = this.lanes(frames, tall);
     const shares = lanes.map((_, k) => (tall ? (k === 0 ? 1.5 : 1) : k === 0 ? 2.6 : 1));
     const sum = shares.reduce((a, b) => a + b, 0), between = gap * (tall ? 1.4 : 0.75), top = gap * 1.5;
@@ -17,7 +18,7 @@ const pathView = {
     this.drawn = lanes.map((lane, k) => {
       const h = (room * shares[k]) / sum, box = { left, right, top: y, bottom: y + h };
       y += h + between;
-      return this.lane(c, lane, box, frames, style, k === 0);
+      return this.lane(panel, lane, box, frames, style, k === 0);
     });
     // λ labels: as many as fit, the ends always
     c.font = style.small; c.fillStyle = style.muted; c.textAlign = "center"; c.textBaseline = "top";
@@ -32,23 +33,16 @@ const pathView = {
     c.textAlign = "left"; c.fillText("λ", right + gap * 2.4, bottom + gap * 0.55);
     this.bottom = bottom; this.top = top;
   },
-  lane(c, lane, box, frames, style, main) {
-    const L = frames.lams.length, X = this.X, gap = style.size;
+  lane(panel, lane, box, frames, style, main) {
+    const L = frames.lams.length, X = this.X, gap = style.size, c = panel.still;
     const before = main && frames.earlier ? frames.earlier.values : [];
     const everything = [...lane.value, ...lane.low, ...lane.high, ...before.flat()];
-    let [low, high] = range(everything.filter((v) => finite(v) && (lane.linear || v > 0)));
-    if (lane.linear) { low = Math.min(low, lane.floor ?? low); high = Math.max(high, lane.ceiling ?? high); }
-    else {
-      if (high / low < 3) { const middle = Math.sqrt(low * high); low = middle / 2; high = middle * 2; }
-      low *= 0.85; high *= 1.18;
-    }
-    const most = Math.max(1, Math.floor((box.bottom - box.top) / (gap * (main ? 1.9 : 1.3))));
-    const ticks = lane.linear ? undefined : logTicks(low, high, most);
-    const kind = lane.linear ? "linear" : "log", shownTicks = ticks && (ticks.length ? ticks : [low * 1.2]);
+    const y = axisOf(everything, { ...lane, least: 3, room: [0.85, 1.18] });
+    if (y.kind === "log") y.ticks = logTicks(y.low, y.high, (box.bottom - box.top) / (gap * (main ? 1.9 : 1.3)));
     // the handle never covers a tick's text
     const aired = { ...box, left: box.left - gap * 1.5, right: box.right + gap * 0.6 };
     const across = { low: 0, high: Math.max(1, L - 1), ticks: [] };
-    const scale = axes(c, aired, across, { low, high, kind, ticks: shownTicks }, style);
+    const scale = axes(c, aired, across, y, style);
     const colour = main ? style.accent : style.text;
     c.save();
     c.fillStyle = colour; c.globalAlpha = style.band;
@@ -88,16 +82,14 @@ const pathView = {
     c.font = style.small; c.fillStyle = style.muted; c.textAlign = "left"; c.textBaseline = "middle";
     const middle = (box.top + box.bottom) / 2;
     const stacked = box.bottom - box.top > gap * 3;
-    c.fillText(lane.label, box.right + gap * 2.1, stacked ? middle - gap * 0.75 : middle);
+    const beside = box.right + gap * 2.1, room = panel.w - beside - (stacked ? 0 : gap * 4); // the figure's own place
+    write(panel, c, lane.label, beside, stacked ? middle - gap * 0.75 : middle, room);
     return { lane, scale, box, colour, main, middle, stacked };
   },
   /** Height of a lane's line at a position between two grid values: straight from model to model. */
   between(lane, p) {
-    const low = Math.floor(p), high = Math.min(low + 1, this.count - 1), a = lane.value[low], b = lane.value[high];
-    if (!finite(a) || !finite(b)) return finite(a) && p - low < 0.5 ? a : finite(b) && p - low >= 0.5 ? b : NaN;
-    if (lane.linear) return a + (b - a) * (p - low);
-    const from = Math.log(Math.max(a, 1e-12)), to = Math.log(Math.max(b, 1e-12));
-    return Math.exp(from + (to - from) * (p - low));
+    const low = Math.floor(p), high = Math.min(low + 1, this.count - 1);
+    return between(lane.value[low], lane.value[high], p - low, lane.linear);
   },
   moving(panel, scene) {
     const { style } = scene, c = panel.moving, gap = style.size, p = scene.position, x = this.X(p);
@@ -138,7 +130,6 @@ const pathView = {
   },
   /** Position on the grid under a pointer, in index units. */
   positionAt(px) {
-    if (!this.X || this.count < 2) return 0;
-    return clamp(((px - this.left) / (this.right - this.left)) * (this.count - 1), 0, this.count - 1);
+    return this.slots ? this.slots.at(px) : 0;
   },
 };

@@ -15,7 +15,7 @@ function under(it, event) {
 }
 
 function press(it, event) {
-  if (event.button !== 0 || it.holding !== null || lastIndex(it) < 1) return;
+  if (event.button !== 0 || it.holding !== null || !it.frames || lastIndex(it) < 1) return;
   event.preventDefault();
   it.grip.focus({ preventScroll: true });
   try { it.plot.setPointerCapture(event.pointerId); } catch { /* a synthetic pointer cannot be captured */ }

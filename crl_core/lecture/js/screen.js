@@ -126,13 +126,26 @@ function layout(it) {
   for (const view of VIEWS) {
     const panel = it.panels[view];
     panel.live = panel.host.offsetParent !== null && fit(panel);
-    if (panel.live) it.painters[view].still(panel, at);
+    if (!panel.live) continue;
+    guarded(panel, () => it.painters[view].still(panel, at));
+    panel.host.title = [...panel.shortened].join("\n");
   }
 }
 
 function paint(it) {
   const at = scene(it);
-  for (const view of VIEWS) if (it.panels[view].live) it.painters[view].moving(it.panels[view], at);
+  for (const view of VIEWS) {
+    const panel = it.panels[view];
+    if (panel.live) guarded(panel, () => it.painters[view].moving(panel, at));
+  }
+}
+
+/** In place of everything, where the run itself cannot be read. */
+function cannotBeShown(it, error) {
+  it.frames = null;
+  put(it, ".title", "This lecture cannot be drawn");
+  put(it, ".says", `What was sent of the run cannot be read: ${error.message}. The other pages are not affected.`);
+  console.error(error);
 }
 
 /** What the views are given: the two trained models that the position lies between, and how far it has come. */

@@ -23,7 +23,7 @@ function mountScrubber(root, data, hooks) {
     get index() { return it.near; },
     get position() { return it.position; },
     get probe() { return it.shift; },
-    place: (at) => it.painters.path.X(at), // pixels from the plot's left edge
+    place: (at) => it.painters.path.slots.place(at), // pixels from the plot's left edge
     go: (index) => go(it, index),
     destroy() {
       it.gone = true;
@@ -88,6 +88,10 @@ function redo(it) {
 function frame(it, time) {
   it.queued = 0;
   if (it.gone || !it.frames) return;
+  try { advanceTo(it, time); } catch (error) { cannotBeShown(it, error); }
+}
+
+function advanceTo(it, time) {
   const dt = Math.min(0.05, it.last ? (time - it.last) / 1000 : 1 / 60);
   it.last = time;
   move(it, dt);
@@ -108,6 +112,10 @@ function frame(it, time) {
 
 /** Other frames: of another run, or more of the same. `lam_turn` changes where the page wants another λ in view. */
 function update(it, next) {
+  try { take(it, next); } catch (error) { cannotBeShown(it, error); }
+}
+
+function take(it, next) {
   const before = it.frames, lam = before ? before.lams[it.near] : null;
   const frames = (it.frames = decode(next)), asked = frames.lams.indexOf(next.lam);
   const same = before !== null && before.key === frames.key;

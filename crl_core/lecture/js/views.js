@@ -6,15 +6,11 @@ function drawable(frames, index) {
   return frames.status[index] !== 1; // a diverged model has no numbers at all
 }
 
-function range(values) {
-  let low = Infinity, high = -Infinity;
-  for (const v of values) if (finite(v)) { if (v < low) low = v; if (v > high) high = v; }
-  return low <= high ? [low, high] : [0, 1];
-}
-
 function waiting(scene) {
   if (scene.frames.state === "training") return "after training";
   if (drawable(scene.frames, scene.near)) return "";
+  const none = scene.frames.status.every((code) => code === 1);
+  if (none) return "Every λ diverged in training: there is no model to draw.";
   return "This λ diverged in training: there is no model to draw. The λ beside it are unharmed.";
 }
 
@@ -35,10 +31,7 @@ const latentView = {
     if (!xy) { this.sprite = null; return; }
     const radius = style.radius * clamp(Math.min(panel.w, panel.h) / 300, 0.75, 1.8);
     this.sprite = sprites(style.envs, radius, panel.ratio, style.alpha);
-    const [x0, x1, y0, y1] = frames.latent.extent, pad = this.sprite.side;
-    const scale = Math.min((panel.w - 2 * pad) / (x1 - x0 || 1), (panel.h - 2 * pad) / (y1 - y0 || 1));
-    this.scale = scale;
-    this.x0 = panel.w / 2 - (scale * (x0 + x1)) / 2; this.y0 = panel.h / 2 + (scale * (y0 + y1)) / 2;
+    Object.assign(this, isotropic(frames.latent.extent, panel.w, panel.h, this.sprite.side));
   },
   moving(panel, scene) {
     const c = panel.moving, message = waiting(scene) || (this.sprite ? "" : "no picture of the latents yet");
@@ -67,7 +60,8 @@ const effectView = {
       const E = frames.envs.length;
       const scale = axes(c, box, { low: 0, high: E, ticks: [] }, y, style);
       c.textAlign = "center"; c.textBaseline = "top"; c.fillStyle = style.muted;
-      if (E <= 4) frames.envs.forEach((name, e) => c.fillText(name, scale.X(e + 0.5), box.bottom + gap * 0.35));
+      const room = (box.right - box.left) / E - gap * 0.5, under = box.bottom + gap * 0.35;
+      if (E <= 4) frames.envs.forEach((name, e) => write(panel, c, name, scale.X(e + 0.5), under, room));
       this.Y = scale.Y;
       const width = (box.right - box.left) / E, env = frames.arrays.env.values;
       const spread = (i) => 0.15 + 0.7 * ((i * 0.618034) % 1); // beside each other rather than on top
@@ -76,8 +70,8 @@ const effectView = {
     } else {
       const scale = axes(c, box, { low: spec.low, high: spec.high }, y, style), ite = frames.arrays.ite.values;
       c.textAlign = "right"; c.textBaseline = "bottom"; c.fillStyle = style.muted;
-      c.fillText("true effect →", box.right, panel.h - 1);
-      c.textAlign = "left"; c.textBaseline = "top"; c.fillText("↑ predicted", box.left + gap * 0.4, box.top);
+      write(panel, c, "true effect →", box.right, panel.h - 1);
+      c.textAlign = "left"; c.textBaseline = "top"; write(panel, c, "↑ predicted", box.left + gap * 0.4, box.top);
       this.Y = scale.Y;
       this.px = Float32Array.from(ite, (v) => scale.X(clamp(v, spec.low, spec.high)));
       this.truth(c, style, [scale.X(spec.low), scale.Y(spec.low)], [scale.X(spec.high), scale.Y(spec.high)]);
@@ -111,7 +105,7 @@ const mapView = {
     const gap = style.size, size = spec.size, table = lookup(style.diverging), maps = frames.arrays.map.values;
     this.images = frames.lams.map((_, i) => mapImage(maps, i * size * size, size, table));
     const both = !!frames.arrays.map_true, legend = gap * 2.9, head = gap * 1.5, foot = gap * 1.5, rim = gap * 1.3;
-    const stacked = both && panel.h > panel.w * 1.35;
+    const stacked = both && panel.h > panel.w * 1.2;
     const W = panel.w - rim, H = panel.h - legend;
     const one = (k) => stacked
       ? { x: rim, y: k * (H / 2) + head, w: W, h: H / 2 - head - foot * 0.9 }
@@ -119,13 +113,10 @@ const mapView = {
     this.box = one(0);
     const frame = (box, label, below, beside) => {
       c.font = style.normal; c.fillStyle = style.text; c.textAlign = "left"; c.textBaseline = "alphabetic";
-      c.fillText(label, box.x, box.y - gap * 0.45);
+      write(panel, c, label, box.x, box.y - gap * 0.45, box.w + gap * 0.5);
       c.font = style.small; c.fillStyle = style.muted; c.textAlign = "center"; c.textBaseline = "top";
-      if (below) c.fillText(spec.x_label, box.x + box.w / 2, box.y + box.h + gap * 0.25);
-      c.save(); c.translate(box.x - gap * 0.4, box.y + box.h / 2); c.rotate(-Math.PI / 2);
-      c.textBaseline = "alphabetic";
-      if (beside) c.fillText(spec.y_label, 0, 0);
-      c.restore();
+      if (below) write(panel, c, spec.x_label, box.x + box.w / 2, box.y + box.h + gap * 0.25, box.w + gap * 0.5);
+      if (beside) writeUpwards(panel, c, spec.y_label, box.x - gap * 0.4, box.y + box.h / 2, box.h);
     };
     frame(this.box, "the model", !stacked, true);
     c.imageSmoothingEnabled = true;
@@ -134,30 +125,39 @@ const mapView = {
       c.drawImage(mapImage(frames.arrays.map_true.values, 0, size, table), box.x, box.y, box.w, box.h);
       frame(box, "the truth", true, stacked);
     }
-    this.legend(c, style, spec, table, { x: rim, w: W, y: panel.h - gap * 2, h: gap * 0.5 });
+    this.legend(panel, style, spec, table, { x: rim, w: W, y: panel.h - gap * 2, h: gap * 0.5 });
     const radius = Math.max(1.3, style.radius * 0.55 * clamp(this.box.w / 170, 0.8, 2));
     this.sprite = sprites(style.envs, radius, panel.ratio, 0.95, style.panel);
     this.cloud = this.paintCloud(panel, scene, frames.arrays.plane.values);
   },
-  legend(c, style, spec, table, box) {
+  legend(panel, style, spec, table, box) {
+    const c = panel.still;
     for (let x = 0; x < box.w; x++) {
-      const v = Math.round((x / box.w) * 254);
+      const v = level(x / box.w);
       c.fillStyle = `rgb(${table[3 * v]},${table[3 * v + 1]},${table[3 * v + 2]})`;
       c.fillRect(box.x + x, box.y, 1.5, box.h);
     }
     c.font = style.small; c.fillStyle = style.muted; c.textBaseline = "top";
     const y = box.y + box.h + style.size * 0.25, text = (v) => tickText(Number(v.toFixed(2)));
-    c.textAlign = "left"; c.fillText("≤ " + text(spec.centre - spec.half), box.x, y);
-    const word = box.w > style.size * 22 ? "average effect " : "";
-    c.textAlign = "center"; c.fillText(word + text(spec.centre), box.x + box.w / 2, y);
-    c.textAlign = "right"; c.fillText("≥ " + text(spec.centre + spec.half), box.x + box.w, y);
+    c.textAlign = "left";
+    const [, low] = write(panel, c, "≤ " + text(spec.centre - spec.half), box.x, y);
+    c.textAlign = "right";
+    const [high] = write(panel, c, "≥ " + text(spec.centre + spec.half), box.x + box.w, y);
+    // the middle in words, in figures, or in the tooltip alone: as there is room between the ends
+    const middle = box.x + box.w / 2, room = 2 * Math.min(middle - low, high - middle) - style.size;
+    const whole = `average effect ${text(spec.centre)}`, said = [whole, text(spec.centre)];
+    const fitting = said.find((words) => c.measureText(words).width <= room);
+    c.textAlign = "center";
+    if (fitting) write(panel, c, fitting, middle, y);
+    if (fitting !== whole) panel.shortened.add(whole);
   },
   paintCloud(panel, scene, plane) {
     const layer = offscreen(panel.w, panel.h, panel.ratio), { x, y, w, h } = this.box, spec = scene.frames.map;
     layer.beginPath(); layer.rect(x, y, w, h); layer.clip();
+    const across = shareOf(...spec.x), up = shareOf(...spec.y);
     drawPoints(layer, scene, this.sprite,
-      (i) => x + (w * (plane[2 * i] - spec.x[0])) / (spec.x[1] - spec.x[0]),
-      (i) => y + h - (h * clamp((plane[2 * i + 1] - spec.y[0]) / (spec.y[1] - spec.y[0]), 0.005, 0.995)));
+      (i) => x + w * across(plane[2 * i]),
+      (i) => y + h - h * clamp(up(plane[2 * i + 1]), 0.005, 0.995));
     return layer.canvas;
   },
   moving(panel, scene) {
@@ -193,28 +193,35 @@ const trainingView = {
     const gap = style.size, L = frames.lams.length, count = history.epochs.length, last = Math.max(frames.epochs, 2);
     const wide = panel.w > panel.h * 1.5;
     this.scales = this.charts.map((chart, k) => {
-      const values = frames.arrays["history." + chart.name].values;
-      const second = chart.second ? frames.arrays["history." + chart.second].values : [];
-      const positive = [...values, ...second].filter((v) => finite(v) && v > 0).sort((p, q) => p - q);
-      if (!positive.length) return null;
-      const quantile = (share) => positive[Math.floor(positive.length * share)];
-      const low = Math.max(quantile(0.005), 1e-6), high = quantile(0.995);
+      const packed = frames.arrays["history." + chart.name], values = packed ? packed.values : [];
+      const beside = frames.arrays["history." + chart.second], second = beside ? beside.values : [];
+      const y = axisOf([...values, ...second], { cut: 0.005, room: [0.8, 1.25] });
+      if (y.kind === "log") y.low = Math.max(y.low, Math.min(1e-6, y.high / 10)); // less is rounding
       const box = wide
         ? { left: gap * 3.4 + (k * panel.w) / 2, right: (panel.w * (k + 1)) / 2 - gap,
             top: gap * 1.8, bottom: panel.h - gap * 1.8 }
         : { left: gap * 3.6, right: panel.w - gap * Math.max(0.6, 0.36 * String(last).length),
             top: (k * panel.h) / 2 + gap * 1.7, bottom: (panel.h * (k + 1)) / 2 - gap * 1.7 };
       const across = { low: 1, high: last, ticks: [1, last], lines: false };
-      const scale = axes(c, box, across, { low: low * 0.8, high: high * 1.25, kind: "log" }, style);
+      const scale = axes(c, box, across, y, style);
       c.font = style.normal; c.textAlign = "left"; c.textBaseline = "alphabetic"; c.fillStyle = style.text;
-      c.fillText(chart.label, box.left, box.top - gap * 0.5);
+      const edge = wide ? panel.w * (k + 1) / 2 : panel.w, words = [chart.label, chart.secondLabel || ""];
+      const [needed, more] = words.map((text) => c.measureText(text).width);
+      const least = wide ? (panel.w * k) / 2 : 0; // begins left of its axis where it would not fit otherwise
+      const start = clamp(edge - needed - (more && more + gap * 3), least, box.left);
+      const [, end] = write(panel, c, chart.label, start, box.top - gap * 0.5, edge - start);
       if (chart.second) {
-        const at = box.left + c.measureText(chart.label).width + gap;
+        const at = end + gap;
         c.strokeStyle = style.muted; c.lineWidth = style.hair * 1.4; c.setLineDash([4, 3]);
         c.beginPath(); c.moveTo(at, box.top - gap * 0.85); c.lineTo(at + gap * 1.6, box.top - gap * 0.85);
         c.stroke(); c.setLineDash([]);
         c.font = style.small; c.fillStyle = style.muted;
-        c.fillText(chart.secondLabel, at + gap * 2, box.top - gap * 0.5);
+        write(panel, c, chart.secondLabel, at + gap * 2, box.top - gap * 0.5, edge - at - gap * 2);
+      }
+      if (y.ticks && !y.ticks.length) {
+        c.save(); c.translate(box.left, box.top);
+        note(c, { w: box.right - box.left, h: box.bottom - box.top }, "no values", style);
+        c.restore();
       }
       c.strokeStyle = style.faint; c.lineWidth = style.hair;
       for (let l = 0; l < L; l++) line(c, count, (i) => scale.X(history.epochs[i]), scale.Y, (i) => values[i * L + l]);
@@ -226,7 +233,6 @@ const trainingView = {
     c.clearRect(0, 0, panel.w, panel.h);
     if (!this.scales) return note(c, panel, "curves appear with the first epoch", style);
     for (const scale of this.scales) {
-      if (!scale) continue;
       const X = (i) => scale.X(frames.history.epochs[i]), count = frames.history.epochs.length;
       if (scale.second.length) {
         c.strokeStyle = style.muted; c.lineWidth = style.hair * 1.4; c.setLineDash([4, 3]);
