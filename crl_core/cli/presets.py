@@ -12,6 +12,7 @@ import numpy as np
 from crl_core.cli.output import put, tell
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
+from crl_core.config.numbers import option
 from crl_core.config.presets import PRESETS
 from crl_core.config.run import LIMITS
 from crl_core.jobs.executors import Here
@@ -27,9 +28,10 @@ def add_presets_command(command: Callable[..., Any]) -> None:
         "--measure", action="store_true", help="train each over fresh seeds, and compare with the best baseline"
     )
     parser.add_argument("--only", nargs="+", default=list(PRESETS), metavar="NAME", help="some of them")
-    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"with --measure; default {SEEDS}")
+    whole = option(whole=True)
+    parser.add_argument("--seeds", type=whole, default=SEEDS, metavar="N", help=f"with --measure; default {SEEDS}")
     parser.add_argument(
-        "--first-seed", type=int, default=FIRST_SEED, metavar="N", help=f"with --measure; default {FIRST_SEED}"
+        "--first-seed", type=whole, default=FIRST_SEED, metavar="N", help=f"with --measure; default {FIRST_SEED}"
     )
 
 
@@ -74,19 +76,8 @@ def _measure(options: argparse.Namespace) -> int:
 
 def table_of(measured: Sequence[Earned]) -> str:
     """Medians over the seeds, one line a preset."""
-    head = (
-        "preset",
-        "λ = 0",
-        "chosen λ",
-        "its error",
-        "best λ's",
-        "best baseline",
-        "its error",
-        "/ λ = 0",
-        "/ baseline",
-        "",
-    )
-    return text_table(head, [_line(item) for item in measured])
+    errors = ("λ = 0", "chosen λ", "its error", "best λ's", "best baseline", "its error")
+    return text_table(("preset", *errors, "/ λ = 0", "/ baseline", ""), [_line(item) for item in measured])
 
 
 def _line(item: Earned) -> tuple[str, ...]:
@@ -94,10 +85,8 @@ def _line(item: Earned) -> tuple[str, ...]:
         median, low, high = item.ratio(other)
         return f"{median:.2f} [{low:.2f}, {high:.2f}]"
 
-    medians = [
-        f"{np.nanmedian(v):.3g}" for v in (item.at_zero, item.lam, item.at_picked, item.at_best, item.of_baseline)
-    ]
-    at_zero, lam, picked, best, baseline = medians
+    columns = (item.at_zero, item.lam, item.at_picked, item.at_best, item.of_baseline)
+    at_zero, lam, picked, best, baseline = (f"{np.nanmedian(column):.3g}" for column in columns)
     verdict = item.verdict or "too few seeds"
     return (
         item.preset,

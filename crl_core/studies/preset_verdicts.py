@@ -1,10 +1,10 @@
 """What alignment earns in each preset, against λ = 0 and against the best that anyone would try instead.
 
 Seed:    one path of one replicate. λ is chosen without the truth: the largest whose held-out factual error is within
-         twice the least. "Best baseline" is the one with the least ITE RMSE in that seed, which only a simulation tells.
-Rule:    compared are the medians of two ratios over the seeds: the ITE RMSE at the chosen λ over that at λ = 0, and over
-         the best baseline's. One counts as lower where its 95 % interval lies below 1 and its median below .9, and as
-         higher the other way round.
+         twice the least. The best baseline is that with the least ITE RMSE in the seed, which only a simulation tells.
+Rule:    compared are the medians of two ratios over the seeds: the ITE RMSE at the chosen λ over that at λ = 0, and
+         over the best baseline's. One counts as lower where its 95 % interval lies below 1 and its median below .9,
+         and as higher the other way round.
 Verdict: lower than both: helps. Than λ = 0 alone: helps the network, not you. Higher than λ = 0: hurts, and by a
          factor of three or more: destroys. Else: nothing to gain.
 Seeds:   none below `FIRST_SEED` are reported on, since settings were chosen on those.
@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.config.presets import PRESETS, Verdict
+from crl_core.config.text import altered
+from crl_core.events import finite
 from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor
 from crl_core.runs.shipped import Shipped
@@ -76,16 +78,12 @@ class Earned:
         return Counter(name for name in self.baselines if name).most_common(1)[0][0] if any(self.baselines) else ""
 
     def to_dict(self) -> dict[str, Any]:
-        columns = {name: getattr(self, name) for name in _COLUMNS}
         return {
             "preset": self.preset,
             "first_seed": self.first_seed,
             "verdict": self.verdict,
             "baselines": list(self.baselines),
-            **{
-                name: [None if np.isnan(value) else float(value) for value in column]
-                for name, column in columns.items()
-            },
+            **finite({name: getattr(self, name) for name in _COLUMNS}),
         }
 
     @classmethod
@@ -110,8 +108,7 @@ def _higher(median: float, low: float, _: float) -> bool:
 
 def config_of(preset: str, seeds: int, first_seed: int) -> RunConfig:
     """The run whose replicates are the seeds."""
-    config = PRESETS[preset].config
-    return replace(config, training=replace(config.training, replicates=seeds, seed=first_seed))
+    return altered(PRESETS[preset].config, replicates=seeds, seed=first_seed)
 
 
 def measure(

@@ -120,6 +120,8 @@ NUMERIC = {  # command, option: is it the option that says it must be whole? Of 
     "train --replicates": False,
     "train --envs": False,
     "train --sigma": False,
+    "presets --seeds": True,
+    "presets --first-seed": True,
     "claims --seeds": True,
     "environments --seeds": True,
     "unseen --seeds": True,

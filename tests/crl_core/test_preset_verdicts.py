@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from crl_core import PRESETS, RunConfig, RunStore
 from crl_core.cli.presets import table_of
+from crl_core.config.text import altered
 from crl_core.jobs.executors import Here
 from crl_core.studies.bake import bake_presets
 from crl_core.studies.preset_verdicts import BAKED, FIRST_SEED, Earned, config_of, earned, measure, to_dict
@@ -67,9 +67,7 @@ def test_the_outcomes_unit_changes_no_verdict(unit: float, values: list[float]) 
 
 
 def smaller(config: RunConfig) -> RunConfig:
-    scenario = replace(config.scenario, n_samples=400)
-    training = replace(config.training, epochs=2, lams=(0.0, 1.0), hidden=8, latent_dim=4)
-    return RunConfig(scenario=scenario, training=training)
+    return altered(config, n_samples=400, epochs=20, learning_rate=0.01, lams=(0.0, 1.0), hidden=8, latent_dim=4)
 
 
 def test_what_is_measured_is_what_run_and_evidence_hold_and_it_is_shipped(tmp_path: Path) -> None:
@@ -93,6 +91,5 @@ def test_what_is_measured_is_what_run_and_evidence_hold_and_it_is_shipped(tmp_pa
 
 
 def test_seeds_that_are_reported_on_are_none_that_a_preset_was_made_on() -> None:
-    assert all(
-        preset.config.training.seed + preset.config.training.replicates < FIRST_SEED for preset in PRESETS.values()
-    )
+    of_presets = [preset.config.training for preset in PRESETS.values()]
+    assert all(training.seed + training.replicates < FIRST_SEED for training in of_presets)
