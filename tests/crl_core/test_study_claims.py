@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from crl_core.cli.program import main
-from crl_core.runs.store import RunStore
 from crl_core.studies import study_claims
 from crl_core.studies.claims import load_claims
 from crl_core.studies.claims_run import baked_claims, content_of
@@ -58,7 +57,7 @@ def one_lab(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], None]:
     def install(values: np.ndarray) -> None:
         module = ModuleType("a_laboratory")
 
-        def measure_claims(ids: Sequence[str], seeds: int, store: RunStore, executor: object) -> dict[str, np.ndarray]:
+        def measure_claims(ids: Sequence[str], seeds: int, *_: object) -> dict[str, np.ndarray]:
             return dict.fromkeys(ids, values[:seeds])
 
         module.measure_claims = measure_claims  # type: ignore[attr-defined]
@@ -94,13 +93,13 @@ def test_the_command_line_measures_one_laboratory_and_writes_what_the_page_reads
     monkeypatch.setenv("CRL_CACHE", str(tmp_path / "cache"))
     one_lab(np.linspace(0.1, 0.2, 10))
     target = tmp_path / "claims-unseen.json"
-    assert main(["claims", "--lab", "unseen", "--seeds", "3", "--json", str(target)]) == 0
+    assert main(["claims", "--lab", "unseen", "--seeds", "5", "--json", str(target)]) == 0
     (entry,) = json.loads(target.read_text())["claims"]
     assert (entry["id"], entry["lab"], entry["verdict"], len(entry["measured"])) == (
         "mine",
         "unseen",
         "holds",
-        3,
+        5,
     )
     merged = baked_claims(tmp_path)
     assert merged is not None

@@ -80,6 +80,7 @@ def test_trained_here_two_penalties_stand_side_by_side_with_latents_and_effect_m
         )
 
     monkeypatch.setattr(ContestSetting, "config", tiny)
+    monkeypatch.setattr("crl_core.studies.penalties.STEPS", 0)
     run_contest(ContestSetting(preset="hospital"), store)
     app = open_app("penalties")
     assert not app.exception
