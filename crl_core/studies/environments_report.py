@@ -292,9 +292,9 @@ def setting(study: EnvironmentsStudy) -> str:
     """How it was measured, in two sentences."""
     return (
         f"World: {PRESETS[study.preset_id].title.lower()} ({study.preset_id}). Every training set has the same number "
-        f"of rows; {study.epochs} epochs, {seed_words(study.seeds, study.first_seed)}. Figures are medians with the least and the largest "
-        f"over seeds; an environment that was not trained on is judged on {N_FRESH:,} fresh rows. "
-        f"Lower and higher: by Student's t of log errors, paired by seed, {len(SETS)} comparisons at once (Holm)."
+        f"of rows; {study.epochs} epochs, {seed_words(study.seeds, study.first_seed)}. Figures are medians with the "
+        f"least and the largest over seeds; an environment that was not trained on is judged on {N_FRESH:,} fresh "
+        f"rows. Lower and higher: by Student's t of log errors, paired by seed, {len(SETS)} comparisons at once (Holm)."
     )
 
 
@@ -308,9 +308,7 @@ def markdown(study: EnvironmentsStudy) -> str:
         parts += [f"\n![{panel.title}]({_data_uri(_svg(study, panel, panels))})" for panel in panels]
     parts.append("\n## Choosing λ without the truth\n")
     parts.append(_markdown_table(RULE_HEADER, [list(rule_cells(row)) for row in rules(study)]))
-    parts.append(
-        f"\nAgain: `python -m crl_core environments --preset {study.preset_id} --seeds {study.seeds} --first-seed {study.first_seed}`\n"
-    )
+    parts.append(f"\nAgain: `{_again(study)}`\n")
     return "\n".join(parts)
 
 
@@ -326,11 +324,7 @@ def html(study: EnvironmentsStudy) -> str:
         parts.append("</div>" + _html_table(HEADER, table_cells(study, panels)))
     parts.append("<h2>Choosing λ without the truth</h2>")
     parts.append(_html_table(RULE_HEADER, [list(rule_cells(row)) for row in rules(study)]))
-    again = (
-        f"python -m crl_core environments --preset {study.preset_id} --seeds {study.seeds} "
-        f"--first-seed {study.first_seed}"
-    )
-    parts.append(f"<p>Again: <code>{again}</code></p>")
+    parts.append(f"<p>Again: <code>{_again(study)}</code></p>")
     body = "\n".join(parts)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>What does another environment buy?</title><style>'
@@ -340,6 +334,14 @@ def html(study: EnvironmentsStudy) -> str:
         "text-align:left}.figures{display:flex;flex-wrap:wrap;gap:1rem}svg{flex:1 1 "
         "300px;max-width:460px;height:auto;border:1px solid #dcdad3}"
         f"</style><body>{body}</body></html>\n"
+    )
+
+
+def _again(study: EnvironmentsStudy) -> str:
+    """The command that measures it."""
+    return (
+        f"python -m crl_core environments --preset {study.preset_id} --seeds {study.seeds} "
+        f"--first-seed {study.first_seed}"
     )
 
 
