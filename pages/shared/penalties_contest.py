@@ -75,7 +75,6 @@ def ranking(contest: Contest) -> None:
         words = PENALTY_WORDS[row.penalty]
         figures = (f"{spread(row.error(where))} λ\u00a0=\u00a0{row.lams_picked(where)}" for where in _COLUMNS)
         problem = f" {row.problem[:1].upper()}{row.problem[1:]}." if row.problem else ""
-        problem += f" Own best {row.end_words}." if row.at_end else ""
         cells.append((words.short, *figures, words.assumption + problem))
     table(
         ("penalty", *(f"at its {WHERE[where]}" for where in _COLUMNS), "assumes"),
@@ -87,6 +86,8 @@ def ranking(contest: Contest) -> None:
         "Own best and best in other seeds are chosen by the truth; while a seed’s best is its grid’s last λ, the grid "
         "goes on for these two columns."
     )
+    if ends := [f"{PENALTY_WORDS[row.penalty].short} {row.end_words}" for row in rows if row.at_end]:
+        quiet(f"Own best λ: {'; '.join(ends)}.")
     with st.expander("What each penalty is"):
         details = [(w.short, w.formula, w.cost, w.source) for name in PENALTY_WORDS for w in (PENALTY_WORDS[name],)]
         table(("penalty", "formula", "a step costs", "source"), details, words_from=1)
