@@ -9,6 +9,7 @@ import streamlit as st
 
 from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
+from crl_core.studies import claims_run
 from crl_core.studies.claims import Statement, load_claims
 from crl_core.studies.claims_run import SEEDS, answer_to, baked_claims, baked_problems, cautions, runs_of
 from crl_core.studies.study_claims import STUDIES, claims_of
@@ -18,7 +19,8 @@ from pages.shared.run_view import warn
 _DEFINITIONS = """
 **Verdict**: from the 95 % bootstrap interval of the median over seeds. *Holds*: all of it lies on the claim's side of
 the threshold; *does not hold*: all of it on the other; *undecided*: it contains the threshold, so more seeds are
-needed.
+needed. No verdict below five seeds. **Rates** (how often a monitor alarms): the mean over seeds, with an interval over
+seeds and batches (Korn and Graubard’s, after Clopper and Pearson), so that one seed that alarms all the time counts.
 
 **A seed** is a replicate of a batched run: other data, other initial weights, other batches. Every dot is one; the bar
 is the interval, the tick the median, the shaded side is where the claim is true.
@@ -43,14 +45,14 @@ def main() -> None:
     try:
         if not missing(wanted, server_cache.store()):
             content = server_cache.claims_measured(seeds, server_cache.stamp(wanted))
-            where = f"Measured on this machine, {seeds} seeds."
+            where = f"Measured on this machine, {claims_run.seeds_of(content)}."
             labs = () if baked is None else tuple(entry for entry in baked["claims"] if entry.get("lab"))
             content = {**content, "claims": [*content["claims"], *labs]}
     except (RunsFailed, StoreError) as error:
         st.error(str(error))
     if content is None and baked is not None:
         content = baked
-        where = f"Measured before the program was shipped, {baked.get('seeds')} seeds."
+        where = f"Measured before the program was shipped, {claims_run.seeds_of(baked)}."
     head(content)
     if problems := baked_problems(server_cache.store().baked):
         st.error(problems)
@@ -72,8 +74,8 @@ def main() -> None:
         )
         return
     style.quiet(
-        f"{where} Shaded: where the claim is true. A dot is a seed; tick and bar are their median and its 95 % "
-        f"interval."
+        f"{where} Shaded: where the claim is true. A dot is a seed; tick and bar are their median (of rates the "
+        "mean) and its 95 % interval."
     )
     warn(cautions(every_claim(), content))
     claims_rows.panels(load_claims(), content)

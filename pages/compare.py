@@ -24,13 +24,14 @@ _SAYS = (
 _DEFINITIONS = """
 **Difference**: mean over replicates of a run’s figure minus that of run A. **Paired**: replicate r of a run has seed
 *seed + r*. Where two scenarios have the same rows, environments and dimensions, equal seeds draw the same units and the
-same noise, so the difference is taken seed by seed. Otherwise replicates are resampled in each run by themselves.
+same noise, so the difference is taken seed by seed. Otherwise the replicates are two independent samples.
 
-**95 % interval**: percentile bootstrap over replicates; up to five replicates, every resample is counted. An interval
-that contains 0 reads “no difference seen”, which is not the same as no difference.
+**95 % interval**: Student’s t over replicates, Welch’s of two samples. One that contains 0 reads “no difference seen”,
+which is not the same as no difference. Several runs against A are judged together (Holm), measure by measure.
 
-**Few replicates**: with three pairs the interval runs from the smallest difference to the largest and holds the true
-mean only about three times in four; with two, one time in two. More replicates make it honest.
+**Few replicates**: below five nothing is concluded: the interval holds its 95 %, and is wide.
+
+**Best λ (oracle)**: chosen by the truth over the other replicates, never in the one where it is judged.
 
 **ITE RMSE** (√PEHE), **|ATE error|**: on held-out rows; they need the truth, which only a simulation has. **Factual
 MSE**: held out. **MMD²**: Gaussian kernel, biased estimate, no root, h the median distance. **Domain AUC**: 0.5 is

@@ -22,7 +22,8 @@ would give. 0: apart; 1: fully mixed.
 
 **MMD²**: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate (diagonal included), no root taken, h the median
 distance in the pooled sample, mean over pairs of groups, on at most 400 held-out rows. p by 200 permutations,
-(k + 1) / (n + 1), so never zero.
+(k + 1) / (n + 1), so never zero. One p of several replicates: twice their mean (Vovk, Wang 2020), valid however they
+depend on each other, which their mean or median is not; in brackets the least and the largest.
 
 **R²** of z and of s: the better of ridge regression and 15 nearest neighbours, cross-validated on held-out rows. With
 several dimensions, z and s are taken along the unit directions with which they enter the equations.
@@ -38,7 +39,7 @@ def measured(name: str) -> float | None:
     return None if run.evidence is None else run.at_lam(run.evidence[name])
 
 
-p_value = measured("mmd2_p")
+p_value = None if run.evidence is None else run.p_at_lam(run.evidence["mmd2_p"])
 page_header(
     "Latent space",
     f"Held-out rows as the encoder sees them at λ = {run.lam:g}, beside the inputs it was given. A mixed picture "

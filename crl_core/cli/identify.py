@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from crl_core.cli.output import PROGRAM, put, tell, warn
+from crl_core.cli.seeds import add_seed_options
 from crl_core.cli.table import text_table
 from crl_core.config.numbers import option
 from crl_core.config.text import altered
@@ -25,12 +26,7 @@ def add_identify_command(command: Callable[..., Any]) -> None:
     parser.add_argument(
         "--methods", nargs="+", default=["flow"], metavar="NAME", help=f"some of {', '.join(METHOD_WORDS)}"
     )
-    parser.add_argument(
-        "--seeds", type=option(unit="seeds", whole=True), default=3, metavar="N", help="1 to 40; default 3"
-    )
-    parser.add_argument(
-        "--first-seed", type=option(whole=True), default=FIRST_SEED, metavar="K", help=f"default {FIRST_SEED}"
-    )
+    add_seed_options(parser, 3, FIRST_SEED, most=40)
     parser.add_argument(
         "--scales",
         nargs="+",
@@ -68,8 +64,6 @@ def _identify(options: argparse.Namespace) -> int:
         asked["means"] = read_table(" ".join(options.means), "--means")
     asked |= {name: getattr(options, name) for name in ("mixing", "edges", "dim_x") if getattr(options, name)}
     world = altered(world, **asked)
-    if not 1 <= options.seeds <= 40:
-        raise ValueError(f"seeds is {options.seeds}; from 1 to 40 are possible.")
     seeds = list(range(options.first_seed, options.first_seed + options.seeds))
     rows = [row.to_dict() for row in recover(world, seeds, options.methods, on_method=on_method)]
     said = cautions(world, rows)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from crl_core.cli.output import PROGRAM, put, tell, warn
+from crl_core.cli.seeds import add_seed_options
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
 from crl_core.config.numbers import option
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from crl_core.jobs.executors import Here
+from crl_core.measures.intervals import too_few
 from crl_core.runs.store import RunStore
 from crl_core.studies.penalties import (
     EPOCHS,
@@ -24,9 +26,10 @@ from crl_core.studies.penalties import (
     WHERE,
     Contest,
     ContestSetting,
-    against,
     better_than_none,
     cautions,
+    from_none,
+    ratio_words,
     run_contest,
 )
 
@@ -39,9 +42,7 @@ def add_penalties_command(command: Callable[..., Any]) -> None:
     parser.add_argument(
         "--lam", nargs="+", type=option("lams", several=True), metavar="λ", help="another grid, for one penalty only"
     )
-    parser.add_argument(
-        "--seeds", type=option(unit="seeds", whole=True), default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}"
-    )
+    add_seed_options(parser, SEEDS)
     parser.add_argument(
         "--epochs", type=option("epochs", whole=True), default=EPOCHS, metavar="N", help=f"default {EPOCHS}"
     )
@@ -80,6 +81,7 @@ def _penalties(options: argparse.Namespace) -> int:
     setting = ContestSetting(
         preset=options.preset,
         seeds=options.seeds,
+        first_seed=options.first_seed,
         epochs=options.epochs,
         shared=options.shared,
         gap=options.gap,
@@ -100,41 +102,45 @@ def contest_table(contest: Contest) -> str:
     """Medians over seeds, and the difference of each from λ = 0 and from the first at the blind choice."""
     ran = contest.ran
     lines: list[tuple[str, ...]] = []
+    from_zero = from_none(contest, "at_blind")
     for one in contest.rows:
         if not one.ran:
-            lines.append((PENALTY_WORDS[one.penalty].short, "–", "–", "–", "–", "–", one.problem))
+            lines.append((PENALTY_WORDS[one.penalty].short, "–", "–", "–", "–", "–", "–", one.problem))
             continue
         lams = f"{one.lam('at_best'):g} / {one.lam('at_blind'):g}"
-        figures = [f"{np.median(one.error(where)):.3f}" for where in ("at_zero", "at_best", "at_blind")]
-        apart = against(one, one, "at_zero", "at_blind")
-        words = f"{apart.mean:+.3f} [{apart.low:+.3f}, {apart.high:+.3f}]" + (
-            "" if apart.seen else " no difference seen"
+        figures = [f"{np.median(one.error(where)):.3f}" for where in ("at_zero", "at_best", "at_others", "at_blind")]
+        apart = from_zero[one.penalty]
+        words = ratio_words(apart) + (
+            f" {apart.too_few}" if apart.too_few else "" if apart.seen else " no difference seen"
         )
-        lines.append((PENALTY_WORDS[one.penalty].short, *figures, lams, words, one.problem))
+        notes = "; ".join(filter(None, (one.problem, f"own best {one.end_words}" if one.at_end else "")))
+        lines.append((PENALTY_WORDS[one.penalty].short, *figures, lams, words, notes))
     header = (
         "penalty",
         WHERE["at_zero"],
         WHERE["at_best"],
+        WHERE["at_others"],
         WHERE["at_blind"],
         "λ best / blind",
-        "blind, less λ = 0",
+        "blind over λ = 0",
         "",
     )
     better, _ = better_than_none(contest, "at_blind")
+    names = ", ".join(PENALTY_WORDS[name].short for name in better) or "none"
+    few = too_few(contest.setting.seeds)
     ending = (
-        (
-            f"Better than no penalty beyond the interval, at the blind λ: "
-            f"{', '.join(PENALTY_WORDS[n].short for n in better) or 'none'}."
-        )
-        if ran
-        else ""
+        f"No verdict: these are {few}."
+        if few
+        else f"Better than no penalty at the blind λ, {len(ran)} penalties at once (Holm): {names}."
     )
     return (
         f"{contest.setting.preset}: {contest.setting.words}\n\n"
         + text_table(header, lines)
         + (
-            f"\n\n{ending}\nITE RMSE, held out, medians over {contest.setting.seeds} seeds, {contest.setting.epochs} "
-            f"epochs. Own best: by the "
-            "truth. Blind: the λ of least held-out factual error. λ of different penalties are not comparable."
+            f"\n\n{ending if ran else ''}\nITE RMSE, held out, medians over {contest.setting.seed_words}, "
+            f"{contest.setting.epochs} epochs; ratios with 95 % intervals of one at a time (Student's t of logarithms, "
+            "paired). Own best: by the truth, where a grid goes on while its last λ is the best. Best in other seeds: "
+            "by the truth, too, but never in the seed where it is judged. Blind: the λ of least held-out factual "
+            "error. λ of different penalties are not comparable."
         )
     )

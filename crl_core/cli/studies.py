@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from crl_core.cli.output import check_target, path_given, put, tell, warn, write_text
+from crl_core.cli.seeds import add_seed_options
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
-from crl_core.config.numbers import option
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
-from crl_core.config.text import TRAINING, preset_of
+from crl_core.config.text import TRAINING, preset_of, seed_words
 from crl_core.jobs.executors import Here
+from crl_core.measures.intervals import too_few
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
 from crl_core.studies import environments_report as study_report
-from crl_core.studies.claims import Claim, Measured, Statement, load_claims, pick
+from crl_core.studies.claims import Claim, Measured, Statement, load_claims, middle_of, pick
 from crl_core.studies.environments import SEEDS, EnvironmentsStudy, cautions, run_environments
 from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measure_study
 
@@ -27,7 +28,7 @@ from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measur
 def add_study_commands(command: Callable[..., Any]) -> None:
     """Add them with `command(name, what does it, text)`, which returns a parser."""
     claims = command("claims", _claims, "put claims to the test over several seeds")
-    claims.add_argument("--seeds", type=_seeds, default=claims_run.SEEDS, metavar="N", help="1 to 20; default 10")
+    add_seed_options(claims, claims_run.SEEDS)
     claims.add_argument(
         "--only",
         nargs="+",
@@ -42,18 +43,8 @@ def add_study_commands(command: Callable[..., Any]) -> None:
     )
     envs = command("environments", _environments, "what does another environment buy? E from 2 to 5")
     envs.add_argument("--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {', '.join(PRESETS)}")
-    envs.add_argument("--seeds", type=_seeds, default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}")
+    add_seed_options(envs, SEEDS)
     envs.add_argument("--report", type=path_given, metavar="FILE", help="also write a report, .md or .html")
-
-
-_whole_seeds = option(unit="seeds", whole=True)
-
-
-def _seeds(text: str) -> int:
-    seeds = int(_whole_seeds(text))
-    if not 1 <= seeds <= 20:
-        raise argparse.ArgumentTypeError(f"{seeds} seeds; from 1 to 20 are possible")
-    return seeds
 
 
 def _all_claims() -> tuple[Statement, ...]:
@@ -71,40 +62,48 @@ def _claims(options: argparse.Namespace) -> int:
         tell(f"run {done + 1} of {total}: {world}, {models}")
 
     paths = [claim for claim in claims if isinstance(claim, Claim)]
-    measured = claims_run.run_claims(paths, options.seeds, store, Here(store, bar), on_run=on_run)
+    measured = claims_run.run_claims(
+        paths, options.seeds, store, Here(store, bar), first_seed=options.first_seed, on_run=on_run
+    )
     for study in STUDIES.values():
         asked = [claim for claim in claims if isinstance(claim, StudyClaim) and claim.study == study.id]
         if asked:
             bar.close()
             tell(f"laboratory: {study.title}, {len(asked)} claims")
-            measured += measure_study(asked, options.seeds, store, Here(store, bar))
+            measured += measure_study(asked, options.seeds, store, Here(store, bar), options.first_seed)
     bar.close()
-    content = claims_run.content_of(measured, options.seeds)
+    content = claims_run.content_of(measured, options.seeds, first_seed=options.first_seed)
     said = claims_run.cautions(claims, content)
-    put(options.json, content | {"cautions": list(said)}, lambda: claims_table(measured, options.seeds))
+    put(
+        options.json,
+        content | {"cautions": list(said)},
+        lambda: claims_table(measured, options.seeds, options.first_seed),
+    )
     warn(said)
     return 0
 
 
-def claims_table(measured: Sequence[Measured], seeds: int) -> str:
-    """Every claim with its median, interval, threshold and verdict; statement and note under it."""
+def claims_table(measured: Sequence[Measured], seeds: int, first_seed: int) -> str:
+    """Every claim with its median or mean rate, interval, threshold and verdict; statement and note under it."""
     width = max((len(item.claim.id) for item in measured), default=0)
     lines = []
     for item in measured:
         claim = item.claim
         sign = "<" if claim.holds_if == "below" else ">"
         interval = f"[{_number(item.interval[0])}, {_number(item.interval[1])}]"
-        lines.append(
-            f"{claim.id:<{width}}  {item.verdict.upper():<13}  median {_number(item.median)} {interval}, "
-            f"claimed {sign} {claim.threshold:g}"
-        )
+        middle = middle_of(claim)
+        found = f"{middle} {_number(getattr(item, middle))} {interval}, claimed {sign} {claim.threshold:g}"
+        lines.append(f"{claim.id:<{width}}  {item.verdict.upper():<16}  {found}")
         lines += [
             f"{'':<{width}}  {line}" for text in (claim.statement, claim.note) for line in textwrap.wrap(text, 100)
         ]
         lines.append("")
     ending = (
-        f"Medians over {seeds} seeds with 95 % bootstrap intervals; undecided where the interval holds the threshold."
+        f"Over {seed_words(seeds, first_seed)}: medians with 95 % bootstrap intervals, means of rates with an interval "
+        "over seeds and batches; undecided where the interval holds the threshold."
     )
+    if why := too_few(seeds):
+        ending += f" No verdicts: these are {why}."
     return "\n".join([*lines, ending])
 
 
@@ -121,7 +120,9 @@ def _environments(options: argparse.Namespace) -> int:
         places = ", ".join(f"{offset:g}" for offset in config.scenario.offset)
         tell(f"run {done + 1} of {total}: environments at {places}")
 
-    study = run_environments(options.preset, options.seeds, store, Here(store, bar), on_run=on_run)
+    study = run_environments(
+        options.preset, options.seeds, store, Here(store, bar), first_seed=options.first_seed, on_run=on_run
+    )
     bar.close()
     said = cautions(study)
     put(options.json, study_report.report_content(study) | {"cautions": list(said)}, lambda: study_table(study))

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from crl_core.cli.output import put, tell, warn
+from crl_core.cli.seeds import add_seed_options
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config.numbers import option
 from crl_core.config.presets import PRESETS
+from crl_core.config.text import seed_words
 from crl_core.jobs.executors import Here
 from crl_core.runs.store import RunStore
 from crl_core.studies.detection_rates import DRAWS, SEEDS, Power, cautions, name_of, run_power
@@ -20,9 +22,7 @@ def add_unseen_command(command: Callable[..., Any]) -> None:
     """Add it with `command(name, what does it, text)`, which returns a parser."""
     unseen = command("unseen", _unseen, "deploy somewhere new: which tests alarm, and are the effects wrong?")
     unseen.add_argument("--preset", default="hospitals", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
-    unseen.add_argument(
-        "--seeds", type=option(unit="seeds", whole=True), default=SEEDS, metavar="N", help=f"1 to 20; default {SEEDS}"
-    )
+    add_seed_options(unseen, SEEDS)
     unseen.add_argument(
         "--draws",
         type=option(unit="draws batches", whole=True),
@@ -45,6 +45,7 @@ def _unseen(options: argparse.Namespace) -> int:
         options.preset,
         store,
         seeds=options.seeds,
+        first_seed=options.first_seed,
         draws=options.draws,
         executor=Here(store, bar),
         on_spec=on_spec,
@@ -77,6 +78,6 @@ def power_table(power: Power, n: int = 200) -> str:
             )
         )
     return text_table(("after", "λ", *tests, "ITE RMSE", ""), lines) + (
-        f"\n\nShare of batches of {n} rows that alarm, {power.seeds} seeds. Wrong: more than twice the error of "
-        f"unchanged rows."
+        f"\n\nShare of batches of {n} rows that alarm, {seed_words(power.seeds, power.first_seed)}. Wrong: more than "
+        "twice the error of unchanged rows."
     )

@@ -28,6 +28,13 @@ def grid(low: float, high: float, n: int = 15) -> tuple[float, ...]:
     return (0.0, *(float(f"{value:.2g}") for value in steps))
 
 
+def beyond(lams: tuple[float, ...], n: int) -> tuple[float, ...]:
+    """The next `n` values of a `grid`, by its own ratio."""
+    first, last = lams[1], lams[-1]
+    ratio = (last / first) ** (1 / (len(lams) - 2))
+    return tuple(float(f"{last * ratio**k:.2g}") for k in range(1, n + 1))
+
+
 PENALTY_WORDS: Mapping[str, PenaltyWords] = {
     "mmd": PenaltyWords(
         short="MMD²",

@@ -245,3 +245,8 @@ def nearest_lam(lams: Sequence[float], lam: float) -> float:
     one."""
     floor = max(min((value for value in lams if value > 0), default=1.0) / 10, 5e-324)  # the least float above 0
     return min(lams, key=lambda value: abs(log10(max(value, floor)) - log10(max(lam, floor))))
+
+
+def seed_words(seeds: int, first: int) -> str:
+    """So many seeds from `first` on, in words."""
+    return f"seed {first}" if seeds == 1 else f"seeds {first} to {first + seeds - 1}"

@@ -4,26 +4,26 @@ Pairing: replicate r of a run has seed `config.training.seed + r`. Where two sce
          (same sizes of environments, shared units, dimensions), replicates of one seed see the same units and noise, so
          the difference is taken seed by seed and what both share cancels. Otherwise the two samples of replicates are
          independent.
+Seen:    a difference is said to be seen from five replicates on, where its interval (Student's t) excludes 0, and of
+         several at once (`together`) where Holm's adjusted p says so as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.config.text import ROWS, differing, said, value_of, word_of
+from crl_core.measures import intervals
+from crl_core.measures.lam_choice import best_elsewhere
 from crl_core.metrics import SHOWN, Metric
 from crl_core.results import RunResult
 
-LEVEL = 0.95
-_EXACT = 5  # replicates up to which every resample is counted, 5⁵ = 3125 of them
-_DRAWS = 4000  # resamples beyond that
-_MOST_PAIRS = 200_000  # differences of two resampled means that are all counted
+AT_BEST = "ITE RMSE at the λ best in the other replicates (oracle)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Mean of b - a over replicates, with a bootstrap interval; NaN where fewer than two replicates have a number."""
+    """Mean of b - a over replicates, with its 95 % interval; NaN where fewer than two replicates have a number."""
 
     mean: float
     low: float
@@ -44,6 +44,7 @@ class Difference:
     n: int  # pairs, or replicates of the smaller sample
     paired: bool
     same_sign: bool  # every pair (unpaired: every one of b against every one of a) points the same way
+    p: float  # of no difference; after `together` Holm's adjusted one
 
     @property
     def known(self) -> bool:
@@ -55,9 +56,13 @@ class Difference:
         return bool(np.isfinite(self.low))
 
     @property
+    def too_few(self) -> str:
+        """Why nothing is concluded from so few replicates, in words; empty where they are enough."""
+        return intervals.too_few(self.n)
+
+    @property
     def seen(self) -> bool:
-        """The interval lies on one side of 0."""
-        return self.has_interval and (self.low > 0 or self.high < 0)
+        return not self.too_few and self.p < 1 - intervals.LEVEL
 
 
 def differing_settings(configs: Sequence[RunConfig]) -> list[Setting]:
@@ -99,11 +104,10 @@ def seeds(config: RunConfig) -> np.ndarray:
 
 
 def difference(a: np.ndarray, b: np.ndarray, seeds_a: np.ndarray, seeds_b: np.ndarray, *, pair: bool) -> Difference:
-    """Mean of b - a with a percentile bootstrap interval over replicates, `LEVEL` wide.
+    """Mean of b - a over replicates, its interval and p-value by Student's t.
 
-    a, b:    one value a replicate, [Ra] and [Rb]; NaN where a model diverged, which leaves its replicate out.
-    pair:    take the difference seed by seed, where at least two seeds are in both; otherwise both are resampled.
-    Exact:   for up to five replicates every resample is counted, so no random number is involved.
+    a, b:  one value a replicate, [Ra] and [Rb]; NaN where a model diverged, which leaves its replicate out.
+    pair:  take the difference seed by seed, where at least two seeds are in both; otherwise Welch's t of two samples.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if pair:
@@ -111,40 +115,27 @@ def difference(a: np.ndarray, b: np.ndarray, seeds_a: np.ndarray, seeds_b: np.nd
         apart = b[in_b] - a[in_a]
         apart = apart[np.isfinite(apart)]
         if len(apart) >= 2 or (len(apart) == 1 and len(a) == len(b) == 1):
-            means = _means(apart) if len(apart) >= 2 else np.empty(0)
-            return _difference(float(apart.mean()), means, len(apart), True, apart)
+            return _difference(float(apart.mean()), intervals.of_mean(apart), len(apart), True, apart)
     a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     if len(a) == 0 or len(b) == 0:
-        return _difference(np.nan, np.empty(0), 0, False, np.empty(0))
-    few = min(len(a), len(b))
-    means = _differences(_means(a), _means(b)) if few >= 2 else np.empty(0)
-    return _difference(float(b.mean() - a.mean()), means, few, False, (b[:, None] - a[None, :]).ravel())
+        return _difference(np.nan, intervals.NONE, 0, False, np.empty(0))
+    each = (b[:, None] - a[None, :]).ravel()
+    return _difference(float(b.mean() - a.mean()), intervals.of_difference(a, b), min(len(a), len(b)), False, each)
 
 
-def _difference(mean: float, means: np.ndarray, n: int, paired: bool, each: np.ndarray) -> Difference:
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(means, [tail, 1 - tail], method="inverted_cdf") if len(means) else (np.nan, np.nan)
+def _difference(mean: float, found: tuple[float, float, float], n: int, paired: bool, each: np.ndarray) -> Difference:
+    low, high, p = found
     agree = len(each) > 0 and bool((each > 0).all() or (each < 0).all())
-    return Difference(mean=mean, low=float(low), high=float(high), n=n, paired=paired, same_sign=agree)
+    return Difference(mean=mean, low=low, high=high, n=n, paired=paired, same_sign=agree, p=p)
 
 
-@lru_cache(maxsize=32)
-def _resamples(n: int) -> np.ndarray:
-    """Indices of resamples of n values, [B, n]: all nⁿ, or many drawn ones with a seed of their own."""
-    if n <= _EXACT:
-        return np.stack(np.meshgrid(*[np.arange(n)] * n, indexing="ij"), axis=-1).reshape(-1, n)
-    return np.random.default_rng(n).integers(0, n, size=(_DRAWS, n))
+def together(found: Sequence[Difference]) -> list[Difference]:
+    """The same differences as one family: p by Holm, so that among many none is seen by chance alone.
 
-
-def _means(values: np.ndarray) -> np.ndarray:
-    return np.asarray(values[_resamples(len(values))].mean(axis=1))
-
-
-def _differences(means_a: np.ndarray, means_b: np.ndarray) -> np.ndarray:
-    if len(means_a) * len(means_b) <= _MOST_PAIRS:
-        return np.asarray((means_b[None, :] - means_a[:, None]).ravel())
-    rng = np.random.default_rng(len(means_a) + len(means_b))
-    return np.asarray(rng.choice(means_b, 5 * _DRAWS) - rng.choice(means_a, 5 * _DRAWS))
+    One of too few replicates is never said to be seen, so it is no member of the family.
+    """
+    p = intervals.holm([np.nan if one.too_few else one.p for one in found])
+    return [one if one.too_few else replace(one, p=float(own)) for one, own in zip(found, p, strict=True)]
 
 
 def of_lam(result: RunResult, values: np.ndarray | None, lam: float) -> np.ndarray:
@@ -152,11 +143,14 @@ def of_lam(result: RunResult, values: np.ndarray | None, lam: float) -> np.ndarr
     return np.asarray(result.by_lam(values)[:, result.lams.index(lam)], dtype=np.float64)
 
 
-def least_over_lam(result: RunResult, values: np.ndarray | None) -> np.ndarray:
-    """The least over λ of a figure [M] in each replicate, [R]; NaN where no λ has a number."""
+def best_over_lam(result: RunResult, values: np.ndarray | None) -> np.ndarray:
+    """A figure [M] in each replicate at the λ that is best over the others, [R]; NaN where there are no others.
+
+    The least over λ in a replicate itself is below its figure at any λ by construction: it cannot be compared with one.
+    """
     grid = np.asarray(result.by_lam(values), dtype=np.float64)
-    least = np.where(np.isfinite(grid), grid, np.inf).min(axis=1)
-    return np.asarray(np.where(np.isfinite(least), least, np.nan))
+    at = best_elsewhere(grid)
+    return np.asarray(np.where(at >= 0, grid[np.arange(len(at)), at], np.nan))
 
 
 def figures_at(
@@ -167,7 +161,7 @@ def figures_at(
     values_of: the values [M] of a metric, None where there are none.
     """
     first, *others = ((metric.word, of_lam(result, values_of(metric), lam)) for metric in SHOWN)
-    return dict([first, ("ITE RMSE at the best λ (oracle)", least_over_lam(result, result.ite_rmse)), *others])
+    return dict([first, (AT_BEST, best_over_lam(result, result.ite_rmse)), *others])
 
 
 def differences(
@@ -187,6 +181,11 @@ def outcome(name: str, found: Difference, a: str, b: str) -> str:
     if not found.has_interval:
         return f"{name}: {b} is {way} than {a} by {size}, with a single replicate to go by: no interval, no conclusion."
     interval = f"{signed(found.low)} to {signed(found.high)}"
+    if found.too_few:
+        return (
+            f"{name}: {b} − {a} is {signed(found.mean)} in the mean (95 % interval: {interval}), from {found.too_few}: "
+            "no conclusion."
+        )
     if not found.seen:
         return f"{name}: no difference seen between {a} and {b} (95 % interval of {b} − {a}: {interval})."
     each = ""

@@ -78,6 +78,20 @@ def least(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values).any(axis=1), found.argmin(axis=1), -1)
 
 
+def best_elsewhere(values: np.ndarray) -> np.ndarray:
+    """For each replicate the λ with the least median over the *other* replicates, [R, L] -> [R]; -1 without others.
+
+    What a choice gains where it was not made: at its own least value a replicate beats any fixed λ by construction.
+    A value that is not finite counts as the worst.
+    """
+    worst = np.where(np.isfinite(values), values, np.inf)
+    if len(worst) < 2:
+        return np.full(len(worst), -1)
+    # of an even number the upper middle, since half of infinity is no median
+    others = [np.sort(np.delete(worst, row, axis=0), axis=0)[(len(worst) - 1) // 2] for row in range(len(worst))]
+    return least(np.stack(others))
+
+
 def chosen(rule: str, index: np.ndarray, ite_rmse: np.ndarray, *, knows_truth: bool = False) -> Choice:
     """What choosing `index` [R] costs, given the ITE RMSE of every λ, [R, L]."""
     rows = np.arange(len(index))

@@ -2,7 +2,10 @@
 
 Seeds:    the replicates of one batched run; claims about the same scenario share a run, which is cached like any other.
 Verdict:  from the bootstrap interval of the median over seeds: "holds" if all of it is on the claim's side of the
-          threshold, "does not hold" if all of it is on the other, "undecided" if it contains the threshold.
+          threshold, "does not hold" if all of it is on the other, "undecided" if it contains the threshold. Below five
+          seeds there is none.
+Rates:    how often something happens is judged by its mean over seeds, with an interval over seeds and batches: a
+          median does not see one seed that alarms all the time.
 Broken:   a model that diverged has an infinite error, and a value that is not defined because of it counts against the
           claim; so breaking models never makes a claim about anything but their error true.
 """
@@ -19,22 +22,22 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from crl_core.config import PER_ENV, RunConfig, Scenario
+from crl_core.config import FIRST_SEED, PER_ENV, RunConfig, Scenario
 from crl_core.config.presets import DEFAULT_PRESET, preset
 from crl_core.config.text import altered
 from crl_core.data.scm import Stream, rng_for
 from crl_core.events import finite
 from crl_core.jobs.ensure_runs import Evidence
+from crl_core.measures.intervals import FEWEST, LEVEL, of_rate
 from crl_core.measures.probes import better_r2
 from crl_core.metrics import METRIC
 from crl_core.results import RunResult
 from crl_core.runs.user_files import read_text
 
-Verdict = Literal["holds", "does not hold", "undecided"]
+Verdict = Literal["holds", "does not hold", "undecided", "needs five seeds"]
 
 PATH = (0.0, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # for claims about the whole path
 BETWEEN = 1.0  # fixed beforehand: the best point of a path is below its ends by chance alone
-LEVEL = 0.95
 RESAMPLES = 10_000
 
 
@@ -135,7 +138,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A statement so exact that a number decides it: what every claim has, wherever it is measured."""
+    """A statement so exact that a number decides it: what every claim has, wherever it is measured.
+
+    batches: of a seed, whose share its value is; 0 where it is no rate.
+    """
 
     id: str
     source: str
@@ -144,6 +150,7 @@ class Statement:
     quantity: str
     holds_if: Literal["below", "above"]
     threshold: float
+    batches: int = 0
 
     def where(self) -> dict[str, Any]:
         """Where it is measured, as in the claim's JSON."""
@@ -182,11 +189,15 @@ C = TypeVar("C", bound=Statement)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A claim with what was found: one value a seed, the median with its bootstrap interval, the verdict."""
+    """A claim with what was found: one value a seed, their median, interval and verdict.
+
+    mean: of a rate, which the interval is then of; NaN where the claim is about none.
+    """
 
     claim: Statement
     values: tuple[float, ...]
     median: float
+    mean: float
     interval: tuple[float, float]
     verdict: Verdict
     keys: tuple[str, ...] = field(default=())  # of the runs it was measured on
@@ -202,6 +213,7 @@ class Measured:
             "quantity": claim.quantity,
             "measured": finite(self.values),
             "median": finite(self.median),
+            **({"mean": finite(self.mean)} if claim.batches else {}),
             "interval": finite(self.interval),
             "holds_if": claim.holds_if,
             "threshold": claim.threshold,
@@ -209,6 +221,11 @@ class Measured:
             "note": claim.note,
             "runs": list(self.keys),
         }
+
+
+def middle_of(claim: Statement) -> str:
+    """What the interval is of, and its name in the JSON."""
+    return "mean" if claim.batches else "median"
 
 
 STATEMENT_FIELDS = frozenset({"id", "source", "statement", "note", "quantity", "holds_if", "threshold"})
@@ -320,7 +337,9 @@ def _setting(content: Mapping[str, Any]) -> Setting:
 # -- measuring ---------------------------------------------------------------------------------------------------------
 
 
-def plan(claims: Sequence[Claim], seeds: int, *, epochs: int = 50) -> dict[tuple[Scenario, str], RunConfig]:
+def plan(
+    claims: Sequence[Claim], seeds: int, *, epochs: int = 50, first_seed: int = FIRST_SEED
+) -> dict[tuple[Scenario, str], RunConfig]:
     """The fewest runs that serve all `claims`: one a scenario and alignment, with every λ and `seeds` replicates.
 
     Raises: ValueError if a run would be larger than allowed (too many seeds).
@@ -333,7 +352,13 @@ def plan(claims: Sequence[Claim], seeds: int, *, epochs: int = 50) -> dict[tuple
                 lams.setdefault(setting.trained_on, set()).update(wanted)
     return {
         (scenario, align): altered(
-            preset(DEFAULT_PRESET), scenario=scenario, lams=tuple(values), replicates=seeds, epochs=epochs, align=align
+            preset(DEFAULT_PRESET),
+            scenario=scenario,
+            lams=tuple(values),
+            replicates=seeds,
+            epochs=epochs,
+            align=align,
+            seed=first_seed,
         )
         for (scenario, align), values in lams.items()
     }
@@ -363,13 +388,16 @@ def measure(
 def judged(claim: Statement, values: np.ndarray, keys: tuple[str, ...] = ()) -> Measured:
     """The verdict of one value a seed; a value that is not defined (NaN) counts against the claim."""
     counted = np.where(np.isnan(values), np.inf if claim.holds_if == "below" else -np.inf, values)
-    low, high = median_interval(counted)
+    share = np.clip(counted, 0, 1)
+    low, high = of_rate(share, claim.batches) if claim.batches else median_interval(counted)
+    verdict = verdict_of(low, high, claim.holds_if, claim.threshold)
     return Measured(
         claim=claim,
         values=tuple(float(value) for value in values),
         median=_median(counted),
+        mean=float(share.mean()) if claim.batches else np.nan,
         interval=(low, high),
-        verdict=verdict_of(low, high, claim.holds_if, claim.threshold),
+        verdict=verdict if len(values) >= FEWEST else "needs five seeds",
         keys=keys,
     )
 

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from crl_core.config import RECIPE_VERSION, RunConfig
-from crl_core.config.text import nearest
+import numpy as np
+
+from crl_core.config import FIRST_SEED, RECIPE_VERSION, RunConfig
+from crl_core.config.text import nearest, seed_words
+from crl_core.identify.presets import FIRST_SEED as LATENT_SEED
 from crl_core.jobs.ensure_runs import OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures.cautions import cautions_of_runs
+from crl_core.measures.intervals import FEWEST
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
-from crl_core.studies.claims import Claim, Measured, Statement, measure, needs_evidence, plan
+from crl_core.studies.claims import Claim, Measured, Statement, judged, measure, needs_evidence, plan
 
 SEEDS = 10
 EPOCHS = 50
 
 
-def runs_of(claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tuple[RunConfig, bool]]:
+def runs_of(
+    claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS, first_seed: int = FIRST_SEED
+) -> list[tuple[RunConfig, bool]]:
     """The runs that `claims` need, and for each whether its evidence is needed. Raises ValueError on too many seeds."""
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
@@ -29,7 +36,10 @@ def runs_of(claims: Sequence[Claim], seeds: int = SEEDS, epochs: int = EPOCHS) -
         for setting in (claim.setting, claim.against):
             if setting is not None:
                 asking[setting.trained_on] = asking.get(setting.trained_on, False) or needs_evidence(claim)
-    return [(config, asking[trained_on]) for trained_on, config in plan(claims, seeds, epochs=epochs).items()]
+    return [
+        (config, asking[trained_on])
+        for trained_on, config in plan(claims, seeds, epochs=epochs, first_seed=first_seed).items()
+    ]
 
 
 def run_claims(
@@ -39,6 +49,7 @@ def run_claims(
     executor: Executor | None = None,
     *,
     epochs: int = EPOCHS,
+    first_seed: int = FIRST_SEED,
     on_run: OnRun | None = None,
 ) -> list[Measured]:
     """Every claim measured over `seeds` seeds; runs that are stored are taken as they are.
@@ -46,16 +57,19 @@ def run_claims(
     executor: trains the others; default here and now.
     Raises:   ValueError if a run would be too large; RunsFailed or StoreError if one cannot be made.
     """
-    found = ensure_runs(runs_of(claims, seeds, epochs), store, executor or Here(store), on_run)
+    found = ensure_runs(runs_of(claims, seeds, epochs, first_seed), store, executor or Here(store), on_run)
     runs = {(config.scenario, str(config.training.align)): run for config, run in found.items()}
     return [measure(claim, runs) for claim in claims]
 
 
-def content_of(measured: Sequence[Measured], seeds: int, epochs: int = EPOCHS) -> dict[str, Any]:
+def content_of(
+    measured: Sequence[Measured], seeds: int, epochs: int = EPOCHS, first_seed: int = FIRST_SEED
+) -> dict[str, Any]:
     """The JSON of `claims --json`; its RECIPE_VERSION tells an answer that is out of date."""
     return {
         "recipe_version": RECIPE_VERSION,
         "seeds": seeds,
+        "first_seed": first_seed,
         "epochs": epochs,
         "claims": [item.to_dict() for item in measured],
     }
@@ -82,31 +96,49 @@ def _numbers(entry: Mapping[str, Any]) -> list[float]:
 
 
 def answer_to(claim: Statement, content: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The entry of `content` on a claim; None if there is none, or the claim has changed since it was measured."""
+    """The entry of `content` on a claim; None if there is none, or the claim has changed since it was measured.
+
+    An answer older than the rule for rates, or the least number of seeds, is judged anew by its values.
+    """
     about = {
         "threshold": claim.threshold,
         "holds_if": claim.holds_if,
         "quantity": claim.quantity,
         **claim.where(),
     }
-    for entry in content["claims"]:
+    entries: list[Mapping[str, Any]] = content["claims"]
+    for entry in entries:
         if entry.get("id") == claim.id:
-            return entry if all(entry.get(name) == value for name, value in about.items()) else None
+            if any(entry.get(name) != value for name, value in about.items()):
+                return None
+            values = entry.get("measured", ())
+            if values and ((claim.batches and "mean" not in entry) or len(values) < FEWEST):
+                known = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+                return {**entry, **judged(claim, known).to_dict(), "runs": entry.get("runs", [])}
+            return entry
     return None
 
 
-def _parse(content: Mapping[str, Any]) -> Mapping[str, Any]:
+def _parse(before: int, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """before: the first seed of answers that were measured before there was a choice."""
     if not isinstance(content["claims"], list):
         raise TypeError("claims is no list")
-    return content
+    first = int(content.get("first_seed", before))
+    return {**content, "first_seed": first, "claims": [{**entry, "first_seed": first} for entry in content["claims"]]}
 
 
 def shipped_claims(study: str = "claims") -> Shipped[Mapping[str, Any]]:
     """Shipped answers: of the claims about λ paths, or "claims-<id>" of a study."""
-    return Shipped(study=study, settings=("seeds", "epochs"), parse=_parse)
+    parse = partial(_parse, LATENT_SEED if study == "claims-identify" else 0)
+    return Shipped(study=study, settings=("seeds", "epochs"), parse=parse)
 
 
 BAKED = shipped_claims()
+
+
+def seeds_of(answers: Mapping[str, Any]) -> str:
+    """The seeds that answers are of, in words."""
+    return seed_words(int(answers["seeds"]), int(answers["first_seed"]))
 
 
 def _all_shipped(folder: Path) -> list[Shipped[Mapping[str, Any]]]:

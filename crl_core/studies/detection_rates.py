@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.config import RECIPE_VERSION, RunConfig, Scenario
+from crl_core.config import FIRST_SEED, RECIPE_VERSION, RunConfig, Scenario
 from crl_core.config.presets import PRESETS, preset
 from crl_core.config.text import altered
 from crl_core.data.interventions import INTERVENTIONS, deploy
@@ -138,6 +138,7 @@ class Power:
     seeds: int
     rows: tuple[Rate, ...]
     dose_correlation: Mapping[str, tuple[float, ...]]  # λ as text -> one Spearman correlation a seed
+    first_seed: int = FIRST_SEED
 
     def cases(self, lam: float, n: int) -> dict[Case, dict[str, Rate]]:
         """The rates of every case by test, at one λ and size of batch."""
@@ -152,6 +153,7 @@ class Power:
             "recipe_version": RECIPE_VERSION,
             "preset": self.preset_id,
             "seeds": self.seeds,
+            "first_seed": self.first_seed,
             "rows": [asdict(row) | {name: getattr(row, name) for name in _DERIVED} for row in self.rows],
             "dose_correlation": {lam: list(values) for lam, values in self.dose_correlation.items()},
         }
@@ -169,7 +171,13 @@ class Power:
                 for row in content["rows"]
             )
             curves = {lam: tuple(values) for lam, values in content["dose_correlation"].items()}
-            return cls(preset_id=content["preset"], seeds=int(content["seeds"]), rows=rows, dose_correlation=curves)
+            return cls(
+                preset_id=content["preset"],
+                seeds=int(content["seeds"]),
+                rows=rows,
+                dose_correlation=curves,
+                first_seed=int(content.get("first_seed", 0)),  # of before there was a choice
+            )
         except (KeyError, TypeError) as error:
             raise ValueError(f"the stored power table is incomplete ({error}); measure it again.") from None
 
@@ -183,13 +191,13 @@ def by_quadrant(cases: Mapping[Case, Mapping[str, Rate]]) -> dict[str, list[Case
     return found
 
 
-def config_of(preset_id: str, seeds: int, epochs: int = 50) -> RunConfig:
+def config_of(preset_id: str, seeds: int, epochs: int = 50, first_seed: int = FIRST_SEED) -> RunConfig:
     """The run whose models are tested. Raises ValueError on an unknown preset or number of seeds."""
     if preset_id not in PRESETS:
         raise ValueError(f"there is no preset {preset_id!r:.40}; choose one of {', '.join(PRESETS)}.")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 20:
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
-    return altered(preset(preset_id), lams=LAMS, replicates=seeds, epochs=epochs)
+    return altered(preset(preset_id), lams=LAMS, replicates=seeds, epochs=epochs, seed=first_seed)
 
 
 def run_power(
@@ -197,6 +205,7 @@ def run_power(
     store: RunStore,
     *,
     seeds: int = SEEDS,
+    first_seed: int = FIRST_SEED,
     draws: int = DRAWS,
     epochs: int = 50,
     lams: Sequence[float] = LAMS,
@@ -212,7 +221,7 @@ def run_power(
     executor: trains the run if it is not stored; default here and now.
     Raises:   ValueError on bad input; RunsFailed or StoreError if training fails.
     """
-    config = config_of(preset_id, seeds, epochs)
+    config = config_of(preset_id, seeds, epochs, first_seed)
     run, _ = ensure_runs([(config, False)], store, executor or Here(store))[config]
     scenario = config.scenario
     tried = specs(scenario) if only is None else tuple(only)
@@ -247,7 +256,7 @@ def run_power(
                     for at, test in enumerate(tests)
                 ]
     curves = {f"{lam:g}": tuple(_dose_correlation(seen_models[lam, r], r) for r in range(seeds)) for lam in lams}
-    return Power(preset_id=preset_id, seeds=seeds, rows=tuple(rows), dose_correlation=curves)
+    return Power(preset_id=preset_id, seeds=seeds, rows=tuple(rows), dose_correlation=curves, first_seed=first_seed)
 
 
 def _seed(model: Reference, replicate: int) -> int:

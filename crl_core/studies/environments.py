@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.config import PER_ENV, RECIPE_VERSION, RunConfig, Scenario
+from crl_core.config import FIRST_SEED, PER_ENV, RECIPE_VERSION, RunConfig, Scenario
 from crl_core.config.presets import PRESETS, preset
 from crl_core.config.text import altered, imagined
 from crl_core.data.scm import MultiEnvData, aligned_groups, mix, sample
@@ -148,8 +148,8 @@ def has_both_arms(scenario: Scenario) -> bool:
 # -- the plan ----------------------------------------------------------------------------------------------------------
 
 
-def config_of(preset_id: str, scenario: Scenario, seeds: int, epochs: int) -> RunConfig:
-    return altered(preset(preset_id), scenario=scenario, lams=LAMS, replicates=seeds, epochs=epochs)
+def config_of(preset_id: str, scenario: Scenario, seeds: int, epochs: int, first_seed: int = FIRST_SEED) -> RunConfig:
+    return altered(preset(preset_id), scenario=scenario, lams=LAMS, replicates=seeds, epochs=epochs, seed=first_seed)
 
 
 def left_out_scenarios(preset_id: str, n_envs: int) -> list[Scenario | None]:
@@ -161,7 +161,9 @@ def left_out_scenarios(preset_id: str, n_envs: int) -> list[Scenario | None]:
     return [scenario if scenario is not None and has_both_arms(scenario) else None for scenario in rest]
 
 
-def runs_of(preset_id: str, seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tuple[RunConfig, bool]]:
+def runs_of(
+    preset_id: str, seeds: int = SEEDS, epochs: int = EPOCHS, first_seed: int = FIRST_SEED
+) -> list[tuple[RunConfig, bool]]:
     """Every run of the study once, and for each whether its evidence is needed. Raises ValueError on bad input."""
     if preset_id not in PRESETS:
         raise ValueError(f"there is no preset {preset_id!r}; choose one of {', '.join(PRESETS)}.")
@@ -169,11 +171,11 @@ def runs_of(preset_id: str, seeds: int = SEEDS, epochs: int = EPOCHS) -> list[tu
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
     wanted: dict[RunConfig, bool] = {}
     for n_envs in SIZES:
-        wanted[config_of(preset_id, scenario_of(preset_id, "inside", n_envs), seeds, epochs)] = True
+        wanted[config_of(preset_id, scenario_of(preset_id, "inside", n_envs), seeds, epochs, first_seed)] = True
     rest = [scenario_of(preset_id, name, n_envs) for n_envs in SIZES for name in SETS]
     rest += [item for n_envs in SIZES for item in left_out_scenarios(preset_id, n_envs) if item is not None]
     for scenario in rest:
-        wanted.setdefault(config_of(preset_id, scenario, seeds, epochs), False)
+        wanted.setdefault(config_of(preset_id, scenario, seeds, epochs, first_seed), False)
     return list(wanted.items())
 
 
@@ -211,6 +213,7 @@ class EnvironmentsStudy:
     epochs: int
     series: Mapping[str, np.ndarray]
     folds: tuple[tuple[int, ...], ...]  # environments that could be left out, for each of SIZES
+    first_seed: int = FIRST_SEED
 
     def at(self, name: str, lam: float) -> np.ndarray:
         """[len(SIZES), seeds] of a series at one λ."""
@@ -222,6 +225,7 @@ class EnvironmentsStudy:
             "recipe_version": RECIPE_VERSION,
             "preset": self.preset_id,
             "seeds": self.seeds,
+            "first_seed": self.first_seed,
             "epochs": self.epochs,
             "lams": list(LAMS),
             "environments": list(SIZES),
@@ -245,6 +249,7 @@ class EnvironmentsStudy:
                 epochs=int(content["epochs"]),
                 series=series,
                 folds=tuple(tuple(fold) for fold in content["left_out"]),
+                first_seed=int(content.get("first_seed", 0)),  # of before there was a choice
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"the stored study is incomplete ({error}); run it again.") from None
@@ -257,6 +262,7 @@ def run_environments(
     executor: Executor | None = None,
     *,
     epochs: int = EPOCHS,
+    first_seed: int = FIRST_SEED,
     on_run: OnRun | None = None,
 ) -> EnvironmentsStudy:
     """The study of a preset; runs that are stored are taken as they are.
@@ -264,8 +270,9 @@ def run_environments(
     executor: trains the others; default here and now.
     Raises:   ValueError on bad input; RunsFailed or StoreError if a run cannot be made.
     """
-    found = ensure_runs(runs_of(preset_id, seeds, epochs), store, executor or Here(store), on_run)
-    return _measured(preset_id, seeds, epochs, {config.scenario: run for config, run in found.items()})
+    found = ensure_runs(runs_of(preset_id, seeds, epochs, first_seed), store, executor or Here(store), on_run)
+    study = _measured(preset_id, seeds, epochs, {config.scenario: run for config, run in found.items()})
+    return replace(study, first_seed=first_seed)
 
 
 def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, Found]) -> EnvironmentsStudy:

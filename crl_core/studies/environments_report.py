@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from crl_core.config.presets import PRESETS
+from crl_core.config.text import seed_words
 from crl_core.figures.by_envs import Line, by_envs_svg, range_of, spread
 from crl_core.figures.palette import palette
+from crl_core.measures.comparison import Difference, difference, together
+from crl_core.measures.intervals import too_few
 from crl_core.studies.environments import LAMS, N_FRESH, SETS, SHOWN, SIZES, EnvironmentsStudy
 
 
@@ -143,25 +146,38 @@ def _moved(moved: Change) -> str:
 
 
 def headline(study: EnvironmentsStudy) -> str:
-    """The answer in a line: in how many seeds the error falls from two environments to the most, set by set."""
-    words = []
-    for item in SETS.values():
-        moved = change(study, f"unseen.{item.id}.ite_rmse", 1.0, 2, max(SIZES))
-        if moved is not None:
-            words.append(f"{item.title.lower()}: {_verdict(moved)}")
+    """The answer in a line: whether the error falls from two environments to the most, set by set, together (Holm)."""
+    series = {item.title.lower(): f"unseen.{item.id}.ite_rmse" for item in SETS.values()}
+    moved = {name: change(study, values, 1.0, 2, max(SIZES)) for name, values in series.items()}
+    apart = together([_compared(study, values, 1.0, 2, max(SIZES)) for values in series.values()])
+    words = [f"{name}: {_verdict(one, found)}" for (name, one), found in zip(moved.items(), apart, strict=True) if one]
     if not words:
         return "No effect error is known here, so nothing can be said of what another environment buys."
-    joined = "; ".join(words)
-    return f"From 2 to {max(SIZES)} environments at λ = 1, the effect error on one that no network has seen: {joined}."
+    joined, few = "; ".join(words), too_few(study.seeds)
+    return (
+        f"From 2 to {max(SIZES)} environments at λ = 1, the effect error on one that no network has seen: {joined}."
+        + (f" No verdicts: these are {few}." if few else "")
+    )
 
 
-def _verdict(moved: Change) -> str:
+def _compared(study: EnvironmentsStudy, series: str, lam: float, first: int, last: int) -> Difference:
+    """Logarithm of an error with `last` environments over that with `first`, paired by seed; NaN if a network broke."""
+    values = study.at(series, lam)
+    with np.errstate(divide="ignore"):
+        before, after = (np.log(values[SIZES.index(size)]) for size in (first, last))
+    whole = np.isfinite(before).all() and np.isfinite(after).all()
+    seeds = np.arange(study.seeds)
+    return difference(before, after if whole else np.full(study.seeds, np.nan), seeds, seeds, pair=True)
+
+
+def _verdict(moved: Change, apart: Difference) -> str:
+    says = "lower" if apart.mean < 0 else "higher"
+    if not apart.known:
+        says = "no verdict, a network broke"
+    elif not apart.seen:
+        says = "no verdict" if apart.too_few else "no difference seen"
     medians = f"{_n(moved.before)} → {_n(moved.after)}"
-    if moved.better == moved.seeds:
-        return f"lower in every seed ({medians})"
-    if moved.better == 0:
-        return f"lower in no seed ({medians})"
-    return f"no clear change ({medians}, lower in {moved.better} of {moved.seeds} seeds)"
+    return f"{says} ({medians}, lower in {moved.better} of {moved.seeds} seeds)"
 
 
 def why_not(study: EnvironmentsStudy) -> str:
@@ -278,8 +294,9 @@ def setting(study: EnvironmentsStudy) -> str:
     """How it was measured, in two sentences."""
     return (
         f"World: {PRESETS[study.preset_id].title.lower()} ({study.preset_id}). Every training set has the same number "
-        f"of rows; {study.epochs} epochs, {study.seeds} seeds. Figures are medians with the least and the largest "
-        f"over seeds; an environment that was not trained on is judged on {N_FRESH:,} fresh rows."
+        f"of rows; {study.epochs} epochs, {seed_words(study.seeds, study.first_seed)}. Figures are medians with the "
+        f"least and the largest over seeds; an environment that was not trained on is judged on {N_FRESH:,} fresh "
+        f"rows. Lower and higher: by Student's t of log errors, paired by seed, {len(SETS)} comparisons at once (Holm)."
     )
 
 
@@ -293,7 +310,7 @@ def markdown(study: EnvironmentsStudy) -> str:
         parts += [f"\n![{panel.title}]({_data_uri(_svg(study, panel, panels))})" for panel in panels]
     parts.append("\n## Choosing λ without the truth\n")
     parts.append(_markdown_table(RULE_HEADER, [list(rule_cells(row)) for row in rules(study)]))
-    parts.append(f"\nAgain: `python -m crl_core environments --preset {study.preset_id} --seeds {study.seeds}`\n")
+    parts.append(f"\nAgain: `{_again(study)}`\n")
     return "\n".join(parts)
 
 
@@ -309,8 +326,7 @@ def html(study: EnvironmentsStudy) -> str:
         parts.append("</div>" + _html_table(HEADER, table_cells(study, panels)))
     parts.append("<h2>Choosing λ without the truth</h2>")
     parts.append(_html_table(RULE_HEADER, [list(rule_cells(row)) for row in rules(study)]))
-    again = f"python -m crl_core environments --preset {study.preset_id} --seeds {study.seeds}"
-    parts.append(f"<p>Again: <code>{again}</code></p>")
+    parts.append(f"<p>Again: <code>{_again(study)}</code></p>")
     body = "\n".join(parts)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>What does another environment buy?</title><style>'
@@ -320,6 +336,14 @@ def html(study: EnvironmentsStudy) -> str:
         "text-align:left}.figures{display:flex;flex-wrap:wrap;gap:1rem}svg{flex:1 1 "
         "300px;max-width:460px;height:auto;border:1px solid #dcdad3}"
         f"</style><body>{body}</body></html>\n"
+    )
+
+
+def _again(study: EnvironmentsStudy) -> str:
+    """The command that measures it."""
+    return (
+        f"python -m crl_core environments --preset {study.preset_id} --seeds {study.seeds} "
+        f"--first-seed {study.first_seed}"
     )
 
 

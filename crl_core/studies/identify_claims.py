@@ -7,13 +7,18 @@ from functools import cache
 
 import numpy as np
 
-from crl_core.identify.presets import FIRST_SEED, TRADEOFF, latent_preset
+from crl_core.config import FIRST_SEED
+from crl_core.identify.presets import TRADEOFF, latent_preset
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
 
 
 def measure_claims(
-    ids: Sequence[str], seeds: int, store: RunStore, executor: Executor | None = None
+    ids: Sequence[str],
+    seeds: int,
+    store: RunStore,
+    executor: Executor | None = None,
+    first_seed: int = FIRST_SEED,
 ) -> dict[str, np.ndarray]:
     """[seeds] values of each claim of identify_claims.toml; nothing is stored. Raises as `recover`."""
     from crl_core.identify.flows.recover import (  # torch is loaded only where something is measured
@@ -23,7 +28,7 @@ def measure_claims(
     )
     from crl_core.identify.flows.tradeoff import tradeoff
 
-    own = list(range(FIRST_SEED, FIRST_SEED + seeds))
+    own = list(range(first_seed, first_seed + seeds))
 
     @cache
     def rows(world: str, method: str = "flow") -> tuple[Recovery, ...]:

@@ -1,7 +1,11 @@
 """Penalties side by side: each along its own λ path, on the same data, seeds, initial weights and minibatches.
 
-Judged:  at its own best λ (which needs the truth), at the λ of least held-out factual error (which does not), and at
-         λ = 0, where all are the same network. λ of different penalties are not comparable, so each has its own grid.
+Judged:  at its own best λ (which needs the truth), at the λ that is best in the other seeds (which needs it, too, but
+         is not chosen where it is judged), at the λ of least held-out factual error (which needs none), and at λ = 0,
+         where all are the same network. λ of different penalties are not comparable: each has its own grid.
+Grids:   go on by their own ratio, `STEP` λ at a time and `STEPS` times at most, while the least ITE RMSE of any seed is
+         at the last λ. That asks for the truth, so it serves the two columns that know it: the λ of least factual error
+         is chosen from the penalty's own grid alone.
 Runs:    stored and taken from the store like any other, so a study that was left goes on where it was.
 Refused: a penalty that cannot work in a setting is left out with the reason; the others go on.
 """
@@ -15,23 +19,25 @@ from typing import Any, get_args
 
 import numpy as np
 
-from crl_core.config import Matching, RunConfig
-from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config import FIRST_SEED, LIMITS, Matching, RunConfig
+from crl_core.config.penalty_words import PENALTY_WORDS, beyond
 from crl_core.config.presets import PRESETS, preset
-from crl_core.config.text import altered
+from crl_core.config.text import altered, seed_words
 from crl_core.data.matching import Matches, matches
 from crl_core.data.scm import aligned_groups
 from crl_core.events import OK, finite
-from crl_core.jobs.ensure_runs import OnRun, RunsFailed, each_run
+from crl_core.jobs.ensure_runs import Found, OnRun, RunsFailed, each_run, is_there
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures.cautions import cautions_of_runs, nothing_measured
-from crl_core.measures.comparison import Difference, difference
-from crl_core.measures.lam_choice import choices
+from crl_core.measures.comparison import Difference, difference, together
+from crl_core.measures.intervals import FEWEST
+from crl_core.measures.lam_choice import best_elsewhere, choices
 from crl_core.results import RunResult, data_of
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 
-EPOCHS, SEEDS, SHARED = 20, 3, 32
+EPOCHS, SEEDS, SHARED = 20, FEWEST, 32
+STEP, STEPS = 4, 2  # a grid goes on by 4 λ, at most twice
 # of the error at λ = 0: where most seeds choose 0 itself, an interval excludes 0 by a hair that is worth nothing
 WORTH = 0.01
 _DIGITS = 5  # of a figure that is kept
@@ -56,6 +62,7 @@ class ContestSetting:
     balanced: bool = False
     seeds: int = SEEDS
     epochs: int = EPOCHS
+    first_seed: int = FIRST_SEED
 
     def config(self, penalty: str, lams: tuple[float, ...] | None = None) -> RunConfig:
         """The run of a penalty along its own grid. Raises ValueError if this setting does not allow it."""
@@ -69,11 +76,22 @@ class ContestSetting:
             "lams": lams or PENALTY_WORDS[penalty].lams,
             "replicates": self.seeds,
             "epochs": self.epochs,
+            "seed": self.first_seed,
             "matching": self.matching if penalty == "contrastive" else "shared",
             "balanced": self.balanced,
         }
         weights = (1.0,) * (n_envs - 1) + (self.rare,)
         return altered(base, shared_units=self.shared, env_weight=weights, **means, **training)
+
+    def config_at(self, penalty: str, lam: float) -> RunConfig:
+        """The run that has this λ: of the penalty's own grid, or of a step beyond it."""
+        own = PENALTY_WORDS[penalty].lams
+        step = next((lams for lams in steps_beyond(own) if lam in lams), None)
+        return self.config(penalty, None if lam in own else step)
+
+    @property
+    def seed_words(self) -> str:
+        return seed_words(self.seeds, self.first_seed)
 
     @property
     def words(self) -> str:
@@ -90,6 +108,13 @@ class ContestSetting:
         return ", ".join(said)
 
 
+def steps_beyond(lams: tuple[float, ...]) -> list[tuple[float, ...]]:
+    """How a penalty's own grid may go on: its steps, as far as a λ is allowed."""
+    most = LIMITS["lams"][1]
+    further = [lam for lam in beyond(lams, STEP * STEPS) if lam <= most]
+    return [tuple(further[at : at + STEP]) for at in range(0, len(further), STEP)]
+
+
 def command_of(setting: ContestSetting) -> str:
     """The command that measures `setting`."""
     words = [f"python -m crl_core penalties --preset {setting.preset}"]
@@ -99,7 +124,7 @@ def command_of(setting: ContestSetting) -> str:
     words += [f"--matching {setting.matching}"] if setting.matching != "shared" else []
     words += ["--balanced"] if setting.balanced else []
     words += [f"--epochs {setting.epochs}"] if setting.epochs != EPOCHS else []
-    return " ".join([*words, f"--seeds {setting.seeds}"])
+    return " ".join([*words, f"--seeds {setting.seeds} --first-seed {setting.first_seed}"])
 
 
 def pairings(setting: ContestSetting) -> dict[str, Matches | str]:
@@ -120,6 +145,7 @@ class Contestant:
 
     domain_auc: how well a kNN classifier tells the groups apart in the latent, .5 is chance.
     problem:    why it could not be judged or how many models broke, empty if all went well.
+    own:        how many of `lams` are the penalty's own grid, from which λ is chosen without the truth.
     """
 
     penalty: str
@@ -129,6 +155,7 @@ class Contestant:
     factual_mse: np.ndarray
     domain_auc: np.ndarray
     problem: str = ""
+    own: int = 0
 
     @property
     def ran(self) -> bool:
@@ -136,16 +163,33 @@ class Contestant:
         return bool(np.isfinite(self.ite_rmse).any())
 
     def picked(self, where: str) -> np.ndarray:
-        """Index of λ of every seed [R], -1 where there is none. where: at_best (by the truth), at_blind, at_zero."""
+        """Index of λ of every seed [R], -1 where there is none. where: one of `WHERE`."""
+        if where == "at_others":
+            return best_elsewhere(self.ite_rmse)
         if where == "at_zero":
             return np.where(np.isfinite(self.ite_rmse[:, 0]), 0, -1)
-        oracle, blind = choices(self.ite_rmse, np.where(np.isfinite(self.ite_rmse), self.factual_mse, np.nan))[:2]
+        seen = np.isfinite(self.ite_rmse) & (np.arange(len(self.lams)) < self.own)
+        oracle, blind = choices(self.ite_rmse, np.where(seen, self.factual_mse, np.nan))[:2]
         return {"at_best": oracle, "at_blind": blind}[where].index
 
     def error(self, where: str) -> np.ndarray:
         """ITE RMSE of every seed [R] at that λ; infinite where no model is usable."""
         at = self.picked(where)
         return np.where(at >= 0, self.ite_rmse[np.arange(len(at)), np.maximum(at, 0)], np.inf)
+
+    @property
+    def at_end(self) -> int:
+        """In how many seeds the least ITE RMSE is at the last λ, so that it is a bound and no best."""
+        return int((self.picked("at_best") == len(self.lams) - 1).sum()) if self.ran else 0
+
+    @property
+    def end_words(self) -> str:
+        """That the best λ is at the end of the grid; empty where it is inside."""
+        return (
+            f"at the end of its grid in {self.at_end} of {len(self.ite_rmse)} seeds: a bound, not a best"
+            if self.at_end
+            else ""
+        )
 
     def lam(self, where: str) -> float:
         """The median over seeds of that λ; NaN where there is none."""
@@ -166,6 +210,7 @@ class Contestant:
         judged = {where: _rounded(self.error(where)) for where in WHERE} if self.ran else {}
         return (
             {"penalty": self.penalty, "key": self.key, "lams": list(self.lams), "problem": self.problem}
+            | {"own": self.own, "at_end": self.at_end}
             | arrays
             | judged
         )
@@ -178,6 +223,7 @@ class Contestant:
             key=content["key"],
             lams=tuple(content["lams"]),
             problem=content["problem"],
+            own=content.get("own", len(content["lams"])),  # none went on before
             **arrays,
         )
 
@@ -187,7 +233,12 @@ def _rounded(values: np.ndarray) -> list[float | None]:
 
 
 _CURVES = ("ite_rmse", "factual_mse", "domain_auc")
-WHERE: Mapping[str, str] = {"at_best": "own best λ", "at_blind": "blind λ", "at_zero": "λ = 0"}
+WHERE: Mapping[str, str] = {
+    "at_best": "own best λ",
+    "at_others": "λ best in other seeds",
+    "at_blind": "blind λ",
+    "at_zero": "λ = 0",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -209,7 +260,8 @@ class Contest:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Contest:
-        setting = ContestSetting(**{f.name: content[f.name] for f in fields(ContestSetting)})
+        known = {"first_seed": 0} | dict(content)  # of before there was a choice
+        setting = ContestSetting(**{f.name: known[f.name] for f in fields(ContestSetting)})
         return cls(setting=setting, rows=tuple(Contestant.from_dict(row) for row in content["rows"]))
 
 
@@ -264,19 +316,69 @@ def run_contest(
 ) -> Contest:
     """The contest of all penalties; one that fails is there with the reason. Raises ValueError, StoreError.
 
+    lams:     as for `configs_of`; a grid that is given does not go on.
     executor: trains what is not stored; default here and now.
     """
     configs, refused = configs_of(setting, penalties, lams)
     found = {name: _absent(name, "", why) for name, why in refused.items()}
-    wanted = [(config, True) for config in configs.values()]
-    for config, run in each_run(wanted, store, executor or Here(store), on_run):
-        name = config.training.penalty
-        if isinstance(run, RunsFailed):
-            found[name] = _absent(name, config.key, str(run))
-        else:
-            result, evidence = run
-            found[name] = judged(result, evidence["domain_auc"])
+    wanted = list(configs.values())
+    while wanted:
+        going_on = []
+        for config, run in each_run([(each, True) for each in wanted], store, executor or Here(store), on_run):
+            name = config.training.penalty
+            found[name] = _with(found.get(name), name, config, run)
+            step = None if lams or isinstance(run, RunsFailed) else next_step(found[name])
+            going_on += [setting.config(name, step)] if step else []
+        wanted = going_on
     return Contest(setting=setting, rows=tuple(found[name] for name in penalties or PENALTY_WORDS))
+
+
+def _with(row: Contestant | None, name: str, config: RunConfig, run: Found | RunsFailed) -> Contestant:
+    """A penalty's row with a further run: of its own grid, or of a step beyond it."""
+    if isinstance(run, RunsFailed):
+        return _absent(name, config.key, str(run)) if row is None else replace(row, problem=f"its grid ends: {run}")
+    more = judged(run[0], run[1]["domain_auc"])
+    return more if row is None else joined(row, more)
+
+
+def next_step(row: Contestant) -> tuple[float, ...] | None:
+    """The λ by which a row's grid goes on; None where its best is inside, and where it has gone on far enough."""
+    steps = steps_beyond(PENALTY_WORDS[row.penalty].lams)
+    taken = (len(row.lams) - row.own) // STEP
+    return steps[taken] if row.at_end and taken < len(steps) else None
+
+
+def joined(row: Contestant, more: Contestant) -> Contestant:
+    """A row whose grid goes on with that of `more`."""
+    ite_rmse, factual_mse, domain_auc = (np.hstack([getattr(row, name), getattr(more, name)]) for name in _CURVES)
+    return replace(
+        row,
+        lams=row.lams + more.lams,
+        problem=_broken(row.penalty, np.isfinite(ite_rmse)),
+        ite_rmse=ite_rmse,
+        factual_mse=factual_mse,
+        domain_auc=domain_auc,
+    )
+
+
+def runs_of(setting: ContestSetting, configs: Mapping[str, RunConfig], store: RunStore) -> list[RunConfig]:
+    """The runs of a contest as far as they are known: `configs`, and the steps beyond grids that are stored.
+
+    The step after a run that is not stored is not known before that is.
+    """
+    wanted = list(configs.values())
+    for name, config in configs.items():
+        row: Contestant | None = None
+        while is_there(config, store, evidence=True):
+            evidence = store.part(config.key, "evidence")
+            assert evidence is not None
+            row = _with(row, name, config, (store.load(config.key), evidence))
+            step = next_step(row)
+            if step is None:
+                break
+            config = setting.config(name, step)
+            wanted.append(config)
+    return wanted
 
 
 def _absent(name: str, key: str, why: str) -> Contestant:
@@ -301,13 +403,18 @@ def judged(run: RunResult, domain_auc: np.ndarray) -> Contestant:
             ("domain_auc", domain_auc),
         )
     }
-    broken, name = int((~usable).sum()), run.config.training.penalty
-    problem = f"{broken} of {usable.size} models diverged or collapsed" if broken else ""
+    name = run.config.training.penalty
+    problem = _broken(name, usable)
+    return Contestant(penalty=name, key=run.config.key, lams=run.lams, problem=problem, own=len(run.lams), **curves)
+
+
+def _broken(penalty: str, usable: np.ndarray) -> str:
+    """How many models broke, in words. usable: [R, L]."""
+    broken = int((~usable).sum())
     if not usable.any():
-        problem = "no λ left a usable model; use smaller weights"
-    elif broken and name == "adversarial":
-        problem += ", with their classifier or by it"
-    return Contestant(penalty=name, key=run.config.key, lams=run.lams, problem=problem, **curves)
+        return "no λ left a usable model; use smaller weights"
+    by_it = ", with their classifier or by it" if penalty == "adversarial" else ""
+    return f"{broken} of {usable.size} models diverged or collapsed{by_it}" if broken else ""
 
 
 def cautions(contest: Contest) -> tuple[str, ...]:
@@ -322,28 +429,39 @@ def cautions(contest: Contest) -> tuple[str, ...]:
 
 
 def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Difference:
-    """Mean of b's ITE RMSE minus a's, paired by seed, with its bootstrap interval, over seeds with usable models.
+    """Logarithm of b's ITE RMSE over a's, paired by seed, over seeds with usable models.
 
-    where: at_best, at_blind or at_zero; b_where: for b, if it is another.
+    Of errors that a penalty divides by ten in each seed, the difference varies as much as they do; the ratio does not.
+    where: one of `WHERE`; b_where: for b, if it is another.
     """
-    first, second = a.error(where), b.error(b_where or where)
+    errors = (a.error(where), b.error(b_where or where))
+    first, second = (np.log(np.where(np.isfinite(error) & (error > 0), error, np.nan)) for error in errors)
     seeds = np.arange(len(first))
-    first, second = (np.where(np.isfinite(v), v, np.nan) for v in (first, second))
     return difference(first, second, seeds, seeds, pair=True)
 
 
-def changes(contest: Contest, where: str) -> dict[str, float]:
-    """Mean difference of each penalty from the error at λ = 0, in units of that error's mean.
+def ratio_words(apart: Difference) -> str:
+    """The ratio of errors that `against` found, as "0.12 [0.05, 0.3]"."""
+    if not apart.known:
+        return "–"
+    mean, low, high = (f"{np.exp(value):.2g}" for value in (apart.mean, apart.low, apart.high))
+    return f"{mean} [{low}, {high}]" if apart.has_interval else mean
 
-    Only those that are seen: beyond the interval and by more than `WORTH`, over seeds with usable models.
+
+def from_none(contest: Contest, where: str) -> dict[str, Difference]:
+    """`against` λ = 0, of each penalty; judged together: p by Holm over all that ran."""
+    rows = contest.ran
+    found = together([against(row, row, "at_zero", where) for row in rows])
+    return {row.penalty: one for row, one in zip(rows, found, strict=True)}
+
+
+def changes(contest: Contest, where: str) -> dict[str, float]:
+    """By what share each penalty changes the error at λ = 0, in the (geometric) mean over seeds with usable models.
+
+    Only those that are seen, by Holm, and by more than `WORTH`.
     """
-    found = {}
-    for row in contest.ran:
-        none, apart = row.error("at_zero"), against(row, row, "at_zero", where)
-        change = apart.mean / float(np.mean(none[np.isfinite(none)]))
-        if apart.seen and abs(change) > WORTH:
-            found[row.penalty] = change
-    return found
+    found = {name: float(np.expm1(apart.mean)) for name, apart in from_none(contest, where).items() if apart.seen}
+    return {name: change for name, change in found.items() if abs(change) > WORTH}
 
 
 def better_than_none(contest: Contest, where: str) -> tuple[list[str], list[str]]:
@@ -355,8 +473,9 @@ def better_than_none(contest: Contest, where: str) -> tuple[list[str], list[str]
 
 
 def contest_of(setting: ContestSetting, contests: Sequence[Contest]) -> Contest | None:
-    """The contest of this setting among `contests`, over however many seeds."""
-    return next((item for item in contests if replace(item.setting, seeds=setting.seeds) == setting), None)
+    """The contest of this setting among `contests`, over whichever seeds."""
+    seeds, first = setting.seeds, setting.first_seed
+    return next((item for item in contests if replace(item.setting, seeds=seeds, first_seed=first) == setting), None)
 
 
 def _parse(content: Mapping[str, Any]) -> tuple[Contest, ...]:

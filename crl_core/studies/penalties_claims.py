@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from crl_core.config import FIRST_SEED
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import PRESETS
 from crl_core.jobs.executors import Executor
@@ -23,12 +24,17 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def measure_claims(
-    ids: Sequence[str], seeds: int, store: RunStore, executor: Executor | None = None
+    ids: Sequence[str],
+    seeds: int,
+    store: RunStore,
+    executor: Executor | None = None,
+    first_seed: int = FIRST_SEED,
 ) -> dict[str, np.ndarray]:
     """[seeds] values of each claim of penalties_claims.toml. Raises as `run_contest`."""
 
     def contest(penalties: Sequence[str], lams: tuple[float, ...] | None = None, **setting: object) -> Contest:
-        where = ContestSetting(**{"preset": "hospital", "seeds": seeds, "epochs": _EPOCHS} | setting)  # type: ignore[arg-type]
+        usual = {"preset": "hospital", "seeds": seeds, "first_seed": first_seed, "epochs": _EPOCHS}
+        where = ContestSetting(**usual | setting)  # type: ignore[arg-type]
         return run_contest(where, store, penalties, lams, executor)
 
     def at(found: Contest, penalty: str, *places: int) -> np.ndarray:

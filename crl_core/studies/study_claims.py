@@ -2,7 +2,7 @@
 
 A study is a file `<id>_claims.toml` beside this one and a module with
 
-    measure_claims(ids, seeds, store, executor) -> {id: [seeds] values, NaN where not defined}
+    measure_claims(ids, seeds, store, executor, first_seed) -> {id: [seeds] values, NaN where not defined}
 
 The module may need torch; it is loaded when something is measured.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from crl_core.config import FIRST_SEED
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
 from crl_core.runs.user_files import read_text
@@ -86,10 +87,13 @@ class StudyClaim(Statement):
 
 def parse_study_claims(study: str, text: str) -> tuple[StudyClaim, ...]:
     """The claims of a study's TOML text. Raises ValueError naming the entry, the field and what is allowed."""
-    known, claims = STATEMENT_FIELDS | {"setting"}, []
+    required, claims = STATEMENT_FIELDS | {"setting"}, []
     for entry in entries_of(text):
         try:
-            check_statement(entry, known, known)
+            check_statement(entry, required | {"batches"}, required)
+            batches = entry.get("batches", 0)
+            if isinstance(batches, bool) or not isinstance(batches, int) or batches < 0:
+                raise ValueError(f"batches is {batches!r}; write how many a seed has, 0 where the quantity is no rate.")
         except ValueError as error:
             raise ValueError(f"claim {entry.get('id', 'without an id')}: {error}") from None
         claims.append(StudyClaim(study=study, **dict(entry) | {"threshold": float(entry["threshold"])}))
@@ -107,6 +111,7 @@ def measure_study(
     seeds: int,
     store: RunStore,
     executor: Executor | None = None,
+    first_seed: int = FIRST_SEED,
 ) -> list[Measured]:
     """Every claim (all of one study) measured over `seeds` seeds; what is stored is taken as it is.
 
@@ -116,5 +121,5 @@ def measure_study(
     if not claims:
         return []
     measure = import_module(STUDIES[claims[0].study].module).measure_claims
-    values = measure([claim.id for claim in claims], seeds, store, executor)
+    values = measure([claim.id for claim in claims], seeds, store, executor, first_seed)
     return [judged(claim, np.asarray(values[claim.id], dtype=np.float64)) for claim in claims]

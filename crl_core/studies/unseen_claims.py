@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crl_core.config import FIRST_SEED
 from crl_core.config.presets import preset
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
@@ -18,10 +19,16 @@ _CAUSE = (Spec("z-set", 1.0), Spec("z-shift", 0.5))
 
 
 def measure_claims(
-    ids: Sequence[str], seeds: int, store: RunStore, executor: Executor | None = None
+    ids: Sequence[str],
+    seeds: int,
+    store: RunStore,
+    executor: Executor | None = None,
+    first_seed: int = FIRST_SEED,
 ) -> dict[str, np.ndarray]:
     """[seeds] values of each claim of unseen_claims.toml. Raises as `run_power`."""
-    four = run_power("hospitals", store, seeds=seeds, lams=(LAM,), sizes=(N,), tests=_TESTS, executor=executor)
+    four = run_power(
+        "hospitals", store, seeds=seeds, first_seed=first_seed, lams=(LAM,), sizes=(N,), tests=_TESTS, executor=executor
+    )
     if not any(row.lam == LAM for row in four.rows):  # its models diverged
         return {name: np.full(seeds, np.nan) for name in ids}
     two_world = preset("hospital").scenario
@@ -31,6 +38,7 @@ def measure_claims(
             "hospital",
             store,
             seeds=seeds,
+            first_seed=first_seed,
             lams=(LAM,),
             sizes=(N,),
             tests=("pooled",),

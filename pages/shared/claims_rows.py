@@ -8,15 +8,17 @@ from typing import Any
 
 import streamlit as st
 
+from crl_core.config import FIRST_SEED
 from crl_core.config.presets import PRESETS
+from crl_core.config.text import seed_words
 from crl_core.figures import claim_strips
 from crl_core.figures.palette import Palette, palette
-from crl_core.studies.claims import Claim, Statement
+from crl_core.studies.claims import Claim, Statement, middle_of
 from crl_core.studies.claims_run import SEEDS, answer_to
 from crl_core.studies.study_claims import STUDIES, claims_of
 from pages.shared import style
 
-MARKS = {"holds": "✓", "does not hold": "✕", "undecided": "?"}
+MARKS = {"holds": "✓", "does not hold": "✕", "undecided": "?"}  # of those that are counted
 _CSS = """
 <style>
 .crl-claim { display: grid; grid-template-columns: minmax(16rem, 5fr) minmax(13rem, 4fr) 9.5rem; gap: .2rem 1.6rem;
@@ -48,10 +50,12 @@ def panels(claims: Sequence[Claim], content: Mapping[str, Any]) -> None:
         with st.container(key=f"panel_claims_{study.id}"):
             style.panel_title(study.title, study.sentence)
             answers = _rows(own, content)
-            seeds = max((len(answer["measured"]) for answer in answers if answer is not None), default=SEEDS)
+            found = [answer for answer in answers if answer is not None]
+            seeds = max((len(answer["measured"]) for answer in found), default=SEEDS)
+            first = next((answer["first_seed"] for answer in found if "first_seed" in answer), FIRST_SEED)
             style.quiet(
-                f"Measured before the program was shipped, {seeds} seeds: python -m crl_core claims --lab {study.id} "
-                f"--seeds {seeds}"
+                f"Measured before the program was shipped, {seed_words(seeds, first)}: python -m crl_core claims "
+                f"--lab {study.id} --seeds {seeds} --first-seed {first}"
             )
 
 
@@ -73,7 +77,7 @@ def _row(claim: Statement, entry: Mapping[str, Any] | None, colours: Palette) ->
         f'<div class="words"><p class="statement">{_unbroken(claim.statement)}</p>'
         f'<p class="small">Source: {escape(claim.source)}. {_unbroken(claim.note)}</p></div>'
     )
-    label = claim.measured_as()
+    label, middle = claim.measured_as(), middle_of(claim)
     if entry is None:
         return (
             f'<div class="crl-claim">{words}<p class="small">Not measured in this version: run the claims '
@@ -81,7 +85,7 @@ def _row(claim: Statement, entry: Mapping[str, Any] | None, colours: Palette) ->
         )
     line = claim_strips.strip(
         entry["measured"],
-        median=entry["median"],
+        median=entry[middle],
         interval=entry["interval"],
         threshold=claim.threshold,
         holds_if=claim.holds_if,
@@ -94,5 +98,5 @@ def _row(claim: Statement, entry: Mapping[str, Any] | None, colours: Palette) ->
     return (
         f'<div class="crl-claim">{words}<div>{line}<p class="small">{_unbroken(label)}</p></div>'
         f'<div><p class="verdict" style="color:{colour}">{MARKS.get(verdict, "")} {escape(verdict)}</p>'
-        f'<p class="small">median {claim_strips.number(entry["median"])}<br>[{low}, {high}]</p></div></div>'
+        f'<p class="small">{middle} {claim_strips.number(entry[middle])}<br>[{low}, {high}]</p></div></div>'
     )

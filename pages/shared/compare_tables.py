@@ -8,7 +8,16 @@ import numpy as np
 import streamlit as st
 
 from crl_core.figures.compare import LETTERS
-from crl_core.measures.comparison import Difference, differences, figures_at, outcome, same_draws, signed
+from crl_core.measures.comparison import (
+    Difference,
+    differences,
+    figures_at,
+    outcome,
+    same_draws,
+    signed,
+    together,
+)
+from crl_core.measures.intervals import too_few
 from crl_core.metrics import METRIC
 from pages.shared import style
 from pages.shared.run_view import RunInView
@@ -20,13 +29,13 @@ def differences_from_a(runs: Sequence[RunInView]) -> None:
     """Figures of all runs, and how far each is from the first."""
     figures = [_figures(run) for run in runs]
     first, letters = runs[0], LETTERS[: len(runs)]
-    found = [
-        differences(first.config, run.config, figures[0], own) for run, own in zip(runs[1:], figures[1:], strict=True)
-    ]
+    found = _one_family(
+        [differences(first.config, run.config, figures[0], own) for run, own in zip(runs[1:], figures[1:], strict=True)]
+    )
     with st.container(key="panel_compare_differences"):
         style.panel_title(
             "Is the difference more than chance?",
-            "Mean difference over replicates [95 % bootstrap interval]; A is what others are compared with.",
+            "Mean difference over replicates [95 % interval]; A is what others are compared with.",
         )
         for letter, apart in zip(letters[1:], found, strict=True):
             say(outcome(METRIC["ite_rmse"].word, apart[METRIC["ite_rmse"].word], "A", letter))
@@ -39,6 +48,12 @@ def differences_from_a(runs: Sequence[RunInView]) -> None:
             table(["Measure", *heads], zip(figures[0], *cells, strict=True))
             table(["Median", *letters], zip(figures[0], *medians, strict=True))
         quiet(_rests_on(runs, found))
+
+
+def _one_family(found: Sequence[Mapping[str, Difference]]) -> list[dict[str, Difference]]:
+    """For each measure the differences of all runs from the first, judged together."""
+    judged = {name: together([apart[name] for apart in found]) for name in found[0]}
+    return [{name: judged[name][at] for name in judged} for at in range(len(found))]
 
 
 def _figures(run: RunInView) -> dict[str, np.ndarray]:
@@ -56,7 +71,9 @@ def _cell(found: Difference) -> str:
     if not found.has_interval:
         return f"{signed(found.mean)}, one replicate"
     interval = f"[{signed(found.low, 2)}, {signed(found.high, 2)}]"
-    return f"{signed(found.mean)} {interval}" if found.seen else f"no difference seen {interval}"
+    if found.seen or found.too_few:
+        return f"{signed(found.mean)} {interval}" + (", too few" if found.too_few else "")
+    return f"no difference seen {interval}"
 
 
 def _rests_on(runs: Sequence[RunInView], found: Sequence[Mapping[str, Difference]]) -> str:
@@ -76,8 +93,8 @@ def _rests_on(runs: Sequence[RunInView], found: Sequence[Mapping[str, Difference
                 f"units. "
             )
     fewest = min((one.n for one in own if one.known), default=0)
-    if 2 <= fewest <= 5:
-        words += (
-            f"With {fewest} replicates an interval is narrower than it claims (see Definitions); read it as a hint."
-        )
+    if why := too_few(fewest):
+        words += f"Too few: {why}; the interval holds, and nothing is concluded from it. "
+    if len(runs) > 2:
+        words += f"A difference of {len(runs) - 1} runs from A is said to be seen after Holm’s adjustment, by measure. "
     return words.strip()

@@ -8,7 +8,8 @@ import streamlit as st
 from crl_core.data.scm import along
 from crl_core.figures import Units, along_lam, embedding, outside, palette
 from crl_core.jobs.ensure_runs import Evidence
-from crl_core.measures.probe_words import what_the_latent_knows
+from crl_core.measures.intervals import twice_the_mean
+from crl_core.measures.probe_words import p_text, what_the_latent_knows
 from crl_core.measures.probes import better_r2
 from pages.shared.model_views import pca_layout, tsne_layout
 from pages.shared.run_view import RunInView
@@ -63,6 +64,7 @@ def measures(run: RunInView, evidence: Evidence) -> None:
     auc, mixing, norm, rank = (evidence[name] for name in ("domain_auc", "knn_mixing", "latent_norm", "effective_rank"))
     x_auc, x_mixing, x_mmd2, x_p = (evidence[f"x_{name}"] for name in ("domain_auc", "knn_mixing", "mmd2", "mmd2_p"))
     p_says = "small: two samples of one distribution rarely differ so much"
+    own_p = run.result.by_lam(evidence["mmd2_p"])[:, run.result.lams.index(run.lam)]
     of_z_and_s = [
         line("R² of z", None, better_r2(evidence, "z"), "how well the cause can be read from the latent"),
         line("R² of s", None, better_r2(evidence, "s"), "how well the nuisance can be read from the latent"),
@@ -71,7 +73,7 @@ def measures(run: RunInView, evidence: Evidence) -> None:
         line("domain AUC", x_auc, auc, f"0.5: the {run.groups} cannot be told apart; 1: always"),
         line("kNN mixing", x_mixing, mixing, "0: neighbours are of one’s own group; 1: as mixed as chance"),
         line("MMD²", x_mmd2, run.mmd2, "can be small while s stays readable", 3),
-        line("p of MMD²", x_p, evidence["mmd2_p"], p_says, 3),
+        ["p of MMD²", _p_words(x_p), _p_words(own_p), p_says],
         *(of_z_and_s if known else ()),
         line("latent norm", None, norm, "MMD² falls also where the latent shrinks as a whole"),
         line("effective rank", None, rank, "directions that the latent really uses", 1),
@@ -100,6 +102,15 @@ def probes_along_lam(run: RunInView, evidence: Evidence) -> None:
             chart(drawn, f"latent.r2_{name}")
 
 
+def _p_words(p_values: np.ndarray) -> str:
+    """One p-value of all replicates, and the least and the largest of theirs."""
+    known = p_values[np.isfinite(p_values)]
+    if len(known) == 0:
+        return "–"
+    words = p_text(twice_the_mean(known))
+    return words if len(known) == 1 else f"{words} [{p_text(known.min())}, {p_text(known.max())}]"
+
+
 def _what_it_knows(run: RunInView, evidence: Evidence) -> str:
     mmd2_path = run.result.by_lam(run.mmd2)[:, 0]  # at the least λ
     finite = mmd2_path[np.isfinite(mmd2_path)]
@@ -114,6 +125,6 @@ def _what_it_knows(run: RunInView, evidence: Evidence) -> str:
         at(better_r2(evidence, "s")),
         at(run.mmd2),
         float(np.median(finite)) if len(finite) else float("nan"),
-        at(evidence["mmd2_p"]),
+        float("nan") if (p := run.p_at_lam(evidence["mmd2_p"])) is None else p,
         align=run.config.training.align,
     )

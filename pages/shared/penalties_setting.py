@@ -7,10 +7,20 @@ from collections.abc import Mapping
 import streamlit as st
 
 from crl_core.config import RunConfig
+from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import Preset
-from crl_core.jobs.ensure_runs import RunsFailed, missing
+from crl_core.jobs.ensure_runs import RunsFailed, Wanted, missing
 from crl_core.runs.sealing import StoreError
-from crl_core.studies.penalties import BAKED, Contest, ContestSetting, baked_contests, contest_of, run_contest
+from crl_core.studies.penalties import (
+    BAKED,
+    Contest,
+    ContestSetting,
+    baked_contests,
+    contest_of,
+    run_contest,
+    runs_of,
+    steps_beyond,
+)
 from pages.shared import server_cache
 from pages.shared.link_notes import say_in_vain
 from pages.shared.style import plain
@@ -85,14 +95,30 @@ def in_words(why: str) -> str:
     return why.replace("scenario.shared_units", "Shared units").replace("training.matching", "Pairs")
 
 
-def known_contest(setting: ContestSetting, configs: Mapping[str, RunConfig]) -> tuple[Contest | None, str]:
-    """The contest on runs `configs` that are stored here, or as shipped, and where it was measured; or None."""
+def wanted_runs(setting: ContestSetting, configs: Mapping[str, RunConfig]) -> list[tuple[RunConfig, bool]]:
+    """The runs of the contest as far as they are known: of penalties’ own grids, and of steps beyond them."""
+    names = configs if not missing([(config, True) for config in configs.values()], server_cache.store()) else {}
+    steps = [setting.config(name, step) for name in names for step in steps_beyond(PENALTY_WORDS[name].lams)]
+    stored = server_cache.stamp([(config, True) for config in (*configs.values(), *steps)])
+    return [(config, True) for config in _runs_of(setting, tuple(configs.items()), stored)]
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the stored paths")
+def _runs_of(
+    setting: ContestSetting, configs: tuple[tuple[str, RunConfig], ...], stamp: tuple[float, ...]
+) -> list[RunConfig]:
+    """As `penalties.runs_of`. stamp: when those that are stored were sealed."""
+    return runs_of(setting, dict(configs), server_cache.store())
+
+
+def known_contest(
+    setting: ContestSetting, configs: Mapping[str, RunConfig], wanted: Wanted
+) -> tuple[Contest | None, str]:
+    """The contest on runs `wanted` that are stored here, or as shipped, and where it was measured; or None."""
     store = server_cache.store()
     try:
-        if not missing([(config, True) for config in configs.values()], store):
-            made = [store.summary(config.key) for config in configs.values()]
-            stamp = tuple(item.created for item in made if item is not None)
-            return _measured_here(setting, stamp), "Measured on this machine."
+        if not missing(wanted, store):
+            return _measured_here(setting, server_cache.stamp(wanted)), "Measured on this machine."
         contest = contest_of(setting, baked_contests(store.baked))
         if contest is None and (problem := BAKED.problem(store.baked)):
             st.error(problem)

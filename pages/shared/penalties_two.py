@@ -30,13 +30,20 @@ def two_of_them(contest: Contest, configs: Mapping[str, RunConfig], ink: Palette
     if not chosen:
         quiet("Choose one or two penalties to see their latents and effects.")
         return
-    asked = {name: configs[name] for name in chosen}
+    asked = {name: _run_of(contest, name, configs[name], where) for name in chosen}
     if not _stored(asked):
         return
     runs = {name: run for name, config in asked.items() if (run := _judged(contest, name, config, where)) is not None}
     if runs:
         _latents(runs, ink)
         _effects(runs, ink)
+
+
+def _run_of(contest: Contest, name: str, config: RunConfig, where: str) -> RunConfig:
+    """The run that has the λ which the first seed picks: of the penalty's own grid `config`, or of a step beyond it."""
+    row = contest.of(name)
+    at = int(row.picked(where)[0])
+    return config if at < row.own else contest.setting.config_at(name, row.lams[at])
 
 
 def _choice(names: Sequence[str]) -> tuple[list[str], str]:
@@ -84,8 +91,10 @@ def _judged(contest: Contest, name: str, config: RunConfig, where: str) -> RunIn
     run = opened(config.key, 0.0)
     if run is None:
         return None
-    m = max(int(contest.of(name).picked(where)[0]), 0)
-    return replace(run, lam=run.result.lams[m], m=m)
+    row = contest.of(name)
+    lam = row.lams[max(int(row.picked(where)[0]), 0)]
+    m = run.result.lams.index(lam)
+    return replace(run, lam=lam, m=m)
 
 
 def _latents(runs: Mapping[str, RunInView], ink: Palette) -> None:

@@ -16,6 +16,7 @@ from crl_core.events import OK, STATUS_WORDS
 from crl_core.lecture.handout import naming_of
 from crl_core.lecture.naming import Naming
 from crl_core.measures.cautions import cautions_before, cautions_of
+from crl_core.measures.intervals import twice_the_mean
 from crl_core.metrics import Metric
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
@@ -87,6 +88,13 @@ class RunInView:
         column = self.result.by_lam(np.asarray(values, dtype=np.float64))[:, self.result.lams.index(self.lam)]
         finite = column[np.isfinite(column)]
         return float(np.median(finite)) if len(finite) else None
+
+    def p_at_lam(self, p_values: np.ndarray | None) -> float | None:
+        """One p-value of all replicates at the λ in view, of p-values [M]: twice their mean, never a median."""
+        if p_values is None:
+            return None
+        found = twice_the_mean(self.result.by_lam(np.asarray(p_values))[:, self.result.lams.index(self.lam)])
+        return found if np.isfinite(found) else None
 
 
 def naming_near(config: RunConfig) -> Naming:

@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
+from crl_core.config.text import seed_words
 from crl_core.figures import Palette
 from crl_core.figures.unseen import power_map
 from crl_core.jobs.ensure_runs import RunsFailed, is_there
@@ -111,9 +112,10 @@ def _draw(power: Power, where: str, ink: Palette) -> None:
     )
     chart(drawn, "unseen.power")
     quiet(
-        f"{where} {power.seeds} seeds. The batches of a seed share their 300 reference latents, so they err together. "
-        f"In the four boxes the monitor is latent MMD² against all environments, or residuals. ITE RMSE: the median "
-        f"true error, known only in simulation. The command: python -m crl_core unseen --preset {power.preset_id}."
+        f"{where} {seed_words(power.seeds, power.first_seed).capitalize()}. The batches of a seed share their 300 "
+        "reference latents, so they err together. In the four boxes the monitor is latent MMD² against all "
+        "environments, or residuals. ITE RMSE: the median true error, known only in simulation. The command: "
+        f"python -m crl_core unseen --preset {power.preset_id} --first-seed {power.first_seed}."
     )
 
 

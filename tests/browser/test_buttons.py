@@ -280,7 +280,7 @@ def test_the_study_of_environments_is_taken_home_and_run_here(visitor: Visitor) 
     assert b"<html" in visitor.take("environments-html")[:200].lower()
     assert visitor.take("environments-md").startswith(b"# ")
     visitor.unfold("Every number", "quantity")
-    visitor.turn_to("environments-seeds", "3", visitor.main.get_by_text(re.compile(r"Trains \d+ batched runs")))
+    visitor.turn_to("environments-seeds", "10", visitor.main.get_by_text(re.compile(r"Trains \d+ batched runs")))
     visitor.begin_and_end("environments-runs-*-start")
 
 

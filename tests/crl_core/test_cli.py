@@ -283,7 +283,7 @@ def test_a_damaged_run_is_told_once_and_trained_again(capsys: Output, cache: Pat
         ("train --epochs 2.5", "epochs is 2.5; epochs must be a whole number"),
         ("train --sigma -0.1 1", "sigma is -0.1; sigma must be a number from 0 to 10."),
         ("train --sigma nan 1", "sigma is nan"),
-        ("train --lam -1", "lams is -1; lams must be a number from 0 to 10000."),
+        ("train --lam -1", "lams is -1; lams must be a number from 0 to 1e+06."),
         ("train --lam inf", "lams is inf"),
         ("train --envs 0", "number of environments is 0; it must be a whole number from 1 to 10."),
         ("train --envs 11", "number of environments is 11"),
@@ -304,6 +304,11 @@ def test_a_damaged_run_is_told_once_and_trained_again(capsys: Output, cache: Pat
         ("train --json no/such/folder/file", "no file can be written there"),
         ("runs show ../../x", "There is no run ../../x"),
         ("runs restore 0123456789abcdef", "not in the trash"),
+        *(
+            (f"{study} --{option}", words)
+            for study in ("claims", "environments", "penalties", "unseen", "identify")
+            for option, words in (("seeds 0", "number of seeds is 0; from 1 to"), ("first-seed -1", "first seed is -1"))
+        ),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_clear_line_and_exit_status_2(capsys: Output, arguments: str, words: str) -> None:

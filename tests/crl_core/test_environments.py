@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_core.cli.program import main
-from crl_core.config import LIMITS, RECIPE_VERSION, RunConfig
+from crl_core.config import FIRST_SEED, LIMITS, RECIPE_VERSION, RunConfig
 from crl_core.config.presets import PRESETS, preset
 from crl_core.data.scm import sample
 from crl_core.figures.by_envs import Line, by_envs, by_envs_svg, spread
@@ -115,8 +115,9 @@ def test_an_environment_is_left_out_only_where_the_rest_has_treated_and_untreate
 
 def test_the_unseen_environment_repeats_no_training_row_and_speaks_the_same_inputs() -> None:
     config = config_of("sensors", scenario_of("sensors", "inside", 2), 2, 1)
-    for seed in (0, 1):
-        rows, (train_rows, _) = fresh_rows(unseen("sensors", "inside"), seed), data_of(config, seed)
+    for replicate in (0, 1):
+        seed = FIRST_SEED + replicate
+        rows, (train_rows, _) = fresh_rows(unseen("sensors", "inside"), seed), data_of(config, replicate)
         assert not np.isin(np.round(rows.z[:, 0], 9), np.round(train_rows.z[:, 0], 9)).any()
         # One linear map leads from latents to inputs, in the training rows and in the unseen ones.
         latents = np.concatenate([train_rows.z, train_rows.s], axis=1)
@@ -133,7 +134,7 @@ def test_errors_are_those_of_each_replicates_own_networks_on_its_own_rows() -> N
     effect, factual = errors_on(run, there)
     assert effect.shape == factual.shape == (2, len(LAMS))
     for replicate in range(2):
-        rows = fresh_rows(there, replicate)
+        rows = fresh_rows(there, FIRST_SEED + replicate)
         for index in range(len(LAMS)):
             m = replicate * len(LAMS) + index
             _, y0_hat, y1_hat = predict({name: value[m : m + 1] for name, value in run.weights.items()}, rows.x)
@@ -227,9 +228,24 @@ def test_the_answer_counts_seeds_and_never_says_more_than_they_do() -> None:
     )
     assert words == (
         "From 2 to 5 environments at λ = 1, the effect error on one that no network has seen: "
-        "wider range: lower in every seed (1.00 → 0.52); between the first two: no clear change "
-        "(1.00 → 0.75, lower in 1 of 2 seeds); exact copies: lower in no seed (1.00 → 1.00)."
+        "wider range: no verdict (1.00 → 0.52, lower in 2 of 2 seeds); between the first two: no verdict "
+        "(1.00 → 0.75, lower in 1 of 2 seeds); exact copies: no verdict (1.00 → 1.00, lower in 0 of 2 seeds). "
+        "No verdicts: these are 2 of the 5 seeds that a verdict takes."
     )
+
+
+def test_the_answer_says_lower_from_five_seeds_on_where_students_t_does_and_no_broken_network_is_left_out() -> None:
+    lower, noise, broken = (np.ones((len(SIZES), 6, len(LAMS))) for _ in range(3))
+    lower[-1] = np.array([0.5, 0.6, 0.45, 0.55, 0.5, 0.6])[:, None]
+    noise[-1] = np.array([0.5, 1.6, 0.9, 1.4, 0.7, 1.1])[:, None]
+    broken[-1] = 0.5
+    broken[-1, 0] = np.nan
+    study = made_up(unseen__range__ite_rmse=lower, unseen__inside__ite_rmse=noise, unseen__copies__ite_rmse=broken)
+    words = report.headline(replace(study, seeds=6))
+    assert "wider range: lower (1.00 → 0.53, lower in 6 of 6 seeds)" in words
+    assert "between the first two: no difference seen (1.00 → 1.00, lower in 3 of 6 seeds)" in words
+    assert "exact copies: no verdict, a network broke (1.00 → 0.50, lower in 5 of 6 seeds)" in words
+    assert "No verdicts" not in words
 
 
 def test_a_broken_network_counts_as_the_worst_on_either_side() -> None:

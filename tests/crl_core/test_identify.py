@@ -413,7 +413,6 @@ def test_the_command_of_a_world_gives_that_world(monkeypatch: pytest.MonkeyPatch
     [
         (["--preset", "nonsense"], "there is no latent world 'nonsense'"),
         (["--methods", "nonsense"], "there is no method nonsense"),
-        (["--seeds", "0"], "seeds is 0; from 1 to 40"),
         (["--scales", "0,0,0", "0,0,0"], "A scale of 0 leaves nothing of a latent"),
         (["--scales", "a,b"], "--scales has 'a,b'; write an environment as numbers with commas"),
         (["--means", "0,0,0", "a"], "--means has 'a'; write an environment as numbers with commas"),

@@ -26,6 +26,7 @@ from crl_core.studies.bake import CONTEST_SETTINGS
 from crl_core.studies.penalties import (
     BAKED,
     Contest,
+    Contestant,
     ContestSetting,
     against,
     baked_contests,
@@ -33,7 +34,10 @@ from crl_core.studies.penalties import (
     command_of,
     configs_of,
     judged,
+    next_step,
     run_contest,
+    runs_of,
+    steps_beyond,
 )
 from tests.crl_core.made_up import made_up_result, store_in, tiny_config, without_truth
 
@@ -98,18 +102,119 @@ def test_a_path_is_judged_at_its_best_at_the_blind_choice_and_at_zero() -> None:
     np.testing.assert_array_equal(one.error("at_best"), [0.2, 0.1])
     np.testing.assert_array_equal(one.error("at_blind"), [0.5, 0.8])
     np.testing.assert_array_equal(one.error("at_zero"), [0.9, 0.8])
+    np.testing.assert_array_equal(one.picked("at_others"), [2, 1])
+    np.testing.assert_array_equal(one.error("at_others"), [0.5, 0.3])
     assert one.lam("at_best") == 1.5
-    worse = judged(replace(run, ite_rmse=run.ite_rmse + 0.1), np.full(6, 0.5))
+    assert one.lams_picked("at_best") == "1 to 2"
+
+
+def five(*ite_rmse: list[float], lams: tuple[float, ...] = (0.0, 1.0, 2.0), **columns: list[float]):  # type: ignore[no-untyped-def]
+    """A penalty with five seeds whose factual error is least at the first λ."""
+    factual = [0.1 * (1 + at) for at in range(len(lams))] * 5
+    run = path(
+        lams, 5, **{"ite_rmse": [error for seed in ite_rmse for error in seed], "factual_mse": factual} | columns
+    )
+    return judged(run, np.full(5 * len(lams), 0.5))
+
+
+def test_penalties_are_judged_by_the_ratio_of_errors_from_five_seeds_on() -> None:
+    one = five(*[[0.9 + 0.1 * r, 0.2 + 0.03 * r, 0.5] for r in range(5)])
+    worse = replace(one, ite_rmse=2 * one.ite_rmse)
     found = against(one, worse, "at_best")
-    assert found.mean == pytest.approx(0.1)
+    assert np.exp(found.mean) == pytest.approx(2)
     assert found.seen
     contest = Contest(setting=ContestSetting(preset="hospital"), rows=(one,))
-    assert better_than_none(contest, "at_best") == (["mmd"], [])
-    assert better_than_none(contest, "at_blind") == ([], [])  # one seed picks 0 itself
-    assert one.lams_picked("at_best") == "1 to 2"
-    hair = judged(replace(run, ite_rmse=np.array([0.9, 0.899, 0.9, 0.8, 0.799, 0.8])), np.full(6, 0.5))
-    assert against(hair, hair, "at_zero", "at_best").seen
-    assert better_than_none(Contest(setting=contest.setting, rows=(hair,)), "at_best") == ([], [])
+    assert better_than_none(contest, "at_others") == (["mmd"], [])
+    assert better_than_none(contest, "at_blind") == ([], [])  # every seed picks 0 itself
+    few = replace(one, **{name: getattr(one, name)[:4] for name in ("ite_rmse", "factual_mse", "domain_auc")})
+    assert better_than_none(Contest(setting=contest.setting, rows=(few,)), "at_others") == ([], [])
+    hair = five(*[[0.9, 0.8991 + 0.0001 * r, 0.9] for r in range(5)])
+    assert against(hair, hair, "at_zero", "at_others").seen
+    assert better_than_none(Contest(setting=contest.setting, rows=(hair,)), "at_others") == ([], [])
+
+
+def test_ten_penalties_that_do_nothing_are_hardly_ever_called_better_even_with_a_lam_chosen_by_the_truth() -> None:
+    """Noise alone along λ: at each one's own best λ all ten were "better" nearly always."""
+    rng, contests = np.random.default_rng(0), 150
+    called = dict.fromkeys(("at_blind", "at_others", "at_best"), 0)
+    lams = tuple(float(lam) for lam in range(8))
+    for _ in range(contests):
+        of_seed = rng.normal(size=(5, 1))
+        none = of_seed + 0.3 * rng.normal(size=(5, 1))
+        rows = []
+        for name in PENALTY_WORDS:
+            error = np.exp(np.hstack([none, of_seed + 0.3 * rng.normal(size=(5, 7))]))
+            factual = rng.random((5, 8))
+            rows.append(replace(EMPTY, penalty=name, lams=lams, own=8, ite_rmse=error, factual_mse=factual))
+        contest = Contest(setting=ContestSetting(preset="hospital"), rows=tuple(rows))
+        for where in called:
+            called[where] += bool(better_than_none(contest, where)[0])
+    assert called["at_blind"] / contests <= 0.07
+    assert called["at_others"] / contests <= 0.07
+    assert called["at_best"] / contests > 0.3
+
+
+EMPTY = Contestant(
+    penalty="mmd",
+    key="",
+    lams=(),
+    ite_rmse=np.empty((0, 0)),
+    factual_mse=np.empty((0, 0)),
+    domain_auc=np.empty((0, 0)),
+)
+
+
+# -- grids that go on --------------------------------------------------------------------------------------------------
+
+
+def test_a_grid_goes_on_by_its_own_ratio_in_two_steps_of_four_up_to_a_million() -> None:
+    for words in PENALTY_WORDS.values():
+        steps = steps_beyond(words.lams)
+        further = np.array([words.lams[-1], *(lam for step in steps for lam in step)])
+        ratio = words.lams[-1] / words.lams[-2]
+        np.testing.assert_allclose(further[1:] / further[:-1], ratio, rtol=0.1)
+        assert [len(step) for step in steps[:-1]] == [4] * (len(steps) - 1)
+        assert further[-1] <= 1e6
+        assert len(further) == 9 or further[-1] * ratio > 0.9e6
+
+
+def test_a_best_at_the_last_lam_is_a_bound_and_one_inside_or_before_a_broken_model_is_not() -> None:
+    end = five(*[[0.9, 0.5, 0.2]] * 3, *[[0.9, 0.2, 0.5]] * 2)
+    assert (end.at_end, end.end_words) == (3, "at the end of its grid in 3 of 5 seeds: a bound, not a best")
+    assert next_step(end) == steps_beyond(PENALTY_WORDS["mmd"].lams)[0]
+    inside = five(*[[0.9, 0.2, 0.5]] * 5)
+    broken = replace(end, ite_rmse=np.tile([0.9, 0.5, np.nan], (5, 1)))
+    for row in (inside, broken):
+        assert (row.at_end, row.end_words, next_step(row)) == (0, "", None)
+
+
+def test_a_contest_trains_on_where_a_best_is_at_the_end_and_the_blind_choice_does_not_look_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch)
+    monkeypatch.setattr(penalty_study, "STEPS", 2)
+    store, setting = store_in(tmp_path), ContestSetting(preset="hospital")
+    first, second = steps_beyond(PENALTY_WORDS["vrex"].lams)
+    best = {1.0: 0.5, first[0]: 0.4, first[-1]: 0.3, second[0]: 0.2}  # the best is inside the second step
+
+    def made_up(run, auc):  # type: ignore[no-untyped-def]
+        error = np.array([[best.get(lam, 0.9) for lam in run.lams]])
+        return judged(replace(run, ite_rmse=error.ravel(), factual_mse=error.ravel()), auc)
+
+    monkeypatch.setattr(penalty_study, "judged", made_up)
+    found = run_contest(setting, store, ["vrex"]).of("vrex")
+    assert found.lams == (0.0, 1.0, *first, *second)
+    assert (found.own, found.at_end) == (2, 0)
+    assert found.lam("at_best") == second[0]
+    assert found.lam("at_blind") == 1.0
+    configs = configs_of(setting, ["vrex"])[0]
+    wanted = runs_of(setting, configs, store)
+    assert {config.key for config in wanted} == set(store.keys())
+    assert setting.config_at("vrex", second[0]).key == wanted[-1].key
+    again = Contest.from_dict(json.loads(json.dumps(Contest(setting=setting, rows=(found,)).to_dict())))
+    assert again.of("vrex").lam("at_blind") == 1.0
+    given = run_contest(setting, store, ["vrex"], (0.0, 1.0)).of("vrex")
+    assert given.lams == (0.0, 1.0)  # a grid that was asked for is that grid
 
 
 def test_broken_models_are_left_out_and_counted() -> None:
@@ -155,6 +260,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
     monkeypatch.setattr(ContestSetting, "config", tiny)
+    monkeypatch.setattr(penalty_study, "STEPS", 0)
 
 
 def test_the_command_trains_what_is_not_there_and_takes_the_rest_from_the_store(
@@ -218,7 +324,6 @@ def test_a_penalty_that_cannot_work_or_fails_is_named_and_the_others_finish(
     [
         (["--preset", "nonsense"], "there is no preset 'nonsense'"),
         (["--only", "nonsense"], "there is no penalty nonsense"),
-        (["--seeds", "0"], "replicates is 0"),
         (["--epochs", "0"], "epochs is 0"),
         (["--matching", "taste"], "there is no matching 'taste'"),
         (["--lam", "0", "1"], "one λ grid was given for several penalties, but their λ are not comparable"),
@@ -263,7 +368,8 @@ def test_the_shipped_contests_are_those_of_the_command_and_of_this_recipe() -> N
     folder = ROOT / "cache" / "baked"
     assert json.loads((folder / BAKED.file).read_text())["recipe_version"] == RECIPE_VERSION
     found = baked_contests(folder)
-    assert [contest.setting for contest in found] == list(CONTEST_SETTINGS)
+    first = found[0].setting.first_seed  # 0 where they were measured before there was a choice
+    assert [contest.setting for contest in found] == [replace(item, first_seed=first) for item in CONTEST_SETTINGS]
     for contest in found:
         configs, _ = configs_of(contest.setting)
         assert {row.penalty: row.key for row in contest.rows} == {name: c.key for name, c in configs.items()}

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from crl_core.cli.program import main
-from crl_core.runs.store import RunStore
+from crl_core.config import FIRST_SEED
+from crl_core.measures.intervals import of_rate
 from crl_core.studies import study_claims
-from crl_core.studies.claims import load_claims
-from crl_core.studies.claims_run import baked_claims, content_of
+from crl_core.studies.claims import Measured, judged, load_claims
+from crl_core.studies.claims_run import answer_to, baked_claims, content_of, seeds_of
 from crl_core.studies.study_claims import STUDIES, claims_of, measure_study, parse_study_claims
 from tests.crl_core.made_up import store_in
 
@@ -58,7 +61,7 @@ def one_lab(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], None]:
     def install(values: np.ndarray) -> None:
         module = ModuleType("a_laboratory")
 
-        def measure_claims(ids: Sequence[str], seeds: int, store: RunStore, executor: object) -> dict[str, np.ndarray]:
+        def measure_claims(ids: Sequence[str], seeds: int, *_: object) -> dict[str, np.ndarray]:
             return dict.fromkeys(ids, values[:seeds])
 
         module.measure_claims = measure_claims  # type: ignore[attr-defined]
@@ -94,13 +97,13 @@ def test_the_command_line_measures_one_laboratory_and_writes_what_the_page_reads
     monkeypatch.setenv("CRL_CACHE", str(tmp_path / "cache"))
     one_lab(np.linspace(0.1, 0.2, 10))
     target = tmp_path / "claims-unseen.json"
-    assert main(["claims", "--lab", "unseen", "--seeds", "3", "--json", str(target)]) == 0
+    assert main(["claims", "--lab", "unseen", "--seeds", "5", "--json", str(target)]) == 0
     (entry,) = json.loads(target.read_text())["claims"]
     assert (entry["id"], entry["lab"], entry["verdict"], len(entry["measured"])) == (
         "mine",
         "unseen",
         "holds",
-        3,
+        5,
     )
     merged = baked_claims(tmp_path)
     assert merged is not None
@@ -123,3 +126,74 @@ def test_an_unknown_claim_or_laboratory_is_refused_in_a_line(capsys: pytest.Capt
     with pytest.raises(SystemExit) as ended:
         main(["claims", "--lab", "nonsense"])
     assert ended.value.code == 2
+
+
+def rate(values: list[float], *, batches: int = 20, holds_if: str = "below", threshold: float = 0.1) -> Measured:
+    (claim,) = parse_study_claims("unseen", ENTRY)
+    claim = replace(claim, batches=batches, holds_if=holds_if, threshold=threshold)  # type: ignore[arg-type]
+    return judged(claim, np.array(values))
+
+
+def test_one_seed_that_alarms_in_a_third_of_its_batches_counts_although_the_median_is_silent() -> None:
+    """The stored values of `unseen-level`: their median is 0."""
+    found = rate([0, 0, 0.05, 0.30, 0, 0, 0.10, 0, 0.05, 0])
+    assert (found.verdict, found.median, found.mean) == ("undecided", 0.0, pytest.approx(0.05))
+    assert found.interval[1] > 0.1
+    assert rate([0.0] * 10).verdict == "holds"
+    assert rate([0.0] * 9 + [1.0]).verdict == "undecided"
+    assert found.to_dict()["mean"] == pytest.approx(0.05)
+    assert rate([1.0] * 5, holds_if="above", threshold=0.95).verdict == "holds"
+    assert rate([1.0] * 4 + [np.nan], holds_if="above", threshold=0.95).verdict == "undecided"
+
+
+def test_the_interval_of_a_rate_is_clopper_pearsons_where_seeds_differ_no_more_than_batches_do() -> None:
+    low, high = of_rate(np.array([0.05, 0.1, 0.0, 0.05, 0.05]), 20)
+    theirs = scipy.stats.binomtest(5, 100).proportion_ci(0.95, "exact")
+    assert low <= theirs.low
+    assert high >= theirs.high
+    assert (low, high) == (pytest.approx(theirs.low, abs=0.01), pytest.approx(theirs.high, abs=0.03))
+    wide = of_rate(np.array([0.25, 0.0, 0.0, 0.0, 0.0]), 20)
+    assert wide[1] > high + 0.1
+    assert of_rate(np.array([0.5]), 20) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("spread", [None, 10.0, 1.0])
+def test_a_rate_at_the_threshold_gets_a_verdict_in_seven_of_a_hundred_passes_at_most(spread: float | None) -> None:
+    """Ten seeds of twenty batches whose rates are one, or spread over seeds as a beta distribution."""
+    rng, passes = np.random.default_rng(0), 1000
+    own = np.full((passes, 10), 0.2) if spread is None else rng.beta(0.2 * spread, 0.8 * spread, (passes, 10))
+    found = [of_rate(row, 20) for row in rng.binomial(20, own) / 20]
+    assert np.mean([not low <= 0.2 <= high for low, high in found]) <= 0.07
+
+
+def test_below_five_seeds_a_claim_gets_no_verdict_and_the_command_says_why(
+    one_lab: Callable[[np.ndarray], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CRL_CACHE", str(tmp_path / "cache"))
+    one_lab(np.full(10, 0.1))
+    for seeds, verdict in (("3", "NEEDS FIVE SEEDS"), ("5", "HOLDS")):
+        assert main(["claims", "--lab", "unseen", "--seeds", seeds, "--first-seed", "7"]) == 0
+        said = capsys.readouterr().out
+        assert verdict in said
+        assert ("No verdicts: these are 3 of the 5 seeds that a verdict takes." in said) == (seeds == "3")
+        assert f"Over seeds 7 to {6 + int(seeds)}" in said
+
+
+def test_stored_answers_say_their_seeds_and_rates_among_them_are_judged_as_rates() -> None:
+    """The first tables did not say where they began: 0, of latents 500."""
+    content = baked_claims(Path(__file__).parents[2] / "cache" / "baked")
+    assert content is not None
+    first = {entry["id"]: entry["first_seed"] for entry in content["claims"]}
+    known = {"recipe-with": 0, "unseen-level": 0, "mmd-plain": 0, "identify-each": 500}
+    assert {name: first[name] for name in known} == known or set(first.values()) == {FIRST_SEED}
+    assert seeds_of(content).startswith("seeds ")
+    claims = {claim.id: claim for claim in claims_of("unseen")}
+    for name, claim in claims.items():
+        answer = answer_to(claim, content)
+        assert answer is not None
+        assert ("mean" in answer) == (claim.batches > 0)
+        if claim.batches:
+            assert answer["verdict"] == judged(claim, np.array(answer["measured"])).verdict, name

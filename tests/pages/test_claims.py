@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crl_core.config import FIRST_SEED
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
 from crl_core.studies.claims import load_claims, pick
@@ -23,8 +24,10 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two claims about one small world, so that their runs take a moment."""
     claims = pick(["recipe-with", "recipe-without"], load_claims())
     monkeypatch.setattr("crl_core.studies.claims.load_claims", lambda: claims)
-    monkeypatch.setattr(claims_run.runs_of, "__defaults__", (10, 1))
-    monkeypatch.setattr(claims_run.run_claims, "__kwdefaults__", {"epochs": 1, "on_run": None})
+    monkeypatch.setattr(claims_run.runs_of, "__defaults__", (10, 1, FIRST_SEED))
+    monkeypatch.setattr(
+        claims_run.run_claims, "__kwdefaults__", {"epochs": 1, "first_seed": FIRST_SEED, "on_run": None}
+    )
 
 
 def ship(store: RunStore) -> dict[str, object]:
@@ -44,7 +47,7 @@ def test_the_first_visit_sees_every_claim_with_its_verdict(open_app: Open, store
     shown = words(app)
     for entry in content["claims"]:  # type: ignore[attr-defined]
         assert entry["verdict"] in shown
-    assert "Measured before the program was shipped, 10 seeds." in shown
+    assert "Measured before the program was shipped, seeds 0 to 9." in shown
     assert shown.count('class="crl-strip"') == len(content["claims"])  # type: ignore[arg-type]
     values = [value for entry in content["claims"] for value in entry["measured"]]  # type: ignore[attr-defined]
     assert shown.count('class="dot"') == sum(value is not None for value in values)
@@ -99,7 +102,7 @@ def test_runs_that_are_stored_here_are_measured_here(few: None, open_app: Open, 
     app = open_app("claims")
     assert not app.exception
     shown = words(app)
-    assert "Measured on this machine, 10 seeds." in shown
+    assert "Measured on this machine, seeds 100 to 109." in shown
     assert [entry["verdict"] in shown for entry in content_of(measured, 10)["claims"]] == [True, True]
     assert not [button for button in app.button if button.label == "Put them to the test here"]
 

@@ -111,9 +111,25 @@ def test_the_difference_is_paired_and_said(one: RunResult, other: RunResult) -> 
     a, b = (run.by_lam(run.ite_rmse)[:, run.lams.index(1.0)] for run in (one, other))
     found = difference(a, b, np.arange(2), np.arange(2), pair=True)
     assert f"{signed(found.mean)} [{signed(found.low, 2)}, {signed(found.high, 2)}]" in said.replace("\u00a0", " ")
-    assert "B is lower than A" in said
+    assert "from 2 of the 5 seeds that a verdict takes: no conclusion." in said
     assert "B − A is paired: 2 seeds in both" in said
-    assert "no difference seen" in said  # of the factual error, which is the same in both
+    assert "lower than" not in said
+    assert "0 [0, 0], too few" in said.replace("\u00a0", " ")  # the factual error, which is the same in both
+
+
+def test_from_five_seeds_on_a_difference_is_concluded(one: RunResult, store: RunStore) -> None:
+    training = replace(one.config.training, lams=(0.0, 1.0), replicates=5)
+    runs = []
+    for rate, error in ((0.001, 1.0), (0.002, 0.5)):
+        config = replace(one.config, training=replace(training, learning_rate=rate))
+        run = made_up_result(config)
+        runs.append(replace(run, ite_rmse=error + np.tile(np.linspace(0, 0.1, 5)[:, None], 2).ravel() * error))
+        store.save(runs[-1])
+    said = words(compare(*(run.config.key for run in runs)))
+    assert "B is lower than A by 0.525" in said
+    assert "in each of 5 pairs of replicates" in said
+    assert "no difference seen [0, 0]" in said.replace("\u00a0", " ")  # of the factual error, which is the same in both
+    assert "too few" not in said
 
 
 def test_scatters_lie_on_the_same_axes_and_hold_the_models_estimates(one: RunResult, other: RunResult) -> None:

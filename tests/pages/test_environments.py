@@ -11,6 +11,7 @@ import pytest
 
 from crl_core.runs.store import RunStore
 from crl_core.studies.environments import BAKED, LAMS, SIZES, runs_of
+from crl_core.studies.environments_report import headline
 from pages.shared import server_cache
 from tests.pages.conftest import Open, words
 
@@ -30,11 +31,14 @@ def figures(app) -> int:  # type: ignore[no-untyped-def]
 
 
 def test_the_first_visit_sees_the_answer_its_figures_and_what_is_not_defined(open_app: Open, store: RunStore) -> None:
-    content = ship(store)
+    ship(store)
+    study = BAKED.read(store.baked)
+    assert study is not None
     app = open_app("environments")
     assert not app.exception
     shown = words(app)
-    assert str(content["headline"]).replace("→", "→") in shown
+    assert headline(study) in shown
+    assert f"seeds {study.first_seed} to {study.first_seed + study.seeds - 1}" in shown
     assert "Could not be left out" in shown
     assert "Measured before the program was shipped" in shown
     assert figures(app) == N_FIGURES

@@ -11,7 +11,7 @@ import pytest
 
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.runs.store import RunStore
-from crl_core.studies.penalties import BAKED, ContestSetting, run_contest
+from crl_core.studies.penalties import BAKED, ContestSetting, baked_contests, run_contest
 from tests.pages.conftest import Open, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
@@ -36,6 +36,11 @@ def test_the_first_visit_sees_every_penalty_its_table_and_what_it_assumes(open_a
     assert "With λ chosen by held-out factual error, these have a lower mean error than no penalty" in shown
     assert "Measured before the program was shipped" in shown
     assert "are not stored on this machine" in shown
+    contest = next(item for item in baked_contests(store.baked) if item.setting.gap is None)
+    assert contest.setting.seed_words in shown
+    for row in contest.ran:
+        if row.at_end:
+            assert f"{PENALTY_WORDS[row.penalty].short} {row.end_words}" in shown
     assert figures(app) == len(PENALTY_WORDS)
     assert "nan" not in shown.lower().replace("finance", "")
     for quantity in ("Factual MSE", "Domain AUC"):
@@ -80,6 +85,7 @@ def test_trained_here_two_penalties_stand_side_by_side_with_latents_and_effect_m
         )
 
     monkeypatch.setattr(ContestSetting, "config", tiny)
+    monkeypatch.setattr("crl_core.studies.penalties.STEPS", 0)
     run_contest(ContestSetting(preset="hospital"), store)
     app = open_app("penalties")
     assert not app.exception
