@@ -24,7 +24,8 @@ BUILDERS = {
 }
 FIELDS = {item.name for kind in (RunConfig, LatentWorld, *PARTS.values()) for item in fields(kind)}
 KINDS = {"RunConfig", *(kind.__name__ for kind in PARTS.values())}
-NO_CONFIGS = {"setting", "item.setting", "row", "label"}  # whose fields have the same names, or come from the command line
+# Whose fields have the same names, or come from the command line.
+NO_CONFIGS = {"setting", "item.setting", "row", "label"}
 READERS = {  # what was written down somewhere becomes a config again
     "crl_core/cli/config.py",
     "crl_core/jobs/executors.py",
