@@ -4,6 +4,7 @@ import streamlit as st
 
 from crl_core.config.presets import PRESETS
 from crl_core.figures import palette
+from crl_core.measures.baselines import best_said
 from crl_core.world.assumptions import assumptions, outlook
 from crl_core.world.environments import env_rows, spread_over
 from crl_core.world.equations import equations, notes
@@ -65,6 +66,8 @@ if changed := scenario_panels.changes(config, preset):
     )
 else:
     quiet(f"Measured: {_MEASURED[preset.verdict]}. {preset.why}")
+if measured := best_said(server_cache.evidence_stored(config.key)):
+    quiet(f"{measured} Measured on the stored run of these settings.")
 
 left, right = st.columns([5, 6])
 with left, st.container(key="panel_graph", height="stretch"):
