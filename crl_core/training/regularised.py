@@ -38,8 +38,8 @@ def train_regularised(
     decays = [training.weight_decay] if candidates else []
     missing = [decay for decay in DECAYS if decay not in decays]
     for index, decay in enumerate(missing):
-        # at λ = 0 no penalty counts, whichever it is, and MMD² is the cheapest
-        alone = replace(training, lams=(0.0,), weight_decay=decay, penalty="mmd")
+        # at λ = 0 no penalty counts, whichever it is; MMD² of a fixed bandwidth is the cheapest
+        alone = replace(training, lams=(0.0,), weight_decay=decay, penalty="mmd", bandwidth=1.0)
         told = None if progress is None else partial(_shifted, progress, index * TOLD, len(missing) * TOLD)
         found = _trained(replace(result.config, training=alone), told, should_stop)
         if found is None:
