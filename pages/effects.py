@@ -14,8 +14,10 @@ _DEFINITIONS = """
 **ITE RMSE** (√PEHE) = √mean((τ̂ − τ)²) on held-out rows. **Bias** = mean(τ̂ − τ). **Correlation** of τ̂ and τ; not
 defined where either is the same for everyone.
 
-**Baselines** are fitted on the same training rows and judged on the same held-out rows. λ = 0 is TARNet: plain
-empirical risk minimisation (ERM), the same network without a penalty.
+**Baselines** are fitted on the same training rows and judged on the same held-out rows; “per arm”: a model for each
+treatment arm. X-learner (Künzel et al. 2019) and DR-learner (Kennedy 2023) are boosted, cross-fitted in three folds,
+with the propensity held between .05 and .95. “z-scored”: x less its environment's mean, over its standard deviation.
+λ = 0 is TARNet: plain empirical risk minimisation (ERM), the same network without a penalty.
 
 **Effect map**: z and s along the directions with which they enter the equations; a point becomes an input as data does.
 With more than two inputs everything else is held at the data's mean.
@@ -64,4 +66,6 @@ with right:
         effects_panels.errors(run)
     with st.container(key="panel_effects_table", height="stretch"):
         effects_panels.by_environment(run, found)
+with st.container(key="panel_effects_baselines"):
+    effects_panels.baselines(run)
 effects_panels.maps(run, found)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from crl_core.config.presets import PRESETS
 from crl_core.figures import palette
+from crl_core.measures.baselines import best_said
 from crl_core.measures.cautions import cautions_before
 from crl_core.world.assumptions import assumptions, outlook
 from crl_core.world.environments import env_rows, spread_over
@@ -14,7 +14,7 @@ from pages.shared import controls, page_header, quiet, require, scenario_panels,
 from pages.shared.run_view import warn
 from pages.shared.scenario_checks import checks
 from pages.shared.style import notice, panel_title, theme
-from pages.shared.tables import say, table
+from pages.shared.tables import say
 
 _DEFINITIONS = """
 **Graph**: an arrow says that one variable enters the equation of another. Dashed circles (z, s) are hidden in real
@@ -72,6 +72,8 @@ if changed := scenario_panels.changes(config, preset):
     )
 else:
     quiet(f"Measured: {_MEASURED[preset.verdict]}. {preset.why}")
+if measured := best_said(server_cache.evidence_stored(config.key)):
+    quiet(f"{measured} Measured on the stored run of these settings.")
 
 left, right = st.columns([5, 6])
 with left, st.container(key="panel_graph", height="stretch"):
@@ -102,10 +104,4 @@ with left, st.container(key="panel_equations", height="stretch"):
     quiet(notes(scenario))
 with right, st.container(key="panel_envs", height="stretch"):
     scenario_panels.environments(envs, scenario, preset)
-with st.expander("When does alignment help? All worlds, and what was measured on them"):
-    table(
-        ["World", "Verdict", "Why"],
-        [(other.title, other.verdict, other.why) for other in PRESETS.values()],
-        words_from=2,
-        strong=list(PRESETS).index(preset.id),
-    )
+scenario_panels.worlds(preset)

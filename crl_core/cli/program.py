@@ -13,10 +13,12 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
+
+import numpy as np
 
 from crl_core.cli import table
 from crl_core.cli.bake import add_bake_command
@@ -177,11 +179,24 @@ def _train(options: argparse.Namespace) -> int:
     else:
         result, cached, problem = _with_store(config, RunStore(), bar)
     bar.close()
-    put(options.json, table.run_content(result, cached=cached), lambda: table.run_table(result, cached=cached))
+    evidence = None if options.json is None else _evidence_of(result, None if options.no_cache else RunStore())
+    content = table.run_content(result, cached=cached, evidence=evidence)
+    put(options.json, content, lambda: table.run_table(result, cached=cached))
     warn(cautions_of(result))
     if problem is not None:
         return _complain(str(problem), BAD_INPUT)
     return OK
+
+
+def _evidence_of(result: RunResult, store: RunStore | None) -> Mapping[str, np.ndarray] | None:
+    """The evidence of a run, stored with it where it is; None where it could not be computed."""
+    if store is not None and store.has(result.config.key):
+        train_and_store(result.config, store, with_parts=("evidence",))
+        return store.part(result.config.key, "evidence")
+    from crl_core.measures.evidence import gather
+    from crl_core.training.regularised import train_regularised
+
+    return gather(result, regularised=train_regularised(result))
 
 
 def _without_store(config: RunConfig, listen: Callable[[Event], None]) -> RunResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from crl_core.config.text import nearest
 from crl_core.events import OK, STATUS_WORDS, EpochEnded, Event, RunFinished, RunStarted
+from crl_core.measures.baselines import Baseline, medians
 from crl_core.measures.cautions import cautions_before, cautions_of
 from crl_core.metrics import LISTED, kept_in
 from crl_core.results import RunResult
@@ -21,8 +22,8 @@ from crl_core.runs.store import RunSummary
 _BAR = 24  # characters
 
 
-def run_content(result: RunResult, *, cached: bool) -> dict[str, Any]:
-    """The JSON of `train --json`. All metrics are held out."""
+def run_content(result: RunResult, *, cached: bool, evidence: Mapping[str, np.ndarray] | None = None) -> dict[str, Any]:
+    """The JSON of `train --json`. All metrics are held out; those of baselines are medians over replicates."""
     names = [n for m in kept_in("result") for n in (m.name, *([f"{m.name}_by_env"] if "by_env" in m.kept else []))]
     columns = {name: getattr(result, name) for name in names}
     models = [
@@ -42,7 +43,13 @@ def run_content(result: RunResult, *, cached: bool) -> dict[str, Any]:
         "cached": cached,
         "models": models,
         "cautions": list(cautions_of(result)),
+        "baselines": [] if evidence is None else [_baseline_content(item) for item in medians(evidence)],
     }
+
+
+def _baseline_content(item: Baseline) -> dict[str, Any]:
+    figures = {name: getattr(item, name) for name in ("ite_rmse", "factual_mse", "ate_error")}
+    return {"name": item.name, **figures} | ({"reason": item.reason} if item.reason else {})
 
 
 def summary_content(item: RunSummary) -> dict[str, Any]:

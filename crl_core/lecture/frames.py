@@ -17,6 +17,7 @@ from crl_core.lecture import story as story_texts
 from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
 from crl_core.lecture.packed_arrays import Packed, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.shift import shift_arrays
+from crl_core.measures.baselines import best_first, medians
 from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import is_constant
@@ -48,6 +49,12 @@ def _metric(name: str, values: np.ndarray) -> dict[str, Any]:
     if (linear := METRIC[name].linear) is not None:
         metric |= {"linear": True, "floor": linear[0], "ceiling": linear[1]}
     return metric
+
+
+def _unpenalised(evidence: Arrays) -> dict[str, Any] | None:
+    """Name and error of the best baseline, which only a simulation knows; None where there is none."""
+    found = best_first(medians(evidence)) if evidence and "baseline_names" in evidence else []
+    return {"name": found[0].name, "value": _plain(np.array([found[0].ite_rmse]))[0]} if found else None
 
 
 def _lanes(known: Mapping[str, Any]) -> list[str]:
@@ -185,6 +192,9 @@ def frames(
     if probe is not None:
         arrays |= {f"probe.{name}": _probe_array(values, status) for name, values in probe[1].items()}
     lanes = _lanes(by_metric)
+    words = captions(naming, config, len(view), picture, spec, bool(maps and maps.is_slice))
+    if best := _unpenalised(evidence):
+        words["path"]["caption"] += f"\ndashed: best without a penalty, known only in simulation: {best['name']}"
     return _base(config, naming, palettes) | {
         "state": "trained",
         "n": len(view),
@@ -194,6 +204,7 @@ def frames(
         "lanes": lanes[:3],
         "all_lanes": lanes,
         "earlier": earlier,
+        "unpenalised": _unpenalised(evidence),
         "history": curves,
         "latent": {"extent": extent},
         "scatter": spec,
@@ -201,7 +212,7 @@ def frames(
         "probe": probe[0] if probe else None,
         "readings": story_texts.readings(numbers, groups),
         "story": story_texts.story(naming.preset_id, numbers, result.lams, ite_rmse, factual_mse, groups),
-        "captions": captions(naming, config, len(view), picture, spec, bool(maps and maps.is_slice)),
+        "captions": words,
         "arrays": arrays,
     }
 

@@ -1,13 +1,27 @@
-"""Baselines: estimators without a representation, fitted on the same training rows."""
+"""Baselines: estimators without a representation, fitted on the same training rows.
+
+`BASELINES` is the one table of them. Each is fitted to raw covariates and, but for the constant, to covariates z-scored
+within each environment, the cheap way of aligning them. None is handed anything but x, t, y and the environment.
+Rows: boosting, neighbours and the two cross-fitted learners see at most `ARM_ROWS` rows of an arm, a tree of the forest
+at most `TREE_ROWS`, so that evidence stays a small part of a run's time.
+A network without a penalty, which is trained elsewhere, is judged as one more of them, `REGULARISED`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LinearRegression
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeCV
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from crl_core import metrics
 from crl_core.data.scm import MultiEnvData
@@ -15,6 +29,12 @@ from crl_core.data.scm import MultiEnvData
 Outcomes = tuple[np.ndarray, np.ndarray]  # y0_hat, y1_hat, each [n]
 
 TREE_ROWS = 1500  # that a tree of a forest sees at most, so that large samples stay quick
+ARM_ROWS = 2000  # that a slower learner sees of an arm at most, for the same reason
+NEIGHBOURS = 15
+RIDGE = np.logspace(-3, 4, 8)  # strengths that leave-one-out error chooses among, arm by arm
+FOLDS = 3  # of the cross-fitted learners: nuisances come from the other folds
+CLIP = 0.05  # an estimated propensity is held between this and 1 - this
+Z_SCORED = ", z-scored per environment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,68 +48,264 @@ class Baseline:
     reason: str = ""
 
 
-def constant_effect(train: MultiEnvData, x: np.ndarray, _: np.random.Generator) -> Outcomes:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """What a baseline is given: training rows x [n, d], t, y [n], and the covariates `at` [m, d] it is asked about."""
+
+    x: np.ndarray
+    t: np.ndarray
+    y: np.ndarray
+    at: np.ndarray
+    seed: int
+
+    @cached_property
+    def nuisances(self) -> Nuisances:
+        """Shared by the learners that need them."""
+        return cross_fitted(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Nuisances:
+    """Outcomes of both arms and the clipped propensity: for each training row by models of the other folds, [n]; for
+    the rows asked about the mean of the folds' models, [m]."""
+
+    y0: np.ndarray
+    y1: np.ndarray
+    propensity: np.ndarray
+    y0_at: np.ndarray
+    y1_at: np.ndarray
+    propensity_at: np.ndarray
+
+    def around(self, ite_hat: np.ndarray) -> Outcomes:
+        """Outcomes at `at` with this effect [m], around the mean outcome m = (1 - e) y⁰ + e y¹: yᵗ = m + (t - e) τ̂."""
+        mean = self.y0_at + self.propensity_at * (self.y1_at - self.y0_at)
+        return mean - self.propensity_at * ite_hat, mean + (1 - self.propensity_at) * ite_hat
+
+
+def constant_effect(rows: Rows) -> Outcomes:
     """Difference in means: each arm's mean outcome for everyone."""
-    return tuple(np.full(len(x), train.y[train.t == arm].mean()) for arm in (0, 1))  # type: ignore[return-value]
+    return tuple(np.full(len(rows.at), rows.y[rows.t == arm].mean()) for arm in (0, 1))  # type: ignore[return-value]
 
 
-def least_squares_with_t(train: MultiEnvData, x: np.ndarray, _: np.random.Generator) -> Outcomes:
+def least_squares_with_t(rows: Rows) -> Outcomes:
     """One linear regression of y on x and t (an S-learner): the same effect for everyone."""
-    model = LinearRegression().fit(np.column_stack([train.x, train.t]), train.y)
-    return tuple(model.predict(np.column_stack([x, np.full(len(x), arm)])) for arm in (0, 1))
+    model = LinearRegression().fit(np.column_stack([rows.x, rows.t]), rows.y)
+    return tuple(model.predict(np.column_stack([rows.at, np.full(len(rows.at), arm)])) for arm in (0, 1))
 
 
-def least_squares_per_arm(train: MultiEnvData, x: np.ndarray, _: np.random.Generator) -> Outcomes:
+def least_squares_per_arm(rows: Rows) -> Outcomes:
     """A linear regression for each arm (a T-learner)."""
-    return _per_arm(train, x, lambda rows: LinearRegression())
+    return _per_arm(rows, lambda n: LinearRegression())
 
 
-def random_forest_per_arm(train: MultiEnvData, x: np.ndarray, rng: np.random.Generator) -> Outcomes:
+def ridge_per_arm(rows: Rows) -> Outcomes:
+    """Ridge on scaled covariates for each arm, its strength by leave-one-out error."""
+    return _per_arm(rows, lambda n: make_pipeline(StandardScaler(), RidgeCV(RIDGE)))
+
+
+def random_forest_per_arm(rows: Rows) -> Outcomes:
     """A random forest for each arm (a T-learner)."""
+
+    def new(n: int) -> RandomForestRegressor:
+        return RandomForestRegressor(
+            40, min_samples_leaf=5, max_samples=None if n <= TREE_ROWS else TREE_ROWS / n, random_state=rows.seed
+        )
+
+    return _per_arm(rows, new)
+
+
+def boosting_per_arm(rows: Rows) -> Outcomes:
+    """Gradient-boosted trees for each arm (a T-learner)."""
+    return _per_arm(rows, lambda n: _boosting(rows.seed), ARM_ROWS)
+
+
+def neighbours_per_arm(rows: Rows) -> Outcomes:
+    """The mean outcome of the nearest neighbours in each arm, on scaled covariates."""
+    return _per_arm(rows, lambda n: make_pipeline(StandardScaler(), KNeighborsRegressor(min(NEIGHBOURS, n))), ARM_ROWS)
+
+
+def x_learner(rows: Rows) -> Outcomes:
+    """Imputed effects of each arm, boosted, weighted by the other arm's propensity: τ̂ = e τ̂₀ + (1 - e) τ̂₁.
+
+    τ̂₁ is fitted to y - ŷ⁰ of treated rows, τ̂₀ to ŷ¹ - y of untreated ones.
+    Source: Künzel, Sekhon, Bickel, Yu (2019), Metalearners for estimating heterogeneous treatment effects, PNAS 116.
+    """
+    known, treated = rows.nuisances, rows.t == 1
+    of_treated = _fitted(rows, treated, rows.y - known.y0)
+    of_untreated = _fitted(rows, ~treated, known.y1 - rows.y)
+    e = known.propensity_at
+    return known.around(e * of_untreated.predict(rows.at) + (1 - e) * of_treated.predict(rows.at))
+
+
+def dr_learner(rows: Rows) -> Outcomes:
+    """Boosting on the doubly robust pseudo-outcome, ŷ¹ - ŷ⁰ + (t - e) / (e (1 - e)) · (y - ŷᵗ).
+
+    Source: Kennedy (2023), Towards optimal doubly robust estimation of heterogeneous causal effects, EJS 17.
+    """
+    known, e = rows.nuisances, rows.nuisances.propensity
+    residual = rows.y - np.where(rows.t == 1, known.y1, known.y0)
+    pseudo = known.y1 - known.y0 + (rows.t - e) / (e * (1 - e)) * residual
+    return known.around(_fitted(rows, np.ones(len(rows.t), dtype=bool), pseudo).predict(rows.at))
+
+
+def cross_fitted(rows: Rows) -> Nuisances:
+    """Boosted outcomes of each arm and a logistic propensity, held between CLIP and 1 - CLIP. Folds share the arms."""
+    own, at = np.empty((3, len(rows.t))), np.zeros((3, len(rows.at)))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=rows.seed)
+    for others, left_out in folds.split(rows.x, rows.t):
+        seen = np.isin(np.arange(len(rows.t)), others)
+        chance = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
+        chance.fit(rows.x[others], rows.t[others])
+        models = [_fitted(rows, seen & (rows.t == arm), rows.y).predict for arm in (0, 1)]
+        models.append(lambda x, chance=chance: np.clip(chance.predict_proba(x)[:, 1], CLIP, 1 - CLIP))
+        own[:, left_out] = [predict(rows.x[left_out]) for predict in models]
+        at += np.stack([predict(rows.at) for predict in models]) / FOLDS
+    return Nuisances(y0=own[0], y1=own[1], propensity=own[2], y0_at=at[0], y1_at=at[1], propensity_at=at[2])
+
+
+def _boosting(seed: int) -> HistGradientBoostingRegressor:
+    return HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed)
+
+
+def _fitted(rows: Rows, which: np.ndarray, y: np.ndarray) -> HistGradientBoostingRegressor:
+    """Boosting fitted to the values y [n] of these rows, or of some of them."""
+    some = _some(which, ARM_ROWS * len(np.unique(rows.t[which])), rows.seed)
+    return _boosting(rows.seed).fit(rows.x[some], y[some])
+
+
+def _some(which: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Indices of all that `which` names, or of `most` of them, drawn without replacement."""
+    index = np.flatnonzero(which)
+    return index if len(index) <= most else np.random.default_rng(seed).permutation(index)[:most]
+
+
+def _per_arm(rows: Rows, new: Callable[[int], Any], most: int | None = None) -> Outcomes:
+    """new(n): an estimator for an arm of which n rows are used.  most: how many that are at most."""
+    found = []
+    for arm in (0, 1):
+        used = _some(rows.t == arm, len(rows.t) if most is None else most, rows.seed)
+        found.append(new(len(used)).fit(rows.x[used], rows.y[used]).predict(rows.at))
+    return found[0], found[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A row of the table. word: in the margin of a figure.  least_rows: an arm has as many, or there is no fit."""
+
+    name: str
+    word: str
+    estimate: Callable[[Rows], Outcomes]
+    z_scored: bool = False
+    least_rows: int = 2
+
+
+_CONSTANT = Method(name="constant effect", word="constant", estimate=constant_effect)
+_OF_COVARIATES = (
+    Method(name="least squares with t", word="LS with t", estimate=least_squares_with_t),
+    Method(name="least squares per arm", word="LS per arm", estimate=least_squares_per_arm),
+    Method(name="ridge per arm", word="ridge", estimate=ridge_per_arm),
+    Method(name="random forest per arm", word="forest", estimate=random_forest_per_arm),
+    Method(name="gradient boosting per arm", word="boosting", estimate=boosting_per_arm),
+    Method(name="nearest neighbours per arm", word="kNN", estimate=neighbours_per_arm),
+    Method(name="X-learner", word="X-learner", estimate=x_learner, least_rows=FOLDS),
+    Method(name="DR-learner", word="DR-learner", estimate=dr_learner, least_rows=FOLDS),
+)
+_Z_SCORED = [replace(item, name=item.name + Z_SCORED, word=f"{item.word}, z", z_scored=True) for item in _OF_COVARIATES]
+BASELINES: dict[str, Method] = {item.name: item for item in (_CONSTANT, *_OF_COVARIATES, *_Z_SCORED)}
+REGULARISED = "network without a penalty, weight decay chosen by factual error"
+NAMES = (*BASELINES, REGULARISED)  # that a run's evidence may know
+
+
+def z_scored(train: MultiEnvData, held_out: MultiEnvData) -> tuple[np.ndarray, np.ndarray]:
+    """Covariates of both, less their environment's mean over its standard deviation, both of its training rows.
+
+    A column that is constant there is moved only; rows of an environment without training rows go by all of them.
+    """
+    found = tuple(np.empty_like(part.x, dtype=np.float64) for part in (train, held_out))
+    for env in np.union1d(train.env, held_out.env):
+        own = train.x[train.env == env]
+        scaler = StandardScaler().fit(own if len(own) else train.x)
+        for part, values in zip((train, held_out), found, strict=True):
+            if (mine := part.env == env).any():
+                values[mine] = scaler.transform(part.x[mine])
+    return found[0], found[1]
+
+
+def each_fitted(train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator) -> Iterator[Baseline]:
+    """Every baseline fitted on `train` and judged on `held_out`, one after the other, in the order of `BASELINES`."""
     seed = int(rng.integers(2**31))
-
-    def new(rows: int) -> RandomForestRegressor:
-        seen = min(1.0, TREE_ROWS / rows)
-        return RandomForestRegressor(40, min_samples_leaf=5, max_samples=seen, random_state=seed)
-
-    return _per_arm(train, x, new)
-
-
-def _per_arm(
-    train: MultiEnvData, x: np.ndarray, new: Callable[[int], LinearRegression | RandomForestRegressor]
-) -> Outcomes:
-    """new(rows): an estimator for an arm of so many rows."""
-    control, treated = (
-        new(int(arm.sum())).fit(train.x[arm], train.y[arm]).predict(x) for arm in (train.t == 0, train.t == 1)
-    )
-    return control, treated
-
-
-BASELINES: dict[str, Callable[[MultiEnvData, np.ndarray, np.random.Generator], Outcomes]] = {
-    "constant effect": constant_effect,
-    "least squares with t": least_squares_with_t,
-    "least squares per arm": least_squares_per_arm,
-    "random forest per arm": random_forest_per_arm,
-}
+    covariates = {False: (train.x, held_out.x), True: z_scored(train, held_out)}
+    given = {z: Rows(x=x, t=train.t, y=train.y, at=at, seed=seed) for z, (x, at) in covariates.items()}
+    arms = [int(np.sum(train.t == arm)) for arm in (0, 1)]
+    for item in BASELINES.values():
+        if min(arms) < item.least_rows:
+            reason = f"{arms[0]} untreated and {arms[1]} treated rows; both arms need at least {item.least_rows}"
+            yield Baseline(name=item.name, ite_rmse=np.nan, factual_mse=np.nan, ate_error=np.nan, reason=reason)
+            continue
+        with threadpool_limits(1, user_api="openmp"):  # threads that wait for each other cost more than such a fit
+            y0_hat, y1_hat = (outcome[None] for outcome in item.estimate(given[item.z_scored]))
+        ite_hat, ite = y1_hat - y0_hat, held_out.ite
+        yield Baseline(
+            name=item.name,
+            ite_rmse=np.nan if ite is None else float(metrics.ite_rmse(ite_hat, ite)[0]),
+            factual_mse=float(metrics.factual_mse(y0_hat, y1_hat, held_out.t, held_out.y)[0]),
+            ate_error=np.nan if ite is None else float(metrics.ate_error(ite_hat, ite)[0]),
+        )
 
 
 def fit_all(train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator) -> list[Baseline]:
-    """Every baseline fitted on `train` and judged on `held_out`, in the order of `BASELINES`."""
-    arms = [int(np.sum(train.t == arm)) for arm in (0, 1)]
+    """`each_fitted`, all of them."""
+    return list(each_fitted(train, held_out, rng))
+
+
+# -- as a run's evidence holds them: names and figures are read from there, since older runs know fewer of them --------
+
+
+def medians(evidence: Mapping[str, np.ndarray]) -> list[Baseline]:
+    """The baselines of a run's evidence: medians over the replicates that have a number, NaN where none has."""
     found = []
-    for name, estimate in BASELINES.items():
-        if min(arms) < 2:
-            reason = f"{arms[0]} untreated and {arms[1]} treated rows; both arms need at least 2"
-            found.append(Baseline(name=name, ite_rmse=np.nan, factual_mse=np.nan, ate_error=np.nan, reason=reason))
-            continue
-        y0_hat, y1_hat = (outcome[None] for outcome in estimate(train, held_out.x, rng))
-        ite_hat, ite = y1_hat - y0_hat, held_out.ite
-        found.append(
-            Baseline(
-                name=name,
-                ite_rmse=np.nan if ite is None else float(metrics.ite_rmse(ite_hat, ite)[0]),
-                factual_mse=float(metrics.factual_mse(y0_hat, y1_hat, held_out.t, held_out.y)[0]),
-                ate_error=np.nan if ite is None else float(metrics.ate_error(ite_hat, ite)[0]),
-            )
-        )
+    for index, name in enumerate(evidence["baseline_names"]):
+        figures = {m.name: _median(evidence[f"baseline_{m.name}"][index]) for m in metrics.kept_in("baseline")}
+        reasons = [str(reason) for reason in evidence["baseline_reason"][index] if reason]
+        found.append(Baseline(name=str(name), **figures, reason=reasons[0] if reasons else ""))
     return found
+
+
+def _median(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else np.nan
+
+
+def best_first(found: list[Baseline]) -> list[Baseline]:
+    """Those with an effect error, least first: an order that only a simulation knows."""
+    return sorted((item for item in found if np.isfinite(item.ite_rmse)), key=lambda item: item.ite_rmse)
+
+
+def best_said(evidence: Mapping[str, np.ndarray] | None) -> str:
+    """Which baseline has the least effect error, in a sentence; "" where none has one."""
+    found = [] if evidence is None else best_first(medians(evidence))
+    if not found:
+        return ""
+    return (
+        f"Best without a penalty: {found[0].name}, ITE RMSE {found[0].ite_rmse:.3g}, of {len(found)} baselines. "
+        "Which one is best is known only in simulation."
+    )
+
+
+def word_of(name: str) -> str:
+    """A baseline's name in the margin of a figure."""
+    return BASELINES[name].word if name in BASELINES else "network, L2" if name == REGULARISED else name
+
+
+def side_by_side(found: list[Baseline]) -> list[tuple[str, Baseline | None, Baseline | None]]:
+    """Name, raw and z-scored of each kind of baseline, the best of either first; those without an effect error last."""
+    by_kind: dict[str, list[Baseline | None]] = {}
+    for item in found:
+        kind = item.name.removesuffix(Z_SCORED)
+        by_kind.setdefault(kind, [None, None])[item.name.endswith(Z_SCORED)] = item
+
+    def least(kind: str) -> float:
+        errors = [item.ite_rmse for item in by_kind[kind] if item is not None and np.isfinite(item.ite_rmse)]
+        return min(errors, default=np.inf)
+
+    return [(kind, *by_kind[kind]) for kind in sorted(by_kind, key=least)]  # type: ignore[misc]

@@ -5,15 +5,16 @@ are taken on each replicate's view rows; baselines and choices on all held-out r
 
     <name>            [M] of each metric kept in the evidence (`metrics.METRICS`); see `overlap` and `probes`
     x_<name>          [R] of the inputs x instead of the latent
-    baseline_<name>   [B, R], in the order of `baseline_names`
+    baseline_<name>   [B, R], in the order of `baseline_names`; the last is the network without a penalty
     baseline_reason   [B, R] why one could not be fitted, else ""
+    baseline_decay    [R] the weight decay that the network without a penalty was given
     rule_pick         [K, R] index of λ, in the order of `rule_ids`; -1 where a rule is not defined
     rule_reason       [K, R] why it is not, else ""
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, along, rng_for
 from crl_core.events import OK
 from crl_core.measures import selection
-from crl_core.measures.baselines import BASELINES, fit_all
+from crl_core.measures.baselines import BASELINES, NAMES, REGULARISED, Baseline, each_fitted
 from crl_core.measures.lam_choice import RULES
 from crl_core.measures.overlap import Overlap, overlap, overlaps
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
@@ -31,13 +32,22 @@ from crl_core.results import RunResult, data_of, mmd_index, view_of
 OnProgress = Callable[[int, int], None]
 
 
-def gather(result: RunResult, progress: OnProgress | None = None) -> dict[str, np.ndarray]:
-    """The evidence of a run, by name. progress(done, total) counts models; it may raise to stop."""
-    n_lams, n_models = len(result.lams), len(result.lam)
+def gather(
+    result: RunResult,
+    progress: OnProgress | None = None,
+    *,
+    regularised: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """The evidence of a run, by name. progress(done, total) counts models and baselines; it may raise to stop.
+
+    regularised: what `training.regularised` found, which needs torch; None where it was not trained.
+    """
+    n_lams, replicates = len(result.lams), result.config.training.replicates
     seed = result.config.training.seed
+    told = _Counted(replicates * (n_lams + len(BASELINES)), progress)
     per_model: dict[str, list[Any]] = {}
     per_replicate: dict[str, list[Any]] = {}
-    for replicate in range(result.config.training.replicates):
+    for replicate in range(replicates):
         train, held_out = data_of(result.config, replicate)
         view = view_of(held_out, seed + replicate)
         groups = aligned_groups(view, result.config.training.align)
@@ -47,19 +57,46 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> dict[str, n
         for index, found in enumerate(measures):
             _add(per_model, _of_overlap(found))
             _add(per_model, _read_from(phi[index], view, rng_for(seed + replicate, Stream.PROBES)))
-            if progress is not None:
-                progress(replicate * n_lams + index + 1, n_models)
+            told.one_more()
         inputs = overlap(view.x, groups, rng_for(seed + replicate, Stream.OVERLAP), at)
         _add(per_replicate, {f"x_{name}": value for name, value in _of_overlap(inputs).items()})
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
+        rng = rng_for(seed + replicate, Stream.BASELINES)
+        baselines = []
+        for item in each_fitted(train, held_out, rng):
+            baselines.append(item)
+            told.one_more()
+        _add(per_replicate, _of_baselines([*baselines, _regularised(regularised, replicate)]))
         auc = np.array(per_model["domain_auc"][-n_lams:])
-        _add(per_replicate, _of_replicate(result, replicate, auc, train, held_out))
+        _add(per_replicate, _of_rules(result, replicate, auc, train, held_out, rng))
     return {
         **{name: np.array(values) for name, values in per_model.items()},
         **{name: np.stack(values, axis=-1) for name, values in per_replicate.items()},
-        "baseline_names": np.array(list(BASELINES)),
+        "baseline_names": np.array(NAMES),
+        "baseline_decay": np.full(replicates, np.nan) if regularised is None else regularised["weight_decay"],
         "rule_ids": np.array(RULES),
     }
+
+
+class _Counted:
+    """Tells progress one step after the other."""
+
+    def __init__(self, total: int, progress: OnProgress | None) -> None:
+        self.done, self.total, self.progress = 0, total, progress
+
+    def one_more(self) -> None:
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+def _regularised(found: Mapping[str, np.ndarray] | None, replicate: int) -> Baseline:
+    """The network without a penalty, as one more baseline of a replicate."""
+    if found is None:
+        unknown = dict.fromkeys((m.name for m in kept_in("baseline")), np.nan)
+        return Baseline(name=REGULARISED, **unknown, reason="it was not trained with this run")
+    figures = {m.name: float(found[m.name][replicate]) for m in kept_in("baseline")}
+    return Baseline(name=REGULARISED, **figures, reason=str(found["reason"][replicate]))
 
 
 def _add(columns: dict[str, list[Any]], values: Mapping[str, Any]) -> None:
@@ -87,23 +124,25 @@ def _read_from(phi: np.ndarray, view: MultiEnvData, rng: np.random.Generator) ->
     return found | {"latent_norm": norm, "effective_rank": rank}
 
 
-def _of_replicate(
+def _of_baselines(baselines: Sequence[Baseline]) -> dict[str, np.ndarray]:
+    found = {f"baseline_{m.name}": np.array([getattr(item, m.name) for item in baselines]) for m in kept_in("baseline")}
+    return found | {"baseline_reason": np.array([item.reason for item in baselines])}
+
+
+def _of_rules(
     result: RunResult,
     replicate: int,
     auc: np.ndarray,
     train: MultiEnvData,
     held_out: MultiEnvData,
+    rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    rng = rng_for(result.config.training.seed + replicate, Stream.BASELINES)
-    baselines = fit_all(train, held_out, rng)
     # Collapse and divergence show without the truth, and nobody would deploy such a model; so no rule picks one.
     usable = result.by_lam(result.status)[replicate] == OK
     factual, auc = (np.where(usable, values, np.nan) for values in (result.by_lam(result.factual_mse)[replicate], auc))
     ite_hat = np.where(usable[:, None], result.effects(held_out.x, replicate), np.nan)
     picks = selection.choose(factual, auc, ite_hat, train, held_out, rng)
     return {
-        **{f"baseline_{m.name}": np.array([getattr(item, m.name) for item in baselines]) for m in kept_in("baseline")},
-        "baseline_reason": np.array([item.reason for item in baselines]),
         "rule_pick": np.array([-1 if pick.index is None else pick.index for pick in picks]),
         "rule_reason": np.array([pick.reason for pick in picks]),
     }

@@ -11,7 +11,6 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -104,6 +103,7 @@ def evidence_specs(config: RunConfig) -> Specs:
         **{f"baseline_{m.name}": Spec(_F8, ("B", replicates), m.late) for m in kept_in("baseline")},
         "baseline_reason": Spec("U", ("B", replicates)),
         "baseline_names": Spec("U", ("B",)),
+        "baseline_decay": Spec(_F8, (replicates,), optional=True),
         "rule_pick": Spec(_I8, ("K", replicates)),
         "rule_reason": Spec("U", ("K", replicates)),
         "rule_ids": Spec("U", ("K",)),
@@ -272,15 +272,13 @@ def _by_status(
 
 def check_evidence(config: RunConfig, arrays: Mapping[str, np.ndarray]) -> None:
     """Raises BundleRefused if it is not about this program's baselines and rules, or a value is out of range."""
-    from crl_core.measures.baselines import BASELINES
+    from crl_core.measures.baselines import NAMES
 
-    wanted: dict[str, list[Any]] = {
-        "baseline_names": list(BASELINES),
-        "rule_ids": list(RULES),
-    }
-    for name, ids in wanted.items():
-        if arrays[name].tolist() != ids:
-            raise refuse(f"{name} in evidence.npz is not {', '.join(ids)}")
+    names: list[str] = arrays["baseline_names"].tolist()
+    if not names or names != [name for name in NAMES if name in names]:  # an older run knows some of them only
+        raise refuse(f"baseline_names in evidence.npz is not {', '.join(NAMES)}, or some of these in this order")
+    if arrays["rule_ids"].tolist() != list(RULES):
+        raise refuse(f"rule_ids in evidence.npz is not {', '.join(RULES)}")
     pick = arrays["rule_pick"]
     if ((pick < -1) | (pick >= len(config.training.lams))).any():
         raise refuse("rule_pick in evidence.npz names a λ that is not there")

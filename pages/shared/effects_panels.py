@@ -15,10 +15,13 @@ from crl_core.figures import (
     outside,
     palette,
 )
+from crl_core.measures.baselines import best_first, best_said, medians, side_by_side
 from pages.shared.model_views import Effects
 from pages.shared.run_view import RunInView
-from pages.shared.style import quiet
+from pages.shared.style import panel_title, quiet
 from pages.shared.tables import beyond, chart, signed, table, three
+
+_RANKED = 4  # baselines in the figure; the table has all of them
 
 
 def estimates(run: RunInView, found: Effects, apart: bool) -> None:
@@ -72,7 +75,7 @@ def _of_the_first(run: RunInView) -> str:
 
 
 def _error_rows(run: RunInView) -> list[ErrorRow]:
-    """The λ in view, λ = 0, and the baselines, each in every replicate."""
+    """The λ in view, λ = 0, and the best baselines, each in every replicate."""
     errors = run.result.by_lam(run.result.ite_rmse)
     lams = run.result.lams
     rows = [ErrorRow(name=f"this network, λ = {run.lam:g}", values=errors[:, lams.index(run.lam)], kind="in view")]
@@ -80,8 +83,9 @@ def _error_rows(run: RunInView) -> list[ErrorRow]:
         rows.append(ErrorRow(name="λ = 0: TARNet, plain ERM", values=errors[:, 0], kind="network"))
     if run.evidence is not None:
         names = [str(name) for name in run.evidence["baseline_names"]]
-        values = run.evidence["baseline_ite_rmse"]
-        rows += [ErrorRow(name=name, values=row) for name, row in zip(names, values, strict=True)]
+        values = dict(zip(names, run.evidence["baseline_ite_rmse"], strict=True))
+        best = best_first(medians(run.evidence))[:_RANKED]
+        rows += [ErrorRow(name=item.name, values=values[item.name]) for item in best]
     return rows
 
 
@@ -95,9 +99,29 @@ def errors(run: RunInView) -> None:
     )
     replicates = run.config.training.replicates
     quiet(
-        ("Squares: baselines on the same split." if run.evidence is not None else f"The baselines are {run.waiting}.")
+        (
+            f"Squares: the best baselines on the same split. {best_said(run.evidence)}"
+            if run.evidence is not None
+            else f"The baselines are {run.waiting}."
+        )
         + (f" Points: medians; bars: smallest to largest of {replicates} replicates." if replicates > 1 else "")
     )
+
+
+def baselines(run: RunInView) -> None:
+    """Every baseline of the run, raw and z-scored side by side, the best first."""
+    if run.evidence is None:
+        return
+    lines, reasons = [], []
+    for kind, *both in side_by_side(medians(run.evidence)):
+        raw, z_scored = (
+            ("–", "–") if item is None else (three(item.ite_rmse), three(item.factual_mse)) for item in both
+        )
+        lines.append((kind, raw[0], z_scored[0], raw[1], z_scored[1]))
+        reasons += [f"{item.name}: {item.reason}." for item in both if item is not None and item.reason]
+    panel_title("Baselines", "raw, and with x z-scored within its environment; the least ITE RMSE first")
+    table(["baseline", "ITE RMSE", "z-scored", "factual MSE", "z-scored"], lines, strong=0)
+    quiet(" ".join([f"Held out; medians over replicates. A dash: not defined. {best_said(run.evidence)}", *reasons]))
 
 
 def by_environment(run: RunInView, found: Effects) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from crl_core.figures import Level, along_lam, empty, error_along_lam, palette
+from crl_core.measures.baselines import best_first, best_said, medians, word_of
 from crl_core.measures.curves import earlier
 from crl_core.measures.lam_choice import Choice, picked_text, words_of
 from crl_core.metrics import METRIC, Metric
@@ -15,12 +16,7 @@ from pages.shared.style import quiet
 from pages.shared.tables import chart, spread, table
 
 _GHOSTS = 6  # earlier epochs drawn under the curve
-_SHORT = {
-    "constant effect": "constant",
-    "least squares with t": "LS with t",
-    "least squares per arm": "LS per arm",
-    "random forest per arm": "forest",
-}  # for the margin of a figure; the caption says what they are
+_LEVELS = 4  # baselines drawn: the best ones; more would cover each other
 
 
 def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
@@ -42,7 +38,8 @@ def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
     beside = (
         f"Baselines and further rules are {run.waiting}."
         if run.evidence is None
-        else "Dashed: baselines fitted on the same rows (LS: least squares; forest: random forest for each arm)."
+        else f"Dashed: baselines fitted on the same rows, the best {_LEVELS} (LS: least squares; forest: random "
+        f"forest for each arm; z: x z-scored per environment). {best_said(run.evidence)}"
     )
     quiet(
         f"Held out; {band}. Faint: earlier epochs. Leftmost, λ = 0: TARNet, plain ERM. {beside} Lanes: the λ each rule "
@@ -112,12 +109,6 @@ def rules(run: RunInView, found: Sequence[Choice], without_pick: Mapping[str, st
 
 
 def _baselines(run: RunInView) -> list[Level]:
-    """A level for each baseline, its median over replicates."""
-    if run.evidence is None:
-        return []
-    rows = zip(run.evidence["baseline_names"], run.evidence["baseline_ite_rmse"], strict=True)
-    return [
-        Level(name=_SHORT.get(str(name), str(name)), value=float(np.nanmedian(row)))
-        for name, row in rows
-        if np.isfinite(row).any()
-    ]
+    """A level for each of the best baselines, its median over replicates."""
+    found = [] if run.evidence is None else best_first(medians(run.evidence))
+    return [Level(name=word_of(item.name), value=item.ite_rmse) for item in found[:_LEVELS]]

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+import streamlit as st
 
 from crl_core.config import RunConfig, Scenario
 from crl_core.config import text as config_text
-from crl_core.config.presets import Preset
+from crl_core.config.presets import PRESETS, Preset
 from crl_core.config.text import N_ENVS, TRAINING
 from crl_core.data.scm import MultiEnvData, along, mean_outcomes
 from crl_core.figures import outside
@@ -73,6 +74,17 @@ def environments(envs: Sequence[EnvRow], scenario: Scenario, preset: Preset) -> 
     ]
     table(["", "σ", "offset", "P(t = 1)", "z: mean, sd", "treated"], lines)
     quiet(newcomer_said(scenario, preset.env_names(scenario.n_envs + 1)))
+
+
+def worlds(preset: Preset) -> None:
+    """Every preset with its verdict, folded; `preset` is the one that is shown."""
+    with st.expander("When does alignment help? All worlds, and what was measured on them"):
+        table(
+            ["World", "Verdict", "Why"],
+            [(other.title, other.verdict, other.why) for other in PRESETS.values()],
+            words_from=2,
+            strong=list(PRESETS).index(preset.id),
+        )
 
 
 def _number(value: float) -> str:

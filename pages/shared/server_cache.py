@@ -22,6 +22,7 @@ from crl_core.lecture.naming import Naming
 from crl_core.measures.curves import Curves, Follower, of_result
 from crl_core.results import RunResult, view_rows
 from crl_core.runs.library import Library
+from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore, RunSummary
 from crl_core.runs.temporary import ensure_temporary_folder
 from crl_core.studies import claims, claims_run, environments
@@ -88,6 +89,14 @@ def load_part(key: str, name: str) -> dict[str, np.ndarray] | None:
     """A part of a sealed run, None while it has not been added."""
     summary = store().summary(key)
     return None if summary is None or name not in summary.parts else _part(key, name, summary.created)
+
+
+def evidence_stored(key: str) -> dict[str, np.ndarray] | None:
+    """The evidence of a run if it can be read, for a page that does without it."""
+    try:
+        return load_part(key, "evidence")
+    except StoreError:
+        return None
 
 
 def estimate_s(config: RunConfig) -> float:

@@ -63,8 +63,8 @@ def quick_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float | None
     """Parts that take no time; which were asked for, with the λ in view."""
     asked: list[tuple[str, float | None]] = []
 
-    def part(name: str) -> Callable[[RunResult, float | None, OnProgress], dict[str, np.ndarray]]:
-        def compute(result: RunResult, lam: float | None, progress: OnProgress) -> dict[str, np.ndarray]:
+    def part(name: str) -> Callable[..., dict[str, np.ndarray]]:
+        def compute(result: RunResult, lam: float | None, progress: OnProgress, _: object) -> dict[str, np.ndarray]:
             asked.append((name, lam))
             progress(1, 2)
             progress(2, 2)
@@ -215,7 +215,7 @@ def test_cancelling_during_the_parts_keeps_the_run(store: RunStore, monkeypatch:
     made_up_training(monkeypatch)
     config = tiny_config()
 
-    def endless(result: RunResult, lam: float | None, progress: OnProgress) -> dict[str, np.ndarray]:
+    def endless(result: RunResult, lam: float | None, progress: OnProgress, _: object) -> dict[str, np.ndarray]:
         store.locks.ask_to_stop(config.key)
         while True:
             progress(0, 9)
@@ -235,7 +235,7 @@ def test_a_part_that_fails_does_not_take_the_others_with_it(
 ) -> None:
     made_up_training(monkeypatch)
 
-    def broken(result: RunResult, lam: float | None, progress: OnProgress) -> dict[str, np.ndarray]:
+    def broken(result: RunResult, lam: float | None, progress: OnProgress, _: object) -> dict[str, np.ndarray]:
         raise RuntimeError("no such\nthing")
 
     monkeypatch.setitem(runner._PARTS, "evidence", broken)  # type: ignore[arg-type]

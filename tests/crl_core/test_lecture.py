@@ -14,6 +14,7 @@ from crl_core.config.presets import PRESETS
 from crl_core.data.scm import mix, mixing_maps
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.figures import palette
+from crl_core.lecture import frames as frames_module
 from crl_core.lecture.frames import MAP_SIZE, frames, training_frames
 from crl_core.lecture.naming import Naming
 from crl_core.lecture.packed_arrays import pack_f32, pack_i16, pack_u8, unpack
@@ -290,3 +291,14 @@ def test_sigma_for_another_number_of_environments_is_refused_with_a_sentence():
 def test_view_rows_are_the_rows_that_the_frames_hold():
     result = run_of()
     assert np.array_equal(view_rows(result.config).x, rows_of(result, 700).x)
+
+
+def test_the_best_without_a_penalty_is_named_and_drawn_where_it_is_known() -> None:
+    evidence = {
+        "baseline_names": np.array(["constant effect", "least squares per arm"]),
+        "baseline_reason": np.array([[""], [""]]),
+        **{f"baseline_{name}": np.array([[0.5], [0.25]]) for name in ("ite_rmse", "factual_mse", "ate_error")},
+    }
+    shown = frames_module._unpenalised(evidence)
+    assert shown == {"name": "least squares per arm", "value": 0.25}
+    assert frames_module._unpenalised(None) is None

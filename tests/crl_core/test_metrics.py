@@ -101,6 +101,7 @@ def test_every_name_that_is_stored_printed_or_drawn_is_what_it_always_was(tmp_pa
         *("domain_auc", "knn_mixing", "mmd2_p", "x_domain_auc", "x_knn_mixing", "x_mmd2", "x_mmd2_p"),
         *("r2_z_ridge", "r2_z_knn", "r2_s_ridge", "r2_s_knn", "latent_norm", "effective_rank"),
         *("baseline_ite_rmse", "baseline_factual_mse", "baseline_ate_error", "baseline_reason", "baseline_names"),
+        "baseline_decay",
         *("rule_pick", "rule_reason", "rule_ids"),
     }
     model = run_content(result, cached=False)["models"][0]

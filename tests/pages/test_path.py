@@ -86,7 +86,8 @@ def test_every_rule_is_listed_with_its_pick_or_the_reason_for_none(open_app: Ope
 def test_baselines_and_earlier_epochs_lie_under_the_curve(open_app: Open, tiny: Tiny, complete: None) -> None:
     drawn = titled(open_app("path", **tiny.params, lam="1"), MAIN)
     dashed = [t for t in drawn["data"] if t.get("line", {}).get("dash") == "dash"]
-    assert len(dashed) == 4
+    assert len(dashed) == 4  # the best baselines
+    assert "Best without a penalty" in words(open_app("path", **tiny.params, lam="1"))
     faint = [t for t in drawn["data"] if "after epoch" in str(t.get("hovertemplate", ""))]
     assert faint
     first = tiny.result.history["ite_rmse"][0].reshape(2, 4)

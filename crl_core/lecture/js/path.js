@@ -36,7 +36,8 @@ const pathView = {
   lane(panel, lane, box, frames, style, main) {
     const L = frames.lams.length, X = this.X, gap = style.size, c = panel.still;
     const before = main && frames.earlier ? frames.earlier.values : [];
-    const everything = [...lane.value, ...lane.low, ...lane.high, ...before.flat()];
+    const level = main && lane.name === "ite_rmse" && frames.unpenalised ? frames.unpenalised.value : null;
+    const everything = [...lane.value, ...lane.low, ...lane.high, ...before.flat(), ...(finite(level) ? [level] : [])];
     const y = axisOf(everything, { ...lane, least: 3, room: [0.85, 1.18] });
     if (y.kind === "log") y.ticks = logTicks(y.low, y.high, (box.bottom - box.top) / (gap * (main ? 1.9 : 1.3)));
     // the handle never covers a tick's text
@@ -57,6 +58,13 @@ const pathView = {
       run = [];
     }
     c.restore();
+    if (finite(level) && level > 0) { // the best baseline
+      c.strokeStyle = style.muted; c.lineWidth = style.hair * 1.4; c.setLineDash([6, 5]);
+      c.beginPath(); c.moveTo(box.left, scale.Y(level)); c.lineTo(box.right, scale.Y(level)); c.stroke();
+      c.setLineDash([]);
+      c.font = style.small; c.fillStyle = style.muted; c.textAlign = "right"; c.textBaseline = "bottom";
+      c.fillText("best without a penalty", box.right, scale.Y(level) - 2);
+    }
     c.strokeStyle = style.faint; c.lineWidth = style.hair;
     for (const earlier of before) line(c, L, X, scale.Y, (i) => earlier[i]);
     c.strokeStyle = colour; c.lineWidth = main ? style.bold : style.bold * 0.55;
