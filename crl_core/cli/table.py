@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -22,10 +22,12 @@ from crl_core.runs.store import RunSummary
 _BAR = 24  # characters
 
 
-def run_content(result: RunResult, *, cached: bool) -> dict[str, Any]:
-    """The JSON of `train --json`. All metrics are held out."""
+def run_content(result: RunResult, *, cached: bool, evidence: Mapping[str, np.ndarray] | None = None) -> dict[str, Any]:
+    """The JSON of `train --json`. All metrics are held out; those of the evidence are there where it is."""
     names = [n for m in kept_in("result") for n in (m.name, *([f"{m.name}_by_env"] if "by_env" in m.kept else []))]
     columns = {name: getattr(result, name) for name in names}
+    columns |= {m.name: getattr(result, m.name) for m in kept_in("derived")}
+    columns |= {m.name: evidence[m.name] for m in kept_in("evidence") if evidence and m.name in evidence}
     models = [
         {
             "lam": float(result.lam[m]),

@@ -3,7 +3,8 @@
 Probes, overlap, baselines and the choices of λ need weights, rows and scikit-learn, but not torch. Per-model measures
 are taken on each replicate's view rows; baselines and choices on all held-out rows. NaN where one is not defined.
 
-    <name>            [M] of each metric kept in the evidence (`metrics.METRICS`); see `overlap` and `probes`
+    <name>            [M] of each metric kept in the evidence (`metrics.METRICS`); see `overlap`, `probes` and `use`.
+                      What needs the equations is left out where nobody knows them
     x_<name>          [R] of the inputs x instead of the latent
     baseline_<name>   [B, R], in the order of `baseline_names`
     baseline_reason   [B, R] why one could not be fitted, else ""
@@ -25,6 +26,7 @@ from crl_core.measures.baselines import BASELINES, fit_all
 from crl_core.measures.lam_choice import RULES
 from crl_core.measures.overlap import Overlap, overlap, overlaps
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
+from crl_core.measures.use import use_of_s
 from crl_core.metrics import kept_in
 from crl_core.results import RunResult, data_of, mmd_index, view_of
 
@@ -49,6 +51,10 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> dict[str, n
             _add(per_model, _read_from(phi[index], view, rng_for(seed + replicate, Stream.PROBES)))
             if progress is not None:
                 progress(replicate * n_lams + index + 1, n_models)
+        if "equations" in result.config.source.knows:
+            used = use_of_s(result.of_replicate(replicate), view, result.config.scenario, seed + replicate)
+            for name, values in used.items():
+                per_model.setdefault(name, []).extend(values)
         inputs = overlap(view.x, groups, rng_for(seed + replicate, Stream.OVERLAP), at)
         _add(per_replicate, {f"x_{name}": value for name, value in _of_overlap(inputs).items()})
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
@@ -70,6 +76,9 @@ def _add(columns: dict[str, list[Any]], values: Mapping[str, Any]) -> None:
 def _of_overlap(measures: Overlap) -> dict[str, float]:
     return {
         "domain_auc": measures.domain_auc,
+        "domain_auc_knn": measures.auc_knn,
+        "domain_auc_ridge": measures.auc_ridge,
+        "domain_auc_boosting": measures.auc_boosting,
         "knn_mixing": measures.knn_mixing,
         "mmd2_p": measures.p_value,
     }

@@ -91,8 +91,7 @@ def metric_specs(config: RunConfig) -> Specs:
 
 
 def _known(config: RunConfig, place: Place) -> list[Metric]:
-    effects = "effects" in config.source.knows
-    return [metric for metric in kept_in(place) if effects or not metric.needs_truth]
+    return [metric for metric in kept_in(place) if metric.needs is None or metric.needs in config.source.knows]
 
 
 def evidence_specs(config: RunConfig) -> Specs:

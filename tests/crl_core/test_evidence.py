@@ -108,6 +108,15 @@ def test_rank_counts_the_directions_in_use_and_norm_the_size() -> None:
     assert np.isnan(effective_rank(np.zeros((1, 9, 2))))
 
 
+def test_effective_rank_is_the_exponential_of_the_entropy_of_the_singular_values() -> None:
+    """Roy and Vetterli's definition, on directions of length 3 and 1."""
+    base = np.linalg.qr(np.column_stack([np.ones(50), rng().standard_normal((50, 2))]))[0][
+        :, 1:
+    ]  # centred, orthonormal
+    share = np.array([0.75, 0.25])
+    assert effective_rank((base * [3, 1])[None])[0] == pytest.approx(np.exp(-(share * np.log(share)).sum()))
+
+
 def test_norm_and_rank_of_several_models_leave_the_broken_ones_out() -> None:
     phi = np.random.default_rng(0).standard_normal((3, 50, 4))
     phi[1, 7, 2] = np.inf
