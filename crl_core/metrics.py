@@ -30,6 +30,7 @@ class Metric:
             of_inputs  an array `x_<name>` of the evidence, [R]: the same of the inputs x
             baseline   an array `baseline_<name>` of the evidence, [B, R]: the same of models that are no network
     needs:  the grade of truth (`data.source`) without which there is no such number; None for what anyone can compute.
+    least_envs: the number of environments below which there is no such number.
     usual:  a log axis, and the range that usual runs stay in.
     linear: a linear axis, and the least and the largest value there is.
     late:   younger than the first stored runs, which stay readable without it.
@@ -42,6 +43,7 @@ class Metric:
     unit: str = ""
     held_out: bool = True  # else a mean over the epoch's batches
     needs: Literal["effects", "latents", "equations"] | None = None
+    least_envs: int = 1
     shown: bool = True  # wherever runs or λ are compared; else only on the page that explains it
     usual: tuple[float, float] | None = None
     linear: tuple[float, float] | None = None
@@ -157,6 +159,7 @@ METRICS = (
         title="Generalisation gap: worst environment less the mean, factual MSE",
         unit="y²",
         kept=("derived",),
+        least_envs=2,
         usual=(0.001, 10.0),
     ),
     Metric(
@@ -165,6 +168,7 @@ METRICS = (
         title="Factual MSE in an environment left out of training",
         unit="y²",
         kept=("evidence",),
+        least_envs=3,
         usual=(0.003, 30.0),
         late=True,
     ),

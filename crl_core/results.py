@@ -64,6 +64,8 @@ class RunResult:
 
     def metric(self, metric: Metric, evidence: Mapping[str, np.ndarray] | None) -> np.ndarray | None:
         """Values [M] of a metric at the end of training, its own or of its evidence; None where there are none."""
+        if self.config.source.n_envs < metric.least_envs:
+            return None
         if "evidence" in metric.kept:
             return None if evidence is None else evidence.get(metric.name)
         value: np.ndarray | None = getattr(self, metric.name)

@@ -165,7 +165,9 @@ class _Job:
             result = result or self.store.load(self.key)
             for name in [name for name in self.store.missing_parts(self.key) if name in wanted]:
                 try:
-                    self.store.add(self.key, name, _PARTS[name](result, lam_in_view, self.progress(name)))
+                    self.store.add(
+                        self.key, name, _PARTS[name](result, lam_in_view, self.progress(name), self.should_stop)
+                    )
                 except _StopAsked:
                     return "The computation was cancelled."
                 except Exception as error:
@@ -192,20 +194,32 @@ class _Job:
         return advanced
 
 
-def _evidence(result: RunResult, lam_in_view: float | None, progress: OnProgress) -> Arrays:
+def _evidence(
+    result: RunResult, lam_in_view: float | None, progress: OnProgress, should_stop: Callable[[], bool]
+) -> Arrays:
     from crl_core.measures.evidence import gather
+    from crl_core.training.left_out import left_out_mse
 
-    return gather(result, progress=progress)
+    def half(before: int) -> OnProgress:
+        """Progress of one of the two halves of this part, in hundredths of the whole."""
+        return lambda done, total: progress(before + 50 * done // total, 100)
+
+    left_out = left_out_mse(result, half(0), should_stop)
+    if left_out is None:
+        raise _StopAsked
+    return gather(result, half(50), left_out=left_out)
 
 
-def _projection(result: RunResult, lam_in_view: float | None, progress: OnProgress) -> Arrays:
+def _projection(
+    result: RunResult, lam_in_view: float | None, progress: OnProgress, should_stop: Callable[[], bool]
+) -> Arrays:
     from crl_core.measures.projection import project_run
 
     middle = result.lams[len(result.lams) // 2]
     return project_run(result, middle if lam_in_view is None else lam_in_view, progress=progress)
 
 
-_PARTS: Mapping[str, Callable[[RunResult, float | None, OnProgress], Arrays]] = {
+_PARTS: Mapping[str, Callable[[RunResult, float | None, OnProgress, Callable[[], bool]], Arrays]] = {
     "evidence": _evidence,
     "projection": _projection,
 }

@@ -33,8 +33,13 @@ from crl_core.results import RunResult, data_of, mmd_index, view_of
 OnProgress = Callable[[int, int], None]
 
 
-def gather(result: RunResult, progress: OnProgress | None = None) -> dict[str, np.ndarray]:
-    """The evidence of a run, by name. progress(done, total) counts models; it may raise to stop."""
+def gather(
+    result: RunResult, progress: OnProgress | None = None, *, left_out: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The evidence of a run, by name. progress(done, total) counts models; it may raise to stop.
+
+    left_out: what `training.left_out` found, which needs torch, [M]; None where it was not trained.
+    """
     n_lams, n_models = len(result.lams), len(result.lam)
     seed = result.config.training.seed
     per_model: dict[str, list[Any]] = {}
@@ -59,9 +64,11 @@ def gather(result: RunResult, progress: OnProgress | None = None) -> dict[str, n
         _add(per_replicate, {f"x_{name}": value for name, value in _of_overlap(inputs).items()})
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
         auc = np.array(per_model["domain_auc"][-n_lams:])
-        _add(per_replicate, _of_replicate(result, replicate, auc, train, held_out))
+        errors = None if left_out is None else result.by_lam(left_out)[replicate]
+        _add(per_replicate, _of_replicate(result, replicate, auc, errors, train, held_out))
     return {
         **{name: np.array(values) for name, values in per_model.items()},
+        **({} if left_out is None or result.config.source.n_envs < 3 else {"left_out_mse": left_out}),
         **{name: np.stack(values, axis=-1) for name, values in per_replicate.items()},
         "baseline_names": np.array(list(BASELINES)),
         "rule_ids": np.array(RULES),
@@ -100,6 +107,7 @@ def _of_replicate(
     result: RunResult,
     replicate: int,
     auc: np.ndarray,
+    left_out: np.ndarray | None,
     train: MultiEnvData,
     held_out: MultiEnvData,
 ) -> dict[str, np.ndarray]:
@@ -109,7 +117,7 @@ def _of_replicate(
     usable = result.by_lam(result.status)[replicate] == OK
     factual, auc = (np.where(usable, values, np.nan) for values in (result.by_lam(result.factual_mse)[replicate], auc))
     ite_hat = np.where(usable[:, None], result.effects(held_out.x, replicate), np.nan)
-    picks = selection.choose(factual, auc, ite_hat, train, held_out, rng)
+    picks = selection.choose(factual, auc, ite_hat, train, held_out, rng, left_out)
     return {
         **{f"baseline_{m.name}": np.array([getattr(item, m.name) for item in baselines]) for m in kept_in("baseline")},
         "baseline_reason": np.array([item.reason for item in baselines]),

@@ -98,7 +98,7 @@ def evidence_specs(config: RunConfig) -> Specs:
     """As `evidence.gather` returns them; B baselines and K rules are counted by their names."""
     models, replicates = config.training.n_models, config.training.replicates
     return {
-        **{m.name: Spec(_F8, (models,), m.late) for m in kept_in("evidence")},
+        **{m.name: Spec(_F8, (models,), m.late) for m in kept_in("evidence") if config.source.n_envs >= m.least_envs},
         **{f"x_{m.name}": Spec(_F8, (replicates,), m.late) for m in kept_in("of_inputs")},
         **{f"baseline_{m.name}": Spec(_F8, ("B", replicates), m.late) for m in kept_in("baseline")},
         "baseline_reason": Spec("U", ("B", replicates)),

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,10 +102,11 @@ def test_every_name_that_is_stored_printed_or_drawn_is_what_it_always_was(tmp_pa
         *("r2_z_ridge", "r2_z_knn", "r2_s_ridge", "r2_s_knn", "latent_norm", "effective_rank"),
         *(f"{x}domain_auc_{name}" for x in ("", "x_") for name in ("knn", "ridge", "boosting")),
         *(f"use_{of}_{how}" for of in ("effect", "outcome") for how in ("mean", "rms")),
-        "left_out_mse",
         *("baseline_ite_rmse", "baseline_factual_mse", "baseline_ate_error", "baseline_reason", "baseline_names"),
         *("rule_pick", "rule_reason", "rule_ids"),
     }
+    three = replace(config, scenario=config.scenario.with_envs(3))
+    assert set(evidence_specs(three)) - set(evidence_specs(config)) == {"left_out_mse"}
     model = run_content(result, cached=False)["models"][0]
     assert list(model) == ["lam", "replicate", "status", *FINAL, "generalisation_gap"]
     assert next(csv.reader(io.StringIO(metrics_csv(result)))) == [
