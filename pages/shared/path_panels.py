@@ -58,6 +58,7 @@ def there(run: RunInView) -> list[Metric]:
     """The metrics drawn below the effect error: those that this run has, or will have once its evidence is there."""
     n_envs, knows = run.config.source.n_envs, run.config.source.knows
     found = [m for m in DRAWN if m.name != "ite_rmse" and (m.needs is None or m.needs in knows)]
+    found = [m for m in found if run.result.ite_rmse is not None or not m.needs_truth]
     found = [m for m in found if n_envs >= m.least_envs]
     return [m for m in found if run.evidence is None or run.metric(m) is not None]
 
