@@ -30,6 +30,7 @@ from crl_core import RunConfig, Training, preset, train
 from crl_core.measures.evidence import gather
 from crl_core.results import RunResult
 from crl_core.studies.claims import PATH
+from crl_core.training.left_out import left_out_mse
 from crl_core.training.path import warm_up
 from crl_core.training.regularised import train_regularised
 
@@ -75,8 +76,9 @@ def evidence_share(epochs: int) -> tuple[float, float]:
     short = replace(whole, training=replace(whole.training, epochs=epochs))
     held: list[RunResult] = []
     training = cpu_seconds(lambda: held.append(train(short))) / epochs * whole.training.epochs
-    long = replace(held[0], config=whole)  # the network without a penalty is trained for all epochs
-    return cpu_seconds(lambda: gather(held[0], regularised=train_regularised(long))), training
+    long = replace(held[0], config=whole)  # what the evidence trains counts all epochs
+    evidence = cpu_seconds(lambda: gather(held[0], regularised=train_regularised(long), left_out=left_out_mse(long)))
+    return evidence, training
 
 
 def main() -> None:

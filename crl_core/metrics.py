@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-Place = Literal["epoch", "result", "by_env", "listed", "evidence", "of_inputs", "baseline"]
+Place = Literal["epoch", "result", "by_env", "derived", "listed", "evidence", "of_inputs", "baseline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,13 @@ class Metric:
     kept:   epoch      a field of `EpochEnded`, and so a curve in `RunResult.history`
             result     a field of `RunResult`, at the last epoch
             by_env     a field `<name>_by_env` of `RunResult` too, [M, E]
+            derived    a property of `RunResult`, [M], worked out from what it keeps
             listed     medians over replicates in a run's manifest, which lists of runs show
             evidence   an array of the run's evidence
             of_inputs  an array `x_<name>` of the evidence, [R]: the same of the inputs x
             baseline   an array `baseline_<name>` of the evidence, [B, R]: the same of models that are no network
+    needs:  the grade of truth (`data.source`) without which there is no such number; None for what anyone can compute.
+    least_envs: the number of environments below which there is no such number.
     usual:  a log axis, and the range that usual runs stay in.
     linear: a linear axis, and the least and the largest value there is.
     late:   younger than the first stored runs, which stay readable without it.
@@ -39,11 +42,16 @@ class Metric:
     title: str = ""
     unit: str = ""
     held_out: bool = True  # else a mean over the epoch's batches
-    needs_truth: bool = False
+    needs: Literal["effects", "latents", "equations"] | None = None
+    least_envs: int = 1
     shown: bool = True  # wherever runs or λ are compared; else only on the page that explains it
     usual: tuple[float, float] | None = None
     linear: tuple[float, float] | None = None
     late: bool = False
+
+    @property
+    def needs_truth(self) -> bool:
+        return self.needs is not None
 
     @property
     def drawn(self) -> bool:
@@ -88,10 +96,10 @@ METRICS = (
         title="Effect error: ITE RMSE (√PEHE)",
         unit="y",
         kept=("epoch", "result", "by_env", "listed", "baseline"),
-        needs_truth=True,
+        needs="effects",
         usual=(0.01, 3.0),
     ),
-    Metric(name="ate_error", word="|ATE error|", unit="y", kept=("result", "baseline"), needs_truth=True),
+    Metric(name="ate_error", word="|ATE error|", unit="y", kept=("result", "baseline"), needs="effects"),
     Metric(
         name="domain_auc",
         word="domain AUC",
@@ -99,12 +107,77 @@ METRICS = (
         kept=("evidence", "of_inputs"),
         linear=(0.5, 1.0),
     ),
+    *(
+        Metric(
+            name=f"domain_auc_{name}",
+            word=f"domain AUC, {word}",
+            kept=("evidence", "of_inputs"),
+            shown=False,
+            late=True,
+        )
+        for name, word in (("knn", "kNN"), ("ridge", "ridge"), ("boosting", "boosting"))
+    ),
+    Metric(
+        name="use_effect_rms",
+        word="use of s by the effect",
+        title="Use of s by the effect: root mean square of ∂τ̂/∂s",
+        unit="y",
+        kept=("evidence",),
+        needs="equations",
+        usual=(0.001, 1.0),
+        late=True,
+    ),
+    Metric(
+        name="use_outcome_rms",
+        word="use of s by the outcome",
+        unit="y",
+        kept=("evidence",),
+        needs="equations",
+        late=True,
+    ),
+    Metric(
+        name="use_effect_mean",
+        word="mean ∂τ̂/∂s",
+        unit="y",
+        kept=("evidence",),
+        needs="equations",
+        shown=False,
+        late=True,
+    ),
+    Metric(
+        name="use_outcome_mean",
+        word="mean ∂ŷ/∂s",
+        unit="y",
+        kept=("evidence",),
+        needs="equations",
+        shown=False,
+        late=True,
+    ),
+    Metric(
+        name="generalisation_gap",
+        word="generalisation gap",
+        title="Generalisation gap: worst environment less the mean, factual MSE",
+        unit="y²",
+        kept=("derived",),
+        least_envs=2,
+        usual=(0.001, 10.0),
+    ),
+    Metric(
+        name="left_out_mse",
+        word="factual MSE, environment left out",
+        title="Factual MSE in an environment left out of training",
+        unit="y²",
+        kept=("evidence",),
+        least_envs=3,
+        usual=(0.003, 30.0),
+        late=True,
+    ),
     Metric(name="knn_mixing", word="kNN mixing", kept=("evidence", "of_inputs"), shown=False),
     Metric(name="mmd2_p", word="p of MMD²", kept=("evidence", "of_inputs"), shown=False),
-    Metric(name="r2_z_ridge", word="R² of z, ridge", kept=("evidence",), needs_truth=True, shown=False),
-    Metric(name="r2_z_knn", word="R² of z, kNN", kept=("evidence",), needs_truth=True, shown=False),
-    Metric(name="r2_s_ridge", word="R² of s, ridge", kept=("evidence",), needs_truth=True, shown=False),
-    Metric(name="r2_s_knn", word="R² of s, kNN", kept=("evidence",), needs_truth=True, shown=False),
+    Metric(name="r2_z_ridge", word="R² of z, ridge", kept=("evidence",), needs="latents", shown=False),
+    Metric(name="r2_z_knn", word="R² of z, kNN", kept=("evidence",), needs="latents", shown=False),
+    Metric(name="r2_s_ridge", word="R² of s, ridge", kept=("evidence",), needs="latents", shown=False),
+    Metric(name="r2_s_knn", word="R² of s, kNN", kept=("evidence",), needs="latents", shown=False),
     Metric(name="latent_norm", word="norm of the latent", kept=("evidence",), shown=False),
     Metric(name="effective_rank", word="effective rank", kept=("evidence",), shown=False),
 )
@@ -119,8 +192,8 @@ def kept_in(place: Place) -> tuple[Metric, ...]:
 # What is compared between runs and λ, in the order of the screen: errors of effects first.
 SHOWN = tuple(
     sorted(
-        (m for m in METRICS if m.shown and {"result", "evidence"} & set(m.kept)),
-        key=lambda metric: not metric.needs_truth,
+        (m for m in METRICS if m.shown and {"result", "derived", "evidence"} & set(m.kept)),
+        key=lambda metric: metric.needs != "effects",
     )
 )
 DRAWN = tuple(metric for metric in SHOWN if metric.drawn)

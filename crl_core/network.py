@@ -58,6 +58,28 @@ def predict(weights: Mapping[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarra
     return phi, y_hat[..., 0], y_hat[..., 1]
 
 
+def slopes(weights: Mapping[str, np.ndarray], x: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How fast ŷ⁰ and ŷ¹ of M networks change as each row x [n, d] moves along its own direction [n, d], [M, n] each.
+
+    Forward mode: the direction goes through the layers beside the row. Not finite for a diverged model.
+    """
+
+    def through(name: str, rows: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and their motion after a layer and its ELU."""
+        before = rows @ weights[name + ".weight"] + weights[name + ".bias"]
+        return elu(before), (moved @ weights[name + ".weight"]) * np.exp(np.minimum(before, 0))
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        rows, moved = np.asarray(x, dtype=np.float32), np.asarray(direction, dtype=np.float32)
+        for name in ("encoder.0", "encoder.1"):
+            rows, moved = through(name, rows, moved)
+        phi, moved = rows @ weights["encoder.2.weight"] + weights["encoder.2.bias"], moved @ weights["encoder.2.weight"]
+        _, moved = through("head.0", phi, moved)
+        moved = moved.reshape(*moved.shape[:-1], 2, -1) * weights["head.1.weight"][:, None]
+        slope = moved.sum(axis=-1)  # [M, n, 2]
+    return slope[..., 0], slope[..., 1]
+
+
 def folded(
     weights: Mapping[str, np.ndarray], x_mean: np.ndarray, x_sd: np.ndarray, y_mean: np.ndarray, y_sd: np.ndarray
 ) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crl_core import metrics
 from crl_core.config import RunConfig
 from crl_core.config.text import nearest_lam
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
@@ -53,8 +54,18 @@ class RunResult:
         """Index m of the model whose λ is nearest to `lam` on the slider's scale, in one replicate."""
         return replicate * len(self.lams) + self.lams.index(nearest_lam(self.lams, lam))
 
+    @property
+    def generalisation_gap(self) -> np.ndarray:
+        """Held-out factual MSE of the worst environment less the mean over environments, [M]; NaN where there is one
+        environment only, or a model broke."""
+        if self.config.source.n_envs == 1:
+            return np.full(len(self.lam), np.nan)
+        return metrics.generalisation_gap(self.factual_mse_by_env)
+
     def metric(self, metric: Metric, evidence: Mapping[str, np.ndarray] | None) -> np.ndarray | None:
         """Values [M] of a metric at the end of training, its own or of its evidence; None where there are none."""
+        if self.config.source.n_envs < metric.least_envs:
+            return None
         if "evidence" in metric.kept:
             return None if evidence is None else evidence.get(metric.name)
         value: np.ndarray | None = getattr(self, metric.name)

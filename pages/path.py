@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 
 from crl_core.measures.lam_choice import choices_of, cost_of, cost_said
-from crl_core.metrics import DRAWN
 from pages.shared import figure, page_header, path_panels, quiet, require, run_in_view
 from pages.shared.tables import say
 
@@ -15,7 +14,12 @@ squared error of the outcome under the treatment received, held out; anyone can 
 **MMD²** between environments in the latent: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate (V-statistic), no
 root, h the median distance of the pooled sample. λ means nothing without these choices.
 
-**Domain AUC**: how well a classifier tells the environments apart in the latent; 0.5 is chance.
+**Domain AUC**: how well a classifier, the best of three, tells the environments apart in the latent; 0.5 is chance.
+
+**Use of s**: root mean square of ∂τ̂/∂s̄, z held fixed. A latent from which s can be read need not use it.
+
+**Generalisation gap**: factual MSE of the worst environment less the mean over environments. **Environment left out**:
+factual MSE on rows of an environment that a shorter training did not see; needs three environments.
 
 **Oracle**: the λ with the least ITE RMSE. **Regret** of a rule: ITE RMSE of the λ that it picks over that of the
 oracle, in each replicate; 1 is perfect.
@@ -50,10 +54,11 @@ with st.container(key="panel_path_error"):
         say(cost_said(oracle, factual, run.result.lams))
     else:
         quiet("The true effects of this data are not known, so no λ has an effect error.")
-others = [m for m in DRAWN if m.name != "ite_rmse" and (has_truth or not m.needs_truth)]
-for column, metric in zip(st.columns(len(others)), others, strict=True):
-    with column, st.container(key=f"panel_path_{metric.name}", height="stretch"):
-        path_panels.along(run, metric)
+others = path_panels.there(run)
+for first in range(0, len(others), 3):
+    for column, metric in zip(st.columns(3), others[first : first + 3], strict=False):
+        with column, st.container(key=f"panel_path_{metric.name}", height="stretch"):
+            path_panels.along(run, metric)
 if has_truth:
     with st.container(key="panel_path_rules"):
         path_panels.rules(run, found, without_pick)

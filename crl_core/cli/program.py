@@ -194,9 +194,10 @@ def _evidence_of(result: RunResult, store: RunStore | None) -> Mapping[str, np.n
         train_and_store(result.config, store, with_parts=("evidence",))
         return store.part(result.config.key, "evidence")
     from crl_core.measures.evidence import gather
+    from crl_core.training.left_out import left_out_mse
     from crl_core.training.regularised import train_regularised
 
-    return gather(result, regularised=train_regularised(result))
+    return gather(result, regularised=train_regularised(result), left_out=left_out_mse(result))
 
 
 def _without_store(config: RunConfig, listen: Callable[[Event], None]) -> RunResult:

@@ -115,7 +115,9 @@ def _show(options: argparse.Namespace) -> int:
     store = RunStore()
     key = _key(options.key, store.keys())
     result, summary = store.load(key), store.summary(key)
-    content = table.run_content(result, cached=True)
+    there = summary is not None and "evidence" in summary.parts
+    evidence = store.part(key, "evidence") if there else None
+    content = table.run_content(result, cached=True, evidence=evidence)
     if summary is not None:
         content |= {"created": summary.created, "parts": list(summary.parts), "pinned": summary.pinned}
         content |= {

@@ -112,6 +112,18 @@ def mix(u: np.ndarray, scenario: Scenario, seed: int) -> np.ndarray:
     return np.asarray((0.25 * bent + 0.75 * np.tanh(bent)) @ second)  # strictly increasing, so invertible
 
 
+def along_nuisance(z: np.ndarray, s: np.ndarray, scenario: Scenario, seed: int) -> np.ndarray:
+    """∂x/∂s̄ at latents z [n, dz] and s [n, ds]: how x moves as s̄ grows and z stays, [n, d].
+
+    Central differences, which are exact but where the mixing bends (there to eight digits).
+    """
+    step = 1e-4
+    ahead, behind = (
+        mix(np.concatenate([z, s + way / np.sqrt(s.shape[1])], axis=1), scenario, seed) for way in (step, -step)
+    )
+    return np.asarray((ahead - behind) / (2 * step))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """Mechanisms that an intervention replaces; None, 1 and 0 leave them as they are.

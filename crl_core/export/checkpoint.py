@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -110,14 +110,19 @@ def _model(result: RunResult, lam: float, replicate: int) -> int:
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def metrics_csv(result: RunResult) -> str:
-    """Final held-out figures as CSV, a line a model; an empty cell where there is no number."""
+def metrics_csv(result: RunResult, evidence: Mapping[str, np.ndarray] | None = None) -> str:
+    """Final held-out figures as CSV, a line a model; an empty cell where there is no number.
+
+    evidence: of the run, where it has one: its figures follow.
+    """
     errors_first = sorted(kept_in("result"), key=lambda metric: not metric.unit)
     found = {metric.name: getattr(result, metric.name) for metric in errors_first}
     columns = {name: values for name, values in found.items() if values is not None}
     for name in (metric.name for metric in kept_in("by_env") if metric.name in columns):
         table = getattr(result, f"{name}_by_env")
         columns |= {f"{name}_env_{env + 1}": table[:, env] for env in range(table.shape[1])}
+    columns |= {metric.name: getattr(result, metric.name) for metric in kept_in("derived")}
+    columns |= {m.name: evidence[m.name] for m in kept_in("evidence") if evidence is not None and m.name in evidence}
     rows = (
         [
             result.lam[m],

@@ -198,16 +198,18 @@ def _evidence(
     result: RunResult, lam_in_view: float | None, progress: OnProgress, should_stop: Callable[[], bool]
 ) -> Arrays:
     from crl_core.measures.evidence import gather
+    from crl_core.training.left_out import left_out_mse
     from crl_core.training.regularised import train_regularised
 
-    def half(before: int) -> OnProgress:
-        """Progress of one of the two halves of this part, in hundredths of the whole."""
-        return lambda done, total: progress(before + 50 * done // total, 100)
+    def third(index: int) -> OnProgress:
+        """Progress of one of the three thirds of this part, in 150ths of the whole."""
+        return lambda done, total: progress(50 * index + 50 * done // total, 150)
 
-    regularised = train_regularised(result, half(0), should_stop)
-    if regularised is None:
+    regularised = train_regularised(result, third(0), should_stop)
+    left_out = None if regularised is None else left_out_mse(result, third(1), should_stop)
+    if left_out is None:
         raise _StopAsked
-    return gather(result, half(50), regularised=regularised)
+    return gather(result, third(2), regularised=regularised, left_out=left_out)
 
 
 def _projection(

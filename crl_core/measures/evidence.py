@@ -3,7 +3,8 @@
 Probes, overlap, baselines and the choices of λ need weights, rows and scikit-learn, but not torch. Per-model measures
 are taken on each replicate's view rows; baselines and choices on all held-out rows. NaN where one is not defined.
 
-    <name>            [M] of each metric kept in the evidence (`metrics.METRICS`); see `overlap` and `probes`
+    <name>            [M] of each metric kept in the evidence (`metrics.METRICS`); see `overlap`, `probes` and `use`.
+                      What needs the equations is left out where nobody knows them
     x_<name>          [R] of the inputs x instead of the latent
     baseline_<name>   [B, R], in the order of `baseline_names`; the last is the network without a penalty
     baseline_reason   [B, R] why one could not be fitted, else ""
@@ -26,6 +27,7 @@ from crl_core.measures.baselines import BASELINES, NAMES, REGULARISED, Baseline,
 from crl_core.measures.lam_choice import RULES
 from crl_core.measures.overlap import Overlap, overlap, overlaps
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
+from crl_core.measures.use import use_of_s
 from crl_core.metrics import kept_in
 from crl_core.results import RunResult, data_of, mmd_index, view_of
 
@@ -37,10 +39,12 @@ def gather(
     progress: OnProgress | None = None,
     *,
     regularised: Mapping[str, np.ndarray] | None = None,
+    left_out: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """The evidence of a run, by name. progress(done, total) counts models and baselines; it may raise to stop.
 
-    regularised: what `training.regularised` found, which needs torch; None where it was not trained.
+    regularised, left_out: what the modules of `training` that are called so found, which needs torch, the latter [M];
+                           None where it was not trained.
     """
     n_lams, replicates = len(result.lams), result.config.training.replicates
     seed = result.config.training.seed
@@ -58,6 +62,10 @@ def gather(
             _add(per_model, _of_overlap(found))
             _add(per_model, _read_from(phi[index], view, rng_for(seed + replicate, Stream.PROBES)))
             told.one_more()
+        if "equations" in result.config.source.knows:
+            used = use_of_s(result.of_replicate(replicate), view, result.config.scenario, seed + replicate)
+            for name, values in used.items():
+                per_model.setdefault(name, []).extend(values)
         inputs = overlap(view.x, groups, rng_for(seed + replicate, Stream.OVERLAP), at)
         _add(per_replicate, {f"x_{name}": value for name, value in _of_overlap(inputs).items()})
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
@@ -68,9 +76,11 @@ def gather(
             told.one_more()
         _add(per_replicate, _of_baselines([*baselines, _regularised(regularised, replicate)]))
         auc = np.array(per_model["domain_auc"][-n_lams:])
-        _add(per_replicate, _of_rules(result, replicate, auc, train, held_out, rng))
+        errors = None if left_out is None else result.by_lam(left_out)[replicate]
+        _add(per_replicate, _of_rules(result, replicate, auc, errors, train, held_out, rng))
     return {
         **{name: np.array(values) for name, values in per_model.items()},
+        **({} if left_out is None or result.config.source.n_envs < 3 else {"left_out_mse": left_out}),
         **{name: np.stack(values, axis=-1) for name, values in per_replicate.items()},
         "baseline_names": np.array(NAMES),
         "baseline_decay": np.full(replicates, np.nan) if regularised is None else regularised["weight_decay"],
@@ -107,6 +117,9 @@ def _add(columns: dict[str, list[Any]], values: Mapping[str, Any]) -> None:
 def _of_overlap(measures: Overlap) -> dict[str, float]:
     return {
         "domain_auc": measures.domain_auc,
+        "domain_auc_knn": measures.auc_knn,
+        "domain_auc_ridge": measures.auc_ridge,
+        "domain_auc_boosting": measures.auc_boosting,
         "knn_mixing": measures.knn_mixing,
         "mmd2_p": measures.p_value,
     }
@@ -133,6 +146,7 @@ def _of_rules(
     result: RunResult,
     replicate: int,
     auc: np.ndarray,
+    left_out: np.ndarray | None,
     train: MultiEnvData,
     held_out: MultiEnvData,
     rng: np.random.Generator,
@@ -141,7 +155,7 @@ def _of_rules(
     usable = result.by_lam(result.status)[replicate] == OK
     factual, auc = (np.where(usable, values, np.nan) for values in (result.by_lam(result.factual_mse)[replicate], auc))
     ite_hat = np.where(usable[:, None], result.effects(held_out.x, replicate), np.nan)
-    picks = selection.choose(factual, auc, ite_hat, train, held_out, rng)
+    picks = selection.choose(factual, auc, ite_hat, train, held_out, rng, left_out)
     return {
         "rule_pick": np.array([-1 if pick.index is None else pick.index for pick in picks]),
         "rule_reason": np.array([pick.reason for pick in picks]),

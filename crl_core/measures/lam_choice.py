@@ -48,7 +48,7 @@ RULE_WORDS: Mapping[str, RuleWords] = {
     "left_out": RuleWords(
         short="left-out",
         title="leave-one-environment-out factual error",
-        needs="a run without each environment, three or more",
+        needs="outcomes of an environment that training did not see; some of the λ, first replicate",
     ),
 }
 

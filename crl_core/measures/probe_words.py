@@ -33,7 +33,7 @@ def what_the_latent_knows(
     """Two sentences on s and z, from the larger of the ridge and the kNN probe's R².
 
     mmd2_at_0: of the run's smallest λ; NaN where it has no figure, as any argument may be.
-    align:     what the penalty compares; between treatment arms nothing asks for s to be forgotten.
+    align:     what the penalty compares; between treatment arms nothing asks the latent to be without s.
     """
     if not (isfinite(r2_z) or isfinite(r2_s)):
         return "What this latent still knows of z and s is not defined: it has no usable values."
@@ -51,12 +51,12 @@ def _undefined(name: str) -> str:
 def _of_s(lam: float, r2: float, hidden: bool | None, align: str) -> str:
     text = r2_text(r2)
     if r2 < READ_HARDLY:
-        how = "at this λ little of it is left" if lam > 0 else "the network never needed it"
+        how = "neither probe finds more at this λ" if lam > 0 else "the network never needed it"
         return f"s can hardly be read from this latent (R² {text}): {how}."
     if r2 < READ_WELL:
         return f"A part of s can be read from this latent (R² {text})."
     if lam == 0:
-        return f"s can be read from this latent (R² {text}): without a penalty nothing asks the network to forget it."
+        return f"s can be read from this latent (R² {text}): no penalty asks the latent to be without it."
     if hidden is None:
         return f"s can still be read from this latent (R² {text})."
     if align == "treatment":
@@ -67,7 +67,7 @@ def _of_s(lam: float, r2: float, hidden: bool | None, align: str) -> str:
         )
         return f"s can be read from this latent (R² {text}), and {seen}."
     if hidden:
-        return f"s can still be read from this latent (R² {text}): it was not forgotten, only hidden from the kernel."
+        return f"s can still be read from this latent (R² {text}): it is only hidden from the kernel."
     return f"s can still be read from this latent (R² {text}), and the kernel still sees the difference."
 
 

@@ -82,12 +82,13 @@ def latent_norm(phi: np.ndarray) -> np.ndarray:
 
 
 def effective_rank(phi: np.ndarray) -> np.ndarray:
-    """exp of the entropy of the covariance's normalised eigenvalues, [M, n, k] -> [M], 1 .. k; NaN without variance.
+    """exp of the entropy of the normalised singular values of the centred latents, [M, n, k] -> [M]; 1 .. k.
 
-    Source: Roy, Vetterli (2007), The effective rank.
+    NaN without variance.  Source: Roy, Vetterli (2007), The effective rank.
     """
     centred = (phi - phi.mean(axis=-2, keepdims=True)).astype(np.float64)
-    values = np.maximum(np.linalg.eigvalsh(np.swapaxes(centred, -1, -2) @ centred), 0)  # rounding can dip below 0
+    squares = np.linalg.eigvalsh(np.swapaxes(centred, -1, -2) @ centred)
+    values = np.sqrt(np.maximum(squares, 0))  # rounding can dip below 0
     total = values.sum(axis=-1, keepdims=True)
     share = values / np.where(total > 0, total, 1)
     entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=-1)

@@ -36,10 +36,13 @@ def choose(
     train: MultiEnvData,
     held_out: MultiEnvData,
     rng: np.random.Generator,
+    left_out_mse: np.ndarray | None = None,
 ) -> list[Pick]:
     """Every rule's pick in one replicate: `factual_mse`, `domain_auc` [L], `ite_hat` [L, n] on `held_out`.
 
     A model that is not to be picked has NaN in all of them.
+    left_out_mse: factual error on rows of environments that were left out, [L], NaN where it was not trained; None
+    where nothing was.
     """
     picks = [_least("factual", factual_mse)]
     affordable = factual_mse <= FACTOR * np.nanmin(factual_mse) if np.isfinite(factual_mse).any() else factual_mse < 0
@@ -51,16 +54,19 @@ def choose(
     picks.append(_least("r_score", -scores, reason))
     errors, reason = nearest_neighbour_error(ite_hat, held_out)
     picks.append(_least("nearest", errors, reason))
-    picks.append(_left_out(len(np.unique(train.env))))
+    usable = None if left_out_mse is None else np.where(np.isfinite(factual_mse), left_out_mse, np.nan)
+    picks.append(_left_out(usable, len(np.unique(train.env))))
     return picks
 
 
-def _left_out(n_envs: int) -> Pick:
-    """Leave-one-environment-out: never defined from one run, since it needs a training without each environment."""
+def _left_out(errors: np.ndarray | None, n_envs: int) -> Pick:
+    """Leave-one-environment-out: the λ with the least factual error in environments that training did not see."""
     if n_envs < 3:
         return Pick(rule="left_out", index=None, reason=f"needs three environments or more; this run has {n_envs}")
-    reason = "needs a run without each environment; the Environments page makes them"
-    return Pick(rule="left_out", index=None, reason=reason)
+    if errors is None:
+        return Pick(rule="left_out", index=None, reason="nothing was trained without each environment")
+    reason = "not trained in this replicate, or without any one environment an arm would have too few rows"
+    return _least("left_out", errors, reason)
 
 
 def _least(rule: str, scores: np.ndarray, reason: str = "") -> Pick:

@@ -90,15 +90,14 @@ def metric_specs(config: RunConfig) -> Specs:
 
 
 def _known(config: RunConfig, place: Place) -> list[Metric]:
-    effects = "effects" in config.source.knows
-    return [metric for metric in kept_in(place) if effects or not metric.needs_truth]
+    return [metric for metric in kept_in(place) if metric.needs is None or metric.needs in config.source.knows]
 
 
 def evidence_specs(config: RunConfig) -> Specs:
     """As `evidence.gather` returns them; B baselines and K rules are counted by their names."""
     models, replicates = config.training.n_models, config.training.replicates
     return {
-        **{m.name: Spec(_F8, (models,), m.late) for m in kept_in("evidence")},
+        **{m.name: Spec(_F8, (models,), m.late) for m in kept_in("evidence") if config.source.n_envs >= m.least_envs},
         **{f"x_{m.name}": Spec(_F8, (replicates,), m.late) for m in kept_in("of_inputs")},
         **{f"baseline_{m.name}": Spec(_F8, ("B", replicates), m.late) for m in kept_in("baseline")},
         "baseline_reason": Spec("U", ("B", replicates)),

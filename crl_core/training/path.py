@@ -13,7 +13,7 @@ Models go through each epoch in groups of whole replicates: a group's tensors fi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -38,6 +38,7 @@ from crl_core.training.penalties.pairs import PAIRS
 from crl_core.training.scales import Scales
 
 Dtype = Literal["float32", "float64"]
+Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
 
 BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would cost as much as the network
 STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds
@@ -65,18 +66,29 @@ def train(config: RunConfig, *, dtype: Dtype = "float32") -> RunResult:
 
 
 def train_path(
-    config: RunConfig, *, dtype: Dtype = "float32", should_stop: Callable[[], bool] | None = None
+    config: RunConfig,
+    *,
+    dtype: Dtype = "float32",
+    should_stop: Callable[[], bool] | None = None,
+    data: Sequence[Rows] | None = None,
 ) -> Iterator[TrainingEvent]:
     """Train all λ × replicates of `config`; yields RunStarted, one EpochEnded an epoch, RunFinished with the result.
 
     dtype:       precision of the networks; float64 is for tests.
     should_stop: asked every few steps; when it says True the stream ends at once, without RunFinished.
+    data:        training and held-out rows of each replicate, instead of those that the config asks for.
     Raises:      ValueError if the device is not there.
     """
     began = time.perf_counter()
     device = resolve_device(config.training.device)
     groups = [
-        _Group(config, replicates, torch.device(device), getattr(torch, dtype))
+        _Group(
+            config,
+            replicates,
+            [data_of(config, r) if data is None else data[r] for r in replicates],
+            torch.device(device),
+            getattr(torch, dtype),
+        )
         for replicates in _replicate_groups(config, device)
     ]
     lam = np.tile(config.training.lams, config.training.replicates)
@@ -157,10 +169,16 @@ def _without_broken(columns: dict[str, np.ndarray], status: np.ndarray) -> dict[
 class _Group:
     """Whole replicates trained together: G replicates × L values of λ = M models."""
 
-    def __init__(self, config: RunConfig, replicates: list[int], device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        replicates: list[int],
+        data: Sequence[Rows],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
         training, source = config.training, config.source
         seeds = [training.seed + replicate for replicate in replicates]
-        data = [data_of(config, replicate) for replicate in replicates]
         train_rows = [train for train, _ in data]
         self.config, self.device, self.dtype = config, device, dtype
         self.penalty = None if training.penalty == "mmd" else REGISTRY[training.penalty]

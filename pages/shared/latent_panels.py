@@ -11,6 +11,8 @@ from crl_core.jobs.ensure_runs import Evidence
 from crl_core.measures.intervals import twice_the_mean
 from crl_core.measures.probe_words import p_text, what_the_latent_knows
 from crl_core.measures.probes import better_r2
+from crl_core.metrics import METRIC
+from pages.shared import path_panels
 from pages.shared.model_views import pca_layout, tsne_layout
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
@@ -69,12 +71,25 @@ def measures(run: RunInView, evidence: Evidence) -> None:
         line("R² of z", None, better_r2(evidence, "z"), "how well the cause can be read from the latent"),
         line("R² of s", None, better_r2(evidence, "s"), "how well the nuisance can be read from the latent"),
     ]
+    by_each = [f"domain_auc_{name}" for name in ("knn", "ridge", "boosting")]
+    of_classifiers = (
+        [line(METRIC[name].word, evidence[f"x_{name}"], evidence[name], "one of the three") for name in by_each]
+        if set(by_each) <= set(evidence)
+        else []
+    )  # a run of an older recipe has the first alone
+    uses = {
+        "use_effect_rms": "∂τ̂/∂s, root mean square: 0 where the effect does not use s, as in truth",
+        "use_outcome_rms": "∂ŷ/∂s, likewise, of the treatment received",
+    }
+    of_use = [line(METRIC[name].word, None, evidence[name], says, 3) for name, says in uses.items() if name in evidence]
     lines = [
-        line("domain AUC", x_auc, auc, f"0.5: the {run.groups} cannot be told apart; 1: always"),
+        line("domain AUC", x_auc, auc, f"0.5: no classifier tells the {run.groups} apart; 1: one always does"),
+        *of_classifiers,
         line("kNN mixing", x_mixing, mixing, "0: neighbours are of one’s own group; 1: as mixed as chance"),
         line("MMD²", x_mmd2, run.mmd2, "can be small while s stays readable", 3),
         ["p of MMD²", _p_words(x_p), _p_words(own_p), p_says],
         *(of_z_and_s if known else ()),
+        *of_use,
         line("latent norm", None, norm, "MMD² falls also where the latent shrinks as a whole"),
         line("effective rank", None, rank, "directions that the latent really uses", 1),
     ]
@@ -85,8 +100,10 @@ def measures(run: RunInView, evidence: Evidence) -> None:
 
 
 def probes_along_lam(run: RunInView, evidence: Evidence) -> None:
-    """R² of the probes at every λ."""
-    for column, name, word in zip(st.columns(2), "zs", ("cause", "nuisance"), strict=True):
+    """R² of the probes at every λ, and beside that of s, what can be read, how far it is used."""
+    used = evidence.get("use_effect_rms")
+    columns = st.columns(2 if used is None else 3)
+    for column, name, word in zip(columns, "zs", ("cause", "nuisance"), strict=False):
         values = better_r2(evidence, name)
         drawn = along_lam(
             run.result.lams,
@@ -100,6 +117,9 @@ def probes_along_lam(run: RunInView, evidence: Evidence) -> None:
         )
         with column, st.container(key=f"panel_r2_{name}"):
             chart(drawn, f"latent.r2_{name}")
+    if used is not None:
+        with columns[2], st.container(key="panel_use_of_s"):
+            path_panels.along(run, METRIC["use_effect_rms"], "latent")
 
 
 def _p_words(p_values: np.ndarray) -> str:

@@ -10,11 +10,15 @@ from crl_core.figures import Level, along_lam, empty, error_along_lam, palette
 from crl_core.measures.baselines import best_first, best_said, medians, word_of
 from crl_core.measures.curves import earlier
 from crl_core.measures.lam_choice import Choice, picked_text, words_of
-from crl_core.metrics import METRIC, Metric
+from crl_core.metrics import DRAWN, METRIC, Metric
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
 from pages.shared.tables import chart, spread, table
 
+LEFT_OUT = (
+    "Each environment in turn is left out of a shorter training of some of the λ, first replicate; mean factual error "
+    "on its rows."
+)
 _GHOSTS = 6  # earlier epochs drawn under the curve
 _LEVELS = 4  # baselines drawn: the best ones; more would cover each other
 
@@ -47,7 +51,16 @@ def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
     )
 
 
-def along(run: RunInView, metric: Metric) -> None:
+def there(run: RunInView) -> list[Metric]:
+    """The metrics drawn below the effect error: those that this run has, or will have once its evidence is there."""
+    n_envs, knows = run.config.source.n_envs, run.config.source.knows
+    found = [m for m in DRAWN if m.name != "ite_rmse" and (m.needs is None or m.needs in knows)]
+    found = [m for m in found if run.result.ite_rmse is not None or not m.needs_truth]
+    found = [m for m in found if n_envs >= m.least_envs]
+    return [m for m in found if run.evidence is None or run.metric(m) is not None]
+
+
+def along(run: RunInView, metric: Metric, page: str = "path") -> None:
     """A metric along λ, beside the levels that it is compared with."""
     values, colours = run.metric(metric), palette(run.theme)
     references, says = _beside(run, metric.name)
@@ -65,7 +78,7 @@ def along(run: RunInView, metric: Metric) -> None:
             linear=metric.window,
             references=references,
         )
-    chart(drawn, f"path.{metric.name}")
+    chart(drawn, f"{page}.{metric.name}")
     quiet(says)
 
 
@@ -84,7 +97,13 @@ def _beside(run: RunInView, name: str) -> tuple[list[Level], str]:
         level = [Level(name="input x", value=float(np.median(finite)))] if len(finite) else []
         return level, f"Between {run.groups} in the latent, held out: {lowers}."
     if name == "domain_auc":
-        return [Level(name="chance", value=0.5)], f"How well a classifier tells the {run.groups} apart in the latent."
+        return [Level(name="chance", value=0.5)], f"How well a classifier, the best of three, tells {run.groups} apart."
+    if name == "use_effect_rms":
+        return [], "How far the estimated effect moves as s moves and z stays, ∂τ̂/∂s, root mean square; in truth 0."
+    if name == "generalisation_gap":
+        return [], "Factual MSE in the environment where it is largest, less its mean over environments, held out."
+    if name == "left_out_mse":
+        return [], LEFT_OUT
     return [], "Held out."
 
 

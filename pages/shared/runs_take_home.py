@@ -81,7 +81,7 @@ def section(chosen: RunSummary, lam: float) -> None:
             )
             st.download_button(
                 "Numbers, CSV",
-                lambda: metrics_csv(result).encode(),
+                lambda: metrics_csv(result, server_cache.load_part(chosen.key, "evidence")).encode(),
                 f"{stem}-numbers.csv",
                 "text/csv",
                 key="runs.take.metrics",

@@ -108,6 +108,15 @@ def test_rank_counts_the_directions_in_use_and_norm_the_size() -> None:
     assert np.isnan(effective_rank(np.zeros((1, 9, 2))))
 
 
+def test_effective_rank_is_the_exponential_of_the_entropy_of_the_singular_values() -> None:
+    """Roy and Vetterli's definition, on directions of length 3 and 1."""
+    base = np.linalg.qr(np.column_stack([np.ones(50), rng().standard_normal((50, 2))]))[0][
+        :, 1:
+    ]  # centred, orthonormal
+    share = np.array([0.75, 0.25])
+    assert effective_rank((base * [3, 1])[None])[0] == pytest.approx(np.exp(-(share * np.log(share)).sum()))
+
+
 def test_norm_and_rank_of_several_models_leave_the_broken_ones_out() -> None:
     phi = np.random.default_rng(0).standard_normal((3, 50, 4))
     phi[1, 7, 2] = np.inf
@@ -205,11 +214,18 @@ def test_a_model_that_collapsed_is_not_picked_though_its_numbers_are_the_best(re
     assert (picks[0] == 0).all()
 
 
-def test_the_left_out_rule_is_not_defined_on_one_run_and_names_the_page_that_can_measure_it() -> None:
+def test_the_left_out_rule_picks_among_the_lams_that_were_trained_and_else_says_why() -> None:
     fit, held_out = rows(Scenario(n_samples=600, sigma=(0.5, 1.0, 2.0)))
-    pick = rules.choose(np.ones(3), np.ones(3), np.zeros((3, len(held_out))), fit, held_out, rng())[-1]
-    reason = "needs a run without each environment; the Environments page makes them"
-    assert pick == rules.Pick(rule="left_out", index=None, reason=reason)
+
+    def pick(errors: list[float] | None) -> rules.Pick:
+        found = None if errors is None else np.array(errors)
+        ite_hat = np.zeros((3, len(held_out)))
+        return rules.choose(np.array([1, np.nan, 1]), np.ones(3), ite_hat, fit, held_out, rng(), found)[-1]
+
+    assert pick([2.0, 0.1, 1.0]) == rules.Pick(rule="left_out", index=2)  # the second broke in the run itself
+    assert pick([0.5, np.nan, 1.0]).index == 0
+    assert pick(None).reason == "nothing was trained without each environment"
+    assert pick([np.nan] * 3).reason.startswith("not trained in this replicate, or without any one environment an arm")
 
 
 def test_r_score_is_that_of_the_quasi_oracle_loss_written_out() -> None:

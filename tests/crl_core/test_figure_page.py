@@ -27,7 +27,15 @@ def test_every_figure_of_a_baked_run_is_there_with_its_numbers() -> None:
     run = store.load(key)
     parts = {name: store.part(key, name) for name in ("projection", "evidence")}
     found = figures_of(run, run.lams[10], NAMES, parts)
-    assert list(found) == ["effect-error", "factual-error", "mmd2", "domain-auc", "latents", "effects"]
+    assert list(found) == [
+        "effect-error",
+        "factual-error",
+        "mmd2",
+        "domain-auc",
+        "generalisation-gap",
+        "latents",
+        "effects",
+    ]
     drawn = found["latents"].data
     rows = sum(len(trace.x) for trace in drawn if trace.x is not None and len(trace.x) > 10)
     assert rows == len(parts["projection"]["tsne_x"])  # type: ignore[index]
@@ -40,13 +48,19 @@ def test_the_file_needs_no_network_and_offers_svg_and_png_of_each_figure(result:
     html = figure_page(result, 1.0, NAMES, {})
     own = re.sub(r"<script>.*?</script>", "", html, count=1, flags=re.S)  # without the plotting library
     assert not re.findall(r"(?:src|href)=", own)
-    assert own.count('data-format="svg"') == own.count('data-format="png"') == own.count("<section>") == 4
+    assert own.count('data-format="svg"') == own.count('data-format="png"') == own.count("<section>") == 5
     assert result.config.key in own
     assert "python -m crl_core train" in own
 
 
 def test_what_a_run_does_not_hold_is_left_out(result: RunResult) -> None:
-    assert list(figures_of(result, 0.0, NAMES, {})) == ["effect-error", "factual-error", "mmd2", "effects"]
+    assert list(figures_of(result, 0.0, NAMES, {})) == [
+        "effect-error",
+        "factual-error",
+        "mmd2",
+        "generalisation-gap",
+        "effects",
+    ]
     unknown = replace(result, ite_rmse=None, ite_rmse_by_env=None, ate_error=None)
     assert "effect-error" not in figures_of(unknown, 0.0, NAMES, {})
 

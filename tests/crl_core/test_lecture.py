@@ -188,6 +188,7 @@ def test_frames_of_sixteen_lambdas_and_1500_rows_are_below_three_megabytes():
         replicate=np.zeros(len(lams), int),
         status=np.zeros(len(lams), int),
         factual_mse=base.factual_mse[models],
+        factual_mse_by_env=base.factual_mse_by_env[models],
         mmd2=base.mmd2[models],
         ite_rmse=base.ite_rmse[models],
         history={name: np.repeat(value[:, models], 17, axis=0) for name, value in base.history.items()},

@@ -60,6 +60,7 @@ def test_no_sentence_shows_a_number_that_no_run_has():
         "factual_mse",
         "mmd2",
         "domain_auc",
+        "use_effect_rms",
         "r2_s",
         "r2_z",
         "times",

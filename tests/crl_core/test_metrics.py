@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -100,15 +100,20 @@ def test_every_name_that_is_stored_printed_or_drawn_is_what_it_always_was(tmp_pa
     assert set(evidence_specs(config)) == {
         *("domain_auc", "knn_mixing", "mmd2_p", "x_domain_auc", "x_knn_mixing", "x_mmd2", "x_mmd2_p"),
         *("r2_z_ridge", "r2_z_knn", "r2_s_ridge", "r2_s_knn", "latent_norm", "effective_rank"),
+        *(f"{x}domain_auc_{name}" for x in ("", "x_") for name in ("knn", "ridge", "boosting")),
+        *(f"use_{of}_{how}" for of in ("effect", "outcome") for how in ("mean", "rms")),
         *("baseline_ite_rmse", "baseline_factual_mse", "baseline_ate_error", "baseline_reason", "baseline_names"),
         "baseline_decay",
         *("rule_pick", "rule_reason", "rule_ids"),
     }
+    three = replace(config, scenario=config.scenario.with_envs(3))
+    assert set(evidence_specs(three)) - set(evidence_specs(config)) == {"left_out_mse"}
     model = run_content(result, cached=False)["models"][0]
-    assert list(model) == ["lam", "replicate", "status", *FINAL]
+    assert list(model) == ["lam", "replicate", "status", *FINAL, "generalisation_gap"]
     assert next(csv.reader(io.StringIO(metrics_csv(result)))) == [
         *("lambda", "replicate", "status", "factual_mse", "ite_rmse", "ate_error", "mmd2"),
         *("factual_mse_env_1", "factual_mse_env_2", "ite_rmse_env_1", "ite_rmse_env_2"),
+        "generalisation_gap",
     ]
     store = store_in(tmp_path)
     summary = store.summary(store.save(result))
@@ -118,19 +123,37 @@ def test_every_name_that_is_stored_printed_or_drawn_is_what_it_always_was(tmp_pa
     assert names[names.index("lams") :] == ["lams", "ite_rmse", "factual_mse", "mmd2", "config"]
     assert "λ  ITE RMSE  factual MSE  MMD²" in run_table(result, cached=False)
     lecture = frames(run_of(), None, evidence_of(run_of()), naming=Naming(title="w"), palettes=THEME, n_rows=40)
-    assert lecture["all_lanes"] == ["ite_rmse", "factual_mse", "mmd2", "domain_auc"]
+    assert lecture["all_lanes"] == ["ite_rmse", "factual_mse", "mmd2", "domain_auc", "generalisation_gap"]
     assert [lecture["metrics"][name]["label"] for name in lecture["all_lanes"]] == [
-        *("ITE RMSE", "factual MSE", "MMD²", "domain AUC"),
+        *("ITE RMSE", "factual MSE", "MMD²", "domain AUC", "generalisation gap"),
     ]
     figures = figures_of(run_of(), 1.0, ("a", "b"), {"evidence": evidence_of(run_of())})
-    assert list(figures) == ["effect-error", "factual-error", "mmd2", "domain-auc", "effects"]
+    assert list(figures) == ["effect-error", "factual-error", "mmd2", "domain-auc", "generalisation-gap", "effects"]
     assert figures["domain-auc"].layout.yaxis.range == (0.45, 1.03)
+
+
+def test_the_numbers_of_the_evidence_stand_beside_the_others_where_there_is_one() -> None:
+    result = run_of()
+    evidence = {"use_effect_rms": np.linspace(1, 0.1, len(result.lam)), "domain_auc": np.full(len(result.lam), 0.7)}
+    models = run_content(result, cached=False, evidence=evidence)["models"]
+    rows = list(csv.DictReader(io.StringIO(metrics_csv(result, evidence))))
+    for m, (model, row) in enumerate(zip(models, rows, strict=True)):
+        assert model["use_effect_rms"] == float(row["use_effect_rms"]) == evidence["use_effect_rms"][m]
+        assert model["generalisation_gap"] == pytest.approx(
+            result.factual_mse_by_env[m].max() - result.factual_mse_by_env[m].mean()
+        )
+    assert "use_effect_rms" not in run_content(result, cached=False)["models"][0]
+
+
+def test_one_environment_has_no_gap_between_environments() -> None:
+    assert np.isnan(run_of(n_envs=1).generalisation_gap).all()
 
 
 def test_a_row_of_the_table_names_fields_that_are_there_and_an_axis_for_every_curve() -> None:
     kept = {field.name for field in fields(RunResult)}
     for metric in metrics.METRICS:
         assert "result" not in metric.kept or metric.name in kept
+        assert "derived" not in metric.kept or isinstance(getattr(RunResult, metric.name), property)
         assert "by_env" not in metric.kept or f"{metric.name}_by_env" in kept
         assert "epoch" not in metric.kept or metric.name in USUAL
         assert not metric.drawn or metric.title or metric not in metrics.DRAWN
@@ -153,7 +176,7 @@ def test_a_run_without_truth_has_every_figure_but_those_that_need_it(store: RunS
     assert summary is not None
     assert summary.figures["ite_rmse"] == (None,) * len(result.lams)
     lecture = frames(result, None, evidence_of(result), naming=Naming(title="w"), palettes=THEME, n_rows=40)
-    assert lecture["all_lanes"] == ["factual_mse", "mmd2", "domain_auc"]
+    assert lecture["all_lanes"] == ["factual_mse", "mmd2", "domain_auc", "generalisation_gap"]
     figures = figures_of(result, 1.0, ("a", "b"), {"evidence": evidence_of(result)})
     assert "effect-error" not in figures
     np.testing.assert_array_equal(result.by_lam(result.ite_rmse), np.full((2, len(result.lams)), np.nan))

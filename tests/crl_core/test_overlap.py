@@ -13,8 +13,8 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from crl_core.measures.overlap import (
     NEIGHBOURS,
-    domain_auc,
     gaussian_kernel,
+    knn_auc,
     knn_mixing,
     median_distance,
     overlap,
@@ -89,7 +89,7 @@ def test_auc_and_mixing_equal_scikit_learns_on_the_same_folds(n_envs: int) -> No
         want = roc_auc_score(labels, chance[:, 1])
     else:
         want = roc_auc_score(labels, chance, multi_class="ovr", average="macro")
-    assert domain_auc(phi, env, rng()) == pytest.approx(want, abs=1e-12)
+    assert knn_auc(phi, env, rng()) == pytest.approx(want, abs=1e-12)
     index = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(x).kneighbors(return_distance=False)
     foreign = (env[index] != env[:, None]).mean()
     assert knn_mixing(phi, env) == pytest.approx(foreign / (70 * (n_envs - 1) / (len(env) - 1)))
@@ -110,7 +110,7 @@ def test_size_and_place_of_a_latent_change_neither_auc_nor_mixing(seed: int, shi
     phi, env = two(shift, n=30, seed=seed)
     order = np.random.default_rng(seed).permutation(60)
     moved = 100 * phi - 7
-    assert domain_auc(moved, env, rng()) == pytest.approx(domain_auc(phi, env, rng()))
+    assert knn_auc(moved, env, rng()) == pytest.approx(knn_auc(phi, env, rng()))
     assert knn_mixing(moved[order], env[order]) == pytest.approx(knn_mixing(phi, env))
     assert knn_mixing(phi, 1 - env) == pytest.approx(knn_mixing(phi, env))
     swapped = overlap(phi, 1 - env, rng()).mmd2
@@ -178,3 +178,20 @@ def test_the_median_distance_ignores_the_diagonal() -> None:
     assert median_distance(np.array([[0.0, 4.0, 9.0], [4.0, 0.0, 1.0], [9.0, 1.0, 0.0]])) == 2
     assert median_distance(np.zeros((4, 4))) == 1
     assert median_distance(np.zeros((1, 1))) == 1
+
+
+def test_a_difference_of_small_spread_is_found_though_nearest_neighbours_miss_it() -> None:
+    phi, env = two(0.0, k=6)
+    phi[:, 5] = 1e-3 * (phi[:, 5] + 4 * env) + phi[:, 0]  # only the difference of two coordinates tells
+    found = overlap(phi, env, rng())
+    assert found.auc_knn < 0.7
+    assert found.auc_ridge > 0.95
+    assert found.domain_auc == max(found.auc_knn, found.auc_ridge, found.auc_boosting)
+
+
+def test_groups_that_differ_in_spread_alone_are_told_apart_by_boosting_and_not_by_a_line() -> None:
+    phi, env = two(0.0, n=300)
+    phi[env == 1] *= 3
+    found = overlap(phi, env, rng())
+    assert found.auc_ridge < 0.6
+    assert found.auc_boosting > 0.85

@@ -142,7 +142,7 @@ def test_a_run_whose_true_effects_are_not_known_opens_on_every_page(
     app = open_app(page, **tiny.params, lam="1")
     assert not app.exception
     if page == "path":
-        assert len(figures(app)) == 3
-        for title in ("Factual MSE", "MMD²", "Domain AUC"):
+        assert len(figures(app)) == 4
+        for title in ("Factual MSE", "MMD²", "Domain AUC", "Generalisation gap"):
             assert np.isfinite(curve(titled(app, title))).all()
         assert "no λ has an effect error" in words(app)
