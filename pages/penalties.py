@@ -12,6 +12,7 @@ from pages.shared.penalties_contest import answer, differences, everywhere, pair
 from pages.shared.penalties_paths import multiples
 from pages.shared.penalties_setting import asked_setting, in_words, known_contest
 from pages.shared.penalties_two import two_of_them
+from pages.shared.penalties_unit_tests import unit_tests
 
 _DEFINITIONS = """
 **Penalty**: what λ weighs. Every one trains the same network on the same rows, from the same initial weights, with the
@@ -93,3 +94,4 @@ def provenance(contest: Contest, where: str, setting: ContestSetting) -> None:
 
 
 main()
+unit_tests()
