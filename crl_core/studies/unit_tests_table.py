@@ -10,20 +10,20 @@ from crl_core.studies.unit_tests import FEWEST_SEEDS, FIRST_SEED, FLOOR, N_TEST,
 
 
 def header(found: UnitTests) -> tuple[str, ...]:
-    return ("penalty", *found.problems, "passes")
+    return ("penalty", "passes", *found.problems)
 
 
 def lines(found: UnitTests, where: str) -> list[tuple[str, ...]]:
-    """A line a penalty: median test error and seeds passed, problem by problem; what it passes. Oracle and ERM first.
+    """A line a penalty: what it passes; median test error and seeds passed, problem by problem. Oracle and ERM first.
 
     where: how λ is chosen, `WHERE`.
     """
     oracle = tuple(_error(found.oracle[name]) for name in found.problems)
     none = tuple(_cell(found, name, found.without_penalty(name)) for name in found.problems)
-    rows = [("oracle", *oracle, ""), ("none, λ = 0", *none, _passes(found.passed_without_penalty()))]
+    rows = [("oracle", "", *oracle), ("none, λ = 0", _passes(found.passed_without_penalty()), *none)]
     for penalty in found.penalties:
         cells = (_cell(found, name, found.of(name, penalty).errors(where)) for name in found.problems)
-        rows.append((PENALTY_WORDS[penalty].short, *cells, _passes(found.passed(penalty, where))))
+        rows.append((PENALTY_WORDS[penalty].short, _passes(found.passed(penalty, where)), *cells))
     return rows
 
 
@@ -53,11 +53,11 @@ def markdown(found: UnitTests) -> str:
 
 def at_edges(found: UnitTests) -> str:
     """Where a larger λ than the grid has might do better, in a sentence; empty where nowhere."""
-    edges = [
-        f"{PENALTY_WORDS[path.penalty].short} on {path.problem}"
-        for path in found.paths
-        if 2 * path.at_edge() > found.seeds
-    ]
+    at = {
+        penalty: [name for name in found.problems if 2 * found.of(name, penalty).at_edge() > found.seeds]
+        for penalty in found.penalties
+    }
+    edges = [f"{PENALTY_WORDS[penalty].short} ({', '.join(names)})" for penalty, names in at.items() if names]
     return f"At the end of its grid, so that a larger λ might do better: {', '.join(edges)}." if edges else ""
 
 
@@ -66,6 +66,7 @@ def how_measured(found: UnitTests) -> str:
     last = found.first_seed + found.seeds - 1
     seeds = f"seeds {found.first_seed} to {last}" if found.seeds > 1 else f"seed {last}"
     return (
+        "1: cause and effect, 2: cows and camels, 3: a small invariant margin; s: rotated. "
         f"Median test error (1: squared error; 2, 3: share of wrong signs) over {seeds}, and in how many of them it is "
         f"within {100 * WITHIN - 100:.0f} % of the oracle's, or in 2 and 3 within {FLOOR:g}; passed: in more than "
         "half. Oracle: trained on rows in which the spurious features say nothing, as in the test. Features are "

@@ -35,13 +35,12 @@ def unit_tests() -> None:
             style.notice("The unit tests have not been measured yet", "python -m crl_core bake --only unit-tests")
         return
     where = st.segmented_control(
-        "How λ is chosen",
+        "λ is chosen",
         list(WHERE),
         default="largest",
         key="penalties.unit_tests_where",
         required=True,
-        format_func=lambda w: WHERE[w],
-        label_visibility="collapsed",
+        format_func=lambda w: WHERE[w].removeprefix("λ chosen "),
     )
     say(verdict(found, where or "largest"))
     table(header(found), lines(found, where or "largest"))

@@ -179,7 +179,7 @@ def test_more_than_half_of_five_seeds_decide_and_fewer_decide_nothing() -> None:
     few = made_up(4, 0.01, 0.01)
     assert few.passed("mmd", "largest") is None
     assert verdict(few, "largest") == "No verdict: fewer than 5 seeds."
-    assert lines(few, "largest")[-1] == ("MMD²", "0.010 (4/4)", "–")
+    assert lines(few, "largest")[-1] == ("MMD²", "–", "0.010 (4/4)")
 
 
 def test_the_table_says_who_passes_what_broke_and_where_a_grid_ends_too_soon() -> None:
@@ -187,14 +187,14 @@ def test_the_table_says_who_passes_what_broke_and_where_a_grid_ends_too_soon() -
     found = made_up(5, 0.01, 0.01)
     both = replace(found, paths=(*found.paths, broken))
     assert lines(both, "oracle") == [
-        ("oracle", "0.010", ""),
-        ("none, λ = 0", "1.0 (0/5)", "none"),
-        ("MMD²", "0.010 (5/5)", "3"),
-        ("CORAL", "broke (0/5)", "none"),
+        ("oracle", "", "0.010"),
+        ("none, λ = 0", "none", "1.0 (0/5)"),
+        ("MMD²", "3", "0.010 (5/5)"),
+        ("CORAL", "none", "broke (0/5)"),
     ]
     assert verdict(both, "oracle") == "With λ chosen by the test, these pass: MMD²."
-    assert at_edges(both) == "At the end of its grid, so that a larger λ might do better: MMD² on 3."
-    assert "| MMD² | 0.010 (5/5) | 3 |" in markdown(both)
+    assert at_edges(both) == "At the end of its grid, so that a larger λ might do better: MMD² (3)."
+    assert "| MMD² | 3 | 0.010 (5/5) |" in markdown(both)
     again = UnitTests.from_dict(json.loads(json.dumps(both.to_dict())))
     assert markdown(again) == markdown(both)
 
