@@ -14,32 +14,33 @@ def header(found: UnitTests) -> tuple[str, ...]:
 
 
 def lines(found: UnitTests, where: str) -> list[tuple[str, ...]]:
-    """A line a penalty: what it passes; median test error and seeds passed, problem by problem. Oracle and ERM first.
+    """A line a penalty: how many it passes; then, problem by problem, median test error and seeds passed.
 
+    The oracle and the network without a penalty stand first.
     where: how λ is chosen, `WHERE`.
     """
     oracle = tuple(_error(found.oracle[name]) for name in found.problems)
     none = tuple(_cell(found, name, found.without_penalty(name)) for name in found.problems)
-    rows = [("oracle", "", *oracle), ("none, λ = 0", _passes(found.passed_without_penalty()), *none)]
+    n = len(found.problems)
+    rows = [("oracle", "", *oracle), ("none, λ = 0", _passes(found.passed_without_penalty(), n), *none)]
     for penalty in found.penalties:
         cells = (_cell(found, name, found.of(name, penalty).errors(where)) for name in found.problems)
-        rows.append((PENALTY_WORDS[penalty].short, _passes(found.passed(penalty, where)), *cells))
+        rows.append((PENALTY_WORDS[penalty].short, _passes(found.passed(penalty, where), n), *cells))
     return rows
 
 
 def verdict(found: UnitTests, where: str) -> str:
-    """Who passes most, in a sentence."""
+    """The most that a penalty passes, whose that is, and what passes without one, in a sentence or two."""
     passed = {penalty: found.passed(penalty, where) for penalty in found.penalties}
     counts = {PENALTY_WORDS[penalty].short: len(names) for penalty, names in passed.items() if names is not None}
     if not counts:
         return f"No verdict: fewer than {FEWEST_SEEDS} seeds."
     n, most = len(found.problems), max(counts.values())
-    best = ", ".join(name for name, count in counts.items() if count == most)
-    words = f"With {WHERE[where]}, "
-    if most == 0:
-        return words + ("no penalty passes any problem." if n > 1 else "no penalty passes.")
-    every = f"these pass all {n}: {best}." if most == n > 1 else f"no penalty passes all {n}; most, {most}: {best}."
-    return words + (every if n > 1 else f"these pass: {best}.")
+    whose = f": {', '.join(name for name, count in counts.items() if count == most)}" if most else ""
+    none = found.passed_without_penalty()
+    return (
+        f"With {WHERE[where]}, the most that a penalty passes is {most} of {n}{whose}. λ = 0 passes {len(none or ())}."
+    )
 
 
 def markdown(found: UnitTests) -> str:
@@ -94,5 +95,5 @@ def _error(errors: np.ndarray) -> str:
     return "broke" if not np.isfinite(value) else f"{value:.1f}" if value >= 1 else f"{value:.3f}"
 
 
-def _passes(names: tuple[str, ...] | None) -> str:
-    return "–" if names is None else ", ".join(names) or "none"
+def _passes(names: tuple[str, ...] | None, n: int) -> str:
+    return "–" if names is None else f"{len(names)} of {n}"

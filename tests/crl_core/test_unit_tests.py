@@ -188,13 +188,17 @@ def test_the_table_says_who_passes_what_broke_and_where_a_grid_ends_too_soon() -
     both = replace(found, paths=(*found.paths, broken))
     assert lines(both, "oracle") == [
         ("oracle", "", "0.010"),
-        ("none, λ = 0", "none", "1.0 (0/5)"),
-        ("MMD²", "3", "0.010 (5/5)"),
-        ("CORAL", "none", "broke (0/5)"),
+        ("none, λ = 0", "0 of 1", "1.0 (0/5)"),
+        ("MMD²", "1 of 1", "0.010 (5/5)"),
+        ("CORAL", "0 of 1", "broke (0/5)"),
     ]
-    assert verdict(both, "oracle") == "With λ chosen by the test, these pass: MMD²."
+    assert verdict(both, "oracle") == (
+        "With λ chosen by the test, the most that a penalty passes is 1 of 1: MMD². λ = 0 passes 0."
+    )
+    worse = replace(both, oracle={"3": np.zeros(5) - 1})
+    assert verdict(worse, "oracle").startswith("With λ chosen by the test, the most that a penalty passes is 0 of 1. ")
     assert at_edges(both) == "At the end of its grid, so that a larger λ might do better: MMD² (3)."
-    assert "| MMD² | 3 | 0.010 (5/5) |" in markdown(both)
+    assert "| MMD² | 1 of 1 | 0.010 (5/5) |" in markdown(both)
     again = UnitTests.from_dict(json.loads(json.dumps(both.to_dict())))
     assert markdown(again) == markdown(both)
 
@@ -251,7 +255,7 @@ def test_the_command_prints_both_ways_of_choosing_and_gives_json(
     assert "problem 3: MMD²" in err
     for words in unit_tests.WHERE.values():
         assert f"{words}:" in out
-        assert f"With {words}, these pass: MMD²." in out
+        assert f"With {words}, the most that a penalty passes is 1 of 1: MMD²." in out
     assert "seeds 100 to 104" in out
     assert main(["unit-tests", "--json", "-"]) == 0
     printed = json.loads(capsys.readouterr().out)
