@@ -26,6 +26,8 @@ from crl_core.identify.shipped import coordinates, of_method, shipped
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims_run import baked_claims
 from crl_core.studies.penalties import baked_contests
+from crl_core.studies.unit_tests import baked_unit_tests
+from crl_core.studies.unit_tests_table import markdown
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "benchmarks" / "figures.json"
@@ -210,6 +212,12 @@ def penalties_table() -> str:
     return "\n".join(lines)
 
 
+def unit_tests_table() -> str:
+    found = baked_unit_tests(ROOT / "cache" / "baked")
+    assert found is not None
+    return markdown(found)
+
+
 def identify_table() -> str:
     content = shipped(ROOT / "cache" / "baked")
     assert content is not None, "cache/baked has no identify.json"
@@ -245,6 +253,7 @@ TABLES = {
     "presets": presets_table,
     "claims": claims_table,
     "penalties": penalties_table,
+    "unit-tests": unit_tests_table,
     "identify": identify_table,
     "speed": speed_table,
 }

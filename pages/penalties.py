@@ -13,6 +13,7 @@ from pages.shared.penalties_contest import answer, differences, everywhere, pair
 from pages.shared.penalties_paths import multiples
 from pages.shared.penalties_setting import asked_setting, in_words, known_contest, wanted_runs
 from pages.shared.penalties_two import two_of_them
+from pages.shared.penalties_unit_tests import unit_tests
 from pages.shared.run_view import warn
 
 _DEFINITIONS = """
@@ -105,3 +106,4 @@ def provenance(contest: Contest, where: str, setting: ContestSetting) -> None:
 
 
 main()
+unit_tests()

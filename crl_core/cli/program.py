@@ -30,6 +30,7 @@ from crl_core.cli.penalties import add_penalties_command
 from crl_core.cli.presets import add_presets_command
 from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
+from crl_core.cli.unit_tests import add_unit_tests_command
 from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
 from crl_core.config.numbers import option
@@ -159,6 +160,7 @@ def _parser() -> _Parser:
     add_study_commands(command)
     add_unseen_command(command)
     add_penalties_command(command)
+    add_unit_tests_command(command)
     add_identify_command(command)
     add_export_command(command)
     add_serve_command(command)

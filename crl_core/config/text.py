@@ -177,17 +177,20 @@ def altered(of: Kind, **values: Any) -> Kind:
     """A config, or a part of one, with other values, as somebody asked for them. Whoever has not been asked takes
     `imagined`.
 
-    values: of a config, fields of either part, or a whole part by its name. `n_envs` is understood too, as
-            `Scenario.with_envs` has it; it comes first.
+    values: of a config, fields of either part, a whole part by its name, or the table whose rows take the
+            place of the scenario's. `n_envs` is understood too, as `Scenario.with_envs` has it; it comes first.
     Raises: ValueError with one sentence where that is not allowed.
     """
     if isinstance(of, RunConfig):
-        parts = {name: values.pop(name) for name in PARTS if name in values}
+        parts: dict[str, Any] = {name: values.pop(name) for name in PARTS if name in values}
+        if "table" in values:
+            parts |= {"table": values.pop("table"), "scenario": None}
+        table = parts.get("table", of.table)
         for part in PARTS:
             own = {name: value for name, value in values.items() if PART_OF.get(name, "scenario") == part}
-            if own and part == "scenario" and of.table is not None:
+            if own and part == "scenario" and table is not None:
                 raise ValueError(
-                    f"the rows of the table “{of.table.label}” have no {word_of(next(iter(own)))} to shift; only a "
+                    f"the rows of the table “{table.label}” have no {word_of(next(iter(own)))} to shift; only a "
                     "scenario has one."
                 )
             if own:

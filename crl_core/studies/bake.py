@@ -18,7 +18,7 @@ from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import FIRST_SEED, TRADEOFF, latent_preset
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
-from crl_core.studies import claims_run, detection_rates, environments, penalties, preset_verdicts
+from crl_core.studies import claims_run, detection_rates, environments, penalties, preset_verdicts, unit_tests
 from crl_core.studies.claims import Claim, load_claims
 from crl_core.studies.environments_report import report_content
 from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measure_study
@@ -117,6 +117,18 @@ def bake_penalties(
     return penalties.BAKED.write(store.baked, {"contests": [contest.to_dict() for contest in found]})
 
 
+def bake_unit_tests(store: RunStore, executor: Executor, say: Say, **smaller: Any) -> Path:
+    """The penalties on six problems of others' making. No runs.
+
+    smaller: arguments of `unit_tests.run_unit_tests`.
+    """
+
+    def on_path(problem: str, penalty: str) -> None:
+        say(f"unit tests: problem {problem}, {penalty}")
+
+    return unit_tests.BAKED.write(store.baked, unit_tests.run_unit_tests(**smaller, on_path=on_path).to_dict())
+
+
 def bake_unseen(store: RunStore, executor: Executor, say: Say, **smaller: Any) -> Path:
     """How often the falsifiers alarm.
 
@@ -176,6 +188,7 @@ ANSWERS: Mapping[str, Callable[[RunStore, Executor, Say], Path]] = {
     **{f"claims-{study}": partial(bake_study_claims, study) for study in STUDIES},
     "environments": bake_environments,
     "penalties": bake_penalties,
+    "unit-tests": bake_unit_tests,
     "unseen": bake_unseen,
     "identify": bake_identify,
 }

@@ -129,6 +129,8 @@ NUMERIC = {  # command, option: is it the option that says it must be whole? Of 
     "unseen --seeds": True,
     "unseen --first-seed": True,
     "unseen --draws": True,
+    "unit-tests --seeds": True,
+    "unit-tests --first-seed": True,
     "penalties --lam": False,
     "penalties --seeds": True,
     "penalties --first-seed": True,

@@ -17,7 +17,7 @@ from crl_core.identify import shipped as latents
 from crl_core.jobs.executors import Here
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.shipped import Shipped
-from crl_core.studies import bake, claims_run, detection_rates, environments, penalties
+from crl_core.studies import bake, claims_run, detection_rates, environments, penalties, unit_tests
 from crl_core.studies.claims import load_claims, pick
 from crl_core.studies.penalties import ContestSetting
 from crl_core.studies.study_claims import STUDIES, claims_of
@@ -29,6 +29,7 @@ EVERY: list[Shipped] = [  # type: ignore[type-arg]
     *(claims_run.shipped_claims(f"claims-{study}") for study in STUDIES),
     environments.BAKED,
     penalties.BAKED,
+    unit_tests.BAKED,
     detection_rates.BAKED,
     latents.BAKED,
 ]
@@ -41,6 +42,7 @@ COMMITTED_SHA = {
     "environments": "6b5e604198af80f8",
     "identify": "0793961683aa7956",
     "penalties": "fa9ce2cc95717620",
+    "unit-tests": "1b6a73aee3e42eca",
     "unseen": "06689659dc205fe9",
 }
 
@@ -132,6 +134,7 @@ def test_every_study_writes_an_envelope_that_its_page_reads(tmp_path: Path, monk
         ),
     )
     bake.bake_penalties(store, here, said.append, settings=[ContestSetting(preset="hospital", seeds=1, epochs=1)])
+    bake.bake_unit_tests(store, here, said.append, seeds=1, epochs=1, penalties=["mmd"], problems=["3"])
     none = detection_rates.Spec("none", 0.0)
     bake.bake_unseen(store, here, said.append, seeds=1, draws=2, epochs=1, sizes=(100,), only=(none,))
     bake.bake_identify(store, here, said.append, seeds=1, worlds={"one": ("pca",)}, stairs=(2,), steps=2)
@@ -148,6 +151,9 @@ def test_every_study_writes_an_envelope_that_its_page_reads(tmp_path: Path, monk
         np.testing.assert_array_equal(study.series[name], values)  # to the bit, null for NaN and back
     (contest,) = penalties.baked_contests(store.baked)
     assert contest.setting == ContestSetting(preset="hospital", seeds=1, epochs=1)
+    tested = unit_tests.baked_unit_tests(store.baked)
+    assert tested is not None
+    assert (tested.seeds, tested.epochs, tested.problems, tested.penalties) == (1, 1, ("3",), ("mmd",))
     power = detection_rates.baked_power(store.baked, "hospitals")
     assert power is not None
     assert {row.intervention for row in power.rows} == {"none"}
@@ -158,7 +164,7 @@ def test_every_study_writes_an_envelope_that_its_page_reads(tmp_path: Path, monk
     for path in store.baked.glob("*.json"):
         assert set(json.loads(path.read_text())) == {"study", "recipe_version", "settings", "content"}
     told = list(dict.fromkeys(line.split(":")[0] for line in said))
-    assert told == ["claims about λ paths", "claims", "environments", "penalties", "unseen", "identify"]
+    assert told == ["claims about λ paths", "claims", "environments", "penalties", "unit tests", "unseen", "identify"]
 
 
 def test_the_command_makes_all_of_it_or_what_is_named(

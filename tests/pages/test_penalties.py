@@ -11,7 +11,9 @@ import pytest
 
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.runs.store import RunStore
+from crl_core.studies import unit_tests
 from crl_core.studies.penalties import BAKED, ContestSetting, baked_contests, run_contest
+from crl_core.studies.unit_tests_table import lines
 from tests.pages.conftest import Open, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
@@ -94,3 +96,32 @@ def test_trained_here_two_penalties_stand_side_by_side_with_latents_and_effect_m
     app.multiselect(key="penalties.two").set_value(["coral", "vrex"]).run()
     assert not app.exception
     assert figures(app) == len(PENALTY_WORDS) + 4
+
+
+def test_the_unit_tests_stand_on_the_page_with_either_way_of_choosing(open_app: Open, store: RunStore) -> None:
+    store.baked.mkdir(parents=True)
+    shutil.copy(SHIPPED.parent / unit_tests.BAKED.file, store.baked)
+    found = unit_tests.baked_unit_tests(store.baked)
+    assert found is not None
+    app = open_app("penalties")
+    for where in ("largest", "oracle"):
+        app.segmented_control(key="penalties.unit_tests_where").set_value(where).run()
+        assert not app.exception
+        shown = words(app)
+        for line in lines(found, where):
+            assert "".join(f'">{cell}</td>' in shown and "." for cell in line) == "." * len(line)
+        assert ("At the end of its grid" in shown) <= (where == "oracle")
+    assert "python -m crl_core unit-tests" in shown
+
+
+def test_unit_tests_that_are_not_there_or_of_another_version_say_the_command(open_app: Open, store: RunStore) -> None:
+    app = open_app("penalties")
+    assert not app.exception
+    assert "The unit tests have not been measured yet" in words(app)
+    assert "python -m crl_core bake --only unit-tests" in words(app)
+    store.baked.mkdir(parents=True)
+    text = (SHIPPED.parent / unit_tests.BAKED.file).read_text()
+    (store.baked / unit_tests.BAKED.file).write_text(text.replace('"recipe_version":', '"recipe_version":9'))
+    app = open_app("penalties")
+    assert not app.exception
+    assert "was made by another version of the recipe; run it again" in words(app)
