@@ -4,10 +4,11 @@ import streamlit as st
 
 from crl_core.config.presets import PRESETS
 from crl_core.figures import palette
-from crl_core.world.assumptions import assumptions, outlook
+from crl_core.world.assumptions import assumptions
 from crl_core.world.environments import env_rows, spread_over
 from crl_core.world.equations import equations, notes
 from crl_core.world.graph import dot, said
+from crl_core.world.outlook import outlook
 from pages.shared import controls, page_header, quiet, require, scenario_panels, server_cache
 from pages.shared.scenario_checks import checks
 from pages.shared.style import notice, panel_title, theme
