@@ -140,9 +140,11 @@ def table(findings: Sequence[Finding]) -> str:
         of_word = [item for item in findings if item.word == word]
         if not of_word:
             continue
-        counts = [len(of_word), sum(item.helps for item in of_word), sum(item.beats for item in of_word)]
+        counts = [
+            str(sum(counted)) for counted in zip(*((True, item.helps, item.beats) for item in of_word), strict=True)
+        ]
         turns = [_turn([item.at[lam] for item in of_word]) for lam in (0.1, 1.0, 10.0)]
-        lines.append(f"| {word} | {' | '.join(map(str, counts + turns))} |")
+        lines.append(f"| {word} | {' | '.join(counts + turns)} |")
     help_, signal = ([item for item in findings if item.word == word] for word in ("can help", "takes the signal away"))
     lines.append("")
     lines.append(

@@ -113,11 +113,11 @@ class _World:
         self.s_variance = np.square(np.array(scenario.sigma)) + leak**2 * variance + _LEAST_SPREAD**2
 
     def outcome_spread(self) -> float:
-        """Standard deviation of the factual y."""
+        """Standard deviation of the factual y, never quite 0."""
         sigma = np.array(self.scenario.sigma)[:, None]
         within = self.scenario.noise**2 + np.square(self.scenario.interaction * self.z * sigma)  # [E, q]
         mean = (self.cells * self.y).sum()
-        return float(np.sqrt((self.cells * (np.square(self.y - mean) + within)).sum()))
+        return max(float(np.sqrt((self.cells * (np.square(self.y - mean) + within)).sum())), _LEAST_SPREAD)
 
     def shared_cause(self) -> float:
         share = self.cells.sum(axis=(1, 2))
@@ -177,7 +177,7 @@ def share_of_nuisance(scenario: Scenario) -> float:
     mean = world.weight @ world.offset
     s_square = np.square(np.array(scenario.sigma)) + np.square(world.offset - mean)
     own = scenario.interaction**2 * (world.weight @ (s_square * np.square(world.z).mean(axis=1)))
-    return float(np.sqrt(own) / max(world.outcome_spread(), _LEAST_SPREAD))
+    return float(np.sqrt(own) / world.outcome_spread())
 
 
 def error_without_s(scenario: Scenario) -> float | None:

@@ -267,6 +267,11 @@ def test_two_large_errors_on_a_curved_surface_are_not_set_against_each_other() -
     assert outlook(replace(bent, mixing="none"), "environment").word == "takes the signal away"
 
 
+def test_a_world_in_which_nothing_varies_has_a_word() -> None:
+    still = Scenario(effect=0.0, noise=0.0, cause_scale=(0.0,))
+    assert outlook(still, "environment").word == "nothing to gain"
+
+
 def test_nothing_is_said_to_be_removed() -> None:
     for preset in PRESETS.values():
         sentence = outlook(preset.config.scenario, preset.config.training.align).sentence
