@@ -26,7 +26,7 @@ coordinates.
 the treated and the untreated.
 
 **Verdict**: what was measured on the preset as it comes, over several seeds. **Expectation**: what the numbers in the
-sidebar imply.
+sidebar let expect of a standardised run; its λ is in units of the outcome's variance.
 """
 _ROWS = 900  # rows drawn, of all environments together
 _MEASURED = {

@@ -123,7 +123,7 @@ def _spans(scenario: Scenario) -> str:
 
 
 def _apart(gap: float) -> str:
-    return f"Two groups are {gap:.2g} of a spread of z apart." if gap >= 0.005 else "No difference to speak of."
+    return f"Two groups are {gap:.2g} standard deviations of z apart." if gap >= 0.005 else "No difference to speak of."
 
 
 def _text(value: float) -> str:

@@ -138,7 +138,7 @@ class _About:
         near = (
             f"The cause z is the same in {where}"
             if self.size.cause_gap < 0.005
-            else f"The cause z is nearly the same in {where} (apart by {self.size.cause_gap:.2g} of its spread)"
+            else f"The cause z is nearly the same in {where} ({self.size.cause_gap:.2g} standard deviations apart)"
         )
         return (
             f"{self._why_s()}. {near}, so making them alike can stop the network using s and keep z. "
@@ -154,13 +154,16 @@ class _About:
 
     def signal(self) -> str:
         if self.size.cause_gap >= NEAR:
-            apart = f"by {self.size.cause_gap:.2g} of its spread"
+            apart = f"by {self.size.cause_gap:.2g} standard deviations"
             who = (
                 f"the {self.env_word}s differ in z, the cause of the outcome, {apart}"
                 if self.align == "environment"
                 else f"the treated differ from the untreated in z, the cause of the outcome, {apart}"
             )
-            why = f"Here {who}, and a penalty cannot tell that difference from one in s: it makes the signal alike"
+            why = (
+                f"Here {who}, and a penalty cannot tell that difference from one in s: "
+                "what it makes alike is the signal"
+            )
         else:
             why = "Here y needs s, and s goes with the treatment: what the penalty makes alike is part of the signal"
         if self.harm >= 1:
@@ -186,7 +189,7 @@ class _About:
     def both(self) -> str:
         return (
             f"{self._why_s()}, and on a curved surface that is a large error; but z differs as well, by "
-            f"{self.size.cause_gap:.2g} of its spread, and a latent without that misses the effect by about "
+            f"{self.size.cause_gap:.2g} standard deviations, and a latent without that misses the effect by about "
             f"{self._missed()}. Which error is the larger, and at which λ, the numbers do not decide."
         )
 
@@ -203,7 +206,7 @@ class _About:
         )
 
     def _missed(self) -> str:
-        return f"{self.size.aligned_error:.2g} of {self.size.outcome_spread:.2g}, the spread of y"
+        return f"{self.size.aligned_error:.2g} (the spread of y is {self.size.outcome_spread:.2g})"
 
     def _why_s(self) -> str:
         if self.role == "outcome":
