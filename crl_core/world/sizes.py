@@ -25,6 +25,7 @@ _QUANTILES = (np.arange(400) + 0.5) / 400
 _NORMAL = norm.ppf(_QUANTILES)
 _LEAST_SPREAD = 1e-6  # a constant is a very narrow normal,
 _NARROW = 0.01  # and in ratios of spreads no narrower than that
+_UNLEARNT = 0.05  # share of the outcome's spread that a network leaves unexplained, beside the noise
 _NEVER = 1e-9  # a chance
 
 
@@ -155,8 +156,9 @@ class _World:
         return float(np.sqrt(share @ np.array(wrong)))
 
     def error_by_leak(self) -> float:
-        """s̄ knows ε as far as its own noise lets it: that share of the effect is taken for noise."""
-        told = np.square(self.scenario.leak * self.scenario.noise)
+        """s̄ knows what z does not explain as far as its own noise lets it: that share of the effect is lost."""
+        unexplained = np.hypot(self.scenario.noise, _UNLEARNT * self.outcome_spread())
+        told = np.square(self.scenario.leak * unexplained)
         own = np.square(np.array(self.scenario.sigma)) / self.scenario.dim_spurious
         share = told / np.maximum(told + own, 1e-300)  # [E]
         return float(np.sqrt(self.weight @ (np.square(share) * np.square(self.effect).mean(axis=1))))
