@@ -143,8 +143,7 @@ class _About:
         )
         return (
             f"{self._why_s()}. {near}, so making them alike can stop the network using s and keep z. "
-            "Look between λ = 0.01 and 10, where the best one typically leaves two thirds to a third of the error at "
-            "λ = 0; beyond, effects that differ are blurred."
+            "Look between λ = 0.01 and 10; beyond, effects that differ are blurred."
         )
 
     def mixed(self) -> str:
