@@ -5,11 +5,12 @@ import streamlit as st
 from crl_core.figures import palette
 from crl_core.measures.baselines import best_said
 from crl_core.measures.cautions import cautions_before
-from crl_core.world.assumptions import assumptions, outlook
+from crl_core.world.assumptions import assumptions
 from crl_core.world.environments import env_rows, spread_over
 from crl_core.world.equations import equations, notes
 from crl_core.world.graph import dot
 from crl_core.world.graph import said as graph_said
+from crl_core.world.outlook import outlook
 from pages.shared import controls, page_header, quiet, require, scenario_panels, server_cache
 from pages.shared.run_view import warn
 from pages.shared.scenario_checks import checks
@@ -28,7 +29,7 @@ coordinates.
 the treated and the untreated.
 
 **Verdict**: what was measured on the preset as it comes, over several seeds. **Expectation**: what the numbers in the
-sidebar imply.
+sidebar let expect of a standardised run; its λ is in units of the outcome's variance.
 """
 _ROWS = 900  # rows drawn, of all environments together
 _MEASURED = {

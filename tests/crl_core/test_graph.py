@@ -15,10 +15,12 @@ from crl_core import PRESETS, Scenario, sample
 from crl_core.config.presets import env_names
 from crl_core.data.scm import along
 from crl_core.figures.palette import THEMES, palette
-from crl_core.world.assumptions import assumptions, error_without_s, outlook, share_with_both, stands_in
+from crl_core.world.assumptions import assumptions
 from crl_core.world.environments import arms_said, env_rows, newcomer_said, spread_over
 from crl_core.world.equations import equations, notes
 from crl_core.world.graph import dot, edges, said
+from crl_core.world.outlook import outlook, stands_in
+from crl_core.world.sizes import error_without_s, share_with_both
 
 HOSPITAL = PRESETS["hospital"].config.scenario
 

@@ -13,10 +13,11 @@ from crl_core.jobs.cost import estimate_seconds, smaller
 from crl_core.measures.cautions import cautions_before
 from crl_core.results import data_of
 from crl_core.studies.environments import pick
-from crl_core.world.assumptions import assumptions, outlook
+from crl_core.world.assumptions import assumptions
 from crl_core.world.environments import arms_said, env_rows, newcomer_said, propensity_spans, spread_over
 from crl_core.world.equations import equations, notes
 from crl_core.world.graph import dot, said
+from crl_core.world.outlook import outlook
 from pages.shared import fields
 from tests.any_config import MANY, configs, drawing
 
