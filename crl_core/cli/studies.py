@@ -96,7 +96,7 @@ def claims_table(measured: Sequence[Measured], seeds: int) -> str:
         interval = f"[{_number(item.interval[0])}, {_number(item.interval[1])}]"
         lines.append(
             f"{claim.id:<{width}}  {item.verdict.upper():<13}  median {_number(item.median)} {interval}, "
-            f"claimed {sign} {claim.threshold:g}"
+            f"claimed {sign} {claim.bar:.4g}"
         )
         lines += [
             f"{'':<{width}}  {line}" for text in (claim.statement, claim.note) for line in textwrap.wrap(text, 100)

@@ -152,6 +152,11 @@ class Statement:
         """What is measured and where, in a line for the screen."""
         raise NotImplementedError
 
+    @property
+    def bar(self) -> float:
+        """What the interval must lie beyond: the threshold, or more where chance alone passes it."""
+        return self.threshold
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim(Statement):
@@ -369,7 +374,7 @@ def judged(claim: Statement, values: np.ndarray, keys: tuple[str, ...] = ()) -> 
         values=tuple(float(value) for value in values),
         median=_median(counted),
         interval=(low, high),
-        verdict=verdict_of(low, high, claim.holds_if, claim.threshold),
+        verdict=verdict_of(low, high, claim.holds_if, claim.bar),
         keys=keys,
     )
 
