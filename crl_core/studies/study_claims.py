@@ -116,7 +116,7 @@ def parse_study_claims(study: str, text: str) -> tuple[StudyClaim, ...]:
 def _check_chance(entry: Mapping[str, Any]) -> None:
     if "chance" not in entry:
         return
-    latent_preset(entry["chance"])
+    latent_preset(str(entry["chance"]))
     if entry["holds_if"] != "above":
         raise ValueError('chance is for an MCC that is claimed to lie above something; holds_if is "below".')
 
