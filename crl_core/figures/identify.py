@@ -12,7 +12,7 @@ from crl_core.figures.base import Trace, axis, empty, figure, rgba
 from crl_core.figures.palette import Palette
 
 HEIGHT = 330
-CHANCE = "chance: random rotations, median to 95 %"
+CHANCE = "chance, median to 95 %"
 Band = tuple[float, float]  # median and 95 % point of what random rotations score
 
 

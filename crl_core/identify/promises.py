@@ -146,7 +146,7 @@ def _words(
             "The edges belong to the mixing, as far as the data can tell: all of this is about the noises, not the "
             "latents."
         )
-    if world.mixing == "linear" and moved.any():
+    if world.mixing == "linear" and world.edges != "perfect" and moved.any():
         found.append(
             "The mixing is linear: pooled data are not Gaussian, so independent components are found even without "
             "labels."
