@@ -45,6 +45,13 @@ def add_identify_command(command: Callable[..., Any]) -> None:
         metavar="D",
         help="observed dimension; default: as many as latents",
     )
+    parser.add_argument(
+        "--redraws",
+        type=option(whole=True),
+        default=0,
+        metavar="N",
+        help="0 to 5: fit again on other rows of the same world and say whether the fits agree; default 0",
+    )
     parser.add_argument("--bake", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -65,7 +72,9 @@ def _identify(options: argparse.Namespace) -> int:
     asked |= {name: getattr(options, name) for name in ("mixing", "edges", "dim_x") if getattr(options, name)}
     world = altered(world, **asked)
     seeds = list(range(options.first_seed, options.first_seed + options.seeds))
-    rows = [row.to_dict() for row in recover(world, seeds, options.methods, on_method=on_method)]
+    rows = [
+        row.to_dict() for row in recover(world, seeds, options.methods, redraws=options.redraws, on_method=on_method)
+    ]
     said = cautions(world, rows)
     put(options.json, {"preset": options.preset, "rows": rows, "cautions": list(said)}, lambda: identify_table(rows))
     warn(said)
@@ -78,17 +87,8 @@ def identify_table(rows: Sequence[dict[str, Any]]) -> str:
     for name in dict.fromkeys(row["method"] for row in rows):
         own = [row for row in rows if row["method"] == name and row["mcc"] is not None]
         if not own:
-            lines.append(
-                (
-                    METHOD_WORDS[name].short,
-                    "–",
-                    "–",
-                    "–",
-                    "–",
-                    "–",
-                    next(r["problem"] for r in rows if r["method"] == name),
-                )
-            )
+            problem = next(row["problem"] for row in rows if row["method"] == name)
+            lines.append((METHOD_WORDS[name].short, *["–"] * 6, problem))
             continue
         mcc = np.array([row["mcc"] for row in own])
         each = np.median([row["per_coordinate"] for row in own], axis=0)
@@ -99,13 +99,31 @@ def identify_table(rows: Sequence[dict[str, Any]]) -> str:
                 " ".join(f"{value:.2f}" for value in each),
                 f"{np.median([row['mcc_noise'] for row in own]):.3f}",
                 f"{np.median([row['r2'] for row in own]):.3f}",
-                f"{np.median([row['floor'] for row in own]):.3f}",
+                _chance(own),
+                _agreement(own),
                 "",
             )
         )
-    header = ("method", "MCC", "each latent", "MCC of noises", "linear R²", "chance floor", "")
+    header = ("method", "MCC", "each latent", "MCC of noises", "linear R²", "chance", "fits agree", "")
     return text_table(header, lines) + (
         "\n\nMCC: mean |correlation| after the best assignment, found on one half of the rows of the reference "
         "environment and "
-        "scored on the other; medians over seeds. Chance floor: random rotations of the truth."
+        "scored on the other; medians over seeds. Chance: random rotations of the truth, mean and 95 % point; an MCC "
+        "below the second shows nothing. Fits agree: MCC between restarts, and between fits on other rows; no truth is "
+        "used, and agreeing is not yet being right."
     )
+
+
+def _chance(rows: Sequence[dict[str, Any]]) -> str:
+    """Mean and 95 % point of random rotations, medians over seeds."""
+    mean, high = (np.median([row[name] for row in rows]) for name in ("floor", "floor_95"))
+    return f"{mean:.3f}, {high:.3f}"
+
+
+def _agreement(rows: Sequence[dict[str, Any]]) -> str:
+    """What fits agree by, medians over seeds; a dash where there was one fit alone."""
+    words = []
+    for name, word in (("restarts_agree", "restarts"), ("rows_agree", "rows")):
+        known = [row[name] for row in rows if row[name] is not None]
+        words += [f"{word} {np.median(known):.3f}"] if known else []
+    return ", ".join(words) or "–"

@@ -92,7 +92,7 @@ def claims_table(measured: Sequence[Measured], seeds: int, first_seed: int) -> s
         sign = "<" if claim.holds_if == "below" else ">"
         interval = f"[{_number(item.interval[0])}, {_number(item.interval[1])}]"
         middle = middle_of(claim)
-        found = f"{middle} {_number(getattr(item, middle))} {interval}, claimed {sign} {claim.threshold:g}"
+        found = f"{middle} {_number(getattr(item, middle))} {interval}, claimed {sign} {claim.bar:.4g}"
         lines.append(f"{claim.id:<{width}}  {item.verdict.upper():<16}  {found}")
         lines += [
             f"{'':<{width}}  {line}" for text in (claim.statement, claim.note) for line in textwrap.wrap(text, 100)

@@ -14,6 +14,8 @@ from crl_core.figures.palette import Palette
 from crl_core.measures.overlap import standardised
 
 HEIGHT = 330
+CHANCE = "chance, median to 95 %"
+Band = tuple[float, float]  # median and 95 % point of what random rotations score
 
 
 def sub(index: int) -> str:
@@ -61,14 +63,14 @@ def correlation_matrix(
 def while_training(
     steps: Sequence[int],
     mcc: Sequence[float],
-    floor: float | None,
+    chance: Band | None,
     total: int,
     colours: Palette,
     *,
     title: str,
     waiting: str = "",
 ) -> go.Figure:
-    """MCC over steps beside the chance floor."""
+    """MCC over steps beside chance."""
     if not steps:
         return empty(title, waiting, colours, height=HEIGHT)
     line: Trace = {
@@ -81,7 +83,7 @@ def while_training(
         "marker": {"size": 5},
         "hovertemplate": "step %{x}: %{y:.3f}<extra></extra>",
     }
-    shapes, notes = _floor(floor, colours)
+    shapes, notes = _chance(chance, colours)
     return figure(
         title,
         [line],
@@ -151,7 +153,7 @@ def scatter_matrix(
 
 
 def methods_strip(
-    scores: Mapping[str, np.ndarray], labels: Mapping[str, bool], floor: float, colours: Palette, *, title: str
+    scores: Mapping[str, np.ndarray], labels: Mapping[str, bool], chance: Band, colours: Palette, *, title: str
 ) -> go.Figure:
     """MCC of every seed, a line a method, in the order given.
 
@@ -191,7 +193,7 @@ def methods_strip(
                 "hovertemplate": "%{y}: median %{x:.3f}<extra></extra>",
             }
         )
-    shapes, notes = _chance(floor, colours)
+    shapes, notes = _chance_upright(chance, colours)
     return figure(
         title,
         traces,
@@ -207,7 +209,7 @@ def methods_strip(
 
 
 def staircase(
-    steps: Sequence[int], coordinates: Sequence[np.ndarray], floor: float, colours: Palette, *, title: str
+    steps: Sequence[int], coordinates: Sequence[np.ndarray], chance: Band, colours: Palette, *, title: str
 ) -> go.Figure:
     """Median score of every latent against the number of environments; coordinates: [S, d] an entry of `steps`."""
     if not steps:
@@ -232,7 +234,7 @@ def staircase(
                 "hovertemplate": f"z{sub(i)}, " + "%{x:.0f} environments: %{y:.3f}<extra></extra>",
             }
         )
-    shapes, notes = _floor(floor, colours)
+    shapes, notes = _chance(chance, colours)
     return figure(
         title,
         traces,
@@ -249,7 +251,7 @@ def staircase(
 
 
 def price_of_alignment(
-    lams: Sequence[float], curves: Mapping[str, np.ndarray], floor: float, colours: Palette, *, title: str
+    lams: Sequence[float], curves: Mapping[str, np.ndarray], chance: Band, colours: Palette, *, title: str
 ) -> go.Figure:
     """Medians over seeds, least to largest as bars, against λ; curves: name -> [L, S]."""
     at = np.arange(len(lams))
@@ -277,7 +279,7 @@ def price_of_alignment(
                 "hovertemplate": name + " %{y:.3f}<extra></extra>",
             }
         )
-    shapes, notes = _floor(floor, colours, left=True)
+    shapes, notes = _chance(chance, colours, left=True)
     return figure(
         title,
         traces,
@@ -297,50 +299,44 @@ def price_of_alignment(
     )
 
 
-def _floor(
-    floor: float | None, colours: Palette, *, left: bool = False
-) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """The score of random rotations: a dotted line and its word."""
-    if floor is None or not np.isfinite(floor):
+def _chance(chance: Band | None, colours: Palette, *, left: bool = False) -> tuple[list[Trace], list[Trace]]:
+    """What random rotations score: a band from their median to their 95 % point, and its word."""
+    if chance is None or not np.isfinite(chance).all():
         return [], []
-    line = {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": floor,
-        "y1": floor,
-        "line": {"color": colours["muted"], "width": 1.2, "dash": "dot"},
-    }
+    low, high = chance
+    edge = {"color": colours["muted"], "width": 1, "dash": "dot"}
+    across = {"xref": "paper", "x0": 0, "x1": 1}
+    shapes: list[Trace] = [
+        {"type": "rect", **across, "y0": low, "y1": high, **_filled(colours)},
+        *({"type": "line", **across, "y0": end, "y1": end, "line": edge} for end in chance),
+    ]
     word = {
-        "text": "chance: a random rotation",
+        "text": CHANCE,
         "xref": "paper",
         "x": 0.01 if left else 0.99,
         "xanchor": "left" if left else "right",
-        "y": floor,
+        "y": low,
         "yanchor": "top",
         "showarrow": False,
         "font": {"color": colours["muted"], "size": 11 * colours["scale"]},
     }
-    return [line], [word]
+    return shapes, [word]
 
 
-def _chance(floor: float, colours: Palette) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """The same upright, in a picture with the score along x."""
-    if not np.isfinite(floor):
+def _chance_upright(chance: Band, colours: Palette) -> tuple[list[Trace], list[Trace]]:
+    """The same in a picture with the score along x."""
+    if not np.isfinite(chance).all():
         return [], []
-    line = {
-        "type": "line",
-        "x0": floor,
-        "x1": floor,
-        "yref": "paper",
-        "y0": 0,
-        "y1": 1,
-        "line": {"color": colours["muted"], "width": 1.2, "dash": "dot"},
-    }
+    low, high = chance
+    edge = {"color": colours["muted"], "width": 1, "dash": "dot"}
+    upright = {"yref": "paper", "y0": 0, "y1": 1}
+    shapes: list[Trace] = [
+        {"type": "rect", **upright, "x0": low, "x1": high, **_filled(colours)},
+        *({"type": "line", **upright, "x0": end, "x1": end, "line": edge} for end in chance),
+    ]
     word = {
         "text": "chance",
-        "x": floor,
+        "x": low,
         "yref": "paper",
         "y": 0.01,
         "xanchor": "right",
@@ -349,7 +345,11 @@ def _chance(floor: float, colours: Palette) -> tuple[list[dict[str, object]], li
         "xshift": -4,
         "font": {"color": colours["muted"], "size": 11 * colours["scale"]},
     }
-    return [line], [word]
+    return shapes, [word]
+
+
+def _filled(colours: Palette) -> Trace:
+    return {"fillcolor": rgba(colours["muted"], 0.16), "line": {"width": 0}, "layer": "below"}
 
 
 def _least_median_largest(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -195,9 +195,10 @@ class Sample:
     test: Split
 
 
-def sample_world(world: LatentWorld, seed: int) -> Sample:
+def sample_world(world: LatentWorld, seed: int, redraw: int = 0) -> Sample:
     """Draw edges, mixing and rows from `seed`.
 
+    redraw: above 0, other rows to train on and to choose by, of the same edges and mixing; the test rows stay.
     Raises: ValueError if `seed` is not a whole number >= 0, or the mixing turns out nearly singular at the rows drawn.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
@@ -205,8 +206,8 @@ def sample_world(world: LatentWorld, seed: int) -> Sample:
     structure, draws = (np.random.default_rng([seed, part]) for part in (0, 1))
     weights = structure.uniform(0.8, 1.4, world.dim) * structure.choice([-1.0, 1.0], world.dim)
     mix = _mixing_of(world, structure)
-    splits = []
-    for n in (world.n_rows, N_CHOOSE, N_TEST):
+
+    def split(n: int, draws: np.random.Generator) -> Split:
         noise = np.array(world.means)[:, None] + np.array(world.scales)[:, None] * draws.standard_normal(
             (world.n_envs, n, world.dim)
         )
@@ -214,9 +215,14 @@ def sample_world(world: LatentWorld, seed: int) -> Sample:
         y = np.full((world.n_envs, n), np.nan)
         if world.outcome:
             y = z @ np.array(world.outcome) + 0.1 * draws.standard_normal((world.n_envs, n))
-        splits.append(Split(x=mix(z), z=z, noise=noise, y=y))
-    _check_condition(mix, splits[2].z[0, :50])
-    return Sample(train=splits[0], choose=splits[1], test=splits[2])
+        return Split(x=mix(z), z=z, noise=noise, y=y)
+
+    train, choose, test = (split(n, draws) for n in (world.n_rows, N_CHOOSE, N_TEST))
+    _check_condition(mix, test.z[0, :50])
+    if redraw:
+        others = np.random.default_rng([seed, 1, redraw])
+        train, choose = split(world.n_rows, others), split(N_CHOOSE, others)
+    return Sample(train=train, choose=choose, test=test)
 
 
 def targets(world: LatentWorld) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.jobs.manager import JobManager
 
-VERSION = 1  # raise when a training would give other numbers
+VERSION = 2  # raise when a training would give other numbers
 _KEPT = 40  # finished files
 
 

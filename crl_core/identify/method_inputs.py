@@ -35,9 +35,9 @@ class Seeds:
         return np.stack([sample.test.noise[0] for sample in self.truth])
 
 
-def draw(world: LatentWorld, seeds: Sequence[int]) -> Seeds:
-    """Sample every seed and whiten it to d dimensions. Raises as `sample_world`."""
-    samples = [sample_world(world, seed) for seed in seeds]
+def draw(world: LatentWorld, seeds: Sequence[int], redraw: int = 0) -> Seeds:
+    """Sample every seed and whiten it to d dimensions. Arguments and errors as of `sample_world`."""
+    samples = [sample_world(world, seed, redraw) for seed in seeds]
     parts = []
     for sample in samples:
         mean, map_ = whitening(sample.train.x.reshape(-1, world.dim_x), world.dim)

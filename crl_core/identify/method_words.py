@@ -34,6 +34,16 @@ METHOD_WORDS: Mapping[str, MethodWords] = {
         "Features from which a quadratic rule names the environment. One untuned configuration.",
         True,
     ),
+    "causes": MethodWords(
+        "perfect interventions, linear",
+        "Linear: the likelihood of edges that environments cut. It is told which environments cut, and no graph.",
+        True,
+    ),
+    "flow-causes": MethodWords(
+        "flow, perfect interventions",
+        "An invertible map under the likelihood of edges that environments cut.",
+        True,
+    ),
     "gevd": MethodWords(
         "generalised eigenvectors",
         "Linear: directions whose variance changes most against the reference.",

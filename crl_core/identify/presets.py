@@ -68,6 +68,28 @@ LATENT_PRESETS: Mapping[str, LatentPreset] = {
         lesson="With a linear mixing FastICA on pooled data needs no environments at all.",
         world=LatentWorld(scales=single_targets(3, 4), mixing="linear"),
     ),
+    "each-5": LatentPreset(
+        title="Five latents, each changed once",
+        lesson="Five latents, a reference and one environment for each: all are recovered up to order, sign and scale.",
+        world=LatentWorld(scales=single_targets(5, 6)),
+    ),
+    "perfect": LatentPreset(
+        title="All fits agree, all are wrong",
+        lesson=(
+            "z₁ → z₂ → z₃, each cut off from its parents once, mixed linearly. Fits that take the coordinates to be "
+            "independent agree with each other to the third decimal and are all wrong: they find the noises. The "
+            "likelihood of cut edges finds the latents in the same rows."
+        ),
+        world=LatentWorld(scales=single_targets(3, 4), edges="perfect", mixing="linear", n_rows=10_000),
+    ),
+    "perfect-smooth": LatentPreset(
+        title="Perfect interventions, smooth mixing",
+        lesson=(
+            "The same behind a smooth mixing: theory promises the latents for data without limit, and no training here "
+            "comes so near that chance is beaten in most draws."
+        ),
+        world=LatentWorld(scales=single_targets(3, 4), edges="perfect", n_rows=10_000),
+    ),
     "one": LatentPreset(
         title="One environment",
         lesson="Nothing changes, so nothing tells the latents apart; a good fit and a high R² all the same.",

@@ -1,4 +1,4 @@
-"""How well latents were recovered: correlation after the best assignment, beside what a random rotation would score.
+"""How well latents were recovered: correlation with the truth, or of two fits, after the best assignment.
 
 The assignment of recovered to true coordinates is found on the first half of the rows and scored on the second, so that
 choosing among d! orders does not flatter the score.
@@ -6,7 +6,9 @@ choosing among d! orders does not flatter the score.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
@@ -89,17 +91,19 @@ def linear_r2(z: np.ndarray, found: np.ndarray) -> float:
     return float(np.mean(1 - error / z[half:].var(axis=0)))
 
 
-def chance_floor(z: np.ndarray, draws: int = 400, seed: int = 0) -> float:
-    """Mean correlation after assignment of random rotations of z [n, d]: the score of knowing nothing but the span.
+def agreement(one: np.ndarray, other: np.ndarray, kind: Kind = "pearson") -> float:
+    """MCC between what two fits recovered of the same rows, [n, k] each: 1 if they are the same up to order, sign and
+    scale (pearson), or up to order and a monotone map of each coordinate (spearman).
 
-    About .90 for 2 independent latents, .83 for 3, .78 for 4, .73 for 5.
+    No truth is needed, and none is found: fits can agree on what is wrong.
     """
-    rng = np.random.default_rng([seed, z.shape[1]])
-    covariance = np.corrcoef(z, rowvar=False)
-    normal = rng.standard_normal((draws, z.shape[1], z.shape[1]))
-    q, r = np.linalg.qr(normal)
-    turns = q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
-    crossed = covariance @ turns  # covariance of z with its rotation
-    spread = np.sqrt(np.einsum("mij,ik,mkj->mj", turns, covariance, turns))
-    matrices = np.abs(crossed / spread[:, None, :])
-    return float(np.mean([matrix[np.arange(len(matrix)), assignment(matrix)].mean() for matrix in matrices]))
+    half = len(one) // 2
+    order = assignment(correlations(one[:half], other[:half], kind))
+    return float(correlations(one[half:], other[half:], kind)[np.arange(one.shape[1]), order].mean())
+
+
+def agreement_of(fits: Sequence[np.ndarray], kind: Kind = "pearson") -> float | None:
+    """Mean agreement over all pairs of fits; None where there are fewer than two that are finite."""
+    whole = [part for part in fits if np.isfinite(part).all()]
+    pairs = [agreement(one, other, kind) for one, other in combinations(whole, 2)]
+    return float(np.mean(pairs)) if pairs else None

@@ -40,3 +40,15 @@ def of_method(rows: Recoveries, method: str, name: str = "mcc") -> np.ndarray:
 def coordinates(rows: Recoveries, method: str = "flow") -> np.ndarray:
     """[S, d] scores of each coordinate of the seeds that have them."""
     return np.array([row["per_coordinate"] for row in rows if row["method"] == method and row["per_coordinate"]])
+
+
+def agreement(rows: Recoveries, method: str) -> str:
+    """What a method's fits agree by, the median over seeds; a dash where it was not measured or there is one fit.
+
+    Fits on other rows count before restarts. Answers that were measured before agreement was have none.
+    """
+    for name in ("rows_agree", "restarts_agree"):
+        known = [row[name] for row in rows if row["method"] == method and row.get(name) is not None]
+        if known:
+            return f"{np.median(known):.3f}"
+    return "–"

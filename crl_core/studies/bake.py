@@ -40,6 +40,9 @@ LATENT_WORLDS: Mapping[str, tuple[str, ...]] = {
     "same-ratio": ("flow",),
     "chain": ("flow",),
     "linear": ("flow", "fastica", "gevd", "pca"),
+    "each-5": ("flow", "flow-shuffled"),
+    "perfect": ("causes", "flow", "flow-causes", "fastica", "pca"),
+    "perfect-smooth": ("flow-causes", "flow"),
     "one": ("flow", "fastica", "pca"),
 }
 
@@ -153,11 +156,14 @@ def bake_identify(
     from crl_core.identify.flows.recover import STEPS, recover  # torch, loaded only where something is measured
     from crl_core.identify.flows.tradeoff import tradeoff
 
+    # Fitted again on other rows where agreement is the lesson; elsewhere restarts tell it, at no further cost.
+    redraws = {"perfect": 2}
     own, steps = list(range(FIRST_SEED, FIRST_SEED + seeds)), STEPS if steps is None else steps
     rows, staircase = {}, {}
     for name, methods in worlds.items():
         say(f"identify: world {name}")
-        rows[name] = [row.to_dict() for row in recover(latent_preset(name), own, methods, steps=steps)]
+        found = recover(latent_preset(name), own, methods, steps=steps, redraws=redraws.get(name, 0))
+        rows[name] = [row.to_dict() for row in found]
     for n_envs in stairs:
         say(f"identify: staircase, {n_envs} environments")
         world = LatentWorld(scales=single_targets(4, n_envs))

@@ -160,6 +160,11 @@ class Statement:
         """What is measured and where, in a line for the screen."""
         raise NotImplementedError
 
+    @property
+    def bar(self) -> float:
+        """What the interval must lie beyond: the threshold, or more where chance alone passes it."""
+        return self.threshold
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim(Statement):
@@ -390,7 +395,7 @@ def judged(claim: Statement, values: np.ndarray, keys: tuple[str, ...] = ()) -> 
     counted = np.where(np.isnan(values), np.inf if claim.holds_if == "below" else -np.inf, values)
     share = np.clip(counted, 0, 1)
     low, high = of_rate(share, claim.batches) if claim.batches else median_interval(counted)
-    verdict = verdict_of(low, high, claim.holds_if, claim.threshold)
+    verdict = verdict_of(low, high, claim.holds_if, claim.bar)
     return Measured(
         claim=claim,
         values=tuple(float(value) for value in values),

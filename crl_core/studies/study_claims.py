@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import FIRST_SEED
+from crl_core.identify.chance import chance_in
+from crl_core.identify.presets import latent_preset
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
 from crl_core.runs.user_files import read_text
@@ -73,16 +75,30 @@ STUDIES: Mapping[str, Study] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyClaim(Statement):
-    """One entry of a study's list; `quantity` and `setting` are words for the screen."""
+    """One entry of a study's list; `quantity` and `setting` are words for the screen.
+
+    chance: the latent world of an MCC, which must lie beyond what random rotations of these latents score, too; or "".
+    """
 
     study: str
     setting: str
+    chance: str = ""
 
     def where(self) -> dict[str, Any]:
-        return {"lab": self.study, "setting": self.setting}
+        place = {"lab": self.study, "setting": self.setting}
+        return place | ({"beyond_chance": round(self._chance, 4)} if self.chance else {})
 
     def measured_as(self) -> str:
-        return f"{self.quantity}, {self.setting}"
+        line = f"{self.quantity}, {self.setting}"
+        return line + (f"; 95 % of random rotations score below {self._chance:.3f}" if self.chance else "")
+
+    @property
+    def bar(self) -> float:
+        return max(self.threshold, self._chance) if self.chance else self.threshold
+
+    @property
+    def _chance(self) -> float:
+        return chance_in(latent_preset(self.chance)).high
 
 
 def parse_study_claims(study: str, text: str) -> tuple[StudyClaim, ...]:
@@ -90,14 +106,23 @@ def parse_study_claims(study: str, text: str) -> tuple[StudyClaim, ...]:
     required, claims = STATEMENT_FIELDS | {"setting"}, []
     for entry in entries_of(text):
         try:
-            check_statement(entry, required | {"batches"}, required)
+            check_statement(entry, required | {"batches", "chance"}, required)
             batches = entry.get("batches", 0)
             if isinstance(batches, bool) or not isinstance(batches, int) or batches < 0:
                 raise ValueError(f"batches is {batches!r}; write how many a seed has, 0 where the quantity is no rate.")
+            _check_chance(entry)
         except ValueError as error:
             raise ValueError(f"claim {entry.get('id', 'without an id')}: {error}") from None
         claims.append(StudyClaim(study=study, **dict(entry) | {"threshold": float(entry["threshold"])}))
     return tuple(claims)
+
+
+def _check_chance(entry: Mapping[str, Any]) -> None:
+    if "chance" not in entry:
+        return
+    latent_preset(str(entry["chance"]))
+    if entry["holds_if"] != "above":
+        raise ValueError('chance is for an MCC that is claimed to lie above something; holds_if is "below".')
 
 
 @cache

@@ -82,7 +82,10 @@ def _show(world: LatentWorld, state: State) -> None:
     with left, st.container(key="panel_identify_verdict"):
         style.panel_title("Predicted beside recovered", "this draw; figures over seeds are below")
         heads = (promise.about.removesuffix("s"), "predicted", "score", f"≥\u00a0{RECOVERED:g}")
-        table(heads, _rows(promise, done["per_coordinate"]))
+        own = done if promise.by == "flow" else done["causes"]
+        table(heads, _rows(promise, own["per_coordinate"]))
+        if promise.by == "causes":
+            quiet("Scores of the likelihood of cut edges, which the prediction is of; the pictures are the flow's.")
         say(sentence(promise, done))
         quiet(f"{done['cpu_seconds']:.1f} CPU seconds.")
     with right, st.container(key="panel_identify_scatter"):
@@ -115,7 +118,7 @@ def _pictures(letter: str, state: State, waiting: str, ink: Palette) -> None:
         drawn = while_training(
             [look["step"] for look in looks],
             [look["mcc"] for look in looks],
-            done["floor"] if done else None,
+            (done["floor"], done["floor_95"]) if done else None,
             looks[-1]["of"] if looks else 1,
             ink,
             title="MCC while the flow learns",

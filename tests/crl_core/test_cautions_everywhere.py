@@ -21,6 +21,7 @@ from crl_core.config.text import altered, imagined
 from crl_core.events import COLLAPSED, DIVERGED, OK
 from crl_core.export.model_file import read_model
 from crl_core.export.models import export_model, subject
+from crl_core.identify.chance import chance
 from crl_core.identify.flows.recover import Recovery
 from crl_core.measures.cautions import cautions_before, cautions_of_model, cautions_of_runs
 from crl_core.results import RunResult
@@ -167,7 +168,8 @@ def test_the_unseen_command_says_when_no_model_can_be_deployed(said: Said, monke
 
 
 def test_the_identify_command_says_when_nothing_can_be_recovered(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Recovery(method="flow", seed=0, floor=0.8, score=None, against_noise=None, latents=None, problem="diverged")
+    nothing = {"score": None, "against_noise": None, "latents": None, "problem": "diverged"}
+    row = Recovery(method="flow", seed=0, chance=chance(3), **nothing)  # type: ignore[arg-type]
     monkeypatch.setattr("crl_core.identify.flows.recover.recover", lambda *_, **__: [row])
     assert not any("promised" in caution for caution in said("identify --preset each")[0])
     cautions, err = said("identify --preset one")

@@ -250,17 +250,21 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
     ),
     "correlation_matrix": lambda run: identify.correlation_matrix(run.array(2, min(run.n, 3)), INK, title="T"),
     "while_training": lambda run: identify.while_training(
-        list(range(run.n)), list(run.array(run.n)), run.number(), run.n - 1, INK, title="T"
+        list(range(run.n)), list(run.array(run.n)), (run.number(), run.number()), run.n - 1, INK, title="T"
     ),
     "scatter_matrix": lambda run: identify.scatter_matrix(run.array(run.n, 2), run.array(run.n, 2), INK, title="T"),
     "methods_strip": lambda run: identify.methods_strip(
-        {name: run.array(run.replicates) for name in NAMES}, {"A": True, "B": False}, run.number(), INK, title="T"
+        {name: run.array(run.replicates) for name in NAMES},
+        {"A": True, "B": False},
+        (run.number(), run.number()),
+        INK,
+        title="T",
     ),
     "staircase": lambda run: identify.staircase(
-        (2, 3), [run.array(run.replicates, 2) for _ in range(2)], run.number(), INK, title="T"
+        (2, 3), [run.array(run.replicates, 2) for _ in range(2)], (run.number(), run.number()), INK, title="T"
     ),
     "price_of_alignment": lambda run: identify.price_of_alignment(
-        run.lams, {"a": run.array(len(run.lams), run.replicates)}, run.number(), INK, title="T"
+        run.lams, {"a": run.array(len(run.lams), run.replicates)}, (run.number(), run.number()), INK, title="T"
     ),
 }
 

@@ -141,6 +141,7 @@ NUMERIC = {  # command, option: is it the option that says it must be whole? Of 
     "identify --seeds": True,
     "identify --first-seed": True,
     "identify --dim-x": True,
+    "identify --redraws": True,
     "export --lam": False,
     "export --replicate": True,
     "serve --port": True,

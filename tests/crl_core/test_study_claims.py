@@ -197,3 +197,47 @@ def test_stored_answers_say_their_seeds_and_rates_among_them_are_judged_as_rates
         assert ("mean" in answer) == (claim.batches > 0)
         if claim.batches:
             assert answer["verdict"] == judged(claim, np.array(answer["measured"])).verdict, name
+
+
+ABOVE = """[[claim]]
+id = "made-up"
+source = "nobody"
+statement = "MCC above .95."
+quantity = "MCC"
+setting = "three latents"
+holds_if = "above"
+threshold = 0.95
+note = "."
+chance = "each"
+"""
+
+
+def test_a_claim_about_an_mcc_must_lie_beyond_what_random_rotations_score() -> None:
+    """Values of .953 to .958 are above .95 in every seed, and one rotation in eighteen scores as much."""
+    values = np.linspace(0.953, 0.958, 10)
+    (bold,) = parse_study_claims("identify", ABOVE.replace('chance = "each"\n', ""))
+    (careful,) = parse_study_claims("identify", ABOVE)
+    assert judged(bold, values).verdict == "holds"
+    assert judged(careful, values).verdict == "does not hold"
+    assert judged(careful, values + 0.02).verdict == "holds"
+    assert careful.bar == pytest.approx(0.962, abs=0.001)
+    assert "95 % of random rotations score below 0.962" in careful.measured_as()
+    assert careful.where()["beyond_chance"] == pytest.approx(0.962, abs=0.001)
+    (five,) = parse_study_claims("identify", ABOVE.replace('"each"', '"each-5"'))
+    assert five.bar == 0.95  # chance is lower than what is claimed
+    assert judged(five, values).verdict == "holds"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('chance = "each"', 'chance = "nowhere"'), "claim made-up: there is no latent world 'nowhere'"),
+        (
+            ('holds_if = "above"', 'holds_if = "below"'),
+            "chance is for an MCC that is claimed to lie above",
+        ),
+    ],
+)
+def test_chance_that_cannot_be_is_refused_in_a_line(change: tuple[str, str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse_study_claims("identify", ABOVE.replace(*change))

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +75,30 @@ def test_what_was_trained_before_is_shown_at_once_with_predicted_beside_recovere
     kept.write_text("".join(json.dumps(line) + "\n" for line in told(world, restarts=1, steps=40)))
     app = open_app("identify")
     assert not app.exception
-    assert "a random rotation scores 0.8" in words(app)
+    shown = words(app)
+    assert "a random rotation scores 0.83 in the median, and more than 0.962 one time in twenty" in shown
+    assert "agree" not in shown.split("Linear R²")[1].split("CPU seconds")[0]  # one restart
     assert "Train on another draw" in [button.label for button in app.button]
     assert figures(app) == LIVE + 1
+
+
+def test_where_all_fits_agree_and_are_wrong_the_page_says_both_and_who_is_right(
+    open_app: Open, store: RunStore
+) -> None:
+    world = replace(latent_preset("perfect"), n_rows=2000)
+    lines = told(world, restarts=2, steps=400)
+    kept = Trainer(store.root / "identify", JobManager(store)).file(latent_preset("perfect"), 0)
+    kept.parent.mkdir(parents=True)
+    kept.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    app = open_app("identify")
+    app.selectbox(key="world").select(LATENT_PRESETS["perfect"].title).run()
+    assert not app.exception
+    shown = words(app)
+    assert "Restarts agree: 0.99" in shown or "Restarts agree: 1.00" in shown
+    assert "that is not yet being right" in shown
+    assert "The flow is right about the noises" in shown
+    assert "The likelihood of cut edges, on the same rows: MCC 0.9" in shown
+    assert "Squires et al. 2023" in shown
 
 
 def test_a_training_that_ends_with_a_sentence_shows_it(open_app: Open, store: RunStore) -> None:

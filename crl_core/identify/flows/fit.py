@@ -34,6 +34,7 @@ class Fitted:
     latents: np.ndarray  # [S, n, k], of the chosen restart on the rows asked for
     losses: np.ndarray  # [S, R], on the rows kept for choosing
     chosen: np.ndarray  # [S] int
+    every: np.ndarray  # [S, R, n, k], of all restarts
 
 
 class Diverged(ValueError):
@@ -95,7 +96,7 @@ def fit(
             "Use scales nearer to 1, another mixing or another seed."
         )
     chosen = np.where(np.isfinite(losses), losses, np.inf).argmin(axis=1)
-    return Fitted(latents=latents[np.arange(n_seeds), chosen], losses=losses, chosen=chosen)
+    return Fitted(latents=latents[np.arange(n_seeds), chosen], losses=losses, chosen=chosen, every=latents)
 
 
 def spread(rows: Tensor, restarts: int) -> Tensor:

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from crl_core.identify.chance import chance
 from crl_core.identify.flows.fit import Stopped
 from crl_core.identify.flows.recover import RESTARTS, STEPS, recover
 from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.identify.method_inputs import draw
+from crl_core.identify.promises import promise_of
 from crl_core.identify.scores import correlations, score
 
 _LOOKS = 30  # lines on the way
@@ -35,7 +37,9 @@ def tell(
     began, cpu = time.perf_counter(), time.process_time()
     try:
         drawn = draw(world, [seed])
-        truth = drawn.noise[0] if world.edges != "none" else drawn.z[0]
+        promise = promise_of(world)
+        noises = promise.about == "noises"
+        truth = drawn.noise[0] if noises else drawn.z[0]
 
         def listen(step: int, losses: np.ndarray, latents: np.ndarray) -> None:
             best = int(np.where(np.isfinite(losses[0]), losses[0], np.inf).argmin())
@@ -59,13 +63,16 @@ def tell(
             write({"problem": row.problem})
             return
         kept = np.linspace(0, len(truth) - 1, _POINTS).astype(int)
-        about = row.against_noise if world.edges != "none" else row.score
+        about = row.against_noise if noises else row.score
         done = {
             "mcc": about.mcc,
             "mcc_latents": row.score.mcc,
             "mcc_noises": row.against_noise.mcc,
             "r2": about.r2,
-            "floor": row.floor,
+            "floor": (chance(world.dim) if noises else row.chance).median,
+            "floor_95": (chance(world.dim) if noises else row.chance).high,
+            "restarts_agree": row.restarts_agree,
+            "causes": _by_cut_edges(world, seed) if promise.by == "causes" else None,
             "per_coordinate": about.per_coordinate.tolist(),
             "spearman": about.spearman,
             "matrix": about.matrix.tolist(),
@@ -78,6 +85,12 @@ def tell(
         write({"done": done})
     except ValueError as error:
         write({"problem": str(error)})
+
+
+def _by_cut_edges(world: LatentWorld, seed: int) -> dict[str, Any]:
+    """The scores of the likelihood of cut edges on the same draw."""
+    (row,) = recover(world, [seed], ["causes"], redraws=2)
+    return row.to_dict()
 
 
 def carry_out_task(task: Mapping[str, Any], should_stop: Callable[[], bool]) -> None:

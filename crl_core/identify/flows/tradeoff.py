@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crl_core.identify.chance import chance_among
 from crl_core.identify.flows.fit import fit
 from crl_core.identify.flows.flow import Flow
 from crl_core.identify.flows.networks import mmd2_of_groups
 from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.identify.method_inputs import Seeds, draw
-from crl_core.identify.scores import chance_floor, score
+from crl_core.identify.scores import score
 
 LAMS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
@@ -76,6 +77,7 @@ def tradeoff(
         m, e, b, d = kept.shape
         u = standardised(model(kept.view(m, e * b, d))[0]).view(m, e, b, d)
         apart = mmd2_of_groups(u, rows=400).numpy()
+    floors = [chance_among(z).mean for z in drawn.z]
     rows = []
     for index, seed in enumerate(given.seeds):
         place = drawn.seeds.index(seed)
@@ -90,7 +92,7 @@ def tradeoff(
                 "r2": own.r2,
                 "mmd2": float(apart[index]),
                 "outcome": best_single(found.latents[index], y),
-                "floor": chance_floor(drawn.z[place]),
+                "floor": floors[place],
             }
         )
     return rows
