@@ -193,7 +193,8 @@ def _train(options: argparse.Namespace) -> int:
 def _evidence_of(result: RunResult, store: RunStore | None) -> Mapping[str, np.ndarray] | None:
     """The evidence of a run, stored with it where it is; None where it could not be computed."""
     if store is not None and store.has(result.config.key):
-        train_and_store(result.config, store, with_parts=("evidence",))
+        while train_and_store(result.config, store, with_parts=("evidence",)).ending == "busy":
+            time.sleep(0.1)  # another process has the run, and may be measuring it
         return store.part(result.config.key, "evidence")
     from crl_core.measures.evidence import gather
     from crl_core.training.left_out import left_out_mse

@@ -135,6 +135,7 @@ def test_every_name_that_is_stored_printed_or_drawn_is_what_it_always_was(tmp_pa
 def test_the_numbers_of_the_evidence_stand_beside_the_others_where_there_is_one() -> None:
     result = run_of()
     evidence = {"use_effect_rms": np.linspace(1, 0.1, len(result.lam)), "domain_auc": np.full(len(result.lam), 0.7)}
+    evidence["baseline_names"] = np.array([], dtype=str)
     models = run_content(result, cached=False, evidence=evidence)["models"]
     rows = list(csv.DictReader(io.StringIO(metrics_csv(result, evidence))))
     for m, (model, row) in enumerate(zip(models, rows, strict=True)):
