@@ -227,7 +227,7 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         run.array(run.n), run.array(run.n), run.env, run.t, NAMES, INK, bars=False
     ),
     "outcome_by_arm": lambda run: scenario.outcome_by_arm(
-        run.array(run.n), run.array(run.n), run.env, run.t, NAMES, [(np.zeros(2), np.ones(2))] * 2, INK, bars=True
+        run.array(run.n), run.array(run.n), run.env, run.t, NAMES, lambda z: run.array(2, 2, len(z)), INK, bars=True
     ),
     "propensities": lambda run: scenario.propensities(
         np.array([0.0, 1.0]), np.array([[0.0, 0.0], [1.0, 1.0]]), NAMES, INK, spread=True

@@ -278,7 +278,7 @@ def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> Non
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.MonkeyPatch.context() as patch:
         # "meta" stands for the accelerator, which a processor's build of torch cannot name; Adam refuses to fuse on it.
         patch.setattr(torch.optim, "Adam", lambda params, lr, **_: torch.optim.SGD(params, lr, foreach=False))
-        group = _Group(run, [0, 1], torch.device("meta"), torch.float32)
+        group = _Group(run, [0, 1], [data_of(run, r) for r in (0, 1)], torch.device("meta"), torch.float32)
         losses = group._pass_over_rows(None)
         phi = group.net(group._along_lams(group._x_view)).phi
         mmd2 = ipm.grouped_mmd2(phi, group._view_weights, group._bandwidth(phi))
