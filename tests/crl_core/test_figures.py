@@ -1,5 +1,7 @@
 """Figures draw what they are given, keep their axes, and say what they cannot show."""
 
+import re
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
