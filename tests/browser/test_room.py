@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError
 
+from crl_core.config.presets import PRESETS
 from pages.shared.shell import PAGES
 from tests.browser.conftest import ROOT, WAIT_MS, Server
 from tests.browser.test_app import settled
@@ -78,6 +79,18 @@ def test_ten_environments_are_named_in_full_on_a_phone(server: Server, chromium:
     page = opened(chromium, server.url(stem, **TEN))
     settled(page)
     assert "has not been trained" not in page.locator("body").inner_text()
+    found = faults(page, [PHONE])
+    page.context.close()
+    assert not any(found.values()), found
+
+
+@pytest.mark.usefixtures("ten_environments")
+def test_four_runs_of_many_environments_are_compared_on_a_phone(server: Server, chromium: Browser) -> None:
+    keys = [PRESETS[name].config.key for name in ("hospitals", "leaky", "hospital")]
+    own = next((server.cache / "runs").iterdir()).name
+    page = opened(chromium, server.url("compare") + "?" + "&".join(f"runs={key}" for key in [own, *keys]))
+    settled(page)
+    assert "D, ITE RMSE" in page.locator("body").inner_text()
     found = faults(page, [PHONE])
     page.context.close()
     assert not any(found.values()), found
