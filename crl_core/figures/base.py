@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.palette import Palette
+from crl_core.figures.palette import FONT, Palette
 
 Trace = dict[str, Any]
-FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"
 KNOWN_ONLY = "truth (known only in simulation)"
 ARM_NAMES = ("untreated", "treated")
 ARM_SYMBOLS = np.array(["circle", "diamond"])  # treatment is symbol, on every page

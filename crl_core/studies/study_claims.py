@@ -21,7 +21,15 @@ import numpy as np
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
 from crl_core.runs.user_files import read_text
-from crl_core.studies.claims import STATEMENT_FIELDS, Measured, Statement, check_statement, entries_of, judged
+from crl_core.studies.claims import (
+    STATEMENT_FIELDS,
+    Measured,
+    Statement,
+    check_statement,
+    entries_of,
+    judged,
+    load_claims,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +108,11 @@ def parse_study_claims(study: str, text: str) -> tuple[StudyClaim, ...]:
 def claims_of(study: str) -> tuple[StudyClaim, ...]:
     """The claims of a study, as they come with the program."""
     return parse_study_claims(study, read_text(Path(__file__).parent / f"{study}_claims.toml"))
+
+
+def all_claims() -> tuple[Statement, ...]:
+    """Those about λ paths, then those of each study."""
+    return (*load_claims(), *(claim for study in STUDIES for claim in claims_of(study)))
 
 
 def measure_study(

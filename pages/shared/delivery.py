@@ -24,7 +24,7 @@ from starlette.datastructures import Headers
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crl_core.figures.palette import Theme, palette
+from crl_core.figures.palette import FONT, Theme, palette
 from pages.shared import shell
 
 STATIC = Path(st.__file__).parent / "static"
@@ -37,9 +37,9 @@ _CHUNKS_OF = {"lecture": ("BidiComponent", "DownloadButton")}
 _LATEST_MS = 30_000  # a run that computes for longer has its icons before it ends
 # While the app arrives no font is fetched: not Streamlit's own, 170 kB, which it uses until it knows our theme, and the
 # icons', 375 kB, which it asks for at once, only when the first run of the script has sent all it has.
-_ARRIVING = """
-.arriving #root * { font-family: 'DejaVu Sans', Verdana, 'Segoe UI', system-ui, sans-serif !important; }
-.arriving [data-testid=stIconMaterial] { visibility: hidden; }
+_ARRIVING = f"""
+.arriving #root * {{ font-family: {FONT} !important; }}
+.arriving [data-testid=stIconMaterial] {{ visibility: hidden; }}
 """
 _WATCH = """{
 const arriving = document.documentElement.classList, first = document.getElementById("first-screen");
@@ -117,7 +117,12 @@ def _gzipped(body: bytes, kind: str | None, headers: dict[str, str]) -> Response
 def _is_index(start: Message) -> bool:
     """Whether this answer is Streamlit's index.html, by its ETag, which no compression on the way changes."""
     etag = Headers(raw=start["headers"]).get("etag", "").removeprefix("W/")
-    return start["status"] == 200 and etag == FileResponse(_INDEX, stat_result=_INDEX.stat()).headers["etag"]
+    return start["status"] == 200 and etag == _index_etag()
+
+
+@cache
+def _index_etag() -> str:
+    return FileResponse(_INDEX, stat_result=_INDEX.stat()).headers["etag"]
 
 
 @cache
@@ -170,7 +175,7 @@ def _look(theme: Theme) -> str:
     return (
         f"#first-screen {{ position: fixed; inset: 0; z-index: 9; overflow: auto; padding: 1.2rem max(1.2rem, 8vw); "
         f"background: {ink['bg']}; color: {ink['text']}; "
-        f"font: 15px/1.5 'DejaVu Sans', Verdana, 'Segoe UI', system-ui, sans-serif; }} "
+        f"font: 15px/1.5 {FONT}; }} "
         f"#first-screen p {{ max-width: 44rem; margin: 0 0 .6rem 0; }} "
         f"#first-screen div {{ color: {ink['muted']}; margin-top: 1.6rem; font-size: 13px; }}"
     )
