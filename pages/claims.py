@@ -10,9 +10,9 @@ import streamlit as st
 from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
 from crl_core.studies import claims_run
-from crl_core.studies.claims import Statement, load_claims
+from crl_core.studies.claims import load_claims
 from crl_core.studies.claims_run import SEEDS, answer_to, baked_claims, baked_problems, cautions, runs_of
-from crl_core.studies.study_claims import STUDIES, claims_of
+from crl_core.studies.study_claims import all_claims
 from pages.shared import claims_rows, many_runs, page_header, require, server_cache, style
 from pages.shared.run_view import warn
 
@@ -77,16 +77,12 @@ def main() -> None:
         f"{where} Shaded: where the claim is true. A dot is a seed; tick and bar are their median (of rates the "
         "mean) and its 95 % interval."
     )
-    warn(cautions(every_claim(), content))
+    warn(cautions(all_claims(), content))
     claims_rows.panels(load_claims(), content)
 
 
-def every_claim() -> tuple[Statement, ...]:
-    return (*load_claims(), *(claim for study in STUDIES for claim in claims_of(study)))
-
-
 def head(content: Mapping[str, Any] | None) -> None:
-    entries = [] if content is None else [answer_to(claim, content) for claim in every_claim()]
+    entries = [] if content is None else [answer_to(claim, content) for claim in all_claims()]
     verdicts = [entry["verdict"] for entry in entries if entry is not None]
     figures = [(str(verdicts.count(name)), name) for name in claims_rows.MARKS if content is not None]
     page_header(

@@ -20,9 +20,9 @@ from crl_core.measures.intervals import too_few
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
 from crl_core.studies import environments_report as study_report
-from crl_core.studies.claims import Claim, Measured, Statement, load_claims, middle_of, pick
+from crl_core.studies.claims import Claim, Measured, load_claims, middle_of, pick
 from crl_core.studies.environments import SEEDS, EnvironmentsStudy, cautions, run_environments
-from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measure_study
+from crl_core.studies.study_claims import STUDIES, StudyClaim, all_claims, claims_of, measure_study
 
 
 def add_study_commands(command: Callable[..., Any]) -> None:
@@ -34,7 +34,7 @@ def add_study_commands(command: Callable[..., Any]) -> None:
         nargs="+",
         default=[],
         metavar="ID",
-        help=f"some of {', '.join(c.id for c in _all_claims())}",
+        help=f"some of {', '.join(c.id for c in all_claims())}",
     )
     claims.add_argument(
         "--lab",
@@ -47,12 +47,8 @@ def add_study_commands(command: Callable[..., Any]) -> None:
     envs.add_argument("--report", type=path_given, metavar="FILE", help="also write a report, .md or .html")
 
 
-def _all_claims() -> tuple[Statement, ...]:
-    return (*load_claims(), *(claim for study in STUDIES for claim in claims_of(study)))
-
-
 def _claims(options: argparse.Namespace) -> int:
-    among = load_claims() if options.lab == "paths" else claims_of(options.lab) if options.lab else _all_claims()
+    among = load_claims() if options.lab == "paths" else claims_of(options.lab) if options.lab else all_claims()
     claims, bar, store = pick(options.only, among), ProgressBar(sys.stderr), RunStore()
 
     def on_run(done: int, total: int, config: RunConfig) -> None:

@@ -206,7 +206,10 @@ def imagined(of: Kind, **values: Any) -> Kind | None:
 
     The only way to such a config, so that no page falls over a world that is not there. values: as for `altered`.
     """
-    return None if refusal(of, **values) else altered(of, **values)
+    try:
+        return altered(of, **values)
+    except ValueError:
+        return None
 
 
 def refusal(of: DataclassInstance, **values: Any) -> str:

@@ -16,6 +16,7 @@ Range = tuple[float, float]
 _LEAST, _MOST = 1e-150, 1e150  # beyond them products and ratios of ends overflow
 _NARROW = 1e-9  # an interval narrower than this share of its ends is a single value to a picture
 _STEPS: tuple[tuple[float, ...], ...] = ((1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0))
+_ENDS = (1.0, 3.0)  # where a log axis that grows may end, times a power of ten
 _MOST_TICKS = 24  # on an axis whose range spans hundreds of decades
 
 
@@ -99,6 +100,23 @@ def log_range(values: Any, *, room: float | None = None, share: Range = (0.0, 1.
     low, high = log_interval(*(float(value) for value in np.quantile(known, share)))
     wider = room or max((high / low) ** 0.07, 1.12)
     return log_interval(low / wider, high * wider)
+
+
+def axis_range(values: np.ndarray, usual: Range) -> Range:
+    """`usual`, widened by half decades until it holds every positive finite value."""
+    low, high = usual
+    positive = finite_of(values, positive=True)
+    if len(positive):
+        low = min(low, _half_decade(float(positive.min()), down=True))
+        high = max(high, _half_decade(float(positive.max())))
+    return low, high
+
+
+def _half_decade(value: float, *, down: bool = False) -> float:
+    power = 10.0 ** math.floor(math.log10(value))
+    # One decade below as well: the logarithm of a value just under a power of ten rounds up to that power's.
+    steps = [power * step for step in (*(step / 10 for step in _ENDS), *_ENDS, 10.0)]
+    return max(step for step in steps if step <= value) if down else min(step for step in steps if step >= value)
 
 
 def held_in(values: np.ndarray, limits: Range) -> tuple[np.ndarray, int]:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.palette import Palette
+from crl_core.figures.palette import FONT, Palette
 
 Trace = dict[str, Any]
-FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"
 KNOWN_ONLY = "truth (known only in simulation)"
 ARM_NAMES = ("untreated", "treated")
 ARM_SYMBOLS = np.array(["circle", "diamond"])  # treatment is symbol, on every page
 _TITLE = 34  # pixels of the title's line
 _LEGEND_ROW = 20  # pixels of a row of the legend
+_SHORT_LEGEND = 6  # entries; a phone may give each a row of its own
 
 
 def rgba(colour: str, opacity: float) -> str:
@@ -55,11 +55,13 @@ def figure(
 ) -> go.Figure:
     """A titled figure on a panel.
 
+    height:       of a figure with a short legend; a longer legend takes nothing from the picture on a phone.
     legend_items: entries of the legend under the title.
     outside:      points moved onto the edge.
     """
     scale = colours["scale"]
-    legend_rows = -(-legend_items // (2 if legend_items <= 6 else 3))  # as many as a narrow panel needs
+    legend_rows = -(-legend_items // (2 if legend_items <= _SHORT_LEGEND else 3))  # as many as a narrow panel needs
+    height += round(_LEGEND_ROW * scale) * max(0, legend_items - _SHORT_LEGEND)
     edge = {"l": 50, "r": 12, "t": round(_TITLE * scale), "b": round(46 * scale)} | (margin or {})
     key_top = 1 - round(_TITLE * scale - 4) / height
     edge["t"] += legend_rows * round(_LEGEND_ROW * scale) + (6 if legend_rows else 0)
@@ -93,6 +95,7 @@ def figure(
                 "yanchor": "top",
                 "bgcolor": "rgba(0,0,0,0)",
                 "itemsizing": "trace",
+                "maxheight": 0.9,  # where it has less, it scrolls and hides entries
                 "font": {"size": 11.5 * scale, "color": colours["text"]},
             },
             "hovermode": "closest",

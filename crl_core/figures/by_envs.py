@@ -10,8 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from crl_core.figures.axes import finite_of, interval, joined, linear_ticks, log_axis, log_range, log_ticks, share_of
-from crl_core.figures.base import FONT, Trace, axis, empty, figure, number
-from crl_core.figures.palette import Palette
+from crl_core.figures.base import Trace, axis, empty, figure, number
+from crl_core.figures.palette import FONT, Palette
 
 HEIGHT = 300
 _DODGE = 0.07  # between lines, in environments

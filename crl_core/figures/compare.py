@@ -38,6 +38,7 @@ _SMALL = 250
 _MOST_TICKS = 6  # of a small axis
 _MOST_ROWS = 160  # points of a pane: SVG drawn in software takes a third of a second for a thousand
 _MOST_EPOCHS = 250  # points of a line
+_NAME = 15  # characters of a line of a run's name, above a picture of half a phone's width
 _GAP = 0.022  # between panes, in shares of the figure
 
 
@@ -214,10 +215,13 @@ def _row(
     truth: bool = False,
 ) -> go.Figure:
     n = len(panes)
-    height = {1: 430, 2: 430, 3: 390}.get(n, 360)
+    n_cols, n_rows = min(2, n), -(-n // 2)  # a phone has no room for three beside each other
+    height = 430 + 250 * max(0, n_rows - 1)
     if n == 0:
         return empty(title, "No run has rows to draw.", colours, height=height)
-    width = (1 - _GAP * (n - 1)) / n
+    width = (1 - _GAP * (n_cols - 1)) / n_cols
+    head = 0.0 if n == 1 else 0.16  # for the names above a row, and the ticks of the row before; legends keep out of it
+    tall = 1 / n_rows - head
     traces: list[Trace] = []
     notes: list[dict[str, Any]] = []
     axes: dict[str, Any] = {}
@@ -225,42 +229,50 @@ def _row(
     for place, pane in enumerate(panes):
         suffix = "" if place == 0 else str(place + 1)
         here: dict[str, Any] = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
-        start = place * (width + _GAP)
-        first = place == 0
+        start, top = place % n_cols * (width + _GAP), 1 - head - place // n_cols * (tall + head)
+        first, leftmost = place == 0, place % n_cols == 0
+        x_look = (
+            looks[0] if place + n_cols >= n else {name: value for name, value in looks[0].items() if name != "title"}
+        )
         shared: dict[str, Any] = {} if first else {"matches": "x"}
         axes[f"xaxis{suffix}"] = axis(
-            colours, range=list(limits[0]), domain=[start, start + width], anchor=f"y{suffix}", **looks[0], **shared
+            colours, range=list(limits[0]), domain=[start, start + width], anchor=f"y{suffix}", **x_look, **shared
         ) | _framed(colours)
         y_look: dict[str, Any] = (
-            looks[1] if first else {name: value for name, value in looks[1].items() if name != "title"}
+            looks[1] if leftmost else {name: value for name, value in looks[1].items() if name != "title"}
         )
         matched: dict[str, Any] = {} if first else {"matches": "y"}
         side = axis(
             colours,
             range=list(limits[1]),
+            domain=[max(0.0, top - tall), top],
             anchor=f"x{suffix}",
             **y_look,
             **matched,
         )
-        side |= _framed(colours) | ({} if first else {"showticklabels": False})
+        side |= _framed(colours) | ({} if leftmost else {"showticklabels": False})
         axes[f"yaxis{suffix}"] = side
+        called = pane.name.replace("λ = ", "λ\u00a0=\u00a0")
         notes.append(
             note(
-                f"<b>{LETTERS[place]}</b>  {pane.name}",
+                f"<b>{LETTERS[place]}</b>  {_wrapped(called, _NAME) if n > 1 else called}",
                 start,
                 "left",
-                1,
+                top,
                 "paper",
                 colours["runs"][place],
                 colours,
-                yshift=10 * colours["scale"],
+                yshift=3,
             )
+            | {"yanchor": "bottom", "align": "left"}
         )
         if truth:
             traces.append(truth_line(limits[0], limits[0], colours, **here))
         if len(pane.xy) == 0 or not np.isfinite(pane.xy).all():
             why = pane.why_empty or "There is nothing to draw here."
-            notes.append(note(_wrapped(why), start + width / 2, "center", 0.5, "paper", colours["muted"], colours))
+            notes.append(
+                note(_wrapped(why), start + width / 2, "center", top - tall / 2, "paper", colours["muted"], colours)
+            )
             traces.append({"type": "scatter", "x": [None], "y": [None], "showlegend": False} | here)
             continue
         x, beyond_x = held_in(pane.xy[:, 0], limits[0])
@@ -330,8 +342,8 @@ def _framed(colours: Palette) -> dict[str, Any]:
 
 def _wrapped(text: str, width: int = 26) -> str:
     lines = [""]
-    for word in text.split():
+    for word in text.split(" "):
         if len(lines[-1]) + len(word) >= width:
             lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
+        lines[-1] = f"{lines[-1]} {word}".strip(" ")
     return "<br>".join(lines)

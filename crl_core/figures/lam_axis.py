@@ -46,7 +46,10 @@ def lam_axis(
         if len(marks) < 2:
             marks = positive if len(positive) <= 6 else [positive[0], positive[len(positive) // 2], positive[-1]]
         ticks += marks
-        words = [f"{10**mark:.2g}" if abs(mark - round(mark)) > 1e-9 else _decade(round(mark)) for mark in marks]
+        words = [
+            f"{10 ** min(mark, 308.25):.2g}" if abs(mark - round(mark)) > 1e-9 else _decade(round(mark))
+            for mark in marks
+        ]
         labels += [word if len(words) <= most or index % 2 else "" for index, word in enumerate(words)]
     return axis(colours, title, tickvals=ticks, ticktext=labels, range=list(edges(lams)), tickangle=0, **more)
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from crl_core.events import COLLAPSED, DIVERGED, OK, STATUS_WORDS
-from crl_core.figures.axes import finite_of, joined, log_ticks
-from crl_core.figures.palette import Palette
+from crl_core.figures.axes import axis_range, joined, log_ticks
+from crl_core.figures.palette import FONT, Palette
 from crl_core.measures.curves import Curves
 from crl_core.metrics import METRICS
 
@@ -26,7 +26,6 @@ MAX_EPOCHS_DRAWN = 150  # of a final run
 MAX_EPOCHS_LIVE = 75  # while it trains and is drawn again and again
 _MOST_TICKS = 7  # powers of ten alone where there were more
 _GHOSTS = 6  # earlier epochs that stay visible under the curve along λ
-_STEPS = (1.0, 3.0)  # where a log axis may end, times a power of ten
 # A wheel alone scrolls the page, as everywhere; a pinch on a touchpad arrives as a wheel with Ctrl.
 _ZOOM: Spec = {
     "name": "zoom",
@@ -35,27 +34,8 @@ _ZOOM: Spec = {
 }
 
 
-FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"  # as in .streamlit/config.toml
-
 # Ranges that usual runs stay in; an axis never shows less, so it does not move while they train.
 USUAL: Mapping[str, tuple[float, float]] = {m.name: m.usual for m in METRICS if m.usual is not None}
-
-
-def axis_range(values: np.ndarray, usual: tuple[float, float]) -> tuple[float, float]:
-    """`usual`, widened by half decades until it holds every positive finite value."""
-    low, high = usual
-    positive = finite_of(values, positive=True)
-    if len(positive):
-        low = min(low, _half_decade(float(positive.min()), down=True))
-        high = max(high, _half_decade(float(positive.max())))
-    return low, high
-
-
-def _half_decade(value: float, *, down: bool = False) -> float:
-    power = 10.0 ** math.floor(math.log10(value))
-    # One decade below as well: the logarithm of a value just under a power of ten rounds up to that power's.
-    steps = [power * step for step in (*(step / 10 for step in _STEPS), *_STEPS, 10.0)]
-    return max(step for step in steps if step <= value) if down else min(step for step in steps if step >= value)
 
 
 def lam_position(lams: tuple[float, ...]) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Literal, TypedDict, get_args
 
 Theme = Literal["dark", "light", "projector"]
 THEMES: tuple[Theme, ...] = get_args(Theme)
+FONT = "DejaVu Sans, Verdana, Segoe UI, system-ui, sans-serif"  # as in .streamlit/config.toml
 
 
 class Palette(TypedDict):

@@ -13,9 +13,14 @@ from crl_core.figures.lam_axis import positions
 from crl_core.figures.palette import Palette
 from crl_core.measures.lam_choice import Choice, words_of
 
+_LARGEST, _SMALLEST = 15, 7  # pixels of the mark of a λ that every replicate picks, and of one that few do
+
 
 def lanes(lams: Sequence[float], choices: Sequence[Choice], colours: Palette) -> list[Trace]:
-    """Picks as marks on the second y axis, lane 0 at y = 0, the next at -1."""
+    """Picks as marks on the second y axis, lane 0 at y = 0, the next at -1; a mark's area is how often it is picked.
+
+    Numbers beside the marks would touch where neighbouring λ are picked on a narrow screen.
+    """
     at = positions(lams)
     traces: list[Trace] = []
     for lane, choice in enumerate(choices):
@@ -32,15 +37,15 @@ def lanes(lams: Sequence[float], choices: Sequence[Choice], colours: Palette) ->
             for index, count, times in zip(picked, counts, regret, strict=True)
         ]
         colour = colours["truth"] if choice.knows_truth else colours["muted"]
+        sizes = np.maximum(_SMALLEST, _LARGEST * np.sqrt(counts / replicates))
         traces.append(
             {
-                "type": "scatter", "mode": "markers+text", "x": at[picked], "y": [-lane] * len(picked), "yaxis": "y2",
-                "text": [f" {count}" if replicates > 1 else "" for count in counts], "textposition": "middle right",
-                "textfont": {"color": colour, "size": 10 * colours["scale"]}, "cliponaxis": False, "customdata": texts,
+                "type": "scatter", "mode": "markers", "x": at[picked], "y": [-lane] * len(picked), "yaxis": "y2",
+                "cliponaxis": False, "opacity": 1, "customdata": texts,
                 "hovertemplate": "%{customdata}<extra></extra>", "showlegend": False,
                 "marker": {
                     "symbol": "star" if choice.knows_truth else "triangle-up", "color": colour,
-                    "size": 10 * colours["scale"], "line": {"width": 0.6, "color": colours["panel"]},
+                    "size": sizes * colours["scale"], "line": {"width": 0.6, "color": colours["panel"]},
                 },
             }
         )  # fmt: skip

@@ -120,13 +120,13 @@ def outcome_by_arm(
     n_envs = len(env_names)
     n_cols = n_envs if n_envs <= _MOST_A_ROW else -(-n_envs // -(-n_envs // _MOST_A_ROW))
     n_rows = -(-n_envs // n_cols) if n_envs else 1
-    height = 104 + (_ROW_HEIGHT + 44) * n_rows + (60 if n_envs <= 2 else 0)
+    height = 104 + (_ROW_HEIGHT + 58) * n_rows + (60 if n_envs <= 2 else 0)
     if len(z) == 0:
         return empty(title, "There are no rows to draw.", colours, height=height)
     x_range, y_range = robust_range(z, room=0.1), robust_range(y, room=0.1)
     x, beyond_x = held_in(z, x_range)
     held_y, beyond_y = held_in(y, y_range)
-    gap_x, gap_y = 0.022, 0.34 / n_rows if n_rows > 1 else 0.0
+    gap_x, gap_y = 0.022, 0.41 / n_rows if n_rows > 1 else 0.0
     width, tall = (1 - gap_x * (n_cols - 1)) / n_cols, (1 - gap_y * (n_rows - 1)) / n_rows
     along, mark = np.linspace(*x_range, _LINE_POINTS), "̄" if bars else ""
     means = mean_outcomes(along)

@@ -1,4 +1,4 @@
-"""Deployment somewhere new: new rows over the training clouds, dose curves, the table of the tests' power."""
+"""Deployment somewhere new: new rows over the training clouds, and curves along the dose."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from crl_core.figures.axes import compact, evenly, few, finite_of, held_in, log_
 from crl_core.figures.base import (
     Trace,
     axis,
-    decimals,
     empty,
     env_legend,
     figure,
-    number,
     rgba,
     truth_legend,
 )
@@ -26,7 +24,6 @@ HEIGHT = 400
 _SMALL = 250
 _MOST_TICKS = 5  # of a small axis
 _MOST = 260  # points of a cloud
-_CELL = 27  # pixels of a line of the table
 
 
 def cloud(
@@ -161,111 +158,3 @@ def along_dose(
         xaxis=axis(colours, dose_title, nticks=8),
         yaxis=axis(colours, **(log_axis(low, high) | few(log_ticks(low, high), _MOST_TICKS))),
     )
-
-
-def power_map(
-    names: Sequence[str],
-    tests: Sequence[str],
-    rates: np.ndarray,
-    errors: np.ndarray,
-    wrong: np.ndarray,
-    colours: Palette,
-    *,
-    title: str,
-) -> go.Figure:
-    """Rejection rates [interventions, tests] as a heat map, with the true error [interventions] beside it.
-
-    wrong: [interventions], whether the effects are.
-
-    A test that is silent where the effects are wrong has a frame in the colour of what is bad: no brightness can hide
-    it.
-    """
-    if len(names) == 0:
-        return empty(title, "Nothing has been measured yet.", colours, height=_SMALL)
-    y = list(range(len(names)))
-    scale = colours["scale"]
-    heat: Trace = {
-        "type": "heatmap",
-        "x": list(range(len(tests))),
-        "y": y,
-        "z": rates,
-        "zmin": 0,
-        "zmax": 1,
-        "showscale": False,
-        "xgap": 3,
-        "ygap": 3,
-        "colorscale": [[0, colours["grid"]], [1, colours["accent"]]],
-        "customdata": [[number(error)] * len(tests) for error in errors],
-        "hovertemplate": "%{text} of batches alarm; true ITE RMSE %{customdata}<extra></extra>",
-        "text": [[decimals(rate, 2) for rate in row] for row in rates],
-    }
-    notes: list[dict[str, Any]] = []
-    shapes: list[dict[str, Any]] = []
-    for row, (name, error) in enumerate(zip(names, errors, strict=True)):
-        colour = colours["bad"] if wrong[row] else colours["text"]
-        notes.append(_word(name, -0.62, row, "right", colours["text"], scale))
-        notes.append(
-            _word(
-                decimals(error, 3) + (" wrong" if wrong[row] else ""),
-                len(tests) - 0.4,
-                row,
-                "left",
-                colour,
-                scale,
-                bold=bool(wrong[row]),
-            )
-        )
-        for column in range(len(tests)):
-            rate = rates[row, column]
-            ink = colours["panel"] if rate > 0.5 else colours["text"]
-            notes.append(_word(decimals(rate, 2), column, row, "center", ink, scale, bold=rate > 0.5))
-            if wrong[row] and rate <= 0.5:
-                shapes.append(
-                    {
-                        "type": "rect",
-                        "x0": column - 0.48,
-                        "x1": column + 0.48,
-                        "y0": row - 0.44,
-                        "y1": row + 0.44,
-                        "line": {"color": colours["bad"], "width": 2.2 * scale},
-                    }
-                )
-    hidden: dict[str, Any] = {
-        "showgrid": False,
-        "zeroline": False,
-        "fixedrange": True,
-        "showline": False,
-        "ticks": "",
-    }
-    return figure(
-        title,
-        [heat],
-        colours,
-        height=round((70 + _CELL * len(names)) * scale),
-        margin={"l": 8, "r": 8, "b": 8, "t": round(66 * scale)},
-        annotations=notes,
-        shapes=shapes,
-        xaxis=axis(
-            colours,
-            side="top",
-            tickvals=[*range(len(tests)), len(tests) - 0.05],
-            ticktext=[*tests, "ITE RMSE"],
-            range=[-3.4, len(tests) + 0.35],
-        )
-        | hidden,
-        yaxis=axis(colours, range=[len(names) - 0.45, -0.55], showticklabels=False) | hidden,
-    )
-
-
-def _word(
-    text: str, x: float, y: float, anchor: str, colour: str, scale: float, *, bold: bool = False
-) -> dict[str, Any]:
-    return {
-        "text": f"<b>{text}</b>" if bold else text,
-        "x": x,
-        "y": y,
-        "xanchor": anchor,
-        "yanchor": "middle",
-        "showarrow": False,
-        "font": {"color": colour, "size": 11.5 * scale},
-    }

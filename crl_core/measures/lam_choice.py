@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -142,10 +143,14 @@ def choices_of(result: RunResult, evidence: Mapping[str, np.ndarray] | None) -> 
     return found, reasons
 
 
-def picked_text(choice: Choice, lams: Sequence[float], between: str = ", ") -> str:
-    """The λ that were picked, each once, in order: "0.1, 1"; a dash where none was."""
-    picked = sorted({int(index) for index in choice.index if index >= 0})
-    return between.join(f"{lams[index]:g}" for index in picked) or "–"
+def picked_text(choice: Choice, lams: Sequence[float], between: str = ", ", *, counted: bool = False) -> str:
+    """The λ that were picked, each once, in order: "0.1, 1"; a dash where none was.
+
+    counted: with the number of replicates where several λ were picked: "0.1 (2), 1 (1)".
+    """
+    picked = Counter(sorted(int(index) for index in choice.index if index >= 0))
+    many = counted and len(picked) > 1
+    return between.join(f"{lams[index]:g}" + (f" ({count})" if many else "") for index, count in picked.items()) or "–"
 
 
 def cost_of(choice: Choice) -> float | None:

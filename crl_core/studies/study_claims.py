@@ -24,7 +24,15 @@ from crl_core.identify.presets import latent_preset
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
 from crl_core.runs.user_files import read_text
-from crl_core.studies.claims import STATEMENT_FIELDS, Measured, Statement, check_statement, entries_of, judged
+from crl_core.studies.claims import (
+    STATEMENT_FIELDS,
+    Measured,
+    Statement,
+    check_statement,
+    entries_of,
+    judged,
+    load_claims,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +137,11 @@ def _check_chance(entry: Mapping[str, Any]) -> None:
 def claims_of(study: str) -> tuple[StudyClaim, ...]:
     """The claims of a study, as they come with the program."""
     return parse_study_claims(study, read_text(Path(__file__).parent / f"{study}_claims.toml"))
+
+
+def all_claims() -> tuple[Statement, ...]:
+    """Those about λ paths, then those of each study."""
+    return (*load_claims(), *(claim for study in STUDIES for claim in claims_of(study)))
 
 
 def measure_study(

@@ -393,7 +393,7 @@ class _Group:
         numbers = {
             "factual_mse": np.concatenate([metrics.factual_mse(a, b, rows.t, rows.y) for rows, a, b in by_replicate]),
             "mmd2": mmd2,
-            "status": self._status(y0_hat, y1_hat),
+            "status": self._status(y0_hat, y1_hat, mmd2),
         }
         if self.held_out[0].ite is not None:
             numbers["ite_rmse"] = np.concatenate([metrics.ite_rmse(b - a, _truth(rows)) for rows, a, b in by_replicate])
@@ -422,9 +422,10 @@ class _Group:
             for g, rows in enumerate(self.held_out)
         ]
 
-    def _status(self, y0_hat: np.ndarray, y1_hat: np.ndarray) -> np.ndarray:
-        """Diverged: a weight is not finite. Collapsed: within an arm the predictions hardly vary though outcomes do."""
-        finite = np.ones(self.net.n_models, dtype=bool)
+    def _status(self, y0_hat: np.ndarray, y1_hat: np.ndarray, mmd2: np.ndarray) -> np.ndarray:
+        """Diverged: a weight, or what it makes of held-out rows, is not finite. Collapsed: within an arm predictions
+        hardly vary though outcomes do."""
+        finite = np.isfinite(mmd2) & np.isfinite(y0_hat).all(axis=1) & np.isfinite(y1_hat).all(axis=1)
         for param in self.net.params.values():
             finite &= param.isfinite().flatten(1).all(dim=1).cpu().numpy()
         spread = np.concatenate(

@@ -4,6 +4,9 @@ Streamlit sends 2.1 MB of scripts as they are, and 170 kB of a font that our the
 then, only once the first elements have come, the scripts that draw them. On a line of 60 kB/s that is a blank page for
 40 s. Here every script is compressed once and kept; the page that loads them says meanwhile what it will be, and names
 at once the scripts that its elements will need.
+
+Streamlit answers any address with its page, which asks for its files beside that address: below a page's, such as
+/runs/of/mine, it would stay blank, so the visitor is sent on to /runs.
 """
 
 from __future__ import annotations
@@ -18,10 +21,10 @@ from pathlib import Path
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crl_core.figures.palette import Theme, palette
+from crl_core.figures.palette import FONT, Theme, palette
 from pages.shared import shell
 
 STATIC = Path(st.__file__).parent / "static"
@@ -34,9 +37,9 @@ _CHUNKS_OF = {"lecture": ("BidiComponent", "DownloadButton")}
 _LATEST_MS = 30_000  # a run that computes for longer has its icons before it ends
 # While the app arrives no font is fetched: not Streamlit's own, 170 kB, which it uses until it knows our theme, and the
 # icons', 375 kB, which it asks for at once, only when the first run of the script has sent all it has.
-_ARRIVING = """
-.arriving #root * { font-family: 'DejaVu Sans', Verdana, 'Segoe UI', system-ui, sans-serif !important; }
-.arriving [data-testid=stIconMaterial] { visibility: hidden; }
+_ARRIVING = f"""
+.arriving #root * {{ font-family: {FONT} !important; }}
+.arriving [data-testid=stIconMaterial] {{ visibility: hidden; }}
 """
 _WATCH = """{
 const arriving = document.documentElement.classList, first = document.getElementById("first-screen");
@@ -63,26 +66,48 @@ class Delivery:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope) if scope["type"] == "http" else {}
-        if scope.get("method") != "GET" or "gzip" not in headers.get("accept-encoding", "") or "range" in headers:
+        if scope["type"] != "http" or scope["method"] != "GET":
             return await self.app(scope, receive, send)
+        headers = Headers(scope=scope)
+        packed = "gzip" in headers.get("accept-encoding", "") and "range" not in headers
         file = re.search(r"static/(?:js|css)/[\w.-]+$", scope["path"])
-        if file and (STATIC / file[0]).is_file():
+        if packed and file and (STATIC / file[0]).is_file():
             body = await run_in_threadpool(packed_file, file[0])
             kind = _KINDS.get(Path(file[0]).suffix)
             return await _gzipped(body, kind, _FOR_EVER)(scope, receive, send)
-        replaced = False
+        instead: Response | None = None
 
         async def send_on(message: Message) -> None:
-            nonlocal replaced
+            nonlocal instead
             if message["type"] == "http.response.start" and _is_index(message):
-                replaced = True
-                page = first_page(shell.page_of(scope["path"].rstrip("/").rpartition("/")[2]) or shell.DEFAULT_PAGE)
-                await _gzipped(page, "text/html", {"Cache-Control": "no-cache"})(scope, receive, send)
-            elif not replaced:
+                instead = _instead_of_index(scope, packed)
+                if instead is not None:
+                    await instead(scope, receive, send)
+            if instead is None:
                 await send(message)
 
         return await self.app(scope, receive, send_on)
+
+
+def _instead_of_index(scope: Scope, packed: bool) -> Response | None:
+    """What a visitor gets for Streamlit's index.html; None: that file as it is, for who takes no gzip."""
+    if (page := page_above(scope["raw_path"].decode("latin-1"))) is not None:
+        query = scope["query_string"].decode("latin-1")
+        return RedirectResponse(page + (f"?{query}" if query else ""), 302)
+    if not packed:
+        return None
+    body = first_page(shell.page_of(scope["path"].rstrip("/").rpartition("/")[2]) or shell.DEFAULT_PAGE)
+    return _gzipped(body, "text/html", {"Cache-Control": "no-cache"})
+
+
+def page_above(path: str) -> str | None:
+    """The page that an address lies below, relative to it: ../../runs of /runs/of/mine. None: it lies below none.
+
+    path: as it was asked for, with the server's baseUrlPath. A proxy may have taken a prefix off, so nothing absolute.
+    """
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    first, _, below = path.removeprefix(f"/{base}/" if base else "/").partition("/")
+    return "../" * (1 + below.count("/")) + first if first and below and first != "static" else None
 
 
 def _gzipped(body: bytes, kind: str | None, headers: dict[str, str]) -> Response:
@@ -92,7 +117,12 @@ def _gzipped(body: bytes, kind: str | None, headers: dict[str, str]) -> Response
 def _is_index(start: Message) -> bool:
     """Whether this answer is Streamlit's index.html, by its ETag, which no compression on the way changes."""
     etag = Headers(raw=start["headers"]).get("etag", "").removeprefix("W/")
-    return start["status"] == 200 and etag == FileResponse(_INDEX, stat_result=_INDEX.stat()).headers["etag"]
+    return start["status"] == 200 and etag == _index_etag()
+
+
+@cache
+def _index_etag() -> str:
+    return FileResponse(_INDEX, stat_result=_INDEX.stat()).headers["etag"]
 
 
 @cache
@@ -145,7 +175,7 @@ def _look(theme: Theme) -> str:
     return (
         f"#first-screen {{ position: fixed; inset: 0; z-index: 9; overflow: auto; padding: 1.2rem max(1.2rem, 8vw); "
         f"background: {ink['bg']}; color: {ink['text']}; "
-        f"font: 15px/1.5 'DejaVu Sans', Verdana, 'Segoe UI', system-ui, sans-serif; }} "
+        f"font: 15px/1.5 {FONT}; }} "
         f"#first-screen p {{ max-width: 44rem; margin: 0 0 .6rem 0; }} "
         f"#first-screen div {{ color: {ink['muted']}; margin-top: 1.6rem; font-size: 13px; }}"
     )

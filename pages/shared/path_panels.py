@@ -47,7 +47,8 @@ def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
     )
     quiet(
         f"Held out; {band}. Faint: earlier epochs. Leftmost, λ = 0: TARNet, plain ERM. {beside} Lanes: the λ each rule "
-        "picks in each replicate, and its regret; the oracle knows the truth, which only a simulation has."
+        "picks, its mark as large as its replicates are many, and its regret; the oracle knows the truth, which only a "
+        "simulation has."
     )
 
 
@@ -112,7 +113,7 @@ def rules(run: RunInView, found: Sequence[Choice], without_pick: Mapping[str, st
     lines = [
         (
             words_of(choice.rule).title,
-            picked_text(choice, run.result.lams),
+            picked_text(choice, run.result.lams, counted=True),
             spread(choice.ite_rmse, 3),
             spread(choice.regret),
             words_of(choice.rule).needs,
@@ -122,7 +123,11 @@ def rules(run: RunInView, found: Sequence[Choice], without_pick: Mapping[str, st
     lines += [(words_of(name).title, "–", "–", "–", f"No pick: {why}.") for name, why in without_pick.items()]
     table(["Choosing λ", "λ picked", "ITE RMSE", "regret", "What it looks at"], lines, words_from=4, strong=0)
     quiet(
-        ("Median [smallest, largest] over replicates. " if run.config.training.replicates > 1 else "")
+        (
+            "Median [smallest, largest] over replicates; in brackets behind λ, how many picked it. "
+            if run.config.training.replicates > 1
+            else ""
+        )
         + "Choosing λ without the truth is an open problem: no rule is best in every world here."
     )
 

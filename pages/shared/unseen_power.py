@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from math import isfinite
 
-import numpy as np
 import streamlit as st
 
 from crl_core.config.text import seed_words
 from crl_core.figures import Palette
-from crl_core.figures.unseen import power_map
+from crl_core.figures.base import decimals
 from crl_core.jobs.ensure_runs import RunsFailed, is_there
 from crl_core.runs.sealing import StoreError
 from crl_core.studies.detection_rates import (
@@ -29,7 +29,6 @@ from crl_core.studies.detection_rates import (
 from pages.shared import many_runs, server_cache
 from pages.shared.run_view import warn
 from pages.shared.style import panel_title, quiet
-from pages.shared.tables import chart
 
 _SEEDS, _DRAWS = 3, 4  # of a table that is measured here, while somebody waits
 _TESTS = {
@@ -45,6 +44,24 @@ _CSS = """
   line-height: 1.5; }
 .crl-four b { display: block; font-size: 1rem; }
 @media (max-width: 640px) { .crl-four { grid-template-columns: 1fr; } }
+.crl-rates-room { container-type: inline-size; }
+.crl-rates { border-collapse: separate; border-spacing: 3px; width: 100%; font-size: .8rem; line-height: 1.3;
+  font-variant-numeric: tabular-nums; }
+.crl-rates th { font-weight: 400; text-align: right; padding: 0 .5rem 0 0; color: var(--ink); }
+.crl-rates thead th { text-align: center; color: var(--quiet); padding: 0 .1rem .2rem .1rem; }
+.crl-rates td { padding: .2rem .1rem; text-align: center; color: var(--ink); }
+.crl-rates .rate { background: color-mix(in srgb, var(--full) var(--share), var(--none)); width: 15%; }
+.crl-rates .often { color: var(--ink-on-full); font-weight: 700; }
+.crl-rates .silent { outline: 2px solid var(--bad); outline-offset: -1px; }
+.crl-rates .wrong { color: var(--bad); font-weight: 700; }
+@container (max-width: 520px) {  /* no room for the names beside the figures: each above its own */
+  .crl-rates tr { display: grid; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); gap: 3px;
+    align-items: stretch; margin-top: .35rem; font-size: .74rem; }
+  .crl-rates thead th { font-size: .68rem; padding: 0; }
+  .crl-rates thead th:first-child { display: none; }
+  .crl-rates tbody th { grid-column: 1 / -1; text-align: left; }
+  .crl-rates td { width: auto !important; display: grid; place-content: center; }
+}
 </style>
 """
 
@@ -98,19 +115,9 @@ def _draw(power: Power, where: str, ink: Palette) -> None:
         )
         n = st.segmented_control("Rows in a batch", sizes, default=200, key="unseen.power_n", required=True)
     cases = power.cases(lam, n)
-    tests = [test for test in _TESTS if all(test in found for found in cases.values())]
-    first = [found[tests[0]] for found in cases.values()]
     st.html(_CSS + four_quadrants(cases, ink))
-    drawn = power_map(
-        [name_of(*case) for case in cases],
-        [_TESTS[test] for test in tests],
-        np.array([[found[test].rejection_rate for test in tests] for found in cases.values()]),
-        np.array([row.ite_rmse for row in first]),
-        np.array([row.wrong for row in first]),
-        ink,
-        title=f"Rejection rates at λ = {lam:g}, {n} rows",
-    )
-    chart(drawn, "unseen.power")
+    panel_title(f"Rejection rates at λ = {lam:g}, {n} rows", "share of the batches that alarm")
+    st.html(rates_table(cases, ink))
     quiet(
         f"{where} {seed_words(power.seeds, power.first_seed).capitalize()}. The batches of a seed share their 300 "
         "reference latents, so they err together. In the four boxes the monitor is latent MMD² against all "
@@ -129,3 +136,40 @@ def four_quadrants(cases: Mapping[Case, Mapping[str, Rate]], ink: Palette) -> st
         told = escape("; ".join(name_of(*case) for case in members) or "none")
         boxes.append(f"<div{look}><b{title}>{name[:1].upper() + name[1:]}</b>{told}</div>")
     return f'<div class="crl-four">{"".join(boxes)}</div>'
+
+
+def rates_table(cases: Mapping[Case, Mapping[str, Rate]], ink: Palette) -> str:
+    """Rejection rates as a table: a line for every intervention, a column for every test, and the true error.
+
+    A test that is silent where the effects are wrong has a frame in the colour of what is bad: no brightness can hide
+    it.
+    """
+    if not cases:
+        return '<p class="crl-quiet">Nothing has been measured yet.</p>'
+    tests = [test for test in _TESTS if all(test in found for found in cases.values())]
+    head = "".join(
+        f'<th scope="col">{escape(name)}</th>' for name in ("", *(_TESTS[test] for test in tests), "ITE RMSE")
+    )
+    lines = []
+    for case, found in cases.items():
+        first = next(iter(found.values()))
+        error = decimals(first.ite_rmse, 3)
+        cells = "".join(_rate(found[test], error) for test in tests)
+        truth = f'<td class="wrong">{error} wrong</td>' if first.wrong else f"<td>{error}</td>"
+        lines.append(f'<tr><th scope="row">{escape(name_of(*case))}</th>{cells}{truth}</tr>')
+    look = f"--columns: {len(tests) + 1}; --full: {ink['accent']}; --none: {ink['grid']}; --bad: {ink['bad']}"
+    inks = f"--ink: {ink['text']}; --ink-on-full: {ink['panel']}"
+    return (
+        f'<div class="crl-rates-room"><table class="crl-rates" style="{look}; {inks}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _rate(rate: Rate, error: str) -> str:
+    """A cell, as bright as its test alarms often."""
+    often = rate.rejection_rate > 0.5
+    kinds = ("often" if often else "") + (" silent" if rate.wrong and not often else "")
+    share = 100 * rate.rejection_rate if isfinite(rate.rejection_rate) else 0.0
+    says = decimals(rate.rejection_rate, 2)
+    told = f"{says} of batches alarm; true ITE RMSE {error}"
+    return f'<td class="rate {kinds}" style="--share: {share:.0f}%" title="{told}">{says}</td>'

@@ -131,6 +131,9 @@
       if (legend && areas.some((box) => overlap(legend.getBoundingClientRect(), box, 4)))
         faults.push(`the legend lies over the plot of “${plot.querySelector(".gtitle")?.textContent}”`);
     }
+    for (const bar of document.querySelectorAll(".js-plotly-plot .legend .scrollbar"))
+      if (bar.getBBox().height > 0)
+        faults.push(`entries of a legend are cut in “${bar.closest(".js-plotly-plot").querySelector(".gtitle")?.textContent}”`);
     for (const host of [...everything(main)].filter((node) => node.classList.contains("plot"))) {
       const inside = [...host.querySelectorAll("canvas")].flatMap((canvas) => {
         const ratio = canvas.width / Math.max(1, canvas.clientWidth);

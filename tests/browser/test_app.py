@@ -67,6 +67,7 @@ def test_a_link_opens_its_page_with_all_settings_on_a_server_nobody_has_visited(
     [
         ("train", "", "The sensor that leaks the answer"),
         ("Library", "runs", "Runs"),
+        ("runs/of/mine", "runs", "Runs"),
     ],
 )
 def test_a_page_opens_by_the_name_a_person_types_also_on_a_server_nobody_has_visited(

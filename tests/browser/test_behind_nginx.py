@@ -112,8 +112,9 @@ def test_every_page_opens_by_link_and_by_the_bar_and_stays_under_its_path(proxie
     assert urlparse(page.url).path == f"{APP}/scenario"
     outside = [url for url in asked if not urlparse(url).path.startswith(APP) and urlparse(url).scheme != "data"]
     assert [url for url in outside if not url.startswith("blob:")] == []
-    # The app looks for its server beside the page first: 404 there is how it finds the prefix.
-    failed = [line for line in proxied.log.read_text().splitlines() if re.search(r'" (4|5)\d\d ', line)]
+    # The app looks for its server beside the page first: 404 there is how it finds the prefix. 499: the browser had
+    # gone to another page before the answer came.
+    failed = [line for line in proxied.log.read_text().splitlines() if re.search(r'" (4(?!99)|5)\d\d ', line)]
     assert [line for line in failed if "/_stcore/h" not in line] == []
 
 

@@ -359,7 +359,7 @@ def test_a_deployment_is_drawn_again_certified_and_its_alarms_measured(visitor: 
 @presses("unseen-power_lam", "unseen-power_n")
 def test_alarm_rates_are_shown_for_another_lambda_and_more_rows(visitor: Visitor) -> None:
     visitor.open("unseen", preset="hospitals")
-    titles = visitor.of("panel_unseen_power").locator(".gtitle")
+    titles = visitor.of("panel_unseen_power").locator(".crl-panel")
     for name, option, says in (("lam", "0", "λ = 0, 200 rows"), ("n", "500", "λ = 0, 500 rows")):
         visitor.press(f"unseen-power_{name}", option)
         expect(titles.filter(has_text=says)).to_be_visible()

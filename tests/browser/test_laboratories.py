@@ -21,7 +21,8 @@ def test_latents_are_recovered_while_a_visitor_watches_and_the_next_draw_is_in_t
 ) -> None:
     page.goto(server.url("identify", world="One environment"))
     settled(page)
-    expect(page.get_by_text("z₁, z₂ and z₃: never change in scale")).to_be_visible()
+    expect(page.get_by_text(re.compile("^No latent is promised to be recovered"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^z₁, z₂ and z₃: never change in scale"))).to_be_visible()
     page.goto(server.url("identify"))
     settled(page)
     page.get_by_test_id("stMain").get_by_role("button", name="Train", exact=True).click()

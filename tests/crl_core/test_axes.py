@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from crl_core import figures
 from crl_core.figures import axes
 from crl_core.figures.lam_axis import edges, lam_axis, positions
-from crl_core.figures.live import axis_range
 from crl_core.figures.palette import palette
 from crl_core.lecture.packed_arrays import pack_f32, pack_i16, pack_u8, unpack
 from tests.crl_core.lecture_axes import Axes
@@ -37,7 +36,7 @@ RANGES = {
     "log_range without the outermost": lambda values: axes.log_range(values, share=(0.1, 0.9), room=1.25),
     "effect_limits": lambda values: axes.effect_limits(values, values),
     "effect_limits without truth": lambda values: axes.effect_limits(None, values),
-    "axis_range": lambda values: axis_range(values, (0.01, 1.0)),
+    "axis_range": lambda values: axes.axis_range(values, (0.01, 1.0)),
 }
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from crl_core import preset, replace, train_path
 from crl_core.events import DIVERGED, EpochEnded, Event, RunFinished, RunStarted
+from crl_core.figures.axes import axis_range
 from crl_core.figures.live import (
     USUAL,
-    axis_range,
     epoch_rows,
     epoch_spec,
     lam_position,

@@ -245,9 +245,6 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         threshold=run.number(),
         truth=run.replicates == 1,
     ),
-    "power_map": lambda run: unseen.power_map(
-        NAMES, ("MMD",), run.array(2, 1), run.array(2), np.array([True, False]), INK, title="T"
-    ),
     "correlation_matrix": lambda run: identify.correlation_matrix(run.array(2, min(run.n, 3)), INK, title="T"),
     "while_training": lambda run: identify.while_training(
         list(range(run.n)), list(run.array(run.n)), (run.number(), run.number()), run.n - 1, INK, title="T"

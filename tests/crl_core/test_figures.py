@@ -1,5 +1,7 @@
 """Figures draw what they are given, keep their axes, and say what they cannot show."""
 
+import re
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
@@ -298,7 +300,9 @@ def test_every_rule_has_a_lane_with_its_pick_in_each_replicate() -> None:
     for lane, choice in zip(lanes, found, strict=True):
         picked = choice.index[choice.index >= 0]
         assert sorted(lane.x) == pytest.approx(sorted(positions(LAMS)[np.unique(picked)]))
-        assert sum(int(word) for word in lane.text) == len(picked)  # how many replicates picked each λ
+        counts = [int(re.findall(r"in (\d+) of", told)[0]) for told in lane.customdata]  # replicates that picked each λ
+        assert sum(counts) == len(picked)
+        assert np.argsort(lane.marker.size, kind="stable").tolist() == np.argsort(counts, kind="stable").tolist()
     assert "oracle" in texts(drawn)
     assert lanes[0].marker.color == DARK["truth"]
     alone = error_along_lam(LAMS, ERRORS, OK, 1.0, DARK, title="Error")

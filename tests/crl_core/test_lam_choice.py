@@ -65,6 +65,7 @@ def test_without_the_truth_there_are_picks_but_no_regret(run: RunResult) -> None
 def test_the_cost_is_a_sentence_with_every_pick_once(run: RunResult) -> None:
     oracle, factual = choices_of(run, None)[0]
     assert picked_text(factual, LAMS) == "0, 1"
+    assert picked_text(factual, LAMS, counted=True) == "0 (1), 1 (1)"
     assert cost_said(oracle, factual, LAMS) == (
         "With the truth one would choose λ = 0.1 or 1; by held-out factual error λ = 0 or 1. "
         "The difference costs a factor of 2.5 in effect error (median of 2 replicates, 2.0 to 3.0)."
@@ -78,4 +79,5 @@ def test_a_small_cost_is_called_next_to_nothing_and_no_model_at_all_leaves_no_ch
 
     assert cost_said(choice(1, 1.0), choice(1, 1.0), LAMS).endswith("Here the difference costs next to nothing.")
     assert "no" in cost_said(choice(-1, np.nan), choice(-1, np.nan), LAMS).lower().split()
-    assert picked_text(choice(-1, np.nan), LAMS) == "–"
+    assert picked_text(choice(-1, np.nan), LAMS, counted=True) == "–"
+    assert picked_text(choice(1, 1.0), LAMS, counted=True) == f"{LAMS[1]:g}"

@@ -303,3 +303,14 @@ def test_hospital_needs_the_penalty_and_finds_the_effect_with_it() -> None:
     by_lam = np.median(train(run).ite_rmse.reshape(5, 2), axis=0)
     assert by_lam[0] > 0.25
     assert by_lam[1] < 0.15
+
+
+@pytest.mark.parametrize("penalty", ["coral", "irm"])
+def test_a_model_whose_discrepancy_overflows_has_diverged_though_its_weights_are_finite(penalty: str) -> None:
+    scenario = Scenario(n_samples=100, sigma=(10.0,), cause_scale=(10.0,))
+    training = Training(lams=(0.0, 1e4), replicates=1, epochs=2, hidden=8, latent_dim=2, batch_size=8)
+    training = replace(training, learning_rate=1.0, bandwidth=1e-3, penalty=penalty)  # type: ignore[arg-type]
+    result = train(RunConfig(scenario=scenario, training=training))
+    assert all(np.isfinite(value).all() for value in result.weights.values())
+    assert (result.status == DIVERGED).all()
+    assert np.isnan(result.mmd2).all()

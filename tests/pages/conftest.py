@@ -53,7 +53,7 @@ def open_app(store: RunStore) -> Open:
     """open_app("runs", preset="leaky", ...): the app at that page and link, run once."""
 
     def run(page: str = "train", **params: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
         for name, value in params.items():
             app.query_params[name] = value
         app.run()

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -27,6 +28,13 @@ LECTURE = 420_000  # and of the lecture's one large message, as the websocket co
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = start_server(tmp_path_factory.mktemp("app") / "cache")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def prefixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = start_server(tmp_path_factory.mktemp("prefixed") / "cache", "/tools/crl")
     yield server
     server.stop()
 
@@ -53,7 +61,7 @@ def test_the_first_load_is_small_compressed_whole_and_kept_by_the_browser(runnin
     assert sent < FIRST_LOAD
 
 
-@pytest.mark.parametrize("address", ["/", "/lecture", "/Lecture", "/scenario?n=400", "/lambda", "/nowhere", "/a/b"])
+@pytest.mark.parametrize("address", ["/", "/lecture", "/Lecture", "/scenario?n=400", "/lambda", "/nowhere", "/a%2Fb"])
 def test_every_address_has_a_first_screen_that_names_its_page_and_no_font(running: Server, address: str) -> None:
     answer, body = get(running, address, Accept_Encoding="gzip")
     text = gzip.decompress(body).decode()
@@ -66,6 +74,27 @@ def test_every_address_has_a_first_screen_that_names_its_page_and_no_font(runnin
     assert '<div id="root"></div>' in text  # Streamlit's own part of it is there
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/runs/of/mine", "/runs"),
+        ("/a/b?preset=leaky&runs=1&runs=2", "/a?preset=leaky&runs=1&runs=2"),
+        ("/lambda%20path/x?set=a%3Db", "/lambda%20path?set=a%3Db"),
+        ("/scenario/static.html", "/scenario"),
+        ("/x/http:elsewhere.org/y/z", "/x"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "/tools/crl"])
+def test_an_address_below_a_page_is_sent_on_to_the_page_with_its_query(
+    running: Server, prefixed: Server, prefix: str, address: str, page: str, encoding: str
+) -> None:
+    answer, _ = get(prefixed if prefix else running, prefix + address, Accept_Encoding=encoding)
+    assert answer.status == 302
+    origin = "http://127.0.0.1"
+    assert urljoin(origin + prefix + address, answer.headers["Location"]) == origin + prefix + page
+
+
 def test_who_takes_no_gzip_gets_streamlits_own_answer(running: Server) -> None:
     name = f"static/js/{delivery.chunks('Selectbox')[0]}"
     for address, file in ((f"/{name}", name), ("/", "index.html")):
@@ -75,12 +104,21 @@ def test_who_takes_no_gzip_gets_streamlits_own_answer(running: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["/static/js/../index.html", "/static/js/..", "/static/js/none.js", "/_stcore/health"]
+    "address",
+    [
+        "/static/js/../index.html",
+        "/static/js/..",
+        "/static/js/none.js",
+        "/media/none.png",
+        "/component/a/b.js",
+        "/_stcore/health",
+        "/a/_stcore/host-config",
+    ],
 )
 def test_no_other_file_and_no_other_answer_is_replaced(running: Server, address: str) -> None:
     answer, body = get(running, address, Accept_Encoding="gzip")
     text = gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" else body
-    assert answer.status != 500
+    assert answer.status in (200, 400, 404)
     assert b"import" not in text[:200]
     if address.endswith("health"):
         assert body == b"ok"

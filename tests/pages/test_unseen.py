@@ -4,6 +4,7 @@ certificate."""
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from crl_core.config import RECIPE_VERSION
 from crl_core.data.interventions import INTERVENTIONS
 from crl_core.events import DIVERGED
 from crl_core.runs.store import RunStore
-from crl_core.studies.detection_rates import Power, Rate
+from crl_core.studies.detection_rates import Power, Rate, name_of
 from tests.pages.conftest import Open, Tiny, words
 
 
@@ -108,7 +109,15 @@ def test_the_power_table_that_comes_along_is_drawn(open_app: Open, tiny: Tiny, s
     store.save(tiny.result)
     app = open_app("unseen", **tiny.params)
     assert not app.exception
-    assert plots(app) == 5
+    assert plots(app) == 4
+    table = next(part.value for part in app.get("html") if 'class="crl-rates"' in part.value)
+    names, cells = re.findall(r'<th scope="row">(.*?)</th>', table), re.findall(r'class="rate ([^"]*)"', table)
+    assert names == [name_of("none", 0.0), name_of("effect-untreated", 1.0)]
+    assert [kinds.strip() for kinds in cells] == [""] * 4 + [
+        "silent"
+    ] * 4  # framed: no test sees that effects are wrong
+    assert "1.000 wrong" in table
+    assert "0.04 of batches alarm; true ITE RMSE 0.050" in table
     assert "Measured before the program was shipped" in words(app)
     assert not [button for button in app.button if button.label == "Measure it for this world"]
 

@@ -6,13 +6,12 @@ function shortened(c, text, width) {
   const fits = (t) => c.measureText(t).width <= width;
   if (fits(text)) return text;
   const letters = [...text]; // no letter of two code units is cut in half
-  let low = 0, high = letters.length - 1;
   const kept = (count) => letters.slice(0, count).join("").trimEnd() + "…";
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (fits(kept(middle))) low = middle; else high = middle - 1;
+  let count = 0;
+  for (let step = 4096; step >= 1; step /= 2) { // halving: no sentence here has twice as many letters
+    if (count + step < letters.length && fits(kept(count + step))) count += step;
   }
-  return kept(low);
+  return kept(count);
 }
 
 /** At most `most` lines of `width`, each of at least a word; the last says with … that more would follow. */
