@@ -90,7 +90,7 @@ def grouped_mmd2_and_gradient(phi: Tensor, weights: Tensor, bandwidth: Tensor) -
     h = bandwidth[:, None, None]
     c = (phi - phi.mean(dim=1, keepdim=True)) / h  # centred: distances do not change, and far less cancels
     a = c.square().sum(dim=-1, keepdim=True).mul_(0.5)
-    kernel = torch.baddbmm(a + a.mT, c, c.mT, beta=-1).exp_()
+    kernel = torch.baddbmm(a + a.mT, c, c.mT, beta=-1).clamp_max_(0).exp_()  # rounding may leave it above 0
     kernel.view(len(weights), -1, rows, rows).mul_(weights.unsqueeze(1))
     sums = torch.bmm(kernel, torch.cat([c, torch.ones_like(a)], dim=-1))
     row_sum = sums[..., -1:]

@@ -39,81 +39,126 @@ def _config(scenario: Scenario, **training: object) -> RunConfig:
 
 
 _TWO_HOSPITALS = Scenario(propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)
+_RECIPE = Scenario(interaction=-1.0)
 _ALL = (
     Preset(
         id="hospital",
         title="Two hospitals, one cause",
-        sentence="Hospital A treats everyone, hospital B no one, and each measures the patients with its own machine.",
+        sentence="Hospital A treats everyone, hospital B no one. Each measures with its own machine, and what it shows "
+        "is bent: no straight line leads back to the patient.",
         look_for="Without a penalty the network mistakes the machine for the treatment. Raise λ until the hospitals "
         "overlap: the effect error falls, and for a very large λ it rises again.",
         verdict="helps",
-        why=(
-            "The environment decides the treatment, so a network without a penalty confuses the two; aligned, it "
-            "cannot."
-        ),
+        why="The environment decides the treatment, so a network without a penalty confuses the two; aligned, it stops "
+        "using the machine, and no regression does as well.",
+        env_word="hospital",
+        config=_config(replace(_TWO_HOSPITALS, heterogeneity=1.5, mixing="nonlinear", noise=0.3)),
+    ),
+    Preset(
+        id="linear",
+        title="Two hospitals, a straight world",
+        sentence="As the two hospitals, but cause and machine are measured as they are, and all effects are straight "
+        "lines.",
+        look_for="Least squares per arm is right to the second digit. Look for a λ at which the network comes as near: "
+        "the penalty has nothing to add to a regression that fits.",
+        verdict="nothing to gain",
+        why="Least squares was enough: where it is the truth, it separates the treatment from the machine by itself.",
         env_word="hospital",
         config=_config(_TWO_HOSPITALS),
+    ),
+    Preset(
+        id="waves",
+        title="Ten sensors, an effect in waves",
+        sentence="Two causes and ten site-specific sensor readings, rotated into 12 inputs; the outcome goes up and "
+        "down with the causes, and treatment follows the site.",
+        look_for="Neither a line nor a tree per arm gets far from the observed site to the other. Raise λ: the network "
+        "stops using the sensors, and keeps the waves.",
+        verdict="helps",
+        why="The outcome is no straight line and the site decides the treatment: without a penalty every method "
+        "carries the site's readings into the effect.",
+        env_word="site",
+        config=_config(
+            replace(
+                _TWO_HOSPITALS,
+                n_samples=6000,
+                heterogeneity=1.5,
+                dim_causal=2,
+                dim_spurious=10,
+                mixing="rotation",
+                surface="waves",
+            )
+        ),
+    ),
+    Preset(
+        id="sensors",
+        title="Twenty noisy sensors",
+        sentence="Five causes and twenty site-specific sensor readings, bent into 25 inputs; treatment follows the "
+        "site.",
+        look_for="The story of the two hospitals with more dimensions and fewer samples: alignment helps, and what is "
+        "left of the error is larger.",
+        verdict="helps",
+        why="The environment decides the treatment, as in the two hospitals, and no simple regression undoes the bend.",
+        env_word="site",
+        config=_config(
+            replace(
+                _TWO_HOSPITALS,
+                n_samples=5000,
+                heterogeneity=1.5,
+                dim_causal=5,
+                dim_spurious=20,
+                mixing="nonlinear",
+            )
+        ),
     ),
     Preset(
         id="recipe",
         title="The textbook recipe",
         sentence="Treatment is a coin flip and its effect is 1 for everyone; only the noise in s differs between "
-        "the environments.",
+        "the environments. Trained on raw inputs, as the recipe is written.",
         look_for="The effect error is already small at λ = 0: there is no bias for the penalty to remove. A very large "
         "λ can only do harm.",
         verdict="nothing to gain",
         why="Treatment is randomised: a plain difference in means is already right, with or without a penalty.",
-        config=_config(Scenario(interaction=-1.0)),
+        config=_config(_RECIPE, standardise=False),
+    ),
+    Preset(
+        id="recipe-standardised",
+        title="The textbook recipe, standardised",
+        sentence="The same world, trained as good practice does it: inputs and outcome with mean 0 and standard "
+        "deviation 1.",
+        look_for="Compare it with the recipe: the same λ weighs otherwise, since it now counts in units of the "
+        "outcome's variance. The verdict is the same.",
+        verdict="nothing to gain",
+        why="Treatment is randomised: how the inputs are scaled does not change that there is no bias.",
+        config=_config(_RECIPE),
     ),
     Preset(
         id="leaky",
         title="The sensor that leaks the answer",
         sentence="A sensor picks up the outcome itself, with a different offset and noise at each site.",
         look_for="The factual error is best where the effect error is worst: choosing λ by prediction error picks a "
-        "model that reads the leak.",
-        verdict="helps",
-        why="The leak is removed, but at a λ that no one would choose by prediction error.",
+        "model that reads the leak. Least squares per arm is better than all of them.",
+        verdict="helps the network, not you",
+        why="The network stops using the leak at a λ that no one would choose by least prediction error, and least "
+        "squares per arm was not taken in by it.",
         env_word="site",
         config=_config(Scenario(offset=(3.0, -3.0), heterogeneity=0.5, leak=1.0, noise=0.3)),
-    ),
-    Preset(
-        id="sensors",
-        title="Twenty noisy sensors",
-        sentence=(
-            "Five causes and twenty site-specific sensor readings, rotated into 25 inputs; treatment follows the site."
-        ),
-        look_for="The same story as the two hospitals with more dimensions and fewer samples: alignment helps, but it "
-        "takes a larger λ.",
-        verdict="helps",
-        why="The environment decides the treatment, as in the two hospitals.",
-        env_word="site",
-        config=_config(
-            Scenario(
-                n_samples=2500,
-                propensity=(1.0, 0.0),
-                offset=(2.0, -2.0),
-                heterogeneity=0.5,
-                dim_causal=5,
-                dim_spurious=20,
-                mixing="rotation",
-            )
-        ),
     ),
     Preset(
         id="hospitals",
         title="Four hospitals",
         sentence="Two hospitals treat everyone and two treat no one; each of the four has a machine of its own.",
         look_for="More environments help by themselves: the same treatment is seen with different machines, so even at "
-        "λ = 0 the error is a tenth of that of two hospitals. A penalty still lowers it.",
-        verdict="helps",
-        why="Alignment removes what is left of the machines after four of them have been seen.",
+        "λ = 0 the error is small. Least squares per arm is better still.",
+        verdict="nothing to gain",
+        why="Four machines beside two treatments leave little to confuse, and the world is a straight line.",
         env_word="hospital",
         config=_config(_TWO_HOSPITALS.with_envs(4)),
     ),
     Preset(
         id="shifted",
         title="Two hospitals, two kinds of patients",
-        sentence="As the two hospitals, but hospital A has the severe cases: the cause itself differs between them.",
+        sentence="As the straight world, but hospital A has the severe cases: the cause itself differs between them.",
         look_for="Raise λ and watch the clouds merge while the effect error explodes: the difference that is aligned "
         "away is the signal.",
         verdict="destroys",
@@ -126,8 +171,8 @@ _ALL = (
         title="The cause decides the treatment",
         sentence="One population in which the severe cases are treated more often; the penalty aligns the treated with "
         "the untreated.",
-        look_for="A small λ changes little; from about 2 on the error climbs, to many times that of λ = 0. The treated "
-        "differ from the untreated in the very thing that drives the effect, so making them alike costs accuracy.",
+        look_for="A small λ changes little; a larger one costs many times the error of λ = 0. The treated differ from "
+        "the untreated in the very thing that drives the effect, so making them alike costs accuracy.",
         verdict="hurts",
         why=(
             "The only confounder is also the effect modifier: balancing it away costs far more than a little balance "

@@ -22,7 +22,7 @@ from crl_core.data.scm import Align as Align
 from crl_core.data.scm import Matching as Matching
 from crl_core.data.source import Source, source_of
 
-RECIPE_VERSION = 1  # raise when the numbers that a config yields change, evidence included; keys change with it
+RECIPE_VERSION = 2  # raise when the numbers that a config yields change, evidence included; keys change with it
 CONFIG_VERSION = 1  # raise when the JSON form of a config changes
 
 Penalty = Literal[
@@ -93,7 +93,7 @@ class Training:
         False, "balanced batches", "Whether every batch holds as many rows of each group.", before=False
     )
     standardise: bool = described(
-        False,
+        True,
         "standardised",
         "Whether the network is given covariates and outcome with mean 0 and standard deviation 1 over the training "
         "rows; λ is then measured in units of the outcome's variance.",

@@ -20,7 +20,7 @@ from crl_core.metrics import kept_in
 from crl_core.results import RunResult
 from crl_core.training.path import train_path
 
-DECAYS = (1e-3, 1e-2)
+DECAYS = (1e-2,)  # each costs a fifteenth of a default run; weaker ones are seldom picked before none
 TOLD = 10  # times that progress is told of a training
 
 
