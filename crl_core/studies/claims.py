@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from crl_core.config import FIRST_SEED, PER_ENV, RunConfig, Scenario
-from crl_core.config.presets import DEFAULT_PRESET, preset
+from crl_core.config.presets import preset
 from crl_core.config.text import altered
 from crl_core.data.scm import Stream, rng_for
 from crl_core.events import finite
@@ -111,6 +111,9 @@ QUANTITIES: Mapping[str, Quantity] = {
     "r2_s": Quantity("R² of s read from the latent", _read("s"), needs_evidence=True),
     "r2_z": Quantity("R² of z read from the latent", _read("z"), needs_evidence=True),
     "knn_mixing": Quantity("kNN mixing (1 = full)", _from_evidence("knn_mixing"), needs_evidence=True),
+    "use_effect": Quantity(
+        "root mean square slope of the effect on s", _from_evidence("use_effect_rms"), needs_evidence=True
+    ),
     "domain_auc": Quantity("domain-classifier AUC", _from_evidence("domain_auc"), needs_evidence=True),
 }
 
@@ -125,15 +128,15 @@ class Setting:
     scenario: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def trained_on(self) -> tuple[Scenario, str]:
-        """Scenario and alignment; claims about the same two share a run."""
+    def trained_on(self) -> RunConfig:
+        """The preset's config in this world; claims about the same one share a run, whatever their λ and seeds."""
         base = preset(self.preset)
         scenario = base.scenario if self.envs is None else altered(base.scenario, n_envs=self.envs)
         changes = dict(self.scenario)
         if "sigma" in changes:  # per-environment fields that are not given are then one value for all
             kept = {f.name: getattr(scenario, f.name) for f in fields(scenario)}
             changes = {n: kept[n][:1] for n in PER_ENV if len(set(kept[n])) == 1} | changes
-        return altered(scenario, **changes), base.training.align
+        return altered(base, scenario=altered(scenario, **changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,34 +347,26 @@ def _setting(content: Mapping[str, Any]) -> Setting:
 
 def plan(
     claims: Sequence[Claim], seeds: int, *, epochs: int = 50, first_seed: int = FIRST_SEED
-) -> dict[tuple[Scenario, str], RunConfig]:
-    """The fewest runs that serve all `claims`: one a scenario and alignment, with every λ and `seeds` replicates.
+) -> dict[RunConfig, RunConfig]:
+    """The fewest runs that serve all `claims`: one for each `trained_on`, with every λ and `seeds` replicates.
 
     Raises: ValueError if a run would be larger than allowed (too many seeds).
     """
-    lams: dict[tuple[Scenario, str], set[float]] = {}
+    lams: dict[RunConfig, set[float]] = {}
     for claim in claims:
         for setting in (claim.setting, claim.against):
             if setting is not None:
                 wanted = PATH if setting.lam is None else (setting.lam,)
                 lams.setdefault(setting.trained_on, set()).update(wanted)
     return {
-        (scenario, align): altered(
-            preset(DEFAULT_PRESET),
-            scenario=scenario,
-            lams=tuple(values),
-            replicates=seeds,
-            epochs=epochs,
-            align=align,
-            seed=first_seed,
-        )
-        for (scenario, align), values in lams.items()
+        base: altered(base, lams=tuple(values), replicates=seeds, epochs=epochs, seed=first_seed)
+        for base, values in lams.items()
     }
 
 
 def measure(
     claim: Claim,
-    runs: Mapping[tuple[Scenario, str], tuple[RunResult, Evidence]],
+    runs: Mapping[RunConfig, tuple[RunResult, Evidence]],
 ) -> Measured:
     """Values of a claim on the runs of `plan`, with median, interval and verdict."""
 

@@ -58,7 +58,7 @@ def run_claims(
     Raises:   ValueError if a run would be too large; RunsFailed or StoreError if one cannot be made.
     """
     found = ensure_runs(runs_of(claims, seeds, epochs, first_seed), store, executor or Here(store), on_run)
-    runs = {(config.scenario, str(config.training.align)): run for config, run in found.items()}
+    runs = {on: found[config] for on, config in plan(claims, seeds, epochs=epochs, first_seed=first_seed).items()}
     return [measure(claim, runs) for claim in claims]
 
 
