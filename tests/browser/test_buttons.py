@@ -93,6 +93,8 @@ def test_every_page_is_reached_from_the_bar_and_defines_its_words(visitor: Visit
 def test_what_is_aligned_can_be_chosen_and_is_in_the_link(visitor: Visitor) -> None:
     visitor.open("scenario")
     visitor.press("Advanced", at=visitor.sidebar.locator("summary"))
+    expect(visitor.of("align")).to_be_visible()
+    visitor.settle()
     visitor.press("align", "treatment")
     visitor.page.wait_for_url(re.compile("align=treatment"))
     expect(visitor.main).to_contain_text("treated and untreated units alike")
@@ -102,7 +104,7 @@ def test_what_is_aligned_can_be_chosen_and_is_in_the_link(visitor: Visitor) -> N
 @presses("run-train", "Watch it live", "job-cancel", "run-back", "job-train")
 def test_a_page_without_its_run_trains_it_shows_the_way_to_watch_and_leads_back(visitor: Visitor) -> None:
     page = visitor.page
-    visitor.open("effects", **TINY)
+    visitor.open("effects", **TINY | {"samples": LONG["samples"]})
     visitor.press("job-train")
     expect(visitor.of("panel_effects_scatter").locator(".js-plotly-plot").first).to_be_visible()
     epochs = visitor.sidebar.get_by_role("spinbutton", name="Epochs")
