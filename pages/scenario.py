@@ -72,7 +72,7 @@ if changed := scenario_panels.changes(config, preset):
         "in force."
     )
 else:
-    quiet(f"Measured: {_MEASURED[preset.verdict]}. {preset.why}")
+    quiet(f"Measured: {_MEASURED[preset.verdict]}. {preset.why} {scenario_panels.figures_of(preset)}")
 if measured := best_said(server_cache.evidence_stored(config.key)):
     quiet(f"{measured} Measured on the stored run of these settings.")
 

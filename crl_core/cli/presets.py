@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.cli.output import put, tell
+from crl_core.cli.output import put, tell, warn
+from crl_core.cli.seeds import add_seed_options
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
-from crl_core.config.numbers import option
 from crl_core.config.presets import PRESETS
-from crl_core.config.run import LIMITS
 from crl_core.jobs.executors import Here
 from crl_core.runs.store import RunStore
 from crl_core.studies import preset_verdicts
@@ -28,11 +27,7 @@ def add_presets_command(command: Callable[..., Any]) -> None:
         "--measure", action="store_true", help="train each over fresh seeds, and compare with the best baseline"
     )
     parser.add_argument("--only", nargs="+", default=list(PRESETS), metavar="NAME", help="some of them")
-    whole = option(whole=True)
-    parser.add_argument("--seeds", type=whole, default=SEEDS, metavar="N", help=f"with --measure; default {SEEDS}")
-    parser.add_argument(
-        "--first-seed", type=whole, default=FIRST_SEED, metavar="N", help=f"with --measure; default {FIRST_SEED}"
-    )
+    add_seed_options(parser, SEEDS, FIRST_SEED)
 
 
 def _presets(options: argparse.Namespace) -> int:
@@ -57,9 +52,6 @@ def _presets(options: argparse.Namespace) -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    most = int(LIMITS["replicates"][1])
-    if not 1 <= options.seeds <= most:
-        raise ValueError(f"{options.seeds} seeds; from 1 to {most} are possible, and fewer than five give no verdict.")
     store, bar = RunStore(), ProgressBar(sys.stderr)
 
     def on_run(done: int, total: int, config: RunConfig) -> None:
@@ -70,7 +62,10 @@ def _measure(options: argparse.Namespace) -> int:
         options.only, store, Here(store, bar), seeds=options.seeds, first_seed=options.first_seed, on_run=on_run
     )
     bar.close()
-    put(options.json, preset_verdicts.to_dict(measured), lambda: table_of(measured))
+    said = preset_verdicts.cautions(measured)
+    content = preset_verdicts.to_dict(measured) | {"cautions": list(said)}
+    put(options.json, content, lambda: table_of(measured))
+    warn(said)
     return 0
 
 
@@ -103,7 +98,7 @@ def _line(item: Earned) -> tuple[str, ...]:
 
 
 def _list(names: Sequence[str]) -> str:
-    lines = []
+    lines, width = [], max(len(name) for name in names)
     for item in (PRESETS[name] for name in names):
-        lines += [f"{item.id:<11} {item.title}. Alignment: {item.verdict}.", f"{'':<11} {item.sentence}"]
+        lines += [f"{item.id:<{width}} {item.title}. Alignment: {item.verdict}.", f"{'':<{width}} {item.sentence}"]
     return "\n".join(lines)

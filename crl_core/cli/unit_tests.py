@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from crl_core.cli.output import put, tell
+from crl_core.cli.output import put, tell, warn
 from crl_core.cli.seeds import add_seed_options
 from crl_core.cli.table import text_table
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.data.unit_tests import PROBLEMS
-from crl_core.studies.unit_tests import SEEDS, WHERE, UnitTests, run_unit_tests
+from crl_core.studies.unit_tests import SEEDS, WHERE, UnitTests, cautions, run_unit_tests
 from crl_core.studies.unit_tests_table import at_edges, header, how_measured, lines, verdict
 
 
@@ -28,7 +28,9 @@ def _unit_tests(options: argparse.Namespace) -> int:
         tell(f"problem {problem}: {PENALTY_WORDS[penalty].short if penalty in PENALTY_WORDS else penalty}")
 
     found = run_unit_tests(options.seeds, options.first_seed, options.only, options.problems, on_path=on_path)
-    put(options.json, found.to_dict(), lambda: unit_tests_text(found))
+    said = cautions(found)
+    put(options.json, found.to_dict() | {"cautions": list(said)}, lambda: unit_tests_text(found))
+    warn(said)
     return 0
 
 

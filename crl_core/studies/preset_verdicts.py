@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from crl_core.config.text import altered
 from crl_core.events import finite
 from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor
+from crl_core.measures.cautions import cautions_of_runs, nothing_measured
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims import median_interval
@@ -71,6 +73,13 @@ class Earned:
         if _higher(*against_zero):
             return "destroys" if against_zero[0] >= DESTROYS else "hurts"
         return "nothing to gain"
+
+    @property
+    def medians(self) -> tuple[float, float, float]:
+        """Of the ITE RMSE over the seeds in which it is known: at λ = 0, at the chosen λ, of the best baseline."""
+        found = (values[np.isfinite(values)] for values in (self.at_zero, self.at_picked, self.of_baseline))
+        zero, picked, best = (float(np.median(values)) if len(values) else np.nan for values in found)
+        return zero, picked, best
 
     @property
     def usual_baseline(self) -> str:
@@ -147,6 +156,34 @@ def earned(preset: str, config: RunConfig, found: Found) -> Earned:
         at_best=np.min(np.where(np.isfinite(errors), errors, np.inf), axis=1),
         of_baseline=np.where(np.isfinite(least), least, np.nan),
         baselines=tuple(name if np.isfinite(value) else "" for name, value in zip(names, least, strict=True)),
+    )
+
+
+def in_words(item: Earned) -> str:
+    """The figures behind a preset's verdict, in a sentence."""
+    if item.verdict is None:
+        return ""
+    zero, picked, best = item.medians
+    return (
+        f"ITE RMSE {picked:.2g} at the largest λ that predicts at most twice as badly as the best, "
+        f"{zero:.2g} at λ = 0, {best:.2g} for the best of all baselines (mostly {item.usual_baseline}): medians over "
+        f"{len(item.lam)} seeds that nothing was tuned on."
+    )
+
+
+def baked_verdicts(folder: Path) -> dict[str, Earned]:
+    """What was measured on each preset, by its id; empty where nothing is shipped."""
+    return {item.preset: item for item in BAKED.read(folder) or ()}
+
+
+def cautions(measured: Sequence[Earned]) -> tuple[str, ...]:
+    """What the measurement lacks as a whole, or of a preset."""
+    configs = {item.preset: config_of(item.preset, len(item.lam), item.first_seed) for item in measured}
+    way = "Train them alone to see how they end (python -m crl_core train --preset NAME)."
+    empty = [item.preset for item in measured if not np.isfinite(item.at_picked).any()]
+    return (
+        *cautions_of_runs(configs),
+        *nothing_measured(f"run of {', '.join(empty)}", [np.nan] if empty else [0], way),
     )
 
 

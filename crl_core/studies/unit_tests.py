@@ -25,6 +25,7 @@ from crl_core.config.presets import DEFAULT_PRESET, preset
 from crl_core.config.text import altered
 from crl_core.data.unit_tests import PROBLEMS, UnitTest
 from crl_core.events import OK, finite
+from crl_core.measures.cautions import nothing_measured
 from crl_core.measures.lam_choice import least
 from crl_core.measures.selection import FACTOR
 from crl_core.results import RunResult
@@ -236,6 +237,12 @@ def error_on_test(run: RunResult, source: UnitTest, replicate: int) -> np.ndarra
 
 
 BAKED = Shipped(study="unit-tests", settings=("seeds", "first_seed", "epochs"), parse=UnitTests.from_dict)
+
+
+def cautions(found: UnitTests) -> tuple[str, ...]:
+    """What the table lacks as a whole."""
+    errors = [float(value) for path in found.paths for value in path.error.flat]
+    return nothing_measured("penalty", errors, "Try other seeds (--first-seed).")
 
 
 def baked_unit_tests(folder: Path) -> UnitTests | None:

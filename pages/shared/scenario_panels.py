@@ -16,7 +16,9 @@ from crl_core.data.scm import MultiEnvData, along, mean_outcomes
 from crl_core.figures import outside
 from crl_core.figures.palette import Palette
 from crl_core.figures.scenario import outcome_by_arm, propensities, world_plane
+from crl_core.studies.preset_verdicts import Earned, baked_verdicts, in_words
 from crl_core.world.environments import EnvRow, arms_said, newcomer_said, propensity_spans
+from pages.shared import server_cache
 from pages.shared.style import panel_title, quiet
 from pages.shared.tables import beyond, chart, say, table
 
@@ -76,15 +78,40 @@ def environments(envs: Sequence[EnvRow], scenario: Scenario, preset: Preset) -> 
     quiet(newcomer_said(scenario, preset.env_names(scenario.n_envs + 1)))
 
 
+def figures_of(preset: Preset) -> str:
+    """The figures that a preset's verdict was earned with, in a sentence."""
+    item = _measured().get(preset.id)
+    return "" if item is None else in_words(item)
+
+
 def worlds(preset: Preset) -> None:
-    """Every preset with its verdict, folded; `preset` is the one that is shown."""
+    """Every preset with its verdict and the figures behind it, folded; `preset` is the one that is shown."""
+    measured = _measured()
     with st.expander("When does alignment help? All worlds, and what was measured on them"):
         table(
-            ["World", "Verdict", "Why"],
-            [(other.title, other.verdict, other.why) for other in PRESETS.values()],
-            words_from=2,
+            ["World", "λ = 0", "chosen λ", "best baseline", "Verdict", "Why"],
+            [(other.title, *_medians(measured.get(name)), other.verdict, other.why) for name, other in PRESETS.items()],
+            words_from=4,
             strong=list(PRESETS).index(preset.id),
         )
+        if preset.id in measured:
+            seeds = len(measured[preset.id].lam)
+            quiet(
+                f"Figures are ITE RMSE, medians over {seeds} seeds that nothing was tuned on; λ is the largest that "
+                "predicts at most twice as badly as the best. python -m crl_core presets --measure prints them with "
+                "their intervals."
+            )
+
+
+def _measured() -> dict[str, Earned]:
+    return baked_verdicts(server_cache.store().baked)
+
+
+def _medians(item: Earned | None) -> tuple[str, str, str]:
+    if item is None:
+        return "", "", ""
+    zero, picked, best = item.medians
+    return f"{zero:.2g}", f"{picked:.2g}", f"{best:.2g}"
 
 
 def _number(value: float) -> str:

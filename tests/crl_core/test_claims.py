@@ -236,6 +236,16 @@ def test_the_claims_that_the_issue_names_are_there() -> None:
     assert {claim.quantity for claim in load_claims()} <= set(QUANTITIES)
 
 
+def test_a_claim_is_measured_as_its_preset_trains() -> None:
+    recipe, twin = ("recipe", "recipe-standardised")
+    claim = next(c for c in load_claims() if c.id == "recipe-with")
+    (config,) = plan([claim], 5).values()
+    assert config.training.standardise is preset(recipe).training.standardise is False
+    other = replace(claim, setting=replace(claim.setting, preset=twin))
+    assert len(plan([claim, other], 5)) == 2
+    assert preset(twin).scenario == preset(recipe).scenario
+
+
 def test_an_unknown_id_names_the_ones_there_are() -> None:
     with pytest.raises(ValueError, match="no claim nonsense; the claims are recipe-factual, "):
         pick(["nonsense"], load_claims())
@@ -258,9 +268,9 @@ def test_claims_about_one_world_share_a_batched_run() -> None:
 
 def test_copies_differ_from_two_hospitals_in_nothing_but_their_number() -> None:
     claim = next(c for c in load_claims() if c.id == "copies-help")
-    copied, two = claim.setting.trained_on[0], preset("hospital").scenario
+    copied, two = claim.setting.trained_on.scenario, preset("linear").scenario
     assert claim.against is not None
-    assert claim.against.trained_on[0] == two
+    assert claim.against.trained_on.scenario == two
     for name in ("sigma", "offset", "propensity", "cause_mean", "cause_scale"):
         assert getattr(copied, name) == getattr(two, name) * 2
     assert replace(copied, sigma=two.sigma, offset=two.offset, propensity=two.propensity,

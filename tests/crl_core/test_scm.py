@@ -86,7 +86,7 @@ def test_more_coordinates_enter_through_a_fixed_unit_direction() -> None:
     data = sample(preset("sensors").scenario, 0)
     np.testing.assert_allclose(along(data.z), data.z @ np.full(5, 5**-0.5))
     np.testing.assert_allclose(data.y0, 2 * along(data.z))
-    assert data.x.shape == (2500, 25)
+    assert data.x.shape == (5000, 25)
 
 
 def test_mixing_depends_on_the_seed_alone_and_can_be_undone() -> None:

@@ -181,7 +181,7 @@ def test_weight_decay_makes_weights_smaller_and_too_much_of_it_is_recognised_as_
 
 def test_the_penalty_pulls_the_environments_together() -> None:
     result = train(config(n_samples=1000, epochs=10, replicates=1, learning_rate=0.01))
-    assert result.mmd2[2] < 0.2 * result.mmd2[0]
+    assert result.mmd2[2] < 0.6 * result.mmd2[0]
 
 
 def test_aligning_by_treatment_compares_the_arms_instead() -> None:
@@ -301,15 +301,15 @@ def test_hospital_needs_the_penalty_and_finds_the_effect_with_it() -> None:
     base = preset("hospital")
     run = replace(base, training=replace(base.training, lams=(0.0, 1.0), replicates=5, epochs=25))
     by_lam = np.median(train(run).ite_rmse.reshape(5, 2), axis=0)
-    assert by_lam[0] > 0.25
-    assert by_lam[1] < 0.15
+    assert by_lam[0] > 0.5
+    assert by_lam[1] < by_lam[0] / 3
 
 
 @pytest.mark.parametrize("penalty", ["coral", "irm"])
 def test_a_model_whose_discrepancy_overflows_has_diverged_though_its_weights_are_finite(penalty: str) -> None:
     scenario = Scenario(n_samples=100, sigma=(10.0,), cause_scale=(10.0,))
     training = Training(lams=(0.0, 1e4), replicates=1, epochs=2, hidden=8, latent_dim=2, batch_size=8)
-    training = replace(training, learning_rate=1.0, bandwidth=1e-3, penalty=penalty)  # type: ignore[arg-type]
+    training = replace(training, learning_rate=1.0, bandwidth=1e-3, penalty=penalty, standardise=False)  # type: ignore[arg-type]
     result = train(RunConfig(scenario=scenario, training=training))
     assert all(np.isfinite(value).all() for value in result.weights.values())
     assert (result.status == DIVERGED).all()
