@@ -1,6 +1,6 @@
 """Fill the README's tables from what was measured: python benchmarks/readme.py [--check]
 
-presets: from the baked runs (`python -m crl_core bake`); claims: from cache/baked/claims*.json (the same); speed: from
+presets, claims, penalties, unit tests, identify: from cache/baked (`python -m crl_core bake`); speed: from
 benchmarks/figures.json, which `--speed FILE …` fills from the JSON that the benchmarks write. With --check nothing is
 written, and the exit status is 1 if a table is not what it would be.
 """
@@ -23,9 +23,9 @@ from crl_core.config.presets import PRESETS
 from crl_core.identify.method_words import METHOD_WORDS
 from crl_core.identify.presets import LATENT_PRESETS
 from crl_core.identify.shipped import coordinates, of_method, shipped
-from crl_core.runs.store import RunStore
 from crl_core.studies.claims_run import baked_claims
 from crl_core.studies.penalties import baked_contests
+from crl_core.studies.preset_verdicts import baked_verdicts
 from crl_core.studies.unit_tests import baked_unit_tests
 from crl_core.studies.unit_tests_table import markdown
 
@@ -137,23 +137,23 @@ SPEED = {
 
 
 def presets_table() -> str:
-    store = RunStore(ROOT / "cache" / "baked" / "none", baked=ROOT / "cache" / "baked")
+    measured = baked_verdicts(ROOT / "cache" / "baked")
+    assert measured, "cache/baked has no presets.json"
+    seeds, first = (next(iter(measured.values())).seeds, next(iter(measured.values())).first_seed)
     lines = [
-        "ITE RMSE on held-out rows, median [smallest, largest] of three replicates (50 epochs; the baked runs):",
+        f"ITE RMSE on held-out rows, medians over seeds {first} to {first + seeds - 1}; ratios with their 95 % interval "
+        f"(`python -m crl_core presets --measure`):",
         "",
-        "| preset | verdict | at λ = 0 | at the oracle's λ | at λ = 100 | λ of least factual error: ITE RMSE |",
-        "|---|---|---|---|---|---|",
+        "| preset | verdict | λ = 0 | chosen λ | there | oracle's λ | best baseline | there / λ = 0 | there / baseline |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, item in PRESETS.items():
-        run = store.load(item.config.key)
-        assert run.ite_rmse is not None
-        error, factual = run.by_lam(run.ite_rmse), run.by_lam(run.factual_mse)
-        best = int(np.nanmedian(error, axis=0).argmin())
-        chosen = int(np.nanmedian(factual, axis=0).argmin())
-        cells = [_spread(error[:, at]) for at in (0, best, -1, chosen)]
-        cells[1] = f"λ = {run.lams[best]:g}: {cells[1]}"
-        cells[3] = f"λ = {run.lams[chosen]:g}: {cells[3]}"
-        lines.append(f"| `{name}` | {item.verdict} | " + " | ".join(cells) + " |")
+    for name, item in measured.items():
+        zero, picked, best = item.medians
+        ratios = ("{:.2f} [{:.2f}, {:.2f}]".format(*item.ratio(o)) for o in (item.at_zero, item.of_baseline))
+        lines.append(
+            f"| `{name}` | {PRESETS[name].verdict} | {zero:.3f} | {np.nanmedian(item.lam):g} | {picked:.3f} | "
+            f"{np.median(item.at_best):.3f} | {best:.3f} ({item.usual_baseline}) | {' | '.join(ratios)} |"
+        )
     return "\n".join(lines)
 
 

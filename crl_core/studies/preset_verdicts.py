@@ -54,6 +54,10 @@ class Earned:
     of_baseline: np.ndarray
     baselines: tuple[str, ...]
 
+    @property
+    def seeds(self) -> int:
+        return len(self.lam)
+
     def ratio(self, other: np.ndarray) -> tuple[float, float, float]:
         """Median and 95 % interval of the ITE RMSE at the chosen λ over another's, over the seeds where both are."""
         known = np.isfinite(self.at_picked) & np.isfinite(other)
@@ -167,7 +171,7 @@ def in_words(item: Earned) -> str:
     return (
         f"ITE RMSE {picked:.2g} at the largest λ that predicts at most twice as badly as the best, "
         f"{zero:.2g} at λ = 0, {best:.2g} for the best of all baselines (mostly {item.usual_baseline}): medians over "
-        f"{len(item.lam)} seeds that nothing was tuned on."
+        f"{item.seeds} seeds that nothing was tuned on."
     )
 
 
@@ -178,7 +182,7 @@ def baked_verdicts(folder: Path) -> dict[str, Earned]:
 
 def cautions(measured: Sequence[Earned]) -> tuple[str, ...]:
     """What the measurement lacks as a whole, or of a preset."""
-    configs = {item.preset: config_of(item.preset, len(item.lam), item.first_seed) for item in measured}
+    configs = {item.preset: config_of(item.preset, item.seeds, item.first_seed) for item in measured}
     way = "Train them alone to see how they end (python -m crl_core train --preset NAME)."
     empty = [item.preset for item in measured if not np.isfinite(item.at_picked).any()]
     return (
@@ -189,7 +193,7 @@ def cautions(measured: Sequence[Earned]) -> tuple[str, ...]:
 
 def to_dict(measured: Sequence[Earned]) -> dict[str, Any]:
     """The JSON of `presets --measure`."""
-    seeds = len(measured[0].at_zero) if measured else 0
+    seeds = measured[0].seeds if measured else 0
     return {"recipe_version": RECIPE_VERSION, "seeds": seeds, "presets": [item.to_dict() for item in measured]}
 
 

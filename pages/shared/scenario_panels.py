@@ -95,7 +95,7 @@ def worlds(preset: Preset) -> None:
             strong=list(PRESETS).index(preset.id),
         )
         if preset.id in measured:
-            seeds = len(measured[preset.id].lam)
+            seeds = measured[preset.id].seeds
             quiet(
                 f"Figures are ITE RMSE, medians over {seeds} seeds that nothing was tuned on; λ is the largest that "
                 "predicts at most twice as badly as the best. python -m crl_core presets --measure prints them with "
