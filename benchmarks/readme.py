@@ -139,12 +139,12 @@ SPEED = {
 def presets_table() -> str:
     measured = baked_verdicts(ROOT / "cache" / "baked")
     assert measured, "cache/baked has no presets.json"
-    seeds, first = (next(iter(measured.values())).seeds, next(iter(measured.values())).first_seed)
+    one = next(iter(measured.values()))
     lines = [
-        f"ITE RMSE on held-out rows, medians over seeds {first} to {first + seeds - 1}; ratios with their 95 % interval "
-        f"(`python -m crl_core presets --measure`):",
+        f"ITE RMSE on held-out rows, medians over seeds {one.first_seed} to {one.first_seed + one.seeds - 1}; ratios "
+        "with their 95 % interval (`python -m crl_core presets --measure`):",
         "",
-        "| preset | verdict | λ = 0 | chosen λ | there | oracle's λ | best baseline | there / λ = 0 | there / baseline |",
+        "| preset | verdict | λ = 0 | chosen λ | there | oracle's λ | best baseline | there / λ = 0 | there / best |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, item in measured.items():
