@@ -44,15 +44,17 @@ _ALL = (
     Preset(
         id="hospital",
         title="Two hospitals, one cause",
-        sentence="Hospital A treats everyone, hospital B no one. Each measures with its own machine, and what it shows "
-        "is bent: no straight line leads back to the patient.",
+        sentence="Hospital A treats everyone, hospital B no one. Each measures with its own machine, which adds three "
+        "readings of its own and bends them all: no straight line leads back to the patient.",
         look_for="Without a penalty the network mistakes the machine for the treatment. Raise λ until the hospitals "
         "overlap: the effect error falls, and for a very large λ it rises again.",
         verdict="helps",
         why="The environment decides the treatment, so a network without a penalty confuses the two; aligned, it stops "
         "using the machine, and no regression does as well.",
         env_word="hospital",
-        config=_config(replace(_TWO_HOSPITALS, heterogeneity=1.5, mixing="nonlinear", noise=0.3)),
+        config=_config(
+            replace(_TWO_HOSPITALS, heterogeneity=1.5, noise=0.5, dim_spurious=3, mixing="nonlinear"),
+        ),
     ),
     Preset(
         id="linear",
