@@ -13,7 +13,8 @@ from pages.shared import Controls, controls, figure, job_panel, page_header, req
 
 _POLL_S = 0.4
 _DEFINITIONS = """
-**Loss** of a model is its factual error plus λ times the penalty, as a mean over the epoch's batches. Nothing is
+**Loss** of a model is its factual error plus λ times the penalty, as a mean over the epoch's batches; of a standardised
+run it is, like λ, in units of the outcome's variance, while the factual error stands in the outcome's own. Nothing is
 smoothed.
 
 **Factual error**: mean squared error of the outcome under the treatment that was given.

@@ -15,8 +15,8 @@ from crl_core.metrics import METRIC, kept_in
 from pages.shared import server_cache, style
 
 _SAYS = {
-    "loss": "factual error + λ · penalty",
-    "factual_train": "mean square, training rows",
+    "loss": "factual error + λ · penalty{unit}",
+    "factual_train": "mean square of each arm, summed; training rows",
     "penalty": "{penalty} within a batch",
 }
 _PANELS = [(m.name, m.heading, _SAYS[m.name]) for m in kept_in("epoch") if not m.held_out]
@@ -56,9 +56,10 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
         between = "environments" if config.training.align == "environment" else "treated and untreated"
         style.panel_title("Latent MMD²", f"between {between}, held out")
         over_epochs("mmd2", "MMD²", 290, "held-out MMD²")
+    unit = ", in the outcome's variance" if config.training.standardise else ""
     for column, (name, title, says) in zip(st.columns(3), _PANELS, strict=True):
         with column, st.container(key=f"panel_{name}"):
-            style.panel_title(title, says.format(penalty=PENALTY_WORDS[config.training.penalty].short))
+            style.panel_title(title, says.format(penalty=PENALTY_WORDS[config.training.penalty].short, unit=unit))
             over_epochs(name, title, 200, title)
     style.lam_legend(ink, curves.lams, lam, zoom=final and curves.n_epochs > 0)
     if (curves.n_bad > 0).any():
