@@ -30,7 +30,8 @@ distances shrinks with it.
 **Chance**: the same rows with their groups shuffled, that is, two samples of one distribution. **p** = (k + 1) / (n +
 1), k of n shuffles at least as large; never 0. (alibi-detect reports k / n.)
 
-**Length 1**: each latent divided by its length, as cfrnet does before it trains and measures.
+**Length 1**: each latent divided by its length, as cfrnet does if its
+option `normalization` is `divide` (by default it is not).
 
 **Latent norm**: root mean square distance from the centre. **Effective rank**: in how many directions the latent
 spreads.

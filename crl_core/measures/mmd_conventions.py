@@ -78,7 +78,7 @@ CONVENTIONS: Mapping[str, Convention] = {
 }
 SOURCES: Mapping[str, str] = {
     "this dashboard": "What is trained, and shown on every other page",
-    "cfrnet": "mmd2_rbf of the CFR authors' code, on latents of length 1",
+    "cfrnet": "mmd2_rbf of the CFR authors' code with normalization = divide (not its default) and p = ½",
     "alibi-detect": "Its drift detector takes h from the reference sample alone: here the first group",
     "Gretton, unbiased": "Gretton et al. (2012), with their median heuristic on the pooled rows",
 }
