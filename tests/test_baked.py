@@ -13,6 +13,7 @@ from crl_core.runs.records import PART_NAMES
 from crl_core.studies.claims import load_claims
 from crl_core.studies.claims_run import baked_claims
 from crl_core.studies.environments import baked_environments
+from crl_core.studies.preset_verdicts import FIRST_SEED, SEEDS, baked_verdicts
 from crl_core.studies.study_claims import STUDIES, claims_of
 
 BAKED = Path(__file__).parents[1] / "cache" / "baked"
@@ -51,6 +52,20 @@ def test_claims_and_studies_that_come_along_are_of_the_present_recipe() -> None:
         else:
             assert content["recipe_version"] == RECIPE_VERSION, file.name
     assert baked_environments(BAKED, DEFAULT_PRESET) is not None
+
+
+def test_the_verdict_on_every_preset_is_the_one_that_was_measured_on_fresh_seeds() -> None:
+    measured = baked_verdicts(BAKED)
+    assert {name: item.verdict for name, item in measured.items()} == {n: item.verdict for n, item in PRESETS.items()}
+    assert {(item.seeds, item.first_seed) for item in measured.values()} == {(SEEDS, FIRST_SEED)}
+
+
+def test_three_worlds_of_different_kinds_help_two_of_them_with_many_dimensions() -> None:
+    worlds = [item.config.scenario for item in PRESETS.values() if item.verdict == "helps"]
+    kinds = {(world.mixing, world.surface) for world in worlds}
+    assert len(worlds) >= 3
+    assert len(kinds) >= 2
+    assert sum(world.dim_x >= 10 for world in worlds) >= 2
 
 
 def test_what_comes_along_stays_small() -> None:

@@ -39,6 +39,8 @@ TABLES = {
     "penalties.json": "fa9ce2cc95717620",
     "unseen.json": "06689659dc205fe9",
 }
+
+
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 

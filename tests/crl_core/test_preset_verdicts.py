@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from crl_core import PRESETS, RunConfig, RunStore
 from crl_core.cli.presets import table_of
+from crl_core.config.presets import DEFAULT_PRESET
 from crl_core.config.text import altered
 from crl_core.jobs.executors import Here
 from crl_core.studies.bake import bake_presets
@@ -93,3 +95,26 @@ def test_what_is_measured_is_what_run_and_evidence_hold_and_it_is_shipped(tmp_pa
 def test_seeds_that_are_reported_on_are_none_that_a_preset_was_made_on() -> None:
     of_presets = [preset.config.training for preset in PRESETS.values()]
     assert all(training.seed + training.replicates < FIRST_SEED for training in of_presets)
+
+
+@pytest.mark.slow
+def test_the_first_visits_world_has_half_the_error_of_the_best_baseline_on_seeds_that_nobody_used(
+    tmp_path: Path,
+) -> None:
+    """λ chosen without the truth, as the page does it; each seed by itself."""
+    store = RunStore(tmp_path / "cache", tmp_path / "baked")
+    lams = (0.0, 0.1, 0.72, 1.9, 5.2, 14.0, 37.0)
+    (found,) = measure(
+        [DEFAULT_PRESET], store, Here(store), seeds=3, first_seed=3000, change=partial(altered, lams=lams)
+    )
+    assert (found.at_zero > 0.5).all()
+    assert (found.at_picked < 0.5 * found.of_baseline).all()
+
+
+@pytest.mark.slow
+def test_verdicts_come_out_from_scratch_at_fewer_seeds(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "cache", tmp_path / "baked")
+    names = ("waves", "recipe-standardised", "shifted")
+    smaller = partial(altered, lams=(0.0, 0.1, 1.9), epochs=30)
+    found = measure(names, store, Here(store), seeds=5, first_seed=3000, change=smaller)
+    assert {item.preset: item.verdict for item in found} == {name: PRESETS[name].verdict for name in names}
