@@ -11,16 +11,18 @@ from hypothesis.extra import numpy as hnp
 
 from crl_core.config import Scenario
 from crl_core.config.presets import PRESETS
+from crl_core.config.text import altered
 from crl_core.data.scm import mix, mixing_maps
-from crl_core.events import EpochEnded, RunStarted
+from crl_core.events import EpochEnded, RunFinished, RunStarted
 from crl_core.figures import palette
 from crl_core.lecture import frames as frames_module
 from crl_core.lecture.frames import MAP_SIZE, frames, training_frames
-from crl_core.lecture.naming import Naming
+from crl_core.lecture.naming import Naming, best_without
 from crl_core.lecture.packed_arrays import pack_f32, pack_i16, pack_u8, unpack
 from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.measures.effect_map import effect_map
 from crl_core.results import RunResult, data_of, predict, view_of, view_rows
+from crl_core.training.path import train_path
 from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
 
 PALETTES = {name: palette(name) for name in ("dark", "light", "projector")}
@@ -168,7 +170,7 @@ def test_frames_of_sixteen_lambdas_and_1500_rows_are_below_three_megabytes():
     base = run_of()
     models = np.resize(np.arange(len(LAMS)), len(lams))  # the same weights again: only the size matters here
     weights = {
-        "encoder.0.weight": (2, 64),
+        "encoder.0.weight": (config.dim_x, 64),
         "encoder.0.bias": (1, 64),
         "encoder.1.weight": (64, 64),
         "encoder.1.bias": (1, 64),
@@ -260,7 +262,7 @@ def test_the_probe_moves_only_s_and_leaves_the_true_effect():
     assert np.allclose(moved.view.s[calm, 0], expected)
 
 
-@pytest.mark.parametrize("name", ["hospital", "leaky", "sensors"])
+@pytest.mark.parametrize("name", ["linear", "leaky", "waves", "hospital"])
 def test_the_parts_sent_for_the_probe_rebuild_the_shifted_rows(name):
     result = run_of(name)
     about, parts = shift_arrays(result, 200)
@@ -273,7 +275,9 @@ def test_the_parts_sent_for_the_probe_rebuild_the_shifted_rows(name):
     )
     assert np.allclose(s, rows.s)
     u = np.concatenate([parts["z"], s], axis=1)
-    assert np.allclose(u if about["mixing"] == "none" else u @ parts["first"], rows.x)
+    turned = u if about["mixing"] == "none" else u @ parts["first"]
+    bent = about["mixing"] == "nonlinear"
+    assert np.allclose((0.25 * turned + 0.75 * np.tanh(turned)) @ parts["second"] if bent else turned, rows.x)
 
 
 def test_the_mixing_maps_are_those_that_mix_uses():
@@ -300,6 +304,16 @@ def test_the_best_without_a_penalty_is_named_and_drawn_where_it_is_known() -> No
         "baseline_reason": np.array([[""], [""]]),
         **{f"baseline_{name}": np.array([[0.5], [0.25]]) for name in ("ite_rmse", "factual_mse", "ate_error")},
     }
-    shown = frames_module._unpenalised(evidence)
+    shown = frames_module._unpenalised(best_without(evidence))
     assert shown == {"name": "least squares per arm", "value": 0.25}
     assert frames_module._unpenalised(None) is None
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_the_factual_part_of_a_loss_is_drawn_in_the_losss_unit(standardise: bool) -> None:
+    """A standardised run's loss is in units of the outcome's variance, its factual error in the outcome's own."""
+    config = altered(config_of(), lams=(0.0, 1.0), standardise=standardise)
+    drawn = frames_of(next(event.result for event in train_path(config) if isinstance(event, RunFinished)))
+    loss, factual = (unpack(drawn["arrays"][f"history.{name}"]) for name in ("loss", "factual_train"))
+    np.testing.assert_allclose(factual[:, 0], loss[:, 0], rtol=1e-5)
+    assert (factual[:, 1] < loss[:, 1]).all()
