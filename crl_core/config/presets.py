@@ -49,8 +49,8 @@ _ALL = (
         look_for="Without a penalty the network mistakes the machine for the treatment. Raise λ until the hospitals "
         "overlap: the effect error falls, and for a very large λ it rises again.",
         verdict="helps",
-        why="The environment decides the treatment, so a network without a penalty confuses the two; aligned, it stops "
-        "using the machine, and no regression does as well.",
+        why="The environment decides the treatment, so a network without a penalty confuses the two; aligned, it leans "
+        "on the machine far less, and no regression does as well.",
         env_word="hospital",
         config=_config(
             replace(_TWO_HOSPITALS, heterogeneity=1.5, noise=0.5, dim_spurious=3, mixing="nonlinear"),
@@ -73,8 +73,8 @@ _ALL = (
         title="Ten sensors, an effect in waves",
         sentence="Two causes and ten site-specific sensor readings, rotated into 12 inputs; the outcome goes up and "
         "down with the causes, and treatment follows the site.",
-        look_for="Neither a line nor a tree per arm gets far from the observed site to the other. Raise λ: the network "
-        "stops using the sensors, and keeps the waves.",
+        look_for="Neither a line nor a tree per arm gets from one site to the other. Raise λ: the network stops using "
+        "the sensors, and keeps the waves.",
         verdict="helps",
         why="The outcome is no straight line and the site decides the treatment: without a penalty every method "
         "carries the site's readings into the effect.",
@@ -150,8 +150,8 @@ _ALL = (
         id="hospitals",
         title="Four hospitals",
         sentence="Two hospitals treat everyone and two treat no one; each of the four has a machine of its own.",
-        look_for="More environments help by themselves: the same treatment is seen with different machines, so even at "
-        "λ = 0 the error is small. Least squares per arm is better still.",
+        look_for="The same treatment is seen with different machines, so even at λ = 0 the error is small. Least squares "
+        "per arm is far better than any λ.",
         verdict="nothing to gain",
         why="Four machines beside two treatments leave little to confuse, and the world is a straight line.",
         env_word="hospital",
