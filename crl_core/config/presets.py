@@ -150,8 +150,8 @@ _ALL = (
         id="hospitals",
         title="Four hospitals",
         sentence="Two hospitals treat everyone and two treat no one; each of the four has a machine of its own.",
-        look_for="The same treatment is seen with different machines, so even at λ = 0 the error is small. Least squares "
-        "per arm is far better than any λ.",
+        look_for="The same treatment is seen with different machines, so even at λ = 0 the error is small. Least "
+        "squares per arm is far better than any λ.",
         verdict="nothing to gain",
         why="Four machines beside two treatments leave little to confuse, and the world is a straight line.",
         env_word="hospital",

@@ -165,9 +165,10 @@ def nearest(config: RunConfig) -> tuple[str, tuple[Change, ...]]:
 def preset_of(
     config: RunConfig, free: Collection[str] = TRAINING - {"align"} | {"n_samples", "sigma", "noise"}
 ) -> str | None:
-    """The preset whose world this is: `config` differs from it in `free` fields only; None for a world of its own."""
-    same = (name for name, preset in PRESETS.items() if set(differing([preset.config, config])) <= set(free))
-    return next(same, None)
+    """The preset whose world this is: `config` differs from it in `free` fields only, and in the fewest of them; None
+    for a world of its own."""
+    apart = {name: set(differing([preset.config, config])) for name, preset in PRESETS.items()}
+    return min((name for name in apart if apart[name] <= set(free)), key=lambda name: len(apart[name]), default=None)
 
 
 # -- other ones --------------------------------------------------------------------------------------------------------

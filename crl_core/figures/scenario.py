@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.axes import held_in, robust_range
+from crl_core.figures.axes import bin_edges, held_in, robust_range
 from crl_core.figures.base import (
     ARM_NAMES,
     ARM_SYMBOLS,
@@ -128,7 +128,7 @@ def outcome_by_arm(
     held_y, beyond_y = held_in(y, y_range)
     gap_x, gap_y = 0.022, 0.41 / n_rows if n_rows > 1 else 0.0
     width, tall = (1 - gap_x * (n_cols - 1)) / n_cols, (1 - gap_y * (n_rows - 1)) / n_rows
-    along, mark = np.linspace(*x_range, _LINE_POINTS), "̄" if bars else ""
+    along, mark = bin_edges(x_range, _LINE_POINTS - 1), "̄" if bars else ""
     means = mean_outcomes(along)
     traces: list[Trace] = []
     layout: dict[str, Any] = {}

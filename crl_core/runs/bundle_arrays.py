@@ -96,8 +96,13 @@ def _known(config: RunConfig, place: Place) -> list[Metric]:
 def evidence_specs(config: RunConfig) -> Specs:
     """As `evidence.gather` returns them; B baselines and K rules are counted by their names."""
     models, replicates = config.training.n_models, config.training.replicates
+    there = [
+        m
+        for m in kept_in("evidence")
+        if config.source.n_envs >= m.least_envs and (m.needs != "equations" or "equations" in config.source.knows)
+    ]
     return {
-        **{m.name: Spec(_F8, (models,), m.late) for m in kept_in("evidence") if config.source.n_envs >= m.least_envs},
+        **{m.name: Spec(_F8, (models,), m.late) for m in there},
         **{f"x_{m.name}": Spec(_F8, (replicates,), m.late) for m in kept_in("of_inputs")},
         **{f"baseline_{m.name}": Spec(_F8, ("B", replicates), m.late) for m in kept_in("baseline")},
         "baseline_reason": Spec("U", ("B", replicates)),

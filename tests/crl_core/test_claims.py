@@ -408,9 +408,9 @@ KEY_VERDICTS = {
     },
     (10, 50): {
         "hospital-factual": "holds",
-        "hospital-with": "holds",
+        "hospital-with": "does not hold",
         "hospital-without": "holds",
-        "more-environments-help": "holds",
+        "linear-without": "does not hold",
         "copies-help": "does not hold",
     },
 }
@@ -420,7 +420,7 @@ KEY_VERDICTS = {
 @pytest.mark.parametrize(("seeds", "epochs"), list(KEY_VERDICTS))
 def test_the_key_verdicts_come_out_from_scratch(tmp_path: Path, seeds: int, epochs: int) -> None:
     expected = KEY_VERDICTS[seeds, epochs]
-    measured = run_claims(pick(list(expected), load_claims()), seeds, store_in(tmp_path), epochs=epochs, first_seed=0)
+    measured = run_claims(pick(list(expected), load_claims()), seeds, store_in(tmp_path), epochs=epochs)
     assert {item.claim.id: item.verdict for item in measured} == expected
 
 
@@ -480,4 +480,6 @@ def test_what_is_measured_is_a_line_that_names_quantity_lam_and_what_stands_besi
 
 def test_a_laboratorys_claim_says_its_quantity_and_setting() -> None:
     for claim in (claim for study in STUDIES for claim in claims_of(study)):
-        assert claim.measured_as() == f"{claim.quantity}, {claim.setting}"
+        said = f"{claim.quantity}, {claim.setting}"
+        assert claim.measured_as().startswith(said)
+        assert ("random rotations" in claim.measured_as()) == bool(claim.chance)

@@ -33,7 +33,7 @@ from crl_core.metrics import Metric
 from crl_core.results import RunResult
 from tests.crl_core.made_up import made_up_result, tiny_config
 
-HOSPITAL, SHIFTED = preset("hospital"), preset("shifted")
+HOSPITAL, SHIFTED = preset("linear"), preset("shifted")
 VALUES = st.floats(-100, 100).map(lambda value: round(value, 3))
 
 

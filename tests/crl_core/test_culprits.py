@@ -170,7 +170,7 @@ def test_a_traceback_is_shown_with_debug_only(
     def fails(*_: object) -> int:
         raise error
 
-    monkeypatch.setattr(program, "_presets", fails)
+    monkeypatch.setattr("crl_core.cli.presets._presets", fails)
     assert main(["presets"]) == status
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -25,7 +25,7 @@ def map_of(result: RunResult):
     return found
 
 
-@pytest.mark.parametrize("name", ["hospital", "recipe", "sensors"])
+@pytest.mark.parametrize("name", ["linear", "recipe", "sensors"])
 def test_the_true_map_is_what_the_equations_give_at_each_point(name: str) -> None:
     """Rows sampled from the model itself, looked up on the map: their true effect is the map's."""
     result = run_of(name)
@@ -40,7 +40,7 @@ def test_the_true_map_is_what_the_equations_give_at_each_point(name: str) -> Non
 
 
 def test_the_estimated_map_is_the_model_at_that_input_when_x_is_z_and_s() -> None:
-    result = run_of("hospital")
+    result = run_of("linear")
     found = map_of(result)
     for index, (row, column) in ((0, (0, 0)), (2, (SIZE - 1, 3)), (4, (2, SIZE - 1))):
         x = np.array([[found.z[column], found.s[row]]])
@@ -54,7 +54,7 @@ def test_with_many_inputs_the_map_is_a_slice_through_the_datas_mean() -> None:
     view = view_rows(result.config)
     found = map_of(result)
     assert found.is_slice
-    assert not map_of(run_of("hospital")).is_slice
+    assert not map_of(run_of("linear")).is_slice
     middle = at_plane(view, np.array([along(view.z).mean()]), np.array([along(view.s).mean()]))
     np.testing.assert_allclose(middle[0], np.concatenate([view.z.mean(axis=0), view.s.mean(axis=0)]))
 
@@ -69,7 +69,7 @@ def test_a_point_of_the_plane_has_the_coordinates_it_was_asked_for(z: float, s: 
 
 
 def test_the_colours_are_centred_on_the_average_effect_and_hold_the_truth() -> None:
-    for name in ("hospital", "recipe", "sensors"):
+    for name in ("linear", "recipe", "sensors"):
         result = run_of(name)
         found = map_of(result)
         assert found.centre == pytest.approx(view_rows(result.config).ite.mean())
@@ -80,15 +80,15 @@ def test_the_colours_are_centred_on_the_average_effect_and_hold_the_truth() -> N
 
 
 def test_a_diverged_model_has_no_map_and_its_neighbours_keep_theirs() -> None:
-    whole = map_of(run_of("hospital"))
+    whole = map_of(run_of("linear"))
     with np.errstate(invalid="ignore"):
-        some = map_of(broken(run_of("hospital"), diverged=1, collapsed=3))
+        some = map_of(broken(run_of("linear"), diverged=1, collapsed=3))
     assert np.isnan(some.tau_hat[1]).all()
     np.testing.assert_array_equal(some.tau_hat[2], whole.tau_hat[2])
 
 
 def test_data_without_truth_has_no_map() -> None:
-    result = run_of("hospital")
+    result = run_of("linear")
     view = replace(view_rows(result.config), z=None, s=None)
     assert effect_map(result, view) is None
     with pytest.raises(ValueError, match="have no z and s"):
@@ -96,7 +96,7 @@ def test_data_without_truth_has_no_map() -> None:
 
 
 def test_scores_are_those_of_the_held_out_rows_counted_one_by_one() -> None:
-    result = run_of("hospital", n_envs=3)
+    result = run_of("linear", n_envs=3)
     scores = effect_scores(result)
     assert scores is not None
     np.testing.assert_allclose(scores.ite_rmse, result.ite_rmse, rtol=1e-4)  # an independent path: training's own

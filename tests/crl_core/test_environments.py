@@ -114,10 +114,10 @@ def test_an_environment_is_left_out_only_where_the_rest_has_treated_and_untreate
 
 
 def test_the_unseen_environment_repeats_no_training_row_and_speaks_the_same_inputs() -> None:
-    config = config_of("sensors", scenario_of("sensors", "inside", 2), 2, 1)
+    config = config_of("waves", scenario_of("waves", "inside", 2), 2, 1)
     for replicate in (0, 1):
         seed = FIRST_SEED + replicate
-        rows, (train_rows, _) = fresh_rows(unseen("sensors", "inside"), seed), data_of(config, replicate)
+        rows, (train_rows, _) = fresh_rows(unseen("waves", "inside"), seed), data_of(config, replicate)
         assert not np.isin(np.round(rows.z[:, 0], 9), np.round(train_rows.z[:, 0], 9)).any()
         # One linear map leads from latents to inputs, in the training rows and in the unseen ones.
         latents = np.concatenate([train_rows.z, train_rows.s], axis=1)

@@ -27,7 +27,7 @@ INT8 = ("onnx-int8", "torchscript-int8")
 
 @pytest.fixture(scope="module")
 def result() -> RunResult:
-    return RunStore().load(PRESETS["hospital"].config.key)  # comes with the program
+    return RunStore().load(PRESETS["linear"].config.key)  # comes with the program
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def test_a_damaged_file_is_refused_in_one_sentence(name: str, files: dict[str, b
 def test_the_command_writes_a_file_that_opens_and_refuses_what_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    key, target = PRESETS["hospital"].config.key, tmp_path / "m.pt"
+    key, target = PRESETS["linear"].config.key, tmp_path / "m.pt"
     command = ["export", key, "--lam", "1.9", "--format", "torchscript", "--out", str(target), "--json", "-"]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["bytes"] == target.stat().st_size

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_core import RunConfig, preset, train
+from crl_core.config import RECIPE_VERSION
 from crl_core.config.text import nearest
 from crl_core.runs.bundle import export_bytes, import_run
 from crl_core.runs.labels import MAX_NAME, MAX_NOTE, MAX_TAG, Label, read_label
@@ -257,11 +258,11 @@ def test_a_bundle_of_an_older_recipe_is_imported_and_labelled_as_such(
 ) -> None:
     expected, content = trained.load(KEYS[0]), export_bytes(trained, KEYS[0])
     for room in ("config.run", "runs.records", "runs.bundle"):
-        monkeypatch.setattr(f"crl_core.{room}.RECIPE_VERSION", 2)
+        monkeypatch.setattr(f"crl_core.{room}.RECIPE_VERSION", RECIPE_VERSION + 1)
     other = store_in(tmp_path / "other")
     assert import_run(other, content) == KEYS[0]
     (run,) = Library(other).runs()
-    assert (run.outdated, run.recipe_version) == (True, 1)
+    assert (run.outdated, run.recipe_version) == (True, RECIPE_VERSION)
     assert search([run], "outdated") == [run]
     assert_same(other.load(KEYS[0]), expected)
     assert export_bytes(other, KEYS[0])[:4] == b"PK\x03\x04"

@@ -19,7 +19,7 @@ from crl_core.world.outlook import Word, outlook
 from crl_core.world.sizes import cause_gap, error_without_s, share_with_both, sizes
 from tests.any_config import configs
 
-HOSPITAL = PRESETS["hospital"].config.scenario
+HOSPITAL = PRESETS["linear"].config.scenario
 
 
 # -- the sizes agree with what is drawn --------------------------------------------------------------------------------

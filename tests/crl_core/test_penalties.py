@@ -303,7 +303,7 @@ def test_a_step_is_that_of_the_plainest_torch_loop(name: str) -> None:
     from crl_core.training.nets import initial_weights
 
     config = replace(
-        config_of(name, lams=(3.0,), epochs=1, batch_size=1024, device="cpu"),
+        config_of(name, lams=(3.0,), epochs=1, batch_size=1024, device="cpu", standardise=False),
         scenario=Scenario(n_samples=100, propensity=(0.7, 0.3), offset=(1.0, -1.0), shared_units=8),
     )
     run = train(config, dtype="float64")

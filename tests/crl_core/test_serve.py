@@ -30,7 +30,7 @@ from crl_core.serve.monitor import ALARM, OTHERS, Monitor
 from crl_core.serve.monitor_process import test_window as p_of_window
 from crl_core.serve.settings import Settings
 
-CONFIG = PRESETS["hospital"].config
+CONFIG = PRESETS["linear"].config
 KEY = "a-key-for-tests"
 Ask = Callable[..., tuple[int, Any]]
 

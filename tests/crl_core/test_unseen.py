@@ -94,7 +94,7 @@ def test_doses_are_what_they_are_called() -> None:
 
 
 def test_rows_pass_through_the_mixing_of_the_seed_that_the_network_was_trained_with() -> None:
-    mixed = replace(PRESETS["sensors"].config.scenario, n_samples=400)
+    mixed = replace(PRESETS["waves"].config.scenario, n_samples=400)
     first, second = (deploy(mixed, "none", 0.0, 300, seed) for seed in (5, 6))
     assert first.z is not None
     assert second.z is not None

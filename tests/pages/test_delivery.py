@@ -22,7 +22,7 @@ from pages.shared import delivery, server_cache, shell
 from tests.browser.conftest import ROOT, Server, start_server
 
 FIRST_LOAD = 700_000  # bytes of scripts and styles before anything of a page can be drawn; 12 s at 60 kB/s
-LECTURE = 420_000  # and of the lecture's one large message, as the websocket compresses it: 7 s for the largest preset
+LECTURE = 470_000  # and of the lecture's one large message, as the websocket compresses it: 8 s for the largest preset
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from crl_core import RunConfig
+from crl_core.config import RECIPE_VERSION
 from crl_core.runs.labels import Label
 from crl_core.runs.store import RunStore
 from pages.shared import server_cache
@@ -180,22 +181,22 @@ def test_pinned_runs_say_so_and_can_be_let_go(open_app: Open, tiny: Tiny, store:
 
 @pytest.fixture
 def older(tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The key of a stored run that version 1 made, in a program of version 2."""
+    """The key of a stored run that this version made, in a program of the next."""
     store.save(tiny.result)
     key = tiny.config.key
     for room in ("config.run", "runs.records"):
-        monkeypatch.setattr(f"crl_core.{room}.RECIPE_VERSION", 2)
+        monkeypatch.setattr(f"crl_core.{room}.RECIPE_VERSION", RECIPE_VERSION + 1)
     assert tiny.config.key != key
     return key
 
 
 def test_a_run_of_an_older_recipe_opens_and_says_what_it_is(open_app: Open, older: str) -> None:
     app = open_app("runs")
-    assert app.dataframe[0].value["Kind"].tolist() == ["recipe 1"]
+    assert app.dataframe[0].value["Kind"].tolist() == [f"recipe {RECIPE_VERSION}"]
     app = press(choose(app, 0), "Open")
     app.switch_page("pages/path.py").run()
     assert not app.exception
-    assert "made by version 1 of the recipe" in app.warning[0].value
+    assert f"made by version {RECIPE_VERSION} of the recipe" in app.warning[0].value
     assert app.query_params["older"] in (older, [older])
 
 
@@ -204,7 +205,7 @@ def test_settings_that_only_an_older_recipe_has_trained_offer_both_ways(open_app
     assert "Version 1 of the recipe has trained them" in words(app)
     app = press(app, "Look at the older run")
     assert not app.exception
-    assert "made by version 1 of the recipe" in app.warning[0].value
+    assert f"made by version {RECIPE_VERSION} of the recipe" in app.warning[0].value
 
 
 def test_a_link_to_an_older_run_of_other_settings_shows_the_settings(open_app: Open, tiny: Tiny, older: str) -> None:
