@@ -29,7 +29,7 @@ Say = Callable[[str], None]  # hears what is measured now
 # are measured when asked for: a contest is ten penalties along their paths.
 CONTEST_SETTINGS = tuple(
     penalties.ContestSetting(preset=name, gap=gap, seeds=5)
-    for name in (DEFAULT_PRESET, "linear", "waves", "leaky", "shifted")
+    for name in (DEFAULT_PRESET, "linear", "leaky")
     for gap in ((None, 1.0) if name == DEFAULT_PRESET else (None,))
 )
 _CONTROLS = ("flow", "flow-shuffled", "flow-pooled")
