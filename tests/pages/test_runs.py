@@ -202,7 +202,7 @@ def test_a_run_of_an_older_recipe_opens_and_says_what_it_is(open_app: Open, olde
 
 def test_settings_that_only_an_older_recipe_has_trained_offer_both_ways(open_app: Open, tiny: Tiny, older: str) -> None:
     app = open_app("path", **tiny.params)
-    assert "Version 1 of the recipe has trained them" in words(app)
+    assert f"Version {RECIPE_VERSION} of the recipe has trained them" in words(app)
     app = press(app, "Look at the older run")
     assert not app.exception
     assert f"made by version {RECIPE_VERSION} of the recipe" in app.warning[0].value
