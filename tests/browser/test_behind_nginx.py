@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.shared.shell import DEFAULT_PAGE, PAGES
+from crl_core import preset
 from tests.browser.conftest import ROOT, drawn, free_port, needed, start_server
 from tests.browser.test_app import TINY, said, settled
 
@@ -42,7 +43,7 @@ def readme_configuration() -> str:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("exported") / "model.onnx"
-    command = [sys.executable, "-m", "crl_core", "export", "8f20", "--lam", "1.9", "--format", "onnx"]
+    command = [sys.executable, "-m", "crl_core", "export", preset("linear").key, "--lam", "1.9", "--format", "onnx"]
     subprocess.run([*command, "--out", str(file)], cwd=ROOT, check=True)
     return file
 
