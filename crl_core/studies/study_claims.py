@@ -68,7 +68,7 @@ STUDIES: Mapping[str, Study] = {
             sentence="Other ideas of invariance on the same data, seeds and path.",
             module="crl_core.studies.penalties_claims",
             page="penalties",
-            seeds=5,  # nine worlds times five penalties: ten seeds would take an hour
+            seeds=5,  # seven worlds times five penalties: ten seeds would take most of an hour
         ),
         Study(
             id="identify",

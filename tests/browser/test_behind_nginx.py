@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from pages.shared.shell import DEFAULT_PAGE, PAGES
 from crl_core import preset
+from pages.shared.shell import DEFAULT_PAGE, PAGES
 from tests.browser.conftest import ROOT, drawn, free_port, needed, start_server
 from tests.browser.test_app import TINY, said, settled
 
