@@ -6,6 +6,7 @@ import pytest
 
 from crl_core import PRESETS
 from crl_core.runs.store import RunStore
+from crl_core.studies.preset_verdicts import baked_verdicts, in_words
 from tests.pages.conftest import Open, Tiny, words
 
 FIGURES = 3  # the plane, who is treated, outcomes
@@ -29,6 +30,19 @@ def test_as_it_comes_a_preset_says_what_was_measured_and_why(open_app: Open) -> 
     assert PRESETS["recipe"].why in text
     assert "the verdict may not hold" not in text
     assert "Without s the factual MSE cannot fall below 0.507" in text
+
+
+def test_the_figures_behind_a_verdict_stand_beside_it_and_those_of_all_worlds_in_a_table(
+    open_app: Open, store: RunStore
+) -> None:
+    measured = baked_verdicts(store.baked)
+    assert measured
+    text = words(open_app("scenario", preset="linear"))
+    assert in_words(measured["linear"]) in text
+    for name, item in measured.items():
+        assert PRESETS[name].title in text
+        for value in item.medians:
+            assert f">{value:.2g}<" in text
 
 
 def test_a_reader_of_three_worlds_is_told_when_alignment_helps(open_app: Open) -> None:
