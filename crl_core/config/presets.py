@@ -175,11 +175,9 @@ _ALL = (
         "the untreated.",
         look_for="A small λ changes little; a larger one costs many times the error of λ = 0. The treated differ from "
         "the untreated in the very thing that drives the effect, so making them alike costs accuracy.",
-        verdict="hurts",
-        why=(
-            "The only confounder is also the effect modifier: balancing it away costs far more than a little balance "
-            "gains."
-        ),
+        verdict="nothing to gain",
+        why="The only confounder is also the effect modifier: what balance would gain is little, and a λ that balances "
+        "more costs many times the error.",
         config=_config(Scenario(sigma=(1.0, 1.0), heterogeneity=0.5, confounding=2.0), align="treatment"),
     ),
 )

@@ -146,17 +146,19 @@ def test_the_graph_in_words_names_what_differs() -> None:
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
-def test_what_the_numbers_let_expect_is_what_was_measured(name: str) -> None:
-    preset = PRESETS[name]
+def test_what_the_numbers_let_expect_of_each_preset_does_not_gainsay_what_was_measured(name: str) -> None:
+    """Not what it earns: what could be confused need not be (linear, hospitals), and a λ that predicts well may leave
+    alone what a large one takes away (confounded)."""
     expected = {
-        "helps": {"can help"},
-        "helps the network, not you": {"can help"},
-        "nothing to gain": {"nothing to gain", "can help"},  # what could be confused need not be: see linear, hospitals
-        "hurts": {"takes the signal away"},
-        "destroys": {"takes the signal away"},
+        "can help": {"hospital", "linear", "waves", "sensors", "leaky", "hospitals"},
+        "nothing to gain": {"recipe", "recipe-standardised"},
+        "takes the signal away": {"shifted", "confounded"},
     }
+    preset = PRESETS[name]
     word = outlook(preset.config.scenario, preset.config.training.align, preset.env_word).word
-    assert word in expected[preset.verdict]
+    assert name in expected[word]
+    assert word != "can help" or preset.verdict not in ("hurts", "destroys")
+    assert word != "takes the signal away" or not preset.verdict.startswith("helps")
 
 
 def test_the_outlook_follows_the_sliders() -> None:
