@@ -291,6 +291,7 @@ def test_the_study_of_environments_is_taken_home_and_run_here(visitor: Visitor) 
     "balanced",
     "penalties-quantity",
     "penalties-against_where",
+    "penalties-unit_tests_where",
     "What each penalty is",
     "penalties-runs-*-start",
     "penalties-runs-*-cancel",
@@ -303,6 +304,8 @@ def test_a_world_of_penalties_is_chosen_read_and_trained(visitor: Visitor) -> No
     visitor.unfold("What each penalty is", "formula")
     table = visitor.main.locator("table").filter(has_text="mean difference")
     visitor.turn_to("penalties-against_where", "own best λ", table)
+    unit_tests = visitor.main.locator("table").filter(has_text="oracle")
+    visitor.turn_to("penalties-unit_tests_where", "by the test", unit_tests)
     visitor.press("pairs", "rank")
     page.wait_for_url(re.compile("pairs=rank"))
     expect(visitor.main).to_contain_text("This world has not been tried yet")
@@ -313,7 +316,7 @@ def test_a_world_of_penalties_is_chosen_read_and_trained(visitor: Visitor) -> No
 
 @presses("penalties-two_where", "penalties-runs-*-start")
 def test_a_penalty_is_trained_to_its_end_and_seen_at_either_lambda(visitor: Visitor) -> None:
-    visitor.open("penalties", preset="sensors")
+    visitor.open("penalties", preset="linear")
     field = visitor.main.get_by_role("combobox", name="Penalties")
     field.press("Backspace")  # contrastive pairs
     expect(visitor.main).to_contain_text("The networks of MMD² are not stored on this machine")
