@@ -15,7 +15,7 @@ from crl_core.figures import (
     outside,
     palette,
 )
-from crl_core.measures.baselines import best_first, best_said, medians, side_by_side
+from crl_core.measures.baselines import best_first, best_said, medians, side_by_side, word_of
 from pages.shared.model_views import Effects
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
@@ -85,7 +85,7 @@ def _error_rows(run: RunInView) -> list[ErrorRow]:
         names = [str(name) for name in run.evidence["baseline_names"]]
         values = dict(zip(names, run.evidence["baseline_ite_rmse"], strict=True))
         best = best_first(medians(run.evidence))[:_RANKED]
-        rows += [ErrorRow(name=item.name, values=values[item.name]) for item in best]
+        rows += [ErrorRow(name=word_of(item.name), values=values[item.name]) for item in best]
     return rows
 
 
@@ -100,7 +100,8 @@ def errors(run: RunInView) -> None:
     replicates = run.config.training.replicates
     quiet(
         (
-            f"Squares: the best baselines on the same split. {best_said(run.evidence)}"
+            "Squares: the best baselines on the same split (LS: least squares; forest, boosting, kNN: one for each arm; "
+            f"z: x z-scored per environment). {best_said(run.evidence)}"
             if run.evidence is not None
             else f"The baselines are {run.waiting}."
         )

@@ -63,7 +63,7 @@ const pathView = {
       c.beginPath(); c.moveTo(box.left, scale.Y(level)); c.lineTo(box.right, scale.Y(level)); c.stroke();
       c.setLineDash([]);
       c.font = style.small; c.fillStyle = style.muted; c.textAlign = "right"; c.textBaseline = "bottom";
-      c.fillText("best without a penalty", box.right, scale.Y(level) - 2);
+      write(panel, c, "best without a penalty", box.right, scale.Y(level) - 2, box.right - box.left);
     }
     c.strokeStyle = style.faint; c.lineWidth = style.hair;
     for (const earlier of before) line(c, L, X, scale.Y, (i) => earlier[i]);
