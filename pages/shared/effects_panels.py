@@ -100,8 +100,8 @@ def errors(run: RunInView) -> None:
     replicates = run.config.training.replicates
     quiet(
         (
-            "Squares: the best baselines on the same split (LS: least squares; forest, boosting, kNN: one for each arm; "
-            f"z: x z-scored per environment). {best_said(run.evidence)}"
+            "Squares: the best baselines on the same split (LS: least squares; forest, boosting, kNN: one for each "
+            f"arm; z: x z-scored per environment). {best_said(run.evidence)}"
             if run.evidence is not None
             else f"The baselines are {run.waiting}."
         )
