@@ -12,6 +12,7 @@ import numpy as np
 
 from crl_core.config import FIRST_SEED, RECIPE_VERSION, RunConfig
 from crl_core.config.text import nearest, seed_words
+from crl_core.identify import shipped as latents
 from crl_core.identify.presets import FIRST_SEED as LATENT_SEED
 from crl_core.jobs.ensure_runs import OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
@@ -129,8 +130,11 @@ def _parse(before: int, content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def shipped_claims(study: str = "claims") -> Shipped[Mapping[str, Any]]:
     """Shipped answers: of the claims about λ paths, or "claims-<id>" of a study."""
-    parse = partial(_parse, LATENT_SEED if study == "claims-identify" else 0)
-    return Shipped(study=study, settings=("seeds", "epochs"), parse=parse)
+    if study == "claims-identify":  # its flows are no runs, and have a version of their own
+        parse, version = partial(_parse, LATENT_SEED), latents.BAKED.version
+    else:
+        parse, version = partial(_parse, 0), RECIPE_VERSION
+    return Shipped(study=study, settings=("seeds", "epochs"), parse=parse, version=version)
 
 
 BAKED = shipped_claims()
