@@ -213,7 +213,7 @@ class _About:
             return "A network without a penalty reads the outcome off s, which carries it"
         share = f"{100 * self.size.alone:.0f} % of the units have an s hardly ever seen with the other treatment"
         follow = f", since both follow the {self.env_word}" if self.align == "environment" else ""
-        return f"A network without a penalty takes s for the treatment{follow}: {share}"
+        return f"A network without a penalty may take s for the treatment{follow}: {share}"
 
     def _no_role(self) -> str:
         scenario, each = self.scenario, f"every {self.env_word}"

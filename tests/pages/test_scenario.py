@@ -50,7 +50,7 @@ def test_a_reader_of_three_worlds_is_told_when_alignment_helps(open_app: Open) -
     assert "<b>nothing to gain</b><span>expectation" in told["recipe"]
     assert "Treatment is a coin flip in every environment" in told["recipe"]
     assert "<b>can help</b><span>expectation" in told["hospital"]
-    assert "takes s for the treatment, since both follow the hospital" in told["hospital"]
+    assert "may take s for the treatment, since both follow the hospital" in told["hospital"]
     assert "<b>takes the signal away</b><span>expectation" in told["shifted"]
     assert "hospitals differ in z, the cause of the outcome" in told["shifted"]
 
