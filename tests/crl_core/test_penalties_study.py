@@ -15,9 +15,8 @@ import pytest
 from crl_core.cli.penalties import contest_table
 from crl_core.cli.program import main
 from crl_core.config import RECIPE_VERSION
-from crl_core.config.presets import DEFAULT_PRESET
 from crl_core.config.penalty_words import PENALTY_WORDS, grid
-from crl_core.config.presets import preset
+from crl_core.config.presets import DEFAULT_PRESET, preset
 from crl_core.events import DIVERGED
 from crl_core.jobs.executors import Here, Job
 from crl_core.jobs.train_and_store import Outcome
