@@ -48,7 +48,7 @@ def test_the_window_holds_training_rows_with_room_around_them_for_new_ones(scene
         assert np.mean(reach < (high - low) / 2 / 1.7) > 0.98
     low, high = scene.window[1]
     far = scene.place(deploy(HOSPITALS.scenario, "s-mean", 12.0, 200, 0).x)[:, 1]
-    assert np.mean((far > low) & (far < high)) < 0.5  # another machine lies outside, where it is seen
+    assert np.mean((far > low) & (far < high)) < 0.7  # of another machine much lies outside, where it is seen
 
 
 def test_a_diverged_model_has_no_scene() -> None:

@@ -38,7 +38,7 @@ def rows(power: Power, test: str, *specs: Spec, n: int = 200) -> list[Rate]:
 def test_it_was_measured_over_five_seeds_and_twenty_batches_each(power: Power) -> None:
     assert power.seeds == 5
     assert all(row.draws == 100 and len(row.by_seed) == 5 for row in power.rows)
-    content = json.loads((BAKED / "unseen.json").read_text())
+    content = json.loads((BAKED / "unseen.json").read_text())["content"]
     assert {"intervention", "dose", "n", "lam", "test", "rejection_rate", "draws", "ite_rmse"} <= set(
         content["rows"][0]
     )
@@ -83,10 +83,13 @@ def test_a_changed_effect_with_nobody_treated_is_silent_and_wrong(power: Power) 
 def test_an_alarm_is_no_verdict_on_the_effects(power: Power) -> None:
     for row in rows(power, "pooled", Spec("z-set", 1.0), Spec("z-shift", 0.5)):
         assert row.quadrant == "alarm but right"
-    for row in rows(power, "pooled", Spec("s-mean", 6.0)):
-        assert row.quadrant == "alarm and wrong"
+    for row in rows(power, "pooled", Spec("s-mean", 6.0), Spec("s-mean", -6.0)):
+        assert row.quadrant == "alarm but right"
+    unaligned = [row for row in power.rows if row.lam == 0 and row.test == "pooled" and row.n == 200]
+    assert {row.quadrant for row in unaligned if abs(row.dose) == 6} == {"alarm and wrong"}
 
 
-def test_within_doses_of_s_the_statistic_orders_the_harm_in_the_median_of_seeds(power: Power) -> None:
-    for lam in ("0.3", "1"):
-        assert np.median(power.dose_correlation[lam]) >= 0.9
+def test_within_doses_of_s_the_statistic_orders_the_harm_where_nothing_is_aligned(power: Power) -> None:
+    """Aligned, doses of s hardly harm, and there is little to order."""
+    assert np.median(power.dose_correlation["0"]) >= 0.9
+    assert np.median(power.dose_correlation["1"]) < 0.9

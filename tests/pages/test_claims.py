@@ -47,7 +47,7 @@ def test_the_first_visit_sees_every_claim_with_its_verdict(open_app: Open, store
     shown = words(app)
     for entry in content["claims"]:  # type: ignore[attr-defined]
         assert entry["verdict"] in shown
-    assert "Measured before the program was shipped, seeds 0 to 9." in shown
+    assert "Measured before the program was shipped, seeds 100 to 109." in shown
     assert shown.count('class="crl-strip"') == len(content["claims"])  # type: ignore[arg-type]
     values = [value for entry in content["claims"] for value in entry["measured"]]  # type: ignore[attr-defined]
     assert shown.count('class="dot"') == sum(value is not None for value in values)

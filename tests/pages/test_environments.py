@@ -22,8 +22,8 @@ N_FIGURES = 9
 def ship(store: RunStore) -> dict[str, object]:
     store.baked.mkdir(parents=True)
     shutil.copy(SHIPPED, store.baked / BAKED.file)
-    content: dict[str, object] = json.loads(SHIPPED.read_text())
-    return content
+    found = json.loads(SHIPPED.read_text())
+    return {"recipe_version": found["recipe_version"], **found["settings"], **found["content"]}
 
 
 def figures(app) -> int:  # type: ignore[no-untyped-def]

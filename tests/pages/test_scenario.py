@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from crl_core import PRESETS
 from crl_core.runs.store import RunStore
-from crl_core.studies.preset_verdicts import baked_verdicts, in_words
+from crl_core.studies.preset_verdicts import BAKED, baked_verdicts, in_words
 from tests.pages.conftest import Open, Tiny, words
 
 FIGURES = 3  # the plane, who is treated, outcomes
+
+SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
@@ -35,6 +40,8 @@ def test_as_it_comes_a_preset_says_what_was_measured_and_why(open_app: Open) -> 
 def test_the_figures_behind_a_verdict_stand_beside_it_and_those_of_all_worlds_in_a_table(
     open_app: Open, store: RunStore
 ) -> None:
+    store.baked.mkdir(parents=True)
+    shutil.copy(SHIPPED, store.baked)
     measured = baked_verdicts(store.baked)
     assert measured
     text = words(open_app("scenario", preset="linear"))
