@@ -106,6 +106,7 @@ def test_every_page_opens_by_link_and_by_the_bar_and_stays_under_its_path(proxie
         page.wait_for_url(re.compile(rf"{APP}/{'' if stem == DEFAULT_PAGE else stem}\?"))
         assert parse_qs(urlparse(page.url).query)["preset"] == ["leaky"]
         assert "encountered an error" not in page.content()
+    settled(page)
     page.get_by_text("Scenario", exact=True).first.click()
     page.wait_for_url(re.compile(rf"{APP}/scenario\?"))
     page.reload()

@@ -32,6 +32,7 @@ def test_every_figure_of_a_baked_run_is_there_with_its_numbers() -> None:
         "factual-error",
         "mmd2",
         "domain-auc",
+        "use-effect-rms",
         "generalisation-gap",
         "latents",
         "effects",

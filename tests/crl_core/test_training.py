@@ -306,11 +306,12 @@ def test_hospital_needs_the_penalty_and_finds_the_effect_with_it() -> None:
 
 
 @pytest.mark.parametrize("penalty", ["coral", "irm"])
-def test_a_model_whose_discrepancy_overflows_has_diverged_though_its_weights_are_finite(penalty: str) -> None:
+def test_a_kernel_far_narrower_than_the_distances_overflows_nothing(penalty: str) -> None:
+    """Rounding once left the kernel's exponent above 0, where the exponential of large latents is no number."""
     scenario = Scenario(n_samples=100, sigma=(10.0,), cause_scale=(10.0,))
     training = Training(lams=(0.0, 1e4), replicates=1, epochs=2, hidden=8, latent_dim=2, batch_size=8)
     training = replace(training, learning_rate=1.0, bandwidth=1e-3, penalty=penalty, standardise=False)  # type: ignore[arg-type]
     result = train(RunConfig(scenario=scenario, training=training))
     assert all(np.isfinite(value).all() for value in result.weights.values())
-    assert (result.status == DIVERGED).all()
-    assert np.isnan(result.mmd2).all()
+    assert (result.status != DIVERGED).all()
+    assert np.isfinite(result.mmd2).all()
