@@ -304,7 +304,7 @@ def test_a_world_of_penalties_is_chosen_read_and_trained(visitor: Visitor) -> No
     visitor.unfold("What each penalty is", "formula")
     table = visitor.main.locator("table").filter(has_text="ratio of errors")
     visitor.turn_to("penalties-against_where", "own best λ", table)
-    unit_tests = visitor.main.locator("table").filter(has_text="none, λ = 0")
+    unit_tests = visitor.main.locator("table").filter(has_text="passes")
     visitor.turn_to("penalties-unit_tests_where", "by the test", unit_tests)
     visitor.press("pairs", "rank")
     page.wait_for_url(re.compile("pairs=rank"))
