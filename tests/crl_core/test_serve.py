@@ -429,7 +429,7 @@ def test_metrics_and_log_name_the_addresses_without_the_prefix(
 ) -> None:
     placed.ask("/tools/models/v1/model")
     assert 'crl_requests_total{path="/v1/model",status="200"}' in placed.ask("/metrics")[1]
-    assert json.loads(capsys.readouterr().out.splitlines()[0])["path"] == "/v1/model"
+    assert "/v1/model" in [json.loads(line)["path"] for line in capsys.readouterr().out.splitlines()]
 
 
 def test_a_host_that_is_not_trusted_tells_nothing(file: Path) -> None:
