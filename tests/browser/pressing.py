@@ -138,7 +138,7 @@ class Visitor:
         key = name.removesuffix("-start")
         start = self.page.locator(f"[class*='st-key-{key.split('*')[0]}'][class*='{key.split('*')[-1]}-start'] button")
         self.press(name, at=start)
-        expect(self.main).to_contain_text(re.compile(r"Run 1 of \d+\. Epoch [1-9]"), timeout=2 * WAIT_MS)
+        expect(self.main).to_contain_text(re.compile(r"Run 1 of \d+\. Epoch [1-9]"), timeout=5 * WAIT_MS)
         self.press(f"{key}-cancel", at=self.main.get_by_role("button", name="Cancel"))
         expect(start).to_be_visible()
         expect(self.main.get_by_text(re.compile(r"Run 1 of"))).to_have_count(0)
