@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
+from benchmarks.tables import fill
 from crl_core.config.presets import PRESETS
 from crl_core.config.text import altered
-from crl_core.measures.selection import FACTOR
+from crl_core.measures.baselines import best_first, medians
+from crl_core.measures.lam_choice import chosen, picked_by
+from crl_core.measures.selection import largest_affordable
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 
@@ -43,21 +45,18 @@ def _stored(name: str) -> tuple[RunResult, dict[str, np.ndarray]]:
 
 def baselines_table() -> str:
     """Medians over the replicates of the baked runs."""
-    rules = [rule for rule in RULES if rule in _stored("hospital")[1]["rule_ids"]]
     lines = [
-        "| preset | λ = 0 | oracle λ | " + " | ".join(RULES[rule] for rule in rules) + " | best baselines |",
-        "|---" * (4 + len(rules)) + "|",
+        "| preset | λ = 0 | oracle λ | " + " | ".join(RULES.values()) + " | best baselines |",
+        "|---" * (4 + len(RULES)) + "|",
     ]
     for name in PRESETS:
         result, evidence = _stored(name)
         error = result.by_lam(result.ite_rmse)
         cells = [f"{np.median(error[:, 0]):.3f}", f"{np.min(np.median(error, axis=0)):.3f}"]
-        for rule in rules:
-            at = evidence["rule_pick"][list(evidence["rule_ids"]).index(rule)]
-            picked = [row[i] for row, i in zip(error, at, strict=True) if i >= 0]
-            cells.append(f"{np.median(picked):.3f}" if picked else "not defined")
-        medians = np.nan_to_num(np.nanmedian(evidence["baseline_ite_rmse"], axis=1), nan=np.inf)
-        best = [f"{evidence['baseline_names'][b]} {medians[b]:.3f}" for b in np.argsort(medians)[:2]]
+        for rule in RULES:
+            picked = chosen(rule, picked_by(rule, evidence), error).ite_rmse
+            cells.append("not defined" if np.isnan(picked).all() else f"{np.nanmedian(picked):.3f}")
+        best = [f"{item.name} {item.ite_rmse:.3f}" for item in best_first(medians(evidence))[:2]]
         lines.append(f"| `{name}` | " + " | ".join(cells) + f" | {'; '.join(best)} |")
     return "\n".join(lines)
 
@@ -76,7 +75,7 @@ def told_apart_table() -> str:
     lines = ["| preset | λ | " + " | ".join(columns.values()) + " |", "|---" * (2 + len(columns)) + "|"]
     for name in PRESETS:
         result, evidence = _stored(name)
-        at = evidence["rule_pick"][list(evidence["rule_ids"]).index("largest")]
+        at = picked_by("largest", evidence)
         rows = np.arange(len(at))
         cells = []
         for column in columns:
@@ -122,23 +121,13 @@ def weight_decay_table() -> str:
         cells = []
         for way in ways:
             error, factual = (np.array(by_way[way][what], dtype=float) for what in ("ite_rmse", "factual_mse"))
-            good = factual <= FACTOR * np.nanmin(factual, axis=0)
-            at = len(good) - 1 - good[::-1].argmax(axis=0)
-            picked = error[at, np.arange(error.shape[1])]
+            picked = error[largest_affordable(factual.T), np.arange(error.shape[1])]
             cells.append(f"{np.median(error[0]):.3f} → {np.median(picked):.3f} ({np.median(factual[0]):.2g})")
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 TABLES = {"baselines": baselines_table, "told-apart": told_apart_table, "weight-decay": weight_decay_table}
-
-
-def filled(text: str) -> str:
-    """The audit's text with every marked table made anew."""
-    for name, table in TABLES.items():
-        block = f"<!-- {name}:start -->\n{table()}\n<!-- {name}:end -->"
-        text = re.sub(rf"<!-- {name}:start -->.*?<!-- {name}:end -->", lambda _, b=block: b, text, flags=re.S)  # type: ignore[misc]
-    return text
 
 
 def main() -> int:
@@ -153,11 +142,7 @@ def main() -> int:
     if options.train:
         measure(options.only, options.seeds, options.train)
         return 0
-    text = TEXT.read_text(encoding="utf-8")
-    if options.check:
-        return int(filled(text) != text)
-    TEXT.write_text(filled(text), encoding="utf-8")
-    return 0
+    return fill(TEXT, TABLES, check=options.check)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.tables import fill
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import PRESETS
 from crl_core.identify.method_words import METHOD_WORDS
@@ -259,14 +259,6 @@ TABLES = {
 }
 
 
-def filled(text: str) -> str:
-    """The README's text with every marked table made anew."""
-    for name, table in TABLES.items():
-        block = f"<!-- {name}:start -->\n{table()}\n<!-- {name}:end -->"
-        text = re.sub(rf"<!-- {name}:start -->.*?<!-- {name}:end -->", lambda _, b=block: b, text, flags=re.S)  # type: ignore[misc]
-    return text
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
@@ -277,12 +269,7 @@ def main() -> int:
         for file in options.speed:
             known |= json.loads(file.read_text())
         FIGURES.write_text(json.dumps({k: v for k, v in sorted(known.items()) if k in SPEED}, indent=1) + "\n")
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    if options.check:
-        return int(filled(text) != text)
-    readme.write_text(filled(text), encoding="utf-8")
-    return 0
+    return fill(ROOT / "README.md", TABLES, check=options.check)
 
 
 if __name__ == "__main__":

@@ -80,8 +80,8 @@ def _line(item: Earned) -> tuple[str, ...]:
         median, low, high = item.ratio(other)
         return f"{median:.2f} [{low:.2f}, {high:.2f}]"
 
-    columns = (item.at_zero, item.lam, item.at_picked, item.at_best, item.of_baseline)
-    at_zero, lam, picked, best, baseline = (f"{np.nanmedian(column):.3g}" for column in columns)
+    at_zero, picked, baseline = (f"{value:.3g}" for value in item.medians)
+    lam, best = (f"{np.nanmedian(column):.3g}" for column in (item.lam, item.at_best))
     verdict = item.verdict or "too few seeds"
     return (
         item.preset,

@@ -14,10 +14,10 @@ from crl_core.config import RunConfig
 from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted, finite
 from crl_core.figures.axes import effect_limits, span
 from crl_core.lecture import story as story_texts
-from crl_core.lecture.naming import Naming, best_without, captions, n_pairs_of, numbers_by_lam
+from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
 from crl_core.lecture.packed_arrays import Packed, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.shift import shift_arrays
-from crl_core.measures.baselines import Baseline
+from crl_core.measures.baselines import ranked
 from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import is_constant
@@ -51,8 +51,10 @@ def _metric(name: str, values: np.ndarray) -> dict[str, Any]:
     return metric
 
 
-def _unpenalised(best: Baseline | None) -> dict[str, Any] | None:
-    return {"name": best.name, "value": _plain(np.array([best.ite_rmse]))[0]} if best else None
+def _unpenalised(evidence: Arrays) -> dict[str, Any] | None:
+    """Name and error of the best baseline, which only a simulation knows; None where there is none."""
+    found = ranked(evidence)
+    return {"name": found[0].name, "value": _plain(np.array([found[0].ite_rmse]))[0]} if found else None
 
 
 def _lanes(known: Mapping[str, Any]) -> list[str]:
@@ -194,8 +196,8 @@ def frames(
         arrays |= {f"probe.{name}": _probe_array(values, status) for name, values in probe[1].items()}
     lanes = _lanes(by_metric)
     words = captions(naming, config, len(view), picture, spec, bool(maps and maps.is_slice))
-    if best := best_without(evidence):
-        words["path"]["caption"] += f"\ndashed: best without a penalty, known only in simulation: {best.name}"
+    if best := _unpenalised(evidence):
+        words["path"]["caption"] += f"\ndashed: best without a penalty, known only in simulation: {best['name']}"
     return _base(config, naming, palettes) | {
         "state": "trained",
         "n": len(view),
@@ -205,7 +207,7 @@ def frames(
         "lanes": lanes[:3],
         "all_lanes": lanes,
         "earlier": earlier,
-        "unpenalised": _unpenalised(best),
+        "unpenalised": best,
         "history": curves,
         "latent": {"extent": extent},
         "scatter": spec,

@@ -11,7 +11,7 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.config.presets import ENV_WORD, Preset, env_names
 from crl_core.events import COLLAPSED, DIVERGED
-from crl_core.measures.baselines import Baseline, best_first, medians
+from crl_core.measures.baselines import ranked
 
 Arrays = Mapping[str, np.ndarray] | None
 
@@ -84,12 +84,6 @@ def captions(
     }
 
 
-def best_without(evidence: Arrays) -> Baseline | None:
-    """The best baseline, by its median over the replicates, which only a simulation knows; None where there is none."""
-    found = best_first(medians(evidence)) if evidence and "baseline_names" in evidence else []
-    return found[0] if found else None
-
-
 def numbers_by_lam(
     config: RunConfig, status: np.ndarray, metrics: Mapping[str, np.ndarray], evidence: Arrays, n_pairs: int
 ) -> list[dict[str, float]]:
@@ -100,8 +94,8 @@ def numbers_by_lam(
     every: list[dict[str, float]] = []
     shared: dict[str, float] = {"n_envs": config.source.n_envs, "n_pairs": n_pairs}
     shared["all_diverged"] = float((status == DIVERGED).all())
-    if best := best_without(evidence):
-        shared["best_without"] = best.ite_rmse
+    if best := ranked(evidence):
+        shared["best_without"] = best[0].ite_rmse
     for name, values in metrics.items():
         ok = values[np.isfinite(values)]
         shared |= {f"first_{name}": float(values[0]), f"last_{name}": float(values[-1])}

@@ -281,9 +281,14 @@ def best_first(found: list[Baseline]) -> list[Baseline]:
     return sorted((item for item in found if np.isfinite(item.ite_rmse)), key=lambda item: item.ite_rmse)
 
 
+def ranked(evidence: Mapping[str, np.ndarray] | None) -> list[Baseline]:
+    """`best_first` of a run's evidence; empty where there is none yet."""
+    return best_first(medians(evidence)) if evidence and "baseline_names" in evidence else []
+
+
 def best_said(evidence: Mapping[str, np.ndarray] | None) -> str:
     """Which baseline has the least effect error, in a sentence; "" where none has one."""
-    found = [] if evidence is None else best_first(medians(evidence))
+    found = ranked(evidence)
     if not found:
         return ""
     return (

@@ -73,6 +73,11 @@ class Choice:
     regret: np.ndarray  # [R] ITE RMSE chosen over ITE RMSE of the oracle, >= 1
 
 
+def picked_by(rule: str, evidence: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Index of λ that a rule of a run's evidence picks in every replicate, [R]; -1 where it is not defined."""
+    return np.asarray(evidence["rule_pick"][list(evidence["rule_ids"]).index(rule)])
+
+
 def least(values: np.ndarray) -> np.ndarray:
     """Index of the smallest finite value of each row, [R, L] -> [R]; -1 for a row without one."""
     found = np.where(np.isfinite(values), values, np.inf)

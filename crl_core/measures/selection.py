@@ -29,6 +29,18 @@ class Pick:
     reason: str = ""
 
 
+def affordable(factual_mse: np.ndarray) -> np.ndarray:
+    """Which λ cost at most `FACTOR` times the least held-out factual error, [..., L]; none where none is finite."""
+    known = np.isfinite(factual_mse)
+    least = np.where(known, factual_mse, np.inf).min(axis=-1, keepdims=True)
+    return np.asarray(known & (factual_mse <= FACTOR * least))
+
+
+def largest_affordable(factual_mse: np.ndarray) -> np.ndarray:
+    """Index of the largest of these λ, [..., L] -> [...]; -1 where there is none."""
+    return np.asarray(np.where(affordable(factual_mse), np.arange(factual_mse.shape[-1]), -1).max(axis=-1))
+
+
 def choose(
     factual_mse: np.ndarray,
     domain_auc: np.ndarray,
@@ -45,11 +57,11 @@ def choose(
     where nothing was.
     """
     picks = [_least("factual", factual_mse)]
-    affordable = factual_mse <= FACTOR * np.nanmin(factual_mse) if np.isfinite(factual_mse).any() else factual_mse < 0
-    largest = np.where(affordable, -np.arange(len(factual_mse), dtype=float), np.nan)
+    cheap = affordable(factual_mse)
+    largest = np.where(cheap, -np.arange(len(factual_mse), dtype=float), np.nan)
     picks.append(_least("largest", largest))
     reason = f"not defined: the domain AUC needs two groups of {LEAST_ROWS} rows or more"
-    picks.append(_least("auc", np.where(affordable, domain_auc, np.nan), reason))
+    picks.append(_least("auc", np.where(cheap, domain_auc, np.nan), reason))
     scores, reason = r_score(ite_hat, train, held_out, rng)
     picks.append(_least("r_score", -scores, reason))
     errors, reason = nearest_neighbour_error(ite_hat, held_out)

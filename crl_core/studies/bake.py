@@ -25,8 +25,8 @@ from crl_core.studies.study_claims import STUDIES, StudyClaim, claims_of, measur
 
 Say = Callable[[str], None]  # hears what is measured now
 
-# A world of each kind, and the hospitals with other patients in each, where pairs and populations disagree. The others
-# are measured when asked for: a contest is ten penalties along their paths.
+# Three worlds with verdicts of their own, and the hospitals with other patients in each, where pairs and populations
+# disagree. The others are measured when asked for: a contest is ten penalties along their paths.
 CONTEST_SETTINGS = tuple(
     penalties.ContestSetting(preset=name, gap=gap, seeds=5)
     for name in (DEFAULT_PRESET, "linear", "leaky")

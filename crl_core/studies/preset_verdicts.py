@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from crl_core.events import finite
 from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor
 from crl_core.measures.cautions import cautions_of_runs, nothing_measured
+from crl_core.measures.lam_choice import chosen, picked_by
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims import median_interval
@@ -144,9 +146,7 @@ def earned(preset: str, config: RunConfig, found: Found) -> Earned:
     """What a run and its evidence tell, seed by seed."""
     result, evidence = found
     errors = result.by_lam(result.ite_rmse)
-    pick = evidence["rule_pick"][list(evidence["rule_ids"]).index(RULE)]
-    seeds = np.arange(len(errors))
-    picked = np.where(pick >= 0, errors[seeds, pick], np.nan)
+    pick = picked_by(RULE, evidence)
     lams = np.array(result.lams)
     known = np.where(np.isfinite(evidence["baseline_ite_rmse"]), evidence["baseline_ite_rmse"], np.inf)  # [B, S]
     least = known.min(axis=0)
@@ -156,7 +156,7 @@ def earned(preset: str, config: RunConfig, found: Found) -> Earned:
         first_seed=config.training.seed,
         lam=np.where(pick >= 0, lams[pick], np.nan),
         at_zero=errors[:, 0] if lams[0] == 0 else np.full(len(errors), np.nan),
-        at_picked=picked,
+        at_picked=chosen(RULE, pick, errors).ite_rmse,
         at_best=np.min(np.where(np.isfinite(errors), errors, np.inf), axis=1),
         of_baseline=np.where(np.isfinite(least), least, np.nan),
         baselines=tuple(name if np.isfinite(value) else "" for name, value in zip(names, least, strict=True)),
@@ -183,12 +183,9 @@ def baked_verdicts(folder: Path) -> dict[str, Earned]:
 def cautions(measured: Sequence[Earned]) -> tuple[str, ...]:
     """What the measurement lacks as a whole, or of a preset."""
     configs = {item.preset: config_of(item.preset, item.seeds, item.first_seed) for item in measured}
-    way = "Train them alone to see how they end (python -m crl_core train --preset NAME)."
-    empty = [item.preset for item in measured if not np.isfinite(item.at_picked).any()]
-    return (
-        *cautions_of_runs(configs),
-        *nothing_measured(f"run of {', '.join(empty)}", [np.nan] if empty else [0], way),
-    )
+    way = "Train it alone to see how it ends (python -m crl_core train --preset NAME)."
+    empty = (nothing_measured(f"run of {item.preset}", item.at_picked, way) for item in measured)
+    return (*cautions_of_runs(configs), *chain.from_iterable(empty))
 
 
 def to_dict(measured: Sequence[Earned]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from crl_core.data.unit_tests import PROBLEMS, UnitTest
 from crl_core.events import OK, finite
 from crl_core.measures.cautions import nothing_measured
 from crl_core.measures.lam_choice import least
-from crl_core.measures.selection import FACTOR
+from crl_core.measures.selection import affordable
 from crl_core.results import RunResult
 from crl_core.runs.shipped import Shipped
 
@@ -56,9 +56,8 @@ class UnitTestPath:
         """Index of λ of every seed, [R], -1 where no model is usable. where: largest, oracle."""
         if where == "oracle":
             return least(self.error)
-        least_factual = np.nanmin(np.where(np.isfinite(self.factual_mse), self.factual_mse, np.inf), axis=1)
-        affordable = np.isfinite(self.error) & (self.factual_mse <= FACTOR * least_factual[:, None])
-        return np.asarray(np.where(affordable, np.arange(len(self.lams)), -1).max(axis=1))
+        cheap = np.isfinite(self.error) & affordable(self.factual_mse)
+        return np.asarray(np.where(cheap, np.arange(len(self.lams)), -1).max(axis=1))
 
     def errors(self, where: str) -> np.ndarray:
         """Test error of every seed at that λ, [R]; infinite where no model is usable."""

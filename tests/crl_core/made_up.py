@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,3 +101,11 @@ def wait_until(true: Callable[[], bool], limit_s: float = 120.0) -> None:
     while not true():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.02)
+
+
+def plain_answer(file: Path) -> dict[str, Any]:
+    """A shipped answer of a study, out of its envelope if it is in one."""
+    found: dict[str, Any] = json.loads(file.read_text())
+    if "content" not in found:
+        return found
+    return {"recipe_version": found["recipe_version"], **found["settings"], **found["content"]}

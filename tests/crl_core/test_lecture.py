@@ -17,7 +17,7 @@ from crl_core.events import EpochEnded, RunFinished, RunStarted
 from crl_core.figures import palette
 from crl_core.lecture import frames as frames_module
 from crl_core.lecture.frames import MAP_SIZE, frames, training_frames
-from crl_core.lecture.naming import Naming, best_without
+from crl_core.lecture.naming import Naming
 from crl_core.lecture.packed_arrays import pack_f32, pack_i16, pack_u8, unpack
 from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.measures.effect_map import effect_map
@@ -304,7 +304,7 @@ def test_the_best_without_a_penalty_is_named_and_drawn_where_it_is_known() -> No
         "baseline_reason": np.array([[""], [""]]),
         **{f"baseline_{name}": np.array([[0.5], [0.25]]) for name in ("ite_rmse", "factual_mse", "ate_error")},
     }
-    shown = frames_module._unpenalised(best_without(evidence))
+    shown = frames_module._unpenalised(evidence)
     assert shown == {"name": "least squares per arm", "value": 0.25}
     assert frames_module._unpenalised(None) is None
 

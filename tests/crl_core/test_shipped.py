@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from crl_core.studies import bake, claims_run, detection_rates, environments, pe
 from crl_core.studies.claims import load_claims, pick
 from crl_core.studies.penalties import ContestSetting
 from crl_core.studies.study_claims import STUDIES, claims_of
-from tests.crl_core.made_up import store_in
+from tests.crl_core.made_up import plain_answer, store_in
 
 COMMITTED = Path(__file__).parents[2] / "cache" / "baked"
 EVERY: list[Shipped] = [  # type: ignore[type-arg]
@@ -36,20 +35,12 @@ EVERY: list[Shipped] = [  # type: ignore[type-arg]
 ]
 
 
-def plain_of(item: Shipped) -> dict[str, Any]:  # type: ignore[type-arg]
-    """A committed answer, out of its envelope if it is in one."""
-    found = json.loads((COMMITTED / item.file).read_text())
-    if "content" not in found:
-        return found
-    return {"recipe_version": found["recipe_version"], **found["settings"], **found["content"]}
-
-
 @pytest.mark.parametrize("item", EVERY, ids=lambda item: item.study)
 def test_a_committed_answer_is_read_as_it_was_written_and_the_same_out_of_an_envelope(
     item: Shipped,  # type: ignore[type-arg]
     tmp_path: Path,
 ) -> None:
-    plain = plain_of(item)
+    plain = plain_answer(COMMITTED / item.file)
     seen: list[object] = []
     listening = replace(item, parse=lambda answer: seen.append(answer) or item.parse(answer))
     assert listening.read(COMMITTED) is not None
@@ -90,7 +81,7 @@ def test_an_answer_that_cannot_be_used_counts_as_none_and_one_sentence_says_why(
 ) -> None:
     assert item.read(tmp_path) is None
     assert item.problem(tmp_path) is None  # nothing is there, so nothing is wrong
-    path = item.write(tmp_path, plain_of(item))
+    path = item.write(tmp_path, plain_answer(COMMITTED / item.file))
     path.write_text(change(path.read_text()), errors="surrogateescape")
     assert item.read(tmp_path) is None
     problem = item.problem(tmp_path)

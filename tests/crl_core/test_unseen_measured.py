@@ -5,13 +5,13 @@ Five seeds × 20 batches of 200 rows for every cell; the numbers come from cache
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from crl_core.studies.detection_rates import Power, Rate, Spec, baked_power
+from tests.crl_core.made_up import plain_answer
 
 BAKED = Path(__file__).parents[2] / "cache" / "baked"
 
@@ -38,7 +38,7 @@ def rows(power: Power, test: str, *specs: Spec, n: int = 200) -> list[Rate]:
 def test_it_was_measured_over_five_seeds_and_twenty_batches_each(power: Power) -> None:
     assert power.seeds == 5
     assert all(row.draws == 100 and len(row.by_seed) == 5 for row in power.rows)
-    content = json.loads((BAKED / "unseen.json").read_text())["content"]
+    content = plain_answer(BAKED / "unseen.json")
     assert {"intervention", "dose", "n", "lam", "test", "rejection_rate", "draws", "ite_rmse"} <= set(
         content["rows"][0]
     )
