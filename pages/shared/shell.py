@@ -127,7 +127,7 @@ def main() -> None:
         except StoreError as error:  # CRL_CACHE names what is not there
             st.error(str(error))
             st.stop()
-        sidebar.draw()
+        sidebar.draw(page.url_path)
         if asked := st.session_state.pop(_ASKED, None):
             titles = {stem: title for pages in PAGES.values() for stem, title in pages}
             st.warning(

@@ -25,6 +25,7 @@ from pages.shared.fields import Field, Value, lam_text
 _CONTROLS = "sidebar.controls"
 _NOTES = "sidebar.notes"
 _N_ENVS = "sidebar.n_envs"
+_PAGE = "sidebar.page"
 _MOVED = "sidebar.lam_moved"  # λ before and after it was moved by code, and when
 _STALE_S = 10.0
 _FORMAT = "%.12g"  # a field shows the value in force with as many digits as it takes
@@ -98,10 +99,21 @@ def _keep_lam() -> None:
         st.session_state["lam"] = after
 
 
-def draw() -> Controls:
-    """Draw the sidebar. Called once a run, by the shell."""
+def _keep_link(page: str) -> None:
+    """A page opened before the browser has bound the fields of the last one (a slow line, a busy machine) comes without
+    their parameters, though the session knows them: set them by code, which the address follows."""
+    if st.session_state.get(_PAGE, page) != page and _CONTROLS in st.session_state:
+        for name in ("preset", "lam", *controls().values):
+            if name in st.session_state and name not in st.query_params:
+                st.session_state[name] = st.session_state[name]
+    st.session_state[_PAGE] = page
+
+
+def draw(page: str) -> Controls:
+    """Draw the sidebar beside `page`. Called once a run, by the shell."""
     _arrive()
     _keep_lam()
+    _keep_link(page)
     with st.sidebar:
         found = _widgets()
         st.session_state[_CONTROLS] = found

@@ -179,6 +179,21 @@ def test_the_sidebar_survives_page_changes_and_the_url_is_the_state(
     assert params(other_page) == params(page)
 
 
+def test_a_page_opened_before_the_fields_were_bound_to_the_address_keeps_its_link(server: Server, page: Page) -> None:
+    asked = {"preset": ["leaky"], "sigma1": ["0.5"], "lam": ["14"]}
+    page.goto(server.url(**{name: value for name, (value,) in asked.items()}))
+    settled(page)
+    # What the browser does where the click comes before the fields: they are not in the address that it leaves.
+    page.evaluate("window.history.replaceState({}, '', window.location.pathname)")
+    page.get_by_text("Scenario", exact=True).first.click()
+    page.wait_for_url(re.compile(r"/scenario\?"))
+    settled(page)
+    assert params(page) == asked
+    page.reload()
+    settled(page)
+    assert params(page) == asked
+
+
 def test_a_preset_resets_the_fields_and_more_environments_are_in_the_url(
     server: Server, page: Page, other_page: Page
 ) -> None:
