@@ -50,6 +50,13 @@ def measure_claims(
         none, much = (np.array([row["mcc"] for row in found if row["lam"] == lam]) for lam in (0.0, 100.0))
         return np.asarray(none - much)
 
+    def where_fits_agree() -> np.ndarray:
+        found = recover(latent_preset("perfect"), own, ["fastica"], redraws=2)
+        return np.array([np.nan if row.score is None else row.score.mcc if agree(row) else 1.0 for row in found])
+
+    def agree(row: Recovery) -> bool:
+        return row.rows_agree is not None and row.rows_agree > 0.99
+
     ways: dict[str, Callable[[], np.ndarray]] = {
         "identify-each": lambda: mcc("each"),
         "identify-chain": lambda: mcc("chain"),
@@ -63,5 +70,9 @@ def measure_claims(
         "identify-untouched-one": lambda: each("untouched-one")[:, 3],
         "identify-r2": lambda: np.array([np.nan if r.score is None else r.score.r2 for r in rows("one")]),
         "identify-tradeoff": traded,
+        "identify-each-5": lambda: mcc("each-5"),
+        "identify-perfect": lambda: mcc("perfect", "causes"),
+        "identify-perfect-smooth": lambda: mcc("perfect-smooth", "flow-causes"),
+        "identify-agreement": where_fits_agree,
     }
     return {name: ways[name]() for name in ids}
