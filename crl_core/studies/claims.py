@@ -13,6 +13,7 @@ Broken:   a model that diverged has an infinite error, and a value that is not d
 from __future__ import annotations
 
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -140,7 +141,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(ABC):
     """A statement so exact that a number decides it: what every claim has, wherever it is measured.
 
     batches: of a seed, whose share its value is; 0 where it is no rate.
@@ -155,13 +156,13 @@ class Statement:
     threshold: float
     batches: int = 0
 
+    @abstractmethod
     def where(self) -> dict[str, Any]:
         """Where it is measured, as in the claim's JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def measured_as(self) -> str:
         """What is measured and where, in a line for the screen."""
-        raise NotImplementedError
 
     @property
     def bar(self) -> float:
