@@ -27,13 +27,13 @@ from crl_core.config import FIRST_SEED, PER_ENV, RunConfig, Scenario
 from crl_core.config.presets import preset
 from crl_core.config.text import altered
 from crl_core.data.scm import Stream, rng_for
+from crl_core.data.user_files import read_text
 from crl_core.events import finite
 from crl_core.jobs.ensure_runs import Evidence
 from crl_core.measures.intervals import FEWEST, LEVEL, of_rate
 from crl_core.measures.probes import better_r2
 from crl_core.metrics import METRIC
 from crl_core.results import RunResult
-from crl_core.runs.user_files import read_text
 
 Verdict = Literal["holds", "does not hold", "undecided", "needs five seeds"]
 
