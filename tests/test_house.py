@@ -26,9 +26,10 @@ def test_continuous_integration_runs_the_readmes_test_command() -> None:
     assert command in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-def test_the_readmes_tables_are_what_was_measured() -> None:
-    done = subprocess.run([sys.executable, "benchmarks/readme.py", "--check"], cwd=ROOT, check=False)
-    assert done.returncode == 0, "run: python benchmarks/readme.py"
+@pytest.mark.parametrize("document", ["readme", "audit"])
+def test_a_documents_tables_are_what_was_measured(document: str) -> None:
+    done = subprocess.run([sys.executable, f"benchmarks/{document}.py", "--check"], cwd=ROOT, check=False)
+    assert done.returncode == 0, f"run: python benchmarks/{document}.py"
 
 
 def test_no_machine_path_or_open_end_is_left_in_the_sources() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from crl_core.config import RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, preset
 from crl_core.config.text import FLAGS, N_ENVS, altered, read
-from crl_core.runs.user_files import decode, place, read_text
+from crl_core.data.user_files import decode, place, read_text
 
 
 def config_of(options: argparse.Namespace) -> RunConfig:

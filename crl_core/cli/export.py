@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from crl_core.cli.output import check_target, path_given, put, warn
 from crl_core.cli.table import text_table
 from crl_core.config.numbers import option
+from crl_core.data.user_files import place
 from crl_core.export.formats import FORMATS, file_name, format_of, lacking
 from crl_core.runs.sealing import disk_error, write_atomically
 from crl_core.runs.store import RunStore
 from crl_core.runs.temporary import check_temporary_folder
-from crl_core.runs.user_files import place
 
 if TYPE_CHECKING:
     from crl_core.export.format_costs import FormatCost

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from crl_core.data.user_files import expanded, place
 from crl_core.events import finite
 from crl_core.runs.sealing import write_atomically
-from crl_core.runs.user_files import expanded, place
 
 PROGRAM = "python -m crl_core"
 

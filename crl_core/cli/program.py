@@ -26,6 +26,7 @@ from crl_core.cli.config import config_of
 from crl_core.cli.export import add_export_command
 from crl_core.cli.identify import add_identify_command
 from crl_core.cli.output import PROGRAM, OutputRefused, check_target, path_given, put, tell, warn
+from crl_core.cli.own_table import add_table_command
 from crl_core.cli.penalties import add_penalties_command
 from crl_core.cli.presets import add_presets_command
 from crl_core.cli.runs import add_run_commands
@@ -160,6 +161,7 @@ def _parser() -> _Parser:
     add_study_commands(command)
     add_unseen_command(command)
     add_penalties_command(command)
+    add_table_command(command)
     add_unit_tests_command(command)
     add_identify_command(command)
     add_export_command(command)

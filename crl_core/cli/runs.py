@@ -11,12 +11,12 @@ from typing import Any
 
 from crl_core.cli import table
 from crl_core.cli.output import PROGRAM, check_target, path_given, put, warn
+from crl_core.data.user_files import place
 from crl_core.measures.cautions import cautions_of
 from crl_core.runs.bundle import AlreadyStored, export_run, import_run
 from crl_core.runs.labels import Label
 from crl_core.runs.library import Library, Usage, retagged, search
 from crl_core.runs.store import RunStore
-from crl_core.runs.user_files import place
 
 OK, BAD_INPUT = 0, 2
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from crl_core.data.user_files import expanded, place
 from crl_core.export.formats import INSTALL, METADATA, OUTPUTS
 from crl_core.runs.temporary import culprit
-from crl_core.runs.user_files import expanded, place
 
 Outputs = tuple[np.ndarray, np.ndarray, np.ndarray]  # y0 [n], y1 [n], phi [n, k], float32
 MOST_BYTES = 64_000_000

@@ -9,7 +9,7 @@ __all__ = ["RunBusy", "RunCorrupted", "RunNotFound", "RunStore", "RunSummary", "
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:  # asked for only then: `user_files` is needed where a store's packages are not installed
+    if name in __all__:  # asked for only then: `temporary` is needed where a store's packages are not installed
         from crl_core.runs import store
 
         return getattr(store, name)

@@ -36,6 +36,7 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.data.user_files import expanded, place
 from crl_core.events import EpochEnded, RunCompleted, RunFinished, RunStarted, StageAdvanced
 from crl_core.metrics import EPOCH_NAMES
 from crl_core.results import RunResult
@@ -61,7 +62,6 @@ from crl_core.runs.labels import Label
 from crl_core.runs.records import RunSummary, new_manifest
 from crl_core.runs.sealing import disk_error, sealed_entry, write_atomically
 from crl_core.runs.store import RunNotFound, RunStore
-from crl_core.runs.user_files import expanded, place
 
 __all__ = ["AlreadyStored", "BundleRefused", "export_bytes", "export_run", "import_run", "read_bundle"]
 

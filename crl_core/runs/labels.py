@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from crl_core.data.user_files import folded
 from crl_core.runs.sealing import write_atomically
-from crl_core.runs.user_files import folded
 
 FILE = "label.json"
 MAX_NAME, MAX_TAG, MAX_TAGS, MAX_NOTE = 80, 24, 12, 2000

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from crl_core.config.text import nearest
+from crl_core.data.user_files import folded
 from crl_core.runs.labels import Label
 from crl_core.runs.records import RunSummary, from_row
 from crl_core.runs.sealing import Damaged, StoreError, write_atomically
 from crl_core.runs.store import RunStore
-from crl_core.runs.user_files import folded
 
 INDEX_FORMAT = 1  # raise when a row changes
 _UNREADABLE = (StoreError, Damaged, OSError, ValueError, KeyError, TypeError)

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from crl_core.data.user_files import whole
 from crl_core.results import RunResult
 from crl_core.runs.labels import FILE as LABEL
 from crl_core.runs.labels import Label, read_label, write_label
@@ -43,7 +44,6 @@ from crl_core.runs.sealing import (
     write_atomically,
     write_manifest,
 )
-from crl_core.runs.user_files import whole
 
 __all__ = ["RunBusy", "RunCorrupted", "RunNotFound", "RunStore", "RunSummary", "StoreError"]
 

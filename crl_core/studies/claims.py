@@ -13,6 +13,7 @@ Broken:   a model that diverged has an infinite error, and a value that is not d
 from __future__ import annotations
 
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -26,13 +27,13 @@ from crl_core.config import FIRST_SEED, PER_ENV, RunConfig, Scenario
 from crl_core.config.presets import preset
 from crl_core.config.text import altered
 from crl_core.data.scm import Stream, rng_for
+from crl_core.data.user_files import read_text
 from crl_core.events import finite
 from crl_core.jobs.ensure_runs import Evidence
 from crl_core.measures.intervals import FEWEST, LEVEL, of_rate
 from crl_core.measures.probes import better_r2
 from crl_core.metrics import METRIC
 from crl_core.results import RunResult
-from crl_core.runs.user_files import read_text
 
 Verdict = Literal["holds", "does not hold", "undecided", "needs five seeds"]
 
@@ -140,7 +141,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(ABC):
     """A statement so exact that a number decides it: what every claim has, wherever it is measured.
 
     batches: of a seed, whose share its value is; 0 where it is no rate.
@@ -155,13 +156,13 @@ class Statement:
     threshold: float
     batches: int = 0
 
+    @abstractmethod
     def where(self) -> dict[str, Any]:
         """Where it is measured, as in the claim's JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def measured_as(self) -> str:
         """What is measured and where, in a line for the screen."""
-        raise NotImplementedError
 
     @property
     def bar(self) -> float:

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import FIRST_SEED
+from crl_core.data.user_files import read_text
 from crl_core.identify.chance import chance_in
 from crl_core.identify.presets import latent_preset
 from crl_core.jobs.executors import Executor
 from crl_core.runs.store import RunStore
-from crl_core.runs.user_files import read_text
 from crl_core.studies.claims import (
     STATEMENT_FIELDS,
     Measured,

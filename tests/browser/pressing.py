@@ -15,6 +15,7 @@ from functools import wraps
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from crl_core.config.presets import PRESETS
 from tests.browser.conftest import WAIT_MS, Server
@@ -137,9 +138,17 @@ class Visitor:
         """Start several runs, watch the first epochs, and cancel them."""
         key = name.removesuffix("-start")
         start = self.page.locator(f"[class*='st-key-{key.split('*')[0]}'][class*='{key.split('*')[-1]}-start'] button")
-        self.press(name, at=start)
+        cancel = self.main.get_by_role("button", name="Cancel")
+        self.settle()
+        for _ in range(3):  # a click is lost where the settings before it have just drawn the button anew
+            self.press(name, at=start)
+            try:
+                cancel.wait_for()
+                break
+            except PlaywrightTimeout:
+                continue
         expect(self.main).to_contain_text(re.compile(r"Run 1 of \d+\. Epoch [1-9]"), timeout=5 * WAIT_MS)
-        self.press(f"{key}-cancel", at=self.main.get_by_role("button", name="Cancel"))
+        self.press(f"{key}-cancel", at=cancel)
         expect(start).to_be_visible()
         expect(self.main.get_by_text(re.compile(r"Run 1 of"))).to_have_count(0)
 

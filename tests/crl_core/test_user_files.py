@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from crl_core import RunConfig
 from crl_core.cli.program import main
+from crl_core.data.user_files import MOST_BYTES, decode, expanded, folded, place, read_text
 from crl_core.runs.bundle import BundleRefused, import_run
 from crl_core.runs.labels import Label
 from crl_core.runs.library import retagged, search, tags_of
 from crl_core.runs.records import RunSummary
 from crl_core.runs.store import RunStore, StoreError, default_root
-from crl_core.runs.user_files import MOST_BYTES, decode, expanded, folded, place, read_text
 from crl_core.studies.claims import load_claims, parse_claims
 from tests.crl_core.made_up import made_up_result, store_in, tiny_config
 

@@ -1,0 +1,230 @@
+"""What to know of a table before it is trained on: a sentence each, with the columns that it is about.
+
+Overlap and leaks are looked for in training rows, on which the encoding was learnt. None of the findings decides for a
+person: columns stay as they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.preprocessing import StandardScaler
+
+from crl_core.data.tables.columns import OTHER, Raw, Role, is_missing
+from crl_core.data.tables.source import TableSource
+from crl_core.data.user_files import folded
+
+NEAR_AUC, NEAR_R2 = 0.9, 0.95  # from which it is asked of one column how it can tell the treatment, or the outcome
+EDGE = 0.05  # a propensity nearer to 0 or 1 is no overlap
+MUCH_OUTSIDE = 0.1  # share of rows beyond the edges that is worth a word
+RARE_SHARE, RARE_ROWS = 0.05, 50  # of an arm
+FEW = 30  # rows of an arm in an environment
+
+Weight = Literal["cannot", "beware", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """weight: "cannot" says that something asked for is impossible here, "beware" what may make a result wrong."""
+
+    weight: Weight
+    columns: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a table can tell.
+
+    left_out:  reason -> rows.
+    arms:      rows by environment and arm, [E, 2], untreated first.
+    outside:   share of training rows whose propensity, by a cross-fitted logistic regression, is beyond the edges.
+    auc:       how well the covariates tell the arms apart, cross-fitted; .5 as in a randomised trial.
+    naive:     difference of the arms' mean outcomes.
+    least_squares: average effect by least squares per arm, over all used rows.
+    """
+
+    left_out: Mapping[str, int]
+    arms: np.ndarray
+    outside: float
+    auc: float
+    naive: float
+    least_squares: float
+    findings: tuple[Finding, ...]
+
+
+def look_at(source: TableSource, raw: Raw) -> Look:
+    """What a table can tell, and what to beware of. The source's rows must be loaded."""
+    train, held_out = source.rows(0)
+    env, t = np.concatenate([train.env, held_out.env]), np.concatenate([train.t, held_out.t])
+    arms = np.array([[int(((env == e) & (t == arm)).sum()) for arm in (0, 1)] for e in range(source.n_envs)])
+    propensity = _propensity(train.x, train.t)
+    outside = float(((propensity < EDGE) | (propensity > 1 - EDGE)).mean())
+    auc = float(roc_auc_score(train.t, propensity))
+    findings = [
+        *(Finding(weight="note", columns=(), sentence=note) for note in raw.notes),
+        *_arms(source, arms),
+        *_overlap(outside, auc),
+        *_tells(source, train.x, train.t, train.y),
+        *_names(source),
+        *_cells(source, raw),
+    ]
+    x, y = np.concatenate([train.x, held_out.x]), np.concatenate([train.y, held_out.y])
+    by_arm = [LinearRegression().fit(x[t == arm], y[t == arm]).predict(x) for arm in (0, 1)]
+    return Look(
+        left_out=left_out(source, raw),
+        arms=arms,
+        outside=outside,
+        auc=auc,
+        naive=float(y[t == 1].mean() - y[t == 0].mean()),
+        least_squares=float((by_arm[1] - by_arm[0]).mean()),
+        findings=tuple(findings),
+    )
+
+
+def left_out(source: TableSource, raw: Raw) -> dict[str, int]:
+    """Rows that are not used, by the first column that lacks what is needed."""
+    gone = np.zeros(raw.n_rows, dtype=bool)
+    found: dict[str, int] = {}
+    roles: tuple[Role, ...] = ("outcome", "treatment", "environment", "mu0", "mu1")
+    for role in roles:
+        name = source.named(role)
+        if name is not None:
+            lacking = is_missing(raw.columns[name]) & ~gone
+            if lacking.any():
+                found[f"{name} ({role}) is missing"] = int(lacking.sum())
+            gone |= lacking
+    return found
+
+
+def _propensity(x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Chance of the treatment by a cross-fitted logistic regression, [n]."""
+    scaled = StandardScaler().fit_transform(x)
+    folds = int(min(5, np.bincount(t, minlength=2).min()))
+    model = LogisticRegression(max_iter=1000)
+    chance: np.ndarray = cross_val_predict(model, scaled, t, cv=folds, method="predict_proba")[:, 1]
+    return chance
+
+
+def _arms(source: TableSource, arms: np.ndarray) -> list[Finding]:
+    found: list[Finding] = []
+    by_arm = arms.sum(axis=0)
+    rare = int(by_arm.argmin())
+    if by_arm[rare] < max(RARE_ROWS, RARE_SHARE * by_arm.sum()):
+        found.append(
+            _finding(
+                "beware",
+                f"{by_arm[rare]} of {by_arm.sum()} rows have the treatment {source.arms[rare]}: effects are uncertain, "
+                "and subgroups of them more so.",
+                source.named("treatment"),
+            )
+        )
+    alone = [name for name, counts in zip(source.env_names, arms, strict=True) if counts.min() == 0]
+    few = [name for name, counts in zip(source.env_names, arms, strict=True) if 0 < counts.min() < FEW]
+    if alone and source.n_envs > 1:
+        everywhere = len(alone) == source.n_envs
+        found.append(
+            _finding(
+                "cannot" if everywhere else "beware",
+                ("In every environment" if everywhere else f"In {_listed(alone)}")
+                + " all rows have the same treatment. If the environment is how rows were recruited, making them "
+                "alike erases the confounders that tell the arms apart; align the arms, or nothing.",
+                source.named("environment"),
+            )
+        )
+    if few and source.n_envs > 1:
+        found.append(
+            _finding("note", f"{_listed(few)}: fewer than {FEW} rows of one arm.", source.named("environment"))
+        )
+    if source.n_envs == 1:
+        found.append(_finding("note", "No column is the environment: what can be made alike is the arms alone."))
+    return found
+
+
+def _overlap(outside: float, auc: float) -> list[Finding]:
+    if outside < MUCH_OUTSIDE:
+        return []
+    return [
+        _finding(
+            "beware",
+            f"{100 * outside:.0f} % of the rows are hardly ever given the other treatment (propensity below {EDGE:g} "
+            f"or above {1 - EDGE:g}; AUC {auc:.2f}): for them no method knows the other outcome. Do not trust an "
+            "effect that a large λ moves towards the difference in means.",
+        )
+    ]
+
+
+def _tells(source: TableSource, x: np.ndarray, t: np.ndarray, y: np.ndarray) -> list[Finding]:
+    """One column that tells the treatment or the outcome was perhaps measured after it."""
+    found: list[Finding] = []
+    start, spread = 0, float(np.var(y))
+    for column in source.covariates:
+        values = x[:, start : start + len(column.inputs)]
+        start += len(column.inputs)
+        aucs = [max(a, 1 - a) for a in (roc_auc_score(t, v) for v in values.T if np.ptp(v) > 0)]
+        if aucs and max(aucs) > NEAR_AUC:
+            found.append(
+                _finding(
+                    "beware",
+                    f"{column.name} alone tells the treatment (AUC {max(aucs):.3f}). Was it measured before the "
+                    "treatment was given?",
+                    column.name,
+                )
+            )
+        r2s = [float(np.corrcoef(v, y)[0, 1] ** 2) for v in values.T if np.ptp(v) > 0 and spread > 0]
+        if r2s and max(r2s) > NEAR_R2:
+            found.append(
+                _finding(
+                    "beware",
+                    f"{column.name} alone tells the outcome (R² {max(r2s):.3f}). Was it measured before the treatment "
+                    "was given?",
+                    column.name,
+                )
+            )
+    return found
+
+
+def _names(source: TableSource) -> list[Finding]:
+    """A covariate that is called after the outcome or the treatment may be one of them in another form."""
+    single: tuple[Role, ...] = ("outcome", "treatment")
+    called = [(role, name) for role in single if (name := source.named(role)) is not None and len(name) > 2]
+    return [
+        _finding(
+            "beware",
+            f"{column.name} is called after the {role} {name}. Was it measured before the treatment was given?",
+            column.name,
+        )
+        for role, name in called
+        for column in source.covariates
+        if folded(name) in folded(column.name)
+    ]
+
+
+def _cells(source: TableSource, raw: Raw) -> list[Finding]:
+    found: list[Finding] = []
+    for column in source.covariates:
+        values = raw.columns[column.name]
+        gone = is_missing(values)
+        if gone.all() or len({*values[~gone].tolist()}) == 1:
+            found.append(_finding("note", f"{column.name} is the same in all rows; it tells nothing.", column.name))
+        elif gone.mean() > 0.5:
+            found.append(
+                _finding("note", f"{column.name} is missing in {100 * gone.mean():.0f} % of the rows.", column.name)
+            )
+        if OTHER in column.levels:
+            found.append(_finding("note", f"Rare values of {column.name} are taken together as {OTHER}.", column.name))
+    return found
+
+
+def _finding(weight: Weight, sentence: str, *columns: str | None) -> Finding:
+    return Finding(weight=weight, columns=tuple(name for name in columns if name is not None), sentence=sentence)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

@@ -1,0 +1,364 @@
+"""A table of one's own: what its columns are, how they become numbers, what is refused, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crl_core import RunConfig, Training, train
+from crl_core.cli.program import main
+from crl_core.data.scm import split
+from crl_core.data.tables import source as tables
+from crl_core.data.tables.columns import MISSING, OTHER, Column, Raw, Role, TableRefused, encoded, learnt
+from crl_core.data.tables.guess import guessed_roles
+from crl_core.data.tables.reading import read_table
+from crl_core.data.tables.source import TableMissing, TableSource, table_source
+from crl_core.world.table_checks import Finding, Look, look_at
+from tests.crl_core.test_table_reading import parquet
+
+ROLES: dict[str, Role] = {
+    "id": "id",
+    "site": "environment",
+    "age": "covariate",
+    "sex": "covariate",
+    "seen": "covariate",
+    "treated": "treatment",
+    "y": "outcome",
+}
+N = 400
+
+
+def frame(seed: int = 0, n: int = N) -> pd.DataFrame:
+    """Two sites; age has gaps, sex is text; the effect is 2."""
+    rng = np.random.default_rng(seed)
+    age = np.round(rng.normal(50, 10, n), 1)
+    site, treated = rng.choice(["north", "south"], n), rng.integers(0, 2, n)
+    y = np.round(age / 10 + 2 * treated + rng.normal(size=n), 3)
+    return pd.DataFrame(
+        {
+            "id": np.arange(n) + 1,
+            "site": site,
+            "age": np.where(rng.random(n) < 0.1, np.nan, age),
+            "sex": rng.choice(["f", "m"], n),
+            "seen": [f"{1990 + i % 30}-0{1 + i % 9}-11" for i in range(n)],
+            "treated": treated,
+            "y": y,
+        }
+    )
+
+
+def read(table: pd.DataFrame) -> Raw:
+    return read_table(table.to_csv(index=False).encode())
+
+
+@pytest.fixture
+def raw() -> Raw:
+    return read(frame())
+
+
+@pytest.fixture(autouse=True)
+def nothing_loaded() -> Iterator[None]:
+    yield
+    for content in list(tables._LOADED):
+        tables.forget(content)
+
+
+# -- a source ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_a_source_that_trains_and_comes_back_from_its_json(raw: Raw) -> None:
+    source = table_source(raw, ROLES, label="trial.csv")
+    assert source.features == ("age", f"age {MISSING}", "sex = f", "sex = m", "seen")
+    assert source.env_names == ("north", "south")
+    assert source.arms == ("0", "1")
+    config = RunConfig(table=source, training=Training(lams=(0.0, 1.0), replicates=1, epochs=3, device="cpu"))
+    again = RunConfig.from_json(config.to_json())
+    assert again == config
+    assert again.key == config.key
+    result = train(config)
+    assert np.isfinite(result.factual_mse).all()
+    assert result.ite_rmse is None  # nobody knows the effects
+
+
+def test_encoding_is_learnt_on_training_rows_alone(raw: Raw) -> None:
+    source = table_source(raw, ROLES, label="x")
+    train_rows, held_out = source.rows(0)
+    env = (raw.columns["site"] == "south").astype(int)
+    t = raw.columns["treated"].astype(int)
+    blank = replace(train_rows, x=np.zeros((N, 0)), t=t, env=env, y=raw.columns["y"])
+    training, others = split(blank, 0)
+    age = pd.Series(raw.columns["age"])
+    expected = age.fillna(age.iloc[training].median())  # a second way: pandas
+    np.testing.assert_array_equal(train_rows.x[:, 0], expected.iloc[training])
+    np.testing.assert_array_equal(held_out.x[:, 0], expected.iloc[others])
+    np.testing.assert_array_equal(held_out.x[:, 1], age.isna().iloc[others])
+    days = pd.to_datetime(frame()["seen"])
+    np.testing.assert_array_equal(held_out.x[:, 4], (days - days.iloc[training].min()).dt.days.iloc[others])
+    changed = frame()
+    changed.loc[others, "age"] = 1e6  # held-out rows say nothing of how rows are encoded
+    assert table_source(read(changed), ROLES, label="x").columns == source.columns
+
+
+def test_a_csv_and_its_parquet_are_one_run_and_other_roles_another(raw: Raw) -> None:
+    source = table_source(raw, ROLES, label="a.csv")
+    as_parquet = frame()
+    as_parquet["seen"] = pd.to_datetime(as_parquet["seen"]).dt.date
+    twin = table_source(read_table(parquet(as_parquet)), ROLES, label="b.parquet")
+    assert twin == source  # the label is none of its content
+    fewer = table_source(raw, ROLES | {"sex": "ignore"}, label="a.csv")
+    assert fewer.content != source.content
+
+
+def test_rows_that_lack_what_is_needed_are_left_out_and_counted() -> None:
+    table = frame()
+    table.loc[:9, "y"] = np.nan
+    table.loc[5:14, "site"] = None
+    raw = read(table)
+    source = table_source(raw, ROLES, label="x")
+    assert source.n_rows == N - 15
+    look = look_at(source, raw)
+    assert look.left_out == {"y (outcome) is missing": 10, "site (environment) is missing": 5}
+    assert look.arms.sum() == N - 15
+
+
+def test_true_effects_are_known_where_both_columns_are_given() -> None:
+    table = frame()
+    table["mu0"], table["mu1"] = table["y"] - 2 * table["treated"], table["y"] + 2 - 2 * table["treated"]
+    roles: dict[str, Role] = ROLES | {"mu0": "mu0", "mu1": "mu1"}
+    source = table_source(read(table), roles, label="x")
+    assert source.knows == {"effects"}
+    ite = source.rows(0)[1].ite
+    assert ite is not None
+    np.testing.assert_allclose(ite, 2)
+    with pytest.raises(TableRefused, match="true effects need both"):
+        table_source(read(table), roles | {"mu1": "ignore"}, label="x")
+
+
+def test_which_value_means_treated_decides_the_sign_and_is_asked_where_it_is_not_plain() -> None:
+    table = frame()
+    table["treated"] = table["treated"].map({0: "usual care", 1: "new drug"})
+    raw = read(table)
+    with pytest.raises(TableRefused, match="new drug, usual care; say which of them means treated"):
+        table_source(raw, ROLES, label="x")
+    new = look_at(table_source(raw, ROLES, treated="new drug", label="x"), raw)
+    usual = look_at(table_source(raw, ROLES, treated="usual care", label="x"), raw)
+    assert new.naive == pytest.approx(-usual.naive)
+    assert new.naive > 1.5
+    assert new.least_squares == pytest.approx(2, abs=0.4)
+
+
+def test_two_outcomes_count_as_0_and_1() -> None:
+    table = frame()
+    table["y"] = np.where(table["y"] > 6, "yes", "no")
+    source = table_source(read(table), ROLES, label="x")
+    assert source.outcomes == ("no", "yes")
+    assert set(np.unique(source.rows(0)[0].y)) == {0.0, 1.0}
+
+
+def test_rows_are_gone_once_they_are_forgotten(raw: Raw) -> None:
+    source = table_source(raw, ROLES, label="trial.csv")
+    source.rows(0)
+    tables.forget(source.content)
+    with pytest.raises(TableMissing, match=r"trial\.csv is not loaded here; load its file again"):
+        source.rows(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"y": "covariate"}, "no column is the outcome"),
+        ({"treated": "ignore"}, "no column is the treatment"),
+        ({"age": "outcome"}, "y and age are both outcome|age and y are both outcome"),
+        ({"age": "ignore", "sex": "ignore", "seen": "ignore"}, "no column is a covariate"),
+        ({"y": "covariate", "sex": "covariate", "seen": "outcome"}, "the outcome seen is no number"),
+        ({"site": "covariate", "id": "environment"}, "the environment id has 400 values; at most 10"),
+        ({"treated": "covariate", "age": "treatment"}, "say which of them means treated"),
+    ],
+)
+def test_roles_that_cannot_be_are_refused_in_a_sentence(raw: Raw, change: dict[str, Role], said: str) -> None:
+    with pytest.raises(TableRefused, match=said):
+        table_source(raw, ROLES | change, label="x")
+
+
+def test_too_few_rows_of_an_arm_or_a_site_are_refused() -> None:
+    table = frame()
+    table["treated"] = (np.arange(N) < 4).astype(int)
+    with pytest.raises(TableRefused, match="4 rows have the treatment 1; 10 are the least"):
+        table_source(read(table), ROLES, label="x")
+    table = frame()
+    table["site"] = np.where(np.arange(N) < 20, "tiny", "large")
+    with pytest.raises(TableRefused, match="the environment tiny has 20 rows; 30 are the least"):
+        table_source(read(table), ROLES, label="x")
+    with pytest.raises(TableRefused, match="60 rows can be used; 100 are the least"):
+        table_source(read(frame(n=60)), ROLES, label="x")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"columns": [{"name": "age", "role": "covariate", "kind": "spell"}]},
+        {"columns": [{"name": "age", "role": "covariate", "kind": "date", "start": "soon"}]},
+        {"columns": [{"name": "age", "role": "covariate", "kind": "number", "fill": float("nan")}]},
+        {"columns": []},
+        {"columns": 3},
+        {"env_names": ["a", "a"]},
+        {"n_rows": -1},
+        {"n_held_out": 10**9},
+        {"arms": ["one"]},
+        {"surplus": 1},
+    ],
+)
+def test_a_strangers_table_is_checked(raw: Raw, change: dict[str, object]) -> None:
+    content = table_source(raw, ROLES, label="x").to_dict() | change
+    with pytest.raises(ValueError, match=r"\.$"):
+        TableSource.from_dict(content)
+
+
+# -- columns -----------------------------------------------------------------------------------------------------------
+
+
+def test_rare_and_unseen_levels_are_taken_together_and_a_level_of_that_name_keeps_its_own() -> None:
+    values = np.array(["a"] * 30 + ["b"] * 20 + ["c"] * 3 + [OTHER] * 15 + [None] * 12, dtype=object)
+    column = learnt("job", "covariate", values, np.arange(80))
+    assert column.levels == ("a", "b", f"“{OTHER}”", OTHER, MISSING)
+    found = encoded(column, np.array(["a", "never seen", OTHER, None, "c"], dtype=object))
+    np.testing.assert_array_equal(found.argmax(axis=1), [0, 3, 2, 4, 3])
+    assert (found.sum(axis=1) == 1).all()
+
+
+def test_a_category_has_at_most_twenty_levels_of_its_own() -> None:
+    values = np.array([f"level {i % 40:02}" for i in range(800)], dtype=object)
+    column = learnt("job", "covariate", values, np.arange(800))
+    assert len(column.levels) == 21
+    assert column.levels[-1] == OTHER
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(
+        st.lists(st.one_of(st.none(), st.sampled_from(["a", "b", "", OTHER, MISSING, "é"])), min_size=1, max_size=40),
+        st.lists(st.one_of(st.just(float("nan")), st.floats(-1e6, 1e6)), min_size=1, max_size=40),
+    )
+)
+def test_any_column_becomes_finite_numbers_and_comes_back_from_json(cells: list[object]) -> None:
+    kind = object if any(cell is None or isinstance(cell, str) for cell in cells) else np.float64
+    values = np.array([cell or None if kind is object else cell for cell in cells], dtype=kind)
+    column = learnt("c", "covariate", values, np.arange(len(values)))
+    found = encoded(column, values)
+    assert found.shape == (len(values), len(column.inputs))
+    assert np.isfinite(found).all()
+    assert Column.from_dict(json.loads(json.dumps(column.to_dict()))) == column
+
+
+def test_roles_are_guessed_by_name_and_by_cells(raw: Raw) -> None:
+    assert guessed_roles(raw) == ROLES
+    plain = read(frame().rename(columns={"treated": "Treat", "y": "Outcome", "site": "Clinic", "id": "nr"}))
+    found = guessed_roles(plain)
+    assert [found[name] for name in ("Treat", "Outcome", "Clinic", "nr")] == [
+        "treatment", "outcome", "environment", "id",
+    ]  # fmt: skip
+
+
+# -- what is said ------------------------------------------------------------------------------------------------------
+
+
+def looked_at(table: pd.DataFrame, roles: dict[str, Role] | None = None) -> Look:
+    raw = read(table)
+    return look_at(table_source(raw, roles or ROLES, label="x"), raw)
+
+
+def about(look: Look, column: str) -> list[Finding]:
+    return [item for item in look.findings if column in item.columns]
+
+
+def test_a_fair_trial_has_overlap_and_nothing_to_beware_of() -> None:
+    look = looked_at(frame())
+    assert look.outside == 0
+    assert look.auc == pytest.approx(0.5, abs=0.08)
+    assert [item for item in look.findings if item.weight != "note"] == []
+
+
+def test_a_column_that_tells_the_treatment_or_the_outcome_is_asked_about() -> None:
+    table = frame()
+    table["dose"] = table["treated"] * 3 + np.random.default_rng(1).normal(scale=0.1, size=N)
+    table["y_later"] = table["y"] * 2 + 0.01
+    look = looked_at(table, ROLES | {"dose": "covariate", "y_later": "covariate"})
+    assert "alone tells the treatment" in about(look, "dose")[0].sentence
+    assert "alone tells the outcome" in about(look, "y_later")[0].sentence
+    assert look.outside > 0.5
+    assert any("hardly ever given the other treatment" in item.sentence for item in look.findings)
+
+
+def test_sites_that_are_how_rows_were_recruited_are_named() -> None:
+    table = frame()
+    table["site"] = np.where(table["treated"] == 1, "trial", "survey")
+    look = looked_at(table)
+    found = [item for item in about(look, "site") if item.weight == "cannot"]
+    assert len(found) == 1
+    assert "erases the confounders" in found[0].sentence
+
+
+def test_names_gaps_and_constants_are_noted() -> None:
+    table = frame()
+    table["treated_before"] = np.random.default_rng(2).integers(0, 2, N)
+    table["empty"] = [1.0] * 50 + [np.nan] * (N - 50)
+    table["mostly"] = np.where(np.arange(N) % 4 == 0, np.arange(N), np.nan)
+    new: dict[str, Role] = {"treated_before": "covariate", "empty": "covariate", "mostly": "covariate"}
+    look = looked_at(table, ROLES | new)
+    assert "is called after the treatment" in about(look, "treated_before")[0].sentence
+    assert "the same in all rows" in about(look, "empty")[0].sentence
+    assert "missing in 75 %" in about(look, "mostly")[0].sentence
+
+
+# -- on the command line -----------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_what_a_file_can_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "trial.csv"
+    file.write_text(frame().to_csv(index=False))
+    roles = ["--outcome", "Y", "--treatment", "treated", "--environment", "site"]
+    assert main(["table", str(file), *roles, "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["rows"] == {"used": N, "held_out": N // 5, "left_out": 0, "why": {}}
+    assert set(found["environments"]) == {"north", "south"}
+    assert {item["name"]: item["role"] for item in found["columns"]} == ROLES
+    assert found["least_squares"] == pytest.approx(2, abs=0.4)
+    assert main(["table", str(file), *roles]) == 0
+    assert "Treated means treated = 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--treatment", "treated"], "no column is the outcome"),
+        (["--outcome", "y", "--treatment", "cure"], "the table has no column cure; its columns are id, site"),
+        (["--outcome", "y", "--treatment", "treated", "--treated", "7"], "no row has the treatment '7'"),
+        (["--outcome", "y", "--treatment", "treated", "--covariates", "age", "agee"], "no column agee"),
+    ],
+)
+def test_the_command_refuses_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    file = tmp_path / "trial.csv"
+    file.write_text(frame().to_csv(index=False))
+    assert main(["table", str(file), *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert said in captured.err
+
+
+def test_a_file_that_is_not_there_or_no_table_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", str(tmp_path / "none.csv"), "--outcome", "y", "--treatment", "t"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    (tmp_path / "empty.csv").write_text("")
+    assert main(["table", str(tmp_path / "empty.csv"), "--outcome", "y", "--treatment", "t"]) == 2
+    assert "the file is empty" in capsys.readouterr().err
