@@ -80,7 +80,7 @@ def look_at(source: TableSource, raw: Raw) -> Look:
     ]
     x, y = np.concatenate([train.x, held_out.x]), np.concatenate([train.y, held_out.y])
     x = StandardScaler().fit_transform(x)
-    # The faintest ridge: levels of a category add up to one, which least squares alone does not mind and its solver does.
+    # The faintest ridge: levels of a category add up to one, for which its solver has no inverse otherwise.
     by_arm = [Ridge(alpha=1e-3).fit(x[t == arm], y[t == arm]).predict(x) for arm in (0, 1)]
     return Look(
         left_out=left_out(source, raw),
