@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
 from crl_core.data.scenario import MAX_ENVS
-from crl_core.data.tables.columns import Raw, Role, is_missing, texts
+from crl_core.data.tables.columns import Raw, Role, is_missing
 from crl_core.data.user_files import folded
 
 _CALLED: Mapping[Role, tuple[str, ...]] = {
@@ -54,7 +55,7 @@ def guessed_roles(raw: Raw) -> dict[str, Role]:
 
 def _fits(role: Role, values: np.ndarray) -> bool:
     """Whether a column of this name can have the role."""
-    n_values = len({value for value in texts(values) if value})
+    n_values = len(pd.unique(values[~is_missing(values)]))
     if role == "treatment":
         return n_values == 2
     if role == "environment":
@@ -67,9 +68,9 @@ def _fits(role: Role, values: np.ndarray) -> bool:
 def _by_cells(values: np.ndarray) -> Role:
     """What the cells alone say: a constant is of no use, values that are all different name a row."""
     known = values[~is_missing(values)]
-    if not len(known) or len({*known.tolist()}) == 1:
+    different = len(pd.unique(known))
+    if different < 2:
         return "ignore"
-    different = len({*known.tolist()})
     if values.dtype.kind == "O":
         if different == len(known) > 10:
             return "id"

@@ -29,6 +29,7 @@ MOST_NAME = 100  # characters
 EXCEL_ERRORS = ("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#N/A N/A", "#NA")
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "<NA>", "NaT", ".", "?", "-", "--")
 _MARKS = ",;\t|"
+_HEAD = 1_000_000  # characters in which the first two lines end
 _CLOCK = r"[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?"
 _DATES = (  # every cell of a column by one of them: a year first, or a day first with points
     rf"^(?P<y>\d{{4}})[-/](?P<m>\d{{1,2}})[-/](?P<d>\d{{1,2}})(?:{_CLOCK})?$",
@@ -92,7 +93,7 @@ def _csv(text: str) -> Raw:
         raise TableRefused("the file is empty; it needs a line of column names and a line for each row.")
     mark = _separator(text)
     try:
-        heads = list(islice(csv.reader(io.StringIO(text), delimiter=mark), 2))
+        heads = list(islice(csv.reader(text[:_HEAD].splitlines(keepends=True), delimiter=mark), 2))
     except csv.Error as error:
         raise TableRefused(f"the first lines cannot be read ({error}); save the table as CSV again.") from None
     head = heads[0]
@@ -106,7 +107,7 @@ def _csv(text: str) -> Raw:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # cells without a name would be dropped
             frame = pd.read_csv(
-                io.StringIO(text), sep=mark, header=0, names=names, index_col=False, low_memory=False,
+                io.BytesIO(text.encode()), sep=mark, header=0, names=names, index_col=False, low_memory=False,
                 keep_default_na=False, na_values=[*MISSING, *EXCEL_ERRORS], nrows=MOST_ROWS + 1,
             )  # fmt: skip
     except pd.errors.ParserError as error:
