@@ -69,6 +69,8 @@ def test_a_csv_is_read_in_any_unicode_encoding_and_line_end(encoding: str, end: 
         ('a,b\n"1,234",1\n12345,2\n', [1234.0, 12345.0]),
         ("a;b\n1.234.567,8;1\n7;2\n", [1234567.8, 7.0]),
         ("a;b;c\n1,234;0,5;x\n2,000;1,5;y\n", [1.234, 2.0]),  # the other column says what the comma is
+        ("a;b\n1.234;0,5\n12.000;1,5\n", [1234.0, 12000.0]),  # and so does a point part thousands here
+        ("a;b\n1.234;0,5\n12.5;1,5\n", [1.234, 12.5]),  # which parts decimals where nothing else can be meant
         ("a|b\n 1 |1\n 2.5|2\n", [1.0, 2.5]),
         ("a,b\n#DIV/0!,1\n7,2\n", [np.nan, 7.0]),
         ("a,b\ninf,1\n7,2\n", [np.nan, 7.0]),
@@ -79,6 +81,10 @@ def test_numbers_are_read_as_people_write_them(written: str, values: list[float]
     found = read_table(written.encode()).columns["a"]
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, values)
+
+
+def test_none_is_a_value_and_an_empty_cell_is_not() -> None:
+    assert read_table(b"dose,b\nnone,1\n,2\nhigh,3\n").columns["dose"].tolist() == ["none", None, "high"]
 
 
 def test_what_is_read_otherwise_than_written_is_said_without_quoting_a_cell() -> None:

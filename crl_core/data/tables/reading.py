@@ -15,6 +15,7 @@ import unicodedata
 import warnings
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from crl_core.data.user_files import decode
 MOST_BYTES, MOST_ROWS, MOST_COLUMNS = 200_000_000, 200_000, 1_000
 MOST_NAME = 100  # characters
 EXCEL_ERRORS = ("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#N/A N/A", "#NA")
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "<NA>", "NaT", ".", "?", "-", "--")
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>", "NaT", ".", "?", "-", "--")
 _MARKS = ",;\t|"
 _HEAD = 1_000_000  # characters in which the first two lines end
 _CLOCK = r"[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?"
@@ -38,6 +39,7 @@ _DATES = (  # every cell of a column by one of them: a year first, or a day firs
 _PLAIN = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 _COMMA = r"^[+-]?\d*,\d+(?:[eE][+-]?\d+)?$"
 _GROUPED = r"^[+-]?\d{1,3}(?:,\d{3})+$"  # 1,000, which a comma may also part from its decimals
+_WITH_COMMAS = r"^[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?(?:[eE][+-]?\d+)?$|^[+-]?,\d+$"
 _BOTH = {  # both marks, or one more than once: these are read one way only
     ".": r"^[+-]?\d{1,3}(?:(?:,\d{3}){2,}|(?:,\d{3})+\.\d+)$",
     ",": r"^[+-]?\d{1,3}(?:(?:\.\d{3}){2,}|(?:\.\d{3})+,\d+)$",
@@ -103,12 +105,29 @@ def _csv(text: str) -> Raw:
     names = _names(head)
     if all(re.fullmatch(_PLAIN, name) for name in names):
         raise TableRefused("the first line holds numbers only; it must name the columns.")
+
+    frame = _frame(text, mark, names)
+    if len(frame) == 0:
+        raise TableRefused("the file has column names and no rows; give at least one row.")
+    _check_size(len(names), len(frame))
+    notes = _Notes(excel=_count(text, EXCEL_ERRORS, mark))
+    decimal = _decimal_of(frame, mark)
+    if decimal == ",":
+        frame = _frame(
+            text, mark, names, "str"
+        )  # where a comma parts decimals, a point does not, also in columns without a comma
+    columns = {name: _typed(name, frame[name], decimal, notes) for name in names}
+    return Raw(columns=columns, notes=tuple(notes.told()))
+
+
+def _frame(text: str, mark: str, names: list[str], kind: Literal["str"] | None = None) -> pd.DataFrame:
+    """The rows below the first line; every cell as text, or each column as pandas takes it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # cells without a name would be dropped
-            frame = pd.read_csv(
+            return pd.read_csv(
                 io.BytesIO(text.encode()), sep=mark, header=0, names=names, index_col=False, low_memory=False,
-                keep_default_na=False, na_values=[*MISSING, *EXCEL_ERRORS], nrows=MOST_ROWS + 1,
+                keep_default_na=False, na_values=[*MISSING, *EXCEL_ERRORS], nrows=MOST_ROWS + 1, dtype=kind,
             )  # fmt: skip
     except pd.errors.ParserError as error:
         raise TableRefused(_ragged(str(error))) from None
@@ -119,13 +138,6 @@ def _csv(text: str) -> Raw:
         ) from None
     except (ValueError, OverflowError) as error:
         raise TableRefused(f"the table cannot be read ({type(error).__name__}); save it as CSV again.") from None
-    if len(frame) == 0:
-        raise TableRefused("the file has column names and no rows; give at least one row.")
-    _check_size(len(names), len(frame))
-    notes = _Notes(excel=_count(text, EXCEL_ERRORS, mark))
-    decimal = _decimal_of(frame, mark)
-    columns = {name: _typed(name, frame[name], decimal, notes) for name in names}
-    return Raw(columns=columns, notes=tuple(notes.told()))
 
 
 def _separator(text: str) -> str:
@@ -236,7 +248,7 @@ def _text(cells: pd.Series) -> np.ndarray:
 
 def _numbers(name: str, known: pd.Series, decimal: str) -> np.ndarray | None:
     """The column as numbers, or None. Raises TableRefused where it can be read as two."""
-    if known.str.match(_PLAIN).all():
+    if decimal == "." and known.str.match(_PLAIN).all():
         return known.astype(float).to_numpy()
     if known.str.match(rf"{_PLAIN}|{_GROUPED}").all() and decimal == ".":
         single = known.str.match(r"^[+-]?\d{1,3},\d{3}$")
@@ -248,7 +260,9 @@ def _numbers(name: str, known: pd.Series, decimal: str) -> np.ndarray | None:
                 "decimals with a point, or thousands without a comma."
             )
         return known.str.replace(",", "").astype(float).to_numpy()
-    for mark, group in ((decimal, "." if decimal == "," else ","), (".", ","), (",", ".")):
+    if decimal == "," and known.str.match(_WITH_COMMAS).all():
+        return known.str.replace(".", "").str.replace(",", ".").astype(float).to_numpy()
+    for mark, group in ((".", ","), (",", ".")):
         shape = rf"{_PLAIN}|{_BOTH[mark]}" if mark == "." else rf"^[+-]?\d+$|{_COMMA}|{_BOTH[mark]}"
         if known.str.match(shape).all():
             return known.str.replace(group, "").str.replace(mark, ".").astype(float).to_numpy()
