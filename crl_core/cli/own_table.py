@@ -1,21 +1,40 @@
-"""The command `table`: a table of one's own, read and looked at before anything is trained on it."""
+"""The command `table`: a table of one's own, looked at, then trained on; what it says of average effects along λ.
+
+Nothing of it is stored: the run lives as long as the command.
+"""
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
+import math
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from crl_core.cli.output import path_given, put, warn
-from crl_core.cli.table import text_table
-from crl_core.data.tables.columns import Raw, Role, TableRefused
+import numpy as np
+
+from crl_core.cli.output import check_target, path_given, put, warn, write_text
+from crl_core.cli.table import ProgressBar, text_table
+from crl_core.config import LIMITS, Align, RunConfig, Training
+from crl_core.config.numbers import option
+from crl_core.data.scm import MultiEnvData
+from crl_core.data.tables.columns import Raw, Role, TableRefused, texts
 from crl_core.data.tables.guess import guessed_roles
 from crl_core.data.tables.reading import MOST_BYTES, read_table
 from crl_core.data.tables.source import TableSource, table_source
 from crl_core.data.user_files import folded, place
+from crl_core.measures.average_effects import AverageEffects, average_effects
+from crl_core.metrics import ite_rmse
+from crl_core.results import RunResult
 from crl_core.world.table_checks import Look, look_at
 
+LAMS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # below .01 a table's fits are those of 0
+REPLICATES, STEPS = 5, 500
+RULE = "least held-out factual error"
 _SINGLE: tuple[Role, ...] = ("outcome", "treatment", "environment", "mu0", "mu1")
 
 
@@ -35,6 +54,15 @@ def add_table_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--covariates", nargs="+", metavar="COLUMN", help="default: all that are not left out")
     parser.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns that have no part")
     parser.add_argument("--categories", nargs="+", default=[], metavar="COLUMN", help="numbers that name a category")
+    parser.add_argument("--look", action="store_true", help="only look, do not train")
+    parser.add_argument("--align", choices=get_args(Align), help="what the penalty makes alike")
+    parser.add_argument("--lam", nargs="+", type=option("lams", several=True), metavar="λ", help="penalty weights")
+    parser.add_argument(
+        "--replicates", type=option("replicates"), default=REPLICATES, metavar="R", help="fits, averaged"
+    )
+    parser.add_argument("--steps", type=option(unit="steps", whole=True), default=STEPS, metavar="N", help="of a fit")
+    parser.add_argument("--seed", type=option("seed"), default=0, metavar="N")
+    parser.add_argument("--effects", type=path_given, metavar="FILE", help="write every row's effect as CSV")
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -48,9 +76,42 @@ def _table(options: argparse.Namespace) -> int:
         categories=frozenset(_named(raw, name) for name in options.categories),
     )
     look = look_at(source, raw)
-    put(options.json, content_of(source, raw, roles, look), lambda: _readable(source, raw, look))
+    content = content_of(source, raw, roles, look)
+    if options.look:
+        put(options.json, content, lambda: _readable(source, raw, look))
+    else:
+        from crl_core.training.path import train  # torch: seconds that looking does without
+
+        config = _config(source, look, options)
+        check_target(options.effects, "--effects")
+        bar = ProgressBar(sys.stderr)
+        result = train(config, listen=bar)
+        bar.close()
+        rows, at = source.all_rows()
+        found = average_effects(result, rows)
+        content |= path_content(result, found, rows)
+        put(options.json, content, lambda: _readable(source, raw, look) + "\n\n" + _path_table(found, look))
+        if options.effects is not None:
+            write_text(options.effects, effects_csv(raw, roles, found, at), "--effects")
     warn(item.sentence for item in look.findings if item.weight != "note")
     return 0
+
+
+def _config(source: TableSource, look: Look, options: argparse.Namespace) -> RunConfig:
+    """How the table is trained on. Raises ValueError where what is to be aligned cannot be."""
+    alone = bool((look.arms.min(axis=1) == 0).all())
+    align: Align = options.align or ("treatment" if source.n_envs == 1 or alone else "environment")
+    if align == "environment" and source.n_envs == 1:
+        raise ValueError("there is one environment only, so that none can be made alike; choose --align treatment.")
+    if align == "environment" and alone:
+        raise ValueError(
+            "in every environment all rows have the same treatment: making environments alike would erase the "
+            "confounders; choose --align treatment."
+        )
+    training = Training(lams=tuple(options.lam or LAMS), replicates=options.replicates, align=align, seed=options.seed)
+    n_train = source.n_rows - source.n_held_out
+    epochs = math.ceil(options.steps / max(1, n_train // min(training.batch_size, n_train)))
+    return RunConfig(table=source, training=replace(training, epochs=min(epochs, int(LIMITS["epochs"][1]))))
 
 
 def _content(path: str) -> bytes:
@@ -130,3 +191,87 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
         f"(AUC {look.auc:.2f}; 0.5 in a randomised trial).",
     ]
     return "\n".join([*lines, *(item.sentence for item in look.findings if item.weight == "note")])
+
+
+def path_content(result: RunResult, found: AverageEffects, rows: MultiEnvData) -> dict[str, Any]:
+    """What training adds to the JSON. spread: standard deviation over replicates."""
+
+    def average(values: np.ndarray) -> dict[str, float]:
+        return {"value": float(values.mean()), "spread": float(values.std(ddof=1)) if len(values) > 1 else math.nan}
+
+    error = None if rows.ite is None else float(ite_rmse(found.effects.mean(axis=0), rows.ite))
+    return {
+        "key": result.config.key,
+        "config": result.config.to_dict(),
+        "rule": RULE,
+        "lam": found.lam,
+        "ate": average(found.ate[:, found.picked]),
+        "att": average(found.att[:, found.picked]),
+        "ite_rmse": error,
+        "path": [
+            {"lam": lam, "factual_mse": factual, "mmd2": mmd2, "ate": ate, "att": att}
+            for lam, factual, mmd2, ate, att in zip(
+                found.lams,
+                found.factual_mse.tolist(),
+                found.mmd2.tolist(),
+                found.ate.mean(axis=0).tolist(),
+                found.att.mean(axis=0).tolist(),
+                strict=True,
+            )
+        ],
+    }
+
+
+def _path_table(found: AverageEffects, look: Look) -> str:
+    lines = [
+        (
+            f"{lam:g}" + (" <" if index == found.picked else ""),
+            f"{found.factual_mse[index]:.4g}",
+            f"{found.mmd2[index]:.2g}",
+            f"{found.ate[:, index].mean():.4g}",
+            f"{found.att[:, index].mean():.4g}",
+        )
+        for index, lam in enumerate(found.lams)
+    ]
+    ate, att = found.ate[:, found.picked], found.att[:, found.picked]
+    spread = f" (± {ate.std(ddof=1):.2g} between fits)" if len(ate) > 1 else ""
+    return "\n".join(
+        [
+            text_table(("λ", "held-out error", "MMD²", "ATE", "ATT"), lines),
+            "",
+            f"At λ = {found.lam:g}, chosen by {RULE}: average effect {ate.mean():.4g}{spread}, on the treated "
+            f"{att.mean():.4g}; mean of {len(ate)} fits.",
+            f"Where a large λ moves them towards the difference in means, {look.naive:.4g}, it erases confounders.",
+        ]
+    )
+
+
+def effects_csv(raw: Raw, roles: Mapping[str, Role], found: AverageEffects, at: np.ndarray) -> str:
+    """A line for each row that is used, in the file's order; text that a spreadsheet would run is quoted by a mark.
+
+    row: of the file, the first below the names is 1.  effect: mean over fits.  effect_sd: over fits.
+    """
+    apart = [name for name, role in roles.items() if role in ("id", "environment", "treatment")]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["row", *(_harmless(name) for name in apart), "y0_hat", "y1_hat", "effect", "effect_sd"])
+    cells = [texts(raw.columns[name][at]) for name in apart]
+    y0_hat, effect = found.y0_hat.mean(axis=0), found.effects.mean(axis=0)
+    sd = found.effects.std(axis=0, ddof=1) if len(found.effects) > 1 else np.full(len(effect), np.nan)
+    for index, row in enumerate(at.tolist()):
+        values = (y0_hat[index], y0_hat[index] + effect[index], effect[index], sd[index])
+        known = ["" if np.isnan(value) else f"{value:.6g}" for value in values]
+        writer.writerow([row + 1, *(_harmless(str(column[index])) for column in cells), *known])
+    return file.getvalue()
+
+
+def _harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return "'" + text if text[:1] in "=+-@\t\r" and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

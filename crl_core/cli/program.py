@@ -36,7 +36,7 @@ from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
 from crl_core.config.numbers import option
 from crl_core.config.presets import PRESETS
-from crl_core.events import Event, RunFinished
+from crl_core.events import Event
 from crl_core.jobs.ensure_runs import RunsFailed
 from crl_core.jobs.train_and_store import sentence, train_and_store
 from crl_core.measures.cautions import cautions_of
@@ -206,18 +206,14 @@ def _evidence_of(result: RunResult, store: RunStore | None) -> Mapping[str, np.n
 
 
 def _without_store(config: RunConfig, listen: Callable[[Event], None]) -> RunResult:
-    from crl_core.training.path import train_path
+    from crl_core.training.path import train
 
     try:
-        for event in train_path(config):
-            listen(event)
-            if isinstance(event, RunFinished) and event.result is not None:
-                return event.result
+        return train(config, listen=listen)
     except ValueError:  # the device is not there
         raise
     except Exception as error:
         raise TrainingFailed(sentence(error)) from error
-    raise TrainingFailed("It ended without a result.")
 
 
 def _with_store(

@@ -57,9 +57,12 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def train(config: RunConfig, *, dtype: Dtype = "float32") -> RunResult:
-    """The result of `train_path(config)`, drained."""
+def train(
+    config: RunConfig, *, dtype: Dtype = "float32", listen: Callable[[TrainingEvent], None] = lambda event: None
+) -> RunResult:
+    """The result of `train_path(config)`, drained; `listen` hears its events."""
     for event in train_path(config, dtype=dtype):
+        listen(event)
         if isinstance(event, RunFinished) and event.result is not None:
             return event.result
     raise RuntimeError("training ended without a result")

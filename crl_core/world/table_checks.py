@@ -63,8 +63,8 @@ class Look:
 
 def look_at(source: TableSource, raw: Raw) -> Look:
     """What a table can tell, and what to beware of. The source's rows must be loaded."""
-    train, held_out = source.rows(0)
-    env, t = np.concatenate([train.env, held_out.env]), np.concatenate([train.t, held_out.t])
+    (train, _), (rows, _) = source.rows(0), source.all_rows()
+    env, t, y = rows.env, rows.t, rows.y
     arms = np.array([[int(((env == e) & (t == arm)).sum()) for arm in (0, 1)] for e in range(source.n_envs)])
     some = train.rows(np.unique(np.linspace(0, len(train) - 1, MOST_LOOKED_AT).astype(int)))
     propensity = _propensity(some.x, some.t)
@@ -78,8 +78,7 @@ def look_at(source: TableSource, raw: Raw) -> Look:
         *_names(source),
         *_cells(source, raw),
     ]
-    x, y = np.concatenate([train.x, held_out.x]), np.concatenate([train.y, held_out.y])
-    x = StandardScaler().fit_transform(x)
+    x = StandardScaler().fit_transform(rows.x)
     # The faintest ridge: levels of a category add up to one, for which its solver has no inverse otherwise.
     by_arm = [Ridge(alpha=1e-3).fit(x[t == arm], y[t == arm]).predict(x) for arm in (0, 1)]
     return Look(

@@ -325,14 +325,92 @@ def test_the_command_says_what_a_file_can_tell(tmp_path: Path, capsys: pytest.Ca
     file = tmp_path / "trial.csv"
     file.write_text(frame().to_csv(index=False))
     roles = ["--outcome", "Y", "--treatment", "treated", "--environment", "site"]
-    assert main(["table", str(file), *roles, "--json", "-"]) == 0
+    assert main(["table", str(file), *roles, "--look", "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert "path" not in found
     assert found["rows"] == {"used": N, "held_out": N // 5, "left_out": 0, "why": {}}
     assert set(found["environments"]) == {"north", "south"}
     assert {item["name"]: item["role"] for item in found["columns"]} == ROLES
     assert found["least_squares"] == pytest.approx(2, abs=0.4)
-    assert main(["table", str(file), *roles]) == 0
+    assert main(["table", str(file), *roles, "--look"]) == 0
     assert "Treated means treated = 1" in capsys.readouterr().out
+
+
+QUICK = ["--lam", "0", "100", "--replicates", "2", "--steps", "150"]
+
+
+def test_the_command_trains_and_takes_home_every_rows_effect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CRL_CACHE", str(tmp_path / "cache"))
+    file, effects = tmp_path / "trial.csv", tmp_path / "effects.csv"
+    table = frame()
+    table["id"] = [f"=cmd{i}" if i == 7 else f"unit {i}" for i in range(N)]
+    table.loc[[3, 5], "y"] = np.nan
+    table["mu0"] = table["age"].fillna(50) / 10
+    table["mu1"] = table["mu0"] + 2
+    file.write_text(table.to_csv(index=False))
+    roles = ["--outcome", "y", "--treatment", "treated", "--environment", "site", "--mu0", "mu0", "--mu1", "mu1"]
+    assert main(["table", str(file), *roles, *QUICK, "--json", "-", "--effects", str(effects)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [point["lam"] for point in found["path"]] == [0, 100]
+    assert found["rule"] == "least held-out factual error"
+    best = min(found["path"], key=lambda point: point["factual_mse"])
+    assert found["lam"] == best["lam"]
+    assert found["ate"]["value"] == pytest.approx(best["ate"])
+    assert found["ate"]["value"] == pytest.approx(2, abs=0.8)
+    home = pd.read_csv(effects)
+    assert list(home["row"]) == [row for row in range(1, N + 1) if row not in (4, 6)]  # in the file's order
+    assert home["effect"].mean() == pytest.approx(found["ate"]["value"], abs=1e-4)
+    np.testing.assert_allclose(home["y1_hat"] - home["y0_hat"], home["effect"], atol=1e-3)
+    truth = np.sqrt(np.mean((home["effect"] - 2) ** 2))
+    assert found["ite_rmse"] == pytest.approx(truth, abs=1e-3)
+    assert home["id"][5] == "'=cmd7"  # no spreadsheet runs it
+    assert list((tmp_path / "cache").rglob("*")) == []  # nothing of a person's table is kept
+
+
+def test_a_flipped_label_flips_the_sign(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "trial.csv"
+    file.write_text(frame().to_csv(index=False))
+    effects = []
+    for treated in ("1", "0"):
+        roles = ["--outcome", "y", "--treatment", "treated", "--treated", treated]
+        assert main(["table", str(file), *roles, *QUICK, "--json", "-"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        effects.append(found["ate"]["value"])
+        assert found["arms"][1] == treated
+    assert effects[0] > 1
+    assert effects[1] < -1
+
+
+def test_where_arms_do_not_overlap_a_large_lam_gives_back_the_difference_in_means(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    age = rng.normal(size=1200)
+    treated = (rng.random(1200) < 1 / (1 + np.exp(-3 * age))).astype(int)
+    table = pd.DataFrame({"age": age, "treated": treated, "y": -3 * age + treated + 0.3 * rng.normal(size=1200)})
+    (tmp_path / "nsw.csv").write_text(table.to_csv(index=False))
+    command = ["table", str(tmp_path / "nsw.csv"), "--outcome", "y", "--treatment", "treated"]
+    assert main([*command, "--lam", "0", "30", "--replicates", "2", "--steps", "250", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["naive"] < -2.5
+    none, much = (point["ate"] for point in found["path"])
+    assert abs(none - 1) < 0.7
+    assert much < none - 1  # towards the naive answer, which has the wrong sign
+    assert found["lam"] == 0
+    assert any("Do not trust an effect that a large λ moves" in sentence for sentence in found["warnings"])
+
+
+def test_what_cannot_be_aligned_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = frame()
+    table["site"] = np.where(table["treated"] == 1, "trial", "survey")
+    (tmp_path / "x.csv").write_text(table.to_csv(index=False))
+    command = ["table", str(tmp_path / "x.csv"), "--outcome", "y", "--treatment", "treated"]
+    assert main([*command, "--environment", "site", "--align", "environment"]) == 2
+    assert "choose --align treatment" in capsys.readouterr().err
+    assert main([*command, "--align", "environment"]) == 2
+    assert "one environment only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,13 @@ class TableSource:
 
     def rows(self, seed: int) -> tuple[MultiEnvData, MultiEnvData]:
         """Training rows and held-out rows, the same for every seed. Raises TableMissing."""
-        return _rows(self)
+        rows, train, held_out, _ = _rows(self)
+        return rows.rows(train), rows.rows(held_out)
+
+    def all_rows(self) -> tuple[MultiEnvData, np.ndarray]:
+        """All rows that are used, in the file's order, and their places in the file, [n]. Raises TableMissing."""
+        rows, _, _, place = _rows(self)
+        return rows, place
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -324,7 +330,8 @@ def forget(content: str) -> None:
 
 
 @lru_cache(maxsize=4)
-def _rows(source: TableSource) -> tuple[MultiEnvData, MultiEnvData]:
+def _rows(source: TableSource) -> tuple[MultiEnvData, np.ndarray, np.ndarray, np.ndarray]:
+    """The rows that are used, which of them are trained on and which held out, and their places in the file."""
     columns = _LOADED.get(source.content)
     if columns is None:
         raise TableMissing(f"the table {source.label} is not loaded here; load its file again with the same roles.")
@@ -341,5 +348,4 @@ def _rows(source: TableSource) -> tuple[MultiEnvData, MultiEnvData]:
         y=y,
         **truth,
     )
-    train, held_out = split(rows, source.seed)
-    return rows.rows(train), rows.rows(held_out)
+    return rows, *split(rows, source.seed), np.flatnonzero(used)
