@@ -183,12 +183,11 @@ def test_below_five_seeds_a_claim_gets_no_verdict_and_the_command_says_why(
 
 
 def test_stored_answers_say_their_seeds_and_rates_among_them_are_judged_as_rates() -> None:
-    """The first table of latents did not say where it began: at 500."""
     content = baked_claims(Path(__file__).parents[2] / "cache" / "baked")
     assert content is not None
     first = {entry["id"]: entry["first_seed"] for entry in content["claims"]}
-    known = {"recipe-with": FIRST_SEED, "unseen-level": FIRST_SEED, "mmd-plain": FIRST_SEED, "identify-each": 500}
-    assert {name: first[name] for name in known} == known
+    assert {"recipe-with", "unseen-level", "mmd-plain", "identify-each"} <= first.keys()
+    assert set(first.values()) == {FIRST_SEED}
     assert seeds_of(content).startswith("seeds ")
     claims = {claim.id: claim for claim in claims_of("unseen")}
     for name, claim in claims.items():
