@@ -24,6 +24,8 @@ _NODES = {
     "y": (1.9, 1.1, "outcome", True),
     "x": (1.9, 0.0, "network's input", True),
 }
+# How far along its arrow a label stands, where half way is not it: beside y three labels would lie on one another.
+_ALONG = {("t", "y"): 0.36, ("z", "y"): 0.6, ("s", "y"): 0.6, ("y", "s"): 0.4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,16 +145,17 @@ def dot(scenario: Scenario, colours: Palette, env_word: str = "environment") -> 
         if arrow.label:
             ink = colours["text"] if arrow.by_env else colours["muted"]
             lines.append(
-                f'label{index} [pos="{_middle(arrow)}!" label="{arrow.label}" fontsize=14 fontcolor="{ink}" shape=box '
+                f'label{index} [pos="{_on(arrow)}!" label="{arrow.label}" fontsize=14 fontcolor="{ink}" shape=box '
                 f'style=filled penwidth=0 margin="0.04,0.01" width=0.1 height=0.1];'
             )
     return "\n".join([*lines, "}"])
 
 
-def _middle(arrow: Edge) -> str:
+def _on(arrow: Edge) -> str:
     """Where an arrow's label interrupts its line, as a label beside a slanted line would lie on it."""
     (x0, y0, *_), (x1, y1, *_) = _NODES[arrow.source], _NODES[arrow.target]
-    return f"{(x0 + x1) / 2:.3f},{(y0 + y1) / 2:.3f}"
+    along = _ALONG.get((arrow.source, arrow.target), 0.5)
+    return f"{x0 + along * (x1 - x0):.3f},{y0 + along * (y1 - y0):.3f}"
 
 
 def said(scenario: Scenario, env_word: str = "environment") -> str:

@@ -269,3 +269,26 @@ def test_rows_to_draw_are_as_many_of_each_environment_from_first_to_last() -> No
 def test_where_one_more_environment_does_not_fit_it_is_said_why() -> None:
     full = replace(HOSPITAL, n_samples=400, shared_units=100)
     assert newcomer_said(full, []).startswith("There is no room for one more environment: shared_units is 100")
+
+
+@settings(max_examples=80)
+@given(
+    surface=st.sampled_from(["linear", "waves"]),
+    leak=st.sampled_from([0.0, 0.75]),
+    interaction=st.sampled_from([0.0, -1.25]),
+    confounding=st.sampled_from([0.0, 2.0]),
+    mixing=st.sampled_from(["none", "rotation", "nonlinear"]),
+    heterogeneity=st.sampled_from([0.0, 1.75]),
+)
+def test_no_label_of_an_arrow_lies_on_another(
+    surface: str, leak: float, interaction: float, confounding: float, mixing: str, heterogeneity: float
+) -> None:
+    changes = {"surface": surface, "leak": leak, "interaction": 0.0 if leak else interaction, "mixing": mixing}
+    changes |= {"confounding": confounding, "heterogeneity": heterogeneity, "dim_causal": 2, "dim_spurious": 2}
+    propensity, means = (0.8, 0.3), (1.0, -1.0)
+    scenario = replace(HOSPITAL, propensity=propensity, cause_mean=means, **changes)  # type: ignore[arg-type]
+    found = re.findall(r'label\d+ \[pos="([\d.]+),([\d.]+)!" label="([^"]+)"', dot(scenario, palette("dark")))
+    boxes = [(float(x), float(y), 0.045 * len(text) + 0.04) for x, y, text in found]  # half a letter at 14 points
+    for one, (x, y, half) in enumerate(boxes):
+        for other, (x2, y2, half2) in enumerate(boxes[:one]):
+            assert abs(x - x2) > half + half2 or abs(y - y2) > 0.2, (found[one], found[other])
