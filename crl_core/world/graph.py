@@ -24,8 +24,8 @@ _NODES = {
     "y": (1.9, 1.1, "outcome", True),
     "x": (1.9, 0.0, "network's input", True),
 }
-# How far along its arrow a label stands, where half way is not it: beside y three labels would lie on one another.
-_ALONG = {("t", "y"): 0.36, ("z", "y"): 0.6, ("s", "y"): 0.6, ("y", "s"): 0.4}
+# How far along its arrow a label stands, where half way is not it: there it would lie on that of t → y.
+_ALONG = {("z", "y"): 0.36, ("s", "y"): 0.36, ("y", "s"): 0.55}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
