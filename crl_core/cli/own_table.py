@@ -174,9 +174,11 @@ def content_of(source: TableSource, raw: Raw, roles: dict[str, Role], look: Look
 def _readable(source: TableSource, raw: Raw, look: Look) -> str:
     untreated, treated = source.arms
     out = [f"{n} ({why})" for why, n in look.left_out.items()]
+    without = [name for name in raw.columns if name not in {column.name for column in source.columns}]
     lines = [
         f"{source.label}: {source.n_rows} of {raw.n_rows} rows can be used"
         + (f"; left out: {', '.join(out)}." if out else "."),
+        *([f"Columns without a part: {', '.join(without)}."] if without else []),
         f"{len(source.covariates)} covariates become {len(source.features)} inputs. Treated means "
         f"{source.named('treatment')} = {treated}, untreated {untreated}.",
         "",

@@ -333,7 +333,9 @@ def test_the_command_says_what_a_file_can_tell(tmp_path: Path, capsys: pytest.Ca
     assert {item["name"]: item["role"] for item in found["columns"]} == ROLES
     assert found["least_squares"] == pytest.approx(2, abs=0.4)
     assert main(["table", str(file), *roles, "--look"]) == 0
-    assert "Treated means treated = 1" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Treated means treated = 1" in said
+    assert "Columns without a part: id." in said
 
 
 QUICK = ["--lam", "0", "100", "--replicates", "2", "--steps", "150"]
