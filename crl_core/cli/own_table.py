@@ -11,7 +11,6 @@ import io
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,8 +18,10 @@ import numpy as np
 
 from crl_core.cli.output import check_target, path_given, put, warn, write_text
 from crl_core.cli.table import ProgressBar, text_table
-from crl_core.config import LIMITS, Align, RunConfig, Training
+from crl_core.config import LIMITS, Align, RunConfig
 from crl_core.config.numbers import option
+from crl_core.config.presets import DEFAULT_PRESET, preset
+from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables.columns import Raw, Role, TableRefused, texts
 from crl_core.data.tables.guess import guessed_roles
@@ -108,10 +109,18 @@ def _config(source: TableSource, look: Look, options: argparse.Namespace) -> Run
             "in every environment all rows have the same treatment: making environments alike would erase the "
             "confounders; choose --align treatment."
         )
-    training = Training(lams=tuple(options.lam or LAMS), replicates=options.replicates, align=align, seed=options.seed)
+    base = preset(DEFAULT_PRESET)  # of which nothing is kept but how it trains
     n_train = source.n_rows - source.n_held_out
-    epochs = math.ceil(options.steps / max(1, n_train // min(training.batch_size, n_train)))
-    return RunConfig(table=source, training=replace(training, epochs=min(epochs, int(LIMITS["epochs"][1]))))
+    epochs = math.ceil(options.steps / max(1, n_train // min(base.training.batch_size, n_train)))
+    return altered(
+        base,
+        table=source,
+        lams=tuple(options.lam or LAMS),
+        replicates=options.replicates,
+        align=align,
+        seed=options.seed,
+        epochs=min(epochs, int(LIMITS["epochs"][1])),
+    )
 
 
 def _content(path: str) -> bytes:
