@@ -23,7 +23,7 @@ from crl_core.config.numbers import option
 from crl_core.config.presets import DEFAULT_PRESET, preset
 from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData
-from crl_core.data.tables.columns import Raw, Role, TableRefused, texts
+from crl_core.data.tables.columns import SINGLE, Raw, Role, TableRefused, first_of, texts
 from crl_core.data.tables.guess import guessed_roles
 from crl_core.data.tables.reading import MOST_BYTES, read_table
 from crl_core.data.tables.source import TableSource, table_source
@@ -36,7 +36,6 @@ from crl_core.world.table_checks import Look, look_at
 LAMS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # below .01 a table's fits are those of 0
 REPLICATES, STEPS = 5, 500
 RULE = "least held-out factual error"
-_SINGLE: tuple[Role, ...] = ("outcome", "treatment", "environment", "mu0", "mu1")
 
 
 def add_table_command(command: Callable[..., Any]) -> None:
@@ -91,7 +90,11 @@ def _table(options: argparse.Namespace) -> int:
         rows, at = source.all_rows()
         found = average_effects(result, rows)
         content |= path_content(result, found, rows)
-        put(options.json, content, lambda: _readable(source, raw, look) + "\n\n" + _path_table(found, look))
+        put(
+            options.json,
+            content,
+            lambda: _readable(source, raw, look) + "\n\n" + _path_table(content, options.replicates),
+        )
         if options.effects is not None:
             write_text(options.effects, effects_csv(raw, roles, found, at), "--effects")
     warn(item.sentence for item in look.findings if item.weight != "note")
@@ -139,7 +142,7 @@ def _roles(raw: Raw, options: argparse.Namespace) -> dict[str, Role]:
         chosen = {_named(raw, name) for name in options.covariates}
         roles = {name: "covariate" if name in chosen else "ignore" for name in roles}
     given: list[tuple[Role, str | None]] = [("ignore", name) for name in options.ignore]
-    given += [(role, getattr(options, role)) for role in _SINGLE]
+    given += [(role, getattr(options, role)) for role in SINGLE]
     for role, name in given:
         if name is not None:
             roles[_named(raw, name)] = role
@@ -152,8 +155,7 @@ def _named(raw: Raw, name: str) -> str:
     if name in raw.columns or not alike:
         alike = [name] if name in raw.columns else []
     if len(alike) != 1:
-        some = ", ".join(list(raw.columns)[:12]) + (", …" if len(raw.columns) > 12 else "")
-        raise TableRefused(f"the table has no column {name[:40]}; its columns are {some}.")
+        raise TableRefused(f"the table has no column {name[:40]}; its columns are {first_of(list(raw.columns), 12)}.")
     return alike[0]
 
 
@@ -233,26 +235,28 @@ def path_content(result: RunResult, found: AverageEffects, rows: MultiEnvData) -
     }
 
 
-def _path_table(found: AverageEffects, look: Look) -> str:
+def _path_table(content: Mapping[str, Any], replicates: int) -> str:
+    """What `path_content` and the look hold, for reading."""
     lines = [
         (
-            f"{lam:g}" + (" <" if index == found.picked else ""),
-            f"{found.factual_mse[index]:.4g}",
-            f"{found.mmd2[index]:.2g}",
-            f"{found.ate[:, index].mean():.4g}",
-            f"{found.att[:, index].mean():.4g}",
+            f"{point['lam']:g}" + (" <" if point["lam"] == content["lam"] else ""),
+            f"{point['factual_mse']:.4g}",
+            f"{point['mmd2']:.2g}",
+            f"{point['ate']:.4g}",
+            f"{point['att']:.4g}",
         )
-        for index, lam in enumerate(found.lams)
+        for point in content["path"]
     ]
-    ate, att = found.ate[:, found.picked], found.att[:, found.picked]
-    spread = f" (± {ate.std(ddof=1):.2g} between fits)" if len(ate) > 1 else ""
+    ate = content["ate"]
+    spread = f" (± {ate['spread']:.2g} between fits)" if replicates > 1 else ""
     return "\n".join(
         [
             text_table(("λ", "held-out error", "MMD²", "ATE", "ATT"), lines),
             "",
-            f"At λ = {found.lam:g}, chosen by {RULE}: average effect {ate.mean():.4g}{spread}, on the treated "
-            f"{att.mean():.4g}; mean of {len(ate)} fits.",
-            f"Where a large λ moves them towards the difference in means, {look.naive:.4g}, it erases confounders.",
+            f"At λ = {content['lam']:g}, chosen by {RULE}: average effect {ate['value']:.4g}{spread}, on the treated "
+            f"{content['att']['value']:.4g}; mean of {replicates} fits.",
+            f"Where a large λ moves them towards the difference in means, {content['naive']:.4g}, it erases "
+            "confounders.",
         ]
     )
 

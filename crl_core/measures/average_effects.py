@@ -14,6 +14,7 @@ import numpy as np
 
 from crl_core.data.scm import MultiEnvData
 from crl_core.events import OK
+from crl_core.network import one_model, predict
 from crl_core.results import RunResult
 
 
@@ -21,7 +22,8 @@ from crl_core.results import RunResult
 class AverageEffects:
     """lams: [L].  factual_mse, mmd2: held out, means over replicates, [L].  ate, att: of each replicate, [R, L].
 
-    picked: index of the λ of least factual error.  effects: of each replicate's model there, for every row, [R, n].
+    picked: index of the λ of least factual error.  y0_hat, effects: of each replicate's model there, for every row,
+    [R, n].
     """
 
     lams: tuple[float, ...]
@@ -48,7 +50,8 @@ def average_effects(result: RunResult, rows: MultiEnvData) -> AverageEffects:
         raise ValueError("no λ has models that all predict; take a smaller learning rate, or fewer and smaller λ.")
     picked = int(np.argmin(error))
     effects = np.stack([result.effects(rows.x, replicate).astype(np.float64) for replicate in replicates])  # [R, L, n]
-    y0_hat = np.stack([result.predict(rows.x, replicate)[1][picked].astype(np.float64) for replicate in replicates])
+    models = [one_model(result.weights, replicate * len(result.lams) + picked) for replicate in replicates]
+    y0_hat = np.stack([predict(model, rows.x)[1][0].astype(np.float64) for model in models])
     return AverageEffects(
         lams=result.lams,
         factual_mse=result.by_lam(result.factual_mse).mean(axis=0),

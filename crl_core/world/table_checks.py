@@ -17,12 +17,12 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
-from crl_core.data.tables.columns import OTHER, Raw, Role, is_missing
+from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing
 from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded
+from crl_core.world.sizes import RARE
 
 NEAR_AUC, NEAR_R2 = 0.9, 0.95  # from which it is asked of one column how it can tell the treatment, or the outcome
-EDGE = 0.05  # a propensity nearer to 0 or 1 is no overlap
 MUCH_OUTSIDE = 0.1  # share of rows beyond the edges that is worth a word
 MOST_LOOKED_AT = 20_000  # training rows in which overlap and leaks are looked for, evenly taken
 RARE_SHARE, RARE_ROWS = 0.05, 50  # of an arm
@@ -68,7 +68,7 @@ def look_at(source: TableSource, raw: Raw) -> Look:
     arms = np.array([[int(((env == e) & (t == arm)).sum()) for arm in (0, 1)] for e in range(source.n_envs)])
     some = train.rows(np.unique(np.linspace(0, len(train) - 1, MOST_LOOKED_AT).astype(int)))
     propensity = _propensity(some.x, some.t)
-    outside = float(((propensity < EDGE) | (propensity > 1 - EDGE)).mean())
+    outside = float(((propensity < RARE) | (propensity > 1 - RARE)).mean())
     auc = float(_aucs(propensity[:, None], some.t)[0])
     findings = [
         *(Finding(weight="note", columns=(), sentence=note) for note in raw.notes),
@@ -96,8 +96,7 @@ def left_out(source: TableSource, raw: Raw) -> dict[str, int]:
     """Rows that are not used, by the first column that lacks what is needed."""
     gone = np.zeros(raw.n_rows, dtype=bool)
     found: dict[str, int] = {}
-    roles: tuple[Role, ...] = ("outcome", "treatment", "environment", "mu0", "mu1")
-    for role in roles:
+    for role in SINGLE:
         name = source.named(role)
         if name is not None:
             lacking = is_missing(raw.columns[name]) & ~gone
@@ -164,8 +163,8 @@ def _overlap(outside: float, auc: float) -> list[Finding]:
     return [
         _finding(
             "beware",
-            f"{100 * outside:.0f} % of the rows are hardly ever given the other treatment (propensity below {EDGE:g} "
-            f"or above {1 - EDGE:g}; AUC {auc:.2f}): for them no method knows the other outcome. Do not trust an "
+            f"{100 * outside:.0f} % of the rows are hardly ever given the other treatment (propensity below {RARE:g} "
+            f"or above {1 - RARE:g}; AUC {auc:.2f}): for them no method knows the other outcome. Do not trust an "
             "effect that a large λ moves towards the difference in means.",
         )
     ]

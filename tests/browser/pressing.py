@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from fnmatch import fnmatch
 from functools import wraps
 from pathlib import Path
@@ -115,6 +116,17 @@ class Visitor:
         at.click()
         self.pressed.add(name)
 
+    def press_until(
+        self, name: str, option: str = "", *, sees: Callable[[], object], at: Locator | None = None
+    ) -> None:
+        """Press, and again where nothing came of it: a click is lost where the panel is just then drawn anew."""
+        for _ in range(4):
+            self.press(name, option, at)
+            with suppress(PlaywrightTimeout):
+                sees()
+                return
+        sees()
+
     def take(self, name: str, at: Locator | None = None) -> bytes:
         """Press a download button; the file."""
         with self.page.expect_download() as coming:
@@ -140,13 +152,7 @@ class Visitor:
         start = self.page.locator(f"[class*='st-key-{key.split('*')[0]}'][class*='{key.split('*')[-1]}-start'] button")
         cancel = self.main.get_by_role("button", name="Cancel")
         self.settle()
-        for _ in range(3):  # a click is lost where the settings before it have just drawn the button anew
-            self.press(name, at=start)
-            try:
-                cancel.wait_for()
-                break
-            except PlaywrightTimeout:
-                continue
+        self.press_until(name, at=start, sees=cancel.wait_for)
         expect(self.main).to_contain_text(re.compile(r"Run 1 of \d+\. Epoch [1-9]"), timeout=5 * WAIT_MS)
         self.press(f"{key}-cancel", at=cancel)
         expect(start).to_be_visible()

@@ -6,12 +6,10 @@ import json
 import re
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from crl_core.config.presets import PRESETS
 from crl_core.runs.store import RunStore
@@ -97,12 +95,8 @@ def test_what_is_aligned_can_be_chosen_and_is_in_the_link(visitor: Visitor) -> N
     visitor.press("Advanced", at=visitor.sidebar.locator("summary"))
     expect(visitor.of("align")).to_be_visible()
     visitor.settle()
-    for _ in range(4):  # a click while the panel is drawn anew is lost
-        visitor.press("align", "treatment")
-        with suppress(PlaywrightTimeout):
-            visitor.page.wait_for_url(re.compile("align=treatment"), timeout=10_000)
-            break
-    visitor.page.wait_for_url(re.compile("align=treatment"))
+    said_in_link = re.compile("align=treatment")
+    visitor.press_until("align", "treatment", sees=lambda: visitor.page.wait_for_url(said_in_link, timeout=10_000))
     expect(visitor.main).to_contain_text("treated and untreated units alike")
     expect(visitor.sidebar).to_contain_text("Not trained yet")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -12,6 +12,7 @@ from crl_core.data.fields import known_fields, shown
 
 Role = Literal["outcome", "treatment", "environment", "covariate", "id", "ignore", "mu0", "mu1"]
 Kind = Literal["number", "category", "date"]
+SINGLE: tuple[Role, ...] = ("outcome", "treatment", "environment", "mu0", "mu1")  # roles of one column at most
 OTHER, MISSING = "(other)", "(missing)"
 MOST_LEVELS = 20  # of a category that have an input of their own
 LEAST_ROWS = 10  # training rows of such a level
@@ -116,6 +117,11 @@ def texts(values: np.ndarray) -> np.ndarray:
         return np.array(["" if value is None else value for value in values], dtype=object)
     return np.array(["" if gone else f"{value:.15g}" if values.dtype.kind == "f" else str(value)
                      for value, gone in zip(values, is_missing(values), strict=True)], dtype=object)  # fmt: skip
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """Names in a message, no more than a sentence bears."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def learnt(name: str, role: Role, values: np.ndarray, training: np.ndarray, kind: Kind | None = None) -> Column:

@@ -113,9 +113,7 @@ def _csv(text: str) -> Raw:
     notes = _Notes(excel=_count(text, EXCEL_ERRORS, mark))
     decimal = _decimal_of(frame, mark)
     if decimal == ",":
-        frame = _frame(
-            text, mark, names, "str"
-        )  # where a comma parts decimals, a point does not, also in columns without a comma
+        frame = _frame(text, mark, names, "str")  # a point does not part decimals then, in no column
     columns = {name: _typed(name, frame[name], decimal, notes) for name in names}
     return Raw(columns=columns, notes=tuple(notes.told()))
 
@@ -217,17 +215,20 @@ def _typed(name: str, cells: pd.Series, decimal: str, notes: _Notes) -> np.ndarr
     known = tidy.dropna()
     if not len(known):
         return np.full(len(cells), np.nan)
-    for read in (_numbers, _dates):
-        found = read(name, known, decimal)
-        if found is not None:
-            values = np.full(len(cells), np.nan if found.dtype.kind == "f" else np.datetime64("NaT", "D"), found.dtype)
-            values[tidy.notna().to_numpy()] = found
-            return _finite(values, notes) if found.dtype.kind == "f" else values
-    if set(folded := known.str.lower().unique()) <= {"true", "false"} and len(folded):
+    there = tidy.notna().to_numpy()
+    if (numbers := _numbers(name, known, decimal)) is not None:
+        values = np.full(len(cells), np.nan)
+        values[there] = numbers
+        return _finite(values, notes)
+    if (days := _dates(known)) is not None:
+        dates = np.full(len(cells), np.datetime64("NaT", "D"))
+        dates[there] = days
+        return dates
+    if set(known.str.lower().unique()) <= {"true", "false"}:
         tidy = tidy.str.lower()  # as a program writes them
     numeric = known.str.match(_PLAIN)
     if 0.5 < numeric.mean() < 1:
-        where = ", ".join(str(row + 1) for row in np.flatnonzero(tidy.notna().to_numpy())[~numeric.to_numpy()][:3])
+        where = ", ".join(str(row + 1) for row in np.flatnonzero(there)[~numeric.to_numpy()][:3])
         odd = int((~numeric).sum())
         notes.mixed.append(
             f"{name} holds numbers and, in {odd} {'row' if odd == 1 else 'rows'} (such as {where}), something else: "
@@ -269,7 +270,7 @@ def _numbers(name: str, known: pd.Series, decimal: str) -> np.ndarray | None:
     return None
 
 
-def _dates(name: str, known: pd.Series, _: str) -> np.ndarray | None:
+def _dates(known: pd.Series) -> np.ndarray | None:
     """The column as days, or None. Any year from 1 on; months and days that are none make it text."""
     for pattern in _DATES:
         if not known.str.match(pattern).all():

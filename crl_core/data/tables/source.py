@@ -21,21 +21,22 @@ from crl_core.data.scm import MultiEnvData, split
 from crl_core.data.source import READERS, Truth
 from crl_core.data.tables.columns import (
     MOST_INPUTS,
+    SINGLE,
     Column,
     Raw,
     Role,
     TableRefused,
     encoded,
+    first_of,
     is_missing,
     learnt,
     texts,
 )
 
-LEAST_ROWS, LEAST_IN_ARM, LEAST_IN_ENV, LEAST_IN_CELL = 100, 10, 30, 2
+LEAST_ROWS, LEAST_IN_ARM, LEAST_IN_ENV = 100, 10, 30
 ALL = "all rows"  # the one environment of a table that names none
 _LOADED: dict[str, Mapping[str, np.ndarray]] = {}  # content -> the columns that have a part
 _APART: tuple[Role, ...] = ("id", "ignore")
-_SINGLE: tuple[Role, ...] = ("outcome", "treatment", "environment", "mu0", "mu1")  # roles of one column at most
 # What stands for "treated" where a person does not say so.
 _TREATED = ("1", "true", "yes", "y", "treated", "treatment", "t")
 
@@ -176,7 +177,7 @@ def table_source(
     Raises:     TableRefused with one sentence.
     """
     columns = {name: raw.columns[name] for name in raw.columns if roles.get(name, "ignore") not in _APART}
-    of = {role: _one(roles, role) for role in _SINGLE}
+    of = {role: _one(roles, role) for role in SINGLE}
     outcome, treatment, environment = _needed(of, "outcome"), _needed(of, "treatment"), of["environment"]
     if (of["mu0"] is None) != (of["mu1"] is None):
         raise TableRefused("of mu0 and mu1 one is given; true effects need both.")
@@ -238,12 +239,12 @@ def _arms(name: str, values: np.ndarray, treated: str) -> tuple[str, str]:
     if not treated:
         plain = [level for level in levels if level.lower() in _TREATED]
         if len(levels) > 2 or len(plain) != 1:
-            some = ", ".join(levels[:6]) + (", …" if len(levels) > 6 else "")
-            raise TableRefused(f"the treatment {name} has the values {some}; say which of them means treated.")
+            raise TableRefused(
+                f"the treatment {name} has the values {first_of(levels, 6)}; say which of them means treated."
+            )
         treated = plain[0]
     if treated not in levels:
-        some = ", ".join(levels[:6]) + (", …" if len(levels) > 6 else "")
-        raise TableRefused(f"no row has the treatment {shown(treated)}; {name} has the values {some}.")
+        raise TableRefused(f"no row has the treatment {shown(treated)}; {name} has the values {first_of(levels, 6)}.")
     others = [level for level in levels if level != treated]
     return (others[0] if len(others) == 1 else f"not {treated}"), treated
 
@@ -335,7 +336,7 @@ def _rows(source: TableSource) -> tuple[MultiEnvData, np.ndarray, np.ndarray, np
     columns = _LOADED.get(source.content)
     if columns is None:
         raise TableMissing(f"the table {source.label} is not loaded here; load its file again with the same roles.")
-    of = {role: source.named(role) for role in _SINGLE}
+    of = {role: source.named(role) for role in SINGLE}
     used = _used(columns, [name for name in of.values() if name is not None])
     picked = {name: values[used] for name, values in columns.items()}
     outcome, treatment = _needed(of, "outcome"), _needed(of, "treatment")
