@@ -53,6 +53,7 @@ class EpochEnded:
     mmd2: np.ndarray  # [M] held out, mean over pairs
     ite_rmse: np.ndarray | None  # [M] held out; None where the truth is not known
     status: np.ndarray  # [M] int, index into STATUS_WORDS
+    validation_mse: np.ndarray | None = None  # [M] on training rows kept for that; None where there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -29,7 +29,8 @@ class Metric:
             evidence   an array of the run's evidence
             of_inputs  an array `x_<name>` of the evidence, [R]: the same of the inputs x
             baseline   an array `baseline_<name>` of the evidence, [B, R]: the same of models that are no network
-    needs:  the grade of truth (`data.source`) without which there is no such number; None for what anyone can compute.
+    needs:  the grade of truth (`data.source`) without which there is no such number, or "validation" where rows of the
+            training part must have been kept for that; None for what anyone can compute.
     least_envs: the number of environments below which there is no such number.
     usual:  a log axis, and the range that usual runs stay in.
     linear: a linear axis, and the least and the largest value there is.
@@ -42,7 +43,7 @@ class Metric:
     title: str = ""
     unit: str = ""
     held_out: bool = True  # else a mean over the epoch's batches
-    needs: Literal["effects", "latents", "equations"] | None = None
+    needs: Literal["effects", "latents", "equations", "validation"] | None = None
     least_envs: int = 1
     shown: bool = True  # wherever runs or λ are compared; else only on the page that explains it
     usual: tuple[float, float] | None = None
@@ -51,7 +52,7 @@ class Metric:
 
     @property
     def needs_truth(self) -> bool:
-        return self.needs is not None
+        return self.needs not in (None, "validation")
 
     @property
     def drawn(self) -> bool:
@@ -82,6 +83,17 @@ METRICS = (
         unit="y²",
         kept=("epoch", "result", "by_env", "listed", "baseline"),
         usual=(0.003, 30.0),
+    ),
+    Metric(
+        name="validation_mse",
+        word="validation error",
+        title="Factual MSE on validation rows",
+        unit="y²",
+        kept=("epoch", "result"),
+        needs="validation",
+        shown=False,
+        usual=(0.003, 30.0),
+        late=True,
     ),
     Metric(
         name="mmd2",

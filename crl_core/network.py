@@ -13,6 +13,9 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.special import expit
+
+LINK = "link"  # [M], beside the weights of models whose outcomes are probabilities: σ of what the heads give
 
 
 def shapes(dim_x: int, hidden: int, latent_dim: int) -> dict[str, tuple[int, ...]]:
@@ -55,6 +58,8 @@ def predict(weights: Mapping[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarra
         arms = elu(layer("head.0", phi))  # [M, n, 2 · units], control's units first
         arms = arms.reshape(*arms.shape[:-1], 2, -1) * weights["head.1.weight"][:, None]  # [M, n, 2, units]
         y_hat = arms.sum(axis=-1) + weights["head.1.bias"][:, None]  # [M, n, 2]
+        if LINK in weights:
+            y_hat = expit(y_hat)
     return phi, y_hat[..., 0], y_hat[..., 1]
 
 
@@ -77,6 +82,9 @@ def slopes(weights: Mapping[str, np.ndarray], x: np.ndarray, direction: np.ndarr
         _, moved = through("head.0", phi, moved)
         moved = moved.reshape(*moved.shape[:-1], 2, -1) * weights["head.1.weight"][:, None]
         slope = moved.sum(axis=-1)  # [M, n, 2]
+        if LINK in weights:
+            outcomes = np.stack(predict(weights, x)[1:], axis=-1)
+            slope = slope * outcomes * (1 - outcomes)
     return slope[..., 0], slope[..., 1]
 
 

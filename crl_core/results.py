@@ -26,6 +26,7 @@ N_MMD = 400  # of these, the rows that every MMD² figure is computed on; at eac
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunResult:
     """One trained λ path. Models are replicate-major: m = replicate · len(lams) + index of λ. All metrics are held out.
+    They are of the last epoch or, where training rows were kept for validation, of the epoch that erred least on them.
 
     history: name of a field of `EpochEnded` -> [epochs, M].
     weights: name -> [M, ...] float32, with the names and shapes of `network.shapes`.
@@ -43,6 +44,7 @@ class RunResult:
     ite_rmse: np.ndarray | None = None  # [M]; None where the truth is not known, as the next two
     ate_error: np.ndarray | None = None  # [M] |mean ITE estimate - mean ITE|
     ite_rmse_by_env: np.ndarray | None = None  # [M, E]
+    validation_mse: np.ndarray | None = None  # [M]; None where no training rows were kept for that
     history: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
 
@@ -53,6 +55,12 @@ class RunResult:
     def model(self, lam: float, replicate: int = 0) -> int:
         """Index m of the model whose λ is nearest to `lam` on the slider's scale, in one replicate."""
         return replicate * len(self.lams) + self.lams.index(nearest_lam(self.lams, lam))
+
+    @property
+    def kept(self) -> tuple[Metric, ...]:
+        """The metrics of models that it was trained to have; None where the truth is not known."""
+        validated = self.validation_mse is not None
+        return tuple(m for m in metrics.kept_in("result") if validated or m.needs != "validation")
 
     @property
     def generalisation_gap(self) -> np.ndarray:

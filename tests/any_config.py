@@ -39,7 +39,7 @@ def drawing(few: int, many: int) -> settings:
 # Of runs that are really trained: a moment each.
 SMALL = {
     "n_samples": (100, 400), "dim_causal": (1, 3), "dim_spurious": (1, 3), "shared_units": (0, 12), "hidden": (4, 8),
-    "latent_dim": (2, 4), "epochs": (1, 2), "replicates": (1, 2), "learning_rate": (1e-4, 0.1),
+    "latent_dim": (2, 4), "epochs": (1, 2), "replicates": (1, 2), "learning_rate": (1e-4, 0.1), "steps": (0, 20),
 }  # fmt: skip
 
 

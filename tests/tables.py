@@ -55,6 +55,7 @@ class Blind:
     x_shape: tuple[int, ...] = (4,)
     features: tuple[str, ...] = ("age", "weight", "dose", "scanner")
     noise: float | None = None
+    two_outcomes: bool = False
 
     def rows(self, seed: int) -> tuple[MultiEnvData, MultiEnvData]:
         order = np.random.default_rng(seed).permutation(N_ROWS)

@@ -18,10 +18,9 @@ import numpy as np
 
 from crl_core.cli.output import check_target, path_given, put, warn, write_text
 from crl_core.cli.table import ProgressBar, text_table
-from crl_core.config import LIMITS, Align, RunConfig
+from crl_core.config import Align
 from crl_core.config.numbers import option
-from crl_core.config.presets import DEFAULT_PRESET, preset
-from crl_core.config.text import altered
+from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables.columns import SINGLE, Raw, Role, TableRefused, first_of, texts
 from crl_core.data.tables.guess import guessed_roles
@@ -33,9 +32,7 @@ from crl_core.metrics import ite_rmse
 from crl_core.results import RunResult
 from crl_core.world.table_checks import Look, look_at
 
-LAMS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # below .01 a table's fits are those of 0
-REPLICATES, STEPS = 5, 500
-RULE = "least held-out factual error"
+RULE = "least validation error"
 
 
 def add_table_command(command: Callable[..., Any]) -> None:
@@ -60,7 +57,7 @@ def add_table_command(command: Callable[..., Any]) -> None:
     parser.add_argument(
         "--replicates", type=option("replicates"), default=REPLICATES, metavar="R", help="fits, averaged"
     )
-    parser.add_argument("--steps", type=option(unit="steps", whole=True), default=STEPS, metavar="N", help="of a fit")
+    parser.add_argument("--steps", type=option("steps"), default=STEPS, metavar="N", help="of a fit")
     parser.add_argument("--seed", type=option("seed"), default=0, metavar="N")
     parser.add_argument("--effects", type=path_given, metavar="FILE", help="write every row's effect as CSV")
 
@@ -82,7 +79,15 @@ def _table(options: argparse.Namespace) -> int:
     else:
         from crl_core.training.path import train  # torch: seconds that looking does without
 
-        config = _config(source, look, options)
+        config = table_config(
+            source,
+            look.arms,
+            align=options.align,
+            lams=options.lam or LAMS,
+            replicates=options.replicates,
+            steps=options.steps,
+            seed=options.seed,
+        )
         check_target(options.effects, "--effects")
         bar = ProgressBar(sys.stderr)
         result = train(config, listen=bar)
@@ -99,31 +104,6 @@ def _table(options: argparse.Namespace) -> int:
             write_text(options.effects, effects_csv(raw, roles, found, at), "--effects")
     warn(item.sentence for item in look.findings if item.weight != "note")
     return 0
-
-
-def _config(source: TableSource, look: Look, options: argparse.Namespace) -> RunConfig:
-    """How the table is trained on. Raises ValueError where what is to be aligned cannot be."""
-    alone = bool((look.arms.min(axis=1) == 0).all())
-    align: Align = options.align or ("treatment" if source.n_envs == 1 or alone else "environment")
-    if align == "environment" and source.n_envs == 1:
-        raise ValueError("there is one environment only, so that none can be made alike; choose --align treatment.")
-    if align == "environment" and alone:
-        raise ValueError(
-            "in every environment all rows have the same treatment: making environments alike would erase the "
-            "confounders; choose --align treatment."
-        )
-    base = preset(DEFAULT_PRESET)  # of which nothing is kept but how it trains
-    n_train = source.n_rows - source.n_held_out
-    epochs = math.ceil(options.steps / max(1, n_train // min(base.training.batch_size, n_train)))
-    return altered(
-        base,
-        table=source,
-        lams=tuple(options.lam or LAMS),
-        replicates=options.replicates,
-        align=align,
-        seed=options.seed,
-        epochs=min(epochs, int(LIMITS["epochs"][1])),
-    )
 
 
 def _content(path: str) -> bytes:
@@ -222,9 +202,10 @@ def path_content(result: RunResult, found: AverageEffects, rows: MultiEnvData) -
         "att": average(found.att[:, found.picked]),
         "ite_rmse": error,
         "path": [
-            {"lam": lam, "factual_mse": factual, "mmd2": mmd2, "ate": ate, "att": att}
-            for lam, factual, mmd2, ate, att in zip(
+            {"lam": lam, "validation_loss": chosen, "factual_mse": factual, "mmd2": mmd2, "ate": ate, "att": att}
+            for lam, chosen, factual, mmd2, ate, att in zip(
                 found.lams,
+                found.choosing.tolist(),
                 found.factual_mse.tolist(),
                 found.mmd2.tolist(),
                 found.ate.mean(axis=0).tolist(),
@@ -240,6 +221,7 @@ def _path_table(content: Mapping[str, Any], replicates: int) -> str:
     lines = [
         (
             f"{point['lam']:g}" + (" <" if point["lam"] == content["lam"] else ""),
+            f"{point['validation_loss']:.4g}",
             f"{point['factual_mse']:.4g}",
             f"{point['mmd2']:.2g}",
             f"{point['ate']:.4g}",
@@ -251,7 +233,7 @@ def _path_table(content: Mapping[str, Any], replicates: int) -> str:
     spread = f" (± {ate['spread']:.2g} between fits)" if replicates > 1 else ""
     return "\n".join(
         [
-            text_table(("λ", "held-out error", "MMD²", "ATE", "ATT"), lines),
+            text_table(("λ", "validation error", "held-out error", "MMD²", "ATE", "ATT"), lines),
             "",
             f"At λ = {content['lam']:g}, chosen by {RULE}: average effect {ate['value']:.4g}{spread}, on the treated "
             f"{content['att']['value']:.4g}; mean of {replicates} fits.",

@@ -25,7 +25,7 @@ _BAR = 24  # characters
 def run_content(result: RunResult, *, cached: bool, evidence: Mapping[str, np.ndarray] | None = None) -> dict[str, Any]:
     """The JSON of `train --json`. All metrics are held out; those of the evidence, and baselines (medians over
     replicates), are there where it is."""
-    names = [n for m in kept_in("result") for n in (m.name, *([f"{m.name}_by_env"] if "by_env" in m.kept else []))]
+    names = [n for m in result.kept for n in (m.name, *([f"{m.name}_by_env"] if "by_env" in m.kept else []))]
     columns = {name: getattr(result, name) for name in names}
     columns |= {m.name: getattr(result, m.name) for m in kept_in("derived")}
     columns |= {m.name: evidence[m.name] for m in kept_in("evidence") if evidence and m.name in evidence}

@@ -38,6 +38,8 @@ Penalty = Literal[
     "groupdro",
     "contrastive",
 ]
+ArmWeight = Literal["balanced", "plain"]
+Resample = Literal["none", "bootstrap"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Bandwidth = float | Literal["median"]
 
@@ -103,6 +105,34 @@ class Training:
     weight_decay: float = described(
         0.0, "weight decay", "Added to the gradient, times each weight (L2).", (0.0, 10.0), before=0.0
     )
+    arm_weight: ArmWeight = described(
+        "balanced",
+        "arm weights",
+        "Whether both arms count alike in the loss, or all rows do; the same where arms are of one size.",
+        options=ArmWeight,
+        before="balanced",
+    )
+    steps: int = described(
+        0,
+        "gradient steps",
+        "In all, shared out among the epochs, one at least to each; 0: an epoch is a pass over the rows.",
+        (0, 100_000),
+        before=0,
+    )
+    validation: float = described(
+        0.0,
+        "validation share",
+        "Of the training rows, that choose when to stop and are not trained on; 0: the last epoch counts.",
+        (0.0, 0.5),
+        before=0.0,
+    )
+    resample: Resample = described(
+        "none",
+        "resampling",
+        "Whether each replicate trains on rows drawn again with replacement, within environment and arm.",
+        options=Resample,
+        before="none",
+    )
     seed: int = described(0, "seed", "Determines data, split, initial weights and batches.", (0, 2**31 - 1))
     device: Device = described("auto", "device", "Where it is computed; changes no key.", options=Device)
 
@@ -124,6 +154,13 @@ class Training:
     @property
     def n_models(self) -> int:
         return len(self.lams) * self.replicates
+
+    def steps_of_epochs(self, n_train: int) -> list[int]:
+        """Gradient steps of each epoch, where that many rows are trained on."""
+        if self.steps == 0:
+            return [n_train // min(self.batch_size, n_train)] * self.epochs
+        ends = [self.steps * (epoch + 1) // self.epochs for epoch in range(self.epochs)]
+        return [max(1, end - start) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 PARTS: Mapping[Literal["scenario", "training"], type] = {"scenario": Scenario, "training": Training}
@@ -156,12 +193,17 @@ class RunConfig:
                 "the contrastive penalty pulls pairs together, and this world has no shared units to make pairs of; "
                 "set scenario.shared_units to 32, say, or training.matching to oracle or rank."
             )
-        work = self.training.n_models * self.training.epochs * self.source.n_rows
+        epochs, n_rows = training.epochs, self.source.n_rows
+        work = training.n_models * epochs * n_rows
+        asked = f"{epochs} epochs × {n_rows} samples"
+        if training.steps:
+            batch = min(training.batch_size, n_rows)
+            work = max(work, training.n_models * max(training.steps, epochs) * batch)
+            asked = f"{training.steps} steps of {batch} rows, judged {epochs} times on {n_rows} samples,"
         if work > MAX_MODEL_SAMPLES:
             raise ValueError(
-                f"{self.training.n_models} models × {self.training.epochs} epochs × {self.source.n_rows} samples "
-                f"is {work / MAX_MODEL_SAMPLES:.1f} times what one run may ask for. Use fewer epochs, samples or "
-                f"replicates."
+                f"{training.n_models} models × {asked} is {work / MAX_MODEL_SAMPLES:.1f} times what one run may ask "
+                f"for. Use fewer {'steps, ' if training.steps else ''}epochs, samples or replicates."
             )
 
     @property

@@ -153,6 +153,10 @@ class Scenario:
         return (self.dim_x,)
 
     @property
+    def two_outcomes(self) -> bool:
+        return False
+
+    @property
     def features(self) -> tuple[str, ...]:
         """Causal ones, then spurious ones, unless they are mixed."""
         if self.mixing != "none":

@@ -47,6 +47,8 @@ class Stream(IntEnum):
     PROBES = 9
     PAIRS = 10
     CRITIC = 11
+    VALIDATION = 12
+    RESAMPLE = 13
 
 
 def rng_for(seed: int, stream: Stream) -> np.random.Generator:
@@ -240,23 +242,27 @@ def aligned_groups(rows: MultiEnvData, align: Align) -> np.ndarray:
     return rows.env if align == "environment" else rows.t
 
 
-def split(data: MultiEnvData, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def split(
+    data: MultiEnvData, seed: int = 0, part: float = HELD_OUT, stream: Stream = Stream.SPLIT
+) -> tuple[np.ndarray, np.ndarray]:
     """Row indices of the training part and of the held-out part, stratified by environment and treatment.
 
-    Exactly round(n / 5) rows are held out, so that every seed trains on the same number. Each stratum (environment ×
+    part: of the rows, a fifth unless said otherwise, that is held out.
+
+    Exactly round(n · part) rows are held out, so that every seed trains on the same number. Each stratum (environment ×
     arm) gives its share; one of two or more rows appears in both parts, a single row goes to the training part. Shared
     units go to the training part as far as that leaves the stratum its share.
     """
-    rng = rng_for(seed, Stream.SPLIT)
+    rng = rng_for(seed, stream)
     stratum = 2 * data.env + data.t
     groups = [rng.permutation(np.flatnonzero(stratum == value)) for value in np.unique(stratum)]
     if data.unit is not None:
         groups = [group[np.argsort(data.unit[group] >= 0, kind="stable")] for group in groups]
     sizes = np.array([len(group) for group in groups])
     least, most = np.minimum(1, sizes - 1), sizes - 1
-    share = HELD_OUT * sizes
+    share = part * sizes
     cut = np.clip(np.floor(share), least, most).astype(int)
-    target = int(np.clip(round(HELD_OUT * len(data)), least.sum(), most.sum()))
+    target = int(np.clip(round(part * len(data)), least.sum(), most.sum()))
     while (missing := target - cut.sum()) != 0:  # largest remainder: the stratum furthest from its share moves by one
         step = 1 if missing > 0 else -1
         movable = cut < most if missing > 0 else cut > least

@@ -27,6 +27,7 @@ class Source(Protocol):
     n_rows:     of a replicate, training and held out together; `n_held_out` of them are held out.
     n_envs:     environments, 1 to `MAX_ENVS`; `env` of a row is below it. `env_names` names them, in order.
     x_shape:    of one row's x; `features` names its columns, in order.
+    two_outcomes: whether y is 0 or 1, so that what a model gives of it is a probability.
     noise:      standard deviation of y around the mean that x and t give it; None where that is not known.
     """
 
@@ -46,6 +47,8 @@ class Source(Protocol):
     def x_shape(self) -> tuple[int, ...]: ...
     @property
     def features(self) -> tuple[str, ...]: ...
+    @property
+    def two_outcomes(self) -> bool: ...
     @property
     def noise(self) -> float | None: ...
 

@@ -32,7 +32,7 @@ net = nn.ModuleDict({{"encoder": mlp({encoder}), "control": mlp({head}), "treate
 net.load_state_dict(load_file("{file}"))
 x = zeros(1, {dim_x})  # {columns}; as drawn, not standardised
 phi = net["encoder"](x)
-effect = net["treated"](phi) - net["control"](phi)  # the individual treatment effect of each row
+effect = {treated} - {control}  # the individual treatment effect of each row
 """
 
 
@@ -58,12 +58,15 @@ def loading_example(result: RunResult, lam: float, replicate: int = 0) -> str:
     """Python that rebuilds the network of `checkpoint` with torch and safetensors alone."""
     config = result.config
     hidden, latent, dim_x = config.training.hidden, config.training.latent_dim, config.dim_x
+    outcome = 'net["{}"](phi)' + (".sigmoid()" if config.source.two_outcomes else "")
     return _LOADING.format(
         encoder=f"{dim_x}, {hidden}, {hidden}, {latent}",
         head=f"{latent}, {hidden // 2}, 1",
         file=checkpoint_name(result, lam, replicate),
         dim_x=dim_x,
         columns=_columns(config),
+        treated=outcome.format("treated"),
+        control=outcome.format("control"),
     )
 
 

@@ -44,14 +44,16 @@ def smaller(config: RunConfig) -> RunConfig:
 
 def work(config: RunConfig) -> float:
     """A measure of a run's arithmetic: parameters and kernel entries that each row of each model passes in all
-    epochs."""
+    epochs, or steps."""
     training = config.training
     k = training.latent_dim
     rows = config.source.n_rows - config.source.n_held_out
     batch = min(training.batch_size, rows)
     parameters = multiply_adds(config.dim_x, training.hidden, k)
     kernel = batch * (k + 4)  # products of latents, and the exponential
-    return training.epochs * (training.n_models * rows * (parameters + kernel) + _STEP * (rows // batch))
+    passed = training.epochs * rows if not training.steps else training.steps * batch
+    steps = sum(training.steps_of_epochs(rows))
+    return training.n_models * passed * (parameters + kernel) + _STEP * steps
 
 
 def _rate(item: RunSummary) -> float:

@@ -2,8 +2,8 @@
 
 Effect:  of a row, the mean over replicates of what their models say; each replicate has initial weights and minibatches
          of its own, so that their spread is that of training, not of sampling.
-λ:       the one of least held-out factual error, the mean over replicates: a wider rule takes a λ that erases the
-         confounders, which held-out error hardly notices.
+λ:       the one of least validation error, the mean over replicates; of least held-out factual error where no rows were
+         kept for validation. A wider rule takes a λ that erases the confounders, which the error hardly notices.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from crl_core.results import RunResult
 class AverageEffects:
     """lams: [L].  factual_mse, mmd2: held out, means over replicates, [L].  ate, att: of each replicate, [R, L].
 
-    picked: index of the λ of least factual error.  y0_hat, effects: of each replicate's model there, for every row,
+    choosing: the error that λ is chosen by, [L]; `factual_mse` where no rows were kept for validation.
+    picked: index of the λ of least such error.  y0_hat, effects: of each replicate's model there, for every row,
     [R, n].
     """
 
     lams: tuple[float, ...]
     factual_mse: np.ndarray
+    choosing: np.ndarray
     mmd2: np.ndarray
     ate: np.ndarray
     att: np.ndarray
@@ -45,7 +47,9 @@ def average_effects(result: RunResult, rows: MultiEnvData) -> AverageEffects:
     predict."""
     replicates, treated = range(result.config.training.replicates), rows.t == 1
     broken = result.by_lam(result.status) != OK  # [R, L]
-    error = np.where(broken.any(axis=0), np.inf, result.by_lam(result.factual_mse).mean(axis=0))
+    judged = result.factual_mse if result.validation_mse is None else result.validation_mse
+    choosing = result.by_lam(judged).mean(axis=0)
+    error = np.where(broken.any(axis=0), np.inf, choosing)
     if not np.isfinite(error).any():
         raise ValueError("no λ has models that all predict; take a smaller learning rate, or fewer and smaller λ.")
     picked = int(np.argmin(error))
@@ -55,6 +59,7 @@ def average_effects(result: RunResult, rows: MultiEnvData) -> AverageEffects:
     return AverageEffects(
         lams=result.lams,
         factual_mse=result.by_lam(result.factual_mse).mean(axis=0),
+        choosing=choosing,
         mmd2=result.by_lam(result.mmd2).mean(axis=0),
         ate=effects.mean(axis=-1),
         att=effects[..., treated].mean(axis=-1),

@@ -18,7 +18,7 @@ from crl_core.config import RunConfig
 from crl_core.events import DIVERGED, STATUS_WORDS
 from crl_core.measures.lam_choice import RULES
 from crl_core.metrics import Metric, Place, kept_in
-from crl_core.network import shapes
+from crl_core.network import LINK, shapes
 from crl_core.results import N_VIEW
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
@@ -68,7 +68,8 @@ def weight_specs(config: RunConfig) -> Specs:
     """The networks' parameters."""
     training = config.training
     one = shapes(config.dim_x, training.hidden, training.latent_dim)
-    return {name: Spec(_F4, (training.n_models, *shape)) for name, shape in one.items()}
+    link = {LINK: Spec(_F4, (training.n_models,))} if config.source.two_outcomes else {}
+    return {name: Spec(_F4, (training.n_models, *shape)) for name, shape in one.items()} | link
 
 
 def history_specs(config: RunConfig) -> Specs:
@@ -90,7 +91,8 @@ def metric_specs(config: RunConfig) -> Specs:
 
 
 def _known(config: RunConfig, place: Place) -> list[Metric]:
-    return [metric for metric in kept_in(place) if metric.needs is None or metric.needs in config.source.knows]
+    there = {*config.source.knows, None, *(("validation",) if config.training.validation else ())}
+    return [metric for metric in kept_in(place) if metric.needs in there]
 
 
 def evidence_specs(config: RunConfig) -> Specs:

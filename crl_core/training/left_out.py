@@ -38,8 +38,15 @@ def left_out_mse(
     if not envs:
         return found
     at = np.unique(np.linspace(0, len(result.lams) - 1, LAMS).round().astype(int))  # both ends, λ evenly along the path
-    epochs = max(1, result.config.training.epochs // 2)
-    config = altered(result.config, lams=tuple(result.lams[i] for i in at), replicates=1, epochs=epochs)
+    training = result.config.training
+    epochs = max(1, training.epochs // 2)
+    config = altered(
+        result.config,
+        lams=tuple(result.lams[i] for i in at),
+        replicates=1,
+        epochs=epochs,
+        steps=training.steps and max(1, training.steps // 2),
+    )
     errors = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # so few models are no work for several, which would wait for each other

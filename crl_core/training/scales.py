@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,10 @@ class Scales:
     def raw(cls, dim_x: int) -> Scales:
         """Those that leave every number as it is, to the bit."""
         return cls(x_mean=np.zeros(dim_x), x_sd=np.ones(dim_x), y_mean=np.zeros(()), y_sd=np.ones(()))
+
+    def of_logits(self) -> Scales:
+        """The same of covariates; an outcome of 0 and 1 stays as it is."""
+        return replace(self, y_mean=np.zeros(()), y_sd=np.ones(()))
 
     def x(self, values: np.ndarray) -> np.ndarray:
         return np.asarray((values - self.x_mean) / self.x_sd)

@@ -86,9 +86,10 @@ def assert_same(a: RunResult, b: RunResult) -> None:
         "mmd2",
         "ite_rmse",
         "ate_error",
+        "validation_mse",
     ):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
-        assert getattr(a, name).dtype == getattr(b, name).dtype
+        assert getattr(getattr(a, name), "dtype", None) == getattr(getattr(b, name), "dtype", None)
     for left, right in ((a.history, b.history), (a.weights, b.weights)):
         assert left.keys() == right.keys()
         for name in left:

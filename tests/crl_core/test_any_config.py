@@ -96,7 +96,7 @@ def test_a_list_of_one_value_can_be_written(text: str) -> None:
     [
         ("sigma=1", "write scenario.FIELD=VALUE or training.FIELD=VALUE, e.g."),
         ("scenario.sigma=,", "write scenario.FIELD=VALUE"),
-        ("training.sigma=1", "training has no field sigma; its fields are align, balanced,"),
+        ("training.sigma=1", "training has no field sigma; its fields are align, arm_weight, balanced,"),
     ],
 )
 def test_what_is_no_setting_is_refused_with_what_is_one(text: str, says: str) -> None:

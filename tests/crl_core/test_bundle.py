@@ -152,7 +152,7 @@ def test_a_run_with_a_diverged_model_and_without_parts_comes_back(origin: RunSto
     config = replace(result.config, training=replace(result.config.training, seed=5))
     status = result.status.copy()
     status[1] = DIVERGED
-    values = {m.name: getattr(result, m.name).copy() for m in metrics.kept_in("result")}
+    values = {m.name: getattr(result, m.name).copy() for m in result.kept}
     by_env = {n: getattr(result, n).copy() for n in (f"{m.name}_by_env" for m in metrics.kept_in("by_env"))}
     weights = {n: w.copy() for n, w in result.weights.items()}
     history = {n: h.copy() for n, h in result.history.items()}

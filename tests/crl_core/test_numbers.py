@@ -144,7 +144,7 @@ NUMERIC = {  # command, option: is it the option that says it must be whole? Of 
     "identify --redraws": True,
     "table --lam": False,
     "table --replicates": False,
-    "table --steps": True,
+    "table --steps": False,
     "table --seed": False,
     "export --lam": False,
     "export --replicate": True,

@@ -356,7 +356,7 @@ def test_the_command_trains_and_takes_home_every_rows_effect(
     assert main(["table", str(file), *roles, *QUICK, "--json", "-", "--effects", str(effects)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [point["lam"] for point in found["path"]] == [0, 100]
-    assert found["rule"] == "least held-out factual error"
+    assert found["rule"] == "least validation error"
     best = min(found["path"], key=lambda point: point["factual_mse"])
     assert found["lam"] == best["lam"]
     assert found["ate"]["value"] == pytest.approx(best["ate"])
@@ -410,7 +410,7 @@ def test_what_cannot_be_aligned_is_refused(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "x.csv").write_text(table.to_csv(index=False))
     command = ["table", str(tmp_path / "x.csv"), "--outcome", "y", "--treatment", "treated"]
     assert main([*command, "--environment", "site", "--align", "environment"]) == 2
-    assert "choose --align treatment" in capsys.readouterr().err
+    assert "align the treatment arms" in capsys.readouterr().err
     assert main([*command, "--align", "environment"]) == 2
     assert "one environment only" in capsys.readouterr().err
 

@@ -39,7 +39,7 @@ from crl_core.runs.eventlog import read_entries
 from crl_core.runs.library import Library, search
 from crl_core.studies.certificate import certificate
 from crl_core.studies.deployed import batch_report, reference_of
-from crl_core.training.path import _explained_variance
+from crl_core.training.collapse import explained_variance
 from tests.crl_core.made_up import store_in, without_truth
 from tests.tables import KINDS, N_HELD_OUT, N_ROWS, TRAINING, config_of, tables_can_be_read, whole
 
@@ -281,7 +281,7 @@ def test_a_model_of_an_outcome_that_hardly_depends_on_x_has_not_collapsed() -> N
 
     def explained(y: np.ndarray) -> float:
         both = replace(rows, y=y)
-        return _explained_variance(both.rows(train), both.rows(held_out))
+        return explained_variance(both.rows(train), both.rows(held_out))
 
     assert explained(rows.y + 0.05 * rows.x[:, 0]) < 0.05
     within = np.mean([(3 * rows.x[rows.t == arm, 0]).var() for arm in (0, 1)])

@@ -66,8 +66,8 @@ def plain_training(run: RunConfig, lam: float) -> float:
     """One model in the plainest torch: Linear layers, autograd through MMD² as defined, Adam. Returns its ITE RMSE."""
     from crl_core.data.scm import Stream, rng_for
     from crl_core.ipm import median_distance
+    from crl_core.training.group import BANDWIDTH_STEPS
     from crl_core.training.nets import initial_weights
-    from crl_core.training.path import BANDWIDTH_STEPS
     from tests.crl_core.test_nets import plain_cfrnet
 
     training, seed = run.training, run.training.seed
@@ -210,17 +210,17 @@ def test_one_environment_trains_without_a_penalty_and_says_so() -> None:
 def test_a_model_that_diverges_is_flagged_and_its_neighbours_are_unharmed() -> None:
     wild = config(lams=(0.0, 1e4), learning_rate=0.01, replicates=1)
     calm = train(config(lams=(0.0,), learning_rate=0.01, replicates=1), dtype="float64")
-    from crl_core.training import path as room
+    from crl_core.training.group import Group
 
-    original = room._Group.train_epoch
+    original = Group.train_epoch
 
-    def poisoned(self: object, should_stop: object = None) -> object:
-        losses = original(self, should_stop)  # type: ignore[arg-type]
-        self.net.params["encoder.0.weight"][1].fill_(float("inf"))  # type: ignore[attr-defined]
+    def poisoned(self: Group, epoch: int, should_stop: object = None) -> object:
+        losses = original(self, epoch, should_stop)  # type: ignore[arg-type]
+        self.net.params["encoder.0.weight"][1].fill_(float("inf"))
         return losses
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room._Group, "train_epoch", poisoned)
+        patch.setattr(Group, "train_epoch", poisoned)
         events = list(train_path(wild, dtype="float64"))
     result = events[-1].result  # type: ignore[union-attr]
     np.testing.assert_array_equal(result.status, [OK, DIVERGED])
@@ -272,14 +272,14 @@ def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> Non
     """Fake tensors know devices, not values: mixing two devices, or asking a value of the device, raises."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    from crl_core.training.path import _Group
+    from crl_core.training.group import Group
 
     run = config()
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.MonkeyPatch.context() as patch:
         # "meta" stands for the accelerator, which a processor's build of torch cannot name; Adam refuses to fuse on it.
         patch.setattr(torch.optim, "Adam", lambda params, lr, **_: torch.optim.SGD(params, lr, foreach=False))
-        group = _Group(run, [0, 1], [data_of(run, r) for r in (0, 1)], torch.device("meta"), torch.float32)
-        losses = group._pass_over_rows(None)
+        group = Group(run, [0, 1], [data_of(run, r) for r in (0, 1)], torch.device("meta"), torch.float32)
+        losses = group._pass_over_rows(group.steps[0], None)
         phi = group.net(group._along_lams(group._x_view)).phi
         mmd2 = ipm.grouped_mmd2(phi, group._view_weights, group._bandwidth(phi))
     assert losses is not None

@@ -85,6 +85,10 @@ class TableSource:
         return (len(self.features),)
 
     @property
+    def two_outcomes(self) -> bool:
+        return bool(self.outcomes)
+
+    @property
     def noise(self) -> None:
         return None
 

@@ -20,6 +20,7 @@ from crl_core.export.formats import FORMAT_VERSION
 from crl_core.measures.cautions import cautions_of_model
 from crl_core.measures.falsifiers import REFERENCE
 from crl_core.metrics import factual_mse, ite_rmse
+from crl_core.network import LINK
 from crl_core.results import RunResult, data_of, one_model, predict
 
 _PACKAGES = ("torch", "numpy", "onnx", "onnxruntime")
@@ -30,10 +31,13 @@ class Network(nn.Module):
 
     It was trained on covariates as drawn, so whatever standardising they need is in the first layer's weights and there
     is none to repeat outside. Both arms of the heads are one layer each, the last with zeros between them.
+
+    probabilities: whether the heads give logits, of which ŷ⁰ and ŷ¹ are the probabilities.
     """
 
-    def __init__(self, weights: dict[str, np.ndarray]) -> None:
+    def __init__(self, weights: dict[str, np.ndarray], *, probabilities: bool = False) -> None:
         super().__init__()
+        self.link = nn.Sigmoid() if probabilities else nn.Identity()
         self.encoder = nn.Sequential(
             _linear(weights["encoder.0.weight"], weights["encoder.0.bias"]),
             nn.ELU(),
@@ -55,7 +59,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         phi = self.encoder(x)
-        y = self.heads(phi)
+        y = self.link(self.heads(phi))
         return y[:, 0], y[:, 1], phi
 
 
@@ -90,7 +94,7 @@ def subject(result: RunResult, lam: float, replicate: int = 0) -> Subject:
         raise ValueError(f"The model of λ = {result.lam[m]:g} diverged and has no weights; choose another λ.")
     train, held_out = data_of(result.config, replicate)
     return Subject(
-        network=Network(weights).eval(),
+        network=Network(weights, probabilities=LINK in result.weights).eval(),
         train=train,
         held_out=held_out,
         metadata=_metadata(result, m, replicate, train, held_out),

@@ -1,0 +1,371 @@
+"""Whole replicates of a path, trained together: batches, loss, a step of the optimiser, and what is judged after it.
+
+Loss:           Σ_t mean squared error over the batch's samples of arm t + λ · mean over pairs of MMD²(φ(D_i), φ(D_j)),
+                or λ times another of `penalties`, whose gradient is autograd's; plus L2 where there is weight decay.
+Arm weights:    plain, the first term is twice the mean squared error over the batch: the same where arms are of a size.
+Two outcomes:   where y is 0 or 1 by its source, a network's outcomes are logits and each square is a logarithmic loss.
+Standardised:   loss and λ are then in units of the outcome's variance. All else that is reported, and the weights that
+                are stored, are of raw covariates and outcomes.
+Batches:        views of data permuted once an epoch; a last, incomplete batch is left out (other rows each epoch).
+Validation:     where rows are kept for it, each model's weights of the epoch that erred least on them are what it ends
+                with.
+Bandwidth:      median heuristic on the batch, detached, taken anew at every `BANDWIDTH_STEPS`th step; or fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from scipy.special import expit
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from crl_core import ipm, metrics
+from crl_core.config import RunConfig
+from crl_core.data.matching import matches
+from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for
+from crl_core.events import COLLAPSED, DIVERGED, OK
+from crl_core.network import LINK, folded
+from crl_core.results import mmd_rows, view_of
+from crl_core.training.batches import balanced_order, pair_rows
+from crl_core.training.collapse import COLLAPSED_SHARE, arm_variance, explained_variance
+from crl_core.training.nets import Ensemble, Pass, initial_weights
+from crl_core.training.penalties import REGISTRY, Batch
+from crl_core.training.penalties.base import gradient
+from crl_core.training.penalties.pairs import PAIRS
+from crl_core.training.refits import fitted_rows
+from crl_core.training.scales import Scales
+
+Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
+
+BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would cost as much as the network
+BATCHED_STEPS = 64  # whose rows are gathered at once
+STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds
+EVALUATED_ROWS, EVALUATED_MODELS = 256, 4  # at once, for the same reason as `path.GROUP_MODELS`
+
+
+class Group:
+    """Whole replicates trained together: G replicates × L values of λ = M models."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        replicates: list[int],
+        data: Sequence[Rows],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        training, source = config.training, config.source
+        seeds = [training.seed + replicate for replicate in replicates]
+        fits = [fitted_rows(train, training, seed) for (train, _), seed in zip(data, seeds, strict=True)]
+        train_rows = [train.rows(fit) for (train, _), (fit, _) in zip(data, fits, strict=True)]
+        self.validation = [train.rows(kept) for (train, _), (_, kept) in zip(data, fits, strict=True) if len(kept)]
+        self.config, self.device, self.dtype = config, device, dtype
+        self.penalty = None if training.penalty == "mmd" else REGISTRY[training.penalty]
+        self.held_out: list[MultiEnvData] = [held_out for _, held_out in data]
+        self.n_train = len(train_rows[0])
+        self.batch = min(training.batch_size, self.n_train)
+        self.steps = training.steps_of_epochs(self.n_train)
+        groups = [aligned_groups(rows, training.align) for rows in train_rows]
+        self.n_labels = source.n_envs if training.align == "environment" else 2
+        self.n_pairs = _pairs_present(groups[0])
+        self._groups = groups
+        self._matches = (
+            [matches(rows, training.align, training.matching) for rows in train_rows]
+            if self.penalty is not None and self.penalty.needs_pairs
+            else None
+        )
+        self._pair_rngs = [rng_for(s, Stream.PAIRS) for s in seeds]
+        self.lam = self._tensor(np.tile(training.lams, len(seeds)))
+        self.net = Ensemble(
+            [
+                initial_weights(rng_for(s, Stream.WEIGHTS), config.dim_x, training.hidden, training.latent_dim)
+                for s in seeds
+            ],
+            len(training.lams),
+            device=device,
+            dtype=dtype,
+        )
+        self.optimiser = torch.optim.Adam(
+            [self.net.flat], lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
+        )
+        self._order = [rng_for(s, Stream.BATCHES) for s in seeds]
+        self._scales = [Scales.of(rows) if training.standardise else Scales.raw(config.dim_x) for rows in train_rows]
+        self._logits = source.two_outcomes
+        if self._logits:
+            self._scales = [scales.of_logits() for scales in self._scales]
+        self._y_mean, self._y_sd = (
+            np.repeat([getattr(s, name) for s in self._scales], self._n_lams) for name in ("y_mean", "y_sd")
+        )
+        self._x = self._covariates(train_rows)  # [G, n, d]
+        self._y = self._tensor(np.stack([s.y(rows.y) for s, rows in zip(self._scales, train_rows, strict=True)]))
+        self._t = torch.from_numpy(np.stack([rows.t for rows in train_rows])).to(device)
+        self._label = torch.from_numpy(np.stack(groups)).to(device)
+        self.opponent = None
+        if self.penalty is not None and self.penalty.opponent is not None:
+            rngs = [rng_for(s, Stream.CRITIC) for s in seeds]
+            self.opponent = self.penalty.opponent(rngs, len(training.lams), training.latent_dim, self.n_labels, self._y)
+        self._x_held_out = self._covariates(self.held_out)
+        self._x_validation = self._covariates(self.validation) if self.validation else None
+        self._best = {name: param.clone() for name, param in self.net.params.items()} if self.validation else {}
+        self._least = np.full(len(self.lam), np.inf)  # validation error of these
+        views = [mmd_rows(view_of(rows, seed)) for rows, seed in zip(self.held_out, seeds, strict=True)]
+        self._x_view = self._covariates(views)
+        view_label = torch.from_numpy(np.stack([aligned_groups(rows, training.align) for rows in views])).to(device)
+        self._view_weights = ipm.pair_weights(view_label, self.n_labels, dtype)
+        self._signal = np.repeat([explained_variance(*rows) for rows in data], self._n_lams)
+
+    @property
+    def _n_lams(self) -> int:
+        return len(self.config.training.lams)
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, self.dtype)
+
+    def _covariates(self, rows: list[MultiEnvData]) -> Tensor:
+        """What the networks are given of rows of each replicate, [G, n, d]."""
+        return self._tensor(np.stack([s.x(part.x) for s, part in zip(self._scales, rows, strict=True)]))
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Parameters of the networks as functions of raw covariates, to raw outcomes, [M, ...] float32."""
+        own = {name: value.astype(np.float64) for name, value in self.net.weights().items()}
+        x_mean, x_sd = (
+            np.repeat([getattr(s, name) for s in self._scales], self._n_lams, axis=0) for name in ("x_mean", "x_sd")
+        )
+        with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
+            raw = folded(own, x_mean, x_sd, self._y_mean, self._y_sd)
+            if self._logits:
+                raw |= {LINK: np.ones(len(self.lam))}
+            return {name: value.astype(np.float32) for name, value in raw.items()}
+
+    def _along_lams(self, values: Tensor) -> Tensor:
+        """[G, ...] -> [M, ...]."""
+        return values.repeat_interleave(self._n_lams, dim=0)
+
+    def _epoch_batches(self, steps: int) -> Iterator[tuple[Tensor, ...]]:
+        """The epoch's batches, rows in a new order: x [M, b, d], y [M, b, 1], arm [M, b, 2], and the two factors of the
+        pair weights [G, b, P + 1]. arm is a row's weight in the loss where a row is of that arm, else 0.
+
+        Where the penalty needs pairs, 2 · PAIRS more rows of x follow in every batch, and a sixth part says which of
+        the pairs are real, [M, PAIRS].
+        """
+        order = np.stack([self._epoch_order(g, steps) for g in range(len(self._order))])
+        pairs = None
+        if self._matches is not None:
+            pairs = [
+                pair_rows(rng, found, steps, PAIRS) for rng, found in zip(self._pair_rngs, self._matches, strict=True)
+            ]
+        for start in range(0, steps, BATCHED_STEPS):  # of a large table, an epoch at once would not fit
+            span = slice(start, start + BATCHED_STEPS)
+            part = None if pairs is None else [(rows[span], real[span]) for rows, real in pairs]
+            yield from self._batches(order[:, span], part)
+
+    def _epoch_order(self, g: int, steps: int) -> np.ndarray:
+        """Rows of a replicate in each step of an epoch, [steps, b]."""
+        used = steps * self.batch
+        if self.config.training.balanced:
+            order = balanced_order(self._order[g], self._groups[g], steps, self.batch)
+        else:
+            rounds = -(-used // self.n_train)
+            order = np.concatenate([self._order[g].permutation(self.n_train) for _ in range(rounds)])[:used]
+        return order.reshape(steps, self.batch)
+
+    def _batches(
+        self, order: np.ndarray, drawn: list[tuple[np.ndarray, np.ndarray]] | None
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """Batches of some steps of an epoch. order: [G, steps, b]."""
+        index = torch.from_numpy(order).to(self.device)
+        replicate = torch.arange(len(order), device=self.device)[:, None, None]
+        arm = torch.nn.functional.one_hot(self._t[replicate, index], 2).to(self.dtype)
+        if self.config.training.arm_weight == "balanced":
+            arm = arm / arm.sum(dim=2, keepdim=True).clamp_min(1)  # an arm that a batch lacks adds nothing
+        else:
+            arm = arm * (2 / self.batch)
+        factors = ipm.pair_factors(self._label[replicate, index], self.n_labels, self.dtype)
+        x = self._x[replicate, index]
+        pairs = []
+        if drawn is not None:
+            rows, valid = (torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*drawn, strict=True))
+            x = torch.cat([x, self._x[replicate, rows]], dim=2)
+            pairs = [self._along_lams(valid.to(self.dtype))]
+        along_lams = (self._along_lams(part) for part in (x, self._y[replicate, index].unsqueeze(-1), arm))
+        return zip(*(part.unbind(1) for part in (*along_lams, *factors, *pairs)), strict=True)
+
+    def _bandwidth(self, phi: Tensor) -> Tensor:
+        fixed = self.config.training.bandwidth
+        if fixed == "median":
+            return ipm.median_distance(phi)
+        return torch.full((len(phi),), float(fixed), device=phi.device, dtype=phi.dtype)
+
+    def train_epoch(self, epoch: int, should_stop: Callable[[], bool] | None = None) -> dict[str, np.ndarray] | None:
+        """The steps of an epoch, counted from 1; mean losses over its batches, each [M]. None if asked to stop."""
+        losses = self._pass_over_rows(self.steps[epoch - 1], should_stop)
+        if losses is None:
+            return None
+        found = {name: value.cpu().numpy().astype(np.float64) for name, value in losses.items()}
+        return found | {"factual_train": found["factual_train"] * self._y_sd**2}
+
+    @torch.inference_mode()
+    def _pass_over_rows(self, steps: int, should_stop: Callable[[], bool] | None) -> dict[str, Tensor] | None:
+        """The steps of an epoch. Nothing here waits for the device: losses stay there until the epoch is over."""
+        factual_sum = torch.zeros_like(self.lam)
+        penalty_sum = torch.zeros_like(self.lam)
+        bandwidth = torch.ones_like(self.lam)
+        lam = self.lam[:, None, None]
+        for step, (x, y, arm, left, right, *valid) in enumerate(self._epoch_batches(steps)):
+            if should_stop is not None and step % STOP_STEPS == 0 and should_stop():
+                return None
+            done = self.net(x)
+            if step % BANDWIDTH_STEPS == 0:
+                bandwidth = self._bandwidth(done.phi[:, : self.batch])
+            outcomes = done.y_hat[:, : self.batch]
+            if self._logits:
+                factual_sum += (arm * (softplus(outcomes) - y * outcomes)).sum(dim=(1, 2))
+                d_y = arm * (outcomes.sigmoid() - y)
+            else:
+                error = outcomes - y
+                d_y = arm * error  # half the derivative of Σ arm · error²
+                factual_sum += (d_y * error).sum(dim=(1, 2))
+                d_y.mul_(2)
+            if self.penalty is None:
+                penalty, d_phi = ipm.grouped_mmd2_and_gradient(done.phi, left @ right.mT, bandwidth)
+                d_phi.mul_(lam)
+            else:
+                penalty, d_phi, d_own = self._other_penalty(done, y, arm, left, bandwidth, *valid)
+                d_y += lam * d_own
+                if valid:  # the pairs' outcomes are not asked for
+                    d_y = torch.cat([d_y, d_y.new_zeros((len(d_y), 2 * PAIRS, 2))], dim=1)
+                d_phi.mul_(lam)
+            penalty_sum += penalty
+            self.net.gradient(done, d_phi, d_y)
+            self.optimiser.step()
+        factual, penalty = factual_sum / steps, penalty_sum / steps
+        return {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
+
+    def _other_penalty(
+        self, done: Pass, y: Tensor, arm: Tensor, left: Tensor, bandwidth: Tensor, valid: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A registered penalty [M] with its gradients with respect to φ and to both outcomes of the batch's own
+        rows."""
+        assert self.penalty is not None
+        own = (arm > 0).to(self.dtype)  # [M, b, 2], the arm that a row is of
+        member = self._along_lams((left[..., :-1] > 0).to(self.dtype))
+        outcomes = done.y_hat[:, : self.batch]
+        if self._logits:
+            outcomes = outcomes.sigmoid()
+        batch = Batch(
+            phi=done.phi,
+            y_hat=(outcomes * own).sum(dim=-1),
+            y=y.squeeze(-1),
+            member=member,
+            bandwidth=bandwidth,
+        )
+        if valid is not None:
+            first = self.batch + torch.arange(PAIRS, device=self.device)
+            batch = replace(batch, matched=torch.stack([first, first + PAIRS]), valid=valid)
+        if self.opponent is not None:
+            batch = replace(batch, opponent=self.opponent.learn(batch))
+        value, found = gradient(self.penalty, batch)
+        if self.penalty.acts_on == "phi":
+            return value, found, torch.zeros_like(outcomes)
+        found = found.unsqueeze(-1) * own
+        return value, torch.zeros_like(done.phi), found * outcomes * (1 - outcomes) if self._logits else found
+
+    def _outcomes(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Both outcomes that the models give rows of their own replicate, [G, n, d] -> [M, n] each, float64."""
+        parts = [self.net(rows).y_hat for rows in torch.split(self._along_lams(x), EVALUATED_ROWS, dim=1)]
+        found = torch.cat(parts, dim=1).cpu().numpy().astype(np.float64)
+        found = expit(found) if self._logits else found * self._y_sd[:, None, None] + self._y_mean[:, None, None]
+        return found[..., 0], found[..., 1]
+
+    def _held_out_mmd2(self) -> np.ndarray:
+        phi = self.net(self._along_lams(self._x_view)).phi
+        values = [
+            ipm.grouped_mmd2(part, self._view_weights[g : g + 1], self._bandwidth(part))
+            for g, of_replicate in enumerate(torch.split(phi, self._n_lams))
+            for part in torch.split(of_replicate, EVALUATED_MODELS)
+        ]
+        return torch.cat(values).cpu().numpy().astype(np.float64)
+
+    def evaluate(self) -> dict[str, np.ndarray]:
+        """Held-out factual MSE, MMD² and ITE RMSE of every model, and what became of it, each [M]."""
+        y0_hat, y1_hat = self._outcomes(self._x_held_out)
+        mmd2 = self._held_out_mmd2()
+        by_replicate = self._by_replicate(self.held_out, y0_hat, y1_hat)
+        numbers = {
+            "factual_mse": np.concatenate([metrics.factual_mse(a, b, rows.t, rows.y) for rows, a, b in by_replicate]),
+            "mmd2": mmd2,
+            "status": self._status(y0_hat, y1_hat, mmd2),
+        }
+        if self._x_validation is not None:
+            numbers["validation_mse"] = self._validate(self._x_validation)
+        if self.held_out[0].ite is not None:
+            numbers["ite_rmse"] = np.concatenate([metrics.ite_rmse(b - a, _truth(rows)) for rows, a, b in by_replicate])
+        return numbers
+
+    def _validate(self, x: Tensor) -> np.ndarray:
+        """Factual MSE on validation rows, [M]; the weights of a model that has never done better are kept."""
+        by_replicate = self._by_replicate(self.validation, *self._outcomes(x))
+        error = np.concatenate([metrics.factual_mse(a, b, rows.t, rows.y) for rows, a, b in by_replicate])
+        better = error < self._least  # never where an error is not finite
+        self._least = np.where(better, error, self._least)
+        models = torch.from_numpy(np.flatnonzero(better)).to(self.device)
+        for name, param in self.net.params.items():
+            self._best[name][models] = param[models]
+        return error
+
+    def take_best(self) -> None:
+        """Go back to the weights that erred least on validation rows; a model that never had a finite error stays."""
+        models = torch.from_numpy(np.flatnonzero(np.isfinite(self._least))).to(self.device)
+        for name, best in self._best.items():
+            self.net.params[name][models] = best[models]
+
+    def held_out_metrics(self) -> dict[str, np.ndarray]:
+        """What is computed once, at the end: by environment, and for the average effect."""
+        n_envs = self.config.source.n_envs
+        numbers: dict[str, list[np.ndarray]] = {}
+        for rows, y0_hat, y1_hat in self._by_replicate(self.held_out, *self._outcomes(self._x_held_out)):
+            by_env = metrics.factual_mse_by_env(y0_hat, y1_hat, rows.t, rows.y, rows.env, n_envs)
+            numbers.setdefault("factual_mse_by_env", []).append(by_env)
+            if rows.ite is not None:
+                ite_hat = y1_hat - y0_hat
+                numbers.setdefault("ate_error", []).append(metrics.ate_error(ite_hat, rows.ite))
+                ite_by_env = metrics.ite_rmse_by_env(ite_hat, rows.ite, rows.env, n_envs)
+                numbers.setdefault("ite_rmse_by_env", []).append(ite_by_env)
+        return {name: np.concatenate(parts) for name, parts in numbers.items()}
+
+    def _by_replicate(
+        self, parts: list[MultiEnvData], y0_hat: np.ndarray, y1_hat: np.ndarray
+    ) -> list[tuple[MultiEnvData, np.ndarray, np.ndarray]]:
+        size = self._n_lams
+        return [
+            (rows, y0_hat[g * size : (g + 1) * size], y1_hat[g * size : (g + 1) * size]) for g, rows in enumerate(parts)
+        ]
+
+    def _status(self, y0_hat: np.ndarray, y1_hat: np.ndarray, mmd2: np.ndarray) -> np.ndarray:
+        """Diverged: a weight, or what it makes of held-out rows, is not finite. Collapsed: within an arm predictions
+        hardly vary though outcomes do."""
+        finite = np.isfinite(mmd2) & np.isfinite(y0_hat).all(axis=1) & np.isfinite(y1_hat).all(axis=1)
+        for param in self.net.params.values():
+            finite &= param.isfinite().flatten(1).all(dim=1).cpu().numpy()
+        spread = np.concatenate(
+            [
+                arm_variance(np.where(rows.t == 1, b, a), rows.t)
+                for rows, a, b in self._by_replicate(self.held_out, y0_hat, y1_hat)
+            ]
+        )
+        collapsed = np.where(finite, spread, 0.0) < COLLAPSED_SHARE * self._signal
+        return np.where(finite, np.where(collapsed, COLLAPSED, OK), DIVERGED).astype(np.int64)
+
+
+def _truth(rows: MultiEnvData) -> np.ndarray:
+    assert rows.ite is not None
+    return rows.ite
+
+
+def _pairs_present(labels: np.ndarray) -> int:
+    present = int((np.bincount(labels) >= 2).sum())
+    return present * (present - 1) // 2
