@@ -54,10 +54,10 @@ def verdict(found: Calibration, thirds: Thirds) -> EffectVerdict:
             gap = thirds.found_gap
             sentences.append(
                 "Between the highest and the lowest third of predicted effects the difference is "
-                f"{thirds.predicted_gap:.3g} as predicted, {gap.value:.3g} ± {gap.se:.2g} as found."
+                f"{_said(thirds.predicted_gap)} as predicted, {_said(gap.value)} ± {_said(gap.se)} as found."
             )
         if found.n_clipped:
-            sentences.append(f"{_rarely(found)}, and is held there.")
+            sentences.append(f"{_rarely(found)}; theirs is held there.")
     return EffectVerdict(kind=kind, words=" ".join(sentences))
 
 
@@ -79,6 +79,11 @@ def _kind(found: Calibration) -> Kind:
 
 def _rarely(found: Calibration) -> str:
     return (
-        f"{found.n_clipped} of {found.n} rows are hardly ever given the other treatment: their propensity is below "
-        f"{FLOOR:g} or above {1 - FLOOR:g}"
+        f"{found.n_clipped} of {found.n} rows are hardly ever given the other treatment (propensity below {FLOOR:g} "
+        f"or above {1 - FLOOR:g})"
     )
+
+
+def _said(effect: float) -> str:
+    """An effect in words: three digits, whole where it is in the hundreds or more."""
+    return f"{effect:,.0f}" if 100 <= abs(effect) < 1e6 else f"{effect:.3g}"
