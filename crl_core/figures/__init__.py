@@ -7,11 +7,13 @@ an axis sits on its edge and is counted (`outside`).
 
 from __future__ import annotations
 
+from crl_core.figures.average_effects import effects_along_lam
 from crl_core.figures.axes import effect_limits
 from crl_core.figures.base import KNOWN_ONLY, empty, outside
 from crl_core.figures.effect_plane import effect_plane
 from crl_core.figures.effects import effect_distribution, estimated_against_true, tallest_bin
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
+from crl_core.figures.estimated_effects import effects_by_env, gain_by_share_treated, predicted_against_found
 from crl_core.figures.lam_curves import Level, along_lam, band, error_along_lam
 from crl_core.figures.palette import THEMES, Palette, Theme, palette
 from crl_core.figures.ranking import ErrorRow, error_range, error_ranking
@@ -30,14 +32,18 @@ __all__ = [
     "effect_distribution",
     "effect_limits",
     "effect_plane",
+    "effects_along_lam",
+    "effects_by_env",
     "embedding",
     "empty",
     "error_along_lam",
     "error_range",
     "error_ranking",
     "estimated_against_true",
+    "gain_by_share_treated",
     "outside",
     "palette",
     "path_limits",
+    "predicted_against_found",
     "tallest_bin",
 ]

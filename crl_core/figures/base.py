@@ -162,7 +162,7 @@ def outside(drawn: go.Figure) -> int:
 def env_legend(env_names: Sequence[str], colours: Palette) -> list[Trace]:
     """Entries of the legend: environment is colour. A click hides the environment's points (`legendgroup`)."""
     return [
-        _key_entry(name, colours["envs"][e], "circle", colours, legendgroup=f"env{e}")
+        key_entry(name, colours["envs"][e], "circle", colours, legendgroup=f"env{e}")
         for e, name in enumerate(env_names)
     ]
 
@@ -170,7 +170,7 @@ def env_legend(env_names: Sequence[str], colours: Palette) -> list[Trace]:
 def arm_legend(colours: Palette, coloured: bool = False) -> list[Trace]:
     """Entries of the legend: treatment is symbol."""
     return [
-        _key_entry(
+        key_entry(
             name,
             colours["arms"][arm] if coloured else colours["muted"],
             str(ARM_SYMBOLS[arm]) + ("-open" if coloured and arm == 0 else ""),
@@ -193,7 +193,8 @@ def truth_legend(colours: Palette, name: str = KNOWN_ONLY) -> Trace:
     }
 
 
-def _key_entry(name: str, colour: str, symbol: str, colours: Palette, **more: Any) -> Trace:
+def key_entry(name: str, colour: str, symbol: str, colours: Palette, **more: Any) -> Trace:
+    """An entry of the legend, without a point in the figure."""
     return {
         "type": "scatter",
         "mode": "markers",
@@ -219,8 +220,10 @@ def truth_line(x: Sequence[float], y: Sequence[float], colours: Palette, **more:
 
 
 def number(value: float) -> str:
-    """A figure of three digits for a label or a hover text."""
-    return f"{value:.3g}" if np.isfinite(value) else "not defined"
+    """A figure of three digits, whole where it is in the thousands, for a label or a hover text."""
+    if not np.isfinite(value):
+        return "not defined"
+    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def decimals(value: float, count: int) -> str:

@@ -79,12 +79,12 @@ def along_lam(
     spread = band(values)
     low, high = interval(*linear) if linear else _log_range(spread, references)
     traces = [
-        *_reference_lines(lams, references, colours),
+        *level_lines(lams, references, colours, linear=linear is not None),
         *curve(lams, spread, colours, y_title, values.shape[0]),
         *_casualties(lams, status, spread, high if linear else high / (high / low) ** 0.06, colours),
-        *_in_view(lams, spread.median, lam, colours),
+        *in_view(lams, spread.median, lam, colours),
     ]
-    notes = _reference_labels(references, colours, low, high, linear is not None, inside=True)
+    notes = level_labels(references, colours, low, high, linear=linear is not None, inside=True)
     y_axis = axis(colours, "", **({"range": [low, high], "nticks": 5} if linear else log_axis(low, high)))
     return figure(
         title,
@@ -94,7 +94,7 @@ def along_lam(
         xaxis=lam_axis(lams, colours),
         yaxis=y_axis,
         annotations=notes,
-        shapes=[_lam_line(lams, lam, colours), *break_marks(lams, colours)],
+        shapes=[lam_line(lams, lam, colours), *break_marks(lams, colours)],
     )
 
 
@@ -133,15 +133,15 @@ def error_along_lam(
                 "hovertemplate": f"after epoch {epoch}: %{{y:.3g}}<extra></extra>",
             }
         )
-    traces += _reference_lines(lams, references, colours)
+    traces += level_lines(lams, references, colours, linear=False)
     traces += curve(lams, spread, colours, "ITE RMSE", values.shape[0], strong=True)
     traces += _casualties(lams, status, spread, high / (high / low) ** 0.05, colours)
-    traces += _in_view(lams, spread.median, lam, colours, size=15)
+    traces += in_view(lams, spread.median, lam, colours, size=15)
     inner = height - 34 - 48
     share = _LANE * len(choices) / inner if choices else 0.0
     gap = 30 / inner if choices else 0.0
     traces += lanes(lams, choices, colours)
-    notes = _reference_labels(references, colours, low, high, False, inside=False)
+    notes = level_labels(references, colours, low, high, linear=False, inside=False)
     notes += lane_labels(choices, colours)
     if choices:
         notes.append(
@@ -180,7 +180,7 @@ def error_along_lam(
             **log_axis(low, high),
         ),
         yaxis2=lines,
-        shapes=[_lam_line(lams, lam, colours), *break_marks(lams, colours), *lane_lines(choices, colours)],
+        shapes=[lam_line(lams, lam, colours), *break_marks(lams, colours), *lane_lines(choices, colours)],
     )
 
 
@@ -201,10 +201,18 @@ def filled(at: np.ndarray, spread: Band, colour: str) -> Trace:
 
 
 def curve(
-    lams: Sequence[float], spread: Band, colours: Palette, name: str, replicates: int, strong: bool = False
+    lams: Sequence[float],
+    spread: Band,
+    colours: Palette,
+    name: str,
+    replicates: int,
+    strong: bool = False,
+    *,
+    colour: str = "",
+    symbol: str = "circle",
 ) -> list[Trace]:
     """The band and the median, dotted between 0 and the smallest positive λ, where the axis leaps."""
-    at, colour = positions(lams), colours["accent"] if strong else colours["text"]
+    at, colour = positions(lams), colour or colours["accent" if strong else "text"]
     width = (2.6 if strong else 2.0) * colours["scale"]
     there = np.isfinite(spread.median)
     traces: list[Trace] = []
@@ -247,7 +255,7 @@ def curve(
             "y": spread.median,
             "text": texts,
             "name": name,
-            "marker": {"color": colour, "size": 5.5 * colours["scale"]},
+            "marker": {"color": colour, "symbol": symbol, "size": 5.5 * colours["scale"]},
             "showlegend": False,
             "hovertemplate": name + "<br>%{text}<extra></extra>",
         }
@@ -255,7 +263,8 @@ def curve(
     return traces
 
 
-def _in_view(lams: Sequence[float], median: np.ndarray, lam: float, colours: Palette, size: float = 12) -> list[Trace]:
+def in_view(lams: Sequence[float], median: np.ndarray, lam: float, colours: Palette, size: float = 12) -> list[Trace]:
+    """A ring on the curve at the λ in view; none where it has no number."""
     index = list(lams).index(lam)
     if not np.isfinite(median[index]):
         return []
@@ -276,7 +285,8 @@ def _in_view(lams: Sequence[float], median: np.ndarray, lam: float, colours: Pal
     ]
 
 
-def _lam_line(lams: Sequence[float], lam: float, colours: Palette) -> dict[str, Any]:
+def lam_line(lams: Sequence[float], lam: float, colours: Palette) -> dict[str, Any]:
+    """The line at the λ in view, from bottom to top."""
     at = float(positions(lams)[list(lams).index(lam)])
     return {
         "type": "line",
@@ -332,8 +342,8 @@ def _casualties(lams: Sequence[float], status: np.ndarray, spread: Band, top: fl
     return traces
 
 
-def _reference_lines(lams: Sequence[float], references: Sequence[Level], colours: Palette) -> list[Trace]:
-    shown = [reference for reference in references if np.isfinite(reference.value) and reference.value > 0]
+def level_lines(lams: Sequence[float], references: Sequence[Level], colours: Palette, *, linear: bool) -> list[Trace]:
+    """A line across the figure for every level that its axis, linear or log, can show."""
     return [
         {
             "type": "scatter",
@@ -346,15 +356,20 @@ def _reference_lines(lams: Sequence[float], references: Sequence[Level], colours
             else {"color": colours["muted"], "width": 1.3, "dash": "dash"},
             "hovertemplate": f"{reference.name}: {number(reference.value)}<extra></extra>",
         }
-        for reference in shown
+        for reference in references
+        if _has_place(reference, linear)
     ]
 
 
-def _reference_labels(
-    references: Sequence[Level], colours: Palette, low: float, high: float, linear: bool, *, inside: bool
+def _has_place(level: Level, linear: bool) -> bool:
+    return bool(np.isfinite(level.value) and (linear or level.value > 0))
+
+
+def level_labels(
+    references: Sequence[Level], colours: Palette, low: float, high: float, *, linear: bool, inside: bool
 ) -> list[dict[str, Any]]:
     """Names of the levels at the right, pushed apart where levels lie close together."""
-    shown = sorted((r for r in references if np.isfinite(r.value) and r.value > 0), key=lambda r: r.value)
+    shown = sorted((r for r in references if _has_place(r, linear)), key=lambda r: r.value)
     where = [r.value if linear else float(np.log10(r.value)) for r in shown]
     pixels = [share_of(r.value, (low, high), log=not linear) * (150 if inside else 240) for r in shown]
     placed: list[float] = []

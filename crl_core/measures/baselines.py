@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeCV
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -25,15 +25,14 @@ from threadpoolctl import threadpool_limits
 
 from crl_core import metrics
 from crl_core.data.scm import MultiEnvData
+from crl_core.measures.doubly_robust import FLOOR, aipw, scaled_logistic, scaled_ridge, some_of
 
 Outcomes = tuple[np.ndarray, np.ndarray]  # y0_hat, y1_hat, each [n]
 
 TREE_ROWS = 1500  # that a tree of a forest sees at most, so that large samples stay quick
 ARM_ROWS = 2000  # that a slower learner sees of an arm at most, for the same reason
 NEIGHBOURS = 15
-RIDGE = np.logspace(-3, 4, 8)  # strengths that leave-one-out error chooses among, arm by arm
 FOLDS = 3  # of the cross-fitted learners: nuisances come from the other folds
-CLIP = 0.05  # an estimated propensity is held between this and 1 - this
 Z_SCORED = ", z-scored per environment"
 
 
@@ -59,13 +58,13 @@ class Rows:
     seed: int
 
     @cached_property
-    def nuisances(self) -> Nuisances:
+    def nuisances(self) -> CrossFitted:
         """Shared by the learners that need them."""
         return cross_fitted(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Nuisances:
+class CrossFitted:
     """Outcomes of both arms and the clipped propensity: for each training row by models of the other folds, [n]; for
     the rows asked about the mean of the folds' models, [m]."""
 
@@ -100,7 +99,7 @@ def least_squares_per_arm(rows: Rows) -> Outcomes:
 
 def ridge_per_arm(rows: Rows) -> Outcomes:
     """Ridge on scaled covariates for each arm, its strength by leave-one-out error."""
-    return _per_arm(rows, lambda n: make_pipeline(StandardScaler(), RidgeCV(RIDGE)))
+    return _per_arm(rows, lambda n: scaled_ridge())
 
 
 def random_forest_per_arm(rows: Rows) -> Outcomes:
@@ -138,29 +137,27 @@ def x_learner(rows: Rows) -> Outcomes:
 
 
 def dr_learner(rows: Rows) -> Outcomes:
-    """Boosting on the doubly robust pseudo-outcome, ŷ¹ - ŷ⁰ + (t - e) / (e (1 - e)) · (y - ŷᵗ).
+    """Boosting on the doubly robust score (`aipw`).
 
     Source: Kennedy (2023), Towards optimal doubly robust estimation of heterogeneous causal effects, EJS 17.
     """
-    known, e = rows.nuisances, rows.nuisances.propensity
-    residual = rows.y - np.where(rows.t == 1, known.y1, known.y0)
-    pseudo = known.y1 - known.y0 + (rows.t - e) / (e * (1 - e)) * residual
-    return known.around(_fitted(rows, np.ones(len(rows.t), dtype=bool), pseudo).predict(rows.at))
+    known = rows.nuisances
+    score = aipw(rows.t, rows.y, known.y0, known.y1, known.propensity)
+    return known.around(_fitted(rows, np.ones(len(rows.t), dtype=bool), score).predict(rows.at))
 
 
-def cross_fitted(rows: Rows) -> Nuisances:
-    """Boosted outcomes of each arm and a logistic propensity, held between CLIP and 1 - CLIP. Folds share the arms."""
+def cross_fitted(rows: Rows) -> CrossFitted:
+    """Boosted outcomes of each arm and a logistic propensity, held at `FLOOR` and 1 - it. Folds share the arms."""
     own, at = np.empty((3, len(rows.t))), np.zeros((3, len(rows.at)))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=rows.seed)
     for others, left_out in folds.split(rows.x, rows.t):
         seen = np.isin(np.arange(len(rows.t)), others)
-        chance = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
-        chance.fit(rows.x[others], rows.t[others])
+        chance = scaled_logistic().fit(rows.x[others], rows.t[others])
         models = [_fitted(rows, seen & (rows.t == arm), rows.y).predict for arm in (0, 1)]
-        models.append(lambda x, chance=chance: np.clip(chance.predict_proba(x)[:, 1], CLIP, 1 - CLIP))
+        models.append(lambda x, chance=chance: np.clip(chance.predict_proba(x)[:, 1], FLOOR, 1 - FLOOR))
         own[:, left_out] = [predict(rows.x[left_out]) for predict in models]
         at += np.stack([predict(rows.at) for predict in models]) / FOLDS
-    return Nuisances(y0=own[0], y1=own[1], propensity=own[2], y0_at=at[0], y1_at=at[1], propensity_at=at[2])
+    return CrossFitted(y0=own[0], y1=own[1], propensity=own[2], y0_at=at[0], y1_at=at[1], propensity_at=at[2])
 
 
 def _boosting(seed: int) -> HistGradientBoostingRegressor:
@@ -169,21 +166,15 @@ def _boosting(seed: int) -> HistGradientBoostingRegressor:
 
 def _fitted(rows: Rows, which: np.ndarray, y: np.ndarray) -> HistGradientBoostingRegressor:
     """Boosting fitted to the values y [n] of these rows, or of some of them."""
-    some = _some(which, ARM_ROWS * len(np.unique(rows.t[which])), rows.seed)
+    some = some_of(which, ARM_ROWS * len(np.unique(rows.t[which])), rows.seed)
     return _boosting(rows.seed).fit(rows.x[some], y[some])
-
-
-def _some(which: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Indices of all that `which` names, or of `most` of them, drawn without replacement."""
-    index = np.flatnonzero(which)
-    return index if len(index) <= most else np.random.default_rng(seed).permutation(index)[:most]
 
 
 def _per_arm(rows: Rows, new: Callable[[int], Any], most: int | None = None) -> Outcomes:
     """new(n): an estimator for an arm of which n rows are used.  most: how many that are at most."""
     found = []
     for arm in (0, 1):
-        used = _some(rows.t == arm, len(rows.t) if most is None else most, rows.seed)
+        used = some_of(rows.t == arm, len(rows.t) if most is None else most, rows.seed)
         found.append(new(len(used)).fit(rows.x[used], rows.y[used]).predict(rows.at))
     return found[0], found[1]
 

@@ -20,8 +20,10 @@ from hypothesis.extra import numpy as hnp
 from crl_core import figures
 from crl_core.events import COLLAPSED, DIVERGED
 from crl_core.figures import (
+    average_effects,
     compare,
     effects,
+    estimated_effects,
     format_costs,
     identify,
     lam_curves,
@@ -39,6 +41,8 @@ from crl_core.figures.effect_plane import effect_plane
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
 from crl_core.figures.palette import palette
 from crl_core.measures.curves import Curves
+from crl_core.measures.doubly_robust import Estimate
+from crl_core.measures.effect_checks import Group, PolicyCurve
 from crl_core.measures.lam_choice import choices
 
 INK = palette("light")
@@ -155,6 +159,16 @@ def _distribution(run: Drawn) -> go.Figure:
     )
 
 
+def _groups(run: Drawn) -> list[Group]:
+    return [Group(name=name, n=9, predicted=run.number(), effect=run.number(), se=abs(run.number())) for name in NAMES]
+
+
+def _policy(run: Drawn) -> PolicyCurve:
+    level = Estimate(value=run.number(), se=abs(run.number()))
+    share = np.linspace(0, 1, 5)
+    return PolicyCurve(share=share, value=run.array(5), se=np.abs(run.array(5)), treat_all=level, treat_none=level)
+
+
 def _embedding(run: Drawn, colour_by: str) -> go.Figure:
     return embedding(run.array(run.n, 2), _units(run), INK, title="T", colour_by=colour_by, limits=run.window)
 
@@ -198,6 +212,23 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         apart=run.replicates == 1,
     ),
     "effect_distribution": _distribution,
+    "effects_along_lam": lambda run: average_effects.effects_along_lam(
+        run.lams,
+        run.by_lam,
+        run.by_lam,
+        run.number(),
+        run.number(),
+        None if run.replicates == 1 else len(run.lams) - 1,
+        INK,
+        title="T",
+    ),
+    "effects_by_env": lambda run: estimated_effects.effects_by_env(
+        run.array(run.replicates, run.n), run.env, NAMES, INK, title="T"
+    ),
+    "predicted_against_found": lambda run: estimated_effects.predicted_against_found(
+        _groups(run)[: run.n], INK, title="T"
+    ),
+    "gain_by_share_treated": lambda run: estimated_effects.gain_by_share_treated(_policy(run), INK, title="T"),
     "embedding": lambda run: _embedding(run, ("environment", "treatment", "z")[run.replicates - 1]),
     "effect_plane": lambda run: effect_plane(
         run.array(3, 3),

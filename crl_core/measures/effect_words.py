@@ -1,0 +1,89 @@
+"""Whether a table's own rows confirm that effects differ as predicted: one or two sentences, by a rule set beforehand.
+
+The rule, first that holds, with the slope of doubly robust scores on τ̂ and its robust standard error se:
+  worthless:   more than `MOST_CLIPPED` of the rows are hardly ever given the other treatment;
+  undefined:   there is no slope;
+  open:        the slope is within `FAR` se of 0 and of 1: the rows are too few to tell;
+  unconfirmed: it is within `FAR` se of 0;
+  reversed:    it is below 0;
+  confirmed:   it is within `FAR` se of 1;
+  smaller, larger: effects differ in the predicted order, but by less, or by more, than predicted.
+Where there are thirds, a second sentence says what was predicted and found between the highest and the lowest; where
+few rows are clipped, a last one counts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from crl_core.measures.doubly_robust import FLOOR
+from crl_core.measures.effect_checks import Calibration, Thirds
+
+MOST_CLIPPED = 0.25
+FAR = 2.0  # standard errors
+_ROUNDING = 1e-6  # of a slope, where rows without noise leave no standard error
+
+Kind = Literal["worthless", "undefined", "open", "unconfirmed", "reversed", "confirmed", "smaller", "larger"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectVerdict:
+    """What the rows say of the predicted differences between effects."""
+
+    kind: Kind
+    words: str
+
+
+def verdict(found: Calibration, thirds: Thirds) -> EffectVerdict:
+    """The verdict on a calibration, with the thirds of the same rows."""
+    kind, near = _kind(found), f"slope {found.slope:.2f} ± {found.se:.2f}; 1 is as predicted, 0 is none"
+    first = {
+        "worthless": f"The slope means nothing here: {_rarely(found)}.",
+        "undefined": f"Whether effects differ cannot be asked of these rows: {found.reason}.",
+        "open": f"These rows are too few to tell whether effects differ as predicted ({near}).",
+        "unconfirmed": f"These rows do not confirm that effects differ ({near}): take the average effect for everyone.",
+        "reversed": f"These rows contradict the prediction: where a larger effect is predicted it is smaller ({near}).",
+        "confirmed": f"These rows confirm that effects differ as predicted ({near}).",
+        "smaller": f"These rows confirm that effects differ, but by less than predicted ({near}).",
+        "larger": f"These rows confirm that effects differ, and by more than predicted ({near}).",
+    }[kind]
+    sentences = [first]
+    if kind not in ("worthless", "undefined"):
+        if not thirds.reason:
+            gap = thirds.found_gap
+            sentences.append(
+                "Between the highest and the lowest third of predicted effects the difference is "
+                f"{_said(thirds.predicted_gap)} as predicted, {_said(gap.value)} ± {_said(gap.se)} as found."
+            )
+        if found.n_clipped:
+            sentences.append(f"{_rarely(found)}; theirs is held there.")
+    return EffectVerdict(kind=kind, words=" ".join(sentences))
+
+
+def _kind(found: Calibration) -> Kind:
+    if found.n_clipped > MOST_CLIPPED * found.n:
+        return "worthless"
+    if found.reason:
+        return "undefined"
+    room = max(FAR * found.se, _ROUNDING)
+    near_0, near_1 = abs(found.slope) <= room, abs(found.slope - 1) <= room
+    if near_0:
+        return "open" if near_1 else "unconfirmed"
+    if found.slope < 0:
+        return "reversed"
+    if near_1:
+        return "confirmed"
+    return "smaller" if found.slope < 1 else "larger"
+
+
+def _rarely(found: Calibration) -> str:
+    return (
+        f"{found.n_clipped} of {found.n} rows are hardly ever given the other treatment (propensity below {FLOOR:g} "
+        f"or above {1 - FLOOR:g})"
+    )
+
+
+def _said(effect: float) -> str:
+    """An effect in words: three digits, whole where it is in the hundreds or more."""
+    return f"{effect:,.0f}" if 100 <= abs(effect) < 1e6 else f"{effect:.3g}"
