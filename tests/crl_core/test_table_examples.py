@@ -12,6 +12,7 @@ import json
 import lzma
 import os
 import pickle
+import re
 import sys
 import tarfile
 import zipfile
@@ -357,8 +358,11 @@ def test_the_example_trains_and_comes_nearer_to_the_truth_than_the_difference_in
     assert found["ite_rmse"] is not None
 
 
-def test_the_readme_lists_every_example() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_readme_lists_every_example_with_the_numbers_that_are_known() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
     for name, example in EXAMPLES.items():
-        assert f"`{name}`" in readme
-        assert all(f"`{file.package}`" in readme for file in example.files)
+        cells = next(line for line in lines if line.startswith(f"| `{name}` |")).split("|")
+        numbers = re.findall(r"\d[\d,]*(?:\.\d+)?", cells[3])
+        assert numbers
+        assert set(numbers) <= set(re.findall(r"\d[\d,]*(?:\.\d+)?", example.known)), name
+        assert all(f"`{file.package}`" in "".join(lines) for file in example.files)

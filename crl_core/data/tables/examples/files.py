@@ -35,7 +35,7 @@ def is_found(file: PackagedFile, folder: str | None = None) -> bool:
     """Whether it is there, in no damaged archive."""
     try:
         return next(_places(file, folder), None) is not None
-    except (OSError, zipfile.BadZipFile, tarfile.TarError):
+    except (OSError, ValueError, zipfile.BadZipFile, tarfile.TarError):  # ValueError: a package half there
         return False
 
 
