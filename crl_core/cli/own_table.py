@@ -18,6 +18,7 @@ import numpy as np
 
 from crl_core.cli.output import check_target, path_given, put, warn, write_text
 from crl_core.cli.table import ProgressBar, text_table
+from crl_core.cli.table_examples import TableGiven, add_example_options, example_given, examples_asked_for
 from crl_core.config import Align
 from crl_core.config.numbers import option
 from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
@@ -38,7 +39,10 @@ RULE = "least validation error"
 def add_table_command(command: Callable[..., Any]) -> None:
     """Add it with `command(name, what does it, text)`, which returns a parser."""
     parser = command("table", _table, "look at a table of your own: what it holds, and what it can tell")
-    parser.add_argument("file", type=path_given, metavar="FILE", help="a CSV or Parquet file with a line of names")
+    parser.add_argument(
+        "file", nargs="?", type=path_given, metavar="FILE", help="a CSV or Parquet file with a line of names"
+    )
+    add_example_options(parser)
     for role, help in (
         ("outcome", "the column that the treatment may change"),
         ("treatment", "the column that says who was treated"),
@@ -63,14 +67,16 @@ def add_table_command(command: Callable[..., Any]) -> None:
 
 
 def _table(options: argparse.Namespace) -> int:
-    raw = read_table(_content(options.file))
-    roles = _roles(raw, options)
+    if options.examples or options.write is not None:
+        return examples_asked_for(options)
+    given = example_given(options) or _file_given(options.file)
+    raw, roles = given.raw, _roles(given, options)
     source = table_source(
         raw,
         roles,
-        treated=options.treated,
-        label=Path(options.file).name,
-        categories=frozenset(_named(raw, name) for name in options.categories),
+        treated=options.treated or ("" if options.treatment is not None else given.treated),
+        label=given.label,
+        categories=given.categories | {_named(raw, name) for name in options.categories},
     )
     look = look_at(source, raw)
     content = content_of(source, raw, roles, look)
@@ -106,6 +112,14 @@ def _table(options: argparse.Namespace) -> int:
     return 0
 
 
+def _file_given(path: str) -> TableGiven:
+    """A person's file; what its columns are is guessed, but never an outcome or a treatment."""
+    raw = read_table(_content(path))
+    apart: Mapping[str, Role] = {"id": "id", "ignore": "ignore"}
+    roles = {name: apart.get(role, "covariate") for name, role in guessed_roles(raw).items()}
+    return TableGiven(label=Path(path).name, raw=raw, roles=roles)
+
+
 def _content(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
@@ -114,19 +128,21 @@ def _content(path: str) -> bytes:
         raise ValueError(f"{path}{place(path)} cannot be read: {error.strerror or error}.") from None
 
 
-def _roles(raw: Raw, options: argparse.Namespace) -> dict[str, Role]:
-    """What was said of each column; what was not said is guessed, but never an outcome or a treatment."""
-    apart: Mapping[str, Role] = {"id": "id", "ignore": "ignore"}
-    roles = {name: apart.get(role, "covariate") for name, role in guessed_roles(raw).items()}
+def _roles(given: TableGiven, options: argparse.Namespace) -> dict[str, Role]:
+    """What was said of each column; of the others what the table came with."""
+    raw, roles = given.raw, dict(given.roles)
     if options.covariates is not None:
         chosen = {_named(raw, name) for name in options.covariates}
-        roles = {name: "covariate" if name in chosen else "ignore" for name in roles}
-    given: list[tuple[Role, str | None]] = [("ignore", name) for name in options.ignore]
-    given += [(role, getattr(options, role)) for role in SINGLE]
-    for role, name in given:
-        if name is not None:
-            roles[_named(raw, name)] = role
-    return roles
+        apart = {name: role if role in SINGLE else "ignore" for name, role in roles.items()}
+        roles = apart | dict.fromkeys(chosen, "covariate")
+    for name in options.ignore:
+        roles[_named(raw, name)] = "ignore"
+    said = {role: _named(raw, name) for role in SINGLE if (name := getattr(options, role)) is not None}
+    replaced: set[Role] = set(said)
+    if said.keys() & {"outcome", "treatment"} or options.treated not in ("", given.treated):
+        replaced |= {"mu0", "mu1"}  # an example's truth is of its own outcome and arms
+    roles = {name: "ignore" if role in replaced else role for name, role in roles.items()}
+    return roles | {name: role for role, name in said.items()}
 
 
 def _named(raw: Raw, name: str) -> str:
