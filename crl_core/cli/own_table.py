@@ -6,8 +6,6 @@ Nothing of it is stored: the run lives as long as the command.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -23,12 +21,15 @@ from crl_core.config import Align
 from crl_core.config.numbers import option
 from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
 from crl_core.data.scm import MultiEnvData
-from crl_core.data.tables.columns import SINGLE, Raw, Role, TableRefused, first_of, texts
+from crl_core.data.tables.columns import SINGLE, Raw, Role, TableRefused, first_of
 from crl_core.data.tables.guess import guessed_roles
 from crl_core.data.tables.reading import MOST_BYTES, read_table
 from crl_core.data.tables.source import TableSource, table_source
 from crl_core.data.user_files import folded, place
-from crl_core.measures.average_effects import AverageEffects, average_effects
+from crl_core.export.effects_file import effects_csv
+from crl_core.measures.average_effects import AverageEffects, RowEffects, average_effects, row_effects
+from crl_core.measures.checked_effects import CheckedEffects, checked_effects
+from crl_core.measures.doubly_robust import nuisances
 from crl_core.metrics import ite_rmse
 from crl_core.results import RunResult
 from crl_core.world.table_checks import Look, look_at
@@ -99,15 +100,23 @@ def _table(options: argparse.Namespace) -> int:
         result = train(config, listen=bar)
         bar.close()
         rows, at = source.all_rows()
-        found = average_effects(result, rows)
-        content |= path_content(result, found, rows)
+        along = average_effects(result, rows)
+        if along.picked is None:
+            raise ValueError("no λ has models that all predict; take a smaller learning rate, or fewer and smaller λ.")
+        train_part, test_part = source.parts()
+        found = row_effects(result, rows, train_part, along.picked)
+        known = nuisances(rows, options.seed)
+        checked = checked_effects(rows, known, found, source.env_names)
+        content |= path_content(result, along, along.picked, found, rows, test_part) | checked_content(checked)
         put(
             options.json,
             content,
-            lambda: _readable(source, raw, look) + "\n\n" + _path_table(content, options.replicates),
+            lambda: "\n\n".join(
+                [_readable(source, raw, look), _path_table(content, options.replicates), _checked_lines(checked)]
+            ),
         )
         if options.effects is not None:
-            write_text(options.effects, effects_csv(raw, roles, found, at), "--effects")
+            write_text(options.effects, effects_csv(raw, roles, at, found, known), "--effects")
     warn(item.sentence for item in look.findings if item.weight != "note")
     return 0
 
@@ -202,34 +211,56 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
     return "\n".join([*lines, *(item.sentence for item in look.findings if item.weight == "note")])
 
 
-def path_content(result: RunResult, found: AverageEffects, rows: MultiEnvData) -> dict[str, Any]:
-    """What training adds to the JSON. spread: standard deviation over replicates."""
+def path_content(
+    result: RunResult, along: AverageEffects, picked: int, found: RowEffects, rows: MultiEnvData, test: np.ndarray
+) -> dict[str, Any]:
+    """What training adds to the JSON. spread: standard deviation over replicates. test: indices of held-out rows."""
 
     def average(values: np.ndarray) -> dict[str, float]:
         return {"value": float(values.mean()), "spread": float(values.std(ddof=1)) if len(values) > 1 else math.nan}
 
-    error = None if rows.ite is None else float(ite_rmse(found.effects.mean(axis=0), rows.ite))
+    error = None if rows.ite is None else float(ite_rmse(found.effect[test], rows.ite[test]))
     return {
         "key": result.config.key,
         "config": result.config.to_dict(),
         "rule": RULE,
-        "lam": found.lam,
-        "ate": average(found.ate[:, found.picked]),
-        "att": average(found.att[:, found.picked]),
+        "lam": along.lam,
+        "ate": average(along.ate[:, picked]),
+        "att": average(along.att[:, picked]),
         "ite_rmse": error,
         "path": [
             {"lam": lam, "validation_loss": chosen, "factual_mse": factual, "mmd2": mmd2, "ate": ate, "att": att}
             for lam, chosen, factual, mmd2, ate, att in zip(
-                found.lams,
-                found.choosing.tolist(),
-                found.factual_mse.tolist(),
-                found.mmd2.tolist(),
-                found.ate.mean(axis=0).tolist(),
-                found.att.mean(axis=0).tolist(),
+                along.lams,
+                along.choosing.tolist(),
+                along.factual_mse.tolist(),
+                along.mmd2.tolist(),
+                along.ate.mean(axis=0).tolist(),
+                along.att.mean(axis=0).tolist(),
                 strict=True,
             )
         ],
     }
+
+
+def checked_content(found: CheckedEffects) -> dict[str, Any]:
+    """What the table's own rows say of the effects, in the JSON."""
+    line = found.calibration
+    return {
+        "doubly_robust": {
+            "ate": {"value": found.average.value, "se": found.average.se},
+            "att": {"value": found.treated.value, "se": found.treated.se},
+        },
+        "calibration": {"slope": line.slope, "se": line.se, "clipped": line.n_clipped, "rows": line.n},
+        "verdict": found.verdict.words,
+    }
+
+
+def _checked_lines(found: CheckedEffects) -> str:
+    average, treated = (f"{item.value:.4g} ± {item.se:.2g}" for item in (found.average, found.treated))
+    return f"Doubly robust, without the network: average effect {average}, on the treated {treated}.\n" + (
+        f"Do effects differ as predicted? {found.verdict.words}"
+    )
 
 
 def _path_table(content: Mapping[str, Any], replicates: int) -> str:
@@ -257,34 +288,3 @@ def _path_table(content: Mapping[str, Any], replicates: int) -> str:
             "confounders.",
         ]
     )
-
-
-def effects_csv(raw: Raw, roles: Mapping[str, Role], found: AverageEffects, at: np.ndarray) -> str:
-    """A line for each row that is used, in the file's order; text that a spreadsheet would run is quoted by a mark.
-
-    row: of the file, the first below the names is 1.  effect: mean over fits.  effect_sd: over fits.
-    """
-    apart = [name for name, role in roles.items() if role in ("id", "environment", "treatment")]
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["row", *(_harmless(name) for name in apart), "y0_hat", "y1_hat", "effect", "effect_sd"])
-    cells = [texts(raw.columns[name][at]) for name in apart]
-    y0_hat, effect = found.y0_hat.mean(axis=0), found.effects.mean(axis=0)
-    sd = found.effects.std(axis=0, ddof=1) if len(found.effects) > 1 else np.full(len(effect), np.nan)
-    for index, row in enumerate(at.tolist()):
-        values = (y0_hat[index], y0_hat[index] + effect[index], effect[index], sd[index])
-        known = ["" if np.isnan(value) else f"{value:.6g}" for value in values]
-        writer.writerow([row + 1, *(_harmless(str(column[index])) for column in cells), *known])
-    return file.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return "'" + text if text[:1] in "=+-@\t\r" and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

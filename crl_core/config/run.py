@@ -21,7 +21,8 @@ from crl_core.data.scenario import Scenario as Scenario
 from crl_core.data.scm import Align as Align
 from crl_core.data.scm import Matching as Matching
 from crl_core.data.source import Source, source_of
-from crl_core.data.tables import source as _tables  # noqa: F401  which reads tables from a config
+from crl_core.data.tables import private as _private  # noqa: F401  both read tables from a config
+from crl_core.data.tables import source as _tables  # noqa: F401
 
 RECIPE_VERSION = 2  # raise when the numbers that a config yields change, evidence included; keys change with it
 CONFIG_VERSION = 1  # raise when the JSON form of a config changes

@@ -9,12 +9,14 @@ import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from crl_core.config import RunConfig
+from crl_core.data.tables.private import PrivateRows, forget_rows, hand_over, take_over
 from crl_core.events import RunFailed
 from crl_core.jobs.train_and_store import Listener, Outcome, train_and_store
 from crl_core.runs.eventlog import EventLog
@@ -37,6 +39,7 @@ class Job:
     lam_in_view: λ whose projection is computed first; None: the middle of the grid.
     parts:       of the run, to compute after training.
     task:        {"name": one of TASKS, and what it needs}, as JSON values.
+    rows_file:   what holds the rows of a private table until the worker has read it; "" where there are none.
     """
 
     key: str
@@ -45,6 +48,7 @@ class Job:
     lam_in_view: float | None = None
     parts: frozenset[str] = frozenset()
     task: Mapping[str, Any] = field(default_factory=dict)
+    rows_file: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -55,6 +59,7 @@ class Job:
             "lam_in_view": self.lam_in_view,
             "parts": sorted(self.parts),
             "task": dict(self.task),
+            "rows_file": self.rows_file,
         }
 
     @classmethod
@@ -100,14 +105,22 @@ class Executor(Protocol):
 def carry_out_job(job: Job, store: RunStore, listen: Listener | None = None) -> Outcome:
     """Carry out `job` in this thread. A task's outcome is "stored". Raises KeyboardInterrupt, as `train_and_store`."""
     if job.config is not None:
-        return train_and_store(
-            job.config,
-            store,
-            lam_in_view=job.lam_in_view,
-            with_parts=job.parts,
-            asked_at=job.asked_at,
-            listen=listen,
-        )
+        private = job.config.table if isinstance(job.config.table, PrivateRows) else None
+        if private is not None and job.rows_file:
+            with suppress(OSError, ValueError, TypeError):  # then the rows are not here, which training says
+                take_over(private, Path(job.rows_file))
+        try:
+            return train_and_store(
+                job.config,
+                store,
+                lam_in_view=job.lam_in_view,
+                with_parts=job.parts,
+                asked_at=job.asked_at,
+                listen=listen,
+            )
+        finally:
+            if private is not None and job.rows_file:
+                forget_rows(private.token)
     module = import_module(TASKS[job.task["name"]])
     module.carry_out_task(job.task, store.locks.cancellation(job.key, job.asked_at))
     store.locks.lower_flag(job.key)
@@ -205,7 +218,15 @@ class LocalProcess:
 
     def _serve(self, job: Job, future: Future[Outcome]) -> None:
         worker = self._ready_worker()
-        reply = None if worker is None else _converse(worker, job)
+        handed = None
+        try:
+            if worker is not None and job.config is not None and isinstance(job.config.table, PrivateRows):
+                with suppress(OSError):  # a full disk: the worker then says that the rows are not there
+                    handed = hand_over(job.config.table)
+            reply = None if worker is None else _converse(worker, replace(job, rows_file=str(handed or "")))
+        finally:
+            if handed is not None:
+                handed.unlink(missing_ok=True)  # the worker has, unless it died before
         if reply is not None:
             outcome = Outcome(ending=reply["ending"], reason=reply["reason"])
         elif self._closed:

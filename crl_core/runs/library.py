@@ -51,7 +51,8 @@ class Library:
         self._mutex = threading.Lock()
 
     def runs(self) -> list[RunSummary]:
-        """All sealed runs, newest first. One that cannot be read is left out; see `RunStore.verify`."""
+        """All sealed runs, newest first. One that cannot be read is left out (see `RunStore.verify`), and so is
+        a private one."""
         with self._mutex:
             stamps = self.store.stamps()
             if not self._known:
@@ -67,7 +68,7 @@ class Library:
             self._known = current | fresh
             if changed:
                 self._write()
-            found = [held[2] for held in self._known.values()]
+            found = [held[2] for held in self._known.values() if not held[2].private]
         return sorted(found, key=lambda run: (-run.created, run.key))
 
     def rebuild(self) -> int:

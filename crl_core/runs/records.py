@@ -14,6 +14,7 @@ import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.config.text import TRAINING, preset_of
+from crl_core.data.tables.private import PrivateRows
 from crl_core.metrics import LISTED
 from crl_core.results import RunResult
 from crl_core.runs.labels import Label
@@ -57,6 +58,11 @@ class RunSummary:
     def preset_id(self) -> str | None:
         """The preset whose scenario this is, whatever the training."""
         return preset_of(self.config, free=TRAINING)
+
+    @property
+    def private(self) -> bool:
+        """Of a table that somebody has loaded for a session: in nobody's list."""
+        return isinstance(self.config.table, PrivateRows)
 
     @property
     def complete(self) -> bool:

@@ -156,9 +156,10 @@ class RunStore:
         return [item.key for item in self.summaries()]
 
     def summaries(self) -> list[RunSummary]:
-        """All sealed runs, newest first, by their manifests. One that cannot be read is left out; see `verify`."""
+        """All sealed runs, newest first, by their manifests. One that cannot be read is left out (see `verify`), and so
+        is one of a private table, which only its session knows."""
         found = [self.summary(key) for key in sorted(self.stamps())]
-        return sorted((item for item in found if item is not None), key=lambda item: -item.created)
+        return sorted((item for item in found if item is not None and not item.private), key=lambda item: -item.created)
 
     def trashed(self) -> list[str]:
         """Keys of the deleted runs that can be restored, the latest first."""
@@ -299,6 +300,14 @@ class RunStore:
                 put_away(folder, self.root / "trash")
             except OSError as error:
                 raise disk_error(f"move run {key} to the trash in {self.root}", error) from None
+
+    def discard(self, key: str) -> None:
+        """Remove a run for good, with its events; nothing where there is none. Raises RunBusy while it is in hand."""
+        with self.lock(key):
+            try:
+                destroy(self._runs / key)
+            except OSError as error:
+                raise disk_error(f"remove run {key} from {self._runs}", error) from None
 
     def restore(self, key: str) -> None:
         """Undo the last `delete` of a run."""

@@ -26,6 +26,7 @@ from torch.nn.functional import softplus
 from crl_core import ipm, metrics
 from crl_core.config import RunConfig
 from crl_core.data.matching import matches
+from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for
 from crl_core.events import COLLAPSED, DIVERGED, OK
 from crl_core.network import LINK, folded
@@ -36,7 +37,6 @@ from crl_core.training.nets import Ensemble, Pass, initial_weights
 from crl_core.training.penalties import REGISTRY, Batch
 from crl_core.training.penalties.base import gradient
 from crl_core.training.penalties.pairs import PAIRS
-from crl_core.training.refits import fitted_rows
 from crl_core.training.scales import Scales
 
 Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
@@ -60,7 +60,10 @@ class Group:
     ) -> None:
         training, source = config.training, config.source
         seeds = [training.seed + replicate for replicate in replicates]
-        fits = [fitted_rows(train, training, seed) for (train, _), seed in zip(data, seeds, strict=True)]
+        fits = [
+            fitted_rows(train, validation=training.validation, bootstrap=training.resample == "bootstrap", seed=seed)
+            for (train, _), seed in zip(data, seeds, strict=True)
+        ]
         train_rows = [train.rows(fit) for (train, _), (fit, _) in zip(data, fits, strict=True)]
         self.validation = [train.rows(kept) for (train, _), (_, kept) in zip(data, fits, strict=True) if len(kept)]
         self.config, self.device, self.dtype = config, device, dtype

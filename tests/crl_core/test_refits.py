@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from crl_core import RunConfig, preset, train, train_path
 from crl_core.config.table import table_config
 from crl_core.config.text import altered
+from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
 from crl_core.data.tables.columns import Raw
 from crl_core.data.tables.source import TableSource, table_source
@@ -27,7 +28,6 @@ from crl_core.network import LINK, one_model, predict, slopes
 from crl_core.results import data_of
 from crl_core.runs.bundle import export_bytes, import_run
 from crl_core.training.nets import initial_weights
-from crl_core.training.refits import fitted_rows
 from crl_core.training.scales import Scales
 from tests.crl_core.made_up import assert_same, store_in
 
@@ -74,8 +74,8 @@ def test_rows_that_choose_the_epoch_are_not_trained_on_and_strata_keep_their_sha
     sizes: list[int], share: float, resample: str, seed: int
 ) -> None:
     rows = rows_of(sizes)
-    training = altered(preset("hospital").training, validation=share, resample=resample)
-    fit, kept = fitted_rows(rows, training, seed)
+    asked = {"validation": share, "bootstrap": resample == "bootstrap", "seed": seed}
+    fit, kept = fitted_rows(rows, **asked)
     assert not set(fit) & set(kept)
     stratum = 2 * rows.env + rows.t
     if resample == "bootstrap":
@@ -84,15 +84,14 @@ def test_rows_that_choose_the_epoch_are_not_trained_on_and_strata_keep_their_sha
     else:
         assert sorted([*fit, *kept]) == list(range(len(rows)))
         assert set(stratum[fit]) == set(stratum)
-    again = fitted_rows(rows, training, seed)
+    again = fitted_rows(rows, **asked)
     np.testing.assert_array_equal(fit, again[0])
     np.testing.assert_array_equal(kept, again[1])
 
 
 def test_each_replicate_of_a_bootstrap_has_rows_of_its_own_though_the_table_is_the_same() -> None:
     train_rows = table(two_outcomes=False).rows(0)[0]
-    training = altered(preset("hospital").training, validation=0.3, resample="bootstrap")
-    first, second = (fitted_rows(train_rows, training, seed)[0] for seed in (0, 1))
+    first, second = (fitted_rows(train_rows, validation=0.3, bootstrap=True, seed=seed)[0] for seed in (0, 1))
     assert 0.3 < len(set(first) & set(second)) / len(train_rows) < 0.5  # (1 - 1/e)² = .4
 
 
@@ -142,7 +141,8 @@ def test_each_model_ends_with_the_weights_that_erred_least_on_validation_rows(re
     np.testing.assert_allclose(result.factual_mse, result.history["factual_mse"][at], rtol=1e-6)
     for replicate in range(2):
         rows = data_of(config, replicate)[0]
-        kept = rows.rows(fitted_rows(rows, config.training, replicate)[1])
+        bootstrap = resample == "bootstrap"
+        kept = rows.rows(fitted_rows(rows, validation=0.3, bootstrap=bootstrap, seed=replicate)[1])
         _, y0_hat, y1_hat = result.predict(kept.x, replicate)
         np.testing.assert_allclose(
             factual_mse(y0_hat, y1_hat, kept.t, kept.y), result.by_lam(result.validation_mse)[replicate], rtol=1e-4

@@ -106,6 +106,11 @@ class TableSource:
         rows, _, _, place = _rows(self)
         return rows, place
 
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of training rows and of held-out rows among `all_rows`. Raises TableMissing."""
+        _, train, held_out, _ = _rows(self)
+        return train, held_out
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "kind": "table",
