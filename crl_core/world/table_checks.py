@@ -189,7 +189,7 @@ def _tells(source: TableSource, x: np.ndarray, t: np.ndarray, y: np.ndarray) -> 
                     column.name,
                 )
             )
-        r2s = [float(np.corrcoef(v, y)[0, 1] ** 2) for v in values.T if np.ptp(v) > 0 and spread > 0]
+        r2s = [float(np.corrcoef(v, y)[0, 1] ** 2) for v in values.T if np.var(v) > 0 and spread > 0]
         if r2s and max(r2s) > NEAR_R2:
             found.append(
                 _finding(
@@ -220,6 +220,14 @@ def _names(source: TableSource) -> list[Finding]:
 
 def _cells(source: TableSource, raw: Raw) -> list[Finding]:
     found: list[Finding] = []
+    again = int(pd.DataFrame({column.name: raw.columns[column.name] for column in source.columns}).duplicated().sum())
+    if again:
+        rows = "1 row is" if again == 1 else f"{again:,} rows are"
+        found.append(
+            _finding(
+                "note", f"{rows} the same as an earlier one in every column that has a part; they count as others."
+            )
+        )
     for column in source.covariates:
         values = raw.columns[column.name]
         gone = is_missing(values)

@@ -22,7 +22,7 @@ TRIAL_AUC = 0.6  # where treatment is drawn by lot, an AUC is what chance gives,
 CHANCE, ONE_SIDED = 3.0, 1.64
 AS_WELL = 0.05  # difference in R² that is none
 
-Status = Literal["yes", "in part", "no", "not known"]
+Status = Literal["yes", "in part", "no", "unknown"]
 Word = Literal["do not trust", "in part", "with care", "like a trial"]
 
 
@@ -153,7 +153,7 @@ def _before(source: TableSource, look: Look, said: bool) -> Answer:
     names = listed(list(dict.fromkeys(odd))[:5]) if odd else ""
     asked = f" Look at {names} again: see the warnings." if odd else ""
     return Answer(
-        status="not known" if not said else "in part" if odd else "yes",
+        status="unknown" if not said else "in part" if odd else "yes",
         question="Were all covariates measured before the treatment?",
         says=("So it was said." if said else "Nobody has said so.") + asked,
         why="A column that the treatment has changed takes a part of the effect away, and no score shows it.",
@@ -164,7 +164,7 @@ def _both_arms(source: TableSource, look: Look) -> Answer:
     question = "Does every environment see both arms?"
     if source.n_envs == 1:
         return Answer(
-            status="not known",
+            status="unknown",
             question=question,
             says="No column is the environment.",
             why="What can be made alike is then the arms alone.",
@@ -186,7 +186,7 @@ def _shortcut(look: Look) -> Answer:
     question = "Would an environment that is left out show a shortcut?"
     if not np.isfinite(look.at_home + look.left_out_env):
         return Answer(
-            status="not known",
+            status="unknown",
             question=question,
             says="With one environment none can be left out.",
             why="A network that uses a shortcut predicts well at home.",

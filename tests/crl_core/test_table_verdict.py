@@ -101,7 +101,7 @@ def test_environments_that_are_the_arms_in_disguise_are_told() -> None:
 def test_covariates_count_as_measured_before_only_where_somebody_says_so_and_none_tells_the_treatment() -> None:
     table = confounded(0.8)
     assert answer(judged(table, PLAIN), "measured before").status == "yes"
-    assert answer(judged(table, PLAIN, before=False), "measured before").status == "not known"
+    assert answer(judged(table, PLAIN, before=False), "measured before").status == "unknown"
     table["later"] = table["t"] + 0.1 * np.random.default_rng(3).normal(size=N)
     found = answer(judged(table, PLAIN | {"later": "covariate"}), "measured before")
     assert found.status == "in part"
@@ -117,8 +117,8 @@ def test_a_shortcut_shows_in_an_environment_left_out_where_what_predicts_differs
     table["y"] = np.where(table["site"] == "north", turned, 10 - turned) + 2 * table["treated"]
     assert answer(judged(table, ROLES), "left out").status == "yes"
     alone = judged(table.drop(columns="site"), {name: role for name, role in ROLES.items() if name != "site"})
-    assert answer(alone, "left out").status == "not known"
-    assert answer(alone, "both arms").status == "not known"
+    assert answer(alone, "left out").status == "unknown"
+    assert answer(alone, "both arms").status == "unknown"
 
 
 def test_effects_on_two_outcomes_are_in_percentage_points() -> None:
