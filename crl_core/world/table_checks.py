@@ -12,15 +12,14 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import cross_val_predict
+from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing
 from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded
 from crl_core.world.sizes import RARE
+from crl_core.world.table_arms import accuracies, aucs, env_auc, mean_differences, propensities
 
 NEAR_AUC, NEAR_R2 = 0.9, 0.95  # from which it is asked of one column how it can tell the treatment, or the outcome
 MUCH_OUTSIDE = 0.1  # share of rows beyond the edges that is worth a word
@@ -40,24 +39,36 @@ class Finding:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Look:
     """What a table can tell.
 
-    left_out:  reason -> rows.
-    arms:      rows by environment and arm, [E, 2], untreated first.
-    outside:   share of training rows whose propensity, by a cross-fitted logistic regression, is beyond the edges.
-    auc:       how well the covariates tell the arms apart, cross-fitted; .5 as in a randomised trial.
-    naive:     difference of the arms' mean outcomes.
+    left_out:   reason -> rows.
+    arms:       rows by environment and arm, [E, 2], untreated first.
+    propensity: chance of the treatment by a cross-fitted logistic regression, of `n` training rows evenly taken, [n].
+    t:          the treatment that they have, [n].
+    outside:    share of them whose propensity is beyond the edges.
+    auc:        how well the covariates tell the arms apart, cross-fitted; .5 as in a randomised trial.
+    env_aucs:   the same within each environment alone, [E]; NaN where an arm has fewer than `RARE_ROWS` rows.
+    differences: standardised mean difference of each input between the arms, treated minus untreated, over used rows.
+    naive:      difference of the arms' mean outcomes.
     least_squares: average effect by least squares per arm, over all used rows.
+    at_home, left_out_env: R² of a ridge regression of the outcome on covariates and treatment: for rows held out of
+                every environment, and for environments that are left out whole; NaN with one environment.
     """
 
     left_out: Mapping[str, int]
     arms: np.ndarray
+    propensity: np.ndarray
+    t: np.ndarray
     outside: float
     auc: float
+    env_aucs: np.ndarray
+    differences: Mapping[str, float]
     naive: float
     least_squares: float
+    at_home: float
+    left_out_env: float
     findings: tuple[Finding, ...]
 
 
@@ -67,9 +78,10 @@ def look_at(source: TableSource, raw: Raw) -> Look:
     env, t, y = rows.env, rows.t, rows.y
     arms = np.array([[int(((env == e) & (t == arm)).sum()) for arm in (0, 1)] for e in range(source.n_envs)])
     some = train.rows(np.unique(np.linspace(0, len(train) - 1, MOST_LOOKED_AT).astype(int)))
-    propensity = _propensity(some.x, some.t)
+    propensity = propensities(some.x, some.t)
+    env_aucs = [env_auc(some.rows(np.flatnonzero(some.env == e)), RARE_ROWS) for e in range(source.n_envs)]
     outside = float(((propensity < RARE) | (propensity > 1 - RARE)).mean())
-    auc = float(_aucs(propensity[:, None], some.t)[0])
+    auc = float(aucs(propensity[:, None], some.t)[0])
     findings = [
         *(Finding(weight="note", columns=(), sentence=note) for note in raw.notes),
         *_arms(source, arms),
@@ -81,13 +93,20 @@ def look_at(source: TableSource, raw: Raw) -> Look:
     x = StandardScaler().fit_transform(rows.x)
     # The faintest ridge: levels of a category add up to one, for which its solver has no inverse otherwise.
     by_arm = [Ridge(alpha=1e-3).fit(x[t == arm], y[t == arm]).predict(x) for arm in (0, 1)]
+    at_home, left_out_env = accuracies(some)
     return Look(
         left_out=left_out(source, raw),
         arms=arms,
+        propensity=propensity,
+        t=some.t,
         outside=outside,
         auc=auc,
+        env_aucs=np.array([auc]) if source.n_envs == 1 else np.array(env_aucs),
+        differences=dict(zip(source.features, mean_differences(rows.x, t).tolist(), strict=True)),
         naive=float(y[t == 1].mean() - y[t == 0].mean()),
         least_squares=float((by_arm[1] - by_arm[0]).mean()),
+        at_home=at_home,
+        left_out_env=left_out_env,
         findings=tuple(findings),
     )
 
@@ -104,22 +123,6 @@ def left_out(source: TableSource, raw: Raw) -> dict[str, int]:
                 found[f"{name} ({role}) is missing"] = int(lacking.sum())
             gone |= lacking
     return found
-
-
-def _propensity(x: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Chance of the treatment by a cross-fitted logistic regression, [n]."""
-    scaled = StandardScaler().fit_transform(x)
-    folds = int(min(5, np.bincount(t, minlength=2).min()))
-    model = LogisticRegression(max_iter=1000)
-    chance: np.ndarray = cross_val_predict(model, scaled, t, cv=folds, method="predict_proba")[:, 1]
-    return chance
-
-
-def _aucs(values: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """How well each column tells treated from untreated rows, [d]: Mann and Whitney's U as a share. values: [n, d]."""
-    n_treated = int(t.sum())
-    ranks = rankdata(values, axis=0)[t == 1].sum(axis=0)
-    return np.asarray((ranks - n_treated * (n_treated + 1) / 2) / (n_treated * (len(t) - n_treated)))
 
 
 def _arms(source: TableSource, arms: np.ndarray) -> list[Finding]:
@@ -142,16 +145,14 @@ def _arms(source: TableSource, arms: np.ndarray) -> list[Finding]:
         found.append(
             _finding(
                 "cannot" if everywhere else "beware",
-                ("In every environment" if everywhere else f"In {_listed(alone)}")
+                ("In every environment" if everywhere else f"In {listed(alone)}")
                 + " all rows have the same treatment. If the environment is how rows were recruited, making them "
                 "alike erases the confounders that tell the arms apart; align the arms, or nothing.",
                 source.named("environment"),
             )
         )
     if few and source.n_envs > 1:
-        found.append(
-            _finding("note", f"{_listed(few)}: fewer than {FEW} rows of one arm.", source.named("environment"))
-        )
+        found.append(_finding("note", f"{listed(few)}: fewer than {FEW} rows of one arm.", source.named("environment")))
     if source.n_envs == 1:
         found.append(_finding("note", "No column is the environment: what can be made alike is the arms alone."))
     return found
@@ -177,18 +178,18 @@ def _tells(source: TableSource, x: np.ndarray, t: np.ndarray, y: np.ndarray) -> 
     for column in source.covariates:
         values = x[:, start : start + len(column.inputs)]
         start += len(column.inputs)
-        aucs = _aucs(values, t)
-        aucs = np.maximum(aucs, 1 - aucs)
-        if aucs.size and aucs.max() > NEAR_AUC:
+        found_aucs = aucs(values, t)
+        told = np.maximum(found_aucs, 1 - found_aucs).max(initial=0.0)
+        if told > NEAR_AUC:
             found.append(
                 _finding(
                     "beware",
-                    f"{column.name} alone tells the treatment (AUC {aucs.max():.3f}). Was it measured before the "
+                    f"{column.name} alone tells the treatment (AUC {told:.3f}). Was it measured before the "
                     "treatment was given?",
                     column.name,
                 )
             )
-        r2s = [float(np.corrcoef(v, y)[0, 1] ** 2) for v in values.T if np.ptp(v) > 0 and spread > 0]
+        r2s = [float(np.corrcoef(v, y)[0, 1] ** 2) for v in values.T if np.var(v) > 0 and spread > 0]
         if r2s and max(r2s) > NEAR_R2:
             found.append(
                 _finding(
@@ -219,6 +220,14 @@ def _names(source: TableSource) -> list[Finding]:
 
 def _cells(source: TableSource, raw: Raw) -> list[Finding]:
     found: list[Finding] = []
+    again = int(pd.DataFrame({column.name: raw.columns[column.name] for column in source.columns}).duplicated().sum())
+    if again:
+        rows = "1 row is" if again == 1 else f"{again:,} rows are"
+        found.append(
+            _finding(
+                "note", f"{rows} the same as an earlier one in every column that has a part; they count as others."
+            )
+        )
     for column in source.covariates:
         values = raw.columns[column.name]
         gone = is_missing(values)
@@ -237,5 +246,6 @@ def _finding(weight: Weight, sentence: str, *columns: str | None) -> Finding:
     return Finding(weight=weight, columns=tuple(name for name in columns if name is not None), sentence=sentence)
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Names as a sentence has them."""
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

@@ -21,6 +21,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartParser
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,10 +61,14 @@ setTimeout(fetchFonts, LATEST);
 
 
 class Delivery:
-    """Middleware between the browser and Streamlit's files; everything else passes as it is."""
+    """Middleware between the browser and Streamlit's files; everything else passes as it is.
+
+    An uploaded file stays in memory: by itself Starlette writes what is larger than 1 MB to the temporary folder.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        MultiPartParser.spool_max_size = (int(st.get_option("server.maxUploadSize")) + 1) * 2**20
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET":

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = {
     "": (
         ("train", "Train"),
+        ("data", "Data"),
         ("scenario", "Scenario"),
         ("latent", "Latent"),
         ("effects", "Effects"),
@@ -57,6 +58,8 @@ _ALSO = {
     "lambda": "path",
     "mmd": "lens",
     "export": "serve",
+    "table": "data",
+    "upload": "data",
 }
 
 

@@ -19,6 +19,7 @@ from pages.shared.shell import PAGES
 from tests.browser.conftest import ROOT, WAIT_MS, Server, start_server
 from tests.browser.pressing import Visitor, buttons_in_source, is_pressed, presses
 from tests.browser.test_app import TINY, params, said
+from tests.crl_core.test_own_tables import frame
 from tests.lecture_runs import LAMS, run_of
 
 pytestmark = pytest.mark.browser
@@ -145,6 +146,39 @@ def test_a_run_of_an_older_recipe_is_looked_at(visitor: Visitor) -> None:
     visitor.press("run-older")
     expect(visitor.main).to_contain_text("This run was made by version 0 of the recipe")
     expect(visitor.of("panel_path_error").locator(".js-plotly-plot").first).to_be_visible()
+
+
+# -- data --------------------------------------------------------------------------------------------------------------
+
+
+@presses(
+    "data-file-*", "data-confirm", "Numbers that name a category, and true effects", "Load another table", "data-leave"
+)
+def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor) -> None:
+    visitor.open("data")
+    visitor.pressed.add("data-file-*")
+    content = frame().to_csv(index=False).encode()
+    visitor.main.locator("input[type=file]").set_input_files(
+        {"name": "trial.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    expect(visitor.main.locator("h1")).to_have_text("trial.csv")
+    visitor.unfold("Numbers that name a category, and true effects", "True mean outcome, untreated")
+    visitor.press("data-confirm")
+    expect(visitor.main).to_contain_text("What can this table tell?")
+    visitor.unfold("Load another table", "It takes the place of this one")
+    visitor.press("data-leave")
+    expect(visitor.main.locator("h1")).to_have_text("Your own table")
+
+
+@presses("data-take", "Load another table", "data-leave")
+def test_an_example_is_loaded_with_its_roles(visitor: Visitor) -> None:
+    pytest.importorskip("crl_core.data.tables.examples")
+    visitor.open("data")
+    visitor.press("data-take")
+    expect(visitor.of("data-confirm")).to_be_visible()
+    visitor.unfold("Load another table", "It takes the place of this one")
+    visitor.press("data-leave")
+    expect(visitor.main.locator("h1")).to_have_text("Your own table")
 
 
 # -- scenario, latent, effects -----------------------------------------------------------------------------------------

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartParser
 
 from crl_core.config.presets import PRESETS
 from crl_core.lecture.frames import frames
@@ -159,3 +162,23 @@ def test_the_lectures_one_large_message_is_small(name: str, tmp_path: Path) -> N
     parts = [store.part(key, part) for part in ("projection", "evidence")]
     shown = frames(run, *parts, naming=naming_of(run.config, "environment"), palettes=server_cache.lecture_palettes())
     assert len(zlib.compress(json.dumps(shown).encode(), 6)) < LECTURE
+
+
+def test_a_file_that_is_uploaded_stays_in_memory_whatever_its_size() -> None:
+    delivery.Delivery(lambda *_: None)  # type: ignore[arg-type]
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="f"; filename="t.csv"\r\n\r\n'
+        + b"1" * 3_000_000
+        + b"\r\n--x--\r\n"
+    )
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield body
+
+    async def read() -> tuple[bool, int]:
+        form = await MultiPartParser(Headers({"content-type": "multipart/form-data; boundary=x"}), stream()).parse()
+        file = form["f"]
+        assert isinstance(file, UploadFile)
+        return file._in_memory, len(await file.read())
+
+    assert asyncio.run(read()) == (True, 3_000_000)

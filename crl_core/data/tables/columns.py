@@ -119,6 +119,11 @@ def texts(values: np.ndarray) -> np.ndarray:
                      for value, gone in zip(values, is_missing(values), strict=True)], dtype=object)  # fmt: skip
 
 
+def levels_of(values: np.ndarray) -> list[str]:
+    """What a column's cells hold, each once and in order; what is missing is no level."""
+    return sorted({value for value in texts(values) if value})
+
+
 def first_of(names: Sequence[str], most: int) -> str:
     """Names in a message, no more than a sentence bears."""
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -128,6 +128,8 @@ def _frame(text: str, mark: str, names: list[str], kind: Literal["str"] | None =
                 keep_default_na=False, na_values=[*MISSING, *EXCEL_ERRORS], nrows=MOST_ROWS + 1, dtype=kind,
             )  # fmt: skip
     except pd.errors.ParserError as error:
+        if "out of memory" in str(error):
+            raise MemoryError from None
         raise TableRefused(_ragged(str(error))) from None
     except pd.errors.ParserWarning:
         raise TableRefused(
@@ -297,7 +299,7 @@ def _parquet(content: bytes) -> Raw:
             if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
                 raise TableRefused(f"{name} holds lists, records or bytes; leave it out, or make it plain columns.")
         table = file.read()
-    except TableRefused:
+    except (TableRefused, MemoryError):
         raise
     except Exception as error:  # a damaged file fails in many ways, and all of them mean this
         raise TableRefused(

@@ -8,7 +8,7 @@ Loaded:  rows are kept in this process by content, and forgotten on request; not
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -30,10 +30,12 @@ from crl_core.data.tables.columns import (
     first_of,
     is_missing,
     learnt,
+    levels_of,
     texts,
 )
 
 LEAST_ROWS, LEAST_IN_ARM, LEAST_IN_ENV = 100, 10, 30
+MOST_SIZE = 1e15  # of a number: squares and sums of larger ones overflow in a network
 ALL = "all rows"  # the one environment of a table that names none
 _LOADED: dict[str, Mapping[str, np.ndarray]] = {}  # content -> the columns that have a part
 _APART: tuple[Role, ...] = ("id", "ignore")
@@ -192,6 +194,7 @@ def table_source(
         raise TableRefused("of mu0 and mu1 one is given; true effects need both.")
     if "covariate" not in roles.values():
         raise TableRefused("no column is a covariate; name one at least.")
+    _check_sizes(columns)
     arms = _arms(treatment, columns[treatment], treated)
     outcomes = _outcomes(outcome, columns[outcome])
     env_names = (ALL,) if environment is None else _env_names(environment, columns[environment])
@@ -226,6 +229,14 @@ def table_source(
     return source
 
 
+def _check_sizes(columns: Mapping[str, np.ndarray]) -> None:
+    for name, values in columns.items():
+        if values.dtype.kind == "f" and np.abs(values).max(where=~np.isnan(values), initial=0.0) > MOST_SIZE:
+            raise TableRefused(
+                f"{name} holds numbers beyond ±{MOST_SIZE:g}; give it in another unit, or leave the column out."
+            )
+
+
 def _one(roles: Mapping[str, Role], role: Role) -> str | None:
     having = [name for name, its in roles.items() if its == role]
     if len(having) > 1:
@@ -240,18 +251,23 @@ def _needed(of: Mapping[Role, str | None], role: Role) -> str:
     return name
 
 
+def plain_treated(levels: Sequence[str]) -> str:
+    """Which of a treatment's two values plainly means treated; "" where a person has to say so."""
+    plain = [level for level in levels if level.lower() in _TREATED]
+    return plain[0] if len(levels) <= 2 and len(plain) == 1 else ""
+
+
 def _arms(name: str, values: np.ndarray, treated: str) -> tuple[str, str]:
     """What untreated and treated rows are called. Several values that are not `treated` count as untreated."""
-    levels = sorted({value for value in texts(values) if value})
+    levels = levels_of(values)
     if len(levels) < 2:
         raise TableRefused(f"the treatment {name} has one value only; effects need treated and untreated rows.")
     if not treated:
-        plain = [level for level in levels if level.lower() in _TREATED]
-        if len(levels) > 2 or len(plain) != 1:
+        treated = plain_treated(levels)
+        if not treated:
             raise TableRefused(
                 f"the treatment {name} has the values {first_of(levels, 6)}; say which of them means treated."
             )
-        treated = plain[0]
     if treated not in levels:
         raise TableRefused(f"no row has the treatment {shown(treated)}; {name} has the values {first_of(levels, 6)}.")
     others = [level for level in levels if level != treated]
@@ -259,7 +275,7 @@ def _arms(name: str, values: np.ndarray, treated: str) -> tuple[str, str]:
 
 
 def _outcomes(name: str, values: np.ndarray) -> tuple[str, ...]:
-    levels = sorted({value for value in texts(values) if value})
+    levels = levels_of(values)
     if len(levels) < 2:
         raise TableRefused(f"the outcome {name} is the same in all rows; nothing can be learnt of it.")
     if len(levels) == 2:
@@ -273,7 +289,7 @@ def _outcomes(name: str, values: np.ndarray) -> tuple[str, ...]:
 
 
 def _env_names(name: str, values: np.ndarray) -> tuple[str, ...]:
-    levels = sorted({value for value in texts(values) if value})
+    levels = levels_of(values)
     if len(levels) > MAX_ENVS:
         raise TableRefused(
             f"the environment {name} has {len(levels)} values; at most {MAX_ENVS} fit. Group them in the file, or "

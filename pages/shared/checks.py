@@ -20,17 +20,33 @@ _CSS = """
   margin-bottom: .7rem; } }
 </style>
 """
-_MARKS = {"granted": ("✓", ""), "in part": ("~", "part"), "violated": ("✗", "bad")}
+_MARKS = {
+    "granted": ("✓", ""),
+    "in part": ("~", "part"),
+    "violated": ("✗", "bad"),
+    "yes": ("✓", ""),
+    "no": ("✗", "bad"),
+    "unknown": ("?", "part"),
+    "cannot": ("✗", "bad"),
+    "beware": ("!", "bad"),
+    "note": ("·", "part"),
+}
 
 
 def checks(items: Iterable[tuple[str, str, str, str]], bad: str) -> None:
-    """(status, what is asked, how it stands, why it matters); status is granted, in part or violated. bad: a colour."""
+    """(status, what is asked, how it stands, why it matters); "" where there is nothing to say.
+
+    status: one of `_MARKS`.  bad: a colour.
+    """
     cells = []
     for status, asked, says, why in items:
         mark, kind = _MARKS[status]
         cells.append(
             f'<em class="{kind}">{mark} {escape(status)}</em>'
-            f'<div><b>{escape(asked)}</b><p>{escape(says)}</p><p class="why">{escape(why)}</p></div>'
+            "<div>"
+            + (f"<b>{escape(asked)}</b>" if asked else "")
+            + (f"<p>{escape(says)}</p>" if says else "")
+            + (f'<p class="why">{escape(why)}</p></div>' if why else "</div>")
         )
     style = f"<style>.crl-checks {{ --crl-bad: {bad}; }}</style>"
     st.html(f'{_CSS}{style}<div class="crl-checks">{"".join(cells)}</div>')

@@ -1,0 +1,82 @@
+"""A table of one's own: what it holds, what each column is, and what it can tell before anything is trained."""
+
+import streamlit as st
+
+from crl_core.figures import palette
+from crl_core.world.table_verdict import table_verdict
+from pages.shared import data_load, data_panels, own_table, page_header, require
+from pages.shared.data_roles import roles_form
+from pages.shared.style import count, panel_title, theme
+from pages.shared.tables import say
+
+_DEFINITIONS = """
+**Outcome**: what the treatment may change. **Treatment**: who received it. **Covariates**: what is known of a row from
+before. **Environment**: where a row comes from, such as a site. Alignment makes environments, or arms, alike.
+
+**Propensity**: the chance of the treatment by the covariates, from a cross-fitted logistic regression. Where it is
+below 0.05 or above 0.95, a row has hardly a counterpart in the other arm. **Overlap**: that rows have one.
+
+**AUC**: how well the covariates tell the arms apart: 0.5 is no better than chance, as in a trial; 1 is always.
+
+**Standardised difference**: of the arms' means, in units of their spread; within ± 0.1 it is usually taken for none.
+
+**Difference in means**: mean outcome of the treated minus that of the untreated. **Least squares per arm**: a straight
+line for each arm, and the mean of their difference over all rows.
+"""
+
+require()
+table = own_table.loaded()
+if table is None:
+    page_header(
+        "Your own table",
+        "Load a file, say what its columns are, and read what it can tell of effects, before anything is trained.",
+        _DEFINITIONS,
+    )
+    data_load.invite()
+    st.stop()
+
+n_rows = count(table.raw.n_rows, "row") if table.raw.n_rows == 1 else f"{table.raw.n_rows:,} rows"
+if not table.confirmed:
+    page_header(
+        table.label,
+        f"{n_rows}, {len(table.held)} columns. Say what each column is, and confirm it: nothing is trained before.",
+        _DEFINITIONS,
+    )
+    data_load.refusal()
+    data_panels.reading_notes(table)
+    roles_form(table)
+    data_load.another()
+    st.stop()
+
+source, look, ink = table.source, table.look, palette(theme())
+assert source is not None
+assert look is not None
+verdict = table_verdict(source, look, measured_before=table.measured_before)
+page_header(
+    table.label,
+    f"{source.n_rows:,} of {n_rows} are used. Outcome: {source.named('outcome')}. Treated means "
+    f"{source.named('treatment')} = {source.arms[1]}, untreated {source.arms[0]}.",
+    _DEFINITIONS,
+    [
+        (verdict.word, "what this table can tell"),
+        (f"{100 * look.outside:.0f} %", "rows with hardly a counterpart"),
+    ],
+)
+data_load.refusal()
+say(verdict.sentence)
+left, right = st.columns([6, 5])
+with left, st.container(key="panel_data_verdict", height="stretch"):
+    panel_title("What can this table tell?", "answered before any training, without knowing the true effects")
+    data_panels.answers(verdict, ink)
+with right, st.container(key="panel_data_overlap", height="stretch"):
+    data_panels.overlap(look, ink)
+left, right = st.columns(2)
+with left, st.container(key="panel_data_arms", height="stretch"):
+    data_panels.arms(source, look, ink)
+with right, st.container(key="panel_data_balance", height="stretch"):
+    data_panels.balance(look, ink)
+with st.container(key="panel_data_findings"):
+    panel_title("What was found", "in the rows that are used, and of those that are not")
+    data_panels.findings(table, ink)
+roles_form(table)
+data_load.another()

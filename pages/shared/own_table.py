@@ -1,0 +1,132 @@
+"""The table of one's own that this session has loaded. It lives as long as the session and is in nobody else's reach.
+
+Nothing of it stands in the address, in a file or in a cache of Streamlit's, all of which visitors share.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from threading import RLock
+from typing import ClassVar
+
+import streamlit as st
+
+from crl_core.data.tables.columns import Raw, Role
+from crl_core.data.tables.guess import guessed_roles
+from crl_core.data.tables.source import TableSource, forget, load, table_source
+from crl_core.data.tables.summary import Held, held
+from crl_core.world.table_checks import Look, look_at
+
+_TABLE = "data.table"
+_MOST_LABEL = 60  # letters of a file's name
+
+
+class _Hold:
+    """As long as one of a content's holds lives, its rows stay loaded: sessions may have the same table."""
+
+    _lock = RLock()  # a hold may end while another begins, wherever garbage is collected
+    _living: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self, content: str) -> None:
+        with self._lock:
+            self._living[content] += 1
+        weakref.finalize(self, _Hold._ended, content)
+
+    @classmethod
+    def _ended(cls, content: str) -> None:
+        with cls._lock:
+            cls._living[content] -= 1
+            if cls._living[content] <= 0:
+                del cls._living[content]
+                forget(content)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OwnTable:
+    """What was loaded, what was said of it, and, once that is confirmed, its source and the look at it.
+
+    number:  counts the tables of a session, so that fields of one are not taken for those of the next.
+    treated: the value of the treatment that means treated; "" where it is plain, or not said.
+    measured_before: whether a person has said that all covariates were measured before the treatment.
+    """
+
+    label: str
+    number: int
+    raw: Raw
+    held: tuple[Held, ...]
+    roles: Mapping[str, Role]
+    treated: str = ""
+    categories: frozenset[str] = frozenset()
+    measured_before: bool = False
+    source: TableSource | None = None
+    look: Look | None = None
+    _hold: _Hold | None = field(default=None, repr=False)
+
+    @property
+    def confirmed(self) -> bool:
+        return self.source is not None and self.look is not None
+
+
+def loaded() -> OwnTable | None:
+    """The session's table, its roles confirmed or not."""
+    found: OwnTable | None = st.session_state.get(_TABLE)
+    return found
+
+
+def current() -> OwnTable | None:
+    """The session's table once its roles are confirmed."""
+    table = loaded()
+    return table if table is not None and table.confirmed else None
+
+
+def take(
+    label: str,
+    raw: Raw,
+    roles: Mapping[str, Role] | None = None,
+    treated: str = "",
+    categories: frozenset[str] = frozenset(),
+) -> OwnTable:
+    """Make this the session's table, in place of the one before; roles that are not given are guessed."""
+    before = loaded()
+    table = OwnTable(
+        label=" ".join("".join(letter for letter in label if letter.isprintable()).split())[:_MOST_LABEL] or "table",
+        number=1 if before is None else before.number + 1,
+        raw=raw,
+        held=held(raw),
+        roles=guessed_roles(raw) if roles is None else {name: roles.get(name, "ignore") for name in raw.columns},
+        treated=treated,
+        categories=categories,
+    )
+    st.session_state[_TABLE] = table
+    return table
+
+
+def say(
+    table: OwnTable, roles: Mapping[str, Role], treated: str, categories: frozenset[str], measured_before: bool
+) -> OwnTable:
+    """The table with what a person says of it; what was confirmed otherwise has to be confirmed again."""
+    said = (roles, treated, categories)
+    if said != (table.roles, table.treated, table.categories):
+        table = replace(table, roles=roles, treated=treated, categories=categories, source=None, look=None, _hold=None)
+    if measured_before != table.measured_before:
+        table = replace(table, measured_before=measured_before)
+    st.session_state[_TABLE] = table
+    return table
+
+
+def confirm(table: OwnTable) -> OwnTable:
+    """The table with its source and the look at it. Raises TableRefused with one sentence."""
+    source = table_source(table.raw, table.roles, treated=table.treated, label=table.label, categories=table.categories)
+    hold = _Hold(source.content)
+    load(source, {column.name: table.raw.columns[column.name] for column in source.columns})  # if just then forgotten
+    table = replace(table, source=source, look=look_at(source, table.raw), _hold=hold)
+    st.session_state[_TABLE] = table
+    return table
+
+
+def leave() -> None:
+    """Forget the session's table."""
+    st.session_state.pop(_TABLE, None)
