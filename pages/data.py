@@ -4,7 +4,7 @@ import streamlit as st
 
 from crl_core.figures import palette
 from crl_core.world.table_verdict import table_verdict
-from pages.shared import data_load, data_panels, own_table, page_header, require
+from pages.shared import data_load, data_panels, data_train, own_table, page_header, require
 from pages.shared.data_roles import roles_form
 from pages.shared.style import count, panel_title, theme
 from pages.shared.tables import say
@@ -64,6 +64,7 @@ page_header(
 )
 data_load.refusal()
 say(verdict.sentence)
+data_train.offer(table)
 left, right = st.columns([6, 5])
 with left, st.container(key="panel_data_verdict", height="stretch"):
     panel_title("What can this table tell?", "answered before any training, without knowing the true effects")

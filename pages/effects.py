@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from pages.shared import effects_panels, figure, page_header, require, run_in_view
+from pages.shared import effects_panels, effects_unjudged, figure, page_header, require, run_in_view
 from pages.shared.model_views import effects
-from pages.shared.style import notice
 from pages.shared.tables import say, signed
 
 _DEFINITIONS = """
@@ -25,6 +24,16 @@ With more than two inputs everything else is held at the data's mean.
 
 require()
 run = run_in_view("Effects")
+if run.result.ite_rmse is None or run.view.ite is None:
+    page_header(
+        "Effects",
+        f"{run.naming.title}: what the network says treatment does to each row. The true effects of this data are not "
+        "known, so the rows themselves are asked whether it holds.",
+        effects_unjudged.DEFINITIONS,
+        effects_unjudged.header_numbers(run),
+    )
+    effects_unjudged.draw(run)
+    st.stop()
 found = effects(run)
 scores = found.scores
 bias = None if scores is None else run.at_lam(scores.bias)
@@ -41,11 +50,10 @@ page_header(
         ("–" if found.constant else figure(correlation), "correlation"),
     ],
 )
-if run.result.ite_rmse is None or run.view.ite is None:
-    notice("The true effects of this data are not known", "Estimates can be made, but not judged.")
-    st.stop()
 if run.status != "ok":
     say(f"At λ = {run.lam:g} the first replicate {run.status}; {run.others}.")
+elif run.config.table is not None and run.config.training.replicates > 1:
+    say(effects_unjudged.mean_of_fits(run))
 
 apart = False
 if len(run.env_names) > 1 and not found.constant:
@@ -69,3 +77,4 @@ with right:
 with st.container(key="panel_effects_baselines"):
     effects_panels.baselines(run)
 effects_panels.maps(run, found)
+effects_unjudged.take_home(run)

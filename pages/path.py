@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from crl_core.measures.lam_choice import choices_of, cost_of, cost_said
-from pages.shared import figure, page_header, path_panels, quiet, require, run_in_view
+from pages.shared import figure, page_header, path_averages, path_panels, quiet, require, run_in_view
 from pages.shared.tables import say
 
 _DEFINITIONS = """
@@ -48,6 +48,9 @@ page_header(
 )
 
 has_truth = run.result.ite_rmse is not None
+if run.config.table is not None:
+    with st.container(key="panel_path_average"):
+        path_averages.draw(run)
 with st.container(key="panel_path_error"):
     if has_truth:
         path_panels.effect_error(run, found)

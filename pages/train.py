@@ -17,7 +17,8 @@ _DEFINITIONS = """
 run it is, like λ, in units of the outcome's variance, while the factual error stands in the outcome's own. Nothing is
 smoothed.
 
-**Factual error**: mean squared error of the outcome under the treatment that was given.
+**Factual error**: mean squared error of the outcome under the treatment that was given. Where rows are kept for
+validation, the figures above are of the epoch that erred least on them; the curves go on to the last.
 
 **Penalty**: unless another is chosen, mean over pairs of environments (or of treated and untreated units) of MMD²
 between their

@@ -128,6 +128,8 @@ def path_rows(curves: Curves, lam: float) -> Columns:
     values = curves.values.get(curves.error_name, np.empty((0, len(curves.lams))))
     n_epochs, n_lams = values.shape
     drawn = _ghost_epochs(n_epochs)
+    if n_epochs:
+        values = np.concatenate([values[:-1], curves.now(curves.error_name)[None]])
     now = np.repeat(drawn == n_epochs - 1, n_lams)
     floor = _error_range(curves)[0]  # a band that reaches 0 ends at the foot of the log axis
     rows = {

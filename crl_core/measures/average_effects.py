@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 
 from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData
@@ -88,6 +90,16 @@ def average_effects(result: RunResult, rows: MultiEnvData) -> AverageEffects:
         att=np.stack([found[:, treated].mean(axis=-1) for found in effects]),
         picked=int(np.argmin(error)) if np.isfinite(error).any() else None,
     )
+
+
+def average_levels(rows: MultiEnvData) -> tuple[float, float]:
+    """Average effects without a network: the difference of the arms' mean outcomes, and least squares per arm over all
+    rows."""
+    x = StandardScaler().fit_transform(rows.x)
+    # The faintest ridge: levels of a category add up to one, for which its solver has no inverse otherwise.
+    by_arm = [Ridge(alpha=1e-3).fit(x[rows.t == arm], rows.y[rows.t == arm]).predict(x) for arm in (0, 1)]
+    naive = rows.y[rows.t == 1].mean() - rows.y[rows.t == 0].mean()
+    return float(naive), float((by_arm[1] - by_arm[0]).mean())
 
 
 def row_effects(result: RunResult, rows: MultiEnvData, train: np.ndarray, at: int) -> RowEffects:

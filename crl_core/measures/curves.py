@@ -24,6 +24,8 @@ class Curves:
 
     values:  name of CURVES -> [T, L], median over replicates; no "ite_rmse" where the truth is not known.
     low, high: [L] smallest and largest ITE RMSE (held-out factual MSE without truth) of the replicates, last epoch.
+    kept:    name of CURVES -> [L], of the epoch that each model ends with where rows kept apart have chosen it; else
+             empty, and the last epoch counts.
     status:  [L] worst status of the replicates, index into events.STATUS_WORDS; `n_bad` [L] counts those not ok.
     """
 
@@ -35,6 +37,7 @@ class Curves:
     high: np.ndarray
     status: np.ndarray
     n_bad: np.ndarray
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def n_epochs(self) -> int:
@@ -45,11 +48,15 @@ class Curves:
         """What is drawn against λ: the effect error where it is known, else the factual error."""
         return "ite_rmse" if "ite_rmse" in self.values else "factual_mse"
 
+    def now(self, name: str) -> np.ndarray:
+        """A curve's value that counts by now, [L]; there is an epoch at least."""
+        return self.kept[name] if name in self.kept else np.asarray(self.values[name][-1])
+
     def last(self, name: str, lam: float) -> float | None:
         """The latest value of a curve at a λ of the grid; None where there is none."""
         if name not in self.values or not self.n_epochs or lam not in self.lams:
             return None
-        value = float(self.values[name][-1, self.lams.index(lam)])
+        value = float(self.now(name)[self.lams.index(lam)])
         return value if np.isfinite(value) else None
 
 
@@ -79,6 +86,7 @@ def of_result(result: RunResult) -> Curves:
     error = result.factual_mse if result.ite_rmse is None else result.ite_rmse
     low, high = _range(result.by_lam(np.asarray(error, dtype=np.float64)))
     status = result.by_lam(result.status)
+    chosen = () if result.validation_mse is None else [metric.name for metric in result.kept if metric.name in values]
     return Curves(
         lams=lams,
         epochs=result.config.training.epochs,
@@ -88,6 +96,7 @@ def of_result(result: RunResult) -> Curves:
         high=high,
         status=status.max(axis=0),
         n_bad=(status != OK).sum(axis=0),
+        kept={name: _medians(result.by_lam(getattr(result, name))[None])[0] for name in chosen},
     )
 
 

@@ -54,6 +54,7 @@ RULE_WORDS: Mapping[str, RuleWords] = {
 }
 
 
+WIDE = ("largest", "auc")  # rules that give some factual error away
 RULES = tuple(rule for rule in RULE_WORDS if rule != "oracle")  # those that do not see the truth
 
 
@@ -128,13 +129,15 @@ def choices(
 def choices_of(result: RunResult, evidence: Mapping[str, np.ndarray] | None) -> tuple[list[Choice], dict[str, str]]:
     """`choices` on a run whose effects are known or not, with every rule of its evidence; and why a rule has no pick.
 
-    A model that broke is picked by nobody. Without the truth, errors and regrets are NaN.
+    A model that broke is picked by nobody. Without the truth, errors and regrets are NaN. On a table the rules that
+    give factual error away are not asked: where little of an outcome can be explained, every λ is within their bound.
     """
+    off = WIDE if result.config.table is not None else ()
     rules: dict[str, np.ndarray] = {}
     reasons: dict[str, str] = {}
     if evidence is not None and "rule_ids" in evidence:
         for rule, picks, why in zip(evidence["rule_ids"], evidence["rule_pick"], evidence["rule_reason"], strict=True):
-            if str(rule) == "factual":  # is one of `choices` anyhow
+            if str(rule) in ("factual", *off):  # the first is one of `choices` anyhow
                 continue
             if (picks >= 0).any():
                 rules[str(rule)] = picks

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -308,6 +309,15 @@ class RunStore:
                 destroy(self._runs / key)
             except OSError as error:
                 raise disk_error(f"remove run {key} from {self._runs}", error) from None
+
+    def discard_private(self, older_than_s: float = 86_400.0) -> None:
+        """Remove runs of private tables that nobody can come back to: a server that ends in good order has removed its
+        own. Younger ones may be of another server on the same store."""
+        for key in list(self.stamps()):
+            found = self.summary(key)
+            if found is not None and found.private and time.time() - found.created > older_than_s:
+                with suppress(StoreError):
+                    self.discard(key)
 
     def restore(self, key: str) -> None:
         """Undo the last `delete` of a run."""

@@ -12,12 +12,11 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import Ridge
-from sklearn.preprocessing import StandardScaler
 
 from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing
 from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded
+from crl_core.measures.average_effects import average_levels
 from crl_core.world.sizes import RARE
 from crl_core.world.table_arms import accuracies, aucs, env_auc, mean_differences, propensities
 
@@ -75,7 +74,7 @@ class Look:
 def look_at(source: TableSource, raw: Raw) -> Look:
     """What a table can tell, and what to beware of. The source's rows must be loaded."""
     (train, _), (rows, _) = source.rows(0), source.all_rows()
-    env, t, y = rows.env, rows.t, rows.y
+    env, t = rows.env, rows.t
     arms = np.array([[int(((env == e) & (t == arm)).sum()) for arm in (0, 1)] for e in range(source.n_envs)])
     some = train.rows(np.unique(np.linspace(0, len(train) - 1, MOST_LOOKED_AT).astype(int)))
     propensity = propensities(some.x, some.t)
@@ -90,9 +89,7 @@ def look_at(source: TableSource, raw: Raw) -> Look:
         *_names(source),
         *_cells(source, raw),
     ]
-    x = StandardScaler().fit_transform(rows.x)
-    # The faintest ridge: levels of a category add up to one, for which its solver has no inverse otherwise.
-    by_arm = [Ridge(alpha=1e-3).fit(x[t == arm], y[t == arm]).predict(x) for arm in (0, 1)]
+    naive, least_squares = average_levels(rows)
     at_home, left_out_env = accuracies(some)
     return Look(
         left_out=left_out(source, raw),
@@ -103,8 +100,8 @@ def look_at(source: TableSource, raw: Raw) -> Look:
         auc=auc,
         env_aucs=np.array([auc]) if source.n_envs == 1 else np.array(env_aucs),
         differences=dict(zip(source.features, mean_differences(rows.x, t).tolist(), strict=True)),
-        naive=float(y[t == 1].mean() - y[t == 0].mean()),
-        least_squares=float((by_arm[1] - by_arm[0]).mean()),
+        naive=naive,
+        least_squares=least_squares,
         at_home=at_home,
         left_out_env=left_out_env,
         findings=tuple(findings),

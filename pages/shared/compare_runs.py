@@ -133,6 +133,7 @@ def opened(key: str, lam: float) -> RunInView | None:
         return None
 
 
+@server_cache.pictures
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _estimates(key: str, sealed_by: float, _run: RunInView) -> Estimates:
     ite_hat = _run.result.effects(_run.view.x)

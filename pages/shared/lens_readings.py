@@ -11,6 +11,7 @@ import streamlit as st
 from crl_core.data.scm import Stream, aligned_groups, rng_for
 from crl_core.measures.mmd_conventions import Convention, Reading, read
 from crl_core.results import mmd_rows
+from pages.shared import server_cache
 from pages.shared.lens_controls import OWN, name_of
 from pages.shared.run_view import RunInView
 
@@ -63,12 +64,14 @@ def latents(run: RunInView) -> tuple[np.ndarray, np.ndarray]:
     return _latents(run.key, run)
 
 
+@server_cache.pictures
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _latents(key: str, _run: RunInView) -> tuple[np.ndarray, np.ndarray]:
     rows = mmd_rows(_run.view)
     return _run.result.predict(rows.x)[0], aligned_groups(rows, _run.config.training.align)
 
 
+@server_cache.pictures
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _reading(key: str, convention: Convention, at: int | None, _run: RunInView) -> Reading:
     """Of every λ, or of the one at index `at` alone."""

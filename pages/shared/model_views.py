@@ -10,6 +10,7 @@ import streamlit as st
 from crl_core.figures import Limits, effect_limits, path_limits, tallest_bin
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import EffectScores, effect_scores, is_constant
+from pages.shared import server_cache
 from pages.shared.run_view import RunInView
 
 
@@ -39,6 +40,7 @@ def effects(run: RunInView) -> Effects:
     return _effects(run.key, run)
 
 
+@server_cache.pictures
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _effects(key: str, _run: RunInView) -> Effects:
     view = _run.view
@@ -57,6 +59,7 @@ def _effects(key: str, _run: RunInView) -> Effects:
         )
 
 
+@server_cache.pictures
 @st.cache_resource(max_entries=4, show_spinner=False)
 def tsne_layout(key: str, _projection: dict[str, np.ndarray]) -> Layout:
     return _layout(one_size(_projection["tsne_xy"]), one_size(_projection["tsne_x"][None])[0])
@@ -66,6 +69,7 @@ def pca_layout(run: RunInView) -> Layout:
     return _pca_layout(run.key, run)
 
 
+@server_cache.pictures
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _pca_layout(key: str, _run: RunInView) -> Layout:
     from crl_core.measures.projection import (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -27,11 +28,28 @@ from crl_core.runs.store import RunStore, RunSummary
 from crl_core.runs.temporary import ensure_temporary_folder
 from crl_core.studies import claims, claims_run, environments
 
+_PICTURES: list[Any] = []  # functions with a cache that may hold rows, latents or estimates of a private table
+
+F = TypeVar("F")
+
+
+def pictures(cached: F) -> F:
+    """Marks a cached function whose answers are made of a run's rows, so that none outlives a private table."""
+    _PICTURES.append(cached)
+    return cached
+
+
+def forget_pictures() -> None:
+    """Empty these caches; what other visitors look at is worked out again."""
+    for cached in _PICTURES:
+        cached.clear()
+
 
 @st.cache_resource(show_spinner=False)
 def store() -> RunStore:
     found = RunStore()
     ensure_temporary_folder(found.root)
+    Thread(target=found.discard_private, name="crl private", daemon=True).start()  # of a server that has crashed
     return found
 
 
@@ -63,16 +81,19 @@ def _warm(manager: JobManager) -> JobManager:
     return manager
 
 
+@pictures
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _result(key: str, sealed_at: float) -> RunResult:
     return store().load(key)
 
 
+@pictures
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _part(key: str, name: str, sealed_at: float) -> dict[str, np.ndarray] | None:
     return store().part(key, name)
 
 
+@pictures
 @st.cache_resource(max_entries=6, show_spinner=False)
 def view_data(config: RunConfig) -> MultiEnvData:
     """The held-out rows of replicate 0 that pictures show."""
@@ -110,12 +131,14 @@ def device_line() -> str:
     return f"device: {own[0].device}" if own else "device: the best that is found"
 
 
+@pictures
 @st.cache_resource(max_entries=8, show_spinner=False)
 def follower(key: str) -> Follower:
     """The growing curves of a run under way, one for all who watch it."""
     return Follower(read=lambda offset: jobs().events(key, offset))
 
 
+@pictures
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _final_curves(key: str, sealed_at: float) -> Curves:
     return of_result(load(key))
@@ -133,6 +156,7 @@ def rows_of(scenario: Scenario, seed: int) -> MultiEnvData:
     return sample(scenario, seed)
 
 
+@pictures
 @st.cache_resource(max_entries=4, show_spinner=False)
 def lecture_frames(
     stamp: str,

@@ -8,18 +8,16 @@ Links:     a session's first run mends what a link asks for and cannot have, in 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from crl_core.config import MAX_ENVS, RunConfig
-from crl_core.config.presets import DEFAULT_PRESET, PRESETS, Preset
-from crl_core.config.text import TRAINING, differing, imagined, nearest_lam
-from crl_core.lecture.handout import naming_of
-from crl_core.lecture.naming import Naming
-from pages.shared import fields, job_panel, style
+from crl_core.config.presets import DEFAULT_PRESET, PRESETS
+from crl_core.config.text import imagined, nearest_lam
+from pages.shared import fields, job_panel, sidebar_table, style, table_run
+from pages.shared.controls import Controls as Controls
 from pages.shared.fields import Field, Value, lam_text
 
 _CONTROLS = "sidebar.controls"
@@ -29,55 +27,6 @@ _PAGE = "sidebar.page"
 _MOVED = "sidebar.lam_moved"  # λ before and after it was moved by code, and when
 _STALE_S = 10.0
 _FORMAT = "%.12g"  # a field shows the value in force with as many digits as it takes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Controls:
-    """The sidebar's values. `config` is None where it cannot be trained; `problem` is then the sentence why."""
-
-    preset: Preset
-    values: Mapping[str, Value]
-    config: RunConfig | None
-    problem: str | None
-    lam: float
-
-    @property
-    def changed(self) -> bool:
-        """Whether this world differs from the preset's, so that the preset's words may be wrong about it."""
-        if self.config is None:
-            return False
-        names = differing([self.preset.config, self.config])
-        return bool(set(names) - (TRAINING - {"align", "penalty"}) - {"n_samples"})
-
-    @property
-    def naming(self) -> Naming:
-        """How it is called: as the preset, or as its table."""
-        return Naming.of(self.preset) if self.config is None or self.config.table is None else naming_of(self.config)
-
-    @property
-    def sentence(self) -> str:
-        """What this world is."""
-        if self.config is not None and self.config.table is not None:
-            table = self.config.table
-            return f"{style.count(table.n_rows, 'row')} of {style.count(table.n_envs, 'environment')}, from a table."
-        return f"Changed from the preset. There: {self.preset.sentence}" if self.changed else self.preset.sentence
-
-    @property
-    def look_for(self) -> str:
-        """What there is to see, where it is known."""
-        if self.config is not None and self.config.table is not None:
-            return self.sentence
-        if not self.changed:
-            return self.preset.look_for
-        return (
-            "This world is changed from the preset; the Scenario page says what its numbers let one expect of a "
-            "penalty."
-        )
-
-    @property
-    def env_names(self) -> tuple[str, ...]:
-        n_envs = self.config.source.n_envs if self.config else int(self.values["envs"])
-        return self.naming.env_names(n_envs)
 
 
 def controls() -> Controls:
@@ -114,8 +63,9 @@ def draw(page: str) -> Controls:
     _arrive()
     _keep_lam()
     _keep_link(page)
+    own = table_run.current()
     with st.sidebar:
-        found = _widgets()
+        found = _widgets() if own is None else sidebar_table.widgets(own, _lam_slider)
         st.session_state[_CONTROLS] = found
         job_panel.sidebar_panel(found.config, found.problem, found.lam, show)
     for note in st.session_state.get(_NOTES, ()):
@@ -282,22 +232,26 @@ def _widgets() -> Controls:
         config = fields.build(preset_id, values)
     except ValueError as error:
         problem = str(error)
-    lams = (config or preset.config).training.lams
     with lam_slot:
-        lam = st.select_slider(
-            "λ in view",
-            lams,
-            value=nearest_lam(lams, fields.DEFAULT_LAM),
-            format_func=lam_text,
-            key="lam",
-            bind="query-params",
-            on_change=_forget_notes,
-            help="Weight of the penalty. All λ are trained at once; this one is drawn. Arrow keys move it.",
-        )
-    found = Controls(preset=preset, values=values, config=config, problem=problem, lam=float(lam))
+        lam = _lam_slider((config or preset.config).training.lams)
+    found = Controls(preset=preset, values=values, config=config, problem=problem, lam=lam)
     with world_slot:
         st.html(f'<p class="crl-world"><b>{preset.title}.</b> {found.sentence}</p>')
     return found
+
+
+def _lam_slider(lams: Sequence[float]) -> float:
+    lam = st.select_slider(
+        "λ in view",
+        lams,
+        value=nearest_lam(lams, fields.DEFAULT_LAM),
+        format_func=lam_text,
+        key="lam",
+        bind="query-params",
+        on_change=_forget_notes,
+        help="Weight of the penalty. All λ are trained at once; this one is drawn. Arrow keys move it.",
+    )
+    return float(lam)
 
 
 def _subscript(number: int) -> str:

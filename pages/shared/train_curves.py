@@ -16,7 +16,7 @@ from pages.shared import server_cache, style
 
 _SAYS = {
     "loss": "factual error + λ · penalty{unit}",
-    "factual_train": "mean square of each arm, summed; training rows",
+    "factual_train": "{square}; training rows",
     "penalty": "{penalty} within a batch",
 }
 _PANELS = [(m.name, m.heading, _SAYS[m.name]) for m in kept_in("epoch") if not m.held_out]
@@ -43,7 +43,8 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
     with left, st.container(key="panel_path"):
         label = METRIC[curves.error_name].word
         earlier = f"; band: {curves.replicates} replicates" if curves.replicates > 1 else " epochs"
-        style.panel_title("Effect error along λ", f"{label}, held out; faint: earlier{earlier}")
+        title = "Effect error along λ" if curves.error_name == "ite_rmse" else "Error along λ"
+        style.panel_title(title, f"{label}, held out; faint: earlier{earlier}")
         spec = live.path_spec(curves, ink, height=290, label=label, zoom=final)
         _chart(live.path_rows(curves, lam), spec, "path", f"{label} against λ")
 
@@ -56,10 +57,14 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
         between = "environments" if config.training.align == "environment" else "treated and untreated"
         style.panel_title("Latent MMD²", f"between {between}, held out")
         over_epochs("mmd2", "MMD²", 290, "held-out MMD²")
-    unit = ", in the outcome's variance" if config.training.standardise else ""
+    logits, plain = config.source.two_outcomes, config.training.arm_weight == "plain"
+    unit = ", in the outcome's variance" if config.training.standardise and not logits else ""
+    penalty = PENALTY_WORDS[config.training.penalty].short
+    error = "logarithmic loss" if logits else "mean square"
+    square = f"twice the {error} of a row" if plain else f"{error} of each arm, summed"
     for column, (name, title, says) in zip(st.columns(3), _PANELS, strict=True):
         with column, st.container(key=f"panel_{name}"):
-            style.panel_title(title, says.format(penalty=PENALTY_WORDS[config.training.penalty].short, unit=unit))
+            style.panel_title(title, says.format(penalty=penalty, unit=unit, square=square))
             over_epochs(name, title, 200, title)
     style.lam_legend(ink, curves.lams, lam, zoom=final and curves.n_epochs > 0)
     if (curves.n_bad > 0).any():

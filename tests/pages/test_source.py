@@ -129,4 +129,4 @@ def test_effects_are_drawn_without_a_map_where_they_alone_are_known(table: Train
     if table.kind == "judged":
         assert "There is no effect map: the equations of this data are not known" in text
     else:
-        assert "Estimates can be made, but not judged" in text
+        assert "The true effects of this data are not known, so the rows themselves are asked" in text

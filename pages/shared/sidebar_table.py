@@ -1,0 +1,77 @@
+"""The sidebar while a table of the session's own is in view: what it is, how it is trained, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import get_args
+
+import streamlit as st
+
+from crl_core.config import LIMITS, Align
+from crl_core.config.presets import DEFAULT_PRESET, PRESETS
+from pages.shared import table_run
+from pages.shared.controls import Controls
+from pages.shared.style import plain, quiet
+from pages.shared.table_run import TableRun
+
+_ALIKE = {"environment": "environments", "treatment": "arms"}
+_MOST_STEPS = 5000
+
+
+def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Controls:
+    """The fields of a table's training. Nothing of the table stands in the address."""
+    source = run.source
+    st.html(f'<p class="crl-world"><b>{plain(source.label)}</b></p>')
+    quiet(
+        f"{source.n_rows:,} rows, {len(source.features)} inputs. Effect of {source.named('treatment')} on "
+        f"{source.named('outcome')}. Only this session sees it."
+    )
+    st.button("Back to simulated worlds", key="table.leave", on_click=table_run.leave, width="stretch", type="tertiary")
+    chosen = run.settings
+    lam_slot = st.container()
+    can = run.can_align
+    align = st.segmented_control(
+        "Make alike",
+        can,
+        default=chosen.align,
+        format_func=_ALIKE.__getitem__,
+        key="table.align",
+        required=True,
+        persist_state="session",
+        help="What the penalty pulls together: environments, or treated and untreated rows. Environments can be made "
+        "alike where some have rows of both arms.",
+    )
+    steps = _number(
+        "Gradient steps", "steps", chosen.steps, 50, (20, _MOST_STEPS), "Of each fit; its best look counts."
+    )
+    replicates = _number(
+        "Fits",
+        "replicates",
+        chosen.replicates,
+        1,
+        (1, int(LIMITS["replicates"][1])),
+        "Each to rows drawn anew (bootstrap). A row's effect is their mean; 20 make its interval sound.",
+    )
+    seed = _number("Seed", "seed", chosen.seed, 1, (0, 999_999), "Determines rows, initial weights and batches.")
+    run.settings = replace(
+        chosen,
+        align=align if align in get_args(Align) else chosen.align,
+        steps=steps,
+        replicates=replicates,
+        seed=seed,
+    )
+    config, problem = None, None
+    try:
+        config = run.config()
+    except ValueError as error:
+        problem = str(error)
+    with lam_slot:
+        lam = lam_slider(run.settings.lams)
+    return Controls(preset=PRESETS[DEFAULT_PRESET], values={}, config=config, problem=problem, lam=lam)
+
+
+def _number(label: str, name: str, value: int, step: int, limits: tuple[int, int], help: str) -> int:
+    return int(
+        st.number_input(label, *limits, value=value, step=step, key=f"table.{name}", help=help, persist_state="session")
+    )

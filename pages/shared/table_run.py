@@ -1,0 +1,120 @@
+"""The run of the session's own table: its settings, its config, and the end of both with the session.
+
+The config names its rows by a token that only this session has (`private_rows`), so a key of such a run is in nobody
+else's reach; what training stored is removed when another table takes its place, or the session ends.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from crl_core.config import Align, RunConfig
+from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
+from crl_core.data.tables.private import PrivateRows, forget_rows, private_rows
+from crl_core.data.tables.source import TableSource
+from crl_core.jobs.manager import JobManager
+from crl_core.runs.sealing import StoreError
+from crl_core.runs.store import RunStore
+from pages.shared import own_table, server_cache
+from pages.shared.own_table import OwnTable
+
+_RUN = "table.run"
+_GIVE_UP_S = 60.0  # a training that is asked to stop does so within a second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a person may choose of the training."""
+
+    align: Align
+    lams: tuple[float, ...] = LAMS
+    replicates: int = REPLICATES
+    steps: int = STEPS
+    seed: int = 0
+
+
+@dataclass(slots=True, kw_only=True, eq=False, weakref_slot=True)
+class TableRun:
+    """Held by the session alone. keys: of the runs that were in view, which end with it."""
+
+    table: OwnTable
+    rows: PrivateRows
+    settings: Settings
+    keys: set[str] = field(default_factory=set)
+
+    @property
+    def source(self) -> TableSource:
+        assert self.table.source is not None
+        return self.table.source
+
+    @property
+    def can_align(self) -> tuple[Align, ...]:
+        """What the penalty can make alike."""
+        assert self.table.look is not None
+        alone = bool((self.table.look.arms.min(axis=1) == 0).all())
+        return ("treatment",) if self.source.n_envs == 1 or alone else ("environment", "treatment")
+
+    def config(self) -> RunConfig:
+        """The run of these settings. Raises ValueError with one sentence."""
+        assert self.table.look is not None
+        chosen = self.settings
+        config = table_config(
+            self.rows,
+            self.table.look.arms,
+            align=chosen.align,
+            lams=chosen.lams,
+            replicates=chosen.replicates,
+            steps=chosen.steps,
+            seed=chosen.seed,
+        )
+        self.keys.add(config.key)
+        return config
+
+
+def current() -> TableRun | None:
+    """The run of the session's table, if it is in view; none any more where its roles have changed."""
+    run: TableRun | None = st.session_state.get(_RUN)
+    if run is not None and (own_table.current() is None or own_table.loaded() is not run.table):
+        leave()
+        return None
+    return run
+
+
+def begin(table: OwnTable) -> TableRun:
+    """Put the table in view in the place of simulated worlds, with the usual settings."""
+    assert table.source is not None
+    rows = private_rows(table.source)
+    run = TableRun(table=table, rows=rows, settings=Settings(align="treatment"))
+    run.settings = Settings(align=run.can_align[0])
+    weakref.finalize(run, _ended, rows.token, run.keys, server_cache.store(), server_cache.jobs())
+    st.session_state[_RUN] = run
+    return run
+
+
+def leave() -> None:
+    """Back to simulated worlds; the table stays loaded."""
+    st.session_state.pop(_RUN, None)
+
+
+def _ended(token: str, keys: set[str], store: RunStore, jobs: JobManager) -> None:
+    """The session is over, or has another table: nothing of this one is kept."""
+    forget_rows(token)
+    server_cache.forget_pictures()
+    threading.Thread(target=_remove, args=(sorted(keys), store, jobs), name="crl private", daemon=True).start()
+
+
+def _remove(keys: list[str], store: RunStore, jobs: JobManager) -> None:
+    until = time.monotonic() + _GIVE_UP_S
+    for key in keys:
+        try:
+            jobs.cancel(key)
+            while jobs.state(key).active and time.monotonic() < until:
+                time.sleep(0.2)
+            store.discard(key)
+        except StoreError:  # what cannot be removed now is removed when a server starts
+            continue
