@@ -55,8 +55,9 @@ def accuracies(rows: MultiEnvData) -> tuple[float, float]:
     if len(groups) < 2 or np.ptp(rows.y) == 0:
         return float("nan"), float("nan")
     x = StandardScaler().fit_transform(np.column_stack([rows.x, rows.t]))
+    y = (rows.y - rows.y.min()) / np.ptp(rows.y)  # R² has no unit, and squares of very small numbers are 0
     within = KFold(5, shuffle=True, random_state=0).split(x)
-    return _r2(x, rows.y, within), _r2(x, rows.y, LeaveOneGroupOut().split(x, rows.y, rows.env))
+    return _r2(x, y, within), _r2(x, y, LeaveOneGroupOut().split(x, y, rows.env))
 
 
 def _r2(x: np.ndarray, y: np.ndarray, folds: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:

@@ -74,6 +74,8 @@ def table_verdict(source: TableSource, look: Look, *, measured_before: bool) -> 
             "covariates hold everything that decided who was treated, which no table can show. "
             f"{_two_answers(source, look)}"
         )
+    if overlap.status != "yes" and (odd := _asked_about(source, look)):
+        sentence += f" First look at {odd}: if it was measured after the treatment, leave it out, and judge again."
     return TableVerdict(
         word=word,
         sentence=sentence,
@@ -148,16 +150,21 @@ def _lot(source: TableSource, look: Look, lots: Sequence[str]) -> Answer:
 
 
 def _before(source: TableSource, look: Look, said: bool) -> Answer:
-    covariates = {column.name for column in source.covariates}
-    odd = [name for item in look.findings if item.weight == "beware" for name in item.columns if name in covariates]
-    names = listed(list(dict.fromkeys(odd))[:5]) if odd else ""
-    asked = f" Look at {names} again: see the warnings." if odd else ""
+    odd = _asked_about(source, look)
+    asked = f" Look at {odd} again: see the warnings." if odd else ""
     return Answer(
         status="unknown" if not said else "in part" if odd else "yes",
         question="Were all covariates measured before the treatment?",
         says=("So it was said." if said else "Nobody has said so.") + asked,
         why="A column that the treatment has changed takes a part of the effect away, and no score shows it.",
     )
+
+
+def _asked_about(source: TableSource, look: Look) -> str:
+    """Covariates that were perhaps measured after the treatment; "" where none is suspected."""
+    covariates = {column.name for column in source.covariates}
+    odd = [name for item in look.findings if item.weight == "beware" for name in item.columns if name in covariates]
+    return listed(list(dict.fromkeys(odd))[:5]) if odd else ""
 
 
 def _both_arms(source: TableSource, look: Look) -> Answer:

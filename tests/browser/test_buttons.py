@@ -152,7 +152,12 @@ def test_a_run_of_an_older_recipe_is_looked_at(visitor: Visitor) -> None:
 
 
 @presses(
-    "data-file-*", "data-confirm", "Numbers that name a category, and true effects", "Load another table", "data-leave"
+    "data-file-*",
+    "data-*-before",
+    "data-confirm",
+    "Numbers that name a category, and true effects",
+    "Load another table",
+    "data-leave",
 )
 def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor) -> None:
     visitor.open("data")
@@ -163,8 +168,11 @@ def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor)
     )
     expect(visitor.main.locator("h1")).to_have_text("trial.csv")
     visitor.unfold("Numbers that name a category, and true effects", "True mean outcome, untreated")
+    visitor.press("data-*-before", at=visitor.main.get_by_test_id("stCheckbox").locator("label"))
+    visitor.settle()
     visitor.press("data-confirm")
     expect(visitor.main).to_contain_text("What can this table tell?")
+    expect(visitor.main).to_contain_text("So it was said.")
     visitor.unfold("Load another table", "It takes the place of this one")
     visitor.press("data-leave")
     expect(visitor.main.locator("h1")).to_have_text("Your own table")

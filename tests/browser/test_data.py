@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server
 from tests.browser.pressing import Visitor
-from tests.browser.test_app import params
+from tests.browser.test_app import params, settled
+from tests.browser.test_room import SIZES, faults, opened
 from tests.crl_core.test_own_tables import frame
 from tests.crl_core.test_table_verdict import confounded
 
@@ -62,3 +64,23 @@ def test_a_file_that_is_no_table_costs_a_sentence_and_the_next_is_read(server: S
     drop(visitor, "trial.csv", frame().to_csv(index=False).encode())
     expect(visitor.main.locator("h1")).to_have_text("trial.csv")
     expect(visitor.main).not_to_contain_text("zip archive")
+
+
+@pytest.mark.parametrize("n_envs", [1, 10])
+def test_words_have_room_before_and_after_roles_are_confirmed(server: Server, chromium: Browser, n_envs: int) -> None:
+    page = opened(chromium, server.url("data"))
+    visitor = Visitor(server, page)
+    settled(page)
+    table = frame(n=1500).rename(columns={"age": "age at the first visit, in years"})
+    table["site"] = np.resize([f"clinic of the town no. {i}" for i in range(n_envs)], len(table))
+    drop(visitor, "a file with a rather long name, of the year 2019.csv", table.to_csv(index=False).encode())
+    expect(visitor.of("data-confirm")).to_be_visible()
+    settled(page)
+    before = faults(page, SIZES)
+    visitor.press("data-confirm")
+    expect(visitor.main).to_contain_text("What can this table tell?")
+    settled(page)
+    after = faults(page, SIZES)
+    page.context.close()
+    assert not any(before.values()), before
+    assert not any(after.values()), after

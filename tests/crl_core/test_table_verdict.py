@@ -106,6 +106,7 @@ def test_covariates_count_as_measured_before_only_where_somebody_says_so_and_non
     found = answer(judged(table, PLAIN | {"later": "covariate"}), "measured before")
     assert found.status == "in part"
     assert "Look at later again" in found.says
+    assert "First look at later: if it was measured after" in judged(table, PLAIN | {"later": "covariate"}).sentence
 
 
 def test_a_shortcut_shows_in_an_environment_left_out_where_what_predicts_differs() -> None:
