@@ -34,6 +34,7 @@ found, without_pick = choices_of(run.result, run.evidence)
 oracle, factual = found[0], found[1]
 best = float(np.nanmedian(oracle.ite_rmse)) if np.isfinite(oracle.ite_rmse).any() else None
 cost = cost_of(factual)
+has_truth = run.result.ite_rmse is not None
 page_header(
     "λ path",
     f"{run.naming.title}: one trained network for every λ, {run.config.training.replicates} times over. The curve says "
@@ -44,19 +45,20 @@ page_header(
         (figure(run.at_lam(run.result.ite_rmse)), "ITE RMSE"),
         (figure(best), "ITE RMSE, oracle"),
         ("–" if cost is None else f"×{cost:.1f}", "cost of choosing blind"),
-    ],
+    ]
+    if has_truth
+    else path_averages.header_numbers(run),
 )
 
-has_truth = run.result.ite_rmse is not None
 if run.config.table is not None:
     with st.container(key="panel_path_average"):
         path_averages.draw(run)
-with st.container(key="panel_path_error"):
-    if has_truth:
+if has_truth:
+    with st.container(key="panel_path_error"):
         path_panels.effect_error(run, found)
         say(cost_said(oracle, factual, run.result.lams))
-    else:
-        quiet("The true effects of this data are not known, so no λ has an effect error.")
+else:
+    quiet("The true effects of this data are not known, so no λ has an effect error.")
 others = path_panels.there(run)
 for first in range(0, len(others), 3):
     for column, metric in zip(st.columns(3), others[first : first + 3], strict=False):

@@ -64,7 +64,7 @@ def main() -> None:
         return
     if (problem := server_cache.exporter().problem(folder)) is not None:
         st.error(plain(problem))
-    found = exports.kept(store, run.result, run.lam)
+    found = server_cache.exporter().kept(store, run.result, run.lam)
     if found is None:
         serve_panels.offer(run, ask_for)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crl_core.cli.output import check_target, path_given, put, warn
 from crl_core.cli.table import text_table
 from crl_core.config.numbers import option
+from crl_core.data.tables.private import ROWS_FILE, PrivateRows, take_over
 from crl_core.data.user_files import place
 from crl_core.export.formats import FORMATS, file_name, format_of, lacking
 from crl_core.runs.sealing import disk_error, write_atomically
@@ -47,6 +49,8 @@ def _export(options: argparse.Namespace) -> int:
         raise ValueError(f"{len(found)} runs begin with {options.key}; type more of the key: {', '.join(found[:5])}.")
     key = options.key if options.key in found or not found else found[0]
     result = store.load(key)
+    if isinstance(result.config.table, PrivateRows) and (handed := os.environ.get(ROWS_FILE)):
+        take_over(result.config.table, Path(handed))
     if options.lam is None:
         raise ValueError(f"say which λ with --lam; this run has {', '.join(f'{lam:g}' for lam in result.lams)}.")
     from crl_core.export.format_costs import report

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crl_core.data.tables.private import ROWS_FILE, PrivateRows, hand_over
 from crl_core.export.formats import INSTALL, available, file_name
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
@@ -26,12 +27,16 @@ _SAYS = "python -m crl_core: "  # how the command begins its one line; others ar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exports:
-    """Every format of one model that could be made here. rows: as `FormatCost.to_dict`, the original first."""
+    """Every format of one model that could be made here. rows: as `FormatCost.to_dict`, the original first.
+
+    held: of a private table, the files themselves, of which none is on disk any more.
+    """
 
     folder: Path
     key: str
     lam: float
     rows: tuple[dict[str, Any], ...]
+    held: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -39,7 +44,8 @@ class Exports:
 
     def content(self, name: str) -> bytes:
         """The file of a format. Raises OSError if it was removed meanwhile."""
-        return (self.folder / file_name(self.key, self.lam, name)).read_bytes()
+        file = file_name(self.key, self.lam, name)
+        return self.held[file] if file in self.held else (self.folder / file).read_bytes()
 
 
 def folder_of(store: RunStore, result: RunResult, lam: float) -> Path:
@@ -67,6 +73,7 @@ def _file(found: Exports, name: str) -> str:
 def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_S) -> Exports:
     """Export and measure every format whose packages are installed, for `limit_s` at most.
 
+    Of a private table, whose names and levels a model file holds, they are in memory afterwards, and on no disk.
     Raises: ValueError with one sentence if that fails.
     """
     target = folder_of(store, result, lam)
@@ -75,11 +82,17 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
         sys.executable, "-m", "crl_core", "export", result.config.key, "--lam", repr(lam), "--report",
         "--folder", str(aside), "--json", str(aside / _REPORT),
     ]  # fmt: skip
+    handed = None
     try:
         aside.mkdir(parents=True)
+        private = isinstance(result.config.table, PrivateRows)
+        if isinstance(result.config.table, PrivateRows):
+            handed = hand_over(result.config.table, with_words=True)
+            if handed is None:
+                raise ValueError("The export failed: the table's session has ended; load the table again.")
         done = subprocess.run(
             command,
-            env={**os.environ, "CRL_CACHE": str(store.root)},
+            env={**os.environ, "CRL_CACHE": str(store.root)} | ({} if handed is None else {ROWS_FILE: str(handed)}),
             cwd=Path(__file__).parents[2],
             timeout=limit_s,
             capture_output=True,
@@ -91,6 +104,8 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
             ended = f"its process ended with status {done.returncode}; perhaps the memory did not suffice."
             raise ValueError(f"The export failed: {told[-1][:300] if told else ended}")
         shutil.rmtree(target, ignore_errors=True)
+        if private:
+            return _in_memory(aside)
         aside.replace(target)
         _sweep(target.parent)
     except subprocess.TimeoutExpired:
@@ -104,10 +119,18 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
         ) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        if handed is not None:
+            handed.unlink(missing_ok=True)
     found = kept(store, result, lam)
     if found is None:
         raise ValueError(f"The export was made and is not whole; try again, or install its packages: {INSTALL}.")
     return found
+
+
+def _in_memory(folder: Path) -> Exports:
+    said = json.loads((folder / _REPORT).read_text())
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != _REPORT}
+    return Exports(folder=folder, key=said["key"], lam=said["lam"], rows=tuple(said["report"]), held=files)
 
 
 class Exporter:
@@ -120,6 +143,16 @@ class Exporter:
         self._mutex, self._turn = threading.Lock(), threading.Lock()
         self._running: set[Path] = set()
         self._problems: dict[Path, str] = {}
+        self._held: dict[Path, Exports] = {}  # of private tables
+
+    def kept(self, store: RunStore, result: RunResult, lam: float) -> Exports | None:
+        """As the function: a former export, or None."""
+        return self._held.get(folder_of(store, result, lam)) or kept(store, result, lam)
+
+    def forget(self, key: str) -> None:
+        """Keep no export of a private table's run any more."""
+        for folder in [folder for folder in self._held if folder.name.startswith(f"{key}-")]:
+            self._held.pop(folder, None)
 
     def start(self, store: RunStore, result: RunResult, lam: float) -> None:
         """Ask for an export; one that waits or is under way is joined."""
@@ -144,7 +177,9 @@ class Exporter:
         problem = None
         try:
             with self._turn:
-                make(store, result, lam)
+                made = make(store, result, lam)
+                if made.held:
+                    self._held[folder] = made
         except ValueError as error:
             problem = str(error)
         finally:
@@ -167,15 +202,19 @@ def serve_command(file: str) -> str:
     return f"python -m crl_core serve {file} --port 8000"
 
 
-def curl(rows: list[list[float]]) -> str:
+Row = list[float] | dict[str, Any]  # inputs, or a table's own columns by name
+
+
+def curl(rows: Sequence[Row]) -> str:
     body = json.dumps({"rows": rows, "environments": ["site-a"] * len(rows)})
     return f"curl -s http://127.0.0.1:8000/v1/effects \\\n  -H 'content-type: application/json' \\\n  -d '{body}'"
 
 
-def python_client(rows: list[list[float]]) -> str:
+def python_client(rows: Sequence[Row]) -> str:
     return (
         "import json\nfrom urllib.request import Request, urlopen\n\n"
-        f'body = {{"rows": {rows}, "environments": {["site-a"] * len(rows)}}}\n'.replace("'", '"')
+        f"rows = {list(rows)!r}\n"
+        f'body = {{"rows": rows, "environments": {["site-a"] * len(rows)}}}\n'.replace("'", '"')
         + 'request = Request("http://127.0.0.1:8000/v1/effects", json.dumps(body).encode(), {"content-type": '
         '"application/json"})\n'
         'answer = json.load(urlopen(request))\nprint(answer["ite"], answer["invariance"])\n'

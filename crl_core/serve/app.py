@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from fastapi.security import APIKeyHeader
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
+from crl_core.data.tables.columns import Column
 from crl_core.export.model_file import Model, open_model
 from crl_core.serve.bodies import About, Effects, Health, Problem, request_body
 from crl_core.serve.docs import add_docs
@@ -24,7 +25,8 @@ from crl_core.serve.middleware import Guard
 from crl_core.serve.monitor import DRIFTED, OK, WARMING_UP, Monitor, State
 from crl_core.serve.prometheus import Measures
 from crl_core.serve.proxy import BehindProxy
-from crl_core.serve.settings import Settings
+from crl_core.serve.records import BadCell, covariates_of, inputs_of
+from crl_core.serve.settings import MOST_ABS, Settings
 
 UNNAMED = "unnamed"  # the label of rows that came without one
 _RANK = {OK: 0, WARMING_UP: 1, DRIFTED: 2}
@@ -62,10 +64,10 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
     _answer_problems(app)
     guarded = [Depends(_key_check(settings.api_key))] if settings.api_key is not None else []
     refusals = {code: said for code, said in _REFUSALS.items() if settings.api_key is not None or code != 401}
-    body_type = request_body(model, settings)
+    body_type, columns = request_body(model, settings), covariates_of(model.metadata)
 
     async def effects(request: Request, body: Any) -> dict[str, Any]:
-        x = np.asarray(body.rows, dtype=np.float32)
+        x, filled = _inputs(columns, body.rows)
         labels = _labels(body.environments, len(x))
         notes = request.scope["state"]["notes"]
         notes |= {"rows": len(x), "environments": dict(Counter(labels).most_common(5))}
@@ -90,6 +92,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
                 "p": worst.p,
                 "environments": {label: state.status for label, state in states.items()},
             },
+            "notes": filled,
         }
 
     effects.__annotations__["body"] = body_type
@@ -124,6 +127,21 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
         return Response(generate_latest(measures.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return app
+
+
+def _inputs(columns: Sequence[Column], rows: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
+    """What the model is given, [n, d] float32, and what was filled in."""
+    if not all(isinstance(row, dict) for row in rows):
+        if any(isinstance(row, dict) for row in rows):
+            raise HTTPException(422, "some rows are objects and some are lists; send all of them in one form.")
+        return np.asarray(rows, dtype=np.float32), []
+    try:
+        x, filled = inputs_of(columns, rows)
+    except BadCell as error:
+        raise HTTPException(422, str(error)) from None
+    if not (np.abs(x) <= MOST_ABS).all():
+        raise HTTPException(422, f"a number is beyond ± {MOST_ABS:g}, where the model has no digits left.")
+    return x, filled
 
 
 def _labels(environments: list[str] | None, n: int) -> list[str]:

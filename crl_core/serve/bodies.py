@@ -7,9 +7,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from crl_core.export.model_file import Model
+from crl_core.serve.records import covariates_of, example_of
 from crl_core.serve.settings import MOST_ABS, Settings
 
 LABEL = r"^[A-Za-z0-9][A-Za-z0-9 ._:/-]*$"  # no control characters, no quotes: safe in a log line and in a metric
+
+
+_MOST_CELL = 200  # characters of a text
 
 
 class Invariance(BaseModel):
@@ -29,6 +33,7 @@ class Effects(BaseModel):
     lam: float
     model: str
     invariance: Invariance
+    notes: list[str] = Field(default=[], description="cells that were missing or of a level that training did not see")
 
 
 class About(BaseModel):
@@ -59,13 +64,22 @@ class Problem(BaseModel):
 
 def request_body(model: Model, settings: Settings) -> type[BaseModel]:
     """The body of `POST /v1/effects` for this model: its features, this server's limits, an example that works."""
-    d = len(model.features)
+    d, columns = len(model.features), covariates_of(model.metadata)
     number: Any = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MOST_ABS, le=MOST_ABS)]
     row: Any = Annotated[list[number], Field(min_length=d, max_length=d)]
+    if columns:
+        cell: Any = Annotated[str, Field(max_length=_MOST_CELL)] | float | None  # whose size `records` looks at
+        row = Annotated[dict[str, cell], Field(max_length=len(columns))] | row
     label: Any = Annotated[str, Field(max_length=settings.max_label, pattern=LABEL)]
     means = [round(item["mean"], 3) for item in model.metadata["features"]]
-    example: Any = {"rows": [means, [0.0] * d], "environments": ["site-a", "site-b"]}
+    rows_of = [example_of(columns), {}] if columns else [means, [0.0] * d]
+    example: Any = {"rows": rows_of, "environments": ["site-a", "site-b"]}
     said = f"One row a unit: {', '.join(model.features)}, as drawn, not standardised."
+    if columns:
+        said = (
+            f"One row a unit, an object with the table's columns ({', '.join(column.name for column in columns)}), "
+            f"where what is absent or null is missing; or a list of its {d} inputs: {', '.join(model.features)}."
+        )
     rows: Any = Annotated[list[row], Field(min_length=1, max_length=settings.max_rows, description=said)]
     origin = "Where each row comes from: one label a row, or one for all."
     environments: Any = Annotated[list[label] | None, Field(max_length=settings.max_rows, description=origin)]

@@ -6,11 +6,12 @@ drawn as parallel lines in the colours of the environments: that mechanism is no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from crl_core.config import Scenario
 from crl_core.data.scm import SLOPE
-from crl_core.figures.palette import Palette
 
 _LETTER = 0.105  # inches a letter of a node's words takes
 _BARE = "shape=none style=solid fixedsize=true width=0.1 height=0.1"
@@ -112,7 +113,7 @@ def signed(value: float, first: bool) -> str:
     return f"{sign}{'' if first else ' '}{abs(value):g}"
 
 
-def dot(scenario: Scenario, colours: Palette, env_word: str = "environment") -> str:
+def dot(scenario: Scenario, colours: Mapping[str, Any], env_word: str = "environment") -> str:
     """The graph in the DOT language, for a panel of the theme. Round: hidden in the data; square: seen."""
     arrows = edges(scenario)
     env_colours = colours["envs"][: min(scenario.n_envs, _LINES)]

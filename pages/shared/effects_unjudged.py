@@ -12,7 +12,7 @@ from crl_core.figures import effects_by_env, gain_by_share_treated, palette, pre
 from crl_core.figures.base import number
 from crl_core.measures.doubly_robust import Estimate
 from crl_core.metrics import ite_rmse
-from pages.shared import row_views, table_run
+from pages.shared import path_averages, row_views, table_run
 from pages.shared.row_views import effect_said
 from pages.shared.run_view import RunInView
 from pages.shared.style import notice, panel_title, quiet
@@ -36,13 +36,14 @@ predicted; 0, nothing of the predicted differences is found.
 def header_numbers(run: RunInView) -> list[tuple[str, str]]:
     """The large figures."""
     found, at = row_views.average(run), run.result.lams.index(run.lam)
-    line = row_views.checked(run).calibration
-    slope = "–" if not np.isfinite(line.slope) else f"{line.slope:.2f} ± {line.se:.2f}"
+    checked = row_views.checked(run)
+    line, means = checked.calibration, checked.verdict.kind != "worthless"
+    slope = "–" if not (means and np.isfinite(line.slope)) else f"{line.slope:.2f} ± {line.se:.2f}"
     return [
         (f"{run.lam:g}", "λ in view"),
         (effect_said(run, float(np.nanmean(found.ate[:, at]))), "average effect"),
         (effect_said(run, float(np.nanmean(found.att[:, at]))), "on the treated"),
-        (slope.replace("-", "−"), "slope: 1 as predicted, 0 none"),
+        (slope.replace("-", "−"), "slope: 1 as predicted, 0 none" if means else "slope: means nothing here"),
     ]
 
 
@@ -53,6 +54,7 @@ def draw(run: RunInView) -> None:
         notice(f"No fit at λ = {run.lam:g} is usable", "Choose a smaller λ, or train with a smaller learning rate.")
         return
     rows, found, checked = row_views.rows_of(run)[0], row_views.of_rows(run), row_views.checked(run)
+    path_averages.offer_chosen(run)
     say(checked.verdict.words)
     left, right = st.columns([11, 9])
     with left, st.container(key="panel_effects_rows", height="stretch"):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import streamlit as st
 
 from crl_core.figures import effects_along_lam, palette
 from crl_core.measures.lam_choice import picked_by
-from pages.shared import row_views
+from pages.shared import row_views, sidebar
 from pages.shared.row_views import effect_said
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
@@ -34,6 +35,30 @@ def draw(run: RunInView) -> None:
         "the naive difference, alignment erases what made the arms comparable, and the error hardly notices."
     )
     say(_chosen(run))
+    offer_chosen(run)
+
+
+def header_numbers(run: RunInView) -> list[tuple[str, str]]:
+    """The large figures of a run without true effects."""
+    found, at = row_views.average(run), run.result.lams.index(run.lam)
+    return [
+        (f"{run.lam:g}", "λ in view"),
+        (effect_said(run, float(np.nanmean(found.ate[:, at]))), "average effect"),
+        (effect_said(run, float(np.nanmean(found.att[:, at]))), "on the treated"),
+        ("–" if found.lam is None else f"{found.lam:g}", "λ chosen"),
+    ]
+
+
+def offer_chosen(run: RunInView) -> None:
+    """Where another λ is in view than the one that is chosen: the way to it."""
+    lam = row_views.average(run).lam
+    if lam is not None and lam != run.lam:
+        st.button(
+            f"Show λ = {lam:g}, the one of least validation error",
+            key="rows.chosen",
+            on_click=sidebar.move_lam,
+            args=(lam,),
+        )
 
 
 def _chosen(run: RunInView) -> str:

@@ -7,13 +7,16 @@ from typing import Any
 
 import streamlit as st
 
+from crl_core.data.tables.private import PrivateRows
+from crl_core.data.tables.source import TableSource
 from crl_core.export import exporter as exports
 from crl_core.export.formats import FORMATS, INSTALL, ORIGINAL, available, file_name, lacking
 from crl_core.figures import palette
 from crl_core.figures.format_costs import latencies
 from crl_core.jobs import machine
+from crl_core.serve.records import example_of
 from pages.shared.run_view import RunInView
-from pages.shared.style import figure, panel_title, quiet
+from pages.shared.style import count, figure, panel_title, quiet
 from pages.shared.tables import chart, say, table
 
 _TITLES = {item.id: item.title for item in FORMATS.values()} | {ORIGINAL: "PyTorch, eager"}
@@ -74,7 +77,8 @@ def costs(run: RunInView, found: exports.Exports, name: str) -> None:
 def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[], None]) -> None:
     """The file, and the commands to type."""
     file = file_name(found.key, found.lam, name)
-    rows = [[round(float(value), 3) for value in row] for row in run.view.x[:2]]
+    inputs = [[round(float(value), 3) for value in row] for row in run.view.x[:2]]
+    rows = [example_of(words.covariates), {}] if (words := _words(run)) is not None else inputs
     with st.container(key="panel_serve_use"):
         panel_title("Take it to work", FORMATS[name].says)
         try:
@@ -93,6 +97,12 @@ def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[],
                 type="primary",
             )
             st.button("Measure again", key="serve.again", on_click=ask_for)
+        if words is not None:
+            quiet(
+                "The file carries the names of the columns, their levels, medians and 1 % and 99 % quantiles, and 300 "
+                "held-out latents; no row. It is the first of "
+                f"{count(run.config.training.replicates, 'fit')}: the effects of the table are their mean."
+            )
         serve, ask, local, docker = st.tabs(["Serve", "Ask", "Without this program", "Dockerfile"])
         with serve:
             st.code(f"{INSTALL}\n{exports.serve_command(file)}", language="bash", wrap_lines=True)
@@ -103,14 +113,25 @@ def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[],
         with ask:
             st.code(exports.curl(rows), language="bash", wrap_lines=True)
             st.code(exports.python_client(rows), language="python", wrap_lines=True)
+            if words is not None:
+                quiet(
+                    "A row has the table's own columns; what is absent or null is missing, and is filled as in "
+                    "training. A level that training did not see counts as (other), and the answer says so."
+                )
         with local:
-            st.code(exports.python_local(file, name, rows), language="python", wrap_lines=True)
+            st.code(exports.python_local(file, name, inputs), language="python", wrap_lines=True)
         with docker:
             text = exports.dockerfile(file, name)
             st.code(text, language="docker", wrap_lines=True)
             st.download_button(
                 "Dockerfile", text, "Dockerfile", "text/plain", key="serve.dockerfile", on_click="ignore"
             )
+
+
+def _words(run: RunInView) -> TableSource | None:
+    """The table whose columns the model is asked with; None of a simulated world."""
+    table = run.config.table
+    return table.words if isinstance(table, PrivateRows) else table if isinstance(table, TableSource) else None
 
 
 def _left_out() -> None:

@@ -17,6 +17,7 @@ from crl_core.config import Align, RunConfig
 from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
 from crl_core.data.tables.private import PrivateRows, forget_rows, private_rows
 from crl_core.data.tables.source import TableSource
+from crl_core.export.exporter import Exporter
 from crl_core.jobs.manager import JobManager
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore
@@ -91,7 +92,8 @@ def begin(table: OwnTable) -> TableRun:
     rows = private_rows(table.source)
     run = TableRun(table=table, rows=rows, settings=Settings(align="treatment"))
     run.settings = Settings(align=run.can_align[0])
-    weakref.finalize(run, _ended, rows.token, run.keys, server_cache.store(), server_cache.jobs())
+    of_server = (server_cache.store(), server_cache.jobs(), server_cache.exporter())
+    weakref.finalize(run, _ended, rows.token, run.keys, *of_server)
     st.session_state[_RUN] = run
     return run
 
@@ -101,9 +103,11 @@ def leave() -> None:
     st.session_state.pop(_RUN, None)
 
 
-def _ended(token: str, keys: set[str], store: RunStore, jobs: JobManager) -> None:
+def _ended(token: str, keys: set[str], store: RunStore, jobs: JobManager, exporter: Exporter) -> None:
     """The session is over, or has another table: nothing of this one is kept."""
     forget_rows(token)
+    for key in keys:
+        exporter.forget(key)
     server_cache.forget_pictures()
     threading.Thread(target=_remove, args=(sorted(keys), store, jobs), name="crl private", daemon=True).start()
 

@@ -7,6 +7,7 @@ whoever loaded the table, and are shown by this process alone.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import tempfile
@@ -25,6 +26,8 @@ from crl_core.data.tables.columns import MOST_INPUTS
 from crl_core.data.tables.source import TableMissing, TableSource
 
 KIND = "private"
+_WORDS = "words"
+ROWS_FILE = "CRL_ROWS_FILE"  # names the file that a process is to `take_over`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,9 +137,12 @@ def forget_rows(token: str) -> None:
 # -- from process to process -------------------------------------------------------------------------------------------
 
 
-def hand_over(source: PrivateRows) -> Path | None:
+def hand_over(source: PrivateRows, *, with_words: bool = False) -> Path | None:
     """A file with the rows, that only this user can read, for another process to `take_over`; None if they are not
-    here."""
+    here.
+
+    with_words: the table's names and levels go along, for a file that its owner takes home.
+    """
     kept = _KEPT.get(source.token)
     if kept is None:
         return None
@@ -144,6 +150,8 @@ def hand_over(source: PrivateRows) -> Path | None:
     with os.fdopen(handle, "wb") as file:
         parts = {"train": kept.train, "held_out": kept.held_out}
         arrays: dict[str, Any] = {f"{part}.{name}": own for part, rows in parts.items() for name, own in _of(rows)}
+        if with_words and kept.words is not None:
+            arrays[_WORDS] = np.frombuffer(json.dumps(kept.words.to_dict()).encode(), dtype=np.uint8)
         np.savez(file, **arrays)
     return Path(name)
 
@@ -153,13 +161,14 @@ def take_over(source: PrivateRows, file: Path) -> None:
     try:
         with np.load(file, allow_pickle=False) as found:
             parts: dict[str, dict[str, Any]] = {"train": {}, "held_out": {}}
-            for name in found.files:
+            words = TableSource.from_dict(json.loads(found[_WORDS].tobytes())) if _WORDS in found.files else None
+            for name in (name for name in found.files if name != _WORDS):
                 part, column = name.split(".")
                 parts[part][column] = found[name]
     finally:
         file.unlink(missing_ok=True)
     train, held_out = (MultiEnvData(**columns) for columns in parts.values())
-    _KEPT[source.token] = _Kept(train=train, held_out=held_out)
+    _KEPT[source.token] = _Kept(train=train, held_out=held_out, words=words)
 
 
 def _of(rows: MultiEnvData) -> list[tuple[str, np.ndarray]]:

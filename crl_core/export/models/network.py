@@ -13,7 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from crl_core.config import RunConfig
+from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData
+from crl_core.data.tables.private import PrivateRows
 from crl_core.events import DIVERGED
 from crl_core.export.checkpoint import state_dict
 from crl_core.export.formats import FORMAT_VERSION
@@ -101,6 +104,20 @@ def subject(result: RunResult, lam: float, replicate: int = 0) -> Subject:
     )
 
 
+def _named(config: RunConfig) -> RunConfig:
+    """The config that a file holds: of a private table with its names, levels and fills, by which raw rows become
+    inputs, and without the token of its session."""
+    words = config.table.words if isinstance(config.table, PrivateRows) else None
+    return config if words is None else altered(config, table=words)
+
+
+def _range(column: np.ndarray, *, private: bool) -> tuple[float, float]:
+    """Lowest and highest of a feature; of a private table what 98 % of its rows lie between, since an extreme may be
+    one person's."""
+    low, high = np.quantile(column, (0.01, 0.99)) if private else (column.min(), column.max())
+    return float(low), float(high)
+
+
 def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, held_out: MultiEnvData) -> dict[str, Any]:
     kept = np.unique(np.linspace(0, len(held_out) - 1, REFERENCE).astype(int))
     weights = one_model(result.weights, m)
@@ -109,23 +126,23 @@ def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, he
     metrics = {"factual_mse": float(factual_mse(y0_hat, y1_hat, held_out.t, held_out.y)[0])}
     if held_out.ite is not None:
         metrics["ite_rmse"] = float(ite_rmse(y1_hat - y0_hat, held_out.ite)[0])
+    config, private = _named(result.config), isinstance(result.config.table, PrivateRows)
     return {
         "kind": "CRL Explorer model",
         "format_version": FORMAT_VERSION,
-        "key": result.config.key,
+        "key": config.key,
         "lam": float(result.lam[m]),
         "replicate": replicate,
-        "config": result.config.to_dict(),
+        "config": config.to_dict(),
         "metrics": metrics,  # of the float32 network, on held-out rows
         "features": [
             {
                 "name": name,
-                "low": float(column.min()),
-                "high": float(column.max()),
+                **dict(zip(("low", "high"), _range(column, private=private), strict=True)),
                 "mean": float(column.mean()),
                 "std": float(column.std()),
             }
-            for name, column in zip(result.config.source.features, train.x.T, strict=True)
+            for name, column in zip(config.source.features, train.x.T, strict=True)
         ],
         "reference": {  # held-out latents that traffic is compared with
             "shape": list(phi.shape),
