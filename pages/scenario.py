@@ -14,6 +14,7 @@ from crl_core.world.outlook import outlook
 from pages.shared import controls, page_header, quiet, require, scenario_panels, server_cache
 from pages.shared.checks import checks
 from pages.shared.run_view import warn
+from pages.shared.shell import page_file
 from pages.shared.style import notice, panel_title, theme
 from pages.shared.tables import say
 
@@ -50,6 +51,7 @@ if asked.config is None:
 if asked.config.table is not None:
     page_header(asked.naming.title, asked.sentence)
     notice("This page draws equations", "The rows come from a table, of which none are known.")
+    st.page_link(page_file("data"), label="What its rows hold: arms, overlap and balance, on the Data page")
     st.stop()
 
 config, preset, names = asked.config, asked.preset, asked.env_names

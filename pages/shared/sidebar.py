@@ -17,7 +17,7 @@ from crl_core.config import MAX_ENVS, RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from crl_core.config.text import imagined, nearest_lam
 from pages.shared import fields, job_panel, sidebar_table, style, table_run
-from pages.shared.controls import Controls as Controls
+from pages.shared.asked import Controls as Controls
 from pages.shared.fields import Field, Value, lam_text
 
 _CONTROLS = "sidebar.controls"

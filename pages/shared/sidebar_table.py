@@ -11,7 +11,7 @@ import streamlit as st
 from crl_core.config import LIMITS, Align
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from pages.shared import table_run
-from pages.shared.controls import Controls
+from pages.shared.asked import Controls
 from pages.shared.style import plain, quiet
 from pages.shared.table_run import TableRun
 
