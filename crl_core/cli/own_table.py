@@ -17,6 +17,7 @@ from typing import Any, get_args
 import numpy as np
 
 from crl_core.cli.output import check_target, path_given, put, warn, write_text
+from crl_core.cli.planted import add_planted_options, planted_content, planted_text, planting_asked_for
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.cli.table_examples import TableGiven, add_example_options, example_given, examples_asked_for
 from crl_core.config import Align
@@ -64,6 +65,7 @@ def add_table_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--steps", type=option("steps"), default=STEPS, metavar="N", help="of a fit")
     parser.add_argument("--seed", type=option("seed"), default=0, metavar="N")
     parser.add_argument("--effects", type=path_given, metavar="FILE", help="write every row's effect as CSV")
+    add_planted_options(parser)
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -78,6 +80,7 @@ def _table(options: argparse.Namespace) -> int:
         label=given.label,
         categories=given.categories | {_named(raw, name) for name in options.categories},
     )
+    planting = planting_asked_for(options, source)
     look = look_at(source, raw)
     content = content_of(source, raw, roles, look)
     if options.look:
@@ -101,11 +104,9 @@ def _table(options: argparse.Namespace) -> int:
         rows, at = source.all_rows()
         found = average_effects(result, rows)
         content |= path_content(result, found, rows)
-        put(
-            options.json,
-            content,
-            lambda: _readable(source, raw, look) + "\n\n" + _path_table(content, options.replicates),
-        )
+        if planting is not None:
+            content["planted"] = planted_content(config, planting)
+        put(options.json, content, lambda: _all_readable(source, raw, look, content, options.replicates))
         if options.effects is not None:
             write_text(options.effects, effects_csv(raw, roles, found, at), "--effects")
     warn(item.sentence for item in look.findings if item.weight != "note")
@@ -200,6 +201,13 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
         f"(AUC {look.auc:.2f}; 0.5 in a randomised trial).",
     ]
     return "\n".join([*lines, *(item.sentence for item in look.findings if item.weight == "note")])
+
+
+def _all_readable(source: TableSource, raw: Raw, look: Look, content: Mapping[str, Any], replicates: int) -> str:
+    parts = [_readable(source, raw, look), _path_table(content, replicates)]
+    if "planted" in content:
+        parts.append(planted_text(content["planted"]))
+    return "\n\n".join(parts)
 
 
 def path_content(result: RunResult, found: AverageEffects, rows: MultiEnvData) -> dict[str, Any]:
