@@ -15,6 +15,7 @@ from typing import Any, get_args
 import numpy as np
 
 from crl_core.cli.output import check_target, path_given, put, warn, write_text
+from crl_core.cli.planted import add_planted_options, planted_content, planted_text, planting_asked_for
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.cli.table_examples import TableGiven, add_example_options, example_given, examples_asked_for
 from crl_core.config import Align
@@ -65,6 +66,7 @@ def add_table_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--steps", type=option("steps"), default=STEPS, metavar="N", help="of a fit")
     parser.add_argument("--seed", type=option("seed"), default=0, metavar="N")
     parser.add_argument("--effects", type=path_given, metavar="FILE", help="write every row's effect as CSV")
+    add_planted_options(parser)
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -79,6 +81,7 @@ def _table(options: argparse.Namespace) -> int:
         label=given.label,
         categories=given.categories | {_named(raw, name) for name in options.categories},
     )
+    planting = planting_asked_for(options, source)
     look = look_at(source, raw)
     content = content_of(source, raw, roles, look)
     if options.look:
@@ -108,13 +111,9 @@ def _table(options: argparse.Namespace) -> int:
         known = nuisances(rows, options.seed)
         checked = checked_effects(rows, known, found, source.env_names)
         content |= path_content(result, along, along.picked, found, rows, test_part) | checked_content(checked)
-        put(
-            options.json,
-            content,
-            lambda: "\n\n".join(
-                [_readable(source, raw, look), _path_table(content, options.replicates), _checked_lines(checked)]
-            ),
-        )
+        if planting is not None:
+            content["planted"] = planted_content(config, planting)
+        put(options.json, content, lambda: _all_readable(source, raw, look, content, checked, options.replicates))
         if options.effects is not None:
             write_text(options.effects, effects_csv(raw, roles, at, found, known), "--effects")
     warn(item.sentence for item in look.findings if item.weight != "note")
@@ -209,6 +208,15 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
         f"(AUC {look.auc:.2f}; 0.5 in a randomised trial).",
     ]
     return "\n".join([*lines, *(item.sentence for item in look.findings if item.weight == "note")])
+
+
+def _all_readable(
+    source: TableSource, raw: Raw, look: Look, content: Mapping[str, Any], checked: CheckedEffects, replicates: int
+) -> str:
+    parts = [_readable(source, raw, look), _path_table(content, replicates), _checked_lines(checked)]
+    if "planted" in content:
+        parts.append(planted_text(content["planted"]))
+    return "\n\n".join(parts)
 
 
 def path_content(

@@ -49,6 +49,7 @@ class Stream(IntEnum):
     CRITIC = 11
     VALIDATION = 12
     RESAMPLE = 13
+    PLACEBO = 14
 
 
 def rng_for(seed: int, stream: Stream) -> np.random.Generator:

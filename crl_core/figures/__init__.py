@@ -16,6 +16,7 @@ from crl_core.figures.embedding import Limits, Units, embedding, path_limits
 from crl_core.figures.estimated_effects import effects_by_env, gain_by_share_treated, predicted_against_found
 from crl_core.figures.lam_curves import Level, along_lam, band, error_along_lam
 from crl_core.figures.palette import THEMES, Palette, Theme, palette
+from crl_core.figures.planted import estimated_against_planted
 from crl_core.figures.ranking import ErrorRow, error_range, error_ranking
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "error_along_lam",
     "error_range",
     "error_ranking",
+    "estimated_against_planted",
     "estimated_against_true",
     "gain_by_share_treated",
     "outside",

@@ -41,11 +41,13 @@ def estimated_against_true(
     limits: tuple[float, float],
     title: str,
     apart: bool = False,
+    planted: bool = False,
 ) -> go.Figure:
     """Scatter of true and estimated effects with the line on which both agree.
 
     ite, ite_hat, env, t: [n].
     apart: one plot an environment.
+    planted: the effects are true because they were planted; not drawn apart.
     """
     if len(ite) == 0 or not np.isfinite(ite_hat).all():
         return empty(title, "This model has no estimates to draw.", colours, height=HEIGHT)
@@ -56,8 +58,8 @@ def estimated_against_true(
         axes: dict[str, Any] = {} if not pane else {"xaxis": f"x{pane + 1}", "yaxis": f"y{pane + 1}"}
         traces.append(truth_line(limits, limits, colours, **axes))
         drawn = range(len(env_names)) if pane is None else [pane]
-        traces += [_points(ite, y, ite_hat, env, t, e, env_names[e], colours) | axes for e in drawn]
-    legend = [*([] if apart else env_legend(env_names, colours)), *arm_legend(colours), truth_legend(colours)]
+        traces += [_points(ite, y, ite_hat, env, t, e, env_names[e], colours, planted) | axes for e in drawn]
+    legend = [*([] if apart else env_legend(env_names, colours)), *arm_legend(colours), _legend(colours, planted)]
     if apart:
         return _apart(title, traces, legend, env_names, colours, limits, beyond)
     return figure(
@@ -67,7 +69,7 @@ def estimated_against_true(
         height=HEIGHT,
         legend_items=len(legend),
         outside=beyond,
-        xaxis=axis(colours, "true effect τ", range=list(limits), nticks=7),
+        xaxis=axis(colours, f"{_word(planted)} effect τ", range=list(limits), nticks=7),
         yaxis=axis(colours, "estimated effect τ̂", range=list(limits), nticks=7),
     )
 
@@ -81,6 +83,7 @@ def _points(
     e: int,
     name: str,
     colours: Palette,
+    planted: bool,
 ) -> Trace:
     mine = env == e
     return {
@@ -98,8 +101,17 @@ def _points(
             "line": {"width": 0.4, "color": colours["panel"]},
         },
         "customdata": np.column_stack([ite_hat[mine], np.array(ARM_NAMES, dtype=object)[t[mine]]]),
-        "hovertemplate": name + ", %{customdata[1]}<br>true %{x:.2f}, estimated %{customdata[0]:.2f}<extra></extra>",
+        "hovertemplate": f"{name}, %{{customdata[1]}}<br>{_word(planted)} %{{x:.2f}}, "
+        "estimated %{customdata[0]:.2f}<extra></extra>",
     }
+
+
+def _word(planted: bool) -> str:
+    return "planted" if planted else "true"
+
+
+def _legend(colours: Palette, planted: bool) -> Trace:
+    return truth_legend(colours, "planted effect") if planted else truth_legend(colours)
 
 
 def _apart(
@@ -158,6 +170,7 @@ def effect_distribution(
     limits: tuple[float, float],
     tallest: float,
     title: str,
+    planted: bool = False,
 ) -> go.Figure:
     """How estimates [n] spread around one true effect: a stepped outline an environment.
 
@@ -193,7 +206,7 @@ def effect_distribution(
         )
     top = 1.12 * max(tallest, 1e-6)
     traces.append(truth_line([truth, truth], [0, top], colours))
-    traces.append(truth_legend(colours))
+    traces.append(_legend(colours, planted))
     return figure(
         title,
         traces,

@@ -57,35 +57,22 @@ class Trainer:
         target = self.file(world, seed)
         try:
             self._tidy()
-            if not self.jobs.task_state(_key(target)).active:
+            if not self.jobs.task_state(key_of(target)).active:
                 target.unlink(missing_ok=True)
         except OSError as error:
             raise ValueError(
                 f"The training cannot be started ({error.strerror or error}); free some room and try again."
             ) from None
         task = {"name": "latents", "world": world.to_dict(), "seed": seed, "file": str(target.absolute())}
-        self.jobs.submit_task(_key(target), task)
+        self.jobs.submit_task(key_of(target), task)
 
     def state(self, world: LatentWorld, seed: int) -> State:
         """The training's state, from the queue and its file."""
-        target = self.file(world, seed)
-        job = self.jobs.task_state(_key(target))
-        if job.phase == "queued":
-            return State("queued", ahead=job.position - 1 + self.jobs.training)
-        lines = _lines(target)
-        if lines and "done" in lines[-1]:
-            return State("done", lines)
-        if lines and "problem" in lines[-1]:
-            return State("failed", lines, str(lines[-1]["problem"]))
-        if job.active:
-            return State("running", lines)
-        if lines or job.reason is not None:
-            return State("failed", lines, job.reason or "The training ended before it was done; start it again.")
-        return State("absent")
+        return state_of(self.file(world, seed), self.jobs)
 
     def cancel(self, world: LatentWorld, seed: int) -> None:
         """Take the training out of the queue, or ask the worker to stop, which leaves no file."""
-        self.jobs.cancel(_key(self.file(world, seed)))
+        self.jobs.cancel(key_of(self.file(world, seed)))
 
     def _tidy(self) -> None:
         files = sorted(self.folder.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)
@@ -93,8 +80,26 @@ class Trainer:
             file.unlink(missing_ok=True)
 
 
-def _key(target: Path) -> str:
-    return target.stem  # a hash of the same form as a run's key; no run has it
+def state_of(target: Path, jobs: JobManager) -> State:
+    """The state of a task that writes lines into `target`, from the queue and its file."""
+    job = jobs.task_state(key_of(target))
+    if job.phase == "queued":
+        return State("queued", ahead=job.position - 1 + jobs.training)
+    lines = _lines(target)
+    if lines and "done" in lines[-1]:
+        return State("done", lines)
+    if lines and "problem" in lines[-1]:
+        return State("failed", lines, str(lines[-1]["problem"]))
+    if job.active:
+        return State("running", lines)
+    if lines or job.reason is not None:
+        return State("failed", lines, job.reason or "The training ended before it was done; start it again.")
+    return State("absent")
+
+
+def key_of(target: Path) -> str:
+    """The task's key in the queue: of the same form as a run's; no run has it."""
+    return target.stem
 
 
 def _lines(target: Path) -> tuple[dict[str, Any], ...]:

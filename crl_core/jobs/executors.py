@@ -26,7 +26,7 @@ from crl_core.runs.store import RunBusy, RunStore
 STOPPED = "Training was stopped before its end: the program that ran it is gone. Train again."
 # name -> module with `carry_out_task(task, should_stop)`, which answers in files of its own and raises nothing for bad
 # input
-TASKS = {"latents": "crl_core.identify.flows.live"}
+TASKS = {"latents": "crl_core.identify.flows.live", "planted": "crl_core.studies.planted_live"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from crl_core.figures import (
     lens,
     live,
     penalties,
+    planted,
     ranking,
     scenario,
     unseen,
@@ -212,6 +213,9 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         apart=run.replicates == 1,
     ),
     "effect_distribution": _distribution,
+    "estimated_against_planted": lambda run: planted.estimated_against_planted(
+        run.array(run.n), run.array(run.n), run.env, run.t, NAMES, INK, title="T"
+    ),
     "effects_along_lam": lambda run: average_effects.effects_along_lam(
         run.lams,
         run.by_lam,

@@ -24,6 +24,7 @@ from crl_core.figures import (
     error_along_lam,
     error_range,
     error_ranking,
+    estimated_against_planted,
     estimated_against_true,
     outside,
     palette,
@@ -85,6 +86,9 @@ EMPTY = {
     ),
     "estimated_against_true": lambda: estimated_against_true(
         np.empty(0), np.empty(0), np.empty(0, int), np.empty(0, int), NAMES, DARK, limits=(0, 1), title="Nothing"
+    ),
+    "estimated_against_planted": lambda: estimated_against_planted(
+        np.empty(0), np.empty(0), np.empty(0, int), np.empty(0, int), NAMES, DARK, title="Nothing"
     ),
     "effect_distribution": lambda: effect_distribution(
         np.empty(0), 1.0, np.empty(0, int), NAMES, DARK, limits=(0, 1), tallest=0, title="Nothing"

@@ -146,6 +146,7 @@ NUMERIC = {  # command, option: is it the option that says it must be whole? Of 
     "table --replicates": False,
     "table --steps": False,
     "table --seed": False,
+    "table --planted": False,
     "export --lam": False,
     "export --replicate": True,
     "serve --port": True,

@@ -357,7 +357,7 @@ def test_the_command_trains_and_takes_home_every_rows_effect(
     found = json.loads(capsys.readouterr().out)
     assert [point["lam"] for point in found["path"]] == [0, 100]
     assert found["rule"] == "least validation error"
-    best = min(found["path"], key=lambda point: point["factual_mse"])
+    best = min(found["path"], key=lambda point: point["validation_loss"])
     assert found["lam"] == best["lam"]
     assert found["ate"]["value"] == pytest.approx(best["ate"])
     assert found["ate"]["value"] == pytest.approx(2, abs=0.8)
@@ -365,8 +365,15 @@ def test_the_command_trains_and_takes_home_every_rows_effect(
     assert list(home["row"]) == [row for row in range(1, N + 1) if row not in (4, 6)]  # in the file's order
     assert home["effect"].mean() == pytest.approx(found["ate"]["value"], abs=1e-4)
     np.testing.assert_allclose(home["y1_hat"] - home["y0_hat"], home["effect"], atol=1e-3)
-    truth = np.sqrt(np.mean((home["effect"] - 2) ** 2))
+    test = RunConfig.from_dict(found["config"]).table.parts()[1]  # type: ignore[union-attr]
+    truth = np.sqrt(np.mean((home["effect"].to_numpy()[test] - 2) ** 2))
     assert found["ite_rmse"] == pytest.approx(truth, abs=1e-3)
+    np.testing.assert_allclose(home["high"] - home["low"], 2 * 1.645 * home["effect_sd"], rtol=1e-3, atol=1e-4)
+    assert set(home["overlap"]) <= {"yes", "no"}
+    assert home["propensity"].between(0, 1).all()
+    assert (home["overlap"] == "no").sum() >= found["calibration"]["clipped"]  # of the rows that some fit did not see
+    assert found["doubly_robust"]["ate"]["value"] == pytest.approx(2, abs=4 * found["doubly_robust"]["ate"]["se"])
+    assert found["verdict"]
     assert home["id"][5] == "'=cmd7"  # no spreadsheet runs it
     assert list((tmp_path / "cache").rglob("*")) == []  # nothing of a person's table is kept
 

@@ -1,0 +1,152 @@
+"""Effects planted in a table of one's own: real rows, of which the effects are known because they were put there.
+
+Rows:    the untreated ones alone, with their covariates, outcome, environment and noise as they are.
+Placebo: a treatment that did nothing, drawn for each of them from a propensity that was fitted to the whole table, its
+         logit shifted until the real share of rows is treated; a coin of that share where covariates tell the arms
+         apart no better than chance would. The environment is none of its covariates, as it is none of the networks':
+         beyond x nothing decides who is treated, so that there is no hidden confounding.
+Effect:  τ(x), added to the outcome of the placebo-treated. constant: `size` standard deviations of the untreated
+         outcome. linear: so on average, moving by half of that with a random direction of a few standardised columns.
+Limits:  rows that look only like treated ones are not in it. Nothing here may choose a λ or a method: the errors on
+         planted and on real effects go together only loosely.
+Source:  tables of the empirical Monte Carlo kind: Huber, Lechner, Wunsch (2013), The performance of estimators based on
+         the propensity score, Journal of Econometrics 175.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from sklearn.metrics import roc_auc_score
+
+from crl_core.data.scm import MultiEnvData, Stream, rng_for, split
+from crl_core.data.tables.source import LEAST_IN_ARM
+from crl_core.measures.doubly_robust import nuisances
+
+Shape = Literal["constant", "linear", "zero"]
+LARGEST = 10.0  # standard deviations, either way
+COLUMNS, TILT = 3, 0.5  # that a linear effect depends on, and its standard deviation in shares of its mean
+COMMON = 0.9  # share of rows that may have a column's commonest value; a rarer level would carry the whole effect
+CHANCE = 2.0  # standard errors of the AUC from 0.5 within which arms are drawn by lot
+_SURE = 1e-6  # a propensity stays this far from 0 and 1, so that its logit is finite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Planting:
+    """Untreated rows with a placebo treatment and a planted effect.
+
+    rows:    in the table's order. y0 is the outcome as it was, noise included, y1 the same with the effect.
+    place:   of each among the table's rows, [n].
+    ite:     the planted effect, [n], exactly; in the outcome's unit.
+    chance:  of the placebo, [n].  coin: whether it is the same for all because arms look drawn by lot.
+    sd:      standard deviation of the untreated outcome, which `size` is measured in.
+    columns: of x that the effect depends on.
+    """
+
+    rows: MultiEnvData
+    place: np.ndarray
+    ite: np.ndarray
+    chance: np.ndarray
+    coin: bool
+    sd: float
+    size: float
+    shape: Shape
+    columns: tuple[int, ...] = ()
+
+    def parts(self, seed: int) -> tuple[MultiEnvData, MultiEnvData]:
+        """Training rows and held-out rows, split as a table's are."""
+        train, held_out = split(self.rows, seed)
+        return self.rows.rows(train), self.rows.rows(held_out)
+
+
+def plant(rows: MultiEnvData, *, size: float = 1.0, shape: Shape = "constant", seed: int = 0) -> Planting:
+    """Plant an effect in the untreated rows of a table.
+
+    rows:   all of the table's; true effects that they may have are not looked at.
+    size:   average effect in standard deviations of the untreated outcome; of "zero" it does not matter.
+    seed:   of the placebo, the same for every shape and size, and of a linear effect's direction.
+    Raises: ValueError with one sentence where the outcome has two values (but for "zero") or one, where an arm is too
+            small, and where `size` or `shape` is none.
+    """
+    if shape not in get_args(Shape):
+        raise ValueError(f"the shape is {shape}; a planted effect is {', '.join(get_args(Shape)[:-1])} or zero.")
+    if not abs(size) <= LARGEST:  # not of NaN
+        raise ValueError(f"the planted effect is {size:g} sd; give {-LARGEST:g} to {LARGEST:g}, e.g. 1.")
+    if shape != "zero" and np.isin(rows.y, (0, 1)).all():
+        raise ValueError(
+            "the outcome has two values, and how likely each is for a row nobody knows: no effect can be planted whose "
+            "truth is known; plant none (shape zero), or choose an outcome that is a number."
+        )
+    _check_arms("the table has", rows.t)
+    place = np.flatnonzero(rows.t == 0)
+    own = rows.rows(place)
+    sd = float(own.y.std())
+    if np.ptp(own.y) == 0:
+        raise ValueError("the outcome is the same in all untreated rows, no unit for an effect; choose another.")
+    rng = rng_for(seed, Stream.PLACEBO)
+    chance, coin = placebo_chances(rows, seed)
+    t = (rng.random(len(own)) < chance).astype(np.int64)
+    _check_arms("the placebo makes", t)
+    ite = np.full(len(own), 0.0 if shape == "zero" else size * sd)
+    columns: tuple[int, ...] = ()
+    if shape == "linear":
+        direction, columns = _direction(own.x, rng)
+        ite = ite * (1 + TILT * direction)
+    planted = MultiEnvData(x=own.x, t=t, env=own.env, y=own.y + t * ite, y0=own.y, y1=own.y + ite)
+    return Planting(
+        rows=planted,
+        place=place,
+        ite=ite,
+        chance=chance,
+        coin=coin,
+        sd=sd,
+        size=0.0 if shape == "zero" else size,
+        shape=shape,
+        columns=columns,
+    )
+
+
+def placebo_chances(rows: MultiEnvData, seed: int) -> tuple[np.ndarray, bool]:
+    """Chance of the placebo of every untreated row, [n], whose mean is the table's share of treated rows; and whether
+    it is a coin."""
+    share, untreated = float(rows.t.mean()), rows.t == 0
+    propensity = nuisances(rows, seed).propensity
+    n_untreated, n_treated = int(untreated.sum()), int((~untreated).sum())
+    by_lot = np.sqrt((len(rows) + 1) / (12 * n_untreated * n_treated))  # standard error of the AUC
+    if roc_auc_score(rows.t, propensity) <= 0.5 + CHANCE * by_lot:
+        return np.full(n_untreated, share), True
+    return shifted(propensity[untreated], share), False
+
+
+def shifted(propensity: np.ndarray, share: float) -> np.ndarray:
+    """Propensities [n] whose logits are moved by one number, so that their mean is `share`, in (0, 1)."""
+    logits = logit(np.clip(propensity, _SURE, 1 - _SURE))
+    move = brentq(lambda by: float(expit(logits + by).mean()) - share, -60, 60, xtol=1e-12)
+    return np.asarray(expit(logits + move))
+
+
+def _check_arms(what: str, t: np.ndarray) -> None:
+    n, treated = len(t), int(t.sum())
+    if min(treated, n - treated) < LEAST_IN_ARM:
+        raise ValueError(
+            f"{what} {treated} treated and {n - treated} untreated rows; {LEAST_IN_ARM} of each are the "
+            "least that an effect can be planted in; take more rows, or count the larger arm as untreated."
+        )
+
+
+def _direction(x: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, tuple[int, ...]]:
+    """A number of every row, [n], linear in a few columns, with mean 0 and standard deviation 1; and the columns."""
+    commonest = np.array([np.unique(column, return_counts=True)[1].max() for column in x.T])
+    usable = np.flatnonzero(commonest <= COMMON * len(x))
+    if not len(usable):
+        usable = np.flatnonzero(commonest < len(x))
+    if not len(usable):
+        raise ValueError("no covariate varies among the untreated rows; plant an effect that is constant.")
+    columns = np.sort(rng.permutation(usable)[:COLUMNS])
+    values = (x[:, columns] - x[:, columns].mean(axis=0)) / x[:, columns].std(axis=0)
+    found = values @ rng.standard_normal(len(columns))  # signs alone could cancel: two levels of a category do
+    return (found - found.mean()) / found.std(), tuple(columns.tolist())
