@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import effects_panels, effects_unjudged, figure, page_header, require, run_in_view
+from pages.shared import effects_panels, effects_unjudged, figure, page_header, planted_panel, require, run_in_view
 from pages.shared.model_views import effects
 from pages.shared.tables import say, signed
 
@@ -33,6 +33,7 @@ if run.result.ite_rmse is None or run.view.ite is None:
         effects_unjudged.header_numbers(run),
     )
     effects_unjudged.draw(run)
+    planted_panel.draw(run)
     st.stop()
 found = effects(run)
 scores = found.scores
@@ -78,3 +79,4 @@ with st.container(key="panel_effects_baselines"):
     effects_panels.baselines(run)
 effects_panels.maps(run, found)
 effects_unjudged.take_home(run)
+planted_panel.draw(run)

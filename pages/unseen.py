@@ -9,7 +9,7 @@ from crl_core.figures import palette
 from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO
 from crl_core.studies.deployed_view import Deployment, deployment
 from crl_core.studies.detection_rates import WRONG
-from pages.shared import figure, page_header, require, run_in_view
+from pages.shared import figure, page_header, require, run_in_view, unseen_batch
 from pages.shared.style import notice
 from pages.shared.unseen_controls import Asked, asked_deployment
 from pages.shared.unseen_findings import headline, tests_and_truth
@@ -40,7 +40,7 @@ ink = palette(run.theme)
 
 def main() -> None:
     if "equations" not in run.config.source.knows:
-        page_header("Unseen environment", "No equations of this data are known to intervene on.", _DEFINITIONS)
+        unseen_batch.draw(run, _DEFINITIONS)
         return
     head = st.container()
     asked = asked_deployment(run.config.scenario)

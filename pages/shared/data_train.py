@@ -18,24 +18,25 @@ def offer(table: OwnTable) -> None:
     if st.session_state.pop(_GO, False):
         st.switch_page(page_file("train"))
     with st.container(key="panel_data_train"):
-        if table_run.current() is None:
+        if table_run.of_table() is None:
             panel_title("Train on it", "nothing has been trained so far")
             quiet(
                 f"{len(LAMS)} λ from 0 to {LAMS[-1]:g}, {REPLICATES} fits of {STEPS} steps each, on rows drawn anew; "
                 "the sidebar changes that. Every page then shows this table; simulated worlds are one click away."
             )
             st.button("Train on this table", type="primary", key="data.train", on_click=_begin, args=(table,))
+        elif table_run.current() is None:
+            panel_title("Trained before", "a simulated world is in view")
+            st.button("Show this table again", type="primary", key="data.again", on_click=table_run.show, args=(table,))
         else:
             panel_title("In view on every page", "its training is set in the sidebar")
-            for column, (page, label) in zip(
-                st.columns(3), (("train", "Training"), ("path", "λ path"), ("effects", "Effects")), strict=True
-            ):
-                with column:
-                    st.page_link(page_file(page), label=label)
+            with st.container(horizontal=True):
+                st.page_link(page_file("path"), label="Average effects along λ")
+                st.page_link(page_file("effects"), label="Effects of the rows")
 
 
 def _begin(table: OwnTable) -> None:
     """A callback."""
-    run = table_run.begin(table)
+    run = table_run.show(table)
     job_panel.train(run.config(), 0.0)
     st.session_state[_GO] = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -21,10 +22,11 @@ from crl_core.export.exporter import Exporter
 from crl_core.jobs.manager import JobManager
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore
+from crl_core.studies.planted_live import PlantedTraining
 from pages.shared import own_table, server_cache
 from pages.shared.own_table import OwnTable
 
-_RUN = "table.run"
+_RUN, _IN_VIEW = "table.run", "table.in_view"
 _GIVE_UP_S = 60.0  # a training that is asked to stop does so within a second
 
 
@@ -41,12 +43,15 @@ class Settings:
 
 @dataclass(slots=True, kw_only=True, eq=False, weakref_slot=True)
 class TableRun:
-    """Held by the session alone. keys: of the runs that were in view, which end with it."""
+    """Held by the session alone. keys: of the runs that were in view, which end with it, and so does what was planted
+    in the table."""
 
     table: OwnTable
     rows: PrivateRows
     settings: Settings
     keys: set[str] = field(default_factory=set)
+    planted: dict[str, PlantedTraining] = field(default_factory=dict)  # by key
+    end: Callable[[], object] = lambda: None  # forget everything; the session's end does it too
 
     @property
     def source(self) -> TableSource:
@@ -78,36 +83,55 @@ class TableRun:
 
 
 def current() -> TableRun | None:
-    """The run of the session's table, if it is in view; none any more where its roles have changed."""
+    """The run of the session's table, if it is in view."""
+    run = of_table()
+    return run if st.session_state.get(_IN_VIEW) else None
+
+
+def of_table() -> TableRun | None:
+    """The run of the session's table, in view or not; it ends where its roles have changed, or the table is gone."""
     run: TableRun | None = st.session_state.get(_RUN)
-    if run is not None and (own_table.current() is None or own_table.loaded() is not run.table):
-        leave()
-        return None
+    if run is not None and own_table.loaded() is not run.table:
+        st.session_state.pop(_RUN)
+        run.end()
+        run = None
     return run
 
 
-def begin(table: OwnTable) -> TableRun:
-    """Put the table in view in the place of simulated worlds, with the usual settings."""
-    assert table.source is not None
-    rows = private_rows(table.source)
-    run = TableRun(table=table, rows=rows, settings=Settings(align="treatment"))
-    run.settings = Settings(align=run.can_align[0])
-    of_server = (server_cache.store(), server_cache.jobs(), server_cache.exporter())
-    weakref.finalize(run, _ended, rows.token, run.keys, *of_server)
-    st.session_state[_RUN] = run
+def show(table: OwnTable) -> TableRun:
+    """Put the table in view in the place of simulated worlds, with the usual settings where it has none yet."""
+    run = of_table()
+    if run is None:
+        assert table.source is not None
+        rows = private_rows(table.source)
+        run = TableRun(table=table, rows=rows, settings=Settings(align="treatment"))
+        run.settings = Settings(align=run.can_align[0])
+        of_server = (server_cache.store(), server_cache.jobs(), server_cache.exporter())
+        run.end = weakref.finalize(run, _ended, rows.token, run.keys, run.planted, *of_server)
+        st.session_state[_RUN] = run
+    st.session_state[_IN_VIEW] = True
     return run
 
 
 def leave() -> None:
-    """Back to simulated worlds; the table stays loaded."""
-    st.session_state.pop(_RUN, None)
+    """Back to simulated worlds; the table and what was trained on it stay with the session."""
+    st.session_state[_IN_VIEW] = False
 
 
-def _ended(token: str, keys: set[str], store: RunStore, jobs: JobManager, exporter: Exporter) -> None:
+def _ended(
+    token: str,
+    keys: set[str],
+    planted: dict[str, PlantedTraining],
+    store: RunStore,
+    jobs: JobManager,
+    exporter: Exporter,
+) -> None:
     """The session is over, or has another table: nothing of this one is kept."""
     forget_rows(token)
     for key in keys:
         exporter.forget(key)
+    for asked in planted.values():
+        asked.forget()
     server_cache.forget_pictures()
     threading.Thread(target=_remove, args=(sorted(keys), store, jobs), name="crl private", daemon=True).start()
 

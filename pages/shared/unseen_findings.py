@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -10,7 +11,7 @@ import streamlit as st
 from crl_core.figures import Palette, palette
 from crl_core.figures.unseen import along_dose
 from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO
-from crl_core.studies.certificate import certificate
+from crl_core.studies.certificate import Certificate, certificate
 from crl_core.studies.deployed import TITLES, Finding
 from crl_core.studies.deployed_view import Deployment, DoseCurves, Scene, dose_curves
 from crl_core.studies.detection_rates import WRONG, name_of
@@ -61,12 +62,17 @@ def tests_and_truth(run: RunInView, here: Scene, asked: Asked, found: Deployment
     left, right = st.columns([3, 2])
     with left, st.container(key="panel_unseen_tests", height="stretch"):
         panel_title("What a monitor sees", "line: threshold; a full bar is far beyond it")
-        st.html("".join(gauge(finding, palette(run.theme)) for finding in found.report.findings))
+        gauges(found.report.findings, palette(run.theme))
         for note in found.report.notes:
             quiet(note)
         _certificate(run.key, here, asked, found)
     with right, st.container(key="panel_unseen_dose", height="stretch"):
         _truth(run, here, asked, found)
+
+
+def gauges(findings: Sequence[Finding], ink: Palette) -> None:
+    """Every test as a bar."""
+    st.html(_CSS + "".join(gauge(finding, ink) for finding in findings))
 
 
 def gauge(finding: Finding, ink: Palette) -> str:
@@ -96,14 +102,18 @@ def _fill(finding: Finding) -> tuple[float, float]:
 def _certificate(key: str, here: Scene, asked: Asked, found: Deployment) -> None:
     """The findings as a report to take home."""
     sample = f"Simulated deployment, {name_of(asked.intervention.id, asked.dose)}"
-    made = certificate(here.model, found.report, sample=sample)
+    certificate_buttons(certificate(here.model, found.report, sample=sample), key)
+
+
+def certificate_buttons(made: Certificate, name: object) -> None:
+    """The certificate as files."""
     with st.container(horizontal=True):
         for label, text, ending, kind in (
             ("Certificate, HTML", made.html(), "html", "text/html"),
             ("Markdown", made.markdown(), "md", "text/markdown"),
         ):
-            name = f"certificate-{key}.{ending}"
-            st.download_button(label, text, name, kind, on_click="ignore", key=f"unseen.{ending}")
+            file = f"certificate-{name}.{ending}"
+            st.download_button(label, text, file, kind, on_click="ignore", key=f"unseen.{ending}")
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

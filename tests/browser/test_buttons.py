@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import struct
@@ -9,17 +10,21 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from crl_core.config.presets import PRESETS
 from crl_core.runs.store import RunStore
+from crl_core.serve.app import create_app
+from crl_core.serve.settings import Settings
 from pages.shared.shell import PAGES
 from tests.browser.conftest import ROOT, WAIT_MS, Server, start_server
 from tests.browser.pressing import Visitor, buttons_in_source, is_pressed, presses
 from tests.browser.test_app import TINY, params, said
 from tests.crl_core.test_own_tables import frame
+from tests.crl_core.test_serve import Server as Endpoint
 from tests.lecture_runs import LAMS, run_of
 
 pytestmark = pytest.mark.browser
@@ -178,9 +183,115 @@ def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor)
     expect(visitor.main.locator("h1")).to_have_text("Your own table")
 
 
+@presses(
+    *("data-again", "data-confirm", "Load another table", "data-leave"),
+    *("data-train", "table-align", "table-leave", "rows-chosen", "effects-csv", "planted-shape", "planted-start"),
+    *("unseen-file-*", "unseen-html", "unseen-md", "serve-make", "serve-download"),
+    *(
+        "Average effects along λ",
+        "Effects of the rows",
+        "What its rows hold: arms, overlap and balance, on the Data page",
+    ),
+)
+def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new_row(visitor: Visitor) -> None:
+    """Upload, first curves, average effects along λ, every row's effect, planted effects, a second batch, export,
+    serve; then nothing of it is left."""
+
+    def drop(name: str, table: pd.DataFrame) -> None:
+        content = {"name": name, "mimeType": "text/csv", "buffer": table.to_csv(index=False).encode()}
+        visitor.main.locator("input[type=file]").first.set_input_files(content)
+
+    def go(page: str) -> None:
+        visitor.page.get_by_test_id("stTopNavLinkContainer").get_by_text(page, exact=True).click()
+        visitor.settle()
+
+    visitor.open("data")
+    drop("ward-7.csv", frame())
+    visitor.press("data-confirm", at=visitor.main.get_by_role("button", name="Confirm roles"))
+    visitor.press("data-train", at=visitor.main.get_by_role("button", name="Train on this table"))
+    expect(visitor.main.locator("h1")).to_have_text("Table “ward-7.csv”")
+    expect(visitor.sidebar).to_contain_text("Already trained", timeout=8 * WAIT_MS)
+    assert "ward" not in visitor.page.url
+
+    go("Data")
+    visitor.press("Average effects along λ", at=visitor.main.get_by_role("link", name="Average effects along λ"))
+    expect(visitor.of("panel_path_average")).to_contain_text("Chosen: λ =")
+    expect(visitor.of("panel_path_average").locator(".js-plotly-plot").first).to_be_visible()
+    visitor.sidebar.get_by_role("slider", name="λ in view").press("End")
+    visitor.press("rows-chosen")
+    expect(visitor.of("rows-chosen")).to_have_count(0)
+    go("Data")
+    visitor.press("Effects of the rows", at=visitor.main.get_by_role("link", name="Effects of the rows"))
+    expect(visitor.of("panel_effects_average")).to_contain_text("doubly robust")
+    home = pd.read_csv(io.BytesIO(visitor.take("effects-csv")))
+    assert len(home) == len(frame())
+    assert list(home["site"]) == list(frame()["site"])  # in the file's order
+    assert home["effect"].mean() == pytest.approx(2, abs=1)
+
+    visitor.press("planted-shape", "differs by columns")
+    visitor.settle()
+    visitor.press("planted-start")
+    expect(visitor.of("panel_planted")).to_contain_text("sd a row", timeout=8 * WAIT_MS)
+    expect(visitor.of("panel_planted").locator(".js-plotly-plot").first).to_be_visible()
+
+    goes(visitor, "Questions", "Unseen environment")
+    visitor.pressed.add("unseen-file-*")
+    later = frame(seed=5)
+    later["age"] += 60
+    drop("later.csv", later)
+    expect(visitor.of("panel_unseen_tests")).to_contain_text("later.csv")
+    expect(visitor.of("panel_unseen_tests")).to_contain_text("ALARM")
+    assert b"<html" in visitor.take("unseen-html")[:200].lower()
+    assert visitor.take("unseen-md").startswith(b"# ")
+
+    goes(visitor, "Runs", "Export & serve")
+    visitor.press("serve-make")
+    expect(visitor.of("panel_serve_use")).to_be_visible(timeout=8 * WAIT_MS)
+    file = visitor.server.cache.parent / "model"
+    file.write_bytes(visitor.take("serve-download"))
+    endpoint = Endpoint(create_app(file, Settings()))
+    status, answer, _ = endpoint.ask(body={"rows": [{"sex": "unheard of", "seen": "1999-01-11"}]})
+    endpoint.close()
+    assert status == 200
+    assert len(answer["ite"]) == 1
+    assert {"1 row with no age, which is taken for the median of training."} < set(answer["notes"])
+
+    go("Scenario")
+    link = "What its rows hold: arms, overlap and balance, on the Data page"
+    visitor.press(link, at=visitor.main.get_by_role("link", name=link))
+    expect(visitor.main.locator("h1")).to_have_text("ward-7.csv")
+    visitor.press("table-align", at=visitor.of("table-align").get_by_text("arms", exact=True))
+    expect(visitor.sidebar).to_contain_text("Not trained yet")
+    visitor.press("table-leave", at=visitor.sidebar.get_by_role("button", name="Back to simulated worlds"))
+    expect(visitor.sidebar.get_by_role("combobox", name=re.compile("Preset"))).to_be_visible()
+    own = [path for path in (visitor.server.cache / "runs").iterdir() if b'"private"' in manifest_of(path)]
+    assert len(own) == 1
+    visitor.press("data-again", at=visitor.main.get_by_role("button", name="Show this table again"))
+    expect(visitor.sidebar).to_contain_text("Only this session sees it")
+    visitor.unfold("Load another table", "It takes the place of this one")
+    visitor.press("data-leave")
+    expect(visitor.sidebar.get_by_role("combobox", name=re.compile("Preset"))).to_be_visible()
+    for _ in range(100):
+        if not own[0].exists():
+            break
+        visitor.page.wait_for_timeout(200)
+    assert not own[0].exists()
+
+
+def goes(visitor: Visitor, menu: str, page: str) -> None:
+    """Open a page of a menu in the bar."""
+    visitor.page.get_by_test_id("stTopNavSection").filter(has_text=menu).click()
+    visitor.page.get_by_test_id("stTopNavPopover").get_by_text(page, exact=True).click()
+    visitor.settle()
+
+
+def manifest_of(run: Path) -> bytes:
+    file = run / "manifest.json"
+    return file.read_bytes() if file.exists() else b""
+
+
 @presses("data-take", "Load another table", "data-leave")
 def test_an_example_is_loaded_with_its_roles(visitor: Visitor) -> None:
-    pytest.importorskip("crl_core.data.tables.examples")
     visitor.open("data")
     visitor.press("data-take")
     expect(visitor.of("data-confirm")).to_be_visible()

@@ -29,6 +29,7 @@ from crl_core.data.tables.columns import (
     encoded,
     first_of,
     is_missing,
+    kind_of,
     learnt,
     levels_of,
     texts,
@@ -339,6 +340,41 @@ def _content(columns: Mapping[str, np.ndarray]) -> str:
         else:
             found.update(np.ascontiguousarray(values.astype("<f8" if values.dtype.kind == "f" else "<i8")).tobytes())
     return found.hexdigest()
+
+
+def encoded_rows(source: TableSource, raw: Raw) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Other rows of the same columns as the source's models take them: x [n, d], and t and y [n], None where the file
+    has no such column, or not in every row.
+
+    Raises: TableRefused with one sentence where a covariate is absent, or of another kind.
+    """
+    absent = [column.name for column in source.covariates if column.name not in raw.columns]
+    if absent:
+        raise TableRefused(f"the file has no column {first_of(absent, 6)}, which the model was trained on; add it.")
+    parts = []
+    for column in source.covariates:
+        values = raw.columns[column.name]
+        if column.kind != "category" and kind_of(values) != column.kind:
+            raise TableRefused(
+                f"{column.name} is no column of {column.kind}s here, as it was in training; mend the file."
+            )
+        parts.append(encoded(column, values))
+    t = _as_numbers(source, raw, "treatment", source.arms[1])
+    y = _as_numbers(source, raw, "outcome", source.outcomes[1] if source.outcomes else "")
+    return np.concatenate(parts, axis=1), t, y
+
+
+def _as_numbers(source: TableSource, raw: Raw, role: Role, one: str) -> np.ndarray | None:
+    """A column of 0 and 1, 1 where a cell is `one`; of numbers as they are where `one` is empty."""
+    name = source.named(role)
+    if name is None or name not in raw.columns or is_missing(raw.columns[name]).any():
+        return None
+    values = raw.columns[name]
+    if one:
+        return np.asarray(texts(values) == one, dtype=np.float64)
+    if values.dtype.kind != "f":
+        raise TableRefused(f"{name} is no column of numbers here, as it was in training; mend the file.")
+    return np.asarray(values, dtype=np.float64)
 
 
 # -- loaded ------------------------------------------------------------------------------------------------------------
