@@ -1,0 +1,185 @@
+"""A table of one's own after training: every page on it, with and without its true effects, and its end."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from crl_core import train
+from crl_core.config.text import altered
+from crl_core.data.tables import private
+from crl_core.data.tables import source as tables
+from crl_core.data.tables.reading import read_table
+from crl_core.measures.evidence import gather
+from crl_core.measures.projection import project_run
+from crl_core.runs.library import Library
+from crl_core.runs.store import RunStore
+from pages.shared import data_load, job_panel, table_run
+from pages.shared.shell import PAGES
+from tests.crl_core.test_own_tables import frame
+from tests.pages.conftest import Open, words
+from tests.pages.figures import titled
+from tests.pages.test_data import CANARY, confirmed, upload
+
+Trained = Callable[[pd.DataFrame], AppTest]
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files are read, and runs are trained, in this process; with few λ and steps."""
+    monkeypatch.setattr(data_load, "read_apart", read_table)
+    monkeypatch.setattr(table_run, "LAMS", (0.0, 1.0, 30.0))
+    config_of = table_run.table_config
+    monkeypatch.setattr(
+        table_run,
+        "table_config",
+        lambda *args, **options: altered(
+            config_of(*args, **options | {"lams": (0.0, 1.0, 30.0), "steps": 200, "replicates": 3}), hidden=8
+        ),
+    )
+    yield
+    for content in list(tables._LOADED):
+        tables.forget(content)
+
+
+@pytest.fixture
+def trained(store: RunStore, open_app: Open, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    """The app on the Data page, with this table trained and in view."""
+
+    def now(config: object, lam: float) -> None:
+        result = train(config)  # type: ignore[arg-type]
+        key = store.save(result)
+        store.add(key, "evidence", gather(result))
+        store.add(key, "projection", project_run(result))
+
+    monkeypatch.setattr(job_panel, "train", now)
+
+    def run(table: pd.DataFrame) -> AppTest:
+        app = confirmed(upload(open_app("data"), table))
+        return app.button(key="data.train").click().run()
+
+    return run
+
+
+def go(app: AppTest, page: str) -> AppTest:
+    """The page, after its sidebar: once switched, a page is run here without `app.py`, which draws that."""
+    try:
+        app.switch_page("app.py").run()
+    except ValueError:  # `app.py` has said which pages there are, and runs with each
+        app.switch_page("pages/train.py").run()
+    return app if page == "train" else app.switch_page(f"pages/{page}.py").run()
+
+
+def said(app: AppTest) -> str:
+    assert not app.exception, app.exception[0].value
+    return words(app).replace("\u00a0", " ")
+
+
+@pytest.fixture
+def with_truth() -> pd.DataFrame:
+    table = frame()
+    return table.assign(mu0=table["age"].fillna(50) / 10, mu1=table["age"].fillna(50) / 10 + 2)
+
+
+def test_every_page_opens_on_ones_own_table_and_names_nothing_of_it_in_the_address(trained: Trained) -> None:
+    app = trained(frame())
+    assert "trial.csv" in said(go(app, "train"))
+    for stem in (stem for pages in PAGES.values() for stem, _ in pages):
+        text = said(go(app, stem))
+        assert "nan" not in text.lower()
+        assert not {"trial", "site", "treated"} & set(str(dict(app.query_params)).split("'"))
+
+
+def test_effects_without_the_truth_stand_beside_what_the_rows_say_of_them(trained: Trained) -> None:
+    app = go(trained(frame()), "effects")
+    text = said(app)
+    assert "the rows themselves are asked whether it holds" in text
+    for title in ("Estimated effects at λ", "Predicted and found, by thirds", "Whom to treat first?"):
+        assert titled(app, title)["data"]
+    for way in ("network, λ =", "doubly robust", "least squares per arm", "difference in means"):
+        assert way in text
+    assert any(words in text for words in ("confirm", "too few", "contradict"))  # one verdict or another
+    assert app.get("download_button")
+
+
+def test_average_effects_along_lambda_show_the_naive_answer_and_the_chosen_lambda_is_a_click_away(
+    trained: Trained,
+) -> None:
+    app = go(trained(frame()), "path")
+    assert "Chosen: λ =" in said(app)
+    drawn = titled(app, "Average effects along λ")
+    assert {"naive difference", "least squares"} <= {item.get("text") for item in drawn["layout"]["annotations"]}
+    chosen = next(value for value in ("0", "1", "30") if f"Chosen: λ = {value}," in said(app))
+    other = next(value for value in (0.0, 1.0, 30.0) if f"{value:g}" != chosen)
+    go(app, "train")
+    app.select_slider(key="lam").set_value(other).run()
+    go(app, "path").button(key="rows.chosen").click().run()
+    assert go(app, "train").select_slider(key="lam").value == float(chosen)
+    assert not [button for button in go(app, "path").button if button.key == "rows.chosen"]
+
+
+def test_with_true_effects_every_page_of_effects_judges_by_them(trained: Trained, with_truth: pd.DataFrame) -> None:
+    app = trained(with_truth)
+    text = said(go(app, "effects"))
+    assert "A row's effect is the mean of 3 fits" in text
+    assert "ITE RMSE (√PEHE)" in text
+    text = said(go(app, "path"))
+    assert "oracle" in text
+    assert "largest λ within twice" not in text  # where little can be explained, every λ is within
+    assert "Chosen: λ =" in text
+
+
+def test_figures_are_those_of_the_epoch_that_validation_rows_chose(trained: Trained) -> None:
+    app = go(trained(frame()), "train")
+    text = said(app)
+    assert "twice the mean square of a row; training rows" in text
+    assert "Table “trial.csv”" in text
+
+
+def test_a_changed_role_ends_what_was_trained_on_the_other_ones(trained: Trained, store: RunStore) -> None:
+    app = trained(frame())
+    key = app.session_state["table.run"].config().key
+    assert store.has(key)
+    go(app, "data")
+    next(item for item in app.multiselect if str(item.key).endswith("ignore")).set_value(["sex"]).run()
+    go(app, "train")
+    for _ in range(100):
+        if not store.has(key):
+            break
+        time.sleep(0.05)
+    assert not store.has(key)
+
+
+def test_the_end_of_a_session_leaves_no_run_no_row_and_no_name(trained: Trained, store: RunStore) -> None:
+    table = frame()
+    table["sex"] = table["sex"].map({"f": f"{CANARY}-f", "m": f"{CANARY}-m"})
+    app = trained(table)
+    for page in ("train", "effects", "path", "latent", "lecture", "compare", "runs"):
+        assert "nan" not in said(go(app, page)).lower()
+    key = app.session_state["table.run"].config().key
+    assert store.has(key)
+    assert Library(store).runs() == []
+    assert private._KEPT
+    for file in store.root.rglob("*"):
+        assert not file.is_file() or CANARY.encode() not in file.read_bytes(), file
+    del app
+    gc.collect()
+    assert not private._KEPT
+    for _ in range(100):
+        if not store.has(key):
+            break
+        time.sleep(0.05)
+    assert not store.has(key)
+
+
+def test_another_visitor_finds_neither_the_run_nor_the_table(trained: Trained, store: RunStore, open_app: Open) -> None:
+    trained(frame())
+    other = open_app("runs")
+    assert "trial.csv" not in said(other)
+    assert "Your own table" in said(go(other, "data"))
+    assert store.summaries() == []
