@@ -122,8 +122,7 @@ def kept(file: Path) -> list[Target]:
     """The rows of a file, by the number in their id."""
 
     def order(target: Target) -> tuple[int, str]:
-        digits = "".join(sign for sign in target.id.split()[0] if sign.isdigit())
-        return int(digits), target.id
+        return int("".join(sign for sign in target.id if sign.isdigit())), target.id
 
     content = json.loads(file.read_text(encoding="utf-8"))
     rows = [Target(**row | {"figures": tuple(Figure(**figure) for figure in row["figures"])})

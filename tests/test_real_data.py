@@ -97,7 +97,7 @@ def test_where_the_files_are_not_one_sentence_says_so_and_the_status_is_2(
 def test_where_a_package_is_not_one_sentence_says_how_to_get_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_measures("R9.", ihdp.MEASURES, ["--tables", str(tmp_path), "--only", "R9"]) == 2
+    assert run_measures("R9.", ihdp.MEASURES, ["--tables", str(tmp_path), "--only", "R9-new"]) == 2
     assert "pip download --no-deps -d FOLDER econml" in capsys.readouterr().err
 
 
