@@ -74,7 +74,7 @@ def confounded(options: argparse.Namespace) -> Target:
 
 
 def surface_b(x: np.ndarray, treated: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Mean outcomes untreated and treated, [n] each, that a draw of the coefficients β gives covariates x [n, d].
+    """Mean outcomes untreated and treated, [n] each, by a draw of coefficients β of covariates x [n, d], one being 1.
 
     mu0 = exp((x + 1/2) β), mu1 = x β - ω, with ω such that the effect on the treated is 4; the noise's sd is 1.
     Source: Hill (2011), Bayesian nonparametric modeling for causal inference, JCGS 20, response surface B.
@@ -97,9 +97,10 @@ def draws(raw: Raw, n: int) -> list[MultiEnvData]:
     names, site = np.unique(raw.columns["site"].astype(str), return_inverse=True)
     t = raw.columns["treat"].astype(np.int64)
     at = (site[:, None] == np.arange(len(names) - 1)).astype(np.float64)
+    every = np.concatenate([np.ones((len(t), 1)), x, at], axis=1)
     rng, found = rng_for(0, Stream.DATA), []
     while len(found) < n:
-        mu0, mu1 = surface_b(np.concatenate([x, at], axis=1), t == 1, rng)
+        mu0, mu1 = surface_b(every, t == 1, rng)
         y = np.where(t == 1, mu1, mu0) + rng.standard_normal(len(t))
         if (mu1 - mu0).std() < MOST_SD:
             found.append(MultiEnvData(x=x, t=t, env=site, y=y, y0=mu0, y1=mu1))

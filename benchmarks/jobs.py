@@ -126,7 +126,7 @@ def with_fewer_others(raw: Raw, n: int, seed: int) -> Raw:
     return Raw(columns={name: cells[kept] for name, cells in raw.columns.items()})
 
 
-def earnings(options: argparse.Namespace, name: str, id: str, most: float, others: int | None) -> Target:
+def earnings(options: argparse.Namespace, name: str, id: str, most: float | None, others: int | None) -> Target:
     raw = load_example(name, options.tables)[0]
     n = 1 if options.quick or others == 0 else SPLITS
     tables = [with_fewer_others(raw, others, seed) if others else raw for seed in range(n)]
@@ -154,7 +154,7 @@ def earnings(options: argparse.Namespace, name: str, id: str, most: float, other
 MEASURES = {
     "R7-CPS": lambda options: earnings(options, "nsw-cps", "R7 CPS", 1600.0, OTHERS),
     "R7-PSID": lambda options: earnings(options, "nsw-psid", "R7 PSID", 1900.0, None),
-    "R7-CPS-whole": lambda options: earnings(options, "nsw-cps", "R7 CPS whole", np.inf, 0),
+    "R7-CPS-whole": lambda options: earnings(options, "nsw-cps", "R7 CPS whole", None, 0),
     "R8": jobs,
 }
 

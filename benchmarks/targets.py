@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from crl_core.cli.table import text_table
 
 
@@ -99,6 +101,7 @@ def run(doc: str, measures: Mapping[str, Measure], arguments: list[str] | None =
     parser.add_argument("--quick", action="store_true", help="few rows of few data: does it run?")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures there, beside those it has")
     options = parser.parse_args(arguments)
+    torch.set_num_threads(1)  # several wait for each other wherever something else runs
     for name in options.only:
         try:
             target = measures[name](options)

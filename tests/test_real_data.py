@@ -165,6 +165,7 @@ def test_the_surface_has_an_effect_of_four_on_the_treated_and_one_set_of_coeffic
 def test_the_published_realisations_are_draws_of_the_surface() -> None:
     for training, held_out in ihdp.realisations(DATA)[:3]:
         x = np.concatenate([training.x, held_out.x])
+        x = np.column_stack([np.ones(len(x)), x])
         mu0, mu1, t = (
             np.concatenate([getattr(part, name) for part in (training, held_out)]) for name in ("y0", "y1", "t")
         )
