@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator
 
 import lightning
 import torch
@@ -32,13 +33,11 @@ class CFRNet(lightning.LightningModule):
         super().__init__()
         training = config.training
         h, k = training.hidden, training.latent_dim
-        self.encoder = nn.Sequential(
-            nn.Linear(config.scenario.dim_x, h), nn.ELU(), nn.Linear(h, h), nn.ELU(), nn.Linear(h, k)
-        )
+        self.encoder = nn.Sequential(nn.Linear(config.dim_x, h), nn.ELU(), nn.Linear(h, h), nn.ELU(), nn.Linear(h, k))
         self.heads = nn.ModuleList(nn.Sequential(nn.Linear(k, h // 2), nn.ELU(), nn.Linear(h // 2, 1)) for _ in "01")
         self.lam, self.learning_rate = lam, training.learning_rate
 
-    def training_step(self, batch: tuple[Tensor, ...], _: int) -> Tensor:
+    def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         x, t, env, y = batch
         phi = self.encoder(x)
         loss = torch.zeros((), device=self.device)
@@ -48,6 +47,10 @@ class CFRNet(lightning.LightningModule):
                 loss = loss + nn.functional.mse_loss(head(phi[rows]).squeeze(1), y[rows])
         if (env == 0).any() and (env == 1).any():
             loss = loss + self.lam * gaussian_mmd2(phi[env == 0], phi[env == 1])
+        return loss
+
+    def training_step(self, batch: tuple[Tensor, ...], _: int) -> Tensor:
+        loss = self.loss(batch)
         self.log("loss", loss)
         return loss
 
@@ -64,6 +67,14 @@ class CFRNet(lightning.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=self.learning_rate)
 
 
+@contextlib.contextmanager
+def without_words() -> Iterator[None]:
+    """What Lightning prints is thrown away."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        yield
+
+
 def fit(config: RunConfig, lam: float) -> None:
     """Train one model for `config.training.epochs` with Lightning's defaults: progress bar, logger, a checkpoint an
     epoch.
@@ -72,7 +83,6 @@ def fit(config: RunConfig, lam: float) -> None:
     is thrown away, what is logged goes to a temporary folder.
     """
     warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     rows, held_out = data_of(config)
     lightning.seed_everything(config.training.seed, verbose=False)
 
@@ -83,12 +93,7 @@ def fit(config: RunConfig, lam: float) -> None:
     assert held_out.ite is not None
     train = TensorDataset(*columns(rows))
     validation = TensorDataset(*columns(held_out), torch.from_numpy(held_out.ite).float())
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
-        contextlib.redirect_stderr(nowhere),
-    ):
+    with tempfile.TemporaryDirectory() as folder, without_words():
         trainer = lightning.Trainer(max_epochs=config.training.epochs, accelerator="cpu", default_root_dir=folder)
         trainer.fit(
             CFRNet(config, lam),

@@ -1,8 +1,9 @@
 """Fill the README's tables from what was measured: python benchmarks/readme.py [--check]
 
-presets, claims, penalties, unit tests, identify: from cache/baked (`python -m crl_core bake`); speed: from
-benchmarks/figures.json, which `--speed FILE …` fills from the JSON that the benchmarks write. With --check nothing is
-written, and the exit status is 1 if a table is not what it would be.
+presets, claims, penalties, unit tests, identify: from cache/baked (`python -m crl_core bake`); real data: from
+benchmarks/real_data.json, which `ihdp.py` and `jobs.py` write with --json; speed: from benchmarks/figures.json, which
+`--speed FILE …` fills from the JSON that the benchmarks write. With --check nothing is written, and the exit status is
+1 if a table is not what it would be.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.tables import fill
+from benchmarks.targets import kept
+from benchmarks.targets import markdown as targets_markdown
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import PRESETS
 from crl_core.identify.method_words import METHOD_WORDS
@@ -31,6 +34,7 @@ from crl_core.studies.unit_tests_table import markdown
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "benchmarks" / "figures.json"
+REAL_DATA = ROOT / "benchmarks" / "real_data.json"
 # figure in the JSON -> what it is, its budget, how it is written
 SPEED = {
     "one_model_vs_lightning": (
@@ -240,6 +244,10 @@ def identify_table() -> str:
     return "\n".join(lines)
 
 
+def real_data_table() -> str:
+    return targets_markdown(kept(REAL_DATA))
+
+
 def speed_table() -> str:
     figures = json.loads(FIGURES.read_text(encoding="utf-8"))
     lines = ["| what | budget | measured |", "|---|---|---|"]
@@ -255,6 +263,7 @@ TABLES = {
     "penalties": penalties_table,
     "unit-tests": unit_tests_table,
     "identify": identify_table,
+    "real-data": real_data_table,
     "speed": speed_table,
 }
 
