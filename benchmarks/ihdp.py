@@ -30,7 +30,7 @@ from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables.columns import Raw
 from crl_core.data.tables.source import table_source
-from crl_core.measures.average_effects import average_effects
+from crl_core.measures.average_effects import average_effects, outcomes_at
 
 FILE = "ihdp_npci_1-50.npz"
 QUICK = {"steps": 50, "lams": (0.0, 1.0)}
@@ -184,7 +184,9 @@ def spread(options: argparse.Namespace) -> Target:
     config = config_of(each[0], replicates=4 if options.quick else MANY_FITS, lams=(1.0,), **quick)
     covered, one, mean = [], [], []
     for (_, rows), result in zip(each, results_on(config, each), strict=True):
-        tau, ite = average_effects(result, rows).effects, effects_of(rows)  # [K, n], [n]
+        picked = average_effects(result, rows).picked
+        assert picked is not None
+        tau, ite = outcomes_at(result, rows, picked)[1], effects_of(rows)  # [K, n], [n]
         covered.append(np.mean(np.abs(tau.mean(axis=0) - ite) <= SIGMAS * tau.std(axis=0, ddof=1)))
         one.append(np.sqrt(np.mean((tau - ite) ** 2, axis=1)).mean())
         mean.append(np.sqrt(np.mean((tau.mean(axis=0) - ite) ** 2)))

@@ -29,7 +29,7 @@ from crl_core.data.scm import MultiEnvData, Stream, rng_for
 from crl_core.data.tables.columns import Raw
 from crl_core.data.tables.examples import load_example
 from crl_core.data.tables.source import table_source
-from crl_core.measures.average_effects import average_effects
+from crl_core.measures.average_effects import average_effects, outcomes_at
 
 FILE = "jobs_dw_bin_10splits.npz"
 EXPERIMENT = 1794.0  # dollars, effect on the trained
@@ -88,11 +88,13 @@ def jobs(options: argparse.Namespace) -> Target:
         for part, of_lot in zip(parts, by_lot, strict=True):
             own = part.rows(np.flatnonzero(of_lot))
             found = average_effects(result, own)
-            tau = found.effects.mean(axis=0)
+            assert found.picked is not None
+            y0_hat, effects = outcomes_at(result, own, found.picked)
+            tau = effects.mean(axis=0)
             risk.append(policy_risk(own, tau > 0))
             error.append(abs(tau[own.t == 1].mean() - effect_on_treated(own)))
             everyone.append(policy_risk(own, np.ones(len(own))))
-            outcomes = np.stack([found.y0_hat, found.y0_hat + found.effects])
+            outcomes = np.stack([y0_hat, y0_hat + effects])
             lowest.append(outcomes.min())
             highest.append(outcomes.max())
         lam.append(found.lam)

@@ -21,7 +21,7 @@ from benchmarks.targets import run as run_measures
 from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables.examples import EXAMPLES, is_here
-from crl_core.measures.average_effects import average_effects
+from crl_core.measures.average_effects import average_effects, outcomes_at
 
 DATA, TABLES = os.environ.get("CRL_DATA"), os.environ.get("CRL_EXAMPLES")
 
@@ -128,9 +128,9 @@ def test_errors_are_those_that_the_program_reports_and_of_the_mean_effect_at_the
         error = result.by_lam(result.validation_mse)
         assert outside.own[place].tolist() == [int(np.argmin(of_fit)) for of_fit in error]
         found = average_effects(result, rows)
-        squares = [
-            (float(np.mean(found.effects[:, row])) - rows.y1[row] + rows.y0[row]) ** 2 for row in range(len(rows))
-        ]
+        assert found.picked is not None
+        effects = outcomes_at(result, rows, found.picked)[1]
+        squares = [(float(np.mean(effects[:, row])) - rows.y1[row] + rows.y0[row]) ** 2 for row in range(len(rows))]
         assert outside.at_picked[place] == pytest.approx(float(np.sqrt(np.mean(squares))), rel=1e-5)
         lam = config.training.lams[int(outside.picked[place])]
         assert lam == found.lam

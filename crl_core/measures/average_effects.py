@@ -102,19 +102,28 @@ def average_levels(rows: MultiEnvData) -> tuple[float, float]:
     return float(naive), float((by_arm[1] - by_arm[0]).mean())
 
 
+def outcomes_at(result: RunResult, rows: MultiEnvData, at: int) -> tuple[np.ndarray, np.ndarray]:
+    """Untreated outcome and effect of `rows` by each replicate's model at the λ of index `at`, [R, n] each; NaN of one
+    that diverged."""
+    outcomes = []
+    for replicate in range(result.config.training.replicates):
+        m = replicate * len(result.lams) + at
+        _, y0_hat, y1_hat = predict(one_model(result.weights, m), rows.x)
+        if result.status[m] == DIVERGED:
+            y0_hat = y1_hat = np.full((1, len(rows)), np.nan)
+        outcomes.append((y0_hat[0].astype(np.float64), y1_hat[0].astype(np.float64)))
+    return np.stack([y0 for y0, _ in outcomes]), np.stack([y1 - y0 for y0, y1 in outcomes])
+
+
 def row_effects(result: RunResult, rows: MultiEnvData, train: np.ndarray, at: int) -> RowEffects:
     """Effects of `rows` at the λ of index `at`.
 
     train: indices into `rows` of the training part, as the source gives it to every replicate.
     """
     training = result.config.training
-    outcomes, fitted = [], np.zeros((training.replicates, len(rows)), dtype=bool)
+    y0_hat, effects = outcomes_at(result, rows, at)
+    fitted = np.zeros(effects.shape, dtype=bool)
     for replicate in range(training.replicates):
-        m = replicate * len(result.lams) + at
-        _, y0_hat, y1_hat = predict(one_model(result.weights, m), rows.x)
-        if result.status[m] == DIVERGED:
-            y0_hat = y1_hat = np.full((1, len(rows)), np.nan)
-        outcomes.append((y0_hat[0].astype(np.float64), y1_hat[0].astype(np.float64)))
         fit, _ = fitted_rows(
             rows.rows(train),
             validation=training.validation,
@@ -122,11 +131,7 @@ def row_effects(result: RunResult, rows: MultiEnvData, train: np.ndarray, at: in
             seed=training.seed + replicate,
         )
         fitted[replicate, train[fit]] = True
-    return RowEffects(
-        y0_hat=np.stack([y0 for y0, _ in outcomes]),
-        effects=np.stack([y1 - y0 for y0, y1 in outcomes]),
-        fitted=fitted,
-    )
+    return RowEffects(y0_hat=y0_hat, effects=effects, fitted=fitted)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
