@@ -25,12 +25,13 @@ BUILDERS = {
 FIELDS = {item.name for kind in (RunConfig, LatentWorld, *PARTS.values()) for item in fields(kind)}
 KINDS = {"RunConfig", *(kind.__name__ for kind in PARTS.values())}
 # Whose fields have the same names, or come from the command line.
-NO_CONFIGS = {"setting", "item.setting", "row", "label"}
+NO_CONFIGS = {"setting", "item.setting", "row", "label", "chosen", "last"}
 READERS = {  # what was written down somewhere becomes a config again
     "crl_core/cli/config.py",
     "crl_core/jobs/executors.py",
     "crl_core/runs/bundle.py",
     "crl_core/runs/records.py",
+    "crl_core/studies/planted_live.py",
 }
 SOURCES = sorted(path for room in ("crl_core", "pages") for path in (ROOT / room).rglob("*.py"))
 
