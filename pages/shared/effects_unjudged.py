@@ -111,8 +111,9 @@ def _averages(run: RunInView) -> None:
         strong=0,
     )
     quiet(
-        "± of the network: standard deviation over fits; of doubly robust: standard error. On a trial made of 985 "
-        "children, intervals of 1.645 such deviations covered the known effect of 84 to 89 % of rows."
+        "± of the network: standard deviation over fits; of doubly robust: standard error. On IHDP, whose effects are "
+        "known, a row's interval of 1.645 deviations of 20 fits held its effect about nine times in ten; five fits are "
+        "rougher."
     )
 
 

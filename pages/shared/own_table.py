@@ -5,12 +5,10 @@ Nothing of it stands in the address, in a file or in a cache of Streamlit's, all
 
 from __future__ import annotations
 
+import secrets
 import weakref
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from threading import RLock
-from typing import ClassVar
 
 import streamlit as st
 
@@ -25,23 +23,10 @@ _MOST_LABEL = 60  # letters of a file's name
 
 
 class _Hold:
-    """As long as one of a content's holds lives, its rows stay loaded: sessions may have the same table."""
-
-    _lock = RLock()  # a hold may end while another begins, wherever garbage is collected
-    _living: ClassVar[Counter[str]] = Counter()
+    """As long as it lives, the rows of this content stay loaded."""
 
     def __init__(self, content: str) -> None:
-        with self._lock:
-            self._living[content] += 1
-        weakref.finalize(self, _Hold._ended, content)
-
-    @classmethod
-    def _ended(cls, content: str) -> None:
-        with cls._lock:
-            cls._living[content] -= 1
-            if cls._living[content] <= 0:
-                del cls._living[content]
-                forget(content)
+        weakref.finalize(self, forget, content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,10 +103,16 @@ def say(
 
 
 def confirm(table: OwnTable) -> OwnTable:
-    """The table with its source and the look at it. Raises TableRefused with one sentence."""
-    source = table_source(table.raw, table.roles, treated=table.treated, label=table.label, categories=table.categories)
+    """The table with its source and the look at it. Raises TableRefused with one sentence.
+
+    Its rows are kept under a name drawn at random: whoever guesses a small table can guess the hash of its content, and
+    a bundle with that in it would reach them.
+    """
+    known = table_source(table.raw, table.roles, treated=table.treated, label=table.label, categories=table.categories)
+    forget(known.content)
+    source = replace(known, content=secrets.token_hex(32))
     hold = _Hold(source.content)
-    load(source, {column.name: table.raw.columns[column.name] for column in source.columns})  # if just then forgotten
+    load(source, {column.name: table.raw.columns[column.name] for column in source.columns})
     table = replace(table, source=source, look=look_at(source, table.raw), _hold=hold)
     st.session_state[_TABLE] = table
     return table

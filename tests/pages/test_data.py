@@ -291,7 +291,9 @@ def test_rows_are_forgotten_with_the_last_session_that_has_them(monkeypatch: pyt
     for number in (0, 1):
         in_session(number)
         own_table.confirm(own_table.take("trial.csv", rows_of()))
-    assert len(tables._LOADED) == 1  # the same table twice
+    assert len(tables._LOADED) == 2  # the same table twice
+    first, second = (session["data.table"].source for session in sessions)  # type: ignore[attr-defined]
+    assert first.content != second.content  # a stranger cannot guess what the rows are kept under
     in_session(0)
     own_table.leave()
     gc.collect()
