@@ -154,16 +154,20 @@ def overlap(propensity: np.ndarray, t: np.ndarray, edge: float, colours: Palette
 
 
 def balance(differences: Mapping[str, float], colours: Palette) -> go.Figure:
-    """The largest standardised mean differences between the arms, by input; beyond ± 0.1 they are drawn strong."""
+    """The largest standardised mean differences between the arms, by input; beyond ± 0.1 they are drawn strong.
+
+    One that is not finite is left out.
+    """
     title = "Where the arms differ"
-    largest = sorted(differences, key=lambda name: -abs(differences[name]))[:MOST_SHOWN]
+    known = [name for name, value in differences.items() if np.isfinite(value)]
+    largest = sorted(known, key=lambda name: -abs(differences[name]))[:MOST_SHOWN]
     height = 96 + _LANE * max(3, len(largest))
     if not largest:
-        return empty(title, "There are no covariates.", colours, height=height)
+        return empty(title, "No covariate has a difference between the arms.", colours, height=height)
     values = np.array([differences[name] for name in largest])
     lanes = -np.arange(len(largest), dtype=float)
     inks = [colours["text"] if abs(value) > BALANCED else colours["muted"] for value in values]
-    most = 1.15 * max(0.5, float(np.abs(values).max()))
+    most = 1.15 * max(0.5, min(float(np.abs(values).max()), 1e300))
     bottom, top = float(lanes[-1]) - 0.6, 0.6
     return figure(
         title,

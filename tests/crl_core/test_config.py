@@ -80,6 +80,9 @@ def test_every_field_but_the_device_changes_the_key() -> None:
         "balanced": True,
         "standardise": not config.training.standardise,
         "surface": "waves",
+        "arm_weight": "plain",
+        "resample": "bootstrap",
+        "validation": 0.3,
     }
     for part in ("scenario", "training"):
         for field in fields(getattr(config, part)):

@@ -33,6 +33,7 @@ from crl_core.figures import (
     planted,
     ranking,
     scenario,
+    tables,
     unseen,
 )
 from crl_core.figures.axes import effect_limits
@@ -226,6 +227,11 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         INK,
         title="T",
     ),
+    "arms_by_env": lambda run: tables.arms_by_env(
+        np.abs(np.nan_to_num(run.array(len(NAMES), 2), posinf=0, neginf=0)).clip(0, 10**9).astype(int), NAMES, INK
+    ),
+    "overlap": lambda run: tables.overlap(np.clip(np.nan_to_num(run.array(run.n)), 0, 1), run.t, 0.05, INK),
+    "balance": lambda run: tables.balance({str(at): value for at, value in enumerate(run.array(run.n).tolist())}, INK),
     "effects_by_env": lambda run: estimated_effects.effects_by_env(
         run.array(run.replicates, run.n), run.env, NAMES, INK, title="T"
     ),
