@@ -163,7 +163,7 @@ def balance(differences: Mapping[str, float], colours: Palette) -> go.Figure:
     largest = sorted(known, key=lambda name: -abs(differences[name]))[:MOST_SHOWN]
     height = 96 + _LANE * max(3, len(largest))
     if not largest:
-        return empty(title, "No covariate has a difference between the arms.", colours, height=height)
+        return empty(title, "There is no covariate that differs between the arms.", colours, height=height)
     values = np.array([differences[name] for name in largest])
     lanes = -np.arange(len(largest), dtype=float)
     inks = [colours["text"] if abs(value) > BALANCED else colours["muted"] for value in values]
