@@ -84,6 +84,10 @@ class UnitTest:
         return tuple(f"environment {e + 1}" for e in range(N_ENVS))
 
     @property
+    def two_outcomes(self) -> bool:
+        return False
+
+    @property
     def x_shape(self) -> tuple[int, ...]:
         return (2 * D,)
 

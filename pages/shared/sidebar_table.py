@@ -73,5 +73,7 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
 
 def _number(label: str, name: str, value: int, step: int, limits: tuple[int, int], help: str) -> int:
     return int(
-        st.number_input(label, *limits, value=value, step=step, key=f"table.{name}", help=help, persist_state="session")
+        st.number_input(
+            label, *limits, value=value, step=step, format="%d", key=f"table.{name}", help=help, persist_state="session"
+        )
     )

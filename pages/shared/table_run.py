@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from crl_core.config import Align, RunConfig
 from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
@@ -27,6 +29,7 @@ from pages.shared import own_table, server_cache
 from pages.shared.own_table import OwnTable
 
 _RUN, _IN_VIEW = "table.run", "table.in_view"
+_CAN_COME_BACK_S, _LOOK_S = 130.0, 5.0  # a session whose tab is closed can be come back to for two minutes
 _GIVE_UP_S = 60.0  # a training that is asked to stop does so within a second
 
 
@@ -109,6 +112,7 @@ def show(table: OwnTable) -> TableRun:
         of_server = (server_cache.store(), server_cache.jobs(), server_cache.exporter())
         run.end = weakref.finalize(run, _ended, rows.token, run.keys, run.planted, *of_server)
         st.session_state[_RUN] = run
+        _watch_session(run)
     st.session_state[_IN_VIEW] = True
     return run
 
@@ -116,6 +120,30 @@ def show(table: OwnTable) -> TableRun:
 def leave() -> None:
     """Back to simulated worlds; the table and what was trained on it stay with the session."""
     st.session_state[_IN_VIEW] = False
+
+
+def _watch_session(run: TableRun) -> None:
+    """End the run soon after its tab is closed: Streamlit forgets a session that nobody came back to only when the next
+    one is opened or closed, which may be never."""
+    context, holding = get_script_run_ctx(), weakref.ref(run)
+    if context is not None and Runtime.exists():
+        thread = threading.Thread(
+            target=_await_end, args=(context.session_id, holding), name="crl session", daemon=True
+        )
+        thread.start()
+
+
+def _await_end(session_id: str, holding: weakref.ref[TableRun]) -> None:
+    seen = time.monotonic()
+    while time.monotonic() - seen < _CAN_COME_BACK_S:
+        time.sleep(_LOOK_S)
+        if holding() is None or not Runtime.exists():
+            return
+        if Runtime.instance().is_active_session(session_id):
+            seen = time.monotonic()
+    run = holding()
+    if run is not None:
+        run.end()
 
 
 def _ended(
