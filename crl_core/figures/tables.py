@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
+from crl_core.figures.axes import bin_counts, bin_edges
 from crl_core.figures.base import ARM_NAMES, Trace, axis, empty, figure, note, rgba
 from crl_core.figures.palette import Palette
 
@@ -88,8 +89,8 @@ def overlap(propensity: np.ndarray, t: np.ndarray, edge: float, colours: Palette
     title, height = "Overlap of the arms", 340
     if len(propensity) == 0:
         return empty(title, "There are no rows to draw.", colours, height=height)
-    edges = np.linspace(0, 1, _BINS + 1)
-    shares = [np.histogram(propensity[t == arm], edges)[0] / max(1, int((t == arm).sum())) for arm in (0, 1)]
+    edges = bin_edges((0.0, 1.0), _BINS)
+    shares = [bin_counts(propensity[t == arm], edges) / max(1, int((t == arm).sum())) for arm in (0, 1)]
     traces: list[Trace] = [
         {
             "type": "bar",

@@ -304,16 +304,16 @@ class Group:
             "status": self._status(y0_hat, y1_hat, mmd2),
         }
         if self._x_validation is not None:
-            numbers["validation_mse"] = self._validate(self._x_validation)
+            numbers["validation_mse"] = self._validate(self._x_validation, numbers["status"] != DIVERGED)
         if self.held_out[0].ite is not None:
             numbers["ite_rmse"] = np.concatenate([metrics.ite_rmse(b - a, _truth(rows)) for rows, a, b in by_replicate])
         return numbers
 
-    def _validate(self, x: Tensor) -> np.ndarray:
-        """Factual MSE on validation rows, [M]; the weights of a model that has never done better are kept."""
+    def _validate(self, x: Tensor, usable: np.ndarray) -> np.ndarray:
+        """Factual MSE on validation rows, [M]; the weights of a usable model that has never done better are kept."""
         by_replicate = self._by_replicate(self.validation, *self._outcomes(x))
         error = np.concatenate([metrics.factual_mse(a, b, rows.t, rows.y) for rows, a, b in by_replicate])
-        better = error < self._least  # never where an error is not finite
+        better = usable & (error < self._least)  # never where an error is not finite
         self._least = np.where(better, error, self._least)
         models = torch.from_numpy(np.flatnonzero(better)).to(self.device)
         for name, param in self.net.params.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import pandas as pd
@@ -165,17 +166,49 @@ def test_the_end_of_a_session_leaves_no_run_no_row_and_no_name(trained: Trained,
     key = app.session_state["table.run"].config().key
     assert store.has(key)
     assert Library(store).runs() == []
-    assert private._KEPT
+    token = app.session_state["table.run"].rows.token
+    assert token in private._KEPT
     for file in store.root.rglob("*"):
         assert not file.is_file() or CANARY.encode() not in file.read_bytes(), file
     del app
     gc.collect()
-    assert not private._KEPT
+    assert token not in private._KEPT
     for _ in range(100):
         if not store.has(key):
             break
         time.sleep(0.05)
     assert not store.has(key)
+
+
+@pytest.mark.parametrize("looks_open", [0, 30])
+def test_a_run_ends_soon_after_its_tab_is_closed_and_not_before(
+    looks_open: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Sessions:
+        exists = staticmethod(lambda: True)
+        instance = classmethod(lambda cls: cls())
+
+        def is_active_session(self, session_id: str) -> bool:
+            assert not ended
+            asked.append(session_id)
+            return len(asked) <= looks_open
+
+    ended: list[bool] = []
+    monkeypatch.setattr(table_run, "Runtime", Sessions)
+    monkeypatch.setattr(table_run, "_LOOK_S", 0.001)
+    monkeypatch.setattr(table_run, "_CAN_COME_BACK_S", 0.05)
+    run = table_run.TableRun(
+        table=None,  # type: ignore[arg-type]
+        rows=None,  # type: ignore[arg-type]
+        settings=table_run.Settings(align="treatment"),
+        end=lambda: ended.append(True),
+    )
+    table_run._await_end("a tab", weakref.ref(run))
+    assert ended == [True]
+    assert set(asked) == {"a tab"}
+    assert len(asked) > looks_open
 
 
 def test_another_visitor_finds_neither_the_run_nor_the_table(trained: Trained, store: RunStore, open_app: Open) -> None:
