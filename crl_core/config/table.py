@@ -22,6 +22,15 @@ VALIDATION = 0.3
 RARE_ARM, BATCH, BATCH_OF_RARE = 0.1, 128, 256  # a batch needs some rows of both arms
 
 
+def alignable(n_envs: int, arms: np.ndarray) -> tuple[Align, ...]:
+    """What the penalty can make alike, the usual choice first.
+
+    arms: rows of each environment that are untreated and treated, [E, 2]. Where none has both, making environments
+          alike would erase the confounders.
+    """
+    return ("treatment",) if n_envs == 1 or (arms.min(axis=1) == 0).all() else ("environment", "treatment")
+
+
 def table_config(
     table: Source,
     arms: np.ndarray,
@@ -38,10 +47,10 @@ def table_config(
     align:  what the penalty makes alike; environments where there are some that have rows of both arms, else arms.
     Raises: ValueError with one sentence where what is to be aligned cannot be, or a number is out of its range.
     """
-    alone = bool((arms.min(axis=1) == 0).all())
+    allowed = alignable(table.n_envs, arms)
     if align == "environment" and table.n_envs == 1:
         raise ValueError("there is one environment only, so that none can be made alike; align the treatment arms.")
-    if align == "environment" and alone:
+    if align == "environment" and align not in allowed:
         raise ValueError(
             "in every environment all rows have the same treatment: making environments alike would erase the "
             "confounders; align the treatment arms."
@@ -52,7 +61,7 @@ def table_config(
         table=table,
         lams=tuple(lams),
         replicates=replicates,
-        align=align or ("treatment" if table.n_envs == 1 or alone else "environment"),
+        align=align or allowed[0],
         seed=seed,
         steps=steps,
         epochs=max(1, min(steps // STEPS_A_LOOK, 100)),

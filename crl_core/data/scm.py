@@ -92,6 +92,15 @@ class MultiEnvData:
         return MultiEnvData(**picked)
 
 
+def joined(*parts: MultiEnvData) -> MultiEnvData:
+    """The rows of several parts, one after the other; a column that the first lacks is None."""
+    columns: Any = {}
+    for item in fields(MultiEnvData):
+        given = [getattr(part, item.name) for part in parts]
+        columns[item.name] = None if given[0] is None else np.concatenate(given)
+    return MultiEnvData(**columns)
+
+
 def along(values: np.ndarray) -> np.ndarray:
     """The scalar that [n, k] latents enter the equations with: their projection on the unit direction 1/√k, [n]."""
     return np.asarray(values.sum(axis=1) / np.sqrt(values.shape[1]))

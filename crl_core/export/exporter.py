@@ -85,7 +85,6 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
     handed = None
     try:
         aside.mkdir(parents=True)
-        private = isinstance(result.config.table, PrivateRows)
         if isinstance(result.config.table, PrivateRows):
             handed = hand_over(result.config.table, with_words=True)
             if handed is None:
@@ -104,7 +103,7 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
             ended = f"its process ended with status {done.returncode}; perhaps the memory did not suffice."
             raise ValueError(f"The export failed: {told[-1][:300] if told else ended}")
         shutil.rmtree(target, ignore_errors=True)
-        if private:
+        if handed is not None:
             return _in_memory(aside)
         aside.replace(target)
         _sweep(target.parent)

@@ -73,13 +73,20 @@ class RowEffects:
         return _mean(np.where(self.fitted, np.nan, self.effects))
 
 
-def average_effects(result: RunResult, rows: MultiEnvData) -> AverageEffects:
-    """Average effects over `rows`, and over the treated among them, along λ."""
-    replicates, treated = range(result.config.training.replicates), rows.t == 1
+def chosen_by_error(result: RunResult) -> tuple[np.ndarray, int | None]:
+    """The error that λ is chosen by, [L], and the index of the λ of least; None where no λ has models that all
+    predict."""
     broken = result.by_lam(result.status) != OK  # [R, L]
     judged = result.factual_mse if result.validation_mse is None else result.validation_mse
     choosing = result.by_lam(judged).mean(axis=0)
     error = np.where(broken.any(axis=0), np.inf, choosing)
+    return choosing, int(np.argmin(error)) if np.isfinite(error).any() else None
+
+
+def average_effects(result: RunResult, rows: MultiEnvData) -> AverageEffects:
+    """Average effects over `rows`, and over the treated among them, along λ."""
+    replicates, treated = range(result.config.training.replicates), rows.t == 1
+    choosing, picked = chosen_by_error(result)
     effects = [result.effects(rows.x, replicate).astype(np.float64) for replicate in replicates]  # [L, n] each
     return AverageEffects(
         lams=result.lams,
@@ -88,7 +95,7 @@ def average_effects(result: RunResult, rows: MultiEnvData) -> AverageEffects:
         mmd2=result.by_lam(result.mmd2).mean(axis=0),
         ate=np.stack([found.mean(axis=-1) for found in effects]),
         att=np.stack([found[:, treated].mean(axis=-1) for found in effects]),
-        picked=int(np.argmin(error)) if np.isfinite(error).any() else None,
+        picked=picked,
     )
 
 

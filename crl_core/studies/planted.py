@@ -18,7 +18,7 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData
 from crl_core.events import RunFinished, TrainingEvent, finite
-from crl_core.measures.average_effects import average_effects
+from crl_core.measures.average_effects import chosen_by_error
 from crl_core.measures.baselines import BASELINES, Rows
 from crl_core.measures.planted import Planting, Shape
 from crl_core.metrics import ate_error, ite_rmse
@@ -148,8 +148,8 @@ def run_planted(
 def judged(result: RunResult, planting: Planting) -> Planted:
     """What a run that was trained on planted effects is worth. Raises ValueError where no λ has models that predict."""
     rows, seed, source = planting.rows, result.config.training.seed, result.config.source
-    chosen = average_effects(result, _blind(rows))
-    if chosen.picked is None:
+    _, picked = chosen_by_error(result)
+    if picked is None:
         raise ValueError("no λ has models that all predict; take a smaller learning rate, or fewer and smaller λ.")
     along = np.stack([result.effects(rows.x, r).astype(np.float64) for r in range(result.config.training.replicates)])
     train = planting.parts(seed)[0]
@@ -158,12 +158,12 @@ def judged(result: RunResult, planting: Planting) -> Planted:
     there = np.bincount(rows.env, minlength=source.n_envs)
     return Planted(
         planting=planting,
-        lams=chosen.lams,
-        picked=chosen.picked,
-        path=tuple(errors_of(along[:, at], planting.ite) for at in range(len(chosen.lams))),
+        lams=result.lams,
+        picked=picked,
+        path=tuple(errors_of(along[:, at], planting.ite) for at in range(len(result.lams))),
         least_squares=errors_of(of_baseline[LEAST_SQUARES], planting.ite),
         difference=errors_of(of_baseline[DIFFERENCE], planting.ite),
-        effects=along[:, chosen.picked],
+        effects=along[:, picked],
         columns=tuple(source.features[column] for column in planting.columns),
         no_rows=tuple(name for name, n in zip(source.env_names, there, strict=True) if n == 0),
     )

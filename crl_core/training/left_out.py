@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from crl_core.config.text import altered
-from crl_core.data.scm import MultiEnvData
+from crl_core.data.scm import MultiEnvData, joined
 from crl_core.events import EpochEnded, RunFinished
 from crl_core.results import RunResult, data_of
 from crl_core.training.path import train_path
@@ -77,9 +77,4 @@ def leavable(train: MultiEnvData) -> list[int]:
 
 def _of_env(train: MultiEnvData, held_out: MultiEnvData, env: int) -> MultiEnvData:
     """All rows of an environment, of which none is trained on when it is left out."""
-    parts = [part.rows(np.flatnonzero(part.env == env)) for part in (train, held_out)]
-    columns = {
-        name: None if getattr(parts[0], name) is None else np.concatenate([getattr(part, name) for part in parts])
-        for name in MultiEnvData.__slots__
-    }
-    return MultiEnvData(**columns)  # type: ignore[arg-type]
+    return joined(*(part.rows(np.flatnonzero(part.env == env)) for part in (train, held_out)))

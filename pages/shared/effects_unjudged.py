@@ -155,7 +155,12 @@ def take_home(run: RunInView) -> None:
     if own is None or own.rows != run.config.table:
         return
     found = row_views.of_rows(run)
-    content = effects_csv(own.table.raw, own.table.roles, own.source.all_rows()[1], found, row_views.known(run))
+    mine, at = own.table, own.source.all_rows()[1]
+    content = row_views.once(
+        run,
+        f"csv at {run.lam:g}",
+        lambda: effects_csv(mine.raw, mine.roles, at, found, row_views.known(run)),
+    )
     st.download_button(
         "Every row's effect, as CSV",
         content,

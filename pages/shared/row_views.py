@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from crl_core.data.scm import MultiEnvData
+from crl_core.data.scm import MultiEnvData, joined
 from crl_core.figures.base import number
 from crl_core.measures.average_effects import AverageEffects, RowEffects, average_effects, average_levels, row_effects
 from crl_core.measures.checked_effects import CheckedEffects, checked_effects
@@ -28,33 +28,33 @@ def rows_of(run: RunInView) -> tuple[MultiEnvData, np.ndarray]:
     own = table_run.current()
     if own is not None and own.rows == run.config.table:
         return own.source.all_rows()[0], own.source.parts()[0]
-    return _once(run, "rows", lambda: _joined(*data_of(run.config)))  # type: ignore[no-any-return]
+    return once(run, "rows", lambda: _train_first(*data_of(run.config)))  # type: ignore[no-any-return]
 
 
 def average(run: RunInView) -> AverageEffects:
-    return _once(run, "average", lambda: average_effects(run.result, rows_of(run)[0]))  # type: ignore[no-any-return]
+    return once(run, "average", lambda: average_effects(run.result, rows_of(run)[0]))  # type: ignore[no-any-return]
 
 
 def levels(run: RunInView) -> tuple[float, float]:
     """The difference in means, and least squares per arm."""
-    return _once(run, "levels", lambda: average_levels(rows_of(run)[0]))  # type: ignore[no-any-return]
+    return once(run, "levels", lambda: average_levels(rows_of(run)[0]))  # type: ignore[no-any-return]
 
 
 def known(run: RunInView) -> Nuisances:
     seed = run.config.training.seed
-    return _once(run, "nuisances", lambda: nuisances(rows_of(run)[0], seed))  # type: ignore[no-any-return]
+    return once(run, "nuisances", lambda: nuisances(rows_of(run)[0], seed))  # type: ignore[no-any-return]
 
 
 def of_rows(run: RunInView) -> RowEffects:
     """At the λ in view."""
     at = run.result.lams.index(run.lam)
-    return _once(run, f"rows at {at}", lambda: row_effects(run.result, *rows_of(run), at))  # type: ignore[no-any-return]
+    return once(run, f"rows at {at}", lambda: row_effects(run.result, *rows_of(run), at))  # type: ignore[no-any-return]
 
 
 def checked(run: RunInView) -> CheckedEffects:
     """At the λ in view."""
     at = run.result.lams.index(run.lam)
-    return _once(  # type: ignore[no-any-return]
+    return once(  # type: ignore[no-any-return]
         run, f"checked at {at}", lambda: checked_effects(rows_of(run)[0], known(run), of_rows(run), run.env_names)
     )
 
@@ -68,15 +68,12 @@ def effect_said(run: RunInView, value: float | None, *, signed: bool = True) -> 
     return ("−" if value < 0 else "+" if signed else "") + words
 
 
-def _joined(train: MultiEnvData, held_out: MultiEnvData) -> tuple[MultiEnvData, np.ndarray]:
-    columns: dict[str, Any] = {}
-    for name in MultiEnvData.__slots__:
-        parts = [getattr(part, name) for part in (train, held_out)]
-        columns[name] = None if any(part is None for part in parts) else np.concatenate(parts)
-    return MultiEnvData(**columns), np.arange(len(train))
+def _train_first(train: MultiEnvData, held_out: MultiEnvData) -> tuple[MultiEnvData, np.ndarray]:
+    return joined(train, held_out), np.arange(len(train))
 
 
-def _once(run: RunInView, what: str, work: Callable[[], Any]) -> Any:
+def once(run: RunInView, what: str, work: Callable[[], Any]) -> Any:
+    """What `work` gives, kept by the session for this run under the name `what`."""
     found: dict[tuple[str, str], Any] = st.session_state.setdefault(_FOUND, {})
     if (run.key, what) not in found:
         while len(found) >= _MOST:

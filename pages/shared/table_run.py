@@ -17,7 +17,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from crl_core.config import Align, RunConfig
-from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
+from crl_core.config.table import LAMS, REPLICATES, STEPS, alignable, table_config
 from crl_core.data.tables.private import PrivateRows, forget_rows, private_rows
 from crl_core.data.tables.source import TableSource
 from crl_core.export.exporter import Exporter
@@ -65,8 +65,7 @@ class TableRun:
     def can_align(self) -> tuple[Align, ...]:
         """What the penalty can make alike."""
         assert self.table.look is not None
-        alone = bool((self.table.look.arms.min(axis=1) == 0).all())
-        return ("treatment",) if self.source.n_envs == 1 or alone else ("environment", "treatment")
+        return alignable(self.source.n_envs, self.table.look.arms)
 
     def config(self) -> RunConfig:
         """The run of these settings. Raises ValueError with one sentence."""

@@ -13,7 +13,7 @@ from crl_core.data.tables.source import TableSource, encoded_rows
 from crl_core.figures import palette
 from crl_core.studies.certificate import certificate
 from crl_core.studies.deployed import BatchReport, Reference, batch_report, reference_of
-from pages.shared import table_run
+from pages.shared import row_views, table_run
 from pages.shared.data_panels import refused
 from pages.shared.run_view import RunInView, page_header
 from pages.shared.style import panel_title, plain, quiet
@@ -26,8 +26,9 @@ SAYS = "A second file of the same columns, from somewhere else or from later: do
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
-    """A file that was loaded beside the table; it lives with the session."""
+    """A file that was loaded beside the table; it lives with the session. number: counts them."""
 
+    number: int
     label: str
     raw: Raw
     token: str  # of the table that it is held against
@@ -42,7 +43,10 @@ def draw(run: RunInView, definitions: str) -> None:
     batch: Batch | None = st.session_state.get(_BATCH)
     if batch is not None and batch.token != own.rows.token:
         batch = None
-    found = None if batch is None else _report(run, own.source, batch)
+    found = None
+    if batch is not None:  # its tests draw hundreds of permutations: not at every run of the page
+        one, what = batch, f"batch {batch.number} at {run.lam:g}"
+        found = row_views.once(run, what, lambda: _report(run, own.source, one))
     numbers = [(f"{run.lam:g}", "λ in view")]
     if isinstance(found, tuple):
         alarms = sum(finding.alarm is True for finding in found[1].findings)
@@ -69,7 +73,7 @@ def _uploader(token: str) -> None:
     except TableRefused as error:
         refused(f"{file.name[:60]} was not read", str(error))
         return
-    st.session_state[_BATCH] = Batch(label=file.name[:60], raw=raw, token=token)
+    st.session_state[_BATCH] = Batch(number=turn, label=file.name[:60], raw=raw, token=token)
     st.session_state["unseen.turn"] = turn + 1
     st.rerun()
 
