@@ -11,16 +11,19 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import KFold, LeaveOneGroupOut, cross_val_predict
+from sklearn.model_selection import KFold, LeaveOneGroupOut, StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
 from crl_core.data.scm import MultiEnvData
 
 
 def propensities(x: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Chance of the treatment by a cross-fitted logistic regression, [n]."""
+    """Chance of the treatment by a cross-fitted logistic regression, [n].
+
+    Folds are drawn: in a file that is sorted, e.g. by site, those of neighbours would be sites never seen.
+    """
     scaled = StandardScaler().fit_transform(x)
-    folds = int(min(5, np.bincount(t, minlength=2).min()))
+    folds = StratifiedKFold(int(min(5, np.bincount(t, minlength=2).min())), shuffle=True, random_state=0)
     model = LogisticRegression(max_iter=1000)
     chance: np.ndarray = cross_val_predict(model, scaled, t, cv=folds, method="predict_proba")[:, 1]
     return chance

@@ -79,6 +79,14 @@ def test_a_table_that_is_confounded_as_a_whole_has_its_randomised_site_named() -
     assert "Within trial the covariates" in found.says
 
 
+def test_a_file_sorted_by_site_says_the_same_of_overlap_as_its_rows_in_any_order() -> None:
+    """Sites differ in age, and treatment follows age: unshuffled folds would be asked of ages they never saw."""
+    mixed = confounded(1.5)
+    in_file = [looked(table, PLAIN)[2] for table in (mixed, mixed.sort_values("age", kind="stable"))]
+    assert in_file[0].auc == pytest.approx(in_file[1].auc, abs=0.02)
+    assert in_file[0].outside == pytest.approx(in_file[1].outside, abs=0.03)
+
+
 def test_many_rows_do_not_pass_a_weak_confounding_for_a_lot() -> None:
     source, _, look = looked(frame(), ROLES)
     many = replace(look, auc=0.56, env_aucs=np.array([0.56, 0.56]), arms=np.full((2, 2), 20_000))
