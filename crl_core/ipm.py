@@ -39,13 +39,22 @@ def mmd2(a: Tensor, b: Tensor, bandwidth: float | Tensor | None = None) -> Tenso
     return value if pooled.dim() == 3 else value[0]
 
 
-def pair_factors(labels: Tensor, n_groups: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def pair_factors(
+    labels: Tensor, n_groups: int, dtype: torch.dtype, strata: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Factors F, F' [..., b, n_groups + 1] with S = F F'ᵀ, from the group of each row, [..., b] int64.
 
     A group with fewer than two rows is left out: one row says nothing about a distribution. With fewer than two groups
     left S is zero.
+    strata: [..., b] of 0 and 1; groups are then compared among rows of the same one, and S is the mean of both. The
+            factors of both stand side by side, and one in which fewer than two groups are left counts as 0.
     """
-    return member_factors(torch.nn.functional.one_hot(labels, n_groups).to(dtype))
+    member = torch.nn.functional.one_hot(labels, n_groups).to(dtype)
+    if strata is None:
+        return member_factors(member)
+    within = [member_factors(member * (strata == value).unsqueeze(-1)) for value in (0, 1)]
+    left, right = (torch.cat(side, dim=-1) * 0.5**0.5 for side in zip(*within, strict=True))
+    return left, right
 
 
 def member_factors(member: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,9 +70,9 @@ def member_factors(member: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([own, all_groups], dim=-1), torch.cat([own, -all_groups], dim=-1)
 
 
-def pair_weights(labels: Tensor, n_groups: int, dtype: torch.dtype) -> Tensor:
-    """S of the module's formula, [..., b, b], from the group of each row, [..., b] int64."""
-    left, right = pair_factors(labels, n_groups, dtype)
+def pair_weights(labels: Tensor, n_groups: int, dtype: torch.dtype, strata: Tensor | None = None) -> Tensor:
+    """S of the module's formula, [..., b, b], from the group of each row, [..., b] int64; strata: as `pair_factors`."""
+    left, right = pair_factors(labels, n_groups, dtype, strata)
     return left @ right.mT
 
 

@@ -84,7 +84,7 @@ with left, st.container(key="panel_graph", height="stretch"):
     st.graphviz_chart(dot(scenario, ink, word), width="stretch")
     quiet(graph_said(scenario, word))
 with right, st.container(key="panel_assumptions", height="stretch"):
-    groups = f"the {word}s" if align == "environment" else "treated and untreated units"
+    groups = f"the {word}s" if align != "treatment" else "treated and untreated units"
     panel_title("What alignment assumes", f"the penalty makes {groups} alike in the latent")
     items = assumptions(scenario, align, word)
     checks([(item.status, item.name, item.says, item.why) for item in items], ink["bad"])

@@ -56,6 +56,10 @@ def _value(name: str, kind: type, limits: tuple[float, float] | None) -> st.Sear
     return words | number if ABOUT[name].options else number
 
 
+def words_of(name: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(ABOUT[name].options)
+
+
 @st.composite
 def configs(draw: st.DrawFn, *, small: bool = False) -> RunConfig:
     """Every field is drawn; what only fits together is put together here, and left to chance otherwise."""
@@ -73,12 +77,23 @@ def configs(draw: st.DrawFn, *, small: bool = False) -> RunConfig:
         elif item.name == "lams":
             grids = st.lists(value, min_size=1, max_size=3 if small else 16).map(tuple)
             drawn["lams"] = draw(grids | grids | st.sampled_from(EDGE_GRIDS))
+        elif item.name == "latents":
+            drawn["latents"] = item.default  # chosen below, where they mean something
         elif ABOUT[item.name].young or item.name in ("leak", "interaction"):
             drawn[item.name] = draw(st.just(item.default) | value)
         else:
             drawn[item.name] = draw(value)
     if drawn["leak"]:
         drawn["interaction"] = 0.0
+    if drawn["observation"] == "ecg":
+        drawn["latents"] = draw(st.lists(words_of("latents"), min_size=1, unique=True).map(tuple))
+        drawn |= {"dim_causal": len(drawn["latents"]), "dim_spurious": 1, "mixing": "none"}
+        drawn["rate"] = min(drawn["rate"], drawn["samples"] / 0.8)
+        drawn["n_samples"] = min(drawn["n_samples"], 8_000_000 // drawn["samples"])
+        drawn["highpass"] = tuple(value if value >= 0.05 else 0.0 for value in drawn["highpass"])
+        drawn["saturation"] = drawn["saturation"] if drawn["saturation"] >= 0.5 else 0.0
+    if drawn["align"] == "environment within outcome":
+        drawn |= {"outcome": "binary", "penalty": "mmd"}
     if small:
         drawn["env_weight"] = tuple(max(weight, 0.2) for weight in drawn["env_weight"])
         drawn["device"] = "cpu"

@@ -41,6 +41,7 @@ Penalty = Literal[
 ]
 ArmWeight = Literal["balanced", "plain"]
 Resample = Literal["none", "bootstrap"]
+XScale = Literal["auto", "columns", "whole"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Bandwidth = float | Literal["median"]
 
@@ -105,6 +106,14 @@ class Training:
     )
     weight_decay: float = described(
         0.0, "weight decay", "Added to the gradient, times each weight (L2).", (0.0, 10.0), before=0.0
+    )
+    x_scale: XScale = described(
+        "auto",
+        "scale of x",
+        "What is standardised: each column by itself, or all numbers of a row by one mean and one standard deviation; "
+        "auto: a trace as a whole, so that its flat parts are not blown up, else by columns.",
+        options=XScale,
+        before="auto",
     )
     arm_weight: ArmWeight = described(
         "balanced",
@@ -194,6 +203,17 @@ class RunConfig:
                 "the contrastive penalty pulls pairs together, and this world has no shared units to make pairs of; "
                 "set scenario.shared_units to 32, say, or training.matching to oracle or rank."
             )
+        if training.align == "environment within outcome":
+            if not self.source.two_outcomes:
+                raise ValueError(
+                    "environments are aligned within an outcome that has two values, and this one is a number; set "
+                    "training.align to environment or treatment."
+                )
+            if training.penalty != "mmd":
+                raise ValueError(
+                    f"the penalty {training.penalty} aligns no environments within the outcome; set training.penalty "
+                    "to mmd, or training.align to environment."
+                )
         epochs, n_rows = training.epochs, self.source.n_rows
         work = training.n_models * epochs * n_rows
         asked = f"{epochs} epochs × {n_rows} samples"
@@ -211,6 +231,12 @@ class RunConfig:
     def source(self) -> Source:
         """Where the rows come from."""
         return self.scenario if self.table is None else self.table
+
+    @property
+    def one_scale(self) -> bool:
+        """Whether a row's numbers are standardised by one mean and one standard deviation, as those of a trace are."""
+        traces = self.scenario is not None and self.scenario.observation != "covariates"
+        return self.training.x_scale == "whole" or (self.training.x_scale == "auto" and traces)
 
     @property
     def dim_x(self) -> int:

@@ -75,6 +75,15 @@ def _number(item: Field[Any], value: Any, kind: type[float] | type[int]) -> Any:
     return int(number) if kind is int else number + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
+def _words(item: Field[Any], value: Any) -> tuple[str, ...]:
+    """A list of an option's words, each at most once."""
+    words = tuple(value.split(",")) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
+    options = about_of(item).options
+    if not words or any(word not in options for word in words) or len(set(words)) < len(words):
+        raise ValueError(f"{item.name} is {shown(value)}; give one or more of {', '.join(options)}, each once.")
+    return words
+
+
 def _tuple(item: Field[Any], value: Any) -> tuple[float, ...]:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = (value,)
@@ -88,7 +97,7 @@ def checked(item: Field[Any], value: Any) -> Any:
     name, about = item.name, about_of(item)
     kind: type = type(item.default)
     if kind is tuple:
-        return _tuple(item, value)
+        return _words(item, value) if about.options else _tuple(item, value)
     if kind is bool:
         if not isinstance(value, bool) and value not in (0, 1, "yes", "no"):
             raise ValueError(f"{name} is {shown(value)}; it must be yes or no.")

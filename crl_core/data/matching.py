@@ -88,7 +88,7 @@ def _rank(rows: MultiEnvData, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _why_none(rows: MultiEnvData, align: Align, matching: Matching, n_groups: int) -> str:
-    groups = "environment" if align == "environment" else "treatment arm"
+    groups = "treatment arm" if align == "treatment" else "environment"
     if n_groups < 2:
         return f"there is one {groups} only, so no pair across {groups}s; pairs need two."
     if matching == "shared":

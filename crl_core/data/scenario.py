@@ -6,13 +6,16 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, Literal
 
-from crl_core.data import scm
+from crl_core.data import ecg, scm
 from crl_core.data.fields import about_of, checked, described, plain, shown
 from crl_core.data.scm import MultiEnvData, Surface
 from crl_core.data.source import Truth
 
 Mixing = Literal["none", "rotation", "nonlinear"]
+Observation = Literal["covariates", "ecg"]
+OutcomeKind = Literal["number", "binary"]
 MAX_ENVS = 10
+MAX_NUMBERS = 8_000_000  # in all traces of a world
 
 # σ_e and the position between the first two environments that `with_envs` gives to environment k.
 _GROWN_SIGMA = (0.1, 1.0, 0.5, 0.3, 0.7, 0.2, 0.9, 0.4, 0.6, 0.8)
@@ -68,6 +71,68 @@ class Scenario:
         options=Surface,
         before="linear",
     )
+    observation: Observation = described(
+        "covariates",
+        "what is seen",
+        "Covariates, or an ECG: z moves the beat, s is the level of the mains' hum, and the hospital is a machine.",
+        options=Observation,
+        before="covariates",
+    )
+    latents: tuple[ecg.Latent, ...] = described(
+        ("st",),
+        "what z moves",
+        "Of an ECG, one for each coordinate of z: ST level, T amplitude, QRS width, QT length.",
+        options=ecg.Latent,
+        before=("st",),
+    )
+    samples: int = described(128, "samples", "Of a trace.", (64, 256), before=128)
+    rate: float = described(160.0, "samples a second", "Of a trace, Hz.", (100.0, 500.0), before=160.0)
+    hum_hz: float = described(50.0, "frequency of the hum", "Of the mains, Hz.", (50.0, 60.0), before=50.0)
+    hum_mv: float = described(
+        0.05, "hum", "At s = 0, mV; the hum of a row is that times e to the s.", (0.0, 1.0), before=0.05
+    )
+    hum_phase: ecg.Phase = described(
+        "random", "phase of the hum", "Against the beat.", options=ecg.Phase, before="random"
+    )
+    saturation: float = described(0.0, "saturation", "Of the amplifier, mV; 0 for none.", (0.0, 5.0), before=0.0)
+    wander: float = described(0.05, "wander", "Of the baseline, mV.", (0.0, 0.5), before=0.05)
+    gain: tuple[float, ...] = described((1.0,), "gain", "Of the amplifier.", (0.5, 2.0), per_env=True, before=(1.0,))
+    highpass: tuple[float, ...] = described(
+        (0.0,), "high-pass", "Corner of the filter, Hz; 0 for none.", (0.0, 1.0), per_env=True, before=(0.0,)
+    )
+    notch: tuple[float, ...] = described(
+        (0.0,),
+        "notch",
+        "Share of the hum's frequency that a filter takes out.",
+        (0.0, 1.0),
+        per_env=True,
+        before=(0.0,),
+    )
+    electrode_noise: tuple[float, ...] = described(
+        (0.02,), "electrode noise", "Standard deviation, mV.", (0.0, 0.2), per_env=True, before=(0.02,)
+    )
+    outcome: OutcomeKind = described(
+        "number",
+        "outcome",
+        "A number that treatment changes, or a yes or no that z is drawn after and treatment has no part in.",
+        options=OutcomeKind,
+        before="number",
+    )
+    prevalence: tuple[float, ...] = described(
+        (0.5,),
+        "P(y = 1)",
+        "Share of yes, of an outcome that is yes or no.",
+        (0.005, 0.995),
+        per_env=True,
+        before=(0.5,),
+    )
+    separation: float = described(
+        1.0,
+        "separation",
+        "How far z lies from 0, upwards where the outcome is yes, downwards where it is no.",
+        (0.3, 4.0),
+        before=1.0,
+    )
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -91,6 +156,8 @@ class Scenario:
                 f"leak is {self.leak:g} and interaction is {self.interaction:g}; one of them must be 0, "
                 "since s cannot be both a cause and a child of y."
             )
+        if self.observation == "ecg":
+            self._check_traces()
         if self.n_samples < 20 * self.n_envs:
             raise ValueError(
                 f"n_samples is {self.n_samples} for {self.n_envs} environments; give at least {20 * self.n_envs}."
@@ -107,6 +174,28 @@ class Scenario:
                 f"at most half of them, {least // 2}, can be shared units."
             )
 
+    def _check_traces(self) -> None:
+        if len(self.latents) != self.dim_causal or self.dim_spurious != 1 or self.mixing != "none":
+            raise ValueError(
+                f"an ECG needs one of latents for each of the {self.dim_causal} causal dimensions, one spurious "
+                f"dimension and no mixing; latents is {', '.join(self.latents)}, dim_spurious {self.dim_spurious} and "
+                f"mixing {self.mixing}."
+            )
+        if self.samples / self.rate < ecg.RR:
+            raise ValueError(
+                f"{self.samples} samples at {self.rate:g} a second are {self.samples / self.rate:.2f} s, less than a "
+                f"beat of {ecg.RR:g} s; raise scenario.samples or lower scenario.rate."
+            )
+        for name, least in (("highpass", 0.05), ("saturation", 0.5)):
+            values = getattr(self, name)
+            if any(0 < value < least for value in (values if isinstance(values, tuple) else (values,))):
+                raise ValueError(f"{name} is {shown(values)}; it must be 0 for none, or {least:g} or more.")
+        if self.n_samples * self.samples > MAX_NUMBERS:
+            raise ValueError(
+                f"{self.n_samples} traces of {self.samples} samples are more than {MAX_NUMBERS:,} numbers; "
+                f"use at most {MAX_NUMBERS // self.samples} traces, or fewer samples."
+            )
+
     @property
     def env_sizes(self) -> tuple[int, ...]:
         """Rows of each environment: shares of `n_samples` by `env_weight`, rounded so that they add up."""
@@ -120,7 +209,7 @@ class Scenario:
 
     @property
     def dim_x(self) -> int:
-        return self.dim_causal + self.dim_spurious
+        return self.samples if self.observation == "ecg" else self.dim_causal + self.dim_spurious
 
     # -- as a source of rows (`source.Source`) -------------------------------------------------------------------------
 
@@ -130,7 +219,8 @@ class Scenario:
 
     @property
     def knows(self) -> frozenset[Truth]:
-        return frozenset(("effects", "latents", "equations"))
+        effects: tuple[Truth, ...] = ("effects",) if self.outcome == "number" else ()
+        return frozenset((*effects, "latents", "equations"))
 
     @property
     def n_rows(self) -> int:
@@ -154,12 +244,12 @@ class Scenario:
 
     @property
     def two_outcomes(self) -> bool:
-        return False
+        return self.outcome == "binary"
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Causal ones, then spurious ones, unless they are mixed."""
-        if self.mixing != "none":
+        """Causal ones, then spurious ones, unless they are mixed or a trace."""
+        if self.mixing != "none" or self.observation != "covariates":
             return tuple(f"x{at + 1}" for at in range(self.dim_x))
         return tuple(f"z{at + 1}" for at in range(self.dim_causal)) + tuple(
             f"s{at + 1}" for at in range(self.dim_spurious)

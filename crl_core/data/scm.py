@@ -9,7 +9,10 @@ y¹ = y⁰ + effect + heterogeneity · m(z̄)                 surface "linear": 
                                                          surface "waves":  b = 2 sin 2z̄ + z̄²/2, m = tanh 2z̄
 y  = yᵗ + ε,  ε ~ N(0, noise²)
 s  = offset_e + leak · y + σ_e · N(0, 1)                 nuisance, ds coordinates
-x  = [z, s], or a mixing of it: an orthogonal map, or two with a smooth bend between them
+x  = [z, s], or a mixing of it: an orthogonal map, or two with a smooth bend between them; or an ECG (`ecg`)
+
+A label of two values comes first instead, and nothing that is done changes it:
+y ~ Bernoulli(prevalence_e);  z̄ moves by separation · (2y - 1);  s = offset_e + leak · (2y - 1) + σ_e · N(0, 1)
 """
 
 from __future__ import annotations
@@ -22,13 +25,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import expit, logit
 
+from crl_core.data import ecg
+
 if TYPE_CHECKING:  # a scenario draws its rows by these equations, which need no more of it than its numbers
     from crl_core.data.scenario import Scenario
 
-Align = Literal["environment", "treatment"]  # what a penalty makes alike
+# What a penalty makes alike; within the outcome: environments among rows whose y, of two values, is the same.
+Align = Literal["environment", "treatment", "environment within outcome"]
 Matching = Literal["shared", "oracle", "rank"]  # which rows are a pair; see `matching`
 Surface = Literal["linear", "waves"]
 HELD_OUT = 0.2
+OF_MACHINE = ("gain", "highpass", "notch", "electrode_noise")  # what of a recorder is its hospital's own
 SLOPE = 2.0  # of a linear y⁰ in z̄
 
 
@@ -63,7 +70,8 @@ class MultiEnvData:
     None.
 
     x: [n, d] float64.  t, env: [n] int64.  y: [n] float64, factual, noisy.
-    y0, y1: [n], noiseless potential outcomes.  z: [n, dz].  s: [n, ds].
+    y0, y1: [n], noiseless potential outcomes; None too where y is a label that treatment has no part in.
+    z: [n, dz].  s: [n, ds].
     unit: [n] int64, which shared unit a row is of, -1 for none; None where there are no shared units.
     """
 
@@ -124,14 +132,16 @@ def mix(u: np.ndarray, scenario: Scenario, seed: int) -> np.ndarray:
     return np.asarray((0.25 * bent + 0.75 * np.tanh(bent)) @ second)  # strictly increasing, so invertible
 
 
-def along_nuisance(z: np.ndarray, s: np.ndarray, scenario: Scenario, seed: int) -> np.ndarray:
-    """∂x/∂s̄ at latents z [n, dz] and s [n, ds]: how x moves as s̄ grows and z stays, [n, d].
+def along_nuisance(rows: MultiEnvData, scenario: Scenario, seed: int) -> np.ndarray:
+    """∂x/∂s̄ at rows whose z and s are known: how x moves as s̄ grows and z stays, [n, d].
 
-    Central differences, which are exact but where the mixing bends (there to eight digits).
+    Central differences, which are exact but where the mixing bends (there to eight digits). Of a trace without noise.
     """
+    assert rows.z is not None
+    assert rows.s is not None
     step = 1e-4
     ahead, behind = (
-        mix(np.concatenate([z, s + way / np.sqrt(s.shape[1])], axis=1), scenario, seed) for way in (step, -step)
+        noiseless(scenario, rows.z, rows.s + way / np.sqrt(rows.s.shape[1]), rows.env, seed) for way in (step, -step)
     )
     return np.asarray((ahead - behind) / (2 * step))
 
@@ -151,6 +161,9 @@ class Change:
     slope: float = 1.0  # times, what z̄ alone makes of y⁰
     level: float = 0.0  # added to both outcomes
     heterogeneity: float = 0.0  # added to the scenario's
+    mirrored: bool = False  # s turned over about the mean of the offsets: whatever it said, it says the opposite
+    prevalence: float | None = None  # P(y = 1) for everyone, of a label
+    machine: Callable[[ecg.Machine], ecg.Machine] | None = None  # another recorder of the same hearts
 
 
 UNCHANGED = Change()
@@ -195,22 +208,27 @@ def mean_outcomes(scenario: Scenario, z_bar: np.ndarray) -> np.ndarray:
 
 
 def leaked(scenario: Scenario, y: np.ndarray) -> np.ndarray:
-    """What the factual outcome adds to every coordinate of s, [n]."""
-    return scenario.leak * y
+    """What the factual outcome adds to every coordinate of s, [n]; a label counts as -1 or 1."""
+    return scenario.leak * (y if scenario.outcome == "number" else 2 * y - 1)
 
 
 def draw(
     scenario: Scenario, env: np.ndarray, rng: np.random.Generator, seed: int, change: Change = UNCHANGED
 ) -> MultiEnvData:
-    """A row of each of the environments `env` [n]. z, t, s and ε are drawn in this order, whatever is changed.
+    """A row of each of the environments `env` [n]. A label, z, t, s, ε and the recording are drawn in this order,
+    whatever is changed.
 
     seed: decides the mixing into x.
     """
-    n = len(env)
+    n, label = len(env), None
     sigma, offset, mean, scale = (
         np.asarray(values)[env]
         for values in (scenario.sigma, scenario.offset, scenario.cause_mean, scenario.cause_scale)
     )
+    if scenario.outcome == "binary":
+        rate = np.asarray(scenario.prevalence)[env] if change.prevalence is None else change.prevalence
+        label = (rng.random(n) < rate).astype(float)
+        mean = mean + scenario.separation / np.sqrt(scenario.dim_causal) * (2 * label - 1)
     z = mean[:, None] + scale[:, None] * rng.standard_normal((n, scenario.dim_causal))
     if change.cause is not None:
         z = change.cause(z)
@@ -219,12 +237,44 @@ def draw(
     t = (rng.random(n) < treated).astype(np.int64)
     noise = rng.standard_normal((n, scenario.dim_spurious))
     s = offset[:, None] + sigma[:, None] * noise if change.nuisance is None else change.nuisance(noise)
-    y0, y1 = outcomes(scenario, z_bar, along(s), change)
-    y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
+    if label is None:
+        y0, y1 = outcomes(scenario, z_bar, along(s), change)
+        y = np.where(t == 1, y1, y0) + scenario.noise * rng.standard_normal(n)
+    else:
+        y0, y1, y = None, None, label
     if change.nuisance is None:  # leak ≠ 0 implies interaction = 0, so y does not depend on s
         s = s + leaked(scenario, y)[:, None]
-    x = mix(np.concatenate([z, s], axis=1), scenario, seed)
+    if change.mirrored:
+        s = 2 * np.mean(scenario.offset) - s
+    if scenario.observation == "ecg":
+        machine = machine_of(scenario, env)
+        machine = machine if change.machine is None else change.machine(machine)
+        x = ecg.traces(z, s[:, 0], scenario.latents, machine, rng)
+    else:
+        x = mix(np.concatenate([z, s], axis=1), scenario, seed)
     return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s)
+
+
+def machine_of(scenario: Scenario, env: np.ndarray) -> ecg.Machine:
+    """What records rows of the environments `env` [n]."""
+    per_env = {name: np.asarray(getattr(scenario, name))[env] for name in OF_MACHINE}
+    return ecg.Machine(
+        **per_env,
+        rate=scenario.rate,
+        samples=scenario.samples,
+        hum_hz=scenario.hum_hz,
+        hum_mv=scenario.hum_mv,
+        phase=scenario.hum_phase,
+        saturation=scenario.saturation,
+        wander=scenario.wander,
+    )
+
+
+def noiseless(scenario: Scenario, z: np.ndarray, s: np.ndarray, env: np.ndarray, seed: int) -> np.ndarray:
+    """What is seen of latents z [n, dz] and s [n, ds] in environments `env` [n], without a recording's noise."""
+    if scenario.observation == "ecg":
+        return ecg.traces(z, s[:, 0], scenario.latents, machine_of(scenario, env), None)
+    return mix(np.concatenate([z, s], axis=1), scenario, seed)
 
 
 def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
@@ -249,7 +299,12 @@ def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
 
 def aligned_groups(rows: MultiEnvData, align: Align) -> np.ndarray:
     """What the penalty makes alike: each row's environment, or its arm where treatments are aligned, [n]."""
-    return rows.env if align == "environment" else rows.t
+    return rows.t if align == "treatment" else rows.env
+
+
+def strata(rows: MultiEnvData, align: Align) -> np.ndarray:
+    """Within which the groups are made alike, [n] int64: one for all rows, or one for each outcome."""
+    return rows.y.astype(np.int64) if align == "environment within outcome" else np.zeros(len(rows), dtype=np.int64)
 
 
 def split(

@@ -75,6 +75,8 @@ def _columns(config: RunConfig) -> str:
     if config.table is not None:
         return ", ".join(config.table.features)
     scenario = config.scenario
+    if scenario.observation == "ecg":
+        return f"{scenario.samples} samples of a trace, {scenario.rate:g} a second, mV"
     if scenario.mixing != "none":
         return f"{scenario.dim_x} mixed covariates"
     return f"causal covariates ({scenario.dim_causal}), then spurious ({scenario.dim_spurious})"
@@ -186,7 +188,7 @@ def citation(result: RunResult, created: float, recipe_version: int = RECIPE_VER
         [
             f"CRL Explorer, run {config.key_in(recipe_version)} ({world}), {day}.",
             f"CFRNets with λ·{PENALTY_WORDS[training.penalty].short} between "
-            f"{'environments' if training.align == 'environment' else 'treatment arms'}; {models}; recipe version "
+            f"{'treatment arms' if training.align == 'treatment' else 'environments'}; {models}; recipe version "
             f"{recipe_version}; trained on {result.device}.",
             *([best] if best else []),
             f"Reproduce: {reproducing_command(config)}",

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from crl_core.config import RunConfig
+from crl_core.data.ecg import folded
 from crl_core.events import OK, STATUS_WORDS
 from crl_core.results import RunResult, data_of
 
@@ -65,7 +66,7 @@ def nothing_measured(what: str, values: Iterable[float | None], change: str) -> 
 @lru_cache(maxsize=256)
 def cautions_before(config: RunConfig) -> tuple[str, ...]:
     """Of a config, before anything is trained on it: no effect to learn, or no groups to compare."""
-    return tuple(text for text in (_untaught(config), _uncompared(config)) if text)
+    return tuple(text for text in (_untaught(config), _uncompared(config), _hum_folded(config)) if text)
 
 
 def nothing_usable(config: RunConfig, status: np.ndarray) -> str:
@@ -118,9 +119,21 @@ def _both_expected(config: RunConfig) -> bool:
     return bool(min(treated, scenario.n_samples - treated) > _PLENTY)
 
 
+def _hum_folded(config: RunConfig) -> str:
+    """Where the samples of a trace are too far apart for its hum."""
+    scenario = config.scenario
+    if scenario is None or scenario.observation != "ecg" or scenario.hum_hz < scenario.rate / 2:
+        return ""
+    return (
+        f"A hum of {scenario.hum_hz:g} Hz is above half of the {scenario.rate:g} samples a second, so it stands in the "
+        f"traces at {folded(scenario.hum_hz, scenario.rate):g} Hz. Raise scenario.rate above {2 * scenario.hum_hz:g} "
+        "to see it where it is."
+    )
+
+
 def _uncompared(config: RunConfig) -> str:
     """Where the penalty has one group only."""
-    if config.source.n_envs > 1 or config.training.align != "environment":
+    if config.source.n_envs > 1 or config.training.align == "treatment":
         return ""
     return (
         "There is one environment only, so the penalty has nothing to compare and every λ trains the same network. "

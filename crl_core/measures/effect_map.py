@@ -1,7 +1,7 @@
 """The effect over the plane of cause and nuisance: what each model of a λ path believes there, and what is true.
 
 Plane:  (z̄, s̄), the latents along the unit directions with which they enter the equations (`scm.along`). A point
-        becomes covariates the way data does: u = [z, s], then x = mix(u).
+        becomes covariates the way data of the first environment does, without noise: x = `scm.noiseless`(z, s).
 Slice:  with more than two inputs, all that is orthogonal to the two directions is held at its mean over the rows.
 A model that ignores s has vertical bands only. Where no rows lie, a map is extrapolation; draw the rows on top.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crl_core.data.scm import MultiEnvData, along, effect, mix
+from crl_core.data.scm import MultiEnvData, along, effect, noiseless
 from crl_core.results import RunResult
 
 SIZE = 48  # points a side; a picture smooths between them
@@ -66,7 +66,9 @@ def effect_map(result: RunResult, view: MultiEnvData, replicate: int = 0, size: 
     rows = np.stack([along(view.z), along(view.s)], axis=1)
     z, s = (np.linspace(*_reach(column), size) for column in rows.T)
     z_bar, s_bar = (grid.ravel() for grid in np.meshgrid(z, s))
-    x = mix(at_plane(view, z_bar, s_bar), scenario, result.config.training.seed + replicate)
+    z_at, s_at = np.split(at_plane(view, z_bar, s_bar), [scenario.dim_causal], axis=1)
+    first = np.zeros(len(z_bar), dtype=np.int64)
+    x = noiseless(scenario, z_at, s_at, first, result.config.training.seed + replicate)
     tau_hat = result.effects(x, replicate).reshape(-1, size, size)
     tau = effect(scenario, z_bar).reshape(size, size)
     centre = float(view.ite.mean())

@@ -24,7 +24,7 @@ def use_of_s(
     """
     if view.z is None or view.s is None:
         raise ValueError("z and s of these rows are not known, so nobody knows how x moves with s.")
-    control, treated = slopes(weights, view.x, along_nuisance(view.z, view.s, scenario, seed))
+    control, treated = slopes(weights, view.x, along_nuisance(view, scenario, seed))
     found = {}
     with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
         for name, slope in (("effect", treated - control), ("outcome", np.where(view.t == 1, treated, control))):

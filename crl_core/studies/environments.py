@@ -22,7 +22,7 @@ import numpy as np
 from crl_core.config import FIRST_SEED, PER_ENV, RECIPE_VERSION, RunConfig, Scenario
 from crl_core.config.presets import PRESETS, preset
 from crl_core.config.text import altered, imagined
-from crl_core.data.scm import MultiEnvData, aligned_groups, mix, sample
+from crl_core.data.scm import MultiEnvData, aligned_groups, noiseless, sample
 from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures.cautions import cautions_of_runs, nothing_measured
@@ -137,7 +137,9 @@ def fresh_rows(scenario: Scenario, seed: int) -> MultiEnvData:
     data = sample(altered(scenario, n_samples=N_FRESH), _FRESH + seed)
     assert data.z is not None
     assert data.s is not None
-    return replace(data, x=mix(np.concatenate([data.z, data.s], axis=1), scenario, seed))
+    if scenario.observation != "covariates":
+        return data
+    return replace(data, x=noiseless(scenario, data.z, data.s, data.env, seed))
 
 
 def has_both_arms(scenario: Scenario) -> bool:

@@ -290,7 +290,7 @@ def configs_of(
     base = setting.config("mmd", lams)
     rows, _ = data_of(base)
     if len(np.unique(aligned_groups(rows, base.training.align))) < 2:
-        what = "environment" if base.training.align == "environment" else "treatment arm"
+        what = "treatment arm" if base.training.align == "treatment" else "environment"
         raise ValueError(f"{setting.preset} has one {what}, so no penalty has anything to compare; use two or more.")
     found, refused = {}, {}
     for name in penalties or PENALTY_WORDS:

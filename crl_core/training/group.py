@@ -27,7 +27,7 @@ from crl_core import ipm, metrics
 from crl_core.config import RunConfig
 from crl_core.data.matching import matches
 from crl_core.data.refits import fitted_rows
-from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for
+from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for, strata
 from crl_core.events import COLLAPSED, DIVERGED, OK
 from crl_core.network import LINK, folded
 from crl_core.results import mmd_rows, view_of
@@ -42,7 +42,8 @@ from crl_core.training.scales import Scales
 Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
 
 BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would cost as much as the network
-BATCHED_STEPS = 64  # whose rows are gathered at once
+BATCHED_STEPS = 64  # whose rows are gathered at once, at most;
+BATCHED_NUMBERS = 8_000_000  # and how many numbers of x these come to, those of all models counted
 STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds
 EVALUATED_ROWS, EVALUATED_MODELS = 256, 4  # at once, for the same reason as `path.GROUP_MODELS`
 
@@ -73,7 +74,7 @@ class Group:
         self.batch = min(training.batch_size, self.n_train)
         self.steps = training.steps_of_epochs(self.n_train)
         groups = [aligned_groups(rows, training.align) for rows in train_rows]
-        self.n_labels = source.n_envs if training.align == "environment" else 2
+        self.n_labels = 2 if training.align == "treatment" else source.n_envs
         self.n_pairs = _pairs_present(groups[0])
         self._groups = groups
         self._matches = (
@@ -96,7 +97,10 @@ class Group:
             [self.net.flat], lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
         )
         self._order = [rng_for(s, Stream.BATCHES) for s in seeds]
-        self._scales = [Scales.of(rows) if training.standardise else Scales.raw(config.dim_x) for rows in train_rows]
+        self._scales = [
+            Scales.of(rows, one=config.one_scale) if training.standardise else Scales.raw(config.dim_x)
+            for rows in train_rows
+        ]
         self._logits = source.two_outcomes
         if self._logits:
             self._scales = [scales.of_logits() for scales in self._scales]
@@ -107,6 +111,8 @@ class Group:
         self._y = self._tensor(np.stack([s.y(rows.y) for s, rows in zip(self._scales, train_rows, strict=True)]))
         self._t = torch.from_numpy(np.stack([rows.t for rows in train_rows])).to(device)
         self._label = torch.from_numpy(np.stack(groups)).to(device)
+        within = training.align == "environment within outcome"
+        self._stratum = self._strata(train_rows) if within else None
         self.opponent = None
         if self.penalty is not None and self.penalty.opponent is not None:
             rngs = [rng_for(s, Stream.CRITIC) for s in seeds]
@@ -118,7 +124,8 @@ class Group:
         views = [mmd_rows(view_of(rows, seed)) for rows, seed in zip(self.held_out, seeds, strict=True)]
         self._x_view = self._covariates(views)
         view_label = torch.from_numpy(np.stack([aligned_groups(rows, training.align) for rows in views])).to(device)
-        self._view_weights = ipm.pair_weights(view_label, self.n_labels, dtype)
+        view_strata = self._strata(views) if within else None
+        self._view_weights = ipm.pair_weights(view_label, self.n_labels, dtype, view_strata)
         self._signal = np.repeat([explained_variance(*rows) for rows in data], self._n_lams)
 
     @property
@@ -127,6 +134,10 @@ class Group:
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, self.dtype)
+
+    def _strata(self, rows: list[MultiEnvData]) -> Tensor:
+        """Within which rows of each replicate are aligned, [G, n]."""
+        return torch.from_numpy(np.stack([strata(part, self.config.training.align) for part in rows])).to(self.device)
 
     def _covariates(self, rows: list[MultiEnvData]) -> Tensor:
         """What the networks are given of rows of each replicate, [G, n, d]."""
@@ -161,8 +172,10 @@ class Group:
             pairs = [
                 pair_rows(rng, found, steps, PAIRS) for rng, found in zip(self._pair_rngs, self._matches, strict=True)
             ]
-        for start in range(0, steps, BATCHED_STEPS):  # of a large table, an epoch at once would not fit
-            span = slice(start, start + BATCHED_STEPS)
+        numbers = self.net.n_models * self.batch * self.config.dim_x
+        at_once = max(1, min(BATCHED_STEPS, BATCHED_NUMBERS // numbers))
+        for start in range(0, steps, at_once):  # of a large table, or of traces, an epoch at once would not fit
+            span = slice(start, start + at_once)
             part = None if pairs is None else [(rows[span], real[span]) for rows, real in pairs]
             yield from self._batches(order[:, span], part)
 
@@ -187,7 +200,8 @@ class Group:
             arm = arm / arm.sum(dim=2, keepdim=True).clamp_min(1)  # an arm that a batch lacks adds nothing
         else:
             arm = arm * (2 / self.batch)
-        factors = ipm.pair_factors(self._label[replicate, index], self.n_labels, self.dtype)
+        stratum = None if self._stratum is None else self._stratum[replicate, index]
+        factors = ipm.pair_factors(self._label[replicate, index], self.n_labels, self.dtype, stratum)
         x = self._x[replicate, index]
         pairs = []
         if drawn is not None:
@@ -279,7 +293,7 @@ class Group:
 
     def _outcomes(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Both outcomes that the models give rows of their own replicate, [G, n, d] -> [M, n] each, float64."""
-        parts = [self.net(rows).y_hat for rows in torch.split(self._along_lams(x), EVALUATED_ROWS, dim=1)]
+        parts = [self.net(self._along_lams(rows)).y_hat for rows in torch.split(x, EVALUATED_ROWS, dim=1)]
         found = torch.cat(parts, dim=1).cpu().numpy().astype(np.float64)
         found = expit(found) if self._logits else found * self._y_sd[:, None, None] + self._y_mean[:, None, None]
         return found[..., 0], found[..., 1]

@@ -19,9 +19,13 @@ class Scales:
     y_sd: np.ndarray
 
     @classmethod
-    def of(cls, train: MultiEnvData) -> Scales:
-        """Those of the training rows, both arms together."""
-        return cls(x_mean=train.x.mean(axis=0), x_sd=_sd(train.x), y_mean=np.asarray(train.y.mean()), y_sd=_sd(train.y))
+    def of(cls, train: MultiEnvData, *, one: bool = False) -> Scales:
+        """Those of the training rows, both arms together. one: of all numbers of x, instead of each column's."""
+        y_mean, y_sd = np.asarray(train.y.mean()), _sd(train.y)
+        if one:
+            d, numbers = train.x.shape[1], train.x.ravel()
+            return cls(x_mean=np.full(d, numbers.mean()), x_sd=np.full(d, _sd(numbers)), y_mean=y_mean, y_sd=y_sd)
+        return cls(x_mean=train.x.mean(axis=0), x_sd=_sd(train.x), y_mean=y_mean, y_sd=y_sd)
 
     @classmethod
     def raw(cls, dim_x: int) -> Scales:

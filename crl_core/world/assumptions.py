@@ -43,7 +43,7 @@ def assumptions(scenario: Scenario, align: Align, env_word: str = "environment")
 def _same_cause(scenario: Scenario, align: Align, env_word: str) -> Assumption:
     found = differs(scenario)
     gap = cause_gap(scenario, align)
-    if align == "environment":
+    if align != "treatment":
         name = f"The cause is the same in every {env_word}: p(z) does not differ"
         if scenario.n_envs == 1:
             says = f"There is one {env_word}."
@@ -76,8 +76,11 @@ def _same_cause(scenario: Scenario, align: Align, env_word: str) -> Assumption:
 
 
 def _nuisance_unneeded(scenario: Scenario) -> Assumption:
-    share = share_of_nuisance(scenario)
-    if scenario.interaction:
+    share = 0.0 if scenario.outcome == "binary" else share_of_nuisance(scenario)
+    if scenario.outcome == "binary":
+        says = "y comes first: the cause and the nuisance are drawn after it."
+        says += " s tells of it, so it helps to predict y here, and nowhere else." if scenario.leak else ""
+    elif scenario.interaction:
         least = error_without_s(scenario)
         says = f"y contains {_text(scenario.interaction)} · z · s." + (
             "" if least is None else f" Without s the factual MSE cannot fall below {least:.3g}."

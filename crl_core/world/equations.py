@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crl_core.config import Scenario
 from crl_core.data.scm import SLOPE
-from crl_core.world.graph import cause_decides
+from crl_core.world.graph import cause_decides, differs
 
 
 def equations(scenario: Scenario) -> str:
@@ -12,18 +12,16 @@ def equations(scenario: Scenario) -> str:
     z = r"\bar z" if scenario.dim_causal > 1 else "z"
     s = r"\bar s" if scenario.dim_spurious > 1 else "s"
     i = rf",\quad i \le {scenario.dim_causal}" if scenario.dim_causal > 1 else ""
-    lines = [f"z{'_i' if i else ''} &\\sim {_normal(scenario.cause_mean, scenario.cause_scale)}{i}"]
+    label = scenario.outcome == "binary"
+    lines = [rf"y &\sim \mathrm{{Bernoulli}}({_one(scenario.prevalence, 'p^y_e')})"] if label else []
+    root = rf" / \sqrt{{{scenario.dim_causal}}}" if i else ""
+    shift = rf" + {_n(scenario.separation)}\,(2y - 1){root}" if label else ""
+    lines.append(f"z{'_i' if i else ''} &\\sim {_normal(scenario.cause_mean, scenario.cause_scale)}{shift}{i}")
     if i:
         lines.append(rf"\bar z &= \textstyle\sum_i z_i / \sqrt{{{scenario.dim_causal}}}")
     lines.append(f"t &\\sim {_treatment(scenario, z)}")
-    along_z = rf"2\sin 2{z} + {z}^2 / 2" if scenario.surface == "waves" else _sum((SLOPE, z))
-    base = along_z + _sum((scenario.interaction, rf"{z}\,{s}"), first=False)
-    modifier = rf"\tanh 2{z}" if scenario.surface == "waves" else z
-    effect = _sum((scenario.effect, ""), (scenario.heterogeneity, modifier))
-    lines.append(f"y^0 &= {base}")
-    lines.append(f"y^1 &= y^0{'' if effect == '0' else _joined(effect)}")
-    noise = rf" + {_n(scenario.noise)}\,\varepsilon" if scenario.noise else ""
-    lines.append(f"y &= y^t{noise}")
+    if not label:
+        lines += _outcomes(scenario, z, s)
     j = rf",\quad j \le {scenario.dim_spurious}" if scenario.dim_spurious > 1 else ""
     eta = r"\eta_j" if j else r"\eta"
     lines.append(f"s{'_j' if j else ''} &= {_nuisance(scenario, eta)}{j}")
@@ -35,22 +33,71 @@ def equations(scenario: Scenario) -> str:
         "rotation": rf"Q\,{both}",
         "nonlinear": rf"Q_2\, g(Q_1\,{both})",
     }
-    lines.append(f"x &= {mixed[scenario.mixing]}")
+    lines += _trace(scenario) if scenario.observation == "ecg" else [f"x &= {mixed[scenario.mixing]}"]
     return r"\begin{aligned}" + r"\\[.25em] ".join(lines) + r"\end{aligned}"
+
+
+def _trace(scenario: Scenario) -> list[str]:
+    """The recording in millivolts, over seconds u."""
+    gain = "" if scenario.gain == (1.0,) * scenario.n_envs else _one(scenario.gain, r"\mathrm{gain}_e") + r"\,"
+    wander = r" + \mathrm{wander}(u)" if scenario.wander else ""
+    heart = rf"\mathrm{{ECG}}_z(u){wander}"
+    phase = r" + \varphi" if scenario.hum_phase == "random" else ""
+    hum = rf"{_n(scenario.hum_mv)}\,e^s \sin(2\pi\,{_n(scenario.hum_hz)}\,u{phase})"
+    parts = [rf"{gain}({heart})" if gain and wander else gain + heart, *([hum] if scenario.hum_mv else [])]
+    if any(scenario.electrode_noise):
+        parts.append(rf"{_one(scenario.electrode_noise, chr(92) + 'kappa_e')}\,\xi_u")
+    done = " + ".join(parts)
+    if scenario.saturation:
+        done = rf"{_n(scenario.saturation)} \tanh\left[({done}) / {_n(scenario.saturation)}\right]"
+    lines = [f"x_u &= {done}"]
+    filters = [
+        rf"\text{{{word} }} {_one(values, letter)}{unit}"
+        for word, values, letter, unit in (
+            ("a notch of", scenario.notch, r"\nu_e", ""),
+            ("a high-pass of", scenario.highpass, "f_e", r"\text{ Hz}"),
+        )
+        if any(values)
+    ]
+    if filters:
+        both = r" \text{ and } ".join(filters)
+        lines.append(rf"&\quad \text{{through }} {both}")
+    return lines
+
+
+def _one(values: tuple[float, ...], letter: str) -> str:
+    """A number that all environments share, or the letter of one that they do not."""
+    return _n(values[0]) if len(set(values)) == 1 else letter
+
+
+def _outcomes(scenario: Scenario, z: str, s: str) -> list[str]:
+    along_z = rf"2\sin 2{z} + {z}^2 / 2" if scenario.surface == "waves" else _sum((SLOPE, z))
+    base = along_z + _sum((scenario.interaction, rf"{z}\,{s}"), first=False)
+    modifier = rf"\tanh 2{z}" if scenario.surface == "waves" else z
+    effect = _sum((scenario.effect, ""), (scenario.heterogeneity, modifier))
+    noise = rf" + {_n(scenario.noise)}\,\varepsilon" if scenario.noise else ""
+    return [f"y^0 &= {base}", f"y^1 &= y^0{'' if effect == '0' else _joined(effect)}", f"y &= y^t{noise}"]
 
 
 def notes(scenario: Scenario) -> str:
     """Meanings of the letters of `equations`, as far as they occur."""
-    words = [
-        "ε and η: independent standard normal noise." if scenario.noise else "η: standard normal noise.",
-    ]
-    if any(
-        len(set(values)) > 1
-        for values in (scenario.cause_mean, scenario.cause_scale, scenario.propensity, scenario.offset, scenario.sigma)
-    ):
+    label, ecg = scenario.outcome == "binary", scenario.observation == "ecg"
+    letters = [*(["ε"] if scenario.noise and not label else []), "η", *(["ξ"] if ecg else [])]
+    words = [f"{' and '.join(letters)}: {'independent ' if len(letters) > 1 else ''}standard normal noise."]
+    if differs(scenario).anything:
         words.append("Numbers with the subscript e differ between environments: see the table.")
-    mean = "the effect of the treatment is " + _plain(scenario)
-    words.append(f"{mean[0].upper()}{mean[1:]}.")
+    words.append("Treatment has no part in y." if label else f"The effect of the treatment is {_plain(scenario)}.")
+    if ecg:
+        moved = {
+            "st": "the level of ST by .1 mV",
+            "t": "the T wave by .1 mV",
+            "qrs": "the width of QRS by 15 %",
+            "qt": "the length of QT by 8 %",
+        }
+        words.append(
+            f"ECG: a beat in closed form; a unit of z moves "
+            f"{' and '.join(moved[name] for name in scenario.latents)}. u: seconds."
+        )
     if scenario.mixing == "rotation":
         words.append("Q: a fixed rotation.")
     elif scenario.mixing == "nonlinear":
@@ -85,7 +132,8 @@ def _nuisance(scenario: Scenario, eta: str) -> str:
     elif offset[0]:
         parts.append(_n(offset[0]))
     if scenario.leak:
-        parts.append(_term(scenario.leak, "y", first=not parts))
+        y = "y" if scenario.outcome == "number" else "(2y - 1)"
+        parts.append(_term(scenario.leak, y, first=not parts))
     if len(set(sigma)) > 1:
         parts.append((" + " if parts else "") + r"\sigma_e\," + eta)
     elif sigma[0]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crl_core.config import Scenario
-from crl_core.data.scm import SLOPE
+from crl_core.data.scm import OF_MACHINE, SLOPE
 
 _LETTER = 0.105  # inches a letter of a node's words takes
 _BARE = "shape=none style=solid fixedsize=true width=0.1 height=0.1"
@@ -36,10 +36,12 @@ class Differs:
     cause: bool
     treatment: bool
     nuisance: bool
+    outcome: bool
+    machine: bool
 
     @property
     def anything(self) -> bool:
-        return self.cause or self.treatment or self.nuisance
+        return self.cause or self.treatment or self.nuisance or self.outcome or self.machine
 
 
 def differs(scenario: Scenario) -> Differs:
@@ -50,6 +52,8 @@ def differs(scenario: Scenario) -> Differs:
         cause=vary(scenario.cause_mean, scenario.cause_scale),
         treatment=vary(scenario.propensity),
         nuisance=vary(scenario.offset, scenario.sigma),
+        outcome=scenario.outcome == "binary" and vary(scenario.prevalence),
+        machine=scenario.observation == "ecg" and vary(*(getattr(scenario, name) for name in OF_MACHINE)),
     )
 
 
@@ -59,7 +63,7 @@ def cause_decides(scenario: Scenario) -> bool:
 
 
 def has_effect(scenario: Scenario) -> bool:
-    return scenario.effect != 0 or scenario.heterogeneity != 0
+    return scenario.outcome == "number" and (scenario.effect != 0 or scenario.heterogeneity != 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,20 +89,28 @@ def edges(scenario: Scenario) -> tuple[Edge, ...]:
         arrows.append(_by_env("s", scenario, offset="offset", σ="sigma"))
     if cause_decides(scenario):
         arrows.append(Edge(source="z", target="t", label=f"{signed(scenario.confounding, True)} {bar}"))
+    if found.outcome:
+        arrows.append(Edge(source="e", target="y", label="P(y = 1)", by_env=True))
+    if found.machine:
+        arrows.append(Edge(source="e", target="x", label="machine", by_env=True))
     waves = scenario.surface == "waves"
-    arrows.append(Edge(source="z", target="y", label="in waves" if waves else f"{signed(SLOPE, True)} {bar}"))
+    if scenario.outcome == "binary":
+        arrows.append(Edge(source="y", target="z", label=f"± {scenario.separation:g}"))
+    else:
+        arrows.append(Edge(source="z", target="y", label="in waves" if waves else f"{signed(SLOPE, True)} {bar}"))
     if has_effect(scenario):
         terms = [signed(scenario.effect, True)] if scenario.effect else []
         modifier = f"tanh 2{bar}" if waves else bar
         terms += [f"{signed(scenario.heterogeneity, not terms)} {modifier}"] if scenario.heterogeneity else []
         arrows.append(Edge(source="t", target="y", label=" ".join(terms)))
-    if scenario.interaction:
+    if scenario.interaction and scenario.outcome == "number":
         s = "s̄" if scenario.dim_spurious > 1 else "s"
         arrows.append(Edge(source="s", target="y", label=f"{signed(scenario.interaction, True)} {bar} {s}"))
     if scenario.leak:
         arrows.append(Edge(source="y", target="s", label=f"{signed(scenario.leak, True)} y"))
     mixing = {"none": "", "rotation": "rotated", "nonlinear": "bent"}[scenario.mixing]
-    arrows += [Edge(source="z", target="x", label=mixing), Edge(source="s", target="x", label=mixing)]
+    of_z, of_s = ("beat", "hum") if scenario.observation == "ecg" else (mixing, mixing)
+    arrows += [Edge(source="z", target="x", label=of_z), Edge(source="s", target="x", label=of_s)]
     return tuple(arrows)
 
 
@@ -165,6 +177,6 @@ def said(scenario: Scenario, env_word: str = "environment") -> str:
     rest = ", ".join(f"{arrow.source} → {arrow.target}" for arrow in edges(scenario) if not arrow.by_env)
     if scenario.n_envs == 1:
         return f"One {env_word}. Arrows: {rest}."
-    named = {"z": "z (the cause)", "t": "t (who is treated)", "s": "s (the nuisance)"}
+    named = {"z": "z (the cause)", "t": "t (who is treated)", "s": "s (the nuisance)", "y": "y", "x": "x (the machine)"}
     what = " and ".join(named[target] for target in by_env) or "nothing"
     return f"Between {env_word}s {what} differ{'' if len(by_env) > 1 else 's'}. Other arrows: {rest}."

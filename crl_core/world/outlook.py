@@ -35,6 +35,10 @@ HARM = {"linear": 0.1, "waves": 0.2}  # from which what is lost outweighs what t
 SEEN = 0.5  # standard deviations that s differs by where the penalty half sees it
 APART = 0.01  # of z̄'s densities in common, below which no unit has a like one of the other arm
 LOUD = 0.1  # noise, in spreads of the outcome, from which a run's own error is mostly noise
+_UNFORETOLD = (
+    "What a machine does to a trace, or a hum to a diagnosis, does not follow from these numbers by themselves: train, "
+    "and compare with what was measured."
+)
 ROWS = 25.0  # rows per squared input that it takes to find waves along a direction of many
 
 
@@ -50,19 +54,23 @@ class Outlook:
 
 def stands_in(scenario: Scenario, align: Align) -> str:
     """What s stands in for, in a way that alignment can see: "treatment", "outcome" or "" (nothing)."""
+    if scenario.observation != "covariates" or scenario.outcome != "number":
+        return ""
     size = sizes(scenario, align)
-    if size is None or (align == "environment" and scenario.n_envs == 1):
+    if size is None or (align != "treatment" and scenario.n_envs == 1):
         return ""
     return _role(_gains(size, scenario, align))
 
 
 def outlook(scenario: Scenario, align: Align, env_word: str = "environment") -> Outlook:
     """What alignment can be expected to do here."""
-    if align == "environment" and scenario.n_envs == 1:
+    if align != "treatment" and scenario.n_envs == 1:
         return _without_size(
             "nothing to align",
             f"There is one {env_word} only: the penalty is zero, and every λ trains the same network.",
         )
+    if scenario.observation != "covariates" or scenario.outcome != "number":
+        return _without_size("cannot say", _UNFORETOLD)
     size = sizes(scenario, align)
     if size is None:
         return _without_size(
@@ -108,7 +116,7 @@ def _without_size(word: Word, sentence: str) -> Outlook:
 def _gains(size: Sizes, scenario: Scenario, align: Align) -> dict[str, float]:
     """How much s stands in for the treatment and for the outcome, 0 to about 1, as far as the penalty sees it."""
     seen = size.nuisance_gap**2 / (SEEN**2 + size.nuisance_gap**2)
-    by_environment = size.treated_gap if align == "environment" else 1.0
+    by_environment = size.treated_gap if align != "treatment" else 1.0
     return {
         "treatment": size.alone * by_environment * seen,
         "outcome": size.leak_error / size.outcome_spread * seen,
@@ -138,7 +146,7 @@ class _About:
     harm: float
 
     def help(self) -> str:
-        where = f"every {self.env_word}" if self.align == "environment" else "both arms"
+        where = f"every {self.env_word}" if self.align != "treatment" else "both arms"
         near = (
             f"The cause z is the same in {where}"
             if self.size.cause_gap < 0.005
@@ -172,7 +180,7 @@ class _About:
             apart = f"by {self.size.cause_gap:.2g} standard deviations"
             who = (
                 f"the {self.env_word}s differ in z, the cause of the outcome, {apart}"
-                if self.align == "environment"
+                if self.align != "treatment"
                 else f"the treated differ from the untreated in z, the cause of the outcome, {apart}"
             )
             why = (
@@ -227,16 +235,16 @@ class _About:
         if self.role == "outcome":
             return "A network without a penalty reads the outcome off s, which carries it"
         share = f"{100 * self.size.alone:.0f} % of the units have an s hardly ever seen with the other treatment"
-        follow = f", since both follow the {self.env_word}" if self.align == "environment" else ""
+        follow = f", since both follow the {self.env_word}" if self.align != "treatment" else ""
         return f"A network without a penalty may take s for the treatment{follow}: {share}"
 
     def _no_role(self) -> str:
         scenario, each = self.scenario, f"every {self.env_word}"
         alike = self.size.cause_gap + self.size.nuisance_gap < NEAR
-        if self.align == "environment" and not differs(scenario).anything:
+        if self.align != "treatment" and not differs(scenario).anything:
             return f"The {self.env_word}s do not differ at all: there is nothing that the penalty could make alike."
         if alike:
-            who = f"The {self.env_word}s" if self.align == "environment" else "Treated and untreated units"
+            who = f"The {self.env_word}s" if self.align != "treatment" else "Treated and untreated units"
             return f"{who} hardly differ in z and s: there is next to nothing that the penalty could make alike."
         if self.size.nuisance_gap < NEAR:
             return "s is nearly the same in all groups, so it stands in for nothing that the penalty could see."

@@ -68,7 +68,7 @@ def sizes(scenario: Scenario, align: Align) -> Sizes | None:
     share = by_arm.sum(axis=1)  # P(t)
     if share.min() < _NEVER:
         return None
-    if align == "environment":
+    if align != "treatment":
         error = world.error_without_environment()
         s_mean, s_spread = _mixture(by_arm / world.weight, world.s_mean, world.s_variance, axis=0)
     else:
@@ -98,6 +98,10 @@ class _World:
         self.weight = rows / rows.sum()  # [E]
         self.z_mean = np.array(scenario.cause_mean) * np.sqrt(scenario.dim_causal)
         self.z_spread = np.maximum(np.array(scenario.cause_scale), _LEAST_SPREAD)
+        if scenario.outcome == "binary":  # a mixture of two normals, taken for one of its mean and spread
+            yes = np.array(scenario.prevalence)
+            self.z_mean = self.z_mean + scenario.separation * (2 * yes - 1)
+            self.z_spread = np.hypot(self.z_spread, 2 * scenario.separation * np.sqrt(yes * (1 - yes)))
         self.z = self.z_mean[:, None] + self.z_spread[:, None] * _NORMAL  # [E, q]
         treated = propensity(scenario, self.z.T).T
         # How much of all units is in a cell and gets a treatment, [2, E, q].
@@ -204,7 +208,7 @@ def error_without_s(scenario: Scenario) -> float | None:
 
 
 def _cause_gap(world: _World, align: Align) -> float:
-    if align == "environment":
+    if align != "treatment":
         return _gap(world.z_mean, world.z_spread)
     share = world.cells.sum(axis=(1, 2))
     if share.min() < _NEVER:

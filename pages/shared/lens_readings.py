@@ -56,7 +56,7 @@ class Lens:
 
 def by_environment(run: RunInView) -> bool:
     """Whether the groups that are compared are environments; treatment arms otherwise."""
-    return run.config.training.align == "environment"
+    return run.config.training.align != "treatment"
 
 
 def latents(run: RunInView) -> tuple[np.ndarray, np.ndarray]:

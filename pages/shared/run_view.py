@@ -64,7 +64,7 @@ class RunInView:
     @property
     def groups(self) -> str:
         """What the penalty makes alike, in words."""
-        return "environments" if self.config.training.align == "environment" else "treatment arms"
+        return "treatment arms" if self.config.training.align == "treatment" else "environments"
 
     @property
     def waiting(self) -> str:

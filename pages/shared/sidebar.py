@@ -194,7 +194,7 @@ def _widgets() -> Controls:
     )
     n_envs = int(values["envs"])
     st.session_state[_N_ENVS] = n_envs
-    if n_envs == 1 and st.session_state.get("align", home["align"]) == "environment":
+    if n_envs == 1 and st.session_state.get("align", home["align"]) != "treatment":
         style.quiet("With one environment there is nothing to align: every λ trains the same network.")
     shown, names = fields.defaults(preset_id, n_envs), preset.env_names(n_envs)
     columns = st.columns(2) if n_envs > 3 else [st.container()]
