@@ -12,7 +12,7 @@ def fitted_rows(train: MultiEnvData, *, validation: float, bootstrap: bool, seed
 
     validation: the share of the training rows that is kept.
     Bootstrap: as many rows as there are, drawn with replacement within environment and arm; those never drawn validate,
-               as many as the share asks for, some twice where there are fewer.
+               as many as the share asks for, some twice where there are fewer; fitted ones where all were drawn.
     Otherwise: the validation part is split off, stratified as the held-out rows are.
     """
     n = len(train)

@@ -150,6 +150,7 @@ class Visitor:
         """Start several runs, watch the first epochs, and cancel them."""
         key = name.removesuffix("-start")
         start = self.page.locator(f"[class*='st-key-{key.split('*')[0]}'][class*='{key.split('*')[-1]}-start'] button")
+        start = start.first  # while the page is drawn anew, the button of the world before may still stand there
         cancel = self.main.get_by_role("button", name="Cancel")
         self.settle()
         self.press_until(name, at=start, sees=cancel.wait_for)

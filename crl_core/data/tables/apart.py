@@ -118,6 +118,7 @@ def main() -> None:
         sys.stdout.buffer.flush()
     except MemoryError:
         os._exit(_NO_MEMORY)  # what is half made may not even be put away
+    os._exit(0)  # Arrow's threads, taken down while one of them still begins, now and then abort the process
 
 
 if __name__ == "__main__":
