@@ -85,7 +85,7 @@ class Scenario:
         options=ecg.Latent,
         before=("st",),
     )
-    samples: int = described(128, "samples", "Of a trace.", (64, 256), before=128)
+    samples: int = described(128, "trace length", "Samples of a trace.", (64, 256), before=128)
     rate: float = described(160.0, "samples a second", "Of a trace, Hz.", (100.0, 500.0), before=160.0)
     hum_hz: float = described(50.0, "frequency of the hum", "Of the mains, Hz.", (50.0, 60.0), before=50.0)
     hum_mv: float = described(

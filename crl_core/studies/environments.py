@@ -113,14 +113,14 @@ def unseen(preset_id: str, set_id: str) -> Scenario:
     two = _two(preset_id)
     centre, half = _centre_and_half(two)
     reach = half if half else 2.0  # where the environments differ in noise alone, the unseen one is still elsewhere
-    return altered(
-        two,
-        sigma=(0.5,),
-        offset=(centre + reach * SETS[set_id].unseen,),
-        propensity=(0.5,),
-        cause_mean=(float(np.mean(two.cause_mean)),),
-        cause_scale=(float(np.mean(two.cause_scale)),),
-    )
+    own = {
+        "sigma": (0.5,),
+        "offset": (centre + reach * SETS[set_id].unseen,),
+        "propensity": (0.5,),
+        "cause_mean": (float(np.mean(two.cause_mean)),),
+        "cause_scale": (float(np.mean(two.cause_scale)),),
+    }
+    return altered(two, **(_picked(two, [0]) | own))
 
 
 def _centre_and_half(two: Scenario) -> tuple[float, float]:

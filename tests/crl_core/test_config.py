@@ -83,14 +83,24 @@ def test_every_field_but_the_device_changes_the_key() -> None:
         "arm_weight": "plain",
         "resample": "bootstrap",
         "validation": 0.3,
+        "x_scale": "whole",
+        "outcome": "binary",
+        "observation": "ecg",
+        "hum_hz": 60.0,
+        "hum_phase": "locked",
+        "latents": ("t",),
+        "prevalence": (0.5, 0.2),
     }
+    machine = {"hum_mv": 0.5, "wander": 0.1, "highpass": (0.5, 0.0), "notch": (0.5, 1.0), "electrode_noise": (0.1, 0.0)}
+    other |= machine | {"gain": (1.2, 0.9)}
     for part in ("scenario", "training"):
         for field in fields(getattr(config, part)):
             if field.name in ("device", "penalty", "leak"):
                 continue
+            fits = {"dim_causal": 1, "dim_spurious": 1, "mixing": "none"} if field.name == "observation" else {}
             now = getattr(getattr(config, part), field.name)
             value = other[field.name] if field.name in other else now + 1
-            changed = replace(config, **{part: replace(getattr(config, part), **{field.name: value})})
+            changed = replace(config, **{part: replace(getattr(config, part), **fits, **{field.name: value})})
             assert changed.key != config.key, field.name
 
 

@@ -49,7 +49,7 @@ def test_moving_along_the_nuisance_is_a_step_of_s_alone(mixing: str) -> None:
     assert data.s is not None
     step = 1e-5
     moved = mix(np.column_stack([data.z, data.s + step / np.sqrt(3)]), scenario, 3)
-    np.testing.assert_allclose(data.x + step * along_nuisance(data.z, data.s, scenario, 3), moved, atol=1e-9)
+    np.testing.assert_allclose(data.x + step * along_nuisance(data, scenario, 3), moved, atol=1e-9)
 
 
 def test_the_figures_are_mean_and_root_mean_square_of_what_the_outputs_do() -> None:
