@@ -182,6 +182,54 @@ _ALL = (
     ),
 )
 
+_ECG = replace(
+    _TWO_HOSPITALS,
+    observation="ecg",
+    n_samples=4000,
+    offset=(1.0, -1.0),
+    sigma=(0.3, 0.3),
+    heterogeneity=1.5,
+    noise=0.3,
+)
+_TRACES = {"lams": (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), "epochs": 30}
+_ALL += (
+    Preset(
+        id="filter",
+        title="The monitor's filter",
+        sentence="An ECG of each patient. Hospital A records with a monitor, whose filter bends the very part of the "
+        "beat that tells of the patient, and treats everyone; hospital B records without, and treats no one.",
+        look_for="At λ = 0 each half of the network has seen one machine only, and is asked about the other's traces. "
+        "Raise λ until the machines can no longer be told apart.",
+        verdict="helps",
+        why="The filter changes the signal where the cause is, so neither a regression nor a cardiologist's "
+        "measurements take it out; sending both hospitals' traces through one filter would.",
+        env_word="hospital",
+        config=_config(replace(_ECG, highpass=(0.5, 0.05)), **_TRACES),
+    ),
+    Preset(
+        id="filter-coin",
+        title="The monitor's filter, a coin decides",
+        sentence="The same two machines, but in both hospitals a coin decides who is treated.",
+        look_for="The hospitals differ as much as before, and λ = 0 is right already: a difference between machines "
+        "does no harm where it says nothing of the treatment.",
+        verdict="nothing to gain",
+        why="Both treatments are seen through both machines, so the machine cannot be mistaken for the treatment.",
+        env_word="hospital",
+        config=_config(replace(_ECG, highpass=(0.5, 0.05), propensity=(0.5, 0.5)), **_TRACES),
+    ),
+    Preset(
+        id="hum-phase",
+        title="A hum of random phase",
+        sentence="Hospital A's traces hum loudly, hospital B's hardly; A treats everyone, B no one.",
+        look_for="The hum is easy to see and does no harm: its phase is random, so it averages out. Standardise each "
+        "sample by itself (training.x_scale=columns) and λ = 0 looks worse than it is.",
+        verdict="nothing to gain",
+        why="A hum of random phase is noise to every linear method, and to a network whose input has one scale.",
+        env_word="hospital",
+        config=_config(replace(_ECG, hum_mv=0.15), **_TRACES),
+    ),
+)
+
 PRESETS: Mapping[str, Preset] = {item.id: item for item in _ALL}
 DEFAULT_PRESET = "hospital"
 
