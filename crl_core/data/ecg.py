@@ -86,7 +86,7 @@ def traces(
     """
     n, lead = len(z), round(_LEAD_BEATS * RR * machine.rate)
     time = (np.arange(lead + machine.samples) - lead) / machine.rate
-    waves = [machine.hum_hz * k for k in (1, 2, 3, 4, 5) if k == 1 or machine.hum_hz * k < machine.rate / 2]
+    waves = hum_tones(machine.hum_hz, machine.rate)
     size, turn, phase = np.zeros((n, len(_WANDER_HZ))), np.zeros((n, len(_WANDER_HZ))), np.zeros((n, len(waves)))
     if rng is not None:
         size = machine.wander * rng.standard_normal(size.shape)
@@ -126,6 +126,11 @@ def _filtered(trace: np.ndarray, machine: Machine, own: slice) -> np.ndarray:
         r, rows = np.exp(-2 * np.pi * value / machine.rate), corner == value
         trace[rows] = lfilter([(1 + r) / 2, -(1 + r) / 2], [1, -r], trace[rows])
     return trace
+
+
+def hum_tones(hum_hz: float, rate: float) -> list[float]:
+    """The mains' frequency and those of its first five multiples that samples taken `rate` times a second can hold."""
+    return [hum_hz * k for k in (1, 2, 3, 4, 5) if k == 1 or hum_hz * k < rate / 2]
 
 
 def folded(hz: float, rate: float) -> float:

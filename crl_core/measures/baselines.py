@@ -2,6 +2,7 @@
 
 `BASELINES` is the one table of them. Each is fitted to raw covariates and, but for the constant, to covariates z-scored
 within each environment, the cheap way of aligning them. None is handed anything but x, t, y and the environment.
+Traces: where x is one, three of them are fitted to each of its views as well (`OF_TRACES`, `trace_views`).
 Rows: boosting, neighbours and the two cross-fitted learners see at most `ARM_ROWS` rows of an arm, a tree of the forest
 at most `TREE_ROWS`, so that evidence stays a small part of a run's time.
 A network without a penalty, which is trained elsewhere, is judged as one more of them, `REGULARISED`.
@@ -26,6 +27,7 @@ from threadpoolctl import threadpool_limits
 from crl_core import metrics
 from crl_core.data.scm import MultiEnvData
 from crl_core.measures.doubly_robust import FLOOR, aipw, scaled_logistic, scaled_ridge, some_of
+from crl_core.measures.trace_views import VIEWS, Recorder
 
 Outcomes = tuple[np.ndarray, np.ndarray]  # y0_hat, y1_hat, each [n]
 
@@ -181,12 +183,16 @@ def _per_arm(rows: Rows, new: Callable[[int], Any], most: int | None = None) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """A row of the table. word: in the margin of a figure.  least_rows: an arm has as many, or there is no fit."""
+    """A row of the table. word: in the margin of a figure.  least_rows: an arm has as many, or there is no fit.
+
+    view: of `trace_views`, "" for x itself.
+    """
 
     name: str
     word: str
     estimate: Callable[[Rows], Outcomes]
     z_scored: bool = False
+    view: str = ""
     least_rows: int = 2
 
 
@@ -203,8 +209,21 @@ _OF_COVARIATES = (
 )
 _Z_SCORED = [replace(item, name=item.name + Z_SCORED, word=f"{item.word}, z", z_scored=True) for item in _OF_COVARIATES]
 BASELINES: dict[str, Method] = {item.name: item for item in (_CONSTANT, *_OF_COVARIATES, *_Z_SCORED)}
+_VIEWED = ("ridge per arm", "random forest per arm", "gradient boosting per arm")
+_VIEW_WORDS = {"hum filtered out": "no hum", "each trace z-scored": "trace z", "clinical features": "clinical"}
+_OF_TRACES = [
+    replace(BASELINES[name], name=f"{name}, {view}", word=f"{BASELINES[name].word}, {_VIEW_WORDS[view]}", view=view)
+    for view in VIEWS
+    for name in _VIEWED
+]
+OF_TRACES: dict[str, Method] = {item.name: item for item in _OF_TRACES}
 REGULARISED = "network without a penalty, weight decay chosen by factual error"
-NAMES = (*BASELINES, REGULARISED)  # that a run's evidence may know
+NAMES = (*BASELINES, *OF_TRACES, REGULARISED)  # that a run's evidence may know
+
+
+def methods(recorder: Recorder | None) -> tuple[Method, ...]:
+    """The baselines of a run, but for the network: those of `BASELINES`, and of a trace's views where x is one."""
+    return (*BASELINES.values(), *(() if recorder is None else OF_TRACES.values()))
 
 
 def z_scored(train: MultiEnvData, held_out: MultiEnvData) -> tuple[np.ndarray, np.ndarray]:
@@ -222,19 +241,30 @@ def z_scored(train: MultiEnvData, held_out: MultiEnvData) -> tuple[np.ndarray, n
     return found[0], found[1]
 
 
-def each_fitted(train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator) -> Iterator[Baseline]:
-    """Every baseline fitted on `train` and judged on `held_out`, one after the other, in the order of `BASELINES`."""
+def each_fitted(
+    train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator, recorder: Recorder | None = None
+) -> Iterator[Baseline]:
+    """Every baseline fitted on `train` and judged on `held_out`, one after the other, in the order of `methods`.
+
+    recorder: of the traces that x is; None where x is covariates.
+    """
     seed = int(rng.integers(2**31))
-    covariates = {False: (train.x, held_out.x), True: z_scored(train, held_out)}
-    given = {z: Rows(x=x, t=train.t, y=train.y, at=at, seed=seed) for z, (x, at) in covariates.items()}
+
+    def given_to(x: np.ndarray, at: np.ndarray) -> Rows:
+        return Rows(x=x, t=train.t, y=train.y, at=at, seed=seed)
+
+    given = {(False, ""): given_to(train.x, held_out.x), (True, ""): given_to(*z_scored(train, held_out))}
+    if recorder is not None:
+        for name, view in VIEWS.items():
+            given[False, name] = given_to(view(train.x, recorder), view(held_out.x, recorder))
     arms = [int(np.sum(train.t == arm)) for arm in (0, 1)]
-    for item in BASELINES.values():
+    for item in methods(recorder):
         if min(arms) < item.least_rows:
             reason = f"{arms[0]} untreated and {arms[1]} treated rows; both arms need at least {item.least_rows}"
             yield Baseline(name=item.name, ite_rmse=np.nan, factual_mse=np.nan, ate_error=np.nan, reason=reason)
             continue
         with threadpool_limits(1, user_api="openmp"):  # threads that wait for each other cost more than such a fit
-            y0_hat, y1_hat = (outcome[None] for outcome in item.estimate(given[item.z_scored]))
+            y0_hat, y1_hat = (outcome[None] for outcome in item.estimate(given[item.z_scored, item.view]))
         ite_hat, ite = y1_hat - y0_hat, held_out.ite
         yield Baseline(
             name=item.name,
@@ -244,9 +274,11 @@ def each_fitted(train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Gene
         )
 
 
-def fit_all(train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator) -> list[Baseline]:
+def fit_all(
+    train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator, recorder: Recorder | None = None
+) -> list[Baseline]:
     """`each_fitted`, all of them."""
-    return list(each_fitted(train, held_out, rng))
+    return list(each_fitted(train, held_out, rng, recorder))
 
 
 # -- as a run's evidence holds them: names and figures are read from there, since older runs know fewer of them --------
@@ -290,7 +322,8 @@ def best_said(evidence: Mapping[str, np.ndarray] | None) -> str:
 
 def word_of(name: str) -> str:
     """A baseline's name in the margin of a figure."""
-    return BASELINES[name].word if name in BASELINES else "network, L2" if name == REGULARISED else name
+    known = BASELINES | OF_TRACES
+    return known[name].word if name in known else "network, L2" if name == REGULARISED else name
 
 
 def side_by_side(found: list[Baseline]) -> list[tuple[str, Baseline | None, Baseline | None]]:

@@ -23,10 +23,11 @@ import numpy as np
 from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, along, rng_for
 from crl_core.events import OK
 from crl_core.measures import selection
-from crl_core.measures.baselines import BASELINES, NAMES, REGULARISED, Baseline, each_fitted
+from crl_core.measures.baselines import REGULARISED, Baseline, each_fitted, methods
 from crl_core.measures.lam_choice import RULES
 from crl_core.measures.overlap import Overlap, overlap, overlaps
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
+from crl_core.measures.trace_views import recorder_of
 from crl_core.measures.use import use_of_s
 from crl_core.metrics import kept_in
 from crl_core.results import RunResult, data_of, mmd_index, view_of
@@ -48,7 +49,9 @@ def gather(
     """
     n_lams, replicates = len(result.lams), result.config.training.replicates
     seed = result.config.training.seed
-    told = _Counted(replicates * (n_lams + len(BASELINES)), progress)
+    recorder = recorder_of(result.config)
+    names = [item.name for item in methods(recorder)]
+    told = _Counted(replicates * (n_lams + len(names)), progress)
     per_model: dict[str, list[Any]] = {}
     per_replicate: dict[str, list[Any]] = {}
     for replicate in range(replicates):
@@ -71,7 +74,7 @@ def gather(
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
         rng = rng_for(seed + replicate, Stream.BASELINES)
         baselines = []
-        for item in each_fitted(train, held_out, rng):
+        for item in each_fitted(train, held_out, rng, recorder):
             baselines.append(item)
             told.one_more()
         _add(per_replicate, _of_baselines([*baselines, _regularised(regularised, replicate)]))
@@ -82,7 +85,7 @@ def gather(
         **{name: np.array(values) for name, values in per_model.items()},
         **({} if left_out is None or result.config.source.n_envs < 3 else {"left_out_mse": left_out}),
         **{name: np.stack(values, axis=-1) for name, values in per_replicate.items()},
-        "baseline_names": np.array(NAMES),
+        "baseline_names": np.array([*names, REGULARISED]),
         "baseline_decay": np.full(replicates, np.nan) if regularised is None else regularised["weight_decay"],
         "rule_ids": np.array(RULES),
     }

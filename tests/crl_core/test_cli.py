@@ -18,7 +18,7 @@ from crl_core.cli.program import main
 from crl_core.cli.table import ProgressBar, run_content, run_table
 from crl_core.config import CONFIG_VERSION
 from crl_core.events import COLLAPSED, DIVERGED, EpochEnded, Event, RunFinished, RunStarted, finite
-from crl_core.measures.baselines import NAMES
+from crl_core.measures.baselines import BASELINES, REGULARISED
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.sealing import StoreError
 from tests.crl_core.made_up import endless_config, made_up_result, tiny_config, wait_until
@@ -55,7 +55,7 @@ def test_train_prints_nothing_but_json_and_the_second_time_takes_it_from_the_cac
     first = json.loads(captured.out)
     assert "training 4 models on cpu, 3 epochs" in captured.err
     assert set(first) == {"key", "config", "device", "seconds", "cached", "cautions", "models", "baselines"}
-    assert [item["name"] for item in first["baselines"]] == list(NAMES)
+    assert [item["name"] for item in first["baselines"]] == [*BASELINES, REGULARISED]
     assert all({"ite_rmse", "factual_mse", "ate_error"} <= set(item) for item in first["baselines"])
     assert all(item["ite_rmse"] is not None or item["reason"] for item in first["baselines"])
     assert first["cached"] is False

@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from crl_core import MultiEnvData, RunConfig, Scenario, Training, sample, train
 from crl_core.data.scm import split
 from crl_core.measures import selection as rules
-from crl_core.measures.baselines import BASELINES, NAMES, fit_all
+from crl_core.measures.baselines import BASELINES, REGULARISED, fit_all
 from crl_core.measures.evidence import gather
 from crl_core.measures.lam_choice import RULES
 from crl_core.measures.probes import better_r2, effective_rank, latent_norm, norm_and_rank, read_from
@@ -287,9 +287,9 @@ def test_evidence_covers_every_model_and_survives_storage(result: RunResult) -> 
     ):
         assert arrays[name].shape == (4,)
         assert np.isfinite(arrays[name]).all()
-    assert arrays["baseline_names"].tolist() == list(NAMES)
-    assert arrays["baseline_ite_rmse"].shape == (len(NAMES), 2)
-    assert arrays["baseline_reason"].shape == (len(NAMES), 2)
+    assert arrays["baseline_names"].tolist() == [*BASELINES, REGULARISED]
+    assert arrays["baseline_ite_rmse"].shape == (len(BASELINES) + 1, 2)
+    assert arrays["baseline_reason"].shape == (len(BASELINES) + 1, 2)
     assert np.isfinite(arrays["baseline_ite_rmse"][:-1]).all()
     assert arrays["baseline_reason"][-1].tolist() == ["it was not trained with this run"] * 2
     assert arrays["rule_pick"].shape == (6, 2)

@@ -128,3 +128,56 @@ def test_an_empty_sample_or_a_width_of_zero_is_refused() -> None:
         ipm.mmd2(torch.zeros(0, 2), torch.zeros(3, 2))
     with pytest.raises(ValueError, match="bandwidth is 0; it must be > 0"):
         ipm.mmd2(torch.zeros(3, 2), torch.zeros(3, 2), 0)
+
+
+# -- within strata -----------------------------------------------------------------------------------------------------
+
+
+def within_by_loops(phi: np.ndarray, labels: list[int], strata: list[int], h: float) -> float:
+    """The mean of two: of each stratum, the mean MMD² over pairs of its groups of two rows or more; 0 without one."""
+    found = []
+    for stratum in (0, 1):
+        groups = [[i for i, e in enumerate(labels) if e == g and strata[i] == stratum] for g in range(5)]
+        groups = [group for group in groups if len(group) >= 2]
+        pairs = [(a, b) for i, a in enumerate(groups) for b in groups[i + 1 :]]
+        found.append(np.mean([mmd2_by_loops(phi[a], phi[b], h) for a, b in pairs]) if pairs else 0.0)
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize(
+    ("labels", "strata"),
+    [
+        ([0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]),
+        ([0, 1, 0, 1, 0, 1, 2, 2, 2, 0, 1, 2], [1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 0]),
+        ([0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]),  # one row a cell: says nothing
+        ([0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1], [1] * 12),  # the other stratum is empty
+        ([0, 0, 0, 0, 0, 1, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]),  # two cells of one row
+    ],
+)
+def test_groups_within_strata_equal_two_plain_means_averaged(labels: list[int], strata: list[int]) -> None:
+    phi = torch.from_numpy(draw(6, 2, 12, 3))
+    h = torch.tensor([0.7, 1.5], dtype=torch.float64)
+    weights = ipm.pair_weights(torch.tensor([labels]), 5, torch.float64, torch.tensor([strata]))
+    want = [within_by_loops(phi[m].numpy(), labels, strata, float(h[m])) for m in range(2)]
+    np.testing.assert_allclose(ipm.grouped_mmd2(phi, weights, h), want, atol=1e-12)
+    left, right = ipm.pair_factors(torch.tensor([labels]), 5, torch.float64, torch.tensor([strata]))
+    np.testing.assert_allclose(left @ right.mT, weights, atol=1e-15)
+
+
+def test_a_batch_without_two_cells_to_compare_has_no_penalty_and_no_gradient() -> None:
+    phi, h = torch.from_numpy(draw(0, 1, 6, 2)).requires_grad_(), torch.ones(1, dtype=torch.float64)
+    labels, strata = torch.tensor([[0, 0, 0, 1, 1, 1]]), torch.tensor([[0, 0, 0, 1, 1, 1]])  # label is environment
+    value = ipm.grouped_mmd2(phi, ipm.pair_weights(labels, 2, torch.float64, strata), h)
+    (gradient,) = torch.autograd.grad(value.sum(), phi)
+    assert float(value.detach()) == 0
+    assert float(gradient.abs().max()) == 0
+    assert float(ipm.grouped_mmd2(phi.detach(), ipm.pair_weights(labels, 2, torch.float64), h)) > 0.01
+
+
+def test_the_gradient_within_strata_passes_gradcheck() -> None:
+    phi = torch.from_numpy(draw(0, 2, 10, 3)).requires_grad_()
+    labels = torch.tensor([[0, 1, 0, 1, 0, 1, 0, 1, 0, 1], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]])
+    strata = torch.tensor([[0, 0, 0, 0, 0, 0, 1, 1, 1, 1], [0, 1, 0, 1, 0, 0, 0, 1, 1, 1]])
+    weights = ipm.pair_weights(labels, 2, torch.float64, strata)
+    h = torch.tensor([0.7, 1.5], dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda p: ipm.grouped_mmd2(p, weights, h), (phi,))
