@@ -98,9 +98,9 @@ class RunResult:
 
     def outcomes(self, x: np.ndarray, replicate: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Both outcomes that a replicate's models give rows x [n, d]: y0_hat, y1_hat [L, n]; see `predict`."""
-        found, n_lams = [], len(self.lams)
-        for m in range(replicate * n_lams, (replicate + 1) * n_lams):  # all at once, layers would take L times the room
-            found.append(predict(one_model(self.weights, m), x)[1:])
+        models = range(replicate * len(self.lams), (replicate + 1) * len(self.lams))
+        # One after the other: all at once, layers would take L times the room.
+        found = [predict(one_model(self.weights, m), x)[1:] for m in models]
         y0_hat, y1_hat = (np.concatenate(arm) for arm in zip(*found, strict=True))
         return y0_hat, y1_hat
 

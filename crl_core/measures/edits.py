@@ -17,7 +17,7 @@ import numpy as np
 
 from crl_core.config import RunConfig, Scenario
 from crl_core.data.ecg import Machine
-from crl_core.data.scm import OF_MACHINE, Change, MultiEnvData, machine_of
+from crl_core.data.scm import Change, MultiEnvData, machine_of
 from crl_core.results import RunResult, data_of
 
 Edit = Literal["without the hum", "through the other hospital's machine"]
@@ -63,16 +63,6 @@ class Moved:
     def size(self) -> np.ndarray:
         """The one number of an edit, [L]: `flips` of a label, `rms` of an effect."""
         return self.flips if self.label else self.rms
-
-
-def offered(scenario: Scenario) -> tuple[Edit, ...]:
-    """The edits that can move something: none but of an ECG, and another machine only where there is one."""
-    if scenario.observation != "ecg":
-        return ()
-    found: list[Edit] = ["without the hum"] if scenario.hum_mv > 0 else []
-    if any(len(set(getattr(scenario, name))) > 1 for name in OF_MACHINE):
-        found.append("through the other hospital's machine")
-    return tuple(found)
 
 
 def recorded(scenario: Scenario, edit: Edit) -> Change:

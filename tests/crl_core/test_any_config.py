@@ -16,7 +16,7 @@ from crl_core import RunConfig, preset, train
 from crl_core.cli import config as cli_config
 from crl_core.cli import program
 from crl_core.config import ABOUT, PARTS
-from crl_core.config.text import PART_OF, N_ENVS, differing, nearest, preset_of, read, reproducing_command, written
+from crl_core.config.text import N_ENVS, PART_OF, differing, nearest, preset_of, read, reproducing_command, written
 from crl_core.export.checkpoint import checkpoint, citation, history_csv, loading_example, metrics_csv
 from crl_core.export.figure_page import figure_page
 from crl_core.export.models.network import metadata_text, subject

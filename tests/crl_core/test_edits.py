@@ -9,7 +9,8 @@ import pytest
 
 from crl_core import RunConfig, Scenario, Training, preset, train
 from crl_core.data.scm import MultiEnvData
-from crl_core.measures.edits import EDITS, Edit, Moved, edited, moved, offered
+from crl_core.measures.edit_words import first_edit, idle_said, mended_said, moved_said
+from crl_core.measures.edits import EDITS, Edit, Moved, edited, moved
 from crl_core.results import RunResult, data_of, predict
 
 HUM, MACHINE = EDITS
@@ -61,7 +62,6 @@ def test_without_a_hum_the_edit_without_the_hum_moves_nothing() -> None:
     found = moved(train(quiet), HUM)
     np.testing.assert_array_equal(found.before, found.after)
     assert found.size.tolist() == [0.0, 0.0]
-    assert HUM not in offered(quiet.scenario)
 
 
 def test_the_next_hospitals_machine_records_and_the_last_has_the_first_ones() -> None:
@@ -120,11 +120,42 @@ def test_a_diverged_model_has_no_size_and_its_neighbour_keeps_its_own() -> None:
     assert found.flips[1] == whole.flips[1]
 
 
-def test_only_edits_that_can_move_something_are_offered() -> None:
-    assert offered(FILTER) == EDITS
-    assert offered(replace(FILTER, highpass=(0.5,))) == (HUM,)
-    assert offered(replace(FILTER, hum_mv=0.0)) == (MACHINE,)
-    assert offered(preset("hospital").scenario) == ()
+@pytest.mark.parametrize(
+    ("world", "edit", "says"),
+    [
+        (replace(FILTER, hum_mv=0.0), HUM, "no hum in this world"),
+        (replace(FILTER, highpass=(0.5,)), MACHINE, "The machines of all hospitals are alike"),
+        (FILTER, HUM, ""),
+        (FILTER, MACHINE, ""),
+    ],
+)
+def test_an_edit_that_can_move_nothing_is_said_to(world: Scenario, edit: Edit, says: str) -> None:
+    assert says in idle_said(world, edit)
+    assert bool(says) == bool(idle_said(world, edit))
+
+
+def test_the_edit_that_is_shown_first_is_the_one_that_can_move_something() -> None:
+    assert first_edit(FILTER) == MACHINE
+    assert first_edit(replace(FILTER, highpass=(0.5,))) == HUM
+
+
+def test_who_knows_the_machine_is_told_what_would_mend_it() -> None:
+    assert "a notch at 50 Hz in every hospital" in mended_said(FILTER, HUM)
+    assert "through the high-pass of 0.5 Hz" in mended_said(FILTER, MACHINE)
+    assert "divide every trace by its own spread" in mended_said(LABEL, MACHINE)
+    assert mended_said(replace(FILTER, notch=(1.0,)), HUM) == ""
+    assert mended_said(replace(FILTER, highpass=(0.5,)), MACHINE) == ""
+    assert mended_said(replace(FILTER, highpass=(0.5,), electrode_noise=(0.0, 0.2)), MACHINE) == ""
+
+
+def test_what_moved_is_said_at_lambda_zero_and_at_the_lambda_in_view() -> None:
+    sizes = np.array([[0.8, np.nan, 0.2], [0.9, np.nan, 0.3]])
+    said = moved_said(sizes, (0.0, 1.0, 30.0), 30.0, HUM, label=False)
+    assert said == "Without the hum the effects move by 0.85 at λ = 0 and by 0.25 at λ = 30, in view."
+    assert "10.0 % of the labels flip at λ = 0, in view." in moved_said(
+        np.array([[0.1, 0.0]]), (0.0, 1.0), 0.0, HUM, label=True
+    )
+    assert "no usable model at λ = 1" in moved_said(sizes, (0.0, 1.0, 30.0), 1.0, HUM, label=False)
 
 
 def test_what_cannot_be_recorded_again_is_refused_in_a_sentence() -> None:
