@@ -96,14 +96,19 @@ class RunResult:
         """
         return predict(self.of_replicate(replicate), x)
 
+    def outcomes(self, x: np.ndarray, replicate: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Both outcomes that a replicate's models give rows x [n, d]: y0_hat, y1_hat [L, n]; see `predict`."""
+        models = range(replicate * len(self.lams), (replicate + 1) * len(self.lams))
+        # One after the other: all at once, layers would take L times the room.
+        found = [predict(one_model(self.weights, m), x)[1:] for m in models]
+        y0_hat, y1_hat = (np.concatenate(arm) for arm in zip(*found, strict=True))
+        return y0_hat, y1_hat
+
     def effects(self, x: np.ndarray, replicate: int = 0) -> np.ndarray:
         """Effects that a replicate's models estimate for rows x [n, d], [L, n]; see `predict`."""
-        found, n_lams = [], len(self.lams)
-        for m in range(replicate * n_lams, (replicate + 1) * n_lams):  # all at once, layers would take L times the room
-            _, y0_hat, y1_hat = predict(one_model(self.weights, m), x)
-            with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
-                found.append(y1_hat - y0_hat)
-        return np.concatenate(found)
+        y0_hat, y1_hat = self.outcomes(x, replicate)
+        with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
+            return np.asarray(y1_hat - y0_hat)
 
 
 def data_of(config: RunConfig, replicate: int = 0) -> tuple[MultiEnvData, MultiEnvData]:

@@ -2,7 +2,16 @@
 
 import streamlit as st
 
-from pages.shared import effects_panels, effects_unjudged, figure, page_header, planted_panel, require, run_in_view
+from pages.shared import (
+    edits_panel,
+    effects_panels,
+    effects_unjudged,
+    figure,
+    page_header,
+    planted_panel,
+    require,
+    run_in_view,
+)
 from pages.shared.model_views import effects
 from pages.shared.tables import say, signed
 
@@ -24,6 +33,10 @@ With more than two inputs everything else is held at the data's mean.
 
 require()
 run = run_in_view("Effects")
+if run.config.table is None and run.config.scenario.outcome == "binary":
+    effects_unjudged.without_effect(run)
+    edits_panel.draw(run)
+    st.stop()
 if run.result.ite_rmse is None or run.view.ite is None:
     page_header(
         "Effects",
@@ -78,5 +91,6 @@ with right:
 with st.container(key="panel_effects_baselines"):
     effects_panels.baselines(run)
 effects_panels.maps(run, found)
+edits_panel.draw(run)
 effects_unjudged.take_home(run)
 planted_panel.draw(run)

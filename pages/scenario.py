@@ -97,8 +97,8 @@ with left, st.container(key="panel_plane", height="stretch"):
     scenario_panels.plane(shown, scenario, len(data), names, ink)
 with right, st.container(key="panel_treated", height="stretch"):
     scenario_panels.treated(data, scenario, envs, word, ink)
-with st.container(key="panel_outcome"):
-    scenario_panels.outcomes(shown, scenario, names, ink)
+scenario_panels.given(data, scenario, names, ink)
+scenario_panels.outcomes(shown, scenario, names, ink)
 
 left, right = st.columns([5, 6])
 with left, st.container(key="panel_equations", height="stretch"):

@@ -255,9 +255,9 @@ class Scenario:
             f"s{at + 1}" for at in range(self.dim_spurious)
         )
 
-    def rows(self, seed: int) -> tuple[MultiEnvData, MultiEnvData]:
+    def rows(self, seed: int, change: scm.Change = scm.UNCHANGED) -> tuple[MultiEnvData, MultiEnvData]:
         """A fifth is held out; see `scm.sample` and `scm.split`."""
-        data = scm.sample(self, seed)
+        data = scm.sample(self, seed, change)
         train, held_out = scm.split(data, seed)
         return data.rows(train), data.rows(held_out)
 

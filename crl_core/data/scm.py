@@ -277,8 +277,11 @@ def noiseless(scenario: Scenario, z: np.ndarray, s: np.ndarray, env: np.ndarray,
     return mix(np.concatenate([z, s], axis=1), scenario, seed)
 
 
-def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
+def sample(scenario: Scenario, seed: int = 0, change: Change = UNCHANGED) -> MultiEnvData:
     """Draw `scenario.n_samples` rows, in environment order; `scenario.env_sizes` says how many of each.
+
+    change: of the mechanisms; one of the machine alone leaves all but x as it is. With shared units it may not be of
+            the cause, which they share.
 
     Shared units: one in turn comes from each environment's own population, and is seen in all of them, each with its
     own treatment, nuisance and noise.
@@ -289,12 +292,13 @@ def sample(scenario: Scenario, seed: int = 0) -> MultiEnvData:
     n, n_envs = scenario.n_samples, scenario.n_envs
     env = np.repeat(np.arange(n_envs), scenario.env_sizes).astype(np.int64)
     if not scenario.shared_units:
-        return draw(scenario, env, rng, seed)
+        return draw(scenario, env, rng, seed, change)
     unit, same_as, first = np.full(n, -1), np.arange(n), np.searchsorted(env, np.arange(n_envs))
     for k in range(scenario.shared_units):
         unit[first + k] = k
         same_as[first + k] = first[k % n_envs] + k
-    return replace(draw(scenario, env, rng, seed, Change(cause=lambda z: z[same_as])), unit=unit)
+    shared = replace(change, cause=lambda z: z[same_as])
+    return replace(draw(scenario, env, rng, seed, shared), unit=unit)
 
 
 def aligned_groups(rows: MultiEnvData, align: Align) -> np.ndarray:

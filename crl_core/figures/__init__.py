@@ -18,6 +18,7 @@ from crl_core.figures.lam_curves import Level, along_lam, band, error_along_lam
 from crl_core.figures.palette import THEMES, Palette, Theme, palette
 from crl_core.figures.planted import estimated_against_planted
 from crl_core.figures.ranking import ErrorRow, error_range, error_ranking
+from crl_core.figures.traces import mv_limits, trace_edited, traces_by_env
 
 __all__ = [
     "KNOWN_ONLY",
@@ -43,9 +44,12 @@ __all__ = [
     "estimated_against_planted",
     "estimated_against_true",
     "gain_by_share_treated",
+    "mv_limits",
     "outside",
     "palette",
     "path_limits",
     "predicted_against_found",
     "tallest_bin",
+    "trace_edited",
+    "traces_by_env",
 ]

@@ -14,8 +14,8 @@ from crl_core.measures.doubly_robust import Estimate
 from crl_core.metrics import ite_rmse
 from pages.shared import path_averages, row_views, table_run
 from pages.shared.row_views import effect_said
-from pages.shared.run_view import RunInView
-from pages.shared.style import notice, panel_title, quiet
+from pages.shared.run_view import RunInView, page_header
+from pages.shared.style import figure, notice, panel_title, quiet
 from pages.shared.tables import chart, say, table
 
 DEFINITIONS = """
@@ -45,6 +45,17 @@ def header_numbers(run: RunInView) -> list[tuple[str, str]]:
         (effect_said(run, float(np.nanmean(found.att[:, at]))), "on the treated"),
         (slope.replace("-", "−"), "slope: 1 as predicted, 0 none" if means else "slope: means nothing here"),
     ]
+
+
+def without_effect(run: RunInView) -> None:
+    """The head of the page where treatment has no part in the outcome."""
+    page_header(
+        "Effects",
+        f"{run.naming.title}: the outcome is a yes or no that treatment has no part in, so there is no effect to "
+        "estimate. The network predicts the label.",
+        None,
+        [(f"{run.lam:g}", "λ in view"), (figure(run.at_lam(run.result.factual_mse)), "factual MSE, held out")],
+    )
 
 
 def draw(run: RunInView) -> None:

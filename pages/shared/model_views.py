@@ -7,11 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from crl_core.figures import Limits, effect_limits, path_limits, tallest_bin
+from crl_core.data.scm import MultiEnvData
+from crl_core.figures import Limits, effect_limits, mv_limits, path_limits, tallest_bin
+from crl_core.figures.axes import Range
+from crl_core.measures.edits import Edit, Moved, edited, moved
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import EffectScores, effect_scores, is_constant
+from crl_core.results import data_of
 from pages.shared import server_cache
 from pages.shared.run_view import RunInView
+
+MOST_RECORDED = 3  # replicates whose rows are recorded again: each is a draw of the whole world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,6 +42,17 @@ class Layout:
     x_limits: Limits
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recorded:
+    """The held-out rows of replicate 0 as recorded and as an edit has them, and how far it moves what models answer."""
+
+    rows: MultiEnvData
+    x: np.ndarray  # [n, T], edited
+    limits: Range  # of mV, for every one of the traces
+    first: Moved
+    sizes: np.ndarray  # [R, L], of the first replicates
+
+
 def effects(run: RunInView) -> Effects:
     return _effects(run.key, run)
 
@@ -57,6 +74,25 @@ def _effects(key: str, _run: RunInView) -> Effects:
             scores=effect_scores(_run.result),
             plane=effect_map(_run.result, view),
         )
+
+
+def recorded(run: RunInView, edit: Edit) -> Recorded:
+    return _recorded(run.key, edit, run)
+
+
+@server_cache.pictures
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _recorded(key: str, edit: Edit, _run: RunInView) -> Recorded:
+    rows, other = data_of(_run.config)[1], edited(_run.config, edit)
+    replicates = range(min(_run.config.training.replicates, MOST_RECORDED))
+    found = [moved(_run.result, edit, replicate) for replicate in replicates]
+    return Recorded(
+        rows=rows,
+        x=other.x,
+        limits=mv_limits(rows.x, other.x),
+        first=found[0],
+        sizes=np.stack([item.size for item in found]),
+    )
 
 
 @server_cache.pictures

@@ -12,8 +12,9 @@ from crl_core.config import RunConfig, Scenario
 from crl_core.config import text as config_text
 from crl_core.config.presets import PRESETS, Preset
 from crl_core.config.text import N_ENVS, TRAINING
-from crl_core.data.scm import MultiEnvData, along, mean_outcomes
-from crl_core.figures import outside
+from crl_core.data.scm import OF_MACHINE, MultiEnvData, along, mean_outcomes
+from crl_core.figures import outside, traces_by_env
+from crl_core.figures.labels import cause_by_label
 from crl_core.figures.palette import Palette
 from crl_core.figures.scenario import outcome_by_arm, propensities, world_plane
 from crl_core.studies.preset_verdicts import Earned, baked_verdicts, in_words
@@ -22,18 +23,38 @@ from pages.shared import server_cache
 from pages.shared.style import panel_title, quiet
 from pages.shared.tables import beyond, chart, say, table
 
+_MOVES = {"st": "the ST level", "t": "the height of T", "qrs": "the width of QRS", "qt": "the length of QT"}
+
 
 def plane(shown: MultiEnvData, scenario: Scenario, n_rows: int, names: Sequence[str], ink: Palette) -> None:
     """The rows that are drawn, of `n_rows`, in the plane of cause and nuisance."""
     bars = max(scenario.dim_causal, scenario.dim_spurious) > 1
     drawn = world_plane(along(shown.z), along(shown.s), shown.env, shown.t, names, ink, bars=bars)
     chart(drawn, "scenario.plane")
-    given = (
-        f"The network is given {scenario.dim_x} numbers a row that z and s are mixed into."
-        if scenario.dim_x > 2 or scenario.mixing != "none"
-        else "The network is given exactly these two numbers, without the colour."
-    )
-    quiet(f"{len(shown)} of {n_rows} rows. {given}{beyond(outside(drawn))}")
+    quiet(f"{len(shown)} of {n_rows} rows. {_given(scenario)}{beyond(outside(drawn))}")
+
+
+def _given(scenario: Scenario) -> str:
+    if scenario.observation == "ecg":
+        return "The network is not given these numbers but the traces below: z moves the beat, s the level of the hum."
+    if scenario.dim_x > 2 or scenario.mixing != "none":
+        return f"The network is given {scenario.dim_x} numbers a row that z and s are mixed into."
+    return "The network is given exactly these two numbers, without the colour."
+
+
+def given(data: MultiEnvData, scenario: Scenario, names: Sequence[str], ink: Palette) -> None:
+    """The traces that the network is given; nothing where x is covariates."""
+    if scenario.observation != "ecg":
+        return
+    drawn = traces_by_env(data.x, data.env, scenario.rate, names, ink, title="What the network is given")
+    faded = ", in which a hum of random phase fades" if scenario.hum_phase == "random" and scenario.hum_mv else ""
+    with st.container(key="panel_traces"):
+        chart(drawn, "scenario.traces")
+        quiet(
+            f"Thin: a few rows; thick: the mean of all rows{faded}. {scenario.samples} samples a row, "
+            f"{scenario.rate:g} a second. z moves {' and '.join(_MOVES[name] for name in scenario.latents)}; s is the "
+            "logarithm of the hum's level."
+        )
 
 
 def treated(data: MultiEnvData, scenario: Scenario, envs: Sequence[EnvRow], word: str, ink: Palette) -> None:
@@ -49,20 +70,26 @@ def treated(data: MultiEnvData, scenario: Scenario, envs: Sequence[EnvRow], word
 
 
 def outcomes(shown: MultiEnvData, scenario: Scenario, names: Sequence[str], ink: Palette) -> None:
-    """The outcome of each arm along the cause, with its mean."""
+    """The outcome of each arm along the cause, with its mean; of a label, the cause of each."""
     bars = max(scenario.dim_causal, scenario.dim_spurious) > 1
-    means = partial(mean_outcomes, scenario)
-    drawn = outcome_by_arm(along(shown.z), shown.y, shown.env, shown.t, names, means, ink, bars=bars)
-    chart(drawn, "scenario.outcome")
-    quiet(
-        "The gap between the two lines is the effect. A line without points beside it is what has to be guessed."
-        + beyond(outside(drawn))
-    )
+    if scenario.outcome == "binary":
+        drawn = cause_by_label(along(shown.z), shown.y, shown.env, names, ink, bars=bars)
+        says = "Where yes and no overlap, z cannot tell the label: who tells it there takes it from elsewhere."
+    else:
+        means = partial(mean_outcomes, scenario)
+        drawn = outcome_by_arm(along(shown.z), shown.y, shown.env, shown.t, names, means, ink, bars=bars)
+        says = "The gap between the two lines is the effect. A line without points beside it is what has to be guessed."
+    with st.container(key="panel_outcome"):
+        chart(drawn, "scenario.outcome")
+        quiet(says + beyond(outside(drawn)))
 
 
 def environments(envs: Sequence[EnvRow], scenario: Scenario, preset: Preset) -> None:
     """The numbers of each environment, and what one more would look like."""
     panel_title(f"The {preset.env_word}s", "what the sliders set, and what came out of it")
+    recorder = OF_MACHINE if scenario.observation == "ecg" else ()
+    label = ("prevalence",) if scenario.outcome == "binary" else ()
+    apart = [name for name in (*label, *recorder) if len(set(getattr(scenario, name))) > 1]
     lines = [
         (
             f"{row.name} (new)" if row.new else row.name,
@@ -71,10 +98,11 @@ def environments(envs: Sequence[EnvRow], scenario: Scenario, preset: Preset) -> 
             _number(row.propensity),
             f"{_number(row.cause_mean)}, {_number(row.cause_scale)}",
             f"{100 * row.share:.3g} %",
+            *(_number(getattr(scenario, name)[e]) for name in apart),
         )
-        for row in envs
+        for e, row in enumerate(envs)
     ]
-    table(["", "σ", "offset", "P(t = 1)", "z: mean, sd", "treated"], lines)
+    table(["", "σ", "offset", "P(t = 1)", "z: mean, sd", "treated", *map(config_text.word_of, apart)], lines)
     quiet(newcomer_said(scenario, preset.env_names(scenario.n_envs + 1)))
 
 

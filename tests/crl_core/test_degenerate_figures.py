@@ -26,6 +26,7 @@ from crl_core.figures import (
     estimated_effects,
     format_costs,
     identify,
+    labels,
     lam_curves,
     lens,
     live,
@@ -34,6 +35,7 @@ from crl_core.figures import (
     ranking,
     scenario,
     tables,
+    traces,
     unseen,
 )
 from crl_core.figures.axes import effect_limits
@@ -272,6 +274,11 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
     ),
     "propensities": lambda run: scenario.propensities(
         np.array([0.0, 1.0]), np.array([[0.0, 0.0], [1.0, 1.0]]), NAMES, INK, spread=True
+    ),
+    "cause_by_label": lambda run: labels.cause_by_label(run.array(run.n), run.t, run.env, NAMES, INK, bars=True),
+    "traces_by_env": lambda run: traces.traces_by_env(run.array(run.n, 4), run.env, 100.0, NAMES, INK, title="T"),
+    "trace_edited": lambda run: traces.trace_edited(
+        *(pair := run.array(2, run.n)), 100.0, 1, "edited", traces.mv_limits(*pair), INK, title="T"
     ),
     "cloud": lambda run: unseen.cloud(
         run.array(run.n, 2), run.env, run.array(run.n, 2), NAMES, INK, limits=run.window, title="T"

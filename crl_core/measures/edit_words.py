@@ -1,0 +1,72 @@
+"""What an edit of the recording shows, in sentences: what moved, why nothing could, and what mends the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from crl_core.config import Scenario
+from crl_core.data.scm import OF_MACHINE
+from crl_core.measures.edits import EDITS, Edit
+
+_HUM, _MACHINE = EDITS
+LIMITS = (
+    "Hearts, treatments and outcomes are the same, and so is every random draw; only the recorder is another one. So "
+    "what moves, the network takes from the machine. That does not say which of the two answers is right, nor that a "
+    "network which is not moved is right: one that gives every trace the same answer is moved by nothing."
+)
+
+
+def first_edit(scenario: Scenario) -> Edit:
+    """The edit to show first: the other machine where machines differ, else the hum."""
+    return _HUM if idle_said(scenario, _MACHINE) else _MACHINE
+
+
+def idle_said(scenario: Scenario, edit: Edit) -> str:
+    """Why an edit can move nothing here; empty where it can."""
+    if edit == _HUM:
+        return "" if scenario.hum_mv > 0 else "There is no hum in this world, so nothing can move."
+    alike = all(len(set(getattr(scenario, name))) == 1 for name in OF_MACHINE)
+    return "The machines of all hospitals are alike, so nothing can move." if alike else ""
+
+
+def moved_said(sizes: np.ndarray, lams: Sequence[float], lam: float, edit: Edit, *, label: bool) -> str:
+    """How far the answers move at the first λ and at the λ in view, medians over replicates.
+
+    sizes: `Moved.size` of some replicates, [R, L].
+    """
+    what = f"{edit[0].upper()}{edit[1:]}"
+    at = list(lams).index(lam)
+    middle = [float(np.median(known)) if len(known := column[np.isfinite(column)]) else np.nan for column in sizes.T]
+    if not np.isfinite(middle[at]):
+        return f"There is no usable model at λ = {lam:g}, so nothing is said of it."
+
+    def said(value: float) -> str:
+        return f"{100 * value:.1f} % of the labels flip" if label else f"by {value:.2f}"
+
+    places = [(lams[0], middle[0], "")] if at and np.isfinite(middle[0]) else []
+    places.append((lam, middle[at], ", in view"))
+    parts = [f"{said(value)} at λ = {where:g}{more}" for where, value, more in places]
+    return f"{what} {'' if label else 'the effects move '}{' and '.join(parts)}."
+
+
+def mended_said(scenario: Scenario, edit: Edit) -> str:
+    """What somebody who knows the machine would do instead of aligning; empty where nothing so simple helps."""
+    if edit == _HUM:
+        unfiltered = scenario.hum_mv > 0 and min(scenario.notch) < 1
+        ways = [f"a notch at {scenario.hum_hz:g} Hz in every hospital takes the hum out"] if unfiltered else []
+    else:
+        ways = [way for name, way in _ways(scenario).items() if len(set(getattr(scenario, name))) > 1]
+    if not ways:
+        return ""
+    lost = " What the amplifier's saturation took away does not come back." if scenario.saturation else ""
+    return f"If you know the machine, mend the machine: {', and '.join(ways)} before any training, at λ = 0.{lost}"
+
+
+def _ways(scenario: Scenario) -> dict[str, str]:
+    return {
+        "highpass": f"send every trace through the high-pass of {max(scenario.highpass):g} Hz as well",
+        "gain": "divide every trace by its own spread",
+        "notch": f"give every trace the deepest notch at {scenario.hum_hz:g} Hz",
+    }

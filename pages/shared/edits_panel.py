@@ -1,0 +1,117 @@
+"""What the network looks at: a trace as recorded and as an edit has it, and how far that moves its answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from crl_core.figures import Level, along_lam, palette, trace_edited
+from crl_core.figures.axes import finite_of
+from crl_core.measures.edit_words import LIMITS, first_edit, idle_said, mended_said, moved_said
+from crl_core.measures.edits import EDITS, YES, Edit
+from pages.shared.model_views import MOST_RECORDED, Recorded, recorded
+from pages.shared.run_view import RunInView
+from pages.shared.style import panel_title, quiet
+from pages.shared.tables import chart, say, signed, table, three
+
+_ROW = "edits.row"
+
+
+def draw(run: RunInView) -> None:
+    """The panel; nothing where x is no simulated trace."""
+    if run.config.table is None and run.config.scenario.observation == "ecg":
+        with st.container(key="panel_edits"):
+            st.fragment(_panel)(run)
+
+
+def _panel(run: RunInView) -> None:
+    scenario = run.config.scenario
+    panel_title(
+        "What it looks at", "the same hearts recorded otherwise: what moves, the network takes from the machine"
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        edit: Edit = st.segmented_control(
+            "Record them again",
+            EDITS,
+            default=first_edit(scenario),
+            key="edits.edit",
+            required=True,
+            persist_state="session",
+        ) or first_edit(scenario)
+        found = recorded(run, edit)
+        row = _row(len(found.rows))
+    left, right = st.columns(2)
+    with left:
+        _trace(run, found, edit, row)
+    with right:
+        _along(run, found)
+    label = scenario.outcome == "binary"
+    say(idle_said(scenario, edit) or moved_said(found.sizes, run.result.lams, run.lam, edit, label=label))
+    quiet(f"{LIMITS} {mended_said(scenario, edit)}")
+
+
+def _row(count: int) -> int:
+    """Which of the held-out rows is drawn, from 0."""
+    if st.session_state.get(_ROW, 1) > count:  # of a world of more rows
+        st.session_state[_ROW] = count
+    row: int = st.slider("Held-out row", 1, count, 1, key=_ROW, format="%d", persist_state="session")
+    return row - 1
+
+
+def _trace(run: RunInView, found: Recorded, edit: Edit, row: int) -> None:
+    env, at = int(found.rows.env[row]), run.result.lams.index(run.lam)
+    drawn = trace_edited(
+        found.rows.x[row],
+        found.x[row],
+        run.config.scenario.rate,
+        env,
+        edit,
+        found.limits,
+        palette(run.theme),
+        title=f"Row {row + 1}, {run.env_names[env]}",
+    )
+    chart(drawn, "edits.trace")
+    before, after = (float(answers[at, row]) for answers in (found.first.before, found.first.after))
+    if found.first.label:
+        arm = "treated" if found.rows.t[row] else "untreated"
+        lines = [
+            (f"ŷ at λ = {run.lam:g}, {arm}", three(before), three(after)),
+            ("the network says", _yes(before), _yes(after)),
+            ("the label", *[_yes(float(found.rows.y[row]))] * 2),
+        ]
+    else:
+        ite = found.rows.ite
+        lines = [(f"τ̂ at λ = {run.lam:g}", signed(before), signed(after))]
+        lines += [] if ite is None else [("true effect, known only in simulation", *[signed(float(ite[row]))] * 2)]
+    table(["", "as recorded", edit], lines, strong=0)
+
+
+def _yes(value: float) -> str:
+    return "–" if not np.isfinite(value) else "yes" if value > YES else "no"
+
+
+def _along(run: RunInView, found: Recorded) -> None:
+    lams, status = run.result.lams, run.result.by_lam(run.result.status)[: len(found.sizes)]
+    label, ite = found.first.label, found.rows.ite
+    levels = [] if ite is None or label else [Level(name="sd of the true effects", value=float(ite.std()), truth=True)]
+    top = max([*finite_of(found.sizes), *(level.value for level in levels), 0.0])
+    drawn = along_lam(
+        lams,
+        found.sizes,
+        status,
+        run.lam,
+        palette(run.theme),
+        title="Share of labels that flip" if label else "How far the effects move",
+        y_title="share that flips" if label else "RMS change of τ̂",
+        linear=(0.0, 1.0) if label else (0.0, 1.1 * top or 1.0),
+        references=levels,
+    )
+    chart(drawn, "edits.along")
+    count, drawn_of = run.config.training.replicates, len(found.sizes)
+    whose = (
+        f" Median and range over the first {drawn_of} of {count} replicates."
+        if count > MOST_RECORDED
+        else (" Median and range over replicates." if count > 1 else "")
+    )
+    what = "A label flips where ŷ crosses one half." if label else "Root mean square of τ̂ edited less τ̂ as recorded."
+    quiet(f"{what} {len(found.rows):,} held-out rows.{whose}")
