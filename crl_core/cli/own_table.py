@@ -182,6 +182,7 @@ def content_of(source: TableSource, raw: Raw, roles: dict[str, Role], look: Look
         "overlap": {"outside": look.outside, "auc": look.auc},
         "naive": look.naive,
         "least_squares": look.least_squares,
+        "least_squares_treated": look.least_squares_treated,
         "warnings": [item.sentence for item in look.findings],
     }
 
@@ -203,7 +204,8 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
         ),
         "",
         f"Average effect on {source.named('outcome')}: {look.naive:.4g} by the difference in means, "
-        f"{look.least_squares:.4g} by least squares per arm.",
+        f"{look.least_squares:.4g} by least squares per arm; on the treated {look.least_squares_treated:.4g} by the "
+        "latter.",
         f"Overlap: {100 * look.outside:.0f} % of the rows are hardly ever given the other treatment "
         f"(AUC {look.auc:.2f}; 0.5 in a randomised trial).",
     ]

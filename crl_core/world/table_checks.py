@@ -51,7 +51,8 @@ class Look:
     env_aucs:   the same within each environment alone, [E]; NaN where an arm has fewer than `RARE_ROWS` rows.
     differences: standardised mean difference of each input between the arms, treated minus untreated, over used rows.
     naive:      difference of the arms' mean outcomes.
-    least_squares: average effect by least squares per arm, over all used rows.
+    least_squares, least_squares_treated: average effect by least squares per arm, over all used rows and over the
+                treated among them.
     at_home, left_out_env: R² of a ridge regression of the outcome on covariates and treatment: for rows held out of
                 every environment, and for environments that are left out whole; NaN with one environment.
     """
@@ -66,6 +67,7 @@ class Look:
     differences: Mapping[str, float]
     naive: float
     least_squares: float
+    least_squares_treated: float
     at_home: float
     left_out_env: float
     findings: tuple[Finding, ...]
@@ -89,7 +91,7 @@ def look_at(source: TableSource, raw: Raw) -> Look:
         *_names(source),
         *_cells(source, raw),
     ]
-    naive, least_squares = average_levels(rows)
+    levels = average_levels(rows)
     at_home, left_out_env = accuracies(some)
     return Look(
         left_out=left_out(source, raw),
@@ -100,8 +102,9 @@ def look_at(source: TableSource, raw: Raw) -> Look:
         auc=auc,
         env_aucs=np.array([auc]) if source.n_envs == 1 else np.array(env_aucs),
         differences=dict(zip(source.features, mean_differences(rows.x, t).tolist(), strict=True)),
-        naive=naive,
-        least_squares=least_squares,
+        naive=levels.naive,
+        least_squares=levels.least_squares,
+        least_squares_treated=levels.least_squares_treated,
         at_home=at_home,
         left_out_env=left_out_env,
         findings=tuple(findings),

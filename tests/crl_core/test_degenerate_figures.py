@@ -42,6 +42,7 @@ from crl_core.figures.claim_strips import strip
 from crl_core.figures.effect_plane import effect_plane
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
 from crl_core.figures.palette import palette
+from crl_core.measures.average_effects import AverageLevels
 from crl_core.measures.curves import Curves
 from crl_core.measures.doubly_robust import Estimate
 from crl_core.measures.effect_checks import Group, PolicyCurve
@@ -221,8 +222,7 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         run.lams,
         run.by_lam,
         run.by_lam,
-        run.number(),
-        run.number(),
+        AverageLevels(naive=run.number(), least_squares=run.number(), least_squares_treated=run.number()),
         None if run.replicates == 1 else len(run.lams) - 1,
         INK,
         title="T",

@@ -21,6 +21,7 @@ from crl_core.data.tables.columns import MISSING, OTHER, Column, Raw, Role, Tabl
 from crl_core.data.tables.guess import guessed_roles
 from crl_core.data.tables.reading import read_table
 from crl_core.data.tables.source import TableMissing, TableSource, table_source
+from crl_core.measures.average_effects import average_levels
 from crl_core.world.table_checks import Finding, Look, look_at
 from tests.crl_core.test_table_reading import parquet
 
@@ -306,6 +307,21 @@ def test_sites_that_are_how_rows_were_recruited_are_named() -> None:
     assert "erases the confounders" in found[0].sentence
 
 
+def test_least_squares_on_the_treated_is_the_mean_of_their_own_differences_between_two_lines() -> None:
+    table = frame()
+    table["y"] += table["treated"] * table["age"].fillna(50) / 10  # those who are treated differ in age
+    source = table_source(read(table), ROLES, label="x")
+    rows, _ = source.all_rows()
+    levels = average_levels(rows)
+    padded = np.column_stack([rows.x, np.ones(len(rows))])
+    lines = [np.linalg.lstsq(padded[rows.t == arm], rows.y[rows.t == arm], rcond=None)[0] for arm in (0, 1)]
+    effect = padded @ (lines[1] - lines[0])
+    assert levels.least_squares == pytest.approx(effect.mean(), rel=1e-3)
+    assert levels.least_squares_treated == pytest.approx(effect[rows.t == 1].mean(), rel=1e-3)
+    assert abs(levels.least_squares - levels.least_squares_treated) > 1e-2
+    assert levels.naive == pytest.approx(rows.y[rows.t == 1].mean() - rows.y[rows.t == 0].mean())
+
+
 def test_names_gaps_and_constants_are_noted() -> None:
     table = frame()
     table["treated_before"] = np.random.default_rng(2).integers(0, 2, N)
@@ -332,6 +348,7 @@ def test_the_command_says_what_a_file_can_tell(tmp_path: Path, capsys: pytest.Ca
     assert set(found["environments"]) == {"north", "south"}
     assert {item["name"]: item["role"] for item in found["columns"]} == ROLES
     assert found["least_squares"] == pytest.approx(2, abs=0.4)
+    assert found["least_squares_treated"] == pytest.approx(2, abs=0.4)
     assert main(["table", str(file), *roles, "--look"]) == 0
     said = capsys.readouterr().out
     assert "Treated means treated = 1" in said
