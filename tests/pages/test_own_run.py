@@ -12,6 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from crl_core import train
+from crl_core.config import RunConfig
+from crl_core.config.table import QUICK_LAMS, table_config
 from crl_core.config.text import altered
 from crl_core.data.tables import private
 from crl_core.data.tables import source as tables
@@ -217,3 +219,32 @@ def test_another_visitor_finds_neither_the_run_nor_the_table(trained: Trained, s
     assert "trial.csv" not in said(other)
     assert "Your own table" in said(go(other, "data"))
     assert store.summaries() == []
+
+
+# -- which λ -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_lambda_to_train_are_chosen_before_the_first_training_and_changed_later(
+    store: RunStore, open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RunConfig] = []
+    monkeypatch.setattr(job_panel, "train", lambda config, lam: asked.append(config))
+    monkeypatch.setattr(table_run, "table_config", table_config)
+    app = confirmed(upload(open_app("data"), frame()))
+    app.segmented_control(key="data.lams").set_value("own list").run()
+    app.text_input(key="data.lams.own").set_value("0, 0,5, x").run()
+    assert "“x” is no number" in said(app)
+    assert app.button(key="data.train").disabled
+    app.text_input(key="data.lams.own").set_value("-1, 2").run()
+    assert app.button(key="data.train").disabled
+    app.text_input(key="data.lams.own").set_value("10, 0.5").run()
+    app.number_input(key="data.replicates").set_value(2).run()
+    app.button(key="data.train").click().run()
+    assert [config.training.lams for config in asked] == [(0.5, 10.0)]
+    assert asked[0].training.replicates == 2
+    go(app, "train")
+    assert app.number_input(key="table.replicates").value == 2
+    assert app.text_input(key="table.lams.own").value == "0.5, 10"
+    app.segmented_control(key="table.lams").set_value("quick").run()
+    app.button(key="job.train").click().run()
+    assert asked[-1].training.lams == QUICK_LAMS
