@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing
+from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing, levels_of
 from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded
 from crl_core.measures.average_effects import average_levels
@@ -85,6 +85,7 @@ def look_at(source: TableSource, raw: Raw) -> Look:
     auc = float(aucs(propensity[:, None], some.t)[0])
     findings = [
         *(Finding(weight="note", columns=(), sentence=note) for note in raw.notes),
+        *_grouped(source, raw, arms),
         *_arms(source, arms),
         *_overlap(outside, auc),
         *_tells(source, some.x, some.t, some.y),
@@ -156,6 +157,25 @@ def _arms(source: TableSource, arms: np.ndarray) -> list[Finding]:
     if source.n_envs == 1:
         found.append(_finding("note", "No column is the environment: what can be made alike is the arms alone."))
     return found
+
+
+def _grouped(source: TableSource, raw: Raw, arms: np.ndarray) -> list[Finding]:
+    """Which environments are several values together."""
+    name = source.named("environment")
+    if name is None or OTHER not in source.env_names:
+        return []
+    kept = set(source.env_names) - {OTHER}
+    rest = [level for level in levels_of(raw.columns[name]) if level not in kept]
+    if rest == [OTHER]:  # a value that is called so in the file
+        return []
+    return [
+        _finding(
+            "note",
+            f"{name} has {len(kept) + len(rest)} values: the {len(kept)} largest are environments of their own, the "
+            f"other {len(rest)} together are {OTHER}, {int(arms[source.env_names.index(OTHER)].sum()):,} rows.",
+            name,
+        )
+    ]
 
 
 def _overlap(outside: float, auc: float) -> list[Finding]:

@@ -466,3 +466,57 @@ def test_a_file_that_is_not_there_or_no_table_is_told(tmp_path: Path, capsys: py
     (tmp_path / "empty.csv").write_text("")
     assert main(["table", str(tmp_path / "empty.csv"), "--outcome", "y", "--treatment", "t"]) == 2
     assert "the file is empty" in capsys.readouterr().err
+
+
+# -- many environments -------------------------------------------------------------------------------------------------
+
+
+def schools() -> pd.DataFrame:
+    """Twelve schools of very different sizes, one of them called as the rest is."""
+    table = frame(n=900)
+    sizes = [160, 140, 120, 100, 90, 80, 60, 50, 40, 30, 20, 10]
+    names = [f"school {letter}" for letter in "ABCDEFGHIJK"] + [OTHER]
+    table["site"] = np.random.default_rng(3).permutation(np.repeat(names, sizes))
+    return table
+
+
+def test_the_largest_environments_are_kept_and_the_rest_is_one() -> None:
+    table = schools()
+    table.loc[table["site"] == "school C", "y"] = np.nan  # rows that are left out make no environment large
+    raw = read(table)
+    source = table_source(raw, ROLES, label="x", group_environments=5)
+    assert source.env_names == ("school A", "school B", "school D", "school E", OTHER)
+    rows, at = source.all_rows()
+    for env, name in enumerate(source.env_names[:-1]):
+        assert list(at[rows.env == env]) == list(np.flatnonzero(table["site"] == name))
+    assert (rows.env == 4).sum() == 80 + 60 + 50 + 40 + 30 + 20 + 10
+    look = look_at(source, raw)
+    (told,) = [item.sentence for item in look.findings if OTHER in item.sentence]
+    assert "site has 12 values: the 4 largest" in told
+    assert "290 rows" in told
+    again = TableSource.from_dict(source.to_dict())
+    assert again == source
+    np.testing.assert_array_equal(again.all_rows()[0].env, rows.env)
+
+
+def test_few_values_are_kept_as_they_are_and_a_number_that_is_none_is_refused() -> None:
+    raw = read(frame())
+    assert table_source(raw, ROLES, label="x", group_environments=5) == table_source(raw, ROLES, label="x")
+    assert not [item for item in look_at(table_source(raw, ROLES, label="x"), raw).findings if OTHER in item.sentence]
+    for number in (0, 1, 11):
+        with pytest.raises(TableRefused, match=f"{number} environments are asked for; 2 to 10 fit"):
+            table_source(raw, ROLES, label="x", group_environments=number)
+    with pytest.raises(TableRefused, match=r"12 values; at most 10 fit\. Keep the largest and take the rest together"):
+        table_source(read(schools()), ROLES, label="x")
+
+
+def test_the_command_groups_environments_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "schools.csv"
+    file.write_text(schools().to_csv(index=False))
+    command = ["table", str(file), "--outcome", "y", "--treatment", "treated", "--look", "--json", "-"]
+    assert main([*command, "--environment", "site", "--group-environments", "4"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["environments"]) == ["school A", "school B", "school C", OTHER]
+    assert any("the 3 largest are environments of their own" in sentence for sentence in found["warnings"])
+    assert main([*command, "--group-environments", "4"]) == 2
+    assert "name its column with --environment" in capsys.readouterr().err
