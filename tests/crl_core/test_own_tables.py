@@ -15,13 +15,20 @@ from hypothesis import strategies as st
 
 from crl_core import RunConfig, Training, train
 from crl_core.cli.program import main
+from crl_core.cli.table import run_content
+from crl_core.config.presets import preset
+from crl_core.config.table import table_config
+from crl_core.config.text import altered
 from crl_core.data.scm import split
 from crl_core.data.tables import source as tables
 from crl_core.data.tables.columns import MISSING, OTHER, Column, Raw, Role, TableRefused, encoded, learnt
 from crl_core.data.tables.guess import guessed_roles
 from crl_core.data.tables.reading import read_table
 from crl_core.data.tables.source import TableMissing, TableSource, table_source
+from crl_core.events import EpochEnded, Event, from_json, to_json
 from crl_core.measures.average_effects import average_levels
+from crl_core.measures.curves import of_result
+from crl_core.runs.bundle_arrays import metric_specs
 from crl_core.world.table_checks import Finding, Look, look_at
 from tests.crl_core.test_table_reading import parquet
 
@@ -520,3 +527,51 @@ def test_the_command_groups_environments_and_says_so(tmp_path: Path, capsys: pyt
     assert any("the 3 largest are environments of their own" in sentence for sentence in found["warnings"])
     assert main([*command, "--group-environments", "4"]) == 2
     assert "name its column with --environment" in capsys.readouterr().err
+
+
+# -- while it trains ---------------------------------------------------------------------------------------------------
+
+
+def test_the_average_effect_comes_with_every_look_and_is_that_of_the_weights_that_are_kept(raw: Raw) -> None:
+    source = table_source(raw, ROLES, label="x")
+    arms = look_at(source, raw).arms
+    config = altered(
+        table_config(source, arms, lams=(0.0, 3.0), replicates=2, steps=150), hidden=8, latent_dim=4, device="cpu"
+    )
+    events: list[Event] = []
+    result = train(config, listen=events.append)
+    looks = [event for event in events if isinstance(event, EpochEnded)]
+    assert result.ate is not None
+    held_out = source.rows(0)[1]
+    for replicate in (0, 1):
+        _, y0_hat, y1_hat = result.predict(held_out.x, replicate)
+        mean = np.mean(y1_hat.astype(float) - y0_hat, axis=1)
+        np.testing.assert_allclose(result.by_lam(result.ate)[replicate], mean, rtol=1e-4, atol=1e-4)
+    chosen = result.history["validation_mse"].argmin(axis=0)
+    np.testing.assert_allclose(result.history["ate"][chosen, np.arange(4)], result.ate, rtol=1e-5)
+    np.testing.assert_array_equal(
+        np.stack([event.ate for event in looks if event.ate is not None]), result.history["ate"]
+    )
+    sealed = of_result(result)
+    assert sealed.error_name == "validation_mse"
+    np.testing.assert_array_equal(sealed.now("ate"), np.median(result.by_lam(result.ate), axis=0))
+    assert sealed.ate_range is not None
+    np.testing.assert_array_equal(sealed.ate_range[1], result.by_lam(result.ate).max(axis=0))
+    again = from_json(to_json(looks[-1], at=0.0))
+    assert isinstance(again, EpochEnded)
+    np.testing.assert_array_equal(again.ate, looks[-1].ate)  # type: ignore[arg-type]
+
+
+def test_a_simulated_world_and_a_run_of_before_have_no_average_effect(raw: Raw) -> None:
+    world = altered(preset("recipe"), n_samples=200, epochs=1, lams=(0.0,), replicates=1, hidden=4, device="cpu")
+    result = train(world)
+    assert result.ate is None
+    assert "ate" not in result.history
+    assert "ate" not in run_content(result, cached=False)["models"][0]
+    source = table_source(raw, ROLES, label="x")
+    config = altered(table_config(source, look_at(source, raw).arms, lams=(0.0,), replicates=1, steps=20), hidden=4)
+    new = train(config)
+    old = replace(new, ate=None, history={name: rows for name, rows in new.history.items() if name != "ate"})
+    assert metric_specs(config)["ate"].optional
+    assert "ate" not in of_result(old).values
+    assert of_result(old).ate_range is None

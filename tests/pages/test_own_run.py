@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from tests.pages.conftest import Open, words
 from tests.pages.figures import titled
 from tests.pages.test_data import CANARY, confirmed, upload
 
+CHARTS = ("vega_lite_chart", "arrow_vega_lite_chart")
 Trained = Callable[[pd.DataFrame], AppTest]
 
 
@@ -248,3 +250,20 @@ def test_the_lambda_to_train_are_chosen_before_the_first_training_and_changed_la
     app.segmented_control(key="table.lams").set_value("quick").run()
     app.button(key="job.train").click().run()
     assert asked[-1].training.lams == QUICK_LAMS
+
+
+def test_the_average_effect_along_lambda_stands_on_the_train_page_beside_what_needs_no_network(
+    trained: Trained,
+) -> None:
+    app = go(trained(frame()), "train")
+    for title in ("R² along λ", "Average effect along λ"):
+        assert title in said(app)
+    specs = [json.loads(item.proto.spec) for kind in CHARTS for item in app.get(kind)]
+    names = {
+        layer["data"]["values"][0]["name"]: layer["data"]["values"][0]["value"]
+        for spec in specs
+        for layer in spec["layer"]
+        if layer.get("data", {}).get("values")
+    }
+    assert set(names) == {"naive difference", "least squares"}
+    assert names["least squares"] == pytest.approx(2, abs=0.4)
