@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -267,3 +268,11 @@ def test_the_average_effect_along_lambda_stands_on_the_train_page_beside_what_ne
     }
     assert set(names) == {"naive difference", "least squares"}
     assert names["least squares"] == pytest.approx(2, abs=0.4)
+
+
+def test_effects_can_be_planted_in_an_outcome_of_two_values_as_well(trained: Trained) -> None:
+    table = frame()
+    table["y"] = np.where(table["y"] > 6, "yes", "no")
+    app = go(trained(table), "effects")
+    assert "How far off is this, on your own rows?" in said(app)
+    assert app.segmented_control(key="planted.shape").label == "Planted effect, 0.3 sd of the outcome"
