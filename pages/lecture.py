@@ -8,11 +8,14 @@ import streamlit as st
 
 from crl_core.config import RunConfig
 from crl_core.config.text import imagined
+from crl_core.data.tables.private import PrivateRows
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import handout_html, naming_of
-from pages.shared import Controls, controls, job_panel, quiet, require, run_in_view, server_cache, sidebar
+from crl_core.lecture.naming import Naming
+from pages.shared import Controls, controls, job_panel, quiet, require, row_views, run_in_view, server_cache, sidebar
 from pages.shared.lecture_scrubber import scrubber
+from pages.shared.run_view import RunInView
 
 POLL_S = 1.0
 
@@ -50,7 +53,8 @@ def finished() -> None:
     naming = naming_of(run.config, run.naming.env_word)
     parts = [name for name, part in (("projection", run.projection), ("evidence", run.evidence)) if part is not None]
     stamp = f"{run.key}|{'+'.join(parts)}"
-    data = server_cache.lecture_frames(stamp, naming, run.result, run.projection, run.evidence)
+    averages = None if run.config.table is None else (row_views.average(run), row_views.levels(run))
+    data = server_cache.lecture_frames(stamp, naming, run.result, run.projection, run.evidence, averages)
     scrubber(data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma))
     missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
     waiting = [what for name, what in missing.items() if name not in parts]
@@ -73,19 +77,24 @@ def finished() -> None:
                 f"the screen, P is for projectors.{several}"
             )
     with right:
-        st.download_button(
-            "Handout",
-            data=lambda: handout_html(run.result, run.projection, run.evidence, lam=run.lam, naming=naming),
-            file_name=f"lambda-{run.key}.html",
-            mime="text/html",
-            on_click="ignore",
-            key="lecture.handout",
-            width="stretch",
-            help=(
-                "One HTML file of this run that opens without a network, with its config and the command that "
-                "reproduces it."
-            ),
-        )
+        if isinstance(run.config.table, PrivateRows):
+            quiet("No handout: it would carry your rows' effects.")
+        else:
+            handout(run, naming)
+
+
+def handout(run: RunInView, naming: Naming) -> None:
+    st.download_button(
+        "Handout",
+        data=lambda: handout_html(run.result, run.projection, run.evidence, lam=run.lam, naming=naming),
+        file_name=f"lambda-{run.key}.html",
+        mime="text/html",
+        on_click="ignore",
+        key="lecture.handout",
+        width="stretch",
+        help="One HTML file of this run that opens without a network, with its config and the command that reproduces "
+        "it.",
+    )
 
 
 require()

@@ -30,6 +30,7 @@ from tests.crl_core.test_own_tables import frame
 from tests.pages.conftest import Open, words
 from tests.pages.figures import titled
 from tests.pages.test_data import CANARY, confirmed, upload
+from tests.pages.test_lecture import sent
 
 CHARTS = ("vega_lite_chart", "arrow_vega_lite_chart")
 Trained = Callable[[pd.DataFrame], AppTest]
@@ -276,3 +277,18 @@ def test_effects_can_be_planted_in_an_outcome_of_two_values_as_well(trained: Tra
     app = go(trained(table), "effects")
     assert "How far off is this, on your own rows?" in said(app)
     assert app.segmented_control(key="planted.shape").label == "Planted effect, 0.3 sd of the outcome"
+
+
+def test_the_lecture_of_a_table_has_average_effects_in_place_of_a_map_and_no_handout(trained: Trained) -> None:
+    app = go(trained(frame()), "lecture")
+    frames = sent(app)["frames"]
+    assert frames["map"] is None
+    assert [level["name"] for level in frames["average"]["levels"]] == [
+        *("naive difference", "least squares", "LS, treated"),
+    ]
+    assert len(frames["average"]["ate"]["value"]) == 3
+    assert "average effect" in frames["readings"][0]
+    assert {"ITE RMSE", "–"} & set(" ".join(frames["readings"]).split()) == set()
+    assert "No handout" in said(app)
+    assert not app.get("download_button")
+    assert len(json.dumps(frames)) < 3e6
