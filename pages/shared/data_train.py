@@ -77,7 +77,8 @@ def _settings(table: OwnTable) -> None:
 def _begin(table: OwnTable, lams: tuple[float, ...], replicates: int) -> None:
     """A callback."""
     run = table_run.show(table)
-    run.settings = replace(run.settings, lams=lams, replicates=replicates)
+    chosen = run.settings
+    run.settings = replace(chosen, lams=lams, replicates=replicates)
     sidebar_table.forget_fields()  # those of a table before
     config = run.config()
     job_panel.train(config, config.training.lams[0])
