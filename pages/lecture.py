@@ -8,14 +8,23 @@ import streamlit as st
 
 from crl_core.config import RunConfig
 from crl_core.config.text import imagined
-from crl_core.data.tables.private import PrivateRows
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.lecture.frames import training_frames
-from crl_core.lecture.handout import handout_html, naming_of
-from crl_core.lecture.naming import Naming
-from pages.shared import Controls, controls, job_panel, quiet, require, row_views, run_in_view, server_cache, sidebar
+from crl_core.lecture.handout import naming_of
+from pages.shared import (
+    Controls,
+    controls,
+    job_panel,
+    lecture_handout,
+    quiet,
+    require,
+    row_views,
+    run_in_view,
+    server_cache,
+    sidebar,
+    table_run,
+)
 from pages.shared.lecture_scrubber import scrubber
-from pages.shared.run_view import RunInView
 
 POLL_S = 1.0
 
@@ -31,7 +40,7 @@ def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None
 
 def in_training(now: Controls, config: RunConfig) -> None:
     """The curves so far; the whole page is drawn again when the run is there."""
-    naming = naming_of(config, now.preset.env_word)
+    naming, levels = naming_of(config, now.preset.env_word), table_run.levels_of(config)
 
     @st.fragment(run_every=POLL_S)
     def live() -> None:
@@ -42,7 +51,8 @@ def in_training(now: Controls, config: RunConfig) -> None:
         events, _ = server_cache.jobs().events(config.key)
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         epochs = [event for event in events if isinstance(event, EpochEnded)]
-        so_far = training_frames(config, started, epochs, naming=naming, palettes=server_cache.lecture_palettes())
+        palettes = server_cache.lecture_palettes()
+        so_far = training_frames(config, started, epochs, naming=naming, palettes=palettes, levels=levels)
         scrubber(so_far, f"{config.key}|epoch {len(epochs)}", now.lam, lambda sigma: None)
 
     live()
@@ -77,24 +87,7 @@ def finished() -> None:
                 f"the screen, P is for projectors.{several}"
             )
     with right:
-        if isinstance(run.config.table, PrivateRows):
-            quiet("No handout: it would carry your rows' effects.")
-        else:
-            handout(run, naming)
-
-
-def handout(run: RunInView, naming: Naming) -> None:
-    st.download_button(
-        "Handout",
-        data=lambda: handout_html(run.result, run.projection, run.evidence, lam=run.lam, naming=naming),
-        file_name=f"lambda-{run.key}.html",
-        mime="text/html",
-        on_click="ignore",
-        key="lecture.handout",
-        width="stretch",
-        help="One HTML file of this run that opens without a network, with its config and the command that reproduces "
-        "it.",
-    )
+        lecture_handout.offer(run, naming)
 
 
 require()

@@ -35,22 +35,21 @@ def averages_of(result: RunResult) -> Averages | None:
 def average_view(found: Averages) -> dict[str, Any]:
     """What the view draws, as JSON: both averages with their bands, levels, and the index of the chosen λ."""
     along, levels = found
-    named = (
-        (NAIVE, levels.naive),
-        (LEAST_SQUARES, levels.least_squares),
-        (LEAST_SQUARES_TREATED, levels.least_squares_treated),
-    )
+    of_treated = [_level(LEAST_SQUARES_TREATED, levels.least_squares_treated)]
     return {
         "ate": _spread(along.ate),
         "att": _spread(along.att),
-        "levels": [{"name": name, "value": finite(value)} for name, value in named],
+        "levels": _levels(levels) + of_treated,
         "picked": along.picked,
     }
 
 
-def average_so_far(ate: np.ndarray) -> dict[str, Any]:
-    """The same of a run under way, by its last look. ate: of held-out rows, [R, L]."""
-    return {"ate": _spread(ate), "att": None, "levels": [], "picked": None}
+def average_so_far(ate: np.ndarray, levels: AverageLevels | None) -> dict[str, Any]:
+    """The same of a run under way, by its last look, where the treated have no average of their own.
+
+    ate: of held-out rows, [R, L].
+    """
+    return {"ate": _spread(ate), "att": None, "levels": [] if levels is None else _levels(levels), "picked": None}
 
 
 def average_caption(config: RunConfig, *, trained: bool) -> dict[str, str]:
@@ -74,6 +73,14 @@ def average_numbers(found: Averages) -> list[dict[str, float]]:
         shared | {"ate": float(value), "nearer_naive": float(near), "chosen": float(at == along.picked)}
         for at, (value, near) in enumerate(zip(ate, nearer, strict=True))
     ]
+
+
+def _levels(levels: AverageLevels) -> list[dict[str, Any]]:
+    return [_level(NAIVE, levels.naive), _level(LEAST_SQUARES, levels.least_squares)]
+
+
+def _level(name: str, value: float) -> dict[str, Any]:
+    return {"name": name, "value": finite(value)}
 
 
 def _spread(values: np.ndarray) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from crl_core.lecture.averages import (
 from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
 from crl_core.lecture.packed_arrays import Packed, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.shift import shift_arrays
+from crl_core.measures.average_effects import AverageLevels
 from crl_core.measures.baselines import ranked
 from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
@@ -277,8 +278,12 @@ def training_frames(
     *,
     naming: Naming,
     palettes: Mapping[str, Any],
+    levels: AverageLevels | None = None,
 ) -> dict[str, Any]:
-    """The frames of a run under way: the curves so far; what needs weights reads "after training"."""
+    """The frames of a run under way: the curves so far; what needs weights reads "after training".
+
+    levels: of a table's average effect, where they are known.
+    """
     n_lams, replicates = len(config.training.lams), config.training.replicates
     history = {
         name: np.stack([np.asarray(getattr(event, name), dtype=np.float64) for event in epochs])
@@ -292,7 +297,8 @@ def training_frames(
     curves, arrays, earlier = _curves(config, history) if epochs else ({"epochs": []}, {}, None)
     n = started.n_held_out if started else 0
     words = captions(naming, config, min(n, N_VIEW), "map", None, config.dim_x > 2)
-    average = average_so_far(history["ate"][-1].reshape(replicates, n_lams)) if "ate" in history else None
+    ate = history["ate"][-1].reshape(replicates, n_lams) if "ate" in history else None
+    average = None if ate is None else average_so_far(ate, levels)
     if config.table is not None:
         words["map"] = average_caption(config, trained=False)
     return _base(config, naming, palettes) | {

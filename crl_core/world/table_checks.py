@@ -16,7 +16,7 @@ import pandas as pd
 from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing, levels_of
 from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded
-from crl_core.measures.average_effects import average_levels
+from crl_core.measures.average_effects import AverageLevels, average_levels
 from crl_core.world.sizes import RARE
 from crl_core.world.table_arms import accuracies, aucs, env_auc, mean_differences, propensities
 
@@ -71,6 +71,15 @@ class Look:
     at_home: float
     left_out_env: float
     findings: tuple[Finding, ...]
+
+    @property
+    def levels(self) -> AverageLevels:
+        """What is said of the average effect without a network."""
+        return AverageLevels(
+            naive=self.naive,
+            least_squares=self.least_squares,
+            least_squares_treated=self.least_squares_treated,
+        )
 
 
 def look_at(source: TableSource, raw: Raw) -> Look:

@@ -90,9 +90,8 @@ def _error(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:
 
 def _effect(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:
     """The same of the average effect, beside what is said of a session's own table without a network."""
-    own = table_run.current()
-    look = own.table.look if own is not None and own.rows == config.table else None
-    levels = () if look is None else ((NAIVE, look.naive), (LEAST_SQUARES, look.least_squares))
+    known = table_run.levels_of(config)
+    levels = () if known is None else ((NAIVE, known.naive), (LEAST_SQUARES, known.least_squares))
     says = "mean of held-out rows" + ("; dashed: all rows, without a network" if levels else "")
     return "Average effect along λ", says, METRIC["ate"].word, effect_along(curves, levels)
 

@@ -26,6 +26,9 @@ from crl_core.data.tables.guess import guessed_roles
 from crl_core.data.tables.reading import read_table
 from crl_core.data.tables.source import TableMissing, TableSource, table_source
 from crl_core.events import EpochEnded, Event, from_json, to_json
+from crl_core.figures import palette
+from crl_core.lecture.frames import training_frames
+from crl_core.lecture.handout import naming_of
 from crl_core.measures.average_effects import average_levels
 from crl_core.measures.curves import of_result
 from crl_core.runs.bundle_arrays import metric_specs
@@ -575,3 +578,22 @@ def test_a_simulated_world_and_a_run_of_before_have_no_average_effect(raw: Raw) 
     assert metric_specs(config)["ate"].optional
     assert "ate" not in of_result(old).values
     assert of_result(old).ate_range is None
+
+
+def test_the_lecture_of_a_run_under_way_has_the_average_effect_of_the_last_look(raw: Raw) -> None:
+    source = table_source(raw, ROLES, label="x")
+    look = look_at(source, raw)
+    config = altered(table_config(source, look.arms, lams=(0.0, 3.0), replicates=2, steps=50), hidden=4, device="cpu")
+    events: list[Event] = []
+    train(config, listen=events.append)
+    looks = [event for event in events if isinstance(event, EpochEnded)]
+    palettes = {"dark": palette("dark"), "light": palette("light"), "projector": palette("projector")}
+    naming = naming_of(config)
+    nothing = training_frames(config, None, [], naming=naming, palettes=palettes, levels=look.levels)
+    assert nothing["average"] is None
+    assert nothing["captions"]["map"]["title"] == "Average effect along λ"
+    so_far = training_frames(config, None, looks[:1], naming=naming, palettes=palettes, levels=look.levels)
+    ate = looks[0].ate
+    assert ate is not None
+    np.testing.assert_allclose(so_far["average"]["ate"]["value"], [(ate[0] + ate[2]) / 2, (ate[1] + ate[3]) / 2])
+    assert [level["value"] for level in so_far["average"]["levels"]] == [look.naive, look.least_squares]

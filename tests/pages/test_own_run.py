@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from crl_core import train
 from crl_core.config import RunConfig
-from crl_core.config.table import QUICK_LAMS, table_config
+from crl_core.config.table import QUICK_LAMS, REPLICATES, table_config
 from crl_core.config.text import altered
 from crl_core.data.tables import private
 from crl_core.data.tables import source as tables
@@ -292,3 +292,22 @@ def test_the_lecture_of_a_table_has_average_effects_in_place_of_a_map_and_no_han
     assert "No handout" in said(app)
     assert not app.get("download_button")
     assert len(json.dumps(frames)) < 3e6
+
+
+def test_settings_of_a_table_before_are_not_those_of_the_next(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[RunConfig] = []
+    monkeypatch.setattr(job_panel, "train", lambda config, lam: asked.append(config))
+    monkeypatch.setattr(table_run, "table_config", table_config)
+    app = confirmed(upload(open_app("data"), frame()))
+    app.button(key="data.train").click().run()
+    go(app, "train")
+    app.number_input(key="table.replicates").set_value(7).run()
+    app.segmented_control(key="table.lams").set_value("quick").run()
+    app = confirmed(upload(go(app, "data"), frame(seed=3), "other.csv"))
+    app.segmented_control(key="data.lams").set_value("own list").run()
+    app.text_input(key="data.lams.own").set_value("0, 5").run()
+    app.button(key="data.train").click().run()
+    go(app, "train")
+    app.button(key="job.train").click().run()
+    assert [config.training.lams for config in asked[1:]] == [(0.0, 5.0)] * 2
+    assert [config.training.replicates for config in asked[1:]] == [REPLICATES] * 2
