@@ -217,8 +217,7 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
         ),
         "",
         f"Average effect on {source.named('outcome')}: {look.naive:.4g} by the difference in means, "
-        f"{look.least_squares:.4g} by least squares per arm; on the treated {look.least_squares_treated:.4g} by the "
-        "latter.",
+        f"{look.least_squares:.4g} by least squares per arm ({look.least_squares_treated:.4g} on the treated).",
         f"Overlap: {100 * look.outside:.0f} % of the rows are hardly ever given the other treatment "
         f"(AUC {look.auc:.2f}; 0.5 in a randomised trial).",
     ]
