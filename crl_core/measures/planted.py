@@ -52,6 +52,7 @@ class Planting:
     ite:     the planted effect, [n], in the outcome's unit: exactly, but of two outcomes as far as fitted chances are
              right.
     ate:     the planted effect on average, exactly; of two outcomes in expectation over which of them were changed.
+    two_outcomes: whether the table's outcome is 0 or 1.
     cut:     share of rows whose effect is smaller than was asked for, since a chance has no room for it.
     chance:  of the placebo, [n].  coin: whether it is the same for all because arms look drawn by lot.
     sd:      standard deviation of the untreated outcome, which `size` is measured in.
@@ -63,16 +64,13 @@ class Planting:
     ite: np.ndarray
     ate: float
     cut: float
+    two_outcomes: bool
     chance: np.ndarray
     coin: bool
     sd: float
     size: float
     shape: Shape
     columns: tuple[int, ...] = ()
-
-    @property
-    def two_outcomes(self) -> bool:
-        return bool(np.isin(self.rows.y, (0, 1)).all())
 
     def parts(self, seed: int) -> tuple[MultiEnvData, MultiEnvData]:
         """Training rows and held-out rows, split as a table's are."""
@@ -110,7 +108,8 @@ def plant(rows: MultiEnvData, *, size: float = 1.0, shape: Shape = "constant", s
         direction, columns = _direction(own.x, rng)
         ite = ite * (1 + TILT * direction)
     y1, ate, cut = own.y + ite, float(ite.mean()), 0.0
-    if np.isin(rows.y, (0, 1)).all():
+    two_outcomes = _are_two(rows.y)
+    if two_outcomes:
         asked, p = ite, np.clip(known.y0[place], 0, 1)
         ite = np.clip(asked, -p, 1 - p)
         y1, ate = _changed(own.y, ite, p, rng)
@@ -122,6 +121,7 @@ def plant(rows: MultiEnvData, *, size: float = 1.0, shape: Shape = "constant", s
         ite=ite,
         ate=ate,
         cut=cut,
+        two_outcomes=two_outcomes,
         chance=chance,
         coin=coin,
         sd=sd,
@@ -133,7 +133,11 @@ def plant(rows: MultiEnvData, *, size: float = 1.0, shape: Shape = "constant", s
 
 def usual_size(rows: MultiEnvData) -> float:
     """The size that is planted where nobody says another."""
-    return USUAL_OF_TWO if np.isin(rows.y, (0, 1)).all() else USUAL
+    return USUAL_OF_TWO if _are_two(rows.y) else USUAL
+
+
+def _are_two(y: np.ndarray) -> bool:
+    return bool(np.isin(y, (0, 1)).all())
 
 
 def _changed(y: np.ndarray, effect: np.ndarray, p: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
