@@ -45,6 +45,7 @@ class RunResult:
     ate_error: np.ndarray | None = None  # [M] |mean ITE estimate - mean ITE|
     ite_rmse_by_env: np.ndarray | None = None  # [M, E]
     validation_mse: np.ndarray | None = None  # [M]; None where no training rows were kept for that
+    ate: np.ndarray | None = None  # [M] mean effect of the held-out rows of a table; None elsewhere, or in older runs
     history: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
 
@@ -59,8 +60,7 @@ class RunResult:
     @property
     def kept(self) -> tuple[Metric, ...]:
         """The metrics of models that it was trained to have; None where the truth is not known."""
-        validated = self.validation_mse is not None
-        return tuple(m for m in metrics.kept_in("result") if validated or m.needs != "validation")
+        return tuple(m for m in metrics.kept_in("result") if m.needs_truth or getattr(self, m.name) is not None)
 
     @property
     def generalisation_gap(self) -> np.ndarray:

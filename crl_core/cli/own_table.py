@@ -18,6 +18,7 @@ from crl_core.cli.output import check_target, path_given, put, warn, write_text
 from crl_core.cli.planted import add_planted_options, planted_content, planted_text, planting_asked_for
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.cli.table_examples import TableGiven, add_example_options, example_given, examples_asked_for
+from crl_core.cli.table_model import add_model_option, format_asked_for, model_text, model_written
 from crl_core.config import Align
 from crl_core.config.numbers import option
 from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
@@ -57,6 +58,12 @@ def add_table_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--covariates", nargs="+", metavar="COLUMN", help="default: all that are not left out")
     parser.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns that have no part")
     parser.add_argument("--categories", nargs="+", default=[], metavar="COLUMN", help="numbers that name a category")
+    parser.add_argument(
+        "--group-environments",
+        type=option(whole=True),
+        metavar="N",
+        help="at most N environments: the N - 1 largest values, and the rest together",
+    )
     parser.add_argument("--look", action="store_true", help="only look, do not train")
     parser.add_argument("--align", choices=get_args(Align), help="what the penalty makes alike")
     parser.add_argument("--lam", nargs="+", type=option("lams", several=True), metavar="λ", help="penalty weights")
@@ -66,6 +73,7 @@ def add_table_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--steps", type=option("steps"), default=STEPS, metavar="N", help="of a fit")
     parser.add_argument("--seed", type=option("seed"), default=0, metavar="N")
     parser.add_argument("--effects", type=path_given, metavar="FILE", help="write every row's effect as CSV")
+    add_model_option(parser)
     add_planted_options(parser)
 
 
@@ -74,14 +82,17 @@ def _table(options: argparse.Namespace) -> int:
         return examples_asked_for(options)
     given = example_given(options) or _file_given(options.file)
     raw, roles = given.raw, _roles(given, options)
+    if options.group_environments is not None and "environment" not in roles.values():
+        raise ValueError("--group-environments groups values of an environment; name its column with --environment.")
     source = table_source(
         raw,
         roles,
         treated=options.treated or ("" if options.treatment is not None else given.treated),
         label=given.label,
         categories=given.categories | {_named(raw, name) for name in options.categories},
+        group_environments=options.group_environments,
     )
-    planting = planting_asked_for(options, source)
+    planting, model_format = planting_asked_for(options, source), format_asked_for(options)
     look = look_at(source, raw)
     content = content_of(source, raw, roles, look)
     if options.look:
@@ -111,6 +122,8 @@ def _table(options: argparse.Namespace) -> int:
         known = nuisances(rows, options.seed)
         checked = checked_effects(rows, known, found, source.env_names)
         content |= path_content(result, along, along.picked, found, rows, test_part) | checked_content(checked)
+        if model_format is not None:
+            content["export"] = model_written(result, along.lams[along.picked], model_format, options.export)
         if planting is not None:
             content["planted"] = planted_content(config, planting)
         put(options.json, content, lambda: _all_readable(source, raw, look, content, checked, options.replicates))
@@ -182,6 +195,7 @@ def content_of(source: TableSource, raw: Raw, roles: dict[str, Role], look: Look
         "overlap": {"outside": look.outside, "auc": look.auc},
         "naive": look.naive,
         "least_squares": look.least_squares,
+        "least_squares_treated": look.least_squares_treated,
         "warnings": [item.sentence for item in look.findings],
     }
 
@@ -203,7 +217,7 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
         ),
         "",
         f"Average effect on {source.named('outcome')}: {look.naive:.4g} by the difference in means, "
-        f"{look.least_squares:.4g} by least squares per arm.",
+        f"{look.least_squares:.4g} by least squares per arm ({look.least_squares_treated:.4g} on the treated).",
         f"Overlap: {100 * look.outside:.0f} % of the rows are hardly ever given the other treatment "
         f"(AUC {look.auc:.2f}; 0.5 in a randomised trial).",
     ]
@@ -214,6 +228,8 @@ def _all_readable(
     source: TableSource, raw: Raw, look: Look, content: Mapping[str, Any], checked: CheckedEffects, replicates: int
 ) -> str:
     parts = [_readable(source, raw, look), _path_table(content, replicates), _checked_lines(checked)]
+    if "export" in content:
+        parts.append(model_text(content["export"]))
     if "planted" in content:
         parts.append(planted_text(content["planted"]))
     return "\n\n".join(parts)

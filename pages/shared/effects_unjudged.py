@@ -90,7 +90,7 @@ def draw(run: RunInView) -> None:
 def _averages(run: RunInView) -> None:
     """The average effect by every way there is."""
     found, at, checked = row_views.average(run), run.result.lams.index(run.lam), row_views.checked(run)
-    naive, least_squares = row_views.levels(run)
+    levels = row_views.levels(run)
 
     def of_fits(values: np.ndarray) -> str:
         spread = f" ± {effect_said(run, float(np.nanstd(values, ddof=1)), signed=False)}" if len(values) > 1 else ""
@@ -105,8 +105,12 @@ def _averages(run: RunInView) -> None:
         [
             (f"network, λ = {run.lam:g}", of_fits(found.ate[:, at]), of_fits(found.att[:, at])),
             ("doubly robust", robust(checked.average), robust(checked.treated)),
-            ("least squares per arm", effect_said(run, least_squares), "–"),
-            ("difference in means", effect_said(run, naive), ""),
+            (
+                "least squares per arm",
+                effect_said(run, levels.least_squares),
+                effect_said(run, levels.least_squares_treated),
+            ),
+            ("difference in means", effect_said(run, levels.naive), ""),
         ],
         strong=0,
     )

@@ -35,6 +35,7 @@ class OwnTable:
 
     number:  counts the tables of a session, so that fields of one are not taken for those of the next.
     treated: the value of the treatment that means treated; "" where it is plain, or not said.
+    group_environments: how many there are to be at most, where small ones are taken together.
     measured_before: whether a person has said that all covariates were measured before the treatment.
     """
 
@@ -45,6 +46,7 @@ class OwnTable:
     roles: Mapping[str, Role]
     treated: str = ""
     categories: frozenset[str] = frozenset()
+    group_environments: int | None = None
     measured_before: bool = False
     source: TableSource | None = None
     look: Look | None = None
@@ -90,12 +92,26 @@ def take(
 
 
 def say(
-    table: OwnTable, roles: Mapping[str, Role], treated: str, categories: frozenset[str], measured_before: bool
+    table: OwnTable,
+    roles: Mapping[str, Role],
+    treated: str,
+    categories: frozenset[str],
+    group_environments: int | None,
+    measured_before: bool,
 ) -> OwnTable:
     """The table with what a person says of it; what was confirmed otherwise has to be confirmed again."""
-    said = (roles, treated, categories)
-    if said != (table.roles, table.treated, table.categories):
-        table = replace(table, roles=roles, treated=treated, categories=categories, source=None, look=None, _hold=None)
+    said = (roles, treated, categories, group_environments)
+    if said != (table.roles, table.treated, table.categories, table.group_environments):
+        table = replace(
+            table,
+            roles=roles,
+            treated=treated,
+            categories=categories,
+            group_environments=group_environments,
+            source=None,
+            look=None,
+            _hold=None,
+        )
     if measured_before != table.measured_before:
         table = replace(table, measured_before=measured_before)
     st.session_state[_TABLE] = table
@@ -108,7 +124,14 @@ def confirm(table: OwnTable) -> OwnTable:
     Its rows are kept under a name drawn at random: whoever guesses a small table can guess the hash of its content, and
     a bundle with that in it would reach them.
     """
-    known = table_source(table.raw, table.roles, treated=table.treated, label=table.label, categories=table.categories)
+    known = table_source(
+        table.raw,
+        table.roles,
+        treated=table.treated,
+        label=table.label,
+        categories=table.categories,
+        group_environments=table.group_environments,
+    )
     forget(known.content)
     source = replace(known, content=secrets.token_hex(32))
     hold = _Hold(source.content)

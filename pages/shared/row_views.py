@@ -13,7 +13,14 @@ import streamlit as st
 
 from crl_core.data.scm import MultiEnvData, joined
 from crl_core.figures.base import number
-from crl_core.measures.average_effects import AverageEffects, RowEffects, average_effects, average_levels, row_effects
+from crl_core.measures.average_effects import (
+    AverageEffects,
+    AverageLevels,
+    RowEffects,
+    average_effects,
+    average_levels,
+    row_effects,
+)
 from crl_core.measures.checked_effects import CheckedEffects, checked_effects
 from crl_core.measures.doubly_robust import Nuisances, nuisances
 from crl_core.results import data_of
@@ -35,8 +42,8 @@ def average(run: RunInView) -> AverageEffects:
     return once(run, "average", lambda: average_effects(run.result, rows_of(run)[0]))  # type: ignore[no-any-return]
 
 
-def levels(run: RunInView) -> tuple[float, float]:
-    """The difference in means, and least squares per arm."""
+def levels(run: RunInView) -> AverageLevels:
+    """What those who align nothing say of the average effect."""
     return once(run, "levels", lambda: average_levels(rows_of(run)[0]))  # type: ignore[no-any-return]
 
 

@@ -17,6 +17,7 @@ from crl_core.figures import palette
 from crl_core.identify.live import Trainer
 from crl_core.jobs import manager as crl_jobs
 from crl_core.jobs.manager import JobManager
+from crl_core.lecture.averages import Averages
 from crl_core.lecture.frames import frames
 from crl_core.lecture.handout import THEMES
 from crl_core.lecture.naming import Naming
@@ -164,9 +165,10 @@ def lecture_frames(
     _result: RunResult,
     _projection: Mapping[str, np.ndarray] | None,
     _evidence: Mapping[str, np.ndarray] | None,
+    _averages: Averages | None,
 ) -> dict[str, Any]:
     """The scrubber's frames of a run. stamp: the run, and which of its parts are there."""
-    return frames(_result, _projection, _evidence, naming=naming, palettes=lecture_palettes())
+    return frames(_result, _projection, _evidence, naming=naming, palettes=lecture_palettes(), averages=_averages)
 
 
 def lecture_palettes() -> dict[str, Any]:

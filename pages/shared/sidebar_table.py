@@ -10,8 +10,10 @@ import streamlit as st
 
 from crl_core.config import LIMITS, Align
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
+from crl_core.config.table import LAMS
 from pages.shared import table_run
 from pages.shared.asked import Controls
+from pages.shared.lam_grid import FIELDS, lam_grid
 from pages.shared.style import plain, quiet
 from pages.shared.table_run import TableRun
 
@@ -42,6 +44,11 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
         help="What the penalty pulls together: environments, or treated and untreated rows. Environments can be made "
         "alike where some have rows of both arms.",
     )
+    config, problem, lams = None, None, chosen.lams
+    try:
+        lams = lam_grid("table", chosen.lams)
+    except ValueError as error:
+        problem = str(error)
     steps = _number(
         "Gradient steps", "steps", chosen.steps, 50, (20, _MOST_STEPS), "Of each fit; its best look counts."
     )
@@ -57,18 +64,24 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
     run.settings = replace(
         chosen,
         align=align if align in get_args(Align) else chosen.align,
+        lams=lams,
         steps=steps,
         replicates=replicates,
         seed=seed,
     )
-    config, problem = None, None
     try:
-        config = run.config()
+        config = None if problem else run.config()
     except ValueError as error:
         problem = str(error)
     with lam_slot:
-        lam = lam_slider(run.settings.lams)
+        lam = lam_slider(config.training.lams if config else LAMS)
     return Controls(preset=PRESETS[DEFAULT_PRESET], values={}, config=config, problem=problem, lam=lam)
+
+
+def forget_fields() -> None:
+    """The fields begin with the run's settings once more. For callbacks."""
+    for name in ("align", "steps", "replicates", "seed", *FIELDS):
+        st.session_state.pop(f"table.{name}", None)
 
 
 def _number(label: str, name: str, value: int, step: int, limits: tuple[int, int], help: str) -> int:

@@ -22,6 +22,7 @@ from crl_core.data.tables.private import PrivateRows, forget_rows, private_rows
 from crl_core.data.tables.source import TableSource
 from crl_core.export.exporter import Exporter
 from crl_core.jobs.manager import JobManager
+from crl_core.measures.average_effects import AverageLevels
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore
 from crl_core.studies.planted_live import PlantedTraining
@@ -88,6 +89,14 @@ def current() -> TableRun | None:
     """The run of the session's table, if it is in view."""
     run = of_table()
     return run if st.session_state.get(_IN_VIEW) else None
+
+
+def levels_of(config: RunConfig) -> AverageLevels | None:
+    """What is said without a network of the average effect in a run's table, where that is the one in view."""
+    run = current()
+    if run is None or run.rows != config.table or run.table.look is None:
+        return None
+    return run.table.look.levels
 
 
 def of_table() -> TableRun | None:

@@ -185,7 +185,17 @@ def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor)
 
 @presses(
     *("data-again", "data-confirm", "Load another table", "data-leave"),
-    *("data-train", "table-align", "table-leave", "rows-chosen", "effects-csv", "planted-shape", "planted-start"),
+    *(
+        "data-lams",
+        "data-train",
+        "table-align",
+        "table-lams",
+        "table-leave",
+        "rows-chosen",
+        "effects-csv",
+        "planted-shape",
+        "planted-start",
+    ),
     *("unseen-file-*", "unseen-html", "unseen-md", "serve-make", "serve-download"),
     *(
         "Average effects along λ",
@@ -208,6 +218,10 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     visitor.open("data")
     drop("ward-7.csv", frame())
     visitor.press("data-confirm", at=visitor.main.get_by_role("button", name="Confirm roles"))
+    visitor.press("data-lams", "own list")
+    expect(visitor.main.get_by_role("textbox", name="Own list of λ")).to_be_visible()
+    visitor.press("data-lams", "usual (9 λ)")
+    visitor.settle()
     visitor.press("data-train", at=visitor.main.get_by_role("button", name="Train on this table"))
     expect(visitor.main.locator("h1")).to_have_text("Table “ward-7.csv”")
     expect(visitor.sidebar).to_contain_text("Already trained", timeout=8 * WAIT_MS)
@@ -262,6 +276,9 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     expect(visitor.main.locator("h1")).to_have_text("ward-7.csv")
     visitor.press("table-align", at=visitor.of("table-align").get_by_text("arms", exact=True))
     expect(visitor.sidebar).to_contain_text("Not trained yet")
+    visitor.press("table-lams", at=visitor.of("table-lams").get_by_text("quick (4 λ)", exact=True))
+    visitor.settle()
+    expect(visitor.sidebar).to_contain_text("4 λ × 5 replicates")
     visitor.press("table-leave", at=visitor.sidebar.get_by_role("button", name="Back to simulated worlds"))
     expect(visitor.sidebar.get_by_role("combobox", name=re.compile("Preset"))).to_be_visible()
     own = [path for path in (visitor.server.cache / "runs").iterdir() if b'"private"' in manifest_of(path)]

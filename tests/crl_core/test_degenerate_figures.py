@@ -29,6 +29,7 @@ from crl_core.figures import (
     lam_curves,
     lens,
     live,
+    live_along,
     penalties,
     planted,
     ranking,
@@ -42,6 +43,7 @@ from crl_core.figures.claim_strips import strip
 from crl_core.figures.effect_plane import effect_plane
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
 from crl_core.figures.palette import palette
+from crl_core.measures.average_effects import AverageLevels
 from crl_core.measures.curves import Curves
 from crl_core.measures.doubly_robust import Estimate
 from crl_core.measures.effect_checks import Group, PolicyCurve
@@ -221,8 +223,7 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         run.lams,
         run.by_lam,
         run.by_lam,
-        run.number(),
-        run.number(),
+        AverageLevels(naive=run.number(), least_squares=run.number(), least_squares_treated=run.number()),
         None if run.replicates == 1 else len(run.lams) - 1,
         INK,
         title="T",
@@ -370,7 +371,9 @@ def test_drawings_in_svg_and_html_have_finite_places(run: Drawn) -> None:
 @given(run=drawn(), epochs=st.integers(0, 3))
 def test_the_live_charts_have_finite_axes_from_the_first_epoch_on(run: Drawn, epochs: int) -> None:
     count = len(run.lams)
-    values = {name: run.array(epochs, count) for name in ("loss", "factual_train", "mmd2", "ite_rmse", "factual_mse")}
+    values = {
+        name: run.array(epochs, count) for name in ("loss", "factual_train", "mmd2", "ite_rmse", "factual_mse", "ate")
+    }
     curves = Curves(
         lams=run.lams,
         epochs=3,
@@ -380,12 +383,19 @@ def test_the_live_charts_have_finite_axes_from_the_first_epoch_on(run: Drawn, ep
         high=run.array(count),
         status=run.status.max(axis=0),
         n_bad=(run.status > 0).sum(axis=0),
+        ate_range=(run.array(count), run.array(count)),
     )
+    levels = (("naive difference", run.number()), ("least squares", run.number()))
+    others = [live_along.explained_along(curves, 1e-3), live_along.effect_along(curves, levels)]
     specs = [live.path_spec(curves, INK, height=100, label="error", zoom=True)]
     specs += [
         live.epoch_spec(curves, name, INK, height=100, label=name, zoom=False) for name in live.USUAL if name in values
     ]
-    assert len(specs) > 1
+    specs += [live.path_spec(curves, INK, height=100, label="R²", zoom=False, along=along) for along in others]
+    for along in others:
+        assert along.limits[0] < along.limits[1]
+        assert np.isfinite(live.path_rows(curves, run.lams[0], along)["value"]).all()
+    assert len(specs) > 3
     assert all(math.isfinite(value) for value in numbers(specs))
     for rows in (live.path_rows(curves, run.lams[0]), live.epoch_rows(curves, "loss", run.lams[0])):
         assert (rows["value"] > 0).all()

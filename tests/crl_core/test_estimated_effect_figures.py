@@ -17,16 +17,18 @@ from crl_core.figures import (
     predicted_against_found,
 )
 from crl_core.figures.lam_axis import positions
+from crl_core.measures.average_effects import AverageLevels
 from crl_core.measures.effect_checks import by_thirds, policy_curve
 
 INK = palette("light")
 LAMS = (0.0, 0.1, 1.0, 10.0)
+LEVELS = AverageLevels(naive=-8.4, least_squares=1.3, least_squares_treated=2.1)
 ATE = np.array([[2.0, 1.0, -3.0, -8.0], [2.5, 1.5, -4.0, np.nan]])
 RNG = np.random.default_rng(0)
 
 
 def along(picked: int | None = 0, ate: np.ndarray = ATE) -> go.Figure:
-    return effects_along_lam(LAMS, ate, ate + 1, -8.4, 1.3, picked, INK, title="T")
+    return effects_along_lam(LAMS, ate, ate + 1, LEVELS, picked, INK, title="T")
 
 
 def texts(drawn: go.Figure) -> list[str]:
@@ -39,9 +41,9 @@ def trace(drawn: go.Figure, name: str) -> Any:
 
 def test_average_effects_along_lam_stand_beside_the_naive_difference_and_least_squares() -> None:
     drawn = along()
-    assert {"naive difference", "least squares"} <= set(texts(drawn))
+    assert {"naive difference", "least squares", "LS, treated"} <= set(texts(drawn))
     levels = [item for item in drawn.data if item.line.dash == "dash"]
-    assert [tuple(item.y) for item in levels] == [(-8.4, -8.4), (1.3, 1.3)]  # below 0 as well
+    assert [tuple(item.y) for item in levels] == [(-8.4, -8.4), (1.3, 1.3), (2.1, 2.1)]  # below 0 as well
     np.testing.assert_allclose(trace(drawn, "average effect (ATE)").y, [2.25, 1.25, -3.5, -8.0])
     np.testing.assert_allclose(trace(drawn, "on the treated (ATT)").y, [3.25, 2.25, -2.5, -7.0])
     low, high = drawn.layout.yaxis.range

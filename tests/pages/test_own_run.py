@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 import weakref
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from crl_core import train
+from crl_core.config import RunConfig
+from crl_core.config.table import QUICK_LAMS, REPLICATES, table_config
 from crl_core.config.text import altered
 from crl_core.data.tables import private
 from crl_core.data.tables import source as tables
@@ -26,7 +30,9 @@ from tests.crl_core.test_own_tables import frame
 from tests.pages.conftest import Open, words
 from tests.pages.figures import titled
 from tests.pages.test_data import CANARY, confirmed, upload
+from tests.pages.test_lecture import sent
 
+CHARTS = ("vega_lite_chart", "arrow_vega_lite_chart")
 Trained = Callable[[pd.DataFrame], AppTest]
 
 
@@ -217,3 +223,91 @@ def test_another_visitor_finds_neither_the_run_nor_the_table(trained: Trained, s
     assert "trial.csv" not in said(other)
     assert "Your own table" in said(go(other, "data"))
     assert store.summaries() == []
+
+
+# -- which λ -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_lambda_to_train_are_chosen_before_the_first_training_and_changed_later(
+    store: RunStore, open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RunConfig] = []
+    monkeypatch.setattr(job_panel, "train", lambda config, lam: asked.append(config))
+    monkeypatch.setattr(table_run, "table_config", table_config)
+    app = confirmed(upload(open_app("data"), frame()))
+    app.segmented_control(key="data.lams").set_value("own list").run()
+    app.text_input(key="data.lams.own").set_value("0, 0,5, x").run()
+    assert "“x” is no number" in said(app)
+    assert app.button(key="data.train").disabled
+    app.text_input(key="data.lams.own").set_value("-1, 2").run()
+    assert app.button(key="data.train").disabled
+    app.text_input(key="data.lams.own").set_value("10, 0.5").run()
+    app.number_input(key="data.replicates").set_value(2).run()
+    app.button(key="data.train").click().run()
+    assert [config.training.lams for config in asked] == [(0.5, 10.0)]
+    assert asked[0].training.replicates == 2
+    go(app, "train")
+    assert app.number_input(key="table.replicates").value == 2
+    assert app.text_input(key="table.lams.own").value == "0.5, 10"
+    app.segmented_control(key="table.lams").set_value("quick").run()
+    app.button(key="job.train").click().run()
+    assert asked[-1].training.lams == QUICK_LAMS
+
+
+def test_the_average_effect_along_lambda_stands_on_the_train_page_beside_what_needs_no_network(
+    trained: Trained,
+) -> None:
+    app = go(trained(frame()), "train")
+    for title in ("R² along λ", "Average effect along λ"):
+        assert title in said(app)
+    specs = [json.loads(item.proto.spec) for kind in CHARTS for item in app.get(kind)]
+    names = {
+        layer["data"]["values"][0]["name"]: layer["data"]["values"][0]["value"]
+        for spec in specs
+        for layer in spec["layer"]
+        if layer.get("data", {}).get("values")
+    }
+    assert set(names) == {"naive difference", "least squares"}
+    assert names["least squares"] == pytest.approx(2, abs=0.4)
+
+
+def test_effects_can_be_planted_in_an_outcome_of_two_values_as_well(trained: Trained) -> None:
+    table = frame()
+    table["y"] = np.where(table["y"] > 6, "yes", "no")
+    app = go(trained(table), "effects")
+    assert "How far off is this, on your own rows?" in said(app)
+    assert app.segmented_control(key="planted.shape").label == "Planted effect, 0.3 sd of the outcome"
+
+
+def test_the_lecture_of_a_table_has_average_effects_in_place_of_a_map_and_no_handout(trained: Trained) -> None:
+    app = go(trained(frame()), "lecture")
+    frames = sent(app)["frames"]
+    assert frames["map"] is None
+    assert [level["name"] for level in frames["average"]["levels"]] == [
+        *("naive difference", "least squares", "LS, treated"),
+    ]
+    assert len(frames["average"]["ate"]["value"]) == 3
+    assert "average effect" in frames["readings"][0]
+    assert {"ITE RMSE", "–"} & set(" ".join(frames["readings"]).split()) == set()
+    assert "No handout" in said(app)
+    assert not app.get("download_button")
+    assert len(json.dumps(frames)) < 3e6
+
+
+def test_settings_of_a_table_before_are_not_those_of_the_next(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[RunConfig] = []
+    monkeypatch.setattr(job_panel, "train", lambda config, lam: asked.append(config))
+    monkeypatch.setattr(table_run, "table_config", table_config)
+    app = confirmed(upload(open_app("data"), frame()))
+    app.button(key="data.train").click().run()
+    go(app, "train")
+    app.number_input(key="table.replicates").set_value(7).run()
+    app.segmented_control(key="table.lams").set_value("quick").run()
+    app = confirmed(upload(go(app, "data"), frame(seed=3), "other.csv"))
+    app.segmented_control(key="data.lams").set_value("own list").run()
+    app.text_input(key="data.lams.own").set_value("0, 5").run()
+    app.button(key="data.train").click().run()
+    go(app, "train")
+    app.button(key="job.train").click().run()
+    assert [config.training.lams for config in asked[1:]] == [(0.0, 5.0)] * 2
+    assert [config.training.replicates for config in asked[1:]] == [REPLICATES] * 2

@@ -21,6 +21,7 @@ from crl_core.data.scm import MultiEnvData, split
 from crl_core.data.source import READERS, Truth
 from crl_core.data.tables.columns import (
     MOST_INPUTS,
+    OTHER,
     SINGLE,
     Column,
     Raw,
@@ -180,12 +181,15 @@ def table_source(
     label: str,
     seed: int = 0,
     categories: frozenset[str] = frozenset(),
+    group_environments: int | None = None,
 ) -> TableSource:
     """The source of a table whose columns have these roles; its rows are loaded in this process from now on.
 
     roles:      by column; one that is not named is ignored.
     treated:    the value of the treatment that counts as treated; "" where it is plain (1, true, yes, treated).
     categories: columns of numbers that are read as categories.
+    group_environments: how many there are to be at most, where the environment has more values: all but one are the
+                largest of them, and rows of the rest together are `OTHER`; None where each value is one.
     Raises:     TableRefused with one sentence.
     """
     columns = {name: raw.columns[name] for name in raw.columns if roles.get(name, "ignore") not in _APART}
@@ -198,8 +202,13 @@ def table_source(
     _check_sizes(columns)
     arms = _arms(treatment, columns[treatment], treated)
     outcomes = _outcomes(outcome, columns[outcome])
-    env_names = (ALL,) if environment is None else _env_names(environment, columns[environment])
     used = _used(columns, [name for name in of.values() if name is not None])
+    if environment is None:
+        env_names: tuple[str, ...] = (ALL,)
+    elif group_environments is not None:
+        env_names = _largest(environment, columns[environment][used], group_environments)
+    else:
+        env_names = _env_names(environment, columns[environment])
     blank = MultiEnvData(
         x=np.zeros((int(used.sum()), 0)),
         t=(texts(columns[treatment][used]) == arms[1]).astype(np.int64),
@@ -293,12 +302,28 @@ def _env_names(name: str, values: np.ndarray) -> tuple[str, ...]:
     levels = levels_of(values)
     if len(levels) > MAX_ENVS:
         raise TableRefused(
-            f"the environment {name} has {len(levels)} values; at most {MAX_ENVS} fit. Group them in the file, or "
-            "choose another column."
+            f"the environment {name} has {len(levels)} values; at most {MAX_ENVS} fit. Keep the largest and take "
+            "the rest together, or choose another column."
         )
     if not levels:
         raise TableRefused(f"the environment {name} is missing in all rows; choose another column.")
     return tuple(levels)
+
+
+def _largest(name: str, values: np.ndarray, most: int) -> tuple[str, ...]:
+    """At most `most` names: the largest values in order of their names, and `OTHER` of the rest where there are more.
+
+    values: of the rows that are used.
+    """
+    if not 2 <= most <= MAX_ENVS:
+        raise TableRefused(
+            f"{most} environments are asked for; 2 to {MAX_ENVS} fit, the largest values and one of the rest."
+        )
+    found, counts = np.unique(texts(values).astype(str), return_counts=True)
+    if len(found) <= most:
+        return _env_names(name, values)
+    by_size = [found[at] for at in np.argsort(-counts, kind="stable") if found[at] != OTHER]
+    return (*sorted(str(level) for level in by_size[: most - 1]), OTHER)
 
 
 def _used(columns: Mapping[str, np.ndarray], needed: list[str]) -> np.ndarray:
@@ -310,7 +335,8 @@ def _codes(columns: Mapping[str, np.ndarray], environment: str | None, env_names
     if environment is None:
         return np.zeros(n, dtype=np.int64)
     place = {name: index for index, name in enumerate(env_names)}
-    return np.array([place.get(value, 0) for value in texts(columns[environment])], dtype=np.int64)
+    rest = place.get(OTHER, 0)  # of a table without it all rows that are used have a place
+    return np.array([place.get(value, rest) for value in texts(columns[environment])], dtype=np.int64)
 
 
 def _check_rows(rows: MultiEnvData, arms: tuple[str, str], env_names: tuple[str, ...]) -> None:
@@ -326,7 +352,7 @@ def _check_rows(rows: MultiEnvData, arms: tuple[str, str], env_names: tuple[str,
         n = int((rows.env == env).sum())
         if n < LEAST_IN_ENV and len(env_names) > 1:
             raise TableRefused(
-                f"the environment {name} has {n} rows; {LEAST_IN_ENV} are the least. Group it with another in the file."
+                f"the environment {name} has {n} rows; {LEAST_IN_ENV} are the least. Take small ones together."
             )
 
 
