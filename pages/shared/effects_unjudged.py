@@ -11,6 +11,7 @@ from crl_core.export.effects_file import effects_csv
 from crl_core.figures import effects_by_env, gain_by_share_treated, palette, predicted_against_found
 from crl_core.figures.base import number
 from crl_core.measures.doubly_robust import Estimate
+from crl_core.measures.effect_words import spread_words
 from crl_core.metrics import ite_rmse
 from pages.shared import path_averages, row_views, table_run
 from pages.shared.row_views import effect_said
@@ -110,11 +111,7 @@ def _averages(run: RunInView) -> None:
         ],
         strong=0,
     )
-    quiet(
-        "± of the network: standard deviation over fits; of doubly robust: standard error. On IHDP, whose effects are "
-        "known, a row's interval of 1.645 deviations of 20 fits held its effect about nine times in ten; five fits are "
-        "rougher."
-    )
+    quiet(f"± of the network: standard deviation over fits; of doubly robust: standard error. {spread_words()}")
 
 
 def _by_environment(run: RunInView) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from crl_core.measures.effect_checks import (
     calibration,
     policy_curve,
 )
-from crl_core.measures.effect_words import verdict
+from crl_core.measures.effect_words import COVERED_ON_IHDP, spread_words, verdict
 from tests.crl_core.test_doubly_robust import drawn
 
 N = 60
@@ -193,3 +195,10 @@ def test_the_verdict_says_what_was_predicted_and_found_between_the_thirds() -> N
     dollars = verdict(LINE, by_thirds(100 * effects, 50 * effects)).words
     assert "the difference is 3,000 as predicted, 6,000 ± 227 as found" in dollars
     assert "difference" not in verdict(LINE, NO_THIRDS).words.split(").")[1]
+
+
+def test_what_the_spread_of_fits_is_worth_is_the_share_that_the_benchmark_measured() -> None:
+    measured = json.loads((Path(__file__).parents[2] / "benchmarks" / "real_data.json").read_text())["R10"]
+    covered = next(item["value"] for item in measured["figures"] if item["name"] == "covered")
+    assert round(covered, 2) == COVERED_ON_IHDP
+    assert f"in {covered:.0%} of the rows" in spread_words()
