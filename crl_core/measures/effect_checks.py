@@ -16,6 +16,7 @@ import numpy as np
 
 from crl_core.measures.doubly_robust import Estimate, average
 
+WIDE = 1.96  # standard errors of an interval
 LEAST_IN_GROUP = 10  # rows: a smaller group is not shown, since its mean would tell of persons
 THIRDS = ("lowest third", "middle third", "highest third")
 POINTS = 41  # of a policy curve
@@ -127,14 +128,13 @@ def by_thirds(scores: np.ndarray, effects: np.ndarray) -> Thirds:
     return Thirds(groups=(low, middle, high), predicted_gap=high.predicted - low.predicted, found_gap=found)
 
 
-def by_group(scores: np.ndarray, effects: np.ndarray, labels: Sequence[str] | np.ndarray) -> Groups:
-    """Predicted and doubly robust effects of rows with the same label, sorted by it.
+def by_group(scores: np.ndarray, effects: np.ndarray, of: np.ndarray, names: Sequence[str]) -> Groups:
+    """Predicted and doubly robust effects of rows of the same group, in the order of `names`.
 
-    labels: [n], e.g. the name of the environment, or of a category.
+    of: [n] int, each row's group, an index into `names`: of environments, or of categories of a column.
     """
-    of = np.asarray(labels)
-    names, counts = np.unique(of, return_counts=True)
-    shown = [_group(str(name), scores, effects, of == name) for name in names[counts >= LEAST_IN_GROUP]]
+    found, counts = np.unique(of, return_counts=True)
+    shown = [_group(names[one], scores, effects, of == one) for one in found[counts >= LEAST_IN_GROUP]]
     return Groups(shown=tuple(shown), hidden=int((counts < LEAST_IN_GROUP).sum()))
 
 

@@ -118,8 +118,8 @@ def test_rows_of_equal_effect_are_in_one_third_and_a_third_of_few_rows_is_not_sh
 
 
 def test_a_group_of_fewer_than_ten_rows_is_hidden_and_counted() -> None:
-    labels = np.array(["small"] * 9 + ["ten"] * 10 + ["more"] * 41)
-    found = by_group(np.arange(60.0), np.arange(60.0), labels)
+    of, names = np.repeat([1, 2, 0], [9, 10, 41]), ("more", "small", "ten", "nobody")
+    found = by_group(np.arange(60.0), np.arange(60.0), of, names)
     assert [(group.name, group.n) for group in found.shown] == [("more", 41), ("ten", LEAST_IN_GROUP)]
     assert found.hidden == 1
     assert found.shown[1].effect == found.shown[1].predicted == 13.5
