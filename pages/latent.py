@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from crl_core.measures.probe_words import p_text
-from pages.shared import figure, latent_panels, page_header, quiet, require, run_in_view
+from pages.shared import figure, latent_covariates, latent_panels, page_header, quiet, require, run_in_view
 
 _DEFINITIONS = """
 **Latent** φ(x): what the encoder makes of the covariates, 16 numbers a row unless the run says otherwise. Heads
@@ -61,7 +61,6 @@ page_header(
     ],
 )
 
-known = [] if run.view.z is None or run.view.s is None else ["z", "s"]
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     layout = st.segmented_control(
         "Layout",
@@ -73,20 +72,23 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     )
     colour = st.segmented_control(
         "Colour by",
-        ["environment", "treatment", *known],
+        ["environment", "treatment", *latent_covariates.colours_of(run)],
         default="environment",
         required=True,
         key="latent.colour",
         persist_state="session",
     )
+    colour, rows = latent_covariates.coloured(run, colour or "environment")
 if layout == "t-SNE" and run.projection is None:
     quiet(f"t-SNE is {waiting}; PCA stands in for it.")
     layout = "PCA"
-latent_panels.pictures(run, layout, colour)
+latent_panels.pictures(run, layout, colour, rows)
 
 if run.evidence is None:
     quiet(f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.mmd2))}.")
 else:
     latent_panels.measures(run, run.evidence)
-    if known:
+    if run.view.z is not None and run.view.s is not None:
         latent_panels.probes_along_lam(run, run.evidence)
+if run.config.table is not None:
+    latent_covariates.kept(run)

@@ -15,7 +15,7 @@ from crl_core.data.scm import MultiEnvData, joined
 from crl_core.figures.base import number
 from crl_core.measures.average_effects import AverageEffects, RowEffects, average_effects, average_levels, row_effects
 from crl_core.measures.checked_effects import CheckedEffects, checked_effects
-from crl_core.measures.doubly_robust import Nuisances, nuisances
+from crl_core.measures.doubly_robust import Nuisances, nuisances, scores
 from crl_core.results import data_of
 from pages.shared import table_run
 from pages.shared.run_view import RunInView
@@ -43,6 +43,11 @@ def levels(run: RunInView) -> tuple[float, float]:
 def known(run: RunInView) -> Nuisances:
     seed = run.config.training.seed
     return once(run, "nuisances", lambda: nuisances(rows_of(run)[0], seed))  # type: ignore[no-any-return]
+
+
+def scores_of(run: RunInView) -> np.ndarray:
+    """The doubly robust score of every row."""
+    return once(run, "scores", lambda: scores(rows_of(run)[0], known(run)))  # type: ignore[no-any-return]
 
 
 def of_rows(run: RunInView) -> RowEffects:
