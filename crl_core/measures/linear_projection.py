@@ -26,6 +26,7 @@ from crl_core.measures.effect_checks import LEAST_IN_GROUP
 ROWS_A_TERM = 5  # with fewer the errors mean nothing
 _FOLLOWS = 1e-6  # share of an input's variance that the others leave of it
 _MOST_LEVERAGE = 1 - 1e-6
+_AT_ONCE = 10_000  # rows whose products are in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +118,10 @@ def _inputs(x: np.ndarray, covariates: Sequence[Column]) -> tuple[list[int], lis
 
 def _standardised(x: np.ndarray) -> np.ndarray:
     """Each input, which varies, with mean 0 and standard deviation 1."""
-    size = np.abs(x).max(axis=0, initial=1e-300)  # squares of very large or small numbers have no place
-    scaled = x / size
-    return np.asarray((scaled - scaled.mean(axis=0)) / np.maximum(scaled.std(axis=0), 1e-300))
+    z = x / np.abs(x).max(axis=0, initial=1e-300)  # squares of very large or small numbers have no place
+    z -= z.mean(axis=0)
+    z /= np.maximum(z.std(axis=0), 1e-300)
+    return np.asarray(z)
 
 
 def _apart(z: np.ndarray) -> np.ndarray:
@@ -139,9 +141,13 @@ def _line(z: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     bread = np.linalg.inv(z.T @ z)
     slope = bread @ (z.T @ scores)
     left = scores - scores.mean() - z @ slope
-    leverage = np.minimum(1 / len(z) + ((z @ bread) * z).sum(axis=1), _MOST_LEVERAGE)
-    pulled = z * (left / (1 - leverage))[:, None]
-    return slope, bread @ (pulled.T @ pulled) @ bread
+    meat = np.zeros_like(bread)
+    for start in range(0, len(z), _AT_ONCE):
+        some = z[start : start + _AT_ONCE]
+        leverage = np.minimum(1 / len(z) + ((some @ bread) * some).sum(axis=1), _MOST_LEVERAGE)
+        pulled = some * (left[start : start + _AT_ONCE] / (1 - leverage))[:, None]
+        meat += pulled.T @ pulled
+    return slope, bread @ meat @ bread
 
 
 def _of_none(slope: np.ndarray, spread: np.ndarray, n: int) -> float:
