@@ -30,6 +30,9 @@ depend on each other, which their mean or median is not; in brackets the least a
 **R²** of z and of s: the better of ridge regression and 15 nearest neighbours, cross-validated on held-out rows. With
 several dimensions, z and s are taken along the unit directions with which they enter the equations.
 
+**R²** of a table's covariates: ridge regression from the latent, cross-validated on held-out rows; forgotten is one
+that could be read without a penalty (.25 or more) and has less than half of that left.
+
 **Use of s**: root mean square over held-out rows of ∂τ̂/∂s̄ and of ∂ŷ/∂s̄ (under the treatment received), as s̄ moves and
 z stays, in units of the outcome. What can be read need not be used. In truth the effect never depends on s.
 

@@ -66,7 +66,7 @@ def checked_effects(
         n_checked=int(seen.sum()),
         calibration=line,
         thirds=thirds,
-        by_env=by_group(gamma[seen], effects[seen], rows.env[seen], env_names),
+        by_env=by_group(gamma[seen], effects[seen], known.clipped[seen], rows.env[seen], env_names),
         policy=policy_curve(gamma[seen], effects[seen], untreated_scores(rows, known)[seen]),
         verdict=verdict(line, thirds),
     )

@@ -67,22 +67,19 @@ def probe_sentences(found: CovariateProbes, lams: tuple[float, float], align: Al
     """What the probes say, and what it means where something is forgotten. lams: the least, and the one in view."""
     least, lam = lams
     held, lost = int(found.held.sum()), [found.names[at] for at in found.by_loss if found.forgotten[at]]
-    first = (
-        f"At λ = {least:g} {held} of {len(found.names)} covariates can be read from the latent (R² {READABLE:g} or "
-        "more)."
-    )
+    first = f"At λ = {least:g} the latent holds {held} of {len(found.names)} covariates (R² {READABLE:g} or more)."
     if lam == least:
         return f"{first} Choose a larger λ to see which of them the penalty makes it forget."
     if not lost:
         return f"{first} At λ = {lam:g} none of them is forgotten."
     what = (
-        "what tells treated from untreated rows: one that drives the outcome, too, is a confounder, and without it the "
-        "effect drifts towards the difference in means"
+        "treated from untreated rows, and more may go with it: a column that drives the outcome, too, is a confounder, "
+        "and without it the effect drifts towards the difference in means"
         if align == "treatment"
-        else "what tells the environments apart: if the effect depends on one of them, that is lost as well"
+        else "the environments apart, and more may go with it: if the effect depends on such a column, that is lost"
     )
     named = first_of(lost, _MOST_NAMED)
-    return f"{first} At λ = {lam:g} less than half of that is left of {named}. The penalty takes out {what}."
+    return f"{first} At λ = {lam:g} less than half of that is left of {named}. The penalty takes out what tells {what}."
 
 
 def _over_replicates(result: RunResult, x: np.ndarray, at: int, covariates: Sequence[Column]) -> np.ndarray:

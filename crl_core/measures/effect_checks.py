@@ -10,7 +10,7 @@ Source: Chernozhukov, Demirer, Duflo, Fernández-Val (2018), Generic machine lea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,13 +43,17 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Rows taken together: their mean τ̂, and their doubly robust effect with its standard error."""
+    """Rows taken together: their mean τ̂, and their doubly robust effect with its standard error.
+
+    n_clipped: of the n rows, those whose propensity was held; where they are many, the effect found means nothing.
+    """
 
     name: str
     n: int
     predicted: float
     effect: float
     se: float
+    n_clipped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +132,19 @@ def by_thirds(scores: np.ndarray, effects: np.ndarray) -> Thirds:
     return Thirds(groups=(low, middle, high), predicted_gap=high.predicted - low.predicted, found_gap=found)
 
 
-def by_group(scores: np.ndarray, effects: np.ndarray, of: np.ndarray, names: Sequence[str]) -> Groups:
+def by_group(
+    scores: np.ndarray, effects: np.ndarray, clipped: np.ndarray, of: np.ndarray, names: Sequence[str]
+) -> Groups:
     """Predicted and doubly robust effects of rows of the same group, in the order of `names`.
 
-    of: [n] int, each row's group, an index into `names`: of environments, or of categories of a column.
+    clipped: which rows' propensity was held, [n] bool.
+    of:      [n] int, each row's group, an index into `names`: of environments, or of categories of a column.
     """
     found, counts = np.unique(of, return_counts=True)
-    shown = [_group(names[one], scores, effects, of == one) for one in found[counts >= LEAST_IN_GROUP]]
+    shown = [
+        replace(_group(names[one], scores, effects, of == one), n_clipped=int(clipped[of == one].sum()))
+        for one in found[counts >= LEAST_IN_GROUP]
+    ]
     return Groups(shown=tuple(shown), hidden=int((counts < LEAST_IN_GROUP).sum()))
 
 

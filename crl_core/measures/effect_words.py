@@ -87,10 +87,11 @@ def projection_words(found: LinearProjection) -> str:
     )
     if count > 1:
         named = first_of([term.name for term in sure], _MOST_NAMED)
-        still = f"{named} still {_verb(sure, 'do')}" if sure else "none does"
+        of = "that" if len(sure) == 1 else "those"
+        still = f"{of} of {named} still {_verb(sure, 'do')}" if sure else "none does"
         words += f" Widened for so many, to {found.wide:.1f} standard errors, {still}."
     if np.isfinite(found.p):
-        words += f" All inputs at once: p = {p_text(found.p)}."
+        words += f" All inputs at once: {p_words(found.p)}."
     return words
 
 
@@ -106,11 +107,17 @@ def columns_words(p_values: Sequence[float]) -> str:
     )
 
 
+def p_words(p: float) -> str:
+    """A p-value of a test that knows no smallest one."""
+    return "p < 0.001" if p < 0.001 else f"p = {p_text(p)}"
+
+
 def spread_words() -> str:
     """What the spread of fits is worth as an interval of a row's effect, as far as it was ever measured."""
     return (
         f"On IHDP, whose effects are known, a row's interval of {NORMAL_90:g} standard deviations of 20 fits held its "
-        f"effect in {COVERED_ON_IHDP:.0%} of the rows; five fits are rougher, and it is no promise for another table."
+        f"effect in {100 * COVERED_ON_IHDP:.0f} % of the rows; five fits are rougher, and it is no promise for another "
+        "table."
     )
 
 

@@ -37,17 +37,20 @@ def rare_arm(counts: Sequence[int] | np.ndarray) -> int | None:
     return rare if counts[rare] < max(RARE_ROWS, RARE_SHARE * sum(counts)) else None
 
 
-def effects_by_column(scores: np.ndarray, effects: np.ndarray, column: Column, inputs: np.ndarray) -> ColumnEffects:
+def effects_by_column(
+    scores: np.ndarray, effects: np.ndarray, clipped: np.ndarray, column: Column, inputs: np.ndarray
+) -> ColumnEffects:
     """Predicted and doubly robust effects by the groups of a covariate; one of fewer than `LEAST_IN_GROUP` rows is
     hidden.
 
-    scores, effects: [n], finite.  inputs: what the covariate became, [n, its inputs].
+    scores, effects: [n], finite.  clipped: which rows' propensity was held, [n] bool.
+    inputs: what the covariate became, [n, its inputs].
     """
     of, names = groups_of(column, inputs)
     shown = [scores[of == one] for one in range(len(names)) if (of == one).sum() >= LEAST_IN_GROUP]
     tested = len(shown) >= 2 and all(np.ptp(own) > 0 for own in shown)
     p = float(f_oneway(*shown, equal_var=False).pvalue) if tested else np.nan
-    return ColumnEffects(groups=by_group(scores, effects, of, names), p=p)
+    return ColumnEffects(groups=by_group(scores, effects, clipped, of, names), p=p)
 
 
 def groups_of(column: Column, inputs: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -10,16 +10,17 @@ from crl_core.figures import columns_that_move_effects, effect_by_inputs, palett
 from crl_core.figures.effect_columns import MOST_SHOWN
 from crl_core.measures.effect_checks import LEAST_IN_GROUP, WIDE, Groups
 from crl_core.measures.effect_importance import DRAWS, effect_importance
-from crl_core.measures.effect_words import columns_words, projection_words
+from crl_core.measures.effect_words import columns_words, p_words, projection_words
 from crl_core.measures.linear_projection import LinearProjection, linear_projection
-from crl_core.measures.probe_words import p_text
 from crl_core.measures.subgroups import RARE_ROWS, RARE_SHARE, ColumnEffects, effects_by_column, rare_arm
 from pages.shared import row_views
 from pages.shared.covariates import choose, covariates_of
 from pages.shared.row_views import effect_said
 from pages.shared.run_view import RunInView
-from pages.shared.style import panel_title, quiet
+from pages.shared.style import count, panel_title, quiet
 from pages.shared.tables import chart, table
+
+_COLUMNS_SAY = "predicted: mean τ̂; found: doubly robust, ± one standard error"
 
 
 def draw(run: RunInView) -> None:
@@ -56,10 +57,8 @@ def _projection(run: RunInView) -> None:
     if len(found.terms) > MOST_SHOWN:
         parts.append(f"The {MOST_SHOWN} largest of {len(found.terms)} are drawn.")
     if found.left_out:
-        one = len(found.left_out) == 1
         parts.append(
-            f"{len(found.left_out)} {'input has' if one else 'inputs have'} no part: they hardly vary, or follow from "
-            "others."
+            f"Without a part, since they hardly vary or follow from others: {count(len(found.left_out), 'input')}."
         )
     quiet(" ".join(parts))
 
@@ -88,49 +87,53 @@ def _rare(run: RunInView) -> str | None:
         return None
     return (
         f"{counts[arm]:,} of {counts.sum():,} rows are {('untreated', 'treated')[arm]}, too few for tables of groups: "
-        f"those need {RARE_ROWS} rows and {RARE_SHARE:.0%} in each arm."
+        f"those need {RARE_ROWS} rows and {100 * RARE_SHARE:.0f} % in each arm."
     )
 
 
 def _by_environment(run: RunInView) -> None:
-    panel_title("By environment", "the mean of what is predicted, and what is found")
+    panel_title("By environment", _COLUMNS_SAY)
     _groups(run, "environment", row_views.checked(run).by_env)
+    quiet(
+        "Clipped are rows that are hardly ever given the other treatment; where they are many, what is found means "
+        "nothing."
+    )
 
 
 def _by_column(run: RunInView) -> None:
-    panel_title("By a column", "its categories, or thirds of its numbers")
+    panel_title("By a column, its categories or thirds", _COLUMNS_SAY)
     at = run.result.lams.index(run.lam)
     every: list[ColumnEffects] = row_views.once(run, f"columns at {at}", lambda: _every_column(run))
     chosen = choose(run, "Column", "effects.column")
     found = every[chosen]
     _groups(run, covariates_of(run)[chosen].name, found.groups)
-    words = f"Is the effect the same in all groups? p = {p_text(found.p)} (Welch)." if np.isfinite(found.p) else ""
+    words = f"Is the effect the same in all groups? {p_words(found.p)} (Welch)." if np.isfinite(found.p) else ""
     quiet(f"{words} {columns_words([item.p for item in every])}".strip())
 
 
 def _every_column(run: RunInView) -> list[ColumnEffects]:
     """Of each covariate, on the rows that some fit did not see."""
     x, scores, effects = row_views.rows_of(run)[0].x, row_views.scores_of(run), row_views.of_rows(run).out_of_fold
-    seen = np.isfinite(effects)
+    seen, clipped = np.isfinite(effects), row_views.known(run).clipped
     return [
-        effects_by_column(scores[seen], effects[seen], column, x[seen, place])
+        effects_by_column(scores[seen], effects[seen], clipped[seen], column, x[seen, place])
         for column, place in placed(covariates_of(run))
     ]
 
 
 def _groups(run: RunInView, of: str, groups: Groups) -> None:
     table(
-        [of, "rows", "predicted", "found"],
+        [of, "rows", "clipped", "predicted", "found"],
         [
             (
                 item.name,
                 f"{item.n:,}",
+                f"{item.n_clipped:,}",
                 effect_said(run, item.predicted),
                 f"{effect_said(run, item.effect)} ± {effect_said(run, item.se, signed=False)}",
             )
             for item in groups.shown
         ],
     )
-    few = "1 group" if groups.hidden == 1 else f"{groups.hidden} groups"
-    hidden = f" {few} of fewer than {LEAST_IN_GROUP} rows are not shown." if groups.hidden else ""
-    quiet(f"Predicted: mean τ̂. Found: doubly robust, ± one standard error.{hidden}")
+    if groups.hidden:
+        quiet(f"Not shown: {count(groups.hidden, 'group')} of fewer than {LEAST_IN_GROUP} rows.")

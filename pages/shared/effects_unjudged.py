@@ -30,7 +30,13 @@ drives both treatment and outcome.
 **Slope**: of scores on τ̂, on rows that a fit did not see, with its robust standard error: 1, effects differ as
 predicted; 0, nothing of the predicted differences is found.
 
-**On the treated** (ATT): the average effect over those who were treated. **Per arm**: a regression for each arm.
+**On the treated** (ATT): the average effect over those who were treated. **Overlap rows**: those with a propensity
+between .05 and .95 (Crump et al. 2009). **Per arm**: a regression for each arm.
+
+**Best linear projection**: least squares of the scores on all inputs, each with mean 0 and standard deviation 1; HC3
+standard errors (Semenova, Chernozhukov 2021). A category's levels are compared with its most frequent one.
+
+**Clipped**: rows with a propensity below .05 or above .95, which is held there where it is divided by.
 """
 
 

@@ -69,7 +69,7 @@ def test_what_no_weight_lets_through_is_forgotten_and_what_it_copies_is_held(res
     assert found.forgotten.tolist() == [False, False, True]
     assert found.by_loss[0] == 2
     words = probe_sentences(found, (0.0, 1.0), "treatment")
-    assert "At λ = 0 2 of 3 covariates can be read from the latent (R² 0.25 or more)." in words
+    assert "At λ = 0 the latent holds 2 of 3 covariates (R² 0.25 or more)." in words
     assert "At λ = 1 less than half of that is left of seen. The penalty takes out what tells treated from" in words
     assert "what tells the environments apart" in probe_sentences(found, (0.0, 1.0), "environment")
 

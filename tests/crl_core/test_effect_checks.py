@@ -119,8 +119,9 @@ def test_rows_of_equal_effect_are_in_one_third_and_a_third_of_few_rows_is_not_sh
 
 def test_a_group_of_fewer_than_ten_rows_is_hidden_and_counted() -> None:
     of, names = np.repeat([1, 2, 0], [9, 10, 41]), ("more", "small", "ten", "nobody")
-    found = by_group(np.arange(60.0), np.arange(60.0), of, names)
+    found = by_group(np.arange(60.0), np.arange(60.0), np.arange(60) < 14, of, names)
     assert [(group.name, group.n) for group in found.shown] == [("more", 41), ("ten", LEAST_IN_GROUP)]
+    assert [group.n_clipped for group in found.shown] == [0, 5]
     assert found.hidden == 1
     assert found.shown[1].effect == found.shown[1].predicted == 13.5
 
@@ -201,4 +202,4 @@ def test_what_the_spread_of_fits_is_worth_is_the_share_that_the_benchmark_measur
     measured = json.loads((Path(__file__).parents[2] / "benchmarks" / "real_data.json").read_text())["R10"]
     covered = next(item["value"] for item in measured["figures"] if item["name"] == "covered")
     assert round(covered, 2) == COVERED_ON_IHDP
-    assert f"in {covered:.0%} of the rows" in spread_words()
+    assert f"in {100 * covered:.0f} % of the rows" in spread_words()

@@ -122,8 +122,10 @@ def of(*pairs: tuple[float, float], **more: object) -> LinearProjection:
 def test_the_words_count_what_misses_zero_and_what_chance_alone_would_miss() -> None:
     found = projection_words(of((9, 1), (2, 1), *[(0.1, 1.0)] * 18))
     assert "2 of 20 intervals of 1.96 standard errors miss zero; by chance alone about 1 would" in found
-    assert "to 3.0 standard errors, x0 still does" in found
+    assert "to 3.0 standard errors, that of x0 still does" in found
     assert "All inputs at once: p = 0.20." in found
+    assert "All inputs at once: p < 0.001." in projection_words(of((9, 1), p=1e-9))
+    assert "those of x0, x1 still do." in projection_words(of((9, 1), (8, 1)))
     nothing = projection_words(of((1, 1), (0, 1), p=np.nan))
     assert "0 of 2 intervals" in nothing
     assert "none does" in nothing

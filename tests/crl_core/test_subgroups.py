@@ -23,6 +23,7 @@ from tests.crl_core.test_own_tables import ROLES, frame, nothing_loaded, read
 __all__ = ["nothing_loaded"]  # a fixture that forgets the tables
 
 NUMBER = Column(name="age", role="covariate", kind="number")
+NONE = np.zeros(200, dtype=bool)  # no row is clipped
 SEX = Column(name="sex", role="covariate", kind="category", levels=("f", "m", MISSING))
 
 
@@ -90,8 +91,9 @@ def test_a_groups_effect_is_the_mean_of_its_scores_and_small_groups_are_hidden_a
     rng = np.random.default_rng(1)
     code = np.repeat([0, 1, 2], [60, 50, 9])
     scores, effects = rng.normal(size=119) + code, rng.normal(size=119)
-    found = effects_by_column(scores, effects, SEX, np.eye(3)[code])
+    found = effects_by_column(scores, effects, np.arange(119) < 70, SEX, np.eye(3)[code])
     assert [(group.name, group.n) for group in found.groups.shown] == [("f", 60), ("m", 50)]
+    assert [group.n_clipped for group in found.groups.shown] == [60, 10]
     assert found.groups.hidden == 1
     for group, one in zip(found.groups.shown, (0, 1), strict=True):
         assert group.effect == pytest.approx(scores[code == one].mean())
@@ -103,15 +105,15 @@ def test_a_groups_effect_is_the_mean_of_its_scores_and_small_groups_are_hidden_a
 
 def test_one_group_alone_or_scores_without_scatter_have_no_p() -> None:
     code = np.zeros(40, dtype=int)
-    assert np.isnan(effects_by_column(np.arange(40.0), np.ones(40), SEX, np.eye(3)[code]).p)
+    assert np.isnan(effects_by_column(np.arange(40.0), np.ones(40), NONE[:40], SEX, np.eye(3)[code]).p)
     code = np.repeat([0, 1], 20)
-    assert np.isnan(effects_by_column(np.ones(40), np.ones(40), SEX, np.eye(3)[code]).p)
+    assert np.isnan(effects_by_column(np.ones(40), np.ones(40), NONE[:40], SEX, np.eye(3)[code]).p)
 
 
 def test_where_effects_are_the_same_in_all_groups_p_is_small_as_often_as_it_says() -> None:
     rng = np.random.default_rng(2)
     inputs = np.eye(3)[rng.choice(2, 200)]
-    p_values = [effects_by_column(rng.normal(size=200), np.ones(200), SEX, inputs).p for _ in range(300)]
+    p_values = [effects_by_column(rng.normal(size=200), np.ones(200), NONE, SEX, inputs).p for _ in range(300)]
     assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.085
 
 

@@ -134,7 +134,7 @@ def test_of_a_rare_arm_there_are_no_tables_of_groups(trained: Trained) -> None:
     table = frame(n=500)
     table["treated"] = (np.arange(500) % 12 == 0).astype(int)  # 42 rows
     text = said(go(trained(table), "effects"))
-    assert "42 of 500 rows are treated, too few for tables of groups: those need 50 rows and 5% in each arm." in text
+    assert "42 of 500 rows are treated, too few for tables of groups: those need 50 rows and 5 % in each arm." in text
     assert "By a column" not in text
     assert "By environment" not in text
 
@@ -144,7 +144,7 @@ def test_latents_lie_in_the_colours_of_any_column_and_it_is_shown_which_they_hol
     app = go(trained(table), "latent")
     text = said(app)
     assert "Which covariates does the latent still hold?" in text
-    assert "covariates can be read from the latent (R²" in text
+    assert "covariates (R² 0.25 or more)" in text
     held = titled(app, "R² of covariates from the latent")
     assert set(held["layout"]["yaxis"]["ticktext"]) == {"age", "sex", "seen"}
     app.segmented_control(key="latent.colour").set_value("outcome").run()
