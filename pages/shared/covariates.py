@@ -11,11 +11,16 @@ from pages.shared import own_table
 from pages.shared.run_view import RunInView
 
 
+def words_of(run: RunInView) -> TableSource | None:
+    """The run's table with the names of its columns and levels; None where they are not known here."""
+    table = run.config.table.words if isinstance(run.config.table, PrivateRows) else run.config.table
+    return table if isinstance(table, TableSource) else None
+
+
 def covariates_of(run: RunInView) -> tuple[Column, ...]:
     """The covariates of the run's table, in the order of its inputs; a number for each input, where no more is known
     of them here."""
-    table = run.config.table.words if isinstance(run.config.table, PrivateRows) else run.config.table
-    if isinstance(table, TableSource):
+    if (table := words_of(run)) is not None:
         return table.covariates
     return tuple(Column(name=name, role="covariate", kind="number") for name in run.config.source.features)
 

@@ -6,12 +6,12 @@ import numpy as np
 import streamlit as st
 
 from crl_core.data.scm import along
-from crl_core.data.tables.columns import MISSING, OTHER, decoded, placed
+from crl_core.data.tables.columns import MISSING, OTHER, Column, decoded, placed
 from crl_core.figures import Units, kept_covariates, palette
 from crl_core.figures.kept_covariates import MOST_SHOWN
 from crl_core.measures.covariate_probes import CovariateProbes, covariate_probes, probe_sentences
 from pages.shared import row_views
-from pages.shared.covariates import choose, covariates_of
+from pages.shared.covariates import choose, covariates_of, words_of
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
 from pages.shared.tables import chart, say
@@ -34,7 +34,8 @@ def coloured(run: RunInView, by: str) -> tuple[str, Units]:
     kinds = {}
     if by == OUTCOME:
         if run.config.source.two_outcomes:
-            kinds[by] = (view.y.astype(np.int64), ("0", "1"))
+            table = words_of(run)
+            kinds[by] = (view.y.astype(np.int64), ("0", "1") if table is None else table.outcomes)
         else:
             amounts[by] = view.y
     elif by == COVARIATE:
@@ -46,8 +47,15 @@ def coloured(run: RunInView, by: str) -> tuple[str, Units]:
             levels = np.unique(values[~np.isnan(values)])
             kinds[by] = (np.searchsorted(levels, values), (*(f"{level:.15g}" for level in levels), MISSING))
         else:
+            by, values = (f"{by}, year", _years(column, values)) if column.kind == "date" else (by, values)
             amounts[by] = values
     return by, Units(env=view.env, t=view.t, env_names=run.env_names, amounts=amounts, kinds=kinds, no_kind=_NO_KIND)
+
+
+def _years(column: Column, days: np.ndarray) -> np.ndarray:
+    """Years with their fraction, of days since the column's start."""
+    start = np.datetime64(column.start, "D").astype(np.int64)
+    return np.asarray(1970 + (start + days) / 365.2425)
 
 
 def kept(run: RunInView) -> None:

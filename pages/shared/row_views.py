@@ -20,7 +20,7 @@ from crl_core.results import data_of
 from pages.shared import table_run
 from pages.shared.run_view import RunInView
 
-_FOUND, _MOST = "rows.found", 40
+_FOUND, _MOST = "rows.found", 60
 
 
 def rows_of(run: RunInView) -> tuple[MultiEnvData, np.ndarray]:
@@ -84,4 +84,6 @@ def once(run: RunInView, what: str, work: Callable[[], Any]) -> Any:
         while len(found) >= _MOST:
             del found[next(iter(found))]
         found[run.key, what] = work()
+    else:
+        found[run.key, what] = found.pop((run.key, what))  # what is asked for again is forgotten last
     return found[run.key, what]

@@ -155,6 +155,14 @@ def test_latents_lie_in_the_colours_of_any_column_and_it_is_shown_which_they_hol
     assert field.value == "age"
     assert "age = missing" in written(titled(app, "Latent at λ"))
     assert rows_drawn(titled(app, "Latent at λ")) == rows_drawn(titled(app, "Input x")) == n
+    field.set_value("seen").run()
+    years = [
+        float(text.split("seen, year = ")[1])
+        for trace in titled(app, "Latent at λ")["data"]
+        for text in trace.get("text") or []
+    ]
+    assert len(years) == n
+    assert 1990 < min(years) < 1991 < 2019 < max(years) < 2020
     field.set_value("sex").run()
     assert not app.exception
     assert {"f", "m"} <= {trace.get("name") for trace in titled(app, "Latent at λ")["data"]}
@@ -163,6 +171,16 @@ def test_latents_lie_in_the_colours_of_any_column_and_it_is_shown_which_they_hol
     go(app, "latent")
     assert not app.exception
     assert not [item for item in app.selectbox if str(item.key).startswith("latent.covariate")]
+
+
+def test_an_outcome_of_two_values_is_seen_by_column_and_in_its_own_words(trained: Trained) -> None:
+    table = frame()
+    table["y"] = np.where(table["y"] > table["y"].median(), "well", "ill")
+    app = go(trained(table), "effects")
+    assert " pp" in said(app).split("overlap rows")[1]
+    assert titled(app, "With which columns does the effect go?")["data"]
+    go(app, "latent").segmented_control(key="latent.colour").set_value("outcome").run()
+    assert {"well", "ill"} <= {trace.get("name") for trace in titled(app, "Latent at λ")["data"]}
 
 
 def test_average_effects_along_lambda_show_the_naive_answer_and_the_chosen_lambda_is_a_click_away(
