@@ -6,7 +6,6 @@ Nothing of it is stored: the run lives as long as the command.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from crl_core.cli.output import check_target, path_given, put, warn, write_text
 from crl_core.cli.planted import add_planted_options, planted_content, planted_text, planting_asked_for
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.cli.table_examples import TableGiven, add_example_options, example_given, examples_asked_for
+from crl_core.cli.table_judged import Judged, judged, judged_content, judged_text, over_fits
 from crl_core.cli.table_model import add_model_option, format_asked_for, model_text, model_written
 from crl_core.config import Align
 from crl_core.config.numbers import option
@@ -30,7 +30,6 @@ from crl_core.data.tables.source import TableSource, table_source
 from crl_core.data.user_files import folded, place
 from crl_core.export.effects_file import effects_csv
 from crl_core.measures.average_effects import AverageEffects, RowEffects, average_effects, row_effects
-from crl_core.measures.checked_effects import CheckedEffects, checked_effects
 from crl_core.measures.doubly_robust import nuisances
 from crl_core.metrics import ite_rmse
 from crl_core.results import RunResult
@@ -120,8 +119,8 @@ def _table(options: argparse.Namespace) -> int:
         train_part, test_part = source.parts()
         found = row_effects(result, rows, train_part, along.picked)
         known = nuisances(rows, options.seed)
-        checked = checked_effects(rows, known, found, source.env_names)
-        content |= path_content(result, along, along.picked, found, rows, test_part) | checked_content(checked)
+        checked = judged(source, rows, known, found)
+        content |= path_content(result, along, along.picked, found, rows, test_part) | judged_content(checked)
         if model_format is not None:
             content["export"] = model_written(result, along.lams[along.picked], model_format, options.export)
         if planting is not None:
@@ -225,9 +224,9 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
 
 
 def _all_readable(
-    source: TableSource, raw: Raw, look: Look, content: Mapping[str, Any], checked: CheckedEffects, replicates: int
+    source: TableSource, raw: Raw, look: Look, content: Mapping[str, Any], checked: Judged, replicates: int
 ) -> str:
-    parts = [_readable(source, raw, look), _path_table(content, replicates), _checked_lines(checked)]
+    parts = [_readable(source, raw, look), _path_table(content, replicates), judged_text(checked)]
     if "export" in content:
         parts.append(model_text(content["export"]))
     if "planted" in content:
@@ -239,18 +238,14 @@ def path_content(
     result: RunResult, along: AverageEffects, picked: int, found: RowEffects, rows: MultiEnvData, test: np.ndarray
 ) -> dict[str, Any]:
     """What training adds to the JSON. spread: standard deviation over replicates. test: indices of held-out rows."""
-
-    def average(values: np.ndarray) -> dict[str, float]:
-        return {"value": float(values.mean()), "spread": float(values.std(ddof=1)) if len(values) > 1 else math.nan}
-
     error = None if rows.ite is None else float(ite_rmse(found.effect[test], rows.ite[test]))
     return {
         "key": result.config.key,
         "config": result.config.to_dict(),
         "rule": RULE,
         "lam": along.lam,
-        "ate": average(along.ate[:, picked]),
-        "att": average(along.att[:, picked]),
+        "ate": over_fits(along.ate[:, picked]),
+        "att": over_fits(along.att[:, picked]),
         "ite_rmse": error,
         "path": [
             {"lam": lam, "validation_loss": chosen, "factual_mse": factual, "mmd2": mmd2, "ate": ate, "att": att}
@@ -265,26 +260,6 @@ def path_content(
             )
         ],
     }
-
-
-def checked_content(found: CheckedEffects) -> dict[str, Any]:
-    """What the table's own rows say of the effects, in the JSON."""
-    line = found.calibration
-    return {
-        "doubly_robust": {
-            "ate": {"value": found.average.value, "se": found.average.se},
-            "att": {"value": found.treated.value, "se": found.treated.se},
-        },
-        "calibration": {"slope": line.slope, "se": line.se, "clipped": line.n_clipped, "rows": line.n},
-        "verdict": found.verdict.words,
-    }
-
-
-def _checked_lines(found: CheckedEffects) -> str:
-    average, treated = (f"{item.value:.4g} ± {item.se:.2g}" for item in (found.average, found.treated))
-    return f"Doubly robust, without the network: average effect {average}, on the treated {treated}.\n" + (
-        f"Do effects differ as predicted? {found.verdict.words}"
-    )
 
 
 def _path_table(content: Mapping[str, Any], replicates: int) -> str:

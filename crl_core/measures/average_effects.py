@@ -73,6 +73,13 @@ class RowEffects:
         """The mean over replicates, [n]."""
         return _mean(self.effects)
 
+    def averages(self, which: np.ndarray) -> np.ndarray:
+        """The average effect over some rows by each replicate's model, [R]; NaN where there is no row.
+
+        which: [n] bool.
+        """
+        return self.effects[:, which].mean(axis=1) if which.any() else np.full(len(self.effects), np.nan)
+
     @property
     def sd(self) -> np.ndarray:
         """The standard deviation over replicates, [n]; NaN of one replicate."""

@@ -2,7 +2,7 @@
 
 Method:    what the table's user gets: the config as it is, λ of least validation error on these rows, the mean over
            replicates, for every row (`measures.average_effects`).
-Intervals: mean ± 1.64 standard deviations over replicates, 90 in 100 if the spread of fits were all there is.
+Intervals: mean ± `NORMAL_90` standard deviations over replicates, 90 in 100 if the spread of fits were all there is.
 Beside it: λ = 0, least squares per arm and the difference in means, each fitted to the same training rows.
 Use:       what it says is how much to trust an estimate; it chooses no λ.
 """
@@ -18,13 +18,12 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData
 from crl_core.events import RunFinished, TrainingEvent, finite
-from crl_core.measures.average_effects import chosen_by_error
+from crl_core.measures.average_effects import NORMAL_90, chosen_by_error
 from crl_core.measures.baselines import BASELINES, Rows
 from crl_core.measures.planted import Planting
 from crl_core.metrics import ite_rmse
 from crl_core.results import RunResult
 
-WIDE = 1.64  # standard deviations over replicates
 FEW = 300  # untreated rows below which planted effects say little
 _OF_TWO = "The average is known exactly, a row's own effect as far as the fitted chance of its outcome is right. "
 LEAST_SQUARES, DIFFERENCE = "least squares per arm", "constant effect"  # of `BASELINES`
@@ -191,7 +190,7 @@ def errors_of(effects: np.ndarray, ite: np.ndarray, ate: float) -> Errors:
     mean = effects.mean(axis=0)
     coverage = np.nan
     if len(effects) > 1:
-        coverage = float((np.abs(mean - ite) <= WIDE * effects.std(axis=0, ddof=1)).mean())
+        coverage = float((np.abs(mean - ite) <= NORMAL_90 * effects.std(axis=0, ddof=1)).mean())
     off = abs(float(mean.mean()) - ate)
     return Errors(ite_rmse=float(ite_rmse(mean, ite)), ate_error=off, coverage=coverage)
 

@@ -13,17 +13,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing, levels_of
+from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing, levels_of, placed
 from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded
 from crl_core.measures.average_effects import AverageLevels, average_levels
+from crl_core.measures.subgroups import RARE_ROWS, rare_arm
 from crl_core.world.sizes import RARE
 from crl_core.world.table_arms import accuracies, aucs, env_auc, mean_differences, propensities
 
 NEAR_AUC, NEAR_R2 = 0.9, 0.95  # from which it is asked of one column how it can tell the treatment, or the outcome
 MUCH_OUTSIDE = 0.1  # share of rows beyond the edges that is worth a word
 MOST_LOOKED_AT = 20_000  # training rows in which overlap and leaks are looked for, evenly taken
-RARE_SHARE, RARE_ROWS = 0.05, 50  # of an arm
 FEW = 30  # rows of an arm in an environment
 
 Weight = Literal["cannot", "beware", "note"]
@@ -138,8 +138,8 @@ def left_out(source: TableSource, raw: Raw) -> dict[str, int]:
 def _arms(source: TableSource, arms: np.ndarray) -> list[Finding]:
     found: list[Finding] = []
     by_arm = arms.sum(axis=0)
-    rare = int(by_arm.argmin())
-    if by_arm[rare] < max(RARE_ROWS, RARE_SHARE * by_arm.sum()):
+    rare = rare_arm(by_arm)
+    if rare is not None:
         found.append(
             _finding(
                 "beware",
@@ -203,10 +203,9 @@ def _overlap(outside: float, auc: float) -> list[Finding]:
 def _tells(source: TableSource, x: np.ndarray, t: np.ndarray, y: np.ndarray) -> list[Finding]:
     """One column that tells the treatment or the outcome was perhaps measured after it."""
     found: list[Finding] = []
-    start, spread = 0, float(np.var(y))
-    for column in source.covariates:
-        values = x[:, start : start + len(column.inputs)]
-        start += len(column.inputs)
+    spread = float(np.var(y))
+    for column, place in placed(source.covariates):
+        values = x[:, place]
         found_aucs = aucs(values, t)
         told = np.maximum(found_aucs, 1 - found_aucs).max(initial=0.0)
         if told > NEAR_AUC:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from crl_core.figures import palette
 from crl_core.figures.planted import estimated_against_planted
+from crl_core.measures.average_effects import NORMAL_90
 from crl_core.measures.planted import USUAL, USUAL_OF_TWO
 from crl_core.studies.planted import lines_of
 from crl_core.studies.planted_live import PlantedTraining
@@ -117,7 +118,8 @@ def _answer(run: RunInView, asked: PlantedTraining) -> None:
         how = "a coin" if done["coin"] else "the propensity of your table"
         quiet(
             f"{done['rows']:,} untreated rows, {done['treated']:,} of them treated by {how}; 1 sd is {done['sd']:.4g}. "
-            "Covered: rows whose planted effect lies within 1.645 deviations of the fits. One draw of the placebo."
+            f"Covered: rows whose planted effect lies within {NORMAL_90:g} deviations of the fits. One draw of the "
+            "placebo."
         )
     for caution in done["cautions"]:
         st.warning(plain(caution))

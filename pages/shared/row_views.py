@@ -22,12 +22,12 @@ from crl_core.measures.average_effects import (
     row_effects,
 )
 from crl_core.measures.checked_effects import CheckedEffects, checked_effects
-from crl_core.measures.doubly_robust import Nuisances, nuisances
+from crl_core.measures.doubly_robust import Nuisances, nuisances, scores
 from crl_core.results import data_of
 from pages.shared import table_run
 from pages.shared.run_view import RunInView
 
-_FOUND, _MOST = "rows.found", 40
+_FOUND, _MOST = "rows.found", 60
 
 
 def rows_of(run: RunInView) -> tuple[MultiEnvData, np.ndarray]:
@@ -50,6 +50,11 @@ def levels(run: RunInView) -> AverageLevels:
 def known(run: RunInView) -> Nuisances:
     seed = run.config.training.seed
     return once(run, "nuisances", lambda: nuisances(rows_of(run)[0], seed))  # type: ignore[no-any-return]
+
+
+def scores_of(run: RunInView) -> np.ndarray:
+    """The doubly robust score of every row."""
+    return once(run, "scores", lambda: scores(rows_of(run)[0], known(run)))  # type: ignore[no-any-return]
 
 
 def of_rows(run: RunInView) -> RowEffects:
@@ -86,4 +91,6 @@ def once(run: RunInView, what: str, work: Callable[[], Any]) -> Any:
         while len(found) >= _MOST:
             del found[next(iter(found))]
         found[run.key, what] = work()
+    else:
+        found[run.key, what] = found.pop((run.key, what))  # what is asked for again is forgotten last
     return found[run.key, what]

@@ -22,6 +22,7 @@ from crl_core.events import COLLAPSED, DIVERGED
 from crl_core.figures import (
     average_effects,
     compare,
+    effect_columns,
     effects,
     estimated_effects,
     format_costs,
@@ -42,12 +43,15 @@ from crl_core.figures.by_envs import Line, by_envs, by_envs_svg
 from crl_core.figures.claim_strips import strip
 from crl_core.figures.effect_plane import effect_plane
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
+from crl_core.figures.kept_covariates import kept_covariates
 from crl_core.figures.palette import palette
 from crl_core.measures.average_effects import AverageLevels
+from crl_core.measures.covariate_probes import CovariateProbes
 from crl_core.measures.curves import Curves
 from crl_core.measures.doubly_robust import Estimate
 from crl_core.measures.effect_checks import Group, PolicyCurve
 from crl_core.measures.lam_choice import choices
+from crl_core.measures.linear_projection import LinearProjection, Term
 
 INK = palette("light")
 NAMES = ("A", "B")
@@ -106,7 +110,8 @@ def _choices(run: Drawn) -> list[Any]:
 
 
 def _units(run: Drawn) -> Units:
-    return Units(env=run.env, t=run.t, env_names=NAMES, amounts={"z": run.array(run.n)})
+    kinds = {"sex": (run.env, ("f", "m"))}
+    return Units(env=run.env, t=run.t, env_names=NAMES, amounts={"z": run.array(run.n)}, kinds=kinds)
 
 
 def _panes(run: Drawn) -> list[compare.Pane]:
@@ -165,6 +170,15 @@ def _distribution(run: Drawn) -> go.Figure:
 
 def _groups(run: Drawn) -> list[Group]:
     return [Group(name=name, n=9, predicted=run.number(), effect=run.number(), se=abs(run.number())) for name in NAMES]
+
+
+def _projection(run: Drawn) -> LinearProjection:
+    terms = tuple(Term(name=name, value=run.number(), se=abs(run.number())) for name in NAMES[: run.n])
+    return LinearProjection(terms=terms, p=run.number(), n=run.n, n_clipped=0)
+
+
+def _probes(run: Drawn) -> CovariateProbes:
+    return CovariateProbes(names=NAMES, without=run.array(2), here=run.array(2))
 
 
 def _policy(run: Drawn) -> PolicyCurve:
@@ -240,7 +254,12 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         _groups(run)[: run.n], INK, title="T"
     ),
     "gain_by_share_treated": lambda run: estimated_effects.gain_by_share_treated(_policy(run), INK, title="T"),
-    "embedding": lambda run: _embedding(run, ("environment", "treatment", "z")[run.replicates - 1]),
+    "effect_by_inputs": lambda run: effect_columns.effect_by_inputs(_projection(run), INK, title="T"),
+    "columns_that_move_effects": lambda run: effect_columns.columns_that_move_effects(
+        dict(zip(NAMES, np.abs(run.array(2)).tolist(), strict=True)), INK, title="T"
+    ),
+    "kept_covariates": lambda run: kept_covariates(_probes(run), (run.lams[0], run.lams[-1]), INK, title="T"),
+    "embedding": lambda run: _embedding(run, ("environment", "treatment", "z", "sex")[run.replicates - len(run.lams)]),
     "effect_plane": lambda run: effect_plane(
         run.array(3, 3),
         run.array(3),

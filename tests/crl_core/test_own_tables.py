@@ -401,6 +401,11 @@ def test_the_command_trains_and_takes_home_every_rows_effect(
     assert (home["overlap"] == "no").sum() >= found["calibration"]["clipped"]  # of the rows that some fit did not see
     assert found["doubly_robust"]["ate"]["value"] == pytest.approx(2, abs=4 * found["doubly_robust"]["ate"]["se"])
     assert found["verdict"]
+    inside = home["overlap"] == "yes"
+    assert found["overlap_rows"]["rows"] == inside.sum()
+    assert found["overlap_rows"]["value"] == pytest.approx(home["effect"][inside].mean(), abs=1e-4)
+    assert found["overlap_rows"]["doubly_robust"] == pytest.approx(2, abs=4 * found["overlap_rows"]["se"])
+    assert {term["input"] for term in found["projection"]["terms"]} >= {"age", "seen"}
     assert home["id"][5] == "'=cmd7"  # no spreadsheet runs it
     assert list((tmp_path / "cache").rglob("*")) == []  # nothing of a person's table is kept
 

@@ -28,10 +28,11 @@ from crl_core.data.tables.source import TableSource, table_source
 from crl_core.figures import estimated_against_planted, palette
 from crl_core.jobs.executors import Here
 from crl_core.jobs.manager import JobManager
+from crl_core.measures.average_effects import NORMAL_90
 from crl_core.measures.doubly_robust import nuisances
 from crl_core.measures.planted import COLUMNS, TILT, Planting, Shape, placebo_chances, plant, shifted, usual_size
 from crl_core.runs.store import RunStore
-from crl_core.studies.planted import WIDE, Planted, errors_of, lines_of, run_planted
+from crl_core.studies.planted import Planted, errors_of, lines_of, run_planted
 from crl_core.studies.planted_live import PlantedTraining, carry_out_task
 from crl_core.world.table_checks import look_at
 
@@ -323,7 +324,7 @@ def test_errors_are_those_of_every_rows_mean_over_fits(clinics: Any) -> None:
         middle = sum(three) / 3
         sd = (sum((value - middle) ** 2 for value in three) / 2) ** 0.5
         squares.append((middle - planting.ite[row]) ** 2)
-        hits += abs(middle - planting.ite[row]) <= WIDE * sd
+        hits += abs(middle - planting.ite[row]) <= NORMAL_90 * sd
     assert found.method.ite_rmse == pytest.approx((sum(squares) / len(squares)) ** 0.5)
     assert found.method.coverage == pytest.approx(hits / len(squares))
     assert found.method.ate_error == pytest.approx(abs(found.effects.mean() - planting.ite.mean()))

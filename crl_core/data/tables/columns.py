@@ -188,3 +188,22 @@ def encoded(column: Column, values: np.ndarray) -> np.ndarray:
     gone = np.isnan(numbers)
     filled = np.where(gone, column.fill, numbers)
     return np.stack([filled, gone.astype(np.float64)], axis=1) if column.missing else filled[:, None]
+
+
+def placed(covariates: Sequence[Column]) -> list[tuple[Column, slice]]:
+    """Each covariate with its place among the inputs."""
+    ends = np.cumsum([0, *(len(column.inputs) for column in covariates)]).tolist()
+    return [(column, slice(*ends[at : at + 2])) for at, column in enumerate(covariates)]
+
+
+def decoded(column: Column, inputs: np.ndarray) -> np.ndarray:
+    """What `encoded` keeps of a covariate's cells, [n] float: a number, or days since `start`, NaN where missing; of a
+    category the index of its level, `len(levels)` where it has none of them.
+
+    inputs: [n, inputs].
+    """
+    if column.kind == "category":
+        has = inputs > 0.5
+        first = has.argmax(axis=1) if column.levels else 0
+        return np.where(has.any(axis=1), first, len(column.levels)).astype(np.float64)
+    return np.where(inputs[:, 1] > 0.5, np.nan, inputs[:, 0]) if column.missing else np.array(inputs[:, 0])
