@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crl_core.config import MAX_QUEUE, RunConfig
+from crl_core.data.source import Source
 from crl_core.events import Event, Stage
 from crl_core.jobs.cost import estimate_seconds
 from crl_core.jobs.executors import STOPPED, Executor, Job, LocalProcess
@@ -145,6 +146,12 @@ class JobManager:
         """How many runs and tasks the executor has in hand."""
         with self._mutex:
             return len(self._current)
+
+    def in_hand(self, table: Source) -> bool:
+        """Whether a run of these rows waits or is under way."""
+        with self._mutex:
+            jobs = [*self._queue, *(current.job for current in self._current.values())]
+        return any(job.config is not None and job.config.table == table for job in jobs)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
 from pages.shared import server_cache, style
 from pages.shared.run_view import RunInView, naming_near
+from pages.shared.table_kept import NOT_HERE, rows_here
 
 PARAM = "runs"  # of the URL, once for each run
 MOST = 4
@@ -113,6 +114,9 @@ def opened(key: str, lam: float) -> RunInView | None:
     """A stored run with the λ of its grid nearest to `lam`; None, with a sentence, where it cannot be opened."""
     try:
         result = server_cache.load(key)
+        if not rows_here(result.config):
+            st.error(style.plain(f"Run {key} cannot be shown. {NOT_HERE}"))
+            return None
         naming = naming_near(result.config)
         own = nearest_lam(result.lams, lam)
         return RunInView(

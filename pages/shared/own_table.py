@@ -1,6 +1,7 @@
 """The table of one's own that this session has loaded. It lives as long as the session and is in nobody else's reach.
 
-Nothing of it stands in the address, in a file or in a cache of Streamlit's, all of which visitors share.
+Nothing of it stands in the address, in a file or in a cache of Streamlit's, all of which visitors share; unless a
+person keeps it on this machine (`table_kept`), where its rows are found by the hash of their content.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import streamlit as st
 
 from crl_core.data.tables.columns import Raw, Role
@@ -36,6 +38,7 @@ class OwnTable:
     number:  counts the tables of a session, so that fields of one are not taken for those of the next.
     treated: the value of the treatment that means treated; "" where it is plain, or not said.
     measured_before: whether a person has said that all covariates were measured before the treatment.
+    source:  by a name that only this session has; of a kept table by the hash of its content, as `by_content`.
     """
 
     label: str
@@ -47,12 +50,30 @@ class OwnTable:
     categories: frozenset[str] = frozenset()
     measured_before: bool = False
     source: TableSource | None = None
+    by_content: TableSource | None = None
     look: Look | None = None
     _hold: _Hold | None = field(default=None, repr=False)
 
     @property
     def confirmed(self) -> bool:
         return self.source is not None and self.look is not None
+
+    @property
+    def kept(self) -> bool:
+        """Whether it was kept on this machine, or comes from there."""
+        return self.source is not None and self.source.content == self.content
+
+    @property
+    def content(self) -> str:
+        """The hash of its rows, once its roles are confirmed; whoever guesses them knows it."""
+        assert self.by_content is not None
+        return self.by_content.content
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """Those that have a part, all rows, once its roles are confirmed."""
+        assert self.source is not None
+        return {column.name: self.raw.columns[column.name] for column in self.source.columns}
 
 
 def loaded() -> OwnTable | None:
@@ -95,7 +116,8 @@ def say(
     """The table with what a person says of it; what was confirmed otherwise has to be confirmed again."""
     said = (roles, treated, categories)
     if said != (table.roles, table.treated, table.categories):
-        table = replace(table, roles=roles, treated=treated, categories=categories, source=None, look=None, _hold=None)
+        table = replace(table, roles=roles, treated=treated, categories=categories)
+        table = replace(table, source=None, by_content=None, look=None, _hold=None)
     if measured_before != table.measured_before:
         table = replace(table, measured_before=measured_before)
     st.session_state[_TABLE] = table
@@ -111,9 +133,28 @@ def confirm(table: OwnTable) -> OwnTable:
     known = table_source(table.raw, table.roles, treated=table.treated, label=table.label, categories=table.categories)
     forget(known.content)
     source = replace(known, content=secrets.token_hex(32))
-    hold = _Hold(source.content)
-    load(source, {column.name: table.raw.columns[column.name] for column in source.columns})
-    table = replace(table, source=source, look=look_at(source, table.raw), _hold=hold)
+    table = replace(table, source=source, by_content=known, _hold=_Hold(source.content))
+    load(source, table.columns)
+    table = replace(table, look=look_at(source, table.raw))
+    st.session_state[_TABLE] = table
+    return table
+
+
+def kept(table: OwnTable) -> OwnTable:
+    """The table as one whose rows are found on this machine; this session's copy of them is forgotten."""
+    table = replace(table, source=table.by_content, _hold=None)
+    st.session_state[_TABLE] = table
+    return table
+
+
+def open_kept(source: TableSource, columns: Mapping[str, np.ndarray]) -> OwnTable:
+    """Make a table that was kept on this machine the session's, with the roles that it has in `source`."""
+    raw = Raw(columns=columns)
+    numbers = {name for name, values in columns.items() if values.dtype.kind == "f"}
+    categories = {column.name for column in source.covariates if column.kind == "category"} & numbers
+    roles = {column.name: column.role for column in source.columns}
+    table = take(source.label, raw, roles, source.arms[1], frozenset(categories))
+    table = replace(table, source=source, by_content=source, look=look_at(source, raw))
     st.session_state[_TABLE] = table
     return table
 

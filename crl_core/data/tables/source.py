@@ -2,13 +2,14 @@
 
 Content: SHA-256 of the columns that have a part in the run, as they were read, so that a CSV and its Parquet agree;
          other roles, or another encoding, are another run.
-Loaded:  rows are kept in this process by content, and forgotten on request; nothing here writes them anywhere.
+Loaded:  rows are kept in this process by content, and forgotten on request; nothing here writes them anywhere. A
+         process that has them elsewhere, in files say, says where to find them (`find_with`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -39,6 +40,8 @@ LEAST_ROWS, LEAST_IN_ARM, LEAST_IN_ENV = 100, 10, 30
 MOST_SIZE = 1e15  # of a number: squares and sums of larger ones overflow in a network
 ALL = "all rows"  # the one environment of a table that names none
 _LOADED: dict[str, Mapping[str, np.ndarray]] = {}  # content -> the columns that have a part
+Finder = Callable[[str], Mapping[str, np.ndarray] | None]
+_FINDER: list[Finder] = []  # one at most: asked for a content that is not loaded
 _APART: tuple[Role, ...] = ("id", "ignore")
 # What stands for "treated" where a person does not say so.
 _TREATED = ("1", "true", "yes", "y", "treated", "treatment", "t")
@@ -209,7 +212,7 @@ def table_source(
     _check_rows(blank, arms, env_names)
     training = np.flatnonzero(used)[split(blank, seed)[0]]
     source = TableSource(
-        content=_content(columns),
+        content=content_hash(columns),
         label=label,
         n_rows=int(used.sum()),
         n_held_out=int(used.sum()) - len(training),
@@ -330,7 +333,7 @@ def _check_rows(rows: MultiEnvData, arms: tuple[str, str], env_names: tuple[str,
             )
 
 
-def _content(columns: Mapping[str, np.ndarray]) -> str:
+def content_hash(columns: Mapping[str, np.ndarray]) -> str:
     """64 hexadecimal digits of the columns' names, kinds and cells, in order."""
     found = hashlib.sha256()
     for name, values in columns.items():
@@ -385,9 +388,32 @@ def load(source: TableSource, columns: Mapping[str, np.ndarray]) -> None:
     _LOADED[source.content] = columns
 
 
+def load_again(source: TableSource, raw: Raw) -> None:
+    """Keep the rows of the file that a run was trained on, read once more. Raises TableRefused if it is another."""
+    names = [column.name for column in source.columns]
+    absent = [name for name in names if name not in raw.columns]
+    if absent:
+        raise TableRefused(f"the file has no column {first_of(absent, 6)}, which the run was trained on; give its own.")
+    columns = {name: raw.columns[name] for name in raw.columns if name in names}
+    found = content_hash(columns)
+    if found != source.content:
+        raise TableRefused(
+            f"the file is not the one that the run was trained on (its columns have the hash {found[:12]}, not "
+            f"{source.content[:12]}); give that file, with its rows and columns in their order."
+        )
+    load(source, columns)
+
+
 def forget(content: str) -> None:
     """Keep no copy of a table's rows any more."""
     _LOADED.pop(content, None)
+    _rows.cache_clear()
+
+
+def find_with(finder: Finder | None) -> None:
+    """Ask `finder`, from now on and in this process, for the columns of a content that nobody has loaded here; None:
+    nobody is asked."""
+    _FINDER[:] = [] if finder is None else [finder]
     _rows.cache_clear()
 
 
@@ -395,6 +421,8 @@ def forget(content: str) -> None:
 def _rows(source: TableSource) -> tuple[MultiEnvData, np.ndarray, np.ndarray, np.ndarray]:
     """The rows that are used, which of them are trained on and which held out, and their places in the file."""
     columns = _LOADED.get(source.content)
+    if columns is None and _FINDER:
+        columns = _FINDER[0](source.content)
     if columns is None:
         raise TableMissing(f"the table {source.label} is not loaded here; load its file again with the same roles.")
     of = {role: source.named(role) for role in SINGLE}
