@@ -15,15 +15,15 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crl_core.config.text import altered
 from crl_core.data.tables.source import TableSource, content_hash, find_with, forget
+from crl_core.results import of_table
 from crl_core.runs.library import Library
 from crl_core.runs.records import PART_NAMES
 from crl_core.runs.sealing import MANIFEST, StoreError, disk_error, write_atomically
@@ -97,9 +97,7 @@ class KeptTables:
         was = self.store.summary(key)
         if was is None:
             return None
-        result = self.store.load(key)
-        result = replace(result, config=altered(result.config, table=source))
-        new = self.store.save(result, {"created": was.created})
+        new = self.store.save(of_table(self.store.load(key), source), {"created": was.created})
         for name in PART_NAMES:
             arrays = self.store.part(key, name)
             if arrays is not None and name in self.store.missing_parts(new):

@@ -16,6 +16,7 @@ from crl_core.config.text import altered
 from crl_core.data.tables import private
 from crl_core.data.tables import source as tables
 from crl_core.jobs.manager import JobManager
+from crl_core.runs.bundle import export_bytes
 from crl_core.runs.kept_tables import PUBLIC, KeptTables
 from crl_core.runs.library import Library
 from crl_core.runs.store import RunStore
@@ -26,6 +27,8 @@ from tests.pages.figures import titled
 from tests.pages.test_data import CANARY, confirmed, upload
 from tests.pages.test_own_run import Trained, go, quickly, said, trained
 from tests.pages.test_runs import choose
+from tests.pages.test_take_home import downloads
+from tests.pages.test_take_home import upload as import_file
 
 __all__ = ["quickly", "trained"]  # fixtures
 
@@ -203,3 +206,41 @@ def test_a_world_that_is_opened_from_the_library_takes_the_place_of_a_table(
     press(choose(app, 0), "runs.open")
     go(app, "train")
     assert app.session_state["sidebar.controls"].config == tiny.config
+
+
+# -- taken home --------------------------------------------------------------------------------------------------------
+
+
+def test_the_export_page_offers_the_run_of_a_table_and_says_what_each_file_carries(
+    trained: Trained, store: RunStore
+) -> None:
+    app = go(trained(frame()), "serve")
+    text = said(app)
+    assert {"Bundle", "Notebook"} <= set(downloads(app))
+    for words in ("a hash of the rows", "no row", "may remember rows", "it asks for the file"):
+        assert words in text
+    said(press(go(app, "data"), "data.keep"))
+    assert {"Bundle", "Notebook"} <= set(downloads(go(app, "serve")))
+    go(app, "data").button(key="data.leave").click().run()
+    assert not {"Bundle", "Notebook"} & set(downloads(go(app, "serve")))  # of a simulated world: in the Library
+
+
+def test_an_imported_run_shows_its_figures_and_its_rows_once_the_table_is_kept_here(
+    trained: Trained, store: RunStore, open_app: Open
+) -> None:
+    app = go(trained(frame()), "train")
+    run = app.session_state["table.run"]
+    bundle = export_bytes(store, run.config().key, table=run.table.by_content)
+    other = import_file(open_app("runs"), bundle)
+    assert compare_runs.NOT_HERE in other.success[0].value
+    (key,) = store.keys()
+    other = choose(other, 0)
+    assert other.button(key="runs.open").disabled
+    assert (downloads(other)["Numbers, CSV"], downloads(other)["Figures, HTML"]) == (True, False)
+    text = said(press(go(app, "data"), "data.keep"))
+    assert "kept on this machine, and 1 run of it" in text
+    other = choose(go(other, "runs"), 0)
+    assert downloads(other)["Figures, HTML"]
+    press(other, "runs.open")
+    assert "Estimated effects" in str(titled(go(other, "effects"), "Estimated effects at λ")["layout"]["title"])
+    assert other.session_state["sidebar.controls"].config.key == key
