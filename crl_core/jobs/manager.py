@@ -10,7 +10,7 @@ import atexit
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crl_core.config import MAX_QUEUE, RunConfig
-from crl_core.data.source import Source
 from crl_core.events import Event, Stage
 from crl_core.jobs.cost import estimate_seconds
 from crl_core.jobs.executors import STOPPED, Executor, Job, LocalProcess
@@ -147,11 +146,11 @@ class JobManager:
         with self._mutex:
             return len(self._current)
 
-    def in_hand(self, table: Source) -> bool:
-        """Whether a run of these rows waits or is under way."""
+    def in_hand(self, which: Callable[[RunConfig], bool]) -> bool:
+        """Whether a run of this kind waits or is under way."""
         with self._mutex:
             jobs = [*self._queue, *(current.job for current in self._current.values())]
-        return any(job.config is not None and job.config.table == table for job in jobs)
+        return any(job.config is not None and which(job.config) for job in jobs)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

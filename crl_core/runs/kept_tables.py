@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crl_core.config import RunConfig
 from crl_core.data.tables.source import TableSource, content_hash, find_with, forget
 from crl_core.results import of_table
 from crl_core.runs.library import Library
@@ -89,7 +90,7 @@ class KeptTables:
     def runs_of(self, content: str) -> list[str]:
         """Keys of the stored runs of this content, whatever its roles."""
         runs = Library(self.store).runs()
-        return [run.key for run in runs if _content_of(run.config.table) == content]
+        return [run.key for run in runs if content_of(run.config) == content]
 
     def take_in(self, key: str, source: TableSource) -> str | None:
         """Store a private run as one of the kept table: the same figures under the key that anybody would get; that
@@ -137,8 +138,9 @@ class KeptTables:
         return self._folder / f"{content}.parquet"
 
 
-def _content_of(table: object) -> str:
-    return table.content if isinstance(table, TableSource) else ""
+def content_of(config: RunConfig) -> str:
+    """The hash of a run's table; "" where its rows come from elsewhere, or have no name."""
+    return config.table.content if isinstance(config.table, TableSource) else ""
 
 
 def _names(run: Path, content: str) -> bool:

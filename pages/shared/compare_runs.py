@@ -15,7 +15,7 @@ from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
 from pages.shared import server_cache, style
 from pages.shared.run_view import RunInView, naming_near
-from pages.shared.table_kept import NOT_HERE, rows_here
+from pages.shared.table_kept import not_here, rows_here
 
 PARAM = "runs"  # of the URL, once for each run
 MOST = 4
@@ -115,7 +115,7 @@ def opened(key: str, lam: float) -> RunInView | None:
     try:
         result = server_cache.load(key)
         if not rows_here(result.config):
-            st.error(style.plain(f"Run {key} cannot be shown. {NOT_HERE}"))
+            st.error(style.plain(f"Run {key} cannot be shown. {not_here()}"))
             return None
         naming = naming_near(result.config)
         own = nearest_lam(result.lams, lam)

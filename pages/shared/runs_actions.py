@@ -12,7 +12,7 @@ from crl_core.runs.store import RunSummary
 from pages.shared.compare_runs import MOST
 from pages.shared.runs_callbacks import compare, delete, open_run, pin, save
 from pages.shared.style import quiet
-from pages.shared.table_kept import NOT_HERE, can_open
+from pages.shared.table_kept import can_open, not_here
 
 
 def actions(chosen: Sequence[RunSummary]) -> None:
@@ -48,7 +48,7 @@ def _for_one(run: RunSummary) -> None:
         on_click=open_run,
         args=(run,),
         disabled=not here,
-        help=None if here else NOT_HERE,
+        help=None if here else not_here(),
     )
     with st.popover("Name, tags, note", disabled=run.baked):
         _write_on(run)

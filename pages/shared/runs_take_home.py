@@ -26,7 +26,7 @@ from pages.shared import server_cache, style
 from pages.shared.fields import lam_text
 from pages.shared.run_view import naming_near, warn
 from pages.shared.serve_table import BUNDLE_CARRIES, NOTEBOOK_CARRIES
-from pages.shared.table_kept import NOT_HERE, rows_here
+from pages.shared.table_kept import not_here, rows_here
 
 _TURN = "runs.import.turn"  # another key after each import empties the uploader
 _SAID = "runs.import.said"  # (kind, sentence) of the last import
@@ -118,7 +118,7 @@ def section(chosen: RunSummary, lam: float) -> None:
                     "from there." + (" Of a table: with a point for each held-out row." if of_person else "")
                 )
                 if here
-                else NOT_HERE,
+                else not_here(),
             )
         cite, load = st.tabs(["Cite this run", "Load the network"])
         cited = citation(result, chosen.created, chosen.recipe_version)
@@ -169,7 +169,7 @@ def _bring_in(turn: int) -> None:
         key = import_run(server_cache.store(), file.getvalue())
         found = server_cache.store().summary(key)
         away = found is not None and not rows_here(found.config)
-        st.session_state[_SAID] = ("success", f"Run {key} is imported." + (f" {NOT_HERE}" if away else ""))
+        st.session_state[_SAID] = ("success", f"Run {key} is imported." + (f" {not_here()}" if away else ""))
     except AlreadyStored as error:
         st.session_state[_SAID] = ("info", str(error))
     except (StoreError, ValueError) as error:

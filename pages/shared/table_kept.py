@@ -13,7 +13,7 @@ import streamlit as st
 from crl_core.config import RunConfig
 from crl_core.data.tables.private import PrivateRows
 from crl_core.data.tables.source import TableSource
-from crl_core.runs.kept_tables import public_server
+from crl_core.runs.kept_tables import content_of, public_server
 from crl_core.runs.sealing import StoreError
 from pages.shared import own_table, server_cache, sidebar, table_run
 from pages.shared.own_table import OwnTable
@@ -22,10 +22,16 @@ from pages.shared.style import count, panel_title, plain, quiet
 from pages.shared.table_run import TableRun
 
 _SAID, _PROBLEM = "kept.said", "kept.problem"
-NOT_HERE = (
-    "The rows of its table are not kept here: load the file on the page Data, with the same roles, and press Keep on "
-    "this machine."
-)
+
+
+def not_here() -> str:
+    """Why the rows of a stored run's table cannot be had, and how they come back."""
+    if public_server():
+        return "The rows of its table are not on this server, and no table is kept on it."
+    return (
+        "The rows of its table are not kept here: load the file on the page Data, with the same roles, and press Keep "
+        "on this machine."
+    )
 
 
 def messages() -> None:
@@ -73,22 +79,23 @@ def _kept(table: OwnTable) -> None:
 
 def shelf() -> None:
     """The tables that are kept, where none is in view."""
-    if public_server() or not (tables := server_cache.kept_tables().all()):
+    if public_server() or not (tables := _named()):
         return
     with st.container(key="panel_data_kept"):
         panel_title("Kept on this machine", "until somebody opens and forgets them")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            at = st.selectbox(
-                "Kept table",
-                range(len(tables)),
-                format_func=lambda at: (
-                    f"{tables[at].source.label}, {tables[at].source.n_rows:,} rows, {tables[at].bytes / 1e3:,.0f} kB"
-                ),
-                key="data.kept",
-                label_visibility="collapsed",
-                width=420,
-            )
-            st.button("Open this table", key="data.kept_open", on_click=_open, args=(tables[at].source,))
+            name = st.selectbox("Kept table", list(tables), key="data.kept", label_visibility="collapsed", width=420)
+            source = tables.get(name, next(iter(tables.values())))  # somebody may have had it forgotten just now
+            st.button("Open this table", key="data.kept_open", on_click=_open, args=(source,))
+
+
+def _named() -> dict[str, TableSource]:
+    """The tables that are kept, by what tells them apart on screen."""
+    found: dict[str, TableSource] = {}
+    for table in server_cache.kept_tables().all():
+        name = f"{table.source.label}, {table.source.n_rows:,} rows, {table.bytes / 1e3:,.0f} kB"
+        found[name if name not in found else f"{name}, {table.source.content[:8]}"] = table.source
+    return found
 
 
 def keep() -> None:
@@ -97,15 +104,15 @@ def keep() -> None:
     if table is None or table.kept or public_server():
         return
     assert table.by_content is not None
-    if run is not None and server_cache.jobs().in_hand(run.rows):
+    if run is not None and server_cache.jobs().in_hand(lambda config: config.table == run.rows):
         st.session_state[_PROBLEM] = "A run of this table is being trained; keep the table when it has ended."
         return
     try:
         server_cache.kept_tables().keep(table.by_content, table.columns)
-        moved = {} if run is None else _taken_in(run, table.by_content)
     except StoreError as error:
         st.session_state[_PROBLEM] = str(error)
         return
+    moved = {} if run is None else _taken_in(run, table.by_content)
     now = own_table.kept(table)
     if run is not None:
         table_run.becomes_kept(run, now, moved)
@@ -113,21 +120,27 @@ def keep() -> None:
 
 
 def _taken_in(run: TableRun, source: TableSource) -> dict[str, str]:
-    """The runs of a session's table as runs of the kept one: old key -> new key. Raises StoreError."""
+    """The runs of a session's table as runs of the kept one: old key -> new key. One that cannot be read, or stored
+    again, stays with the session."""
     tables, moved = server_cache.kept_tables(), {}
     for key in sorted(run.keys):
-        if (new := tables.take_in(key, source)) is not None:
+        try:
+            new = tables.take_in(key, source)
+        except StoreError as error:
+            st.session_state[_PROBLEM] = str(error)
+            continue
+        if new is not None:
             moved[key] = new
     return moved
 
 
 def forget() -> None:
     """Delete the kept table in view and its runs. A callback."""
-    table, run = own_table.current(), table_run.of_table()
+    table = own_table.current()
     if table is None or not table.kept:
         return
     tables, exporter = server_cache.kept_tables(), server_cache.exporter()
-    if server_cache.jobs().in_hand(table.source if run is None else run.rows):
+    if server_cache.jobs().in_hand(lambda config: content_of(config) == table.content):
         st.session_state[_PROBLEM] = "A run of this table is being trained; wait for its end, or cancel it."
         return
     try:
@@ -153,7 +166,7 @@ def open_run(config: RunConfig) -> bool:
         return True
     columns = _columns(source) if isinstance(source, TableSource) else None
     if columns is None:
-        st.session_state[_PROBLEM] = NOT_HERE
+        st.session_state[_PROBLEM] = not_here()
         return False
     assert isinstance(source, TableSource)
     table_run.show_run(own_table.open_kept(source, columns), config)

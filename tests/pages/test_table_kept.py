@@ -20,7 +20,7 @@ from crl_core.runs.bundle import export_bytes
 from crl_core.runs.kept_tables import PUBLIC, KeptTables
 from crl_core.runs.library import Library
 from crl_core.runs.store import RunStore
-from pages.shared import compare_runs
+from pages.shared import table_kept
 from tests.crl_core.test_own_tables import frame
 from tests.pages.conftest import Open, Tiny
 from tests.pages.figures import titled
@@ -135,7 +135,7 @@ def test_a_public_server_has_neither_the_button_nor_what_was_kept_before(
     assert "Keep" not in said(app)
     assert not {"data.keep", "data.forget", "data.kept_open"} & {button.key for button in app.button}
     other = open_app("compare", runs=key)
-    assert "The rows of its table are not kept here" in said(other)
+    assert "The rows of its table are not on this server, and no table is kept on it." in said(other)
 
 
 def test_a_table_that_one_visitor_keeps_stays_private_with_another_until_that_one_keeps_it_too(
@@ -163,7 +163,7 @@ def test_a_run_whose_table_was_forgotten_says_how_its_rows_come_back(
     run = app.session_state["table.run"]
     KeptTables(store)._file(run.table.content).unlink()  # as in a store that was moved without it
     other = open_app("compare", runs=run.config().key)
-    assert compare_runs.NOT_HERE in said(other)
+    assert table_kept.not_here() in said(other)
 
 
 def test_neither_keeping_nor_forgetting_takes_a_table_from_under_a_training(
@@ -232,7 +232,7 @@ def test_an_imported_run_shows_its_figures_and_its_rows_once_the_table_is_kept_h
     run = app.session_state["table.run"]
     bundle = export_bytes(store, run.config().key, table=run.table.by_content)
     other = import_file(open_app("runs"), bundle)
-    assert compare_runs.NOT_HERE in other.success[0].value
+    assert table_kept.not_here() in other.success[0].value
     (key,) = store.keys()
     other = choose(other, 0)
     assert other.button(key="runs.open").disabled
