@@ -23,7 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crl_core.config import RunConfig
-from crl_core.data.tables.source import TableSource, content_hash, find_with, forget
+from crl_core.data.tables.columns import content_hash
+from crl_core.data.tables.source import TableSource, find_with, forget
 from crl_core.results import of_table
 from crl_core.runs.library import Library
 from crl_core.runs.records import PART_NAMES

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from crl_core.data.tables.columns import SINGLE, Role, TableRefused, levels_of
-from crl_core.data.tables.source import plain_treated
+from crl_core.data.tables.making import plain_treated
 from pages.shared import own_table
 from pages.shared.data_panels import refused
 from pages.shared.own_table import OwnTable

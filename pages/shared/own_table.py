@@ -16,7 +16,8 @@ import streamlit as st
 
 from crl_core.data.tables.columns import Raw, Role
 from crl_core.data.tables.guess import guessed_roles
-from crl_core.data.tables.source import TableSource, forget, load, table_source
+from crl_core.data.tables.making import table_source
+from crl_core.data.tables.source import TableSource, forget, load
 from crl_core.data.tables.summary import Held, held
 from crl_core.world.table_checks import Look, look_at
 

@@ -17,9 +17,10 @@ from crl_core.cli.program import main
 from crl_core.config.table import table_config
 from crl_core.config.text import altered
 from crl_core.data.tables import source as tables
-from crl_core.data.tables.columns import Raw, TableRefused
+from crl_core.data.tables.columns import Raw, TableRefused, content_hash
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.private import PrivateRows, private_rows
-from crl_core.data.tables.source import TableMissing, TableSource, content_hash, find_with, load_again, table_source
+from crl_core.data.tables.source import TableMissing, TableSource, find_with, load_again
 from crl_core.jobs.executors import Job, LocalProcess
 from crl_core.measures.evidence import gather
 from crl_core.results import RunResult

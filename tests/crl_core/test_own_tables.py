@@ -19,8 +19,9 @@ from crl_core.data.scm import split
 from crl_core.data.tables import source as tables
 from crl_core.data.tables.columns import MISSING, OTHER, Column, Raw, Role, TableRefused, encoded, learnt
 from crl_core.data.tables.guess import guessed_roles
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.reading import read_table
-from crl_core.data.tables.source import TableMissing, TableSource, table_source
+from crl_core.data.tables.source import TableMissing, TableSource
 from crl_core.world.table_checks import Finding, Look, look_at
 from tests.crl_core.test_table_reading import parquet
 

@@ -17,8 +17,9 @@ from crl_core.cli.program import main
 from crl_core.config.table import table_config
 from crl_core.config.text import altered
 from crl_core.data.tables import source as tables
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.private import forget_rows, private_rows
-from crl_core.data.tables.source import TableSource, find_with, table_source
+from crl_core.data.tables.source import TableSource, find_with
 from crl_core.export.notebook import notebook
 from crl_core.measures.evidence import gather
 from crl_core.measures.projection import project_run
