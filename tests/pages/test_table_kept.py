@@ -21,9 +21,11 @@ from crl_core.runs.kept_tables import PUBLIC, KeptTables
 from crl_core.runs.library import Library
 from crl_core.runs.store import RunStore
 from pages.shared import table_kept
+from pages.shared.shell import PAGES
 from tests.crl_core.test_own_tables import frame
 from tests.pages.conftest import Open, Tiny
-from tests.pages.figures import titled
+from tests.pages.figures import figures, numbers, titled
+from tests.pages.test_compare import compare
 from tests.pages.test_data import CANARY, confirmed, upload
 from tests.pages.test_own_run import Trained, go, quickly, said, trained
 from tests.pages.test_runs import choose
@@ -90,9 +92,10 @@ def test_a_kept_table_and_its_runs_are_found_by_a_new_session_of_a_server_that_w
     assert "What can this table tell?" in said(other)
     other = press(other, "data.train")  # the same settings, so nothing is trained
     again = titled(go(other, "path"), "Average effects along λ")["data"]
-    np.testing.assert_allclose(again[0]["y"], effects[0]["y"])
+    np.testing.assert_allclose(numbers(again[0]["y"]), numbers(effects[0]["y"]))
+    assert np.isfinite(numbers(again[0]["y"])).all()
     assert other.session_state["table.run"].config().key == key
-    for page in ("effects", "latent", "lecture", "unseen", "serve", "compare", "runs", "data"):
+    for page in (stem for pages in PAGES.values() for stem, _ in pages):
         assert "nan" not in said(go(other, page)).lower().split()
 
 
@@ -196,6 +199,22 @@ def test_a_run_of_a_kept_table_is_opened_from_the_library_with_settings_that_no_
     other.number_input(key="table.seed").set_value(5).run()
     assert other.session_state["sidebar.controls"].config.training.epochs != 7
     assert "Not trained yet" in said(other)
+
+
+def test_two_runs_of_a_kept_table_are_compared_by_anybody_and_either_is_opened(
+    trained: Trained, store: RunStore, open_app: Open
+) -> None:
+    app = press(go(trained(frame()), "data"), "data.keep")
+    config = app.session_state["table.run"].config()
+    other = altered(config, align="treatment" if config.training.align == "environment" else "environment")
+    store.save(train(other))
+    del app
+    server_starts_again(store)
+    page = compare(config.key, other.key)
+    assert "not kept here" not in said(page)
+    assert len(figures(page)) >= 2
+    press(page, "compare.open_B")
+    assert page.session_state["sidebar.controls"].config == other
 
 
 def test_a_world_that_is_opened_from_the_library_takes_the_place_of_a_table(
