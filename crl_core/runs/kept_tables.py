@@ -68,10 +68,12 @@ class KeptTables:
 
     def has(self, content: str) -> bool:
         """Whether rows of this content are here."""
-        return os.path.isfile(self._file(content))
+        return _is_hash(content) and os.path.isfile(self._file(content))
 
     def columns(self, content: str) -> dict[str, np.ndarray] | None:
         """The rows of a content, by column; None where they are not here, or the file is not what was kept."""
+        if not self.has(content):
+            return None
         try:
             found = pq.read_table(io.BytesIO(self._file(content).read_bytes()))
             columns = {name: _values(found.column(name)) for name in found.column_names}
@@ -134,9 +136,14 @@ class KeptTables:
         return self.store.root / "tables"
 
     def _file(self, content: str) -> Path:
-        if len(content) != 64 or not set(content) <= set("0123456789abcdef"):  # it becomes a path
-            raise StoreError("A table's content is 64 hexadecimal digits; load its file again.")
+        if not _is_hash(content):
+            raise StoreError("A table is kept under 64 hexadecimal digits; load its file again.")
         return self._folder / f"{content}.parquet"
+
+
+def _is_hash(content: str) -> bool:
+    """Whether a content, which may come from a stranger's bundle, can become a path."""
+    return len(content) == 64 and set(content) <= set("0123456789abcdef")
 
 
 def content_of(config: RunConfig) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from crl_core.config import RunConfig
 from crl_core.config.text import nearest, nearest_lam
+from crl_core.data.tables.source import TableMissing
 from crl_core.figures import effect_limits
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
@@ -117,6 +118,7 @@ def opened(key: str, lam: float) -> RunInView | None:
         if not rows_here(result.config):
             st.error(style.plain(f"Run {key} cannot be shown. {not_here()}"))
             return None
+        server_cache.view_data(result.config)  # of a table whose file was changed there are none
         naming = naming_near(result.config)
         own = nearest_lam(result.lams, lam)
         return RunInView(
@@ -132,7 +134,7 @@ def opened(key: str, lam: float) -> RunInView | None:
             evidence=server_cache.load_part(key, "evidence"),
             computing=False,
         )
-    except (RunCorrupted, RunNotFound, StoreError) as error:
+    except (RunCorrupted, RunNotFound, StoreError, TableMissing) as error:
         st.error(style.plain(str(error)))
         return None
 

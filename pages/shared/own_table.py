@@ -39,6 +39,7 @@ class OwnTable:
     number:  counts the tables of a session, so that fields of one are not taken for those of the next.
     treated: the value of the treatment that means treated; "" where it is plain, or not said.
     measured_before: whether a person has said that all covariates were measured before the treatment.
+    borrowed: whether it was opened here from what others, or an earlier session, had kept.
     source:  by a name that only this session has; of a kept table by the hash of its content, as `by_content`.
     """
 
@@ -50,6 +51,7 @@ class OwnTable:
     treated: str = ""
     categories: frozenset[str] = frozenset()
     measured_before: bool = False
+    borrowed: bool = False
     source: TableSource | None = None
     by_content: TableSource | None = None
     look: Look | None = None
@@ -143,7 +145,7 @@ def confirm(table: OwnTable) -> OwnTable:
 
 def kept(table: OwnTable) -> OwnTable:
     """The table as one whose rows are found on this machine; this session's copy of them is forgotten."""
-    table = replace(table, source=table.by_content, _hold=None)
+    table = replace(table, borrowed=False, source=table.by_content, _hold=None)
     st.session_state[_TABLE] = table
     return table
 
@@ -155,7 +157,7 @@ def open_kept(source: TableSource, columns: Mapping[str, np.ndarray]) -> OwnTabl
     categories = {column.name for column in source.covariates if column.kind == "category"} & numbers
     roles = {column.name: column.role for column in source.columns}
     table = take(source.label, raw, roles, source.arms[1], frozenset(categories))
-    table = replace(table, source=source, by_content=source, look=look_at(source, raw))
+    table = replace(table, borrowed=True, source=source, by_content=source, look=look_at(source, raw))
     st.session_state[_TABLE] = table
     return table
 

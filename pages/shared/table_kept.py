@@ -19,9 +19,9 @@ from pages.shared import own_table, server_cache, sidebar, table_run
 from pages.shared.own_table import OwnTable
 from pages.shared.shell import page_file
 from pages.shared.style import count, panel_title, plain, quiet
-from pages.shared.table_run import TableRun
+from pages.shared.table_run import PROBLEM, TableRun
 
-_SAID, _PROBLEM = "kept.said", "kept.problem"
+_SAID = "kept.said"
 
 
 def not_here() -> str:
@@ -38,7 +38,7 @@ def messages() -> None:
     """What the last click did."""
     if said := st.session_state.pop(_SAID, None):
         st.success(plain(said))
-    if problem := st.session_state.pop(_PROBLEM, None):
+    if problem := st.session_state.pop(PROBLEM, None):
         st.error(plain(problem))
 
 
@@ -105,12 +105,12 @@ def keep() -> None:
         return
     assert table.by_content is not None
     if run is not None and server_cache.jobs().in_hand(lambda config: config.table == run.rows):
-        st.session_state[_PROBLEM] = "A run of this table is being trained; keep the table when it has ended."
+        st.session_state[PROBLEM] = "A run of this table is being trained; keep the table when it has ended."
         return
     try:
         server_cache.kept_tables().keep(table.by_content, table.columns)
     except StoreError as error:
-        st.session_state[_PROBLEM] = str(error)
+        st.session_state[PROBLEM] = str(error)
         return
     moved = {} if run is None else _taken_in(run, table.by_content)
     now = own_table.kept(table)
@@ -127,7 +127,7 @@ def _taken_in(run: TableRun, source: TableSource) -> dict[str, str]:
         try:
             new = tables.take_in(key, source)
         except StoreError as error:
-            st.session_state[_PROBLEM] = str(error)
+            st.session_state[PROBLEM] = str(error)
             continue
         if new is not None:
             moved[key] = new
@@ -141,12 +141,12 @@ def forget() -> None:
         return
     tables, exporter = server_cache.kept_tables(), server_cache.exporter()
     if server_cache.jobs().in_hand(lambda config: content_of(config) == table.content):
-        st.session_state[_PROBLEM] = "A run of this table is being trained; wait for its end, or cancel it."
+        st.session_state[PROBLEM] = "A run of this table is being trained; wait for its end, or cancel it."
         return
     try:
         keys = tables.forget(table.content)
     except StoreError as error:
-        st.session_state[_PROBLEM] = str(error)
+        st.session_state[PROBLEM] = str(error)
         return
     for key in keys:
         exporter.forget(key, server_cache.store())
@@ -166,10 +166,14 @@ def open_run(config: RunConfig) -> bool:
         return True
     columns = _columns(source) if isinstance(source, TableSource) else None
     if columns is None:
-        st.session_state[_PROBLEM] = not_here()
+        st.session_state[PROBLEM] = not_here()
         return False
     assert isinstance(source, TableSource)
-    table_run.show_run(own_table.open_kept(source, columns), config)
+    try:
+        table_run.show_run(own_table.open_kept(source, columns), config)
+    except ValueError as error:  # a stranger's run that says other things of these rows
+        st.session_state[PROBLEM] = str(error)
+        return False
     return True
 
 
@@ -190,7 +194,7 @@ def _open(source: TableSource) -> None:
     """A callback."""
     columns = _columns(source)
     if columns is None:
-        st.session_state[_PROBLEM] = f"{source.label} is kept here no more, or its file was changed; load it again."
+        st.session_state[PROBLEM] = f"{source.label} is kept here no more, or its file was changed; load it again."
     else:
         own_table.open_kept(source, columns)
 

@@ -30,6 +30,7 @@ from pages.shared import own_table, server_cache
 from pages.shared.own_table import OwnTable
 
 _RUN, _IN_VIEW = "table.run", "table.in_view"
+PROBLEM = "table.problem"  # a sentence that the Data page and the Library say once
 _CAN_COME_BACK_S, _LOOK_S = 130.0, 5.0  # a session whose tab is closed can be come back to for two minutes
 _GIVE_UP_S = 60.0  # a training that is asked to stop does so within a second
 LEAST_STEPS, MOST_STEPS, MOST_SEED = 20, 5000, 999_999  # of the sidebar's fields
@@ -107,12 +108,21 @@ def of_table() -> TableRun | None:
     run: TableRun | None = st.session_state.get(_RUN)
     table = own_table.current()
     if table is not None and table.kept and not server_cache.kept_tables().has(table.content):
-        own_table.confirm(table)  # somebody has made the machine forget it: it is this session's alone again
+        _forgotten_elsewhere(table)
     if run is not None and own_table.loaded() is not run.table:
         st.session_state.pop(_RUN)
         run.end()
         run = None
     return run
+
+
+def _forgotten_elsewhere(table: OwnTable) -> None:
+    """Another session has made this machine forget the table: whoever loaded its file has it alone again."""
+    if table.borrowed:
+        own_table.leave()
+        st.session_state[PROBLEM] = f"{table.label} was forgotten by somebody who uses this server; load its file."
+    else:
+        own_table.confirm(table)
 
 
 def show(table: OwnTable) -> TableRun:

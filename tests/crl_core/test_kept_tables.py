@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -132,9 +132,36 @@ def test_a_file_that_holds_something_else_is_not_taken(damage: str, raw: Raw, st
     else:
         kept.keep(source, columns | {"age": columns["age"] + 1})
     assert kept.columns(source.content) is None
-    for name in ("../../etc/passwd", "a" * 63, "A" * 64):
+    for name in ("../../elsewhere", "a" * 63, "A" * 64):
+        assert not kept.has(name)
+        assert kept.columns(name) is None
         with pytest.raises(StoreError, match="64 hexadecimal digits"):
-            kept.has(name)
+            kept.keep(replace(source, content=name), columns)
+
+
+@pytest.mark.parametrize("lie", ["names", "order", "kinds", "rows", "truth"])
+def test_a_strangers_run_that_says_other_things_of_kept_rows_gets_none_of_them(
+    lie: str, raw: Raw, store: RunStore
+) -> None:
+    source = table_source(raw, ROLES, label="trial.csv")
+    kept = KeptTables(store)
+    kept.keep(source, columns_of(raw))
+    tables.forget(source.content)
+    kept.serve_rows()
+    columns = source.columns
+    told = {
+        "names": replace(source, columns=tuple(replace(column, name=f"{column.name}?") for column in columns)),
+        "order": replace(source, columns=columns[::-1]),
+        "kinds": replace(source, columns=tuple(replace(c, kind="number") if c.name == "sex" else c for c in columns)),
+        "rows": replace(source, n_rows=source.n_rows - 1),
+        "truth": replace(
+            source,
+            columns=tuple(replace(c, role={"site": "mu0", "sex": "mu1"}.get(c.name, c.role)) for c in columns),  # type: ignore[arg-type]
+        ),
+    }
+    with pytest.raises(TableMissing, match="load its file again"):
+        told[lie].rows(0)
+    assert len(source.rows(0)[0]) == 320
 
 
 @pytest.fixture(scope="module")

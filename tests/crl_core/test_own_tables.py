@@ -141,6 +141,8 @@ def test_true_effects_are_known_where_both_columns_are_given() -> None:
     np.testing.assert_allclose(ite, 2)
     with pytest.raises(TableRefused, match="true effects need both"):
         table_source(read(table), roles | {"mu1": "ignore"}, label="x")
+    with pytest.raises(TableRefused, match="sex holds true mean outcomes, which are numbers, and it does not"):
+        table_source(read(table), roles | {"mu1": "ignore", "sex": "mu1"}, label="x")
 
 
 def test_which_value_means_treated_decides_the_sign_and_is_asked_where_it_is_not_plain() -> None:

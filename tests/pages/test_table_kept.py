@@ -164,9 +164,27 @@ def test_a_run_whose_table_was_forgotten_says_how_its_rows_come_back(
 ) -> None:
     app = press(go(trained(frame()), "data"), "data.keep")
     run = app.session_state["table.run"]
-    KeptTables(store)._file(run.table.content).unlink()  # as in a store that was moved without it
+    file = KeptTables(store)._file(run.table.content)
+    file.unlink()  # as in a store that was moved without it
+    server_starts_again(store)
     other = open_app("compare", runs=run.config().key)
     assert table_kept.not_here() in said(other)
+    file.write_bytes(b"PAR1 of something else")
+    assert "is not loaded here; load its file again" in said(open_app("compare", runs=run.config().key))
+    assert table_kept.not_here() in said(press(choose(open_app("runs"), 0), "runs.open"))
+
+
+def test_who_only_opened_a_kept_table_has_it_no_more_once_it_is_forgotten(
+    trained: Trained, store: RunStore, open_app: Open
+) -> None:
+    first = press(go(trained(frame()), "data"), "data.keep")
+    second = press(open_app("data"), "data.kept_open")
+    assert "What can this table tell?" in said(second)
+    press(first, "data.forget")
+    text = said(go(second, "data"))
+    assert "trial.csv was forgotten by somebody who uses this server" in text
+    assert "Your own table" in text
+    assert "What can this table tell?" not in text
 
 
 def test_neither_keeping_nor_forgetting_takes_a_table_from_under_a_training(

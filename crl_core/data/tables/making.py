@@ -53,6 +53,9 @@ def table_source(
     outcome, treatment, environment = _needed(of, "outcome"), _needed(of, "treatment"), of["environment"]
     if (of["mu0"] is None) != (of["mu1"] is None):
         raise TableRefused("of mu0 and mu1 one is given; true effects need both.")
+    for name in (of["mu0"], of["mu1"]):
+        if name is not None and columns[name].dtype.kind != "f":
+            raise TableRefused(f"{name} holds true mean outcomes, which are numbers, and it does not; choose another.")
     if "covariate" not in roles.values():
         raise TableRefused("no column is a covariate; name one at least.")
     _check_sizes(columns)

@@ -251,11 +251,11 @@ def _rows(source: TableSource) -> tuple[MultiEnvData, np.ndarray, np.ndarray, np
     if columns is None:
         raise TableMissing(f"the table {source.label} is not loaded here; load its file again with the same roles.")
     of = {role: source.named(role) for role in SINGLE}
+    outcome, treatment = of["outcome"], of["treatment"]
+    if outcome is None or treatment is None or not _fits(source, columns):  # a source that a stranger has written
+        raise TableMissing(f"the rows of {source.label} are not what the run says of them; load its file again.")
     used = complete(columns, [name for name in of.values() if name is not None])
     picked = {name: values[used] for name, values in columns.items()}
-    outcome, treatment = of["outcome"], of["treatment"]
-    if outcome is None or treatment is None:  # a file that somebody has written
-        raise TableMissing(f"the table {source.label} has no outcome or no treatment; load its file again.")
     y = (texts(picked[outcome]) == source.outcomes[1]).astype(np.float64) if source.outcomes else picked[outcome]
     truth = {name: picked[column] for name, column in (("y0", of["mu0"]), ("y1", of["mu1"])) if column is not None}
     rows = MultiEnvData(
@@ -265,4 +265,19 @@ def _rows(source: TableSource) -> tuple[MultiEnvData, np.ndarray, np.ndarray, np
         y=y,
         **truth,
     )
-    return rows, *split(rows, source.seed), np.flatnonzero(used)
+    parts = split(rows, source.seed)
+    if (len(rows), len(parts[1])) != (source.n_rows, source.n_held_out):
+        raise TableMissing(f"the table {source.label} has other rows than the run says; load its file again.")
+    return rows, *parts, np.flatnonzero(used)
+
+
+def _fits(source: TableSource, columns: Mapping[str, np.ndarray]) -> bool:
+    """Whether these are the columns that the source speaks of, each of its kind."""
+    if [column.name for column in source.columns] != list(columns):
+        return False
+    numbers = {source.named("mu0"), source.named("mu1"), None if source.outcomes else source.named("outcome")}
+    return all(
+        kind_of(columns[column.name]) == ("number" if column.name in numbers else column.kind)
+        or (column.kind == "category" and column.name not in numbers)
+        for column in source.columns
+    )
