@@ -59,22 +59,27 @@ def _offer(table: OwnTable) -> None:
     runs = 0 if run is None else sum(server_cache.store().has(key) for key in run.keys)
     panel_title("Keep it on this machine?", "otherwise it is forgotten when the tab is closed, and so are its runs")
     quiet(
-        f"Stored in {server_cache.store().root / 'tables'}, for the user of this program alone to read: all rows of "
-        f"the {count(len(table.source.columns), 'column')} that have a part, no id and nothing that is left out; and "
-        f"{count(runs, 'finished run')} of it. Its runs then stand in the Library and in Compare for everybody who "
-        "uses this server, with the names of columns and values, and a server that is started again finds them."
+        f"Then its rows{_and(runs, 'finished run')} are stored in {server_cache.store().root / 'tables'}, for the user "
+        f"of this program alone to read: the {count(len(table.source.columns), 'column')} that have a part, no id and "
+        "nothing that is left out. Its runs stand in the Library and in Compare for everybody who uses this server, "
+        "with the names of columns and values. A server that is started again finds them."
     )
     st.button("Keep on this machine", key="data.keep", on_click=keep)
 
 
 def _kept(table: OwnTable) -> None:
-    runs = count(len(server_cache.kept_tables().runs_of(table.content)), "run")
-    panel_title("Kept on this machine", f"its rows, and {runs}; everybody who uses this server sees them")
+    runs = _and(len(server_cache.kept_tables().runs_of(table.content)), "run")
+    panel_title("Kept on this machine", f"its rows{runs}; everybody who uses this server sees them")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(page_file("runs"), label="Its runs in the Library")
         with st.popover("Forget this table"):
-            quiet(f"Its rows and {runs} are deleted from this machine for good, whoever looks at them.")
-            st.button(f"Delete its rows and {runs}", key="data.forget", on_click=forget)
+            quiet(f"Its rows{runs} are deleted from this machine for good, whoever looks at them.")
+            st.button(f"Delete its rows{runs}", key="data.forget", on_click=forget)
+
+
+def _and(number: int, word: str) -> str:
+    """ " and 3 runs" of it; nothing where there are none."""
+    return f" and {count(number, word)}" if number else ""
 
 
 def shelf() -> None:
@@ -116,7 +121,7 @@ def keep() -> None:
     now = own_table.kept(table)
     if run is not None:
         table_run.becomes_kept(run, now, moved)
-    st.session_state[_SAID] = f"{table.label} is kept on this machine, and {count(len(moved), 'run')} of it."
+    st.session_state[_SAID] = f"{table.label} is kept on this machine{_and(len(moved), 'run')}."
 
 
 def _taken_in(run: TableRun, source: TableSource) -> dict[str, str]:
@@ -153,7 +158,7 @@ def forget() -> None:
     own_table.leave()
     server_cache.forget_pictures()
     st.session_state[_SAID] = (
-        f"{table.label} is forgotten: its rows and {count(len(keys), 'run')} were deleted from this machine."
+        f"{table.label} is forgotten: its rows{_and(len(keys), 'run')} were deleted from this machine."
     )
 
 
