@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -199,6 +200,16 @@ def test_neither_keeping_nor_forgetting_takes_a_table_from_under_a_training(
     monkeypatch.setattr(JobManager, "in_hand", lambda self, rows: True)
     assert "is being trained; wait for its end, or cancel it" in said(press(app, "data.forget"))
     assert len(Library(store).runs()) == 1
+
+
+def test_what_was_planted_in_a_table_stays_with_its_run_when_the_table_is_kept(trained: Trained) -> None:
+    run = (app := go(trained(frame()), "data")).session_state["table.run"]
+    forgotten: list[str] = []
+    asked = {name: SimpleNamespace(forget=lambda name=name: forgotten.append(name)) for name in ("this", "another")}
+    run.planted.update({run.config().key: asked["this"], "0" * 16: asked["another"]})
+    press(app, "data.keep")
+    assert run.planted == {run.config().key: asked["this"]}
+    assert forgotten == ["another"]
 
 
 def test_a_run_of_a_kept_table_is_opened_from_the_library_with_settings_that_no_field_has(
