@@ -7,14 +7,15 @@ computes latents, predictions and effect maps of any λ without the library that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crl_core import metrics
 from crl_core.config import RunConfig
-from crl_core.config.text import nearest_lam
+from crl_core.config.text import altered, nearest_lam
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
+from crl_core.data.tables.source import TableSource
 from crl_core.metrics import Metric
 from crl_core.network import one_model as one_model
 from crl_core.network import predict as predict  # notebooks taken home import it from here
@@ -104,6 +105,12 @@ class RunResult:
             with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
                 found.append(y1_hat - y0_hat)
         return np.concatenate(found)
+
+
+def of_table(result: RunResult, table: TableSource) -> RunResult:
+    """A run whose rows had no name as one of the table that they are: the same figures, under the key that anybody with
+    that table would get."""
+    return replace(result, config=altered(result.config, table=table))
 
 
 def data_of(config: RunConfig, replicate: int = 0) -> tuple[MultiEnvData, MultiEnvData]:

@@ -25,8 +25,9 @@ from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables.columns import SINGLE, Raw, Role, TableRefused, first_of
 from crl_core.data.tables.guess import guessed_roles
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.reading import MOST_BYTES, read_table
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded, place
 from crl_core.export.effects_file import effects_csv
 from crl_core.measures.average_effects import AverageEffects, RowEffects, average_effects, row_effects

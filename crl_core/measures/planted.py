@@ -31,7 +31,7 @@ from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from crl_core.data.scm import MultiEnvData, Stream, rng_for, split
-from crl_core.data.tables.source import LEAST_IN_ARM
+from crl_core.data.tables.making import LEAST_IN_ARM
 from crl_core.measures.doubly_robust import Nuisances, nuisances
 
 Shape = Literal["constant", "linear", "zero"]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from crl_core.data.scenario import MAX_ENVS
 from crl_core.data.tables.columns import SINGLE, Role, TableRefused, levels_of
-from crl_core.data.tables.source import LEAST_IN_ENV, plain_treated
+from crl_core.data.tables.making import LEAST_IN_ENV, plain_treated
 from pages.shared import own_table
 from pages.shared.data_panels import refused
 from pages.shared.own_table import OwnTable

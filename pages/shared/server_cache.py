@@ -23,6 +23,7 @@ from crl_core.lecture.handout import THEMES
 from crl_core.lecture.naming import Naming
 from crl_core.measures.curves import Curves, Follower, of_result
 from crl_core.results import RunResult, view_rows
+from crl_core.runs.kept_tables import KeptTables
 from crl_core.runs.library import Library
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore, RunSummary
@@ -50,6 +51,7 @@ def forget_pictures() -> None:
 def store() -> RunStore:
     found = RunStore()
     ensure_temporary_folder(found.root)
+    KeptTables(found).serve_rows()
     Thread(target=found.discard_private, name="crl private", daemon=True).start()  # of a server that has crashed
     return found
 
@@ -57,6 +59,10 @@ def store() -> RunStore:
 @st.cache_resource(show_spinner=False)
 def library() -> Library:
     return Library(store())
+
+
+def kept_tables() -> KeptTables:
+    return KeptTables(store())
 
 
 @st.cache_resource(ttl=5, show_spinner=False)

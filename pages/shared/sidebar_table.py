@@ -15,10 +15,9 @@ from pages.shared import table_run
 from pages.shared.asked import Controls
 from pages.shared.lam_grid import FIELDS, lam_grid
 from pages.shared.style import plain, quiet
-from pages.shared.table_run import TableRun
+from pages.shared.table_run import LEAST_STEPS, MOST_SEED, MOST_STEPS, TableRun
 
 _ALIKE = {"environment": "environments", "treatment": "arms"}
-_MOST_STEPS = 5000
 
 
 def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Controls:
@@ -27,7 +26,8 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
     st.html(f'<p class="crl-world"><b>{plain(source.label)}</b></p>')
     quiet(
         f"{source.n_rows:,} rows, {len(source.features)} inputs. Effect of {source.named('treatment')} on "
-        f"{source.named('outcome')}. Only this session sees it."
+        f"{source.named('outcome')}. "
+        + ("It is kept on this machine." if run.table.kept else "Only this session sees it.")
     )
     st.button("Back to simulated worlds", key="table.leave", on_click=table_run.leave, width="stretch", type="tertiary")
     chosen = run.settings
@@ -50,7 +50,7 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
     except ValueError as error:
         problem = str(error)
     steps = _number(
-        "Gradient steps", "steps", chosen.steps, 50, (20, _MOST_STEPS), "Of each fit; its best look counts."
+        "Gradient steps", "steps", chosen.steps, 50, (LEAST_STEPS, MOST_STEPS), "Of each fit; its best look counts."
     )
     replicates = _number(
         "Fits",
@@ -60,7 +60,7 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
         (1, int(LIMITS["replicates"][1])),
         "Each to rows drawn anew (bootstrap). A row's effect is their mean; 20 make its interval sound.",
     )
-    seed = _number("Seed", "seed", chosen.seed, 1, (0, 999_999), "Determines rows, initial weights and batches.")
+    seed = _number("Seed", "seed", chosen.seed, 1, (0, MOST_SEED), "Determines rows, initial weights and batches.")
     run.settings = replace(
         chosen,
         align=align if align in get_args(Align) else chosen.align,

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from crl_core import RunConfig, Training, train
 from crl_core.data.scm import Stream, rng_for
-from crl_core.data.tables.source import table_source
+from crl_core.data.tables.making import table_source
 from crl_core.measures.covariate_probes import CovariateProbes, covariate_probes, probe_sentences
 from crl_core.measures.probes import FOLDS, RIDGE_STRENGTHS
 from crl_core.results import RunResult

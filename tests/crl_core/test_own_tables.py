@@ -23,8 +23,9 @@ from crl_core.data.scm import split
 from crl_core.data.tables import source as tables
 from crl_core.data.tables.columns import MISSING, OTHER, Column, Raw, Role, TableRefused, encoded, learnt
 from crl_core.data.tables.guess import guessed_roles
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.reading import read_table
-from crl_core.data.tables.source import TableMissing, TableSource, table_source
+from crl_core.data.tables.source import TableMissing, TableSource
 from crl_core.events import EpochEnded, Event, from_json, to_json
 from crl_core.figures import palette
 from crl_core.lecture.frames import training_frames
@@ -151,6 +152,8 @@ def test_true_effects_are_known_where_both_columns_are_given() -> None:
     np.testing.assert_allclose(ite, 2)
     with pytest.raises(TableRefused, match="true effects need both"):
         table_source(read(table), roles | {"mu1": "ignore"}, label="x")
+    with pytest.raises(TableRefused, match="sex holds true mean outcomes, which are numbers, and it does not"):
+        table_source(read(table), roles | {"mu1": "ignore", "sex": "mu1"}, label="x")
 
 
 def test_which_value_means_treated_decides_the_sign_and_is_asked_where_it_is_not_plain() -> None:

@@ -23,8 +23,9 @@ from crl_core.config.table import table_config
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables import source as tables
 from crl_core.data.tables.examples import load_example
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.reading import read_table
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.figures import estimated_against_planted, palette
 from crl_core.jobs.executors import Here
 from crl_core.jobs.manager import JobManager

@@ -13,7 +13,7 @@ from scipy import stats
 
 from crl_core import RunConfig, Training, train
 from crl_core.data.tables.columns import MISSING, OTHER, Column, decoded, encoded, learnt, placed
-from crl_core.data.tables.source import table_source
+from crl_core.data.tables.making import table_source
 from crl_core.measures.average_effects import row_effects
 from crl_core.measures.effect_importance import DRAWS, effect_importance
 from crl_core.measures.subgroups import effects_by_column, groups_of, rare_arm

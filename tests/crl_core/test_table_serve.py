@@ -16,8 +16,9 @@ from crl_core.cli.program import main
 from crl_core.config.table import table_config
 from crl_core.config.text import altered
 from crl_core.data.tables.columns import Raw
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.private import forget_rows, private_rows
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.export.exporter import make
 from crl_core.export.model_file import Model, read_model
 from crl_core.network import one_model, predict
