@@ -29,7 +29,7 @@ from crl_core.config.table import table_config
 from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables.columns import Raw
-from crl_core.data.tables.source import table_source
+from crl_core.data.tables.making import table_source
 from crl_core.measures.average_effects import average_effects, outcomes_at
 
 FILE = "ihdp_npci_1-50.npz"

@@ -16,7 +16,8 @@ from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
 from crl_core.data.tables.columns import Raw
 from crl_core.data.tables.examples import load_example
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.making import table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.measures.average_effects import average_effects
 from crl_core.measures.baselines import Rows, least_squares_per_arm
 from crl_core.metrics import ite_rmse

@@ -28,7 +28,7 @@ from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
 from crl_core.data.tables.columns import Raw
 from crl_core.data.tables.examples import load_example
-from crl_core.data.tables.source import table_source
+from crl_core.data.tables.making import table_source
 from crl_core.measures.average_effects import average_effects, outcomes_at
 
 FILE = "jobs_dw_bin_10splits.npz"

@@ -54,6 +54,7 @@ class EpochEnded:
     ite_rmse: np.ndarray | None  # [M] held out; None where the truth is not known
     status: np.ndarray  # [M] int, index into STATUS_WORDS
     validation_mse: np.ndarray | None = None  # [M] on training rows kept for that; None where there are none
+    ate: np.ndarray | None = None  # [M] mean effect of the held-out rows of a table; None elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

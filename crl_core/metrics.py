@@ -29,8 +29,9 @@ class Metric:
             evidence   an array of the run's evidence
             of_inputs  an array `x_<name>` of the evidence, [R]: the same of the inputs x
             baseline   an array `baseline_<name>` of the evidence, [B, R]: the same of models that are no network
-    needs:  the grade of truth (`data.source`) without which there is no such number, or "validation" where rows of the
-            training part must have been kept for that; None for what anyone can compute.
+    needs:  the grade of truth (`data.source`) without which there is no such number, "validation" where rows of the
+            training part must have been kept for that, "table" where rows must be a person's own; None for what anyone
+            can compute.
     least_envs: the number of environments below which there is no such number.
     usual:  a log axis, and the range that usual runs stay in.
     linear: a linear axis, and the least and the largest value there is.
@@ -43,7 +44,7 @@ class Metric:
     title: str = ""
     unit: str = ""
     held_out: bool = True  # else a mean over the epoch's batches
-    needs: Literal["effects", "latents", "equations", "validation"] | None = None
+    needs: Literal["effects", "latents", "equations", "validation", "table"] | None = None
     least_envs: int = 1
     shown: bool = True  # wherever runs or λ are compared; else only on the page that explains it
     usual: tuple[float, float] | None = None
@@ -52,7 +53,7 @@ class Metric:
 
     @property
     def needs_truth(self) -> bool:
-        return self.needs not in (None, "validation")
+        return self.needs not in (None, "validation", "table")
 
     @property
     def drawn(self) -> bool:
@@ -110,6 +111,16 @@ METRICS = (
         kept=("epoch", "result", "by_env", "listed", "baseline"),
         needs="effects",
         usual=(0.01, 3.0),
+    ),
+    Metric(
+        name="ate",
+        word="average effect",
+        title="Average effect",
+        unit="y",
+        kept=("epoch", "result"),
+        needs="table",
+        shown=False,
+        late=True,
     ),
     Metric(name="ate_error", word="|ATE error|", unit="y", kept=("result", "baseline"), needs="effects"),
     Metric(

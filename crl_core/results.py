@@ -7,14 +7,15 @@ computes latents, predictions and effect maps of any λ without the library that
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crl_core import metrics
 from crl_core.config import RunConfig
-from crl_core.config.text import nearest_lam
+from crl_core.config.text import altered, nearest_lam
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
+from crl_core.data.tables.source import TableSource
 from crl_core.metrics import Metric
 from crl_core.network import one_model as one_model
 from crl_core.network import predict as predict  # notebooks taken home import it from here
@@ -45,6 +46,7 @@ class RunResult:
     ate_error: np.ndarray | None = None  # [M] |mean ITE estimate - mean ITE|
     ite_rmse_by_env: np.ndarray | None = None  # [M, E]
     validation_mse: np.ndarray | None = None  # [M]; None where no training rows were kept for that
+    ate: np.ndarray | None = None  # [M] mean effect of the held-out rows of a table; None elsewhere, or in older runs
     history: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
 
@@ -59,8 +61,7 @@ class RunResult:
     @property
     def kept(self) -> tuple[Metric, ...]:
         """The metrics of models that it was trained to have; None where the truth is not known."""
-        validated = self.validation_mse is not None
-        return tuple(m for m in metrics.kept_in("result") if validated or m.needs != "validation")
+        return tuple(m for m in metrics.kept_in("result") if m.needs_truth or getattr(self, m.name) is not None)
 
     @property
     def generalisation_gap(self) -> np.ndarray:
@@ -109,6 +110,12 @@ class RunResult:
         y0_hat, y1_hat = self.outcomes(x, replicate)
         with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
             return np.asarray(y1_hat - y0_hat)
+
+
+def of_table(result: RunResult, table: TableSource) -> RunResult:
+    """A run whose rows had no name as one of the table that they are: the same figures, under the key that anybody with
+    that table would get."""
+    return replace(result, config=altered(result.config, table=table))
 
 
 def data_of(config: RunConfig, replicate: int = 0) -> tuple[MultiEnvData, MultiEnvData]:

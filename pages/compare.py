@@ -9,13 +9,14 @@ import streamlit as st
 from crl_core.figures import palette
 from crl_core.figures.compare import LETTERS
 from crl_core.measures.cautions import cautions_of
-from pages.shared import RunInView, controls, figure, page_header, quiet, require, server_cache, sidebar, style
+from pages.shared import RunInView, controls, figure, page_header, quiet, require, server_cache, style
 from pages.shared.compare_invite import invite
 from pages.shared.compare_pictures import errors_and_settings, learning, pictures
 from pages.shared.compare_runs import choose, name_of, notes, opened
 from pages.shared.compare_tables import differences_from_a
 from pages.shared.fields import lam_text
 from pages.shared.run_view import warn
+from pages.shared.table_kept import can_open, open_run
 
 _SAYS = (
     "Stored runs side by side: where their settings differ, what they learned, and whether their figures differ by "
@@ -90,9 +91,9 @@ def open_one(runs: Sequence[RunInView]) -> None:
             st.button(
                 f"Open {letter}",
                 key=f"compare.open_{letter}",
-                on_click=sidebar.show,
+                on_click=open_run,
                 args=(run.config,),
-                disabled=run.config.table is not None,
+                disabled=not can_open(run.config),
                 help=f"Sets the sidebar to {name_of(run.config)}, its λ grid included.",
             )
         quiet("Opening a run sets the sidebar to it, so that every page shows it and λ moves along its grid.")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from crl_core.figures import palette
 from crl_core.world.table_verdict import table_verdict
-from pages.shared import data_load, data_panels, data_train, own_table, page_header, require
+from pages.shared import data_load, data_panels, data_train, own_table, page_header, require, table_kept
 from pages.shared.data_roles import roles_form
 from pages.shared.style import count, panel_title, theme
 from pages.shared.tables import say
@@ -32,7 +32,9 @@ if table is None:
         "Load a file, say what its columns are, and read what it can tell of effects, before anything is trained.",
         _DEFINITIONS,
     )
+    table_kept.messages()
     data_load.invite()
+    table_kept.shelf()
     st.stop()
 
 n_rows = count(table.raw.n_rows, "row") if table.raw.n_rows == 1 else f"{table.raw.n_rows:,} rows"
@@ -63,8 +65,10 @@ page_header(
     ],
 )
 data_load.refusal()
+table_kept.messages()
 say(verdict.sentence)
 data_train.offer(table)
+table_kept.panel(table)
 left, right = st.columns([6, 5])
 with left, st.container(key="panel_data_verdict", height="stretch"):
     panel_title("What can this table tell?", "answered before any training, without knowing the true effects")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from crl_core.measures.probe_words import p_text
-from pages.shared import figure, latent_panels, page_header, quiet, require, run_in_view
+from pages.shared import figure, latent_covariates, latent_panels, page_header, quiet, require, run_in_view
 
 _DEFINITIONS = """
 **Latent** φ(x): what the encoder makes of the covariates, 16 numbers a row unless the run says otherwise. Heads
@@ -29,6 +29,9 @@ depend on each other, which their mean or median is not; in brackets the least a
 
 **R²** of z and of s: the better of ridge regression and 15 nearest neighbours, cross-validated on held-out rows. With
 several dimensions, z and s are taken along the unit directions with which they enter the equations.
+
+**R²** of a table's covariates: ridge regression from the latent, cross-validated on held-out rows; forgotten is one
+that could be read without a penalty (.25 or more) and has less than half of that left.
 
 **Use of s**: root mean square over held-out rows of ∂τ̂/∂s̄ and of ∂ŷ/∂s̄ (under the treatment received), as s̄ moves and
 z stays, in units of the outcome. What can be read need not be used. In truth the effect never depends on s.
@@ -61,7 +64,6 @@ page_header(
     ],
 )
 
-known = [] if run.view.z is None or run.view.s is None else ["z", "s"]
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     layout = st.segmented_control(
         "Layout",
@@ -73,20 +75,23 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     )
     colour = st.segmented_control(
         "Colour by",
-        ["environment", "treatment", *known],
+        ["environment", "treatment", *latent_covariates.colours_of(run)],
         default="environment",
         required=True,
         key="latent.colour",
         persist_state="session",
     )
+    colour, rows = latent_covariates.coloured(run, colour or "environment")
 if layout == "t-SNE" and run.projection is None:
     quiet(f"t-SNE is {waiting}; PCA stands in for it.")
     layout = "PCA"
-latent_panels.pictures(run, layout, colour)
+latent_panels.pictures(run, layout, colour, rows)
 
 if run.evidence is None:
     quiet(f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.mmd2))}.")
 else:
     latent_panels.measures(run, run.evidence)
-    if known:
+    if run.view.z is not None and run.view.s is not None:
         latent_panels.probes_along_lam(run, run.evidence)
+if run.config.table is not None:
+    latent_covariates.kept(run)

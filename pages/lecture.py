@@ -10,8 +10,20 @@ from crl_core.config import RunConfig
 from crl_core.config.text import imagined
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.lecture.frames import training_frames
-from crl_core.lecture.handout import handout_html, naming_of
-from pages.shared import Controls, controls, job_panel, quiet, require, run_in_view, server_cache, sidebar
+from crl_core.lecture.handout import naming_of
+from pages.shared import (
+    Controls,
+    controls,
+    job_panel,
+    lecture_handout,
+    quiet,
+    require,
+    row_views,
+    run_in_view,
+    server_cache,
+    sidebar,
+    table_run,
+)
 from pages.shared.lecture_scrubber import scrubber
 
 POLL_S = 1.0
@@ -28,7 +40,7 @@ def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None
 
 def in_training(now: Controls, config: RunConfig) -> None:
     """The curves so far; the whole page is drawn again when the run is there."""
-    naming = naming_of(config, now.preset.env_word)
+    naming, levels = naming_of(config, now.preset.env_word), table_run.levels_of(config)
 
     @st.fragment(run_every=POLL_S)
     def live() -> None:
@@ -39,7 +51,8 @@ def in_training(now: Controls, config: RunConfig) -> None:
         events, _ = server_cache.jobs().events(config.key)
         started = next((event for event in events if isinstance(event, RunStarted)), None)
         epochs = [event for event in events if isinstance(event, EpochEnded)]
-        so_far = training_frames(config, started, epochs, naming=naming, palettes=server_cache.lecture_palettes())
+        palettes = server_cache.lecture_palettes()
+        so_far = training_frames(config, started, epochs, naming=naming, palettes=palettes, levels=levels)
         scrubber(so_far, f"{config.key}|epoch {len(epochs)}", now.lam, lambda sigma: None)
 
     live()
@@ -50,7 +63,8 @@ def finished() -> None:
     naming = naming_of(run.config, run.naming.env_word)
     parts = [name for name, part in (("projection", run.projection), ("evidence", run.evidence)) if part is not None]
     stamp = f"{run.key}|{'+'.join(parts)}"
-    data = server_cache.lecture_frames(stamp, naming, run.result, run.projection, run.evidence)
+    averages = None if run.config.table is None else (row_views.average(run), row_views.levels(run))
+    data = server_cache.lecture_frames(stamp, naming, run.result, run.projection, run.evidence, averages)
     scrubber(data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma))
     missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
     waiting = [what for name, what in missing.items() if name not in parts]
@@ -73,19 +87,7 @@ def finished() -> None:
                 f"the screen, P is for projectors.{several}"
             )
     with right:
-        st.download_button(
-            "Handout",
-            data=lambda: handout_html(run.result, run.projection, run.evidence, lam=run.lam, naming=naming),
-            file_name=f"lambda-{run.key}.html",
-            mime="text/html",
-            on_click="ignore",
-            key="lecture.handout",
-            width="stretch",
-            help=(
-                "One HTML file of this run that opens without a network, with its config and the command that "
-                "reproduces it."
-            ),
-        )
+        lecture_handout.offer(run, naming)
 
 
 require()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from crl_core.export import exporter as exports
 from crl_core.export.formats import FORMATS
-from pages.shared import page_header, require, run_in_view, serve_panels, server_cache
+from pages.shared import page_header, require, run_in_view, serve_panels, serve_table, server_cache
 from pages.shared.style import figure, notice, panel_title, plain
 from pages.shared.tables import say
 
@@ -83,3 +83,4 @@ def main() -> None:
 
 
 main()
+serve_table.take_home(run)

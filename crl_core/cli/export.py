@@ -71,10 +71,10 @@ def _export(options: argparse.Namespace) -> int:
         text.append(report_table(rows) + ("" if lacking() is None else f"\n{lacking()}"))
         if options.folder is not None:
             for each, made in files.items():
-                _write(Path(options.folder) / file_name(key, lam, each), made)
+                write_model(Path(options.folder) / file_name(key, lam, each), made)
     if writes:
         made = files[name] if options.report else export_model(made_of, name)
-        _write(Path(target), made)
+        write_model(Path(target), made)
         content |= {"format": name, "file": target, "bytes": len(made)}
         text.append(f"{FORMATS[name].title} of λ = {lam:g} is in {target}{place(target)}, {len(made) / 1e3:.0f} kB.")
     put(options.json, content, lambda: "\n\n".join(text))
@@ -82,7 +82,7 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(target: Path, content: bytes) -> None:
+def write_model(target: Path, content: bytes) -> None:
     try:
         write_atomically(target, content)
     except OSError as error:

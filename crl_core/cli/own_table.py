@@ -6,7 +6,6 @@ Nothing of it is stored: the run lives as long as the command.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,18 +17,20 @@ from crl_core.cli.output import check_target, path_given, put, warn, write_text
 from crl_core.cli.planted import add_planted_options, planted_content, planted_text, planting_asked_for
 from crl_core.cli.table import ProgressBar, text_table
 from crl_core.cli.table_examples import TableGiven, add_example_options, example_given, examples_asked_for
+from crl_core.cli.table_judged import Judged, judged, judged_content, judged_text, over_fits
+from crl_core.cli.table_model import add_model_option, format_asked_for, model_text, model_written
 from crl_core.config import Align
 from crl_core.config.numbers import option
 from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables.columns import SINGLE, Raw, Role, TableRefused, first_of
 from crl_core.data.tables.guess import guessed_roles
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.reading import MOST_BYTES, read_table
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded, place
 from crl_core.export.effects_file import effects_csv
 from crl_core.measures.average_effects import AverageEffects, RowEffects, average_effects, row_effects
-from crl_core.measures.checked_effects import CheckedEffects, checked_effects
 from crl_core.measures.doubly_robust import nuisances
 from crl_core.metrics import ite_rmse
 from crl_core.results import RunResult
@@ -57,6 +58,12 @@ def add_table_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--covariates", nargs="+", metavar="COLUMN", help="default: all that are not left out")
     parser.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns that have no part")
     parser.add_argument("--categories", nargs="+", default=[], metavar="COLUMN", help="numbers that name a category")
+    parser.add_argument(
+        "--group-environments",
+        type=option(whole=True),
+        metavar="N",
+        help="at most N environments: the N - 1 largest values, and the rest together",
+    )
     parser.add_argument("--look", action="store_true", help="only look, do not train")
     parser.add_argument("--align", choices=get_args(Align), help="what the penalty makes alike")
     parser.add_argument("--lam", nargs="+", type=option("lams", several=True), metavar="λ", help="penalty weights")
@@ -66,6 +73,7 @@ def add_table_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--steps", type=option("steps"), default=STEPS, metavar="N", help="of a fit")
     parser.add_argument("--seed", type=option("seed"), default=0, metavar="N")
     parser.add_argument("--effects", type=path_given, metavar="FILE", help="write every row's effect as CSV")
+    add_model_option(parser)
     add_planted_options(parser)
 
 
@@ -74,14 +82,17 @@ def _table(options: argparse.Namespace) -> int:
         return examples_asked_for(options)
     given = example_given(options) or _file_given(options.file)
     raw, roles = given.raw, _roles(given, options)
+    if options.group_environments is not None and "environment" not in roles.values():
+        raise ValueError("--group-environments groups values of an environment; name its column with --environment.")
     source = table_source(
         raw,
         roles,
         treated=options.treated or ("" if options.treatment is not None else given.treated),
         label=given.label,
         categories=given.categories | {_named(raw, name) for name in options.categories},
+        group_environments=options.group_environments,
     )
-    planting = planting_asked_for(options, source)
+    planting, model_format = planting_asked_for(options, source), format_asked_for(options)
     look = look_at(source, raw)
     content = content_of(source, raw, roles, look)
     if options.look:
@@ -109,8 +120,10 @@ def _table(options: argparse.Namespace) -> int:
         train_part, test_part = source.parts()
         found = row_effects(result, rows, train_part, along.picked)
         known = nuisances(rows, options.seed)
-        checked = checked_effects(rows, known, found, source.env_names)
-        content |= path_content(result, along, along.picked, found, rows, test_part) | checked_content(checked)
+        checked = judged(source, rows, known, found)
+        content |= path_content(result, along, along.picked, found, rows, test_part) | judged_content(checked)
+        if model_format is not None:
+            content["export"] = model_written(result, along.lams[along.picked], model_format, options.export)
         if planting is not None:
             content["planted"] = planted_content(config, planting)
         put(options.json, content, lambda: _all_readable(source, raw, look, content, checked, options.replicates))
@@ -182,6 +195,7 @@ def content_of(source: TableSource, raw: Raw, roles: dict[str, Role], look: Look
         "overlap": {"outside": look.outside, "auc": look.auc},
         "naive": look.naive,
         "least_squares": look.least_squares,
+        "least_squares_treated": look.least_squares_treated,
         "warnings": [item.sentence for item in look.findings],
     }
 
@@ -203,7 +217,7 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
         ),
         "",
         f"Average effect on {source.named('outcome')}: {look.naive:.4g} by the difference in means, "
-        f"{look.least_squares:.4g} by least squares per arm.",
+        f"{look.least_squares:.4g} by least squares per arm ({look.least_squares_treated:.4g} on the treated).",
         f"Overlap: {100 * look.outside:.0f} % of the rows are hardly ever given the other treatment "
         f"(AUC {look.auc:.2f}; 0.5 in a randomised trial).",
     ]
@@ -211,9 +225,11 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
 
 
 def _all_readable(
-    source: TableSource, raw: Raw, look: Look, content: Mapping[str, Any], checked: CheckedEffects, replicates: int
+    source: TableSource, raw: Raw, look: Look, content: Mapping[str, Any], checked: Judged, replicates: int
 ) -> str:
-    parts = [_readable(source, raw, look), _path_table(content, replicates), _checked_lines(checked)]
+    parts = [_readable(source, raw, look), _path_table(content, replicates), judged_text(checked)]
+    if "export" in content:
+        parts.append(model_text(content["export"]))
     if "planted" in content:
         parts.append(planted_text(content["planted"]))
     return "\n\n".join(parts)
@@ -223,18 +239,14 @@ def path_content(
     result: RunResult, along: AverageEffects, picked: int, found: RowEffects, rows: MultiEnvData, test: np.ndarray
 ) -> dict[str, Any]:
     """What training adds to the JSON. spread: standard deviation over replicates. test: indices of held-out rows."""
-
-    def average(values: np.ndarray) -> dict[str, float]:
-        return {"value": float(values.mean()), "spread": float(values.std(ddof=1)) if len(values) > 1 else math.nan}
-
     error = None if rows.ite is None else float(ite_rmse(found.effect[test], rows.ite[test]))
     return {
         "key": result.config.key,
         "config": result.config.to_dict(),
         "rule": RULE,
         "lam": along.lam,
-        "ate": average(along.ate[:, picked]),
-        "att": average(along.att[:, picked]),
+        "ate": over_fits(along.ate[:, picked]),
+        "att": over_fits(along.att[:, picked]),
         "ite_rmse": error,
         "path": [
             {"lam": lam, "validation_loss": chosen, "factual_mse": factual, "mmd2": mmd2, "ate": ate, "att": att}
@@ -249,26 +261,6 @@ def path_content(
             )
         ],
     }
-
-
-def checked_content(found: CheckedEffects) -> dict[str, Any]:
-    """What the table's own rows say of the effects, in the JSON."""
-    line = found.calibration
-    return {
-        "doubly_robust": {
-            "ate": {"value": found.average.value, "se": found.average.se},
-            "att": {"value": found.treated.value, "se": found.treated.se},
-        },
-        "calibration": {"slope": line.slope, "se": line.se, "clipped": line.n_clipped, "rows": line.n},
-        "verdict": found.verdict.words,
-    }
-
-
-def _checked_lines(found: CheckedEffects) -> str:
-    average, treated = (f"{item.value:.4g} ± {item.se:.2g}" for item in (found.average, found.treated))
-    return f"Doubly robust, without the network: average effect {average}, on the treated {treated}.\n" + (
-        f"Do effects differ as predicted? {found.verdict.words}"
-    )
 
 
 def _path_table(content: Mapping[str, Any], replicates: int) -> str:

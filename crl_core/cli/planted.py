@@ -12,10 +12,8 @@ from crl_core.cli.table import ProgressBar, text_table
 from crl_core.config import RunConfig
 from crl_core.config.numbers import option
 from crl_core.data.tables.source import TableSource
-from crl_core.measures.planted import Planting, Shape, plant
+from crl_core.measures.planted import USUAL, USUAL_OF_TWO, Planting, Shape, plant, usual_size
 from crl_core.studies.planted import lines_of, run_planted
-
-SIZE = 1.0
 
 
 def add_planted_options(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +21,10 @@ def add_planted_options(parser: argparse.ArgumentParser) -> None:
         "--planted",
         nargs="?",
         type=option(),
-        const=SIZE,
+        const=True,
         metavar="SIZE",
-        help="train again on planted effects of so many sd (default 1), to see how far off this is",
+        help=f"train again on planted effects of so many sd (default {USUAL:g}, of two outcomes {USUAL_OF_TWO:g}), to "
+        "see how far off this is",
     )
     parser.add_argument("--shape", choices=get_args(Shape), help="of planted effects")
 
@@ -39,7 +38,8 @@ def planting_asked_for(options: argparse.Namespace, source: TableSource) -> Plan
     if options.look:
         raise ValueError("--planted trains and --look does not; give one of them.")
     rows, _ = source.all_rows()
-    return plant(rows, size=float(options.planted), shape=options.shape or "constant", seed=options.seed)
+    size = usual_size(rows) if options.planted is True else float(options.planted)
+    return plant(rows, size=size, shape=options.shape or "constant", seed=options.seed)
 
 
 def planted_content(config: RunConfig, planting: Planting) -> dict[str, Any]:
@@ -54,13 +54,14 @@ def planted_content(config: RunConfig, planting: Planting) -> dict[str, Any]:
 
 def planted_text(content: Mapping[str, Any]) -> str:
     """`planted_content` for reading."""
+    head, *lines = lines_of(content)
     how = "a coin" if content["coin"] else "the propensity of the table"
     return "\n".join(
         [
             f"Planted effects: {content['rows']} untreated rows, {content['treated']} of them treated by {how}; their "
             f"sd is {content['sd']:.4g}.",
             "",
-            text_table(("planted effects", "error, sd", "of the average", "covered"), lines_of(content)),
+            text_table(head, lines),
             "",
             content["sentence"],
             *content["cautions"],

@@ -42,6 +42,7 @@ from crl_core.jobs.train_and_store import sentence, train_and_store
 from crl_core.measures.cautions import cautions_of
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
+from crl_core.runs.kept_tables import KeptTables
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunStore, default_root
 from crl_core.runs.temporary import culprit, ensure_temporary_folder
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         with suppress(StoreError):  # a command that needs the store says so itself
             ensure_temporary_folder(default_root())
+            KeptTables(RunStore()).serve_rows()
         check_target(options.json)
         status: int = options.command(options)
         return status

@@ -11,9 +11,11 @@ from typing import Any
 
 from crl_core.cli import table
 from crl_core.cli.output import PROGRAM, check_target, path_given, put, warn
+from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import place
 from crl_core.measures.cautions import cautions_of
 from crl_core.runs.bundle import AlreadyStored, export_run, import_run
+from crl_core.runs.kept_tables import KeptTables
 from crl_core.runs.labels import Label
 from crl_core.runs.library import Library, Usage, retagged, search
 from crl_core.runs.store import RunStore
@@ -184,8 +186,16 @@ def _import(options: argparse.Namespace) -> int:
     except AlreadyStored as stored:
         key, new = stored.key, False
     outcome = f"is imported into {store.root}." if new else "is stored here already; nothing was changed."
+    if not _rows_here(store, key):
+        outcome += " The rows of its table are not in it: load its file on the page Data, and keep it there."
     put(options.json, {"key": key, "imported": new}, lambda: f"Run {key} {outcome}")
     return OK
+
+
+def _rows_here(store: RunStore, key: str) -> bool:
+    found = store.summary(key)
+    table = None if found is None else found.config.table
+    return not isinstance(table, TableSource) or KeptTables(store).has(table.content)
 
 
 def _key(text: str, keys: Sequence[str]) -> str:

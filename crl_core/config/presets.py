@@ -40,6 +40,16 @@ def _config(scenario: Scenario, **training: object) -> RunConfig:
 
 _TWO_HOSPITALS = Scenario(propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)
 _RECIPE = Scenario(interaction=-1.0)
+_ECG = replace(
+    _TWO_HOSPITALS,
+    observation="ecg",
+    n_samples=4000,
+    offset=(1.0, -1.0),
+    sigma=(0.3, 0.3),
+    heterogeneity=1.5,
+    noise=0.3,
+)
+_TRACES = {"lams": (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), "epochs": 30}
 _ALL = (
     Preset(
         id="hospital",
@@ -180,19 +190,6 @@ _ALL = (
         "more costs many times the error.",
         config=_config(Scenario(sigma=(1.0, 1.0), heterogeneity=0.5, confounding=2.0), align="treatment"),
     ),
-)
-
-_ECG = replace(
-    _TWO_HOSPITALS,
-    observation="ecg",
-    n_samples=4000,
-    offset=(1.0, -1.0),
-    sigma=(0.3, 0.3),
-    heterogeneity=1.5,
-    noise=0.3,
-)
-_TRACES = {"lams": (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), "epochs": 30}
-_ALL += (
     Preset(
         id="filter",
         title="The monitor's filter",

@@ -17,6 +17,7 @@ from crl_core.config.text import altered
 from crl_core.data.source import Source
 
 LAMS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # below .01 a table's fits are those of 0
+QUICK_LAMS = (0.0, 0.1, 1.0, 10.0)  # whether λ matters at all
 REPLICATES, STEPS, STEPS_A_LOOK = 5, 500, 25
 VALIDATION = 0.3
 RARE_ARM, BATCH, BATCH_OF_RARE = 0.1, 128, 256  # a batch needs some rows of both arms

@@ -22,7 +22,7 @@ def effects_csv(
     """A line for each row that is used, in the file's order; text that a spreadsheet would run is quoted by a mark.
 
     row:     of the file, the first below the names is 1.
-    y0_hat, y1_hat, effect: means over fits.  effect_sd: over fits; low and high: effect ± 1.645 of them.
+    y0_hat, y1_hat, effect: means over fits.  effect_sd: over fits; low and high: effect ± `NORMAL_90` of them.
     propensity: out of fold, and whether the row is hardly ever given the other treatment, so that nothing is known of
              its other outcome.
     at:      places of the rows in the file, [n].

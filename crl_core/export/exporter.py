@@ -48,9 +48,13 @@ class Exports:
         return self.held[file] if file in self.held else (self.folder / file).read_bytes()
 
 
+def _exports(store: RunStore) -> Path:
+    return store.root / "exports"
+
+
 def folder_of(store: RunStore, result: RunResult, lam: float) -> Path:
     """The folder of the exports of replicate 0 at `lam`."""
-    return store.root / "exports" / f"{result.config.key}-{result.model(lam)}"
+    return _exports(store) / f"{result.config.key}-{result.model(lam)}"
 
 
 def kept(store: RunStore, result: RunResult, lam: float) -> Exports | None:
@@ -148,10 +152,12 @@ class Exporter:
         """As the function: a former export, or None."""
         return self._held.get(folder_of(store, result, lam)) or kept(store, result, lam)
 
-    def forget(self, key: str) -> None:
-        """Keep no export of a private table's run any more."""
+    def forget(self, key: str, store: RunStore) -> None:
+        """Keep no export of a run any more, neither in memory nor on disk."""
         for folder in [folder for folder in self._held if folder.name.startswith(f"{key}-")]:
             self._held.pop(folder, None)
+        for folder in _exports(store).glob(f"{key}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def start(self, store: RunStore, result: RunResult, lam: float) -> None:
         """Ask for an export; one that waits or is under way is joined."""

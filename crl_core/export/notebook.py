@@ -1,6 +1,7 @@
 """A Jupyter notebook that trains a run again, compares the figures, and draws its three main pictures.
 
-It needs this program and Plotly, which it draws with; the whole configuration is inside.
+It needs this program and Plotly, which it draws with; the whole configuration is inside. Of a person's table it asks
+for the file, and goes on only with the rows that the run was trained on.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import json
 from typing import Any
 
+from crl_core.data.tables.source import TableSource
 from crl_core.events import finite
 from crl_core.export.checkpoint import citation
 from crl_core.metrics import METRIC
@@ -30,6 +32,20 @@ print("run", config.key)
 result = train(config)  # about {seconds:.0f} s on {device}, where the run was made
 print("took", round(result.seconds, 1), "s on", result.device)"""
 
+_TABLE = """\
+from pathlib import Path
+
+from crl_core.data.tables.reading import read_table
+from crl_core.data.tables.source import load_again
+from crl_core.measures.average_effects import average_effects
+
+FILE = ""  # the path of the table's file; where this is empty, it is asked for
+
+table = RunConfig.from_json(CONFIG).table
+load_again(table, read_table(Path(FILE or input(f"The file of {table.label}: ")).read_bytes()))
+rows, _ = table.all_rows()
+print(len(rows), "rows, the same as then")"""
+
 _COMPARE = """\
 recorded = np.array(json.loads(RECORDED), dtype=float)  # WORD of every model when the run was made
 difference = np.nanmax(np.abs(result.NAME - recorded)) if np.isfinite(recorded).any() else 0.0
@@ -49,6 +65,16 @@ for name, edge in (("smallest", error.min(axis=0)), ("largest", error.max(axis=0
     figure.add_scatter(x=shown, y=edge, name=name, mode="lines", line={"dash": "dot", "width": 1})
 figure.update_layout(title="Counterfactual error along λ", xaxis_title="λ", yaxis_title="ITE RMSE (held out)")
 figure.show()"""
+
+_AVERAGES = """\
+found = average_effects(result, rows)
+figure = go.Figure(go.Scatter(x=shown, y=found.ate.mean(axis=0), mode="lines+markers"))
+figure.add_hline(
+    y=rows.y[rows.t == 1].mean() - rows.y[rows.t == 0].mean(), line_dash="dot", annotation_text="difference in means"
+)
+figure.update_layout(title="Average effect along λ", xaxis_title="λ", yaxis_title="mean of the fits")
+figure.show()
+print("λ of least validation error:", found.lam)"""
 
 _MMD = """\
 mmd2 = result.history["mmd2"].reshape(config.training.epochs, config.training.replicates, len(lams))
@@ -87,10 +113,14 @@ def notebook(result: RunResult, created: float) -> str:
 
     created: when the run was made, seconds since 1970.
     """
-    truth = result.ite_rmse is not None
+    truth, table = result.ite_rmse is not None, isinstance(result.config.table, TableSource)
     checked = METRIC["ite_rmse" if truth else "factual_mse"]
     recorded = json.dumps(finite(getattr(result, checked.name)))
-    error = [_markdown("## Counterfactual error against λ"), _code(_LAMS + _ERROR)]
+    drawn = [_code(_LAMS.rstrip())]
+    if truth:
+        drawn += [_markdown("## Counterfactual error against λ"), _code(_ERROR)]
+    if table:
+        drawn += [_markdown("## Average effects against λ"), _code(_AVERAGES)]
     cells = [
         _markdown(
             f"# Run {result.config.key}\n\n"
@@ -100,11 +130,12 @@ def notebook(result: RunResult, created: float) -> str:
         ),
         _code(_IMPORTS),
         _code(f'CONFIG = r"""{result.config.to_json(indent=1)}"""\nRECORDED = "{recorded}"'),
+        *([_markdown("## The table"), _code(_TABLE)] if table else ()),
         _code(_TRAIN.format(seconds=max(1.0, result.seconds), device=result.device)),
         _code(_COMPARE.replace("NAME", checked.name).replace("WORD", checked.word)),
-        *(error if truth else ()),
+        *drawn,
         _markdown("## MMD² between what is aligned"),
-        _code(_MMD if truth else _LAMS + _MMD),
+        _code(_MMD),
         _markdown("## Latents"),
         _code(_LATENTS),
     ]
@@ -128,6 +159,8 @@ def _needs(result: RunResult) -> str:
     table = result.config.table
     if table is None:
         return ""
+    if isinstance(table, TableSource):
+        return " It asks for the file of its table, which is not in here."
     return f" Its rows come from the table “{table.label}”, which is not in here: load it in the first cell."
 
 

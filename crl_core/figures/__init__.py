@@ -10,10 +10,12 @@ from __future__ import annotations
 from crl_core.figures.average_effects import effects_along_lam
 from crl_core.figures.axes import effect_limits
 from crl_core.figures.base import KNOWN_ONLY, empty, outside
+from crl_core.figures.effect_columns import columns_that_move_effects, effect_by_inputs
 from crl_core.figures.effect_plane import effect_plane
 from crl_core.figures.effects import effect_distribution, estimated_against_true, tallest_bin
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
 from crl_core.figures.estimated_effects import effects_by_env, gain_by_share_treated, predicted_against_found
+from crl_core.figures.kept_covariates import kept_covariates
 from crl_core.figures.lam_curves import Level, along_lam, band, error_along_lam
 from crl_core.figures.palette import THEMES, Palette, Theme, palette
 from crl_core.figures.planted import estimated_against_planted
@@ -31,6 +33,8 @@ __all__ = [
     "Units",
     "along_lam",
     "band",
+    "columns_that_move_effects",
+    "effect_by_inputs",
     "effect_distribution",
     "effect_limits",
     "effect_plane",
@@ -44,6 +48,7 @@ __all__ = [
     "estimated_against_planted",
     "estimated_against_true",
     "gain_by_share_treated",
+    "kept_covariates",
     "mv_limits",
     "outside",
     "palette",

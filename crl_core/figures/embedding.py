@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -19,21 +20,34 @@ from crl_core.figures.base import (
     empty,
     env_legend,
     figure,
+    key_entry,
 )
+from crl_core.figures.lanes import short
 from crl_core.figures.palette import Palette
 
 HEIGHT = 430
 Limits = tuple[tuple[float, float], tuple[float, float]]
+_BASE: Trace = {"type": "scatter", "mode": "markers", "showlegend": False, "hoverinfo": "text"}
+_SIZE = 5.6  # pixels of a point
+_REST = "(all others)"
+_LONGEST_KIND = 24  # letters of its name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Units:
-    """What is known of the rows that are drawn. `amounts`: a name such as "z" -> a number for each row."""
+    """What is known of the rows that are drawn.
+
+    amounts: a name such as "z" -> a number for each row, NaN where it is missing.
+    kinds:   a name -> the kind of each row, [n] int, and what the kinds are called.
+    no_kind: what a kind is called that stands for none, and has no colour.
+    """
 
     env: np.ndarray  # [n]
     t: np.ndarray  # [n]
     env_names: Sequence[str]
     amounts: dict[str, np.ndarray]
+    kinds: Mapping[str, tuple[np.ndarray, Sequence[str]]] = field(default_factory=dict)
+    no_kind: frozenset[str] = frozenset()
 
 
 def path_limits(xy: np.ndarray) -> Limits:
@@ -51,7 +65,10 @@ def embedding(
     limits: Limits,
     why_empty: str = "",
 ) -> go.Figure:
-    """Points [n, 2] in a fixed window. colour_by: "environment", "treatment" or a name of `rows.amounts`."""
+    """Points [n, 2] in a fixed window.
+
+    colour_by: a name of `rows.amounts` or `rows.kinds`, "environment" or "treatment".
+    """
     if len(xy) == 0 or not np.isfinite(xy).all():
         return empty(title, why_empty or "There are no rows to lay out.", colours, height=HEIGHT)
     x, beyond_x = held_in(xy[:, 0], limits[0])
@@ -75,64 +92,59 @@ def embedding(
 def _traces(
     x: np.ndarray, y: np.ndarray, rows: Units, colours: Palette, colour_by: str
 ) -> tuple[list[Trace], list[Trace]]:
-    size = 5.6 * colours["scale"]
-    hover = _hover(rows)
-    base: Trace = {"type": "scatter", "mode": "markers", "showlegend": False, "hoverinfo": "text"}
+    size, hover = _SIZE * colours["scale"], _hover(rows)
+    if colour_by in rows.amounts:
+        return _by_amount(x, y, rows, rows.amounts[colour_by], colour_by, colours), []
+    if colour_by in rows.kinds:
+        of, names = _frequent(*rows.kinds[colour_by], most=len(colours["envs"]))
+        none = rows.no_kind | {_REST}
+        inks = [colours["muted"] if name in none else colours["envs"][at] for at, name in enumerate(names)]
+        legend = [
+            key_entry(short(name, _LONGEST_KIND), ink, "circle", colours, legendgroup=f"env{at}")
+            for at, (name, ink) in enumerate(zip(names, inks, strict=True))
+        ]
+        return _coloured(x, y, rows, of, inks, hover, colours), legend + arm_legend(colours)
     if colour_by == "environment":
-        traces = []
-        for e in range(len(rows.env_names)):
-            mine = rows.env == e
-            marker = {
-                "color": colours["envs"][e],
-                "symbol": ARM_SYMBOLS[rows.t[mine]],
-                "size": size,
-                "opacity": 0.8,
-                "line": {"width": 0.4, "color": colours["panel"]},
+        coloured = _coloured(x, y, rows, rows.env, colours["envs"][: len(rows.env_names)], hover, colours)
+        return coloured, env_legend(rows.env_names, colours) + arm_legend(colours)
+    traces = []
+    for arm in (0, 1):
+        mine = rows.t == arm
+        marker = {
+            "color": colours["arms"][arm],
+            "size": size,
+            "opacity": 0.85,
+            "symbol": str(ARM_SYMBOLS[arm]) + ("-open" if arm == 0 else ""),
+            "line": {"width": 1.1},
+        }
+        if arm == 1:
+            marker["line"] = {"width": 0.5, "color": colours["panel"]}
+        traces.append(
+            _BASE
+            | {
+                "x": x[mine],
+                "y": y[mine],
+                "marker": marker,
+                "text": hover[mine],
+                "legendgroup": f"arm{arm}",
             }
-            traces.append(
-                base
-                | {
-                    "x": x[mine],
-                    "y": y[mine],
-                    "marker": marker,
-                    "text": hover[mine],
-                    "legendgroup": f"env{e}",
-                }
-            )
-        return traces, env_legend(rows.env_names, colours) + arm_legend(colours)
-    if colour_by == "treatment":
-        traces = []
-        for arm in (0, 1):
-            mine = rows.t == arm
-            marker = {
-                "color": colours["arms"][arm],
-                "size": size,
-                "opacity": 0.85,
-                "symbol": str(ARM_SYMBOLS[arm]) + ("-open" if arm == 0 else ""),
-                "line": {"width": 1.1},
-            }
-            if arm == 1:
-                marker["line"] = {"width": 0.5, "color": colours["panel"]}
-            traces.append(
-                base
-                | {
-                    "x": x[mine],
-                    "y": y[mine],
-                    "marker": marker,
-                    "text": hover[mine],
-                    "legendgroup": f"arm{arm}",
-                }
-            )
-        return traces, arm_legend(colours, coloured=True)
-    amount = rows.amounts[colour_by]
+        )
+    return traces, arm_legend(colours, coloured=True)
+
+
+def _by_amount(
+    x: np.ndarray, y: np.ndarray, rows: Units, amount: np.ndarray, name: str, colours: Palette
+) -> list[Trace]:
+    """Points on a continuous scale; where the amount is missing they are below the others and have no colour."""
     low, high = colour_range(amount)
+    known, gone = ~np.isnan(amount), np.isnan(amount)
     marker = {
-        "color": amount,
+        "color": amount[known],
         "colorscale": colour_scale(colours["sequential"]),
         "cmin": low,
         "cmax": high,
-        "symbol": ARM_SYMBOLS[rows.t],
-        "size": size,
+        "symbol": ARM_SYMBOLS[rows.t[known]],
+        "size": _SIZE * colours["scale"],
         "opacity": 0.9,
         "line": {"width": 0.4, "color": colours["panel"]},
         "colorbar": {
@@ -147,17 +159,62 @@ def _traces(
             "len": 0.5,
             "thickness": 8,
             "outlinewidth": 0,
-            "title": {"text": colour_by, "side": "top"},
+            "title": {"text": short(name, _LONGEST_KIND), "side": "top"},
             "nticks": 5,
             "tickfont": {"color": colours["muted"]},
             "ticklabelposition": "outside bottom",
         },
     }
-    return [base | {"x": x, "y": y, "marker": marker, "text": hover}], []
+    hover = _hover(rows)
+    traces: list[Trace] = [_BASE | {"x": x[known], "y": y[known], "marker": marker, "text": hover[known]}]
+    if not gone.any():
+        return traces
+    return [*_coloured(x, y, rows, gone - 1, [colours["muted"]], hover, colours), *traces]
+
+
+def _coloured(
+    x: np.ndarray,
+    y: np.ndarray,
+    rows: Units,
+    of: np.ndarray,
+    inks: Sequence[str],
+    hover: np.ndarray,
+    colours: Palette,
+) -> list[Trace]:
+    """Points of each kind in its colour; of: the kind of every row, [n] int, none where it is negative."""
+    traces = []
+    for kind, ink in enumerate(inks):
+        mine = of == kind
+        marker = {
+            "color": ink,
+            "symbol": ARM_SYMBOLS[rows.t[mine]],
+            "size": _SIZE * colours["scale"],
+            "opacity": 0.8,
+            "line": {"width": 0.4, "color": colours["panel"]},
+        }
+        traces.append(
+            _BASE | {"x": x[mine], "y": y[mine], "marker": marker, "text": hover[mine], "legendgroup": f"env{kind}"}
+        )
+    return traces
+
+
+def _frequent(of: np.ndarray, names: Sequence[str], *, most: int) -> tuple[np.ndarray, list[str]]:
+    """Kinds that rows have, in order; where they are more than `most`, the rarest together as the last."""
+    counts = np.bincount(of, minlength=len(names))
+    there = np.flatnonzero(counts)
+    if len(there) > most:
+        there = np.sort(there[np.argsort(-counts[there], kind="stable")[: most - 1]])
+    place = np.full(len(names), len(there))
+    place[there] = np.arange(len(there))
+    rest = [] if counts[there].sum() == len(of) else [_REST]
+    return place[of], [*(names[at] for at in there.tolist()), *rest]
 
 
 def _hover(rows: Units) -> np.ndarray:
     names = np.array(list(rows.env_names), dtype=object)[rows.env] + ", " + np.array(ARM_NAMES, dtype=object)[rows.t]
     for name, amount in rows.amounts.items():
-        names = names + np.array([f"<br>{name} = {value:.2f}" for value in amount], dtype=object)
+        told = ["missing" if np.isnan(value) else f"{value:.2f}" for value in amount]
+        names = names + np.array([f"<br>{escape(name)} = {value}" for value in told], dtype=object)
+    for name, (of, kinds) in rows.kinds.items():
+        names = names + np.array([f"<br>{escape(name)} = {escape(kinds[kind])}" for kind in of.tolist()], dtype=object)
     return np.asarray(names)

@@ -15,10 +15,9 @@ from crl_core.figures.axes import Range, bin_counts, bin_edges, effect_limits, h
 from crl_core.figures.base import Trace, axis, empty, figure, number, rgba
 from crl_core.figures.lam_curves import Band, Level, filled, level_labels
 from crl_core.figures.palette import Palette
-from crl_core.measures.effect_checks import Group, PolicyCurve
+from crl_core.measures.effect_checks import WIDE, Group, PolicyCurve
 
 HEIGHT = 360
-WIDE = 1.96  # standard errors
 _BINS = 32
 _LANE, _LEAST_HEIGHT = 62, 240  # pixels of an environment, and of the figure
 _TALLEST = 0.72  # of a lane, that its outline takes

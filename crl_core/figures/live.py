@@ -9,13 +9,14 @@ Colour: λ is one ordered scale; the one in view has the accent. Nothing is smoo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from crl_core.events import COLLAPSED, DIVERGED, OK, STATUS_WORDS
-from crl_core.figures.axes import axis_range, joined, log_ticks
+from crl_core.figures.axes import axis_range, linear_ticks, log_ticks
+from crl_core.figures.live_along import Along, error_along
 from crl_core.figures.palette import FONT, Palette
 from crl_core.measures.curves import Curves
 from crl_core.metrics import METRICS
@@ -123,41 +124,39 @@ def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: s
     return _framed(layers, ink, height)
 
 
-def path_rows(curves: Curves, lam: float) -> Columns:
-    """One row a λ and epoch shown: x, lam, value, low, high, when (0 earliest .. 1 now), epoch, in_view, ended."""
-    values = curves.values.get(curves.error_name, np.empty((0, len(curves.lams))))
-    n_epochs, n_lams = values.shape
+def path_rows(curves: Curves, lam: float, along: Along | None = None) -> Columns:
+    """One row a λ and epoch shown: x, lam, value, low, high, when (0 earliest .. 1 now), epoch, in_view, ended.
+
+    along: what is drawn; the error if None.
+    """
+    along = along or error_along(curves)
+    n_epochs, n_lams = along.values.shape
     drawn = _ghost_epochs(n_epochs)
-    if n_epochs:
-        values = np.concatenate([values[:-1], curves.now(curves.error_name)[None]])
     now = np.repeat(drawn == n_epochs - 1, n_lams)
-    floor = _error_range(curves)[0]  # a band that reaches 0 ends at the foot of the log axis
+    low = np.where(along.low <= 0, along.limits[0], along.low) if along.log else along.low  # at the foot of a log axis
     rows = {
         "x": np.tile(lam_position(curves.lams), len(drawn)),
         "lam": np.tile(np.asarray(curves.lams), len(drawn)),
-        "value": values[drawn].ravel(),
-        "low": np.where(now, np.tile(np.where(curves.low <= 0, floor, curves.low), len(drawn)), np.nan),
-        "high": np.where(now, np.tile(curves.high, len(drawn)), np.nan),
+        "value": along.values[drawn].ravel(),
+        "low": np.where(now, np.tile(low, len(drawn)), np.nan),
+        "high": np.where(now, np.tile(along.high, len(drawn)), np.nan),
         "now": now,
         "when": np.repeat((drawn + 1) / max(1, n_epochs), n_lams),
         "epoch": np.repeat(drawn + 1, n_lams),
         "in_view": np.tile(np.asarray(curves.lams) == lam, len(drawn)),
         "ended": np.where(now, np.tile(curves.status, len(drawn)), 0),
     }
-    drawable = np.isfinite(rows["value"]) & (rows["value"] > 0)
+    drawable = np.isfinite(rows["value"]) & ((rows["value"] > 0) if along.log else True)
     return {name: column[drawable] for name, column in rows.items()}
 
 
-def _error_range(curves: Curves) -> tuple[float, float]:
-    errors = curves.values.get(curves.error_name, np.empty(0))
-    return axis_range(joined([errors, curves.low, curves.high]), USUAL[curves.error_name])
-
-
-def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bool) -> Spec:
-    """The error against λ as it forms: now, its replicates' band, and a few earlier epochs, faint."""
+def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bool, along: Along | None = None) -> Spec:
+    """The error against λ as it forms, or what `along` says: now, its replicates' band, and a few earlier epochs,
+    faint."""
+    along = along or error_along(curves)
     positions = lam_position(curves.lams)
     span = float(positions[-1] - positions[0]) or 1.0
-    low, high = _error_range(curves)
+    low, high = along.limits
     names = [f"{lam:g}" for lam in curves.lams]
     spelled = " : ".join(
         f"abs(datum.value - {position:.6f}) < 1e-4 ? '{name}'" for position, name in zip(positions, names, strict=True)
@@ -174,13 +173,14 @@ def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bo
             "labelSeparation": 6,
         },
     }
-    scale = {"type": "log", "domain": [low, high], "nice": False}
+    scale = {"type": "log" if along.log else "linear", "domain": [low, high], "nice": False}
+    ticks = log_ticks(low, high, _MOST_TICKS)["tickvals"] if along.log else linear_ticks(low, high)
     y = {
         "field": "value",
         "type": "quantitative",
         "title": None,
         "scale": scale,
-        "axis": {"values": log_ticks(low, high, _MOST_TICKS)["tickvals"], "format": "~g"},
+        "axis": {"values": ticks, "format": "~g"},
     }
     tip = [
         {"field": "lam", "type": "nominal", "title": "λ"},
@@ -207,6 +207,7 @@ def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bo
         },
     }
     layers: list[Spec] = [
+        *_level_layers(along.levels, y, ink),
         ghosts,
         {
             "transform": now,
@@ -242,6 +243,19 @@ def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bo
     if zoom:
         ghosts["params"] = [_ZOOM]
     return _framed(layers, ink, height)
+
+
+def _level_layers(levels: Sequence[tuple[str, float]], y: Spec, ink: Palette) -> list[Spec]:
+    """A dashed line across for each level, its name above it: at the left, the next one at the right."""
+    layers: list[Spec] = []
+    for at, (name, value) in enumerate(levels):
+        own = {"values": [{"value": value, "name": name}]}
+        side = {"x": {"expr": "width - 4"}, "align": "right"} if at % 2 else {"x": 4, "align": "left"}
+        line = {"type": "rule", "strokeDash": [6, 4], "strokeWidth": 1.2, "color": ink["muted"], "clip": True}
+        text = {"type": "text", "baseline": "bottom", "dy": -3, "fontSize": 11, "color": ink["muted"], **side}
+        layers.append({"data": own, "mark": line, "encoding": {"y": y}})
+        layers.append({"data": own, "mark": text, "encoding": {"y": y, "text": {"field": "name", "type": "nominal"}}})
+    return layers
 
 
 def _ended_layer(x: Spec, y: Spec, ink: Palette, lam: Spec) -> Spec:

@@ -26,7 +26,7 @@ class Palette(TypedDict):
     accent: str  # what the hand can move: λ in view and its model
     truth: str  # a thin line, known only in simulation
     bad: str  # diverged, collapsed, failed
-    envs: list[str]  # ten, in the order of the environments
+    envs: list[str]  # ten, in the order of the environments, or of a column's categories where rows have its colours
     env_dashes: list[str]  # a second sign for the environments where they are lines; Plotly's names
     runs: list[str]  # four, of the runs side by side; none can be taken for an environment
     run_dashes: list[str]  # a second sign for them; Plotly's names

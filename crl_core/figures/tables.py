@@ -10,20 +10,19 @@ import plotly.graph_objects as go
 
 from crl_core.figures.axes import bin_counts, bin_edges
 from crl_core.figures.base import ARM_NAMES, Trace, axis, empty, figure, note, rgba
+from crl_core.figures.lanes import EDGE, LANE, lane_axis, short
 from crl_core.figures.palette import Palette
 
 _BINS = 40  # of a propensity
 MOST_SHOWN = 10  # inputs
-_LANE = 27  # pixels
 BALANCED = 0.1  # a standardised difference that is usually taken for none
-_LONGEST = 16  # letters of a name beside an axis
 
 
 def arms_by_env(arms: np.ndarray, env_names: Sequence[str], colours: Palette) -> go.Figure:
     """Rows of each arm in each environment, [E, 2], untreated first; a treated bar is filled."""
     title = "Arms in each environment"
     n_envs = len(env_names)
-    height = 122 + 2 * _LANE * max(1, n_envs)
+    height = 122 + 2 * LANE * max(1, n_envs)
     if n_envs == 0:
         return empty(title, "There is no environment.", colours, height=height)
     lanes = -np.arange(n_envs, dtype=float)
@@ -73,7 +72,7 @@ def arms_by_env(arms: np.ndarray, env_names: Sequence[str], colours: Palette) ->
             "",
             range=[float(lanes[-1]) - 0.55, 0.55],
             tickvals=lanes,
-            ticktext=[_short(name) for name in env_names],
+            ticktext=[short(name) for name in env_names],
             showgrid=False,
             fixedrange=True,
         ),
@@ -162,14 +161,14 @@ def balance(differences: Mapping[str, float], colours: Palette) -> go.Figure:
     title = "Where the arms differ"
     known = [name for name, value in differences.items() if np.isfinite(value)]
     largest = sorted(known, key=lambda name: -abs(differences[name]))[:MOST_SHOWN]
-    height = 96 + _LANE * max(3, len(largest))
+    height = 96 + LANE * max(3, len(largest))
     if not largest:
         return empty(title, "There is no covariate that differs between the arms.", colours, height=height)
     values = np.array([differences[name] for name in largest])
     lanes = -np.arange(len(largest), dtype=float)
     inks = [colours["text"] if abs(value) > BALANCED else colours["muted"] for value in values]
     most = 1.15 * max(0.5, min(float(np.abs(values).max()), 1e300))
-    bottom, top = float(lanes[-1]) - 0.6, 0.6
+    bottom, top = float(lanes[-1]) - EDGE, EDGE
     return figure(
         title,
         [
@@ -211,18 +210,5 @@ def balance(differences: Mapping[str, float], colours: Palette) -> go.Figure:
             }
         ],
         xaxis=axis(colours, "standardised difference", range=[-most, most], fixedrange=True),
-        yaxis=axis(
-            colours,
-            "",
-            range=[bottom, top],
-            tickvals=lanes,
-            ticktext=[_short(name) for name in largest],
-            showgrid=False,
-            fixedrange=True,
-        ),
+        yaxis=lane_axis(largest, colours),
     )
-
-
-def _short(name: str) -> str:
-    """A name beside an axis: no markup, and no longer than there is room for."""
-    return escape(name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…")

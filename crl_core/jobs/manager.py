@@ -10,7 +10,7 @@ import atexit
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -145,6 +145,12 @@ class JobManager:
         """How many runs and tasks the executor has in hand."""
         with self._mutex:
             return len(self._current)
+
+    def in_hand(self, which: Callable[[RunConfig], bool]) -> bool:
+        """Whether a run of this kind waits or is under way."""
+        with self._mutex:
+            jobs = [*self._queue, *(current.job for current in self._current.values())]
+        return any(job.config is not None and which(job.config) for job in jobs)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

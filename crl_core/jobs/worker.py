@@ -16,7 +16,9 @@ import sys
 import threading
 from typing import Any, TextIO
 
+from crl_core.data.tables.source import TableSource, forget
 from crl_core.jobs.executors import Job, carry_out_job
+from crl_core.runs.kept_tables import KeptTables
 from crl_core.runs.store import RunStore
 
 
@@ -26,6 +28,7 @@ def main(arguments: list[str]) -> None:
     os.dup2(2, 1)  # a stray print must not look like a reply
     root, baked, quota_bytes = arguments
     store = RunStore(root, baked, int(quota_bytes))
+    KeptTables(store).serve_rows()
     jobs: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
 
@@ -36,6 +39,8 @@ def main(arguments: list[str]) -> None:
     while True:
         job = Job.from_dict(jobs.get())
         outcome = carry_out_job(job, store)
+        if job.config is not None and isinstance(job.config.table, TableSource):
+            forget(job.config.table.content)  # the table may be forgotten before the next job comes
         _reply(replies, {"key": job.key, "ending": outcome.ending, "reason": outcome.reason})
 
 

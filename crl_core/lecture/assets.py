@@ -16,6 +16,7 @@ _SCRIPTS = (  # in the order in which they use each other
     "text",
     "paint",
     "views",
+    "average",
     "path",
     "page",
     "screen",

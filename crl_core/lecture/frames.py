@@ -14,9 +14,18 @@ from crl_core.config import RunConfig
 from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted, finite
 from crl_core.figures.axes import effect_limits, span
 from crl_core.lecture import story as story_texts
+from crl_core.lecture.averages import (
+    Averages,
+    average_caption,
+    average_numbers,
+    average_so_far,
+    average_view,
+    averages_of,
+)
 from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
 from crl_core.lecture.packed_arrays import Packed, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.shift import shift_arrays
+from crl_core.measures.average_effects import AverageLevels
 from crl_core.measures.baselines import ranked
 from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
@@ -152,14 +161,17 @@ def frames(
     naming: Naming,
     palettes: Mapping[str, Any],
     n_rows: int = N_VIEW,
+    averages: Averages | None = None,
 ) -> dict[str, Any]:
     """The frames as one JSON-ready dict, at most 3 MB as text for 16 λ × 1,500 rows.
 
     projection, evidence: the parts of a sealed run, or None while they are not there (PCA stands in for t-SNE).
     palettes:             {"dark": …, "light": …, "projector": …}, see `crl_core.figures.palette`.
     n_rows:               rows drawn; the projection must have as many to be used.
+    averages:             of a table's rows, where they are known already.
     """
     config = result.config
+    averages = averages or averages_of(result)
     n_lams = len(result.lams)
     view = view_of(data_of(config)[1], config.training.seed, n_rows)
     phi, y0_hat, y1_hat = result.predict(view.x)
@@ -176,7 +188,10 @@ def frames(
     mine = {name: values[0] for name, values in by_metric.items()}
     numbers = numbers_by_lam(config, status, mine, evidence, n_pairs_of(config))
     nan = np.full(n_lams, np.nan)
-    ite_rmse, factual_mse = mine.get("ite_rmse", nan), mine.get("factual_mse", nan)
+    ite_rmse, chosen_by, story_id = mine.get("ite_rmse", nan), mine.get("factual_mse", nan), naming.preset_id
+    if averages is not None and view.ite is None:
+        numbers = [each | own for each, own in zip(numbers, average_numbers(averages), strict=True)]
+        chosen_by, story_id = averages[0].choosing, story_texts.TABLE
     curves, arrays, earlier = _curves(config, result.history)
 
     groups = "treatment arm" if config.training.align == "treatment" else naming.env_word  # what is aligned
@@ -196,6 +211,8 @@ def frames(
         arrays |= {f"probe.{name}": _probe_array(values, status) for name, values in probe[1].items()}
     lanes = _lanes(by_metric)
     words = captions(naming, config, len(view), picture, spec, bool(maps and maps.is_slice))
+    if averages is not None:
+        words["map"] = average_caption(config, trained=True)
     if best := _unpenalised(evidence):
         words["path"]["caption"] += f"\ndashed: best without a penalty, known only in simulation: {best['name']}"
     return _base(config, naming, palettes) | {
@@ -212,9 +229,10 @@ def frames(
         "latent": {"extent": extent},
         "scatter": spec,
         "map": _map_spec(maps),
+        "average": None if averages is None else average_view(averages),
         "probe": probe[0] if probe else None,
         "readings": story_texts.readings(numbers, groups),
-        "story": story_texts.story(naming.preset_id, numbers, result.lams, ite_rmse, factual_mse, groups),
+        "story": story_texts.story(story_id, numbers, result.lams, ite_rmse, chosen_by, groups),
         "captions": words,
         "arrays": arrays,
     }
@@ -260,8 +278,12 @@ def training_frames(
     *,
     naming: Naming,
     palettes: Mapping[str, Any],
+    levels: AverageLevels | None = None,
 ) -> dict[str, Any]:
-    """The frames of a run under way: the curves so far; what needs weights reads "after training"."""
+    """The frames of a run under way: the curves so far; what needs weights reads "after training".
+
+    levels: of a table's average effect, where they are known.
+    """
     n_lams, replicates = len(config.training.lams), config.training.replicates
     history = {
         name: np.stack([np.asarray(getattr(event, name), dtype=np.float64) for event in epochs])
@@ -275,6 +297,10 @@ def training_frames(
     curves, arrays, earlier = _curves(config, history) if epochs else ({"epochs": []}, {}, None)
     n = started.n_held_out if started else 0
     words = captions(naming, config, min(n, N_VIEW), "map", None, config.dim_x > 2)
+    ate = history["ate"][-1].reshape(replicates, n_lams) if "ate" in history else None
+    average = None if ate is None else average_so_far(ate, levels)
+    if config.table is not None:
+        words["map"] = average_caption(config, trained=False)
     return _base(config, naming, palettes) | {
         "state": "training",
         "epoch": epochs[-1].epoch if epochs else 0,
@@ -287,6 +313,7 @@ def training_frames(
         "history": curves,
         "scatter": None,
         "map": None,
+        "average": average,
         "probe": None,
         "readings": [f"In training: epoch {epochs[-1].epoch if epochs else 0} of {config.training.epochs}."] * n_lams,
         "story": [],

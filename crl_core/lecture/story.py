@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 Numbers = Mapping[str, float]
+TABLE = "table"  # the steps of a table whose effects nobody knows
 _COMPARE = {
     "<": operator.lt,
     "<=": operator.le,
@@ -117,15 +118,16 @@ def readings(numbers: Sequence[Numbers], group_word: str) -> list[str]:
 
 
 def story(
-    preset_id: str | None,
+    story_id: str | None,
     numbers: Sequence[Numbers],
     lams: Sequence[float],
     ite_rmse: np.ndarray,
     factual_mse: np.ndarray,
     group_word: str,
 ) -> list[dict[str, Any]]:
-    """The steps of a preset (or those that fit any world): grid index, sentence, and the view to point at."""
-    steps = texts()["presets"].get(preset_id, texts()["any"])
+    """The steps of a preset or of a table (or those that fit any world): grid index, sentence, and the view to point
+    at."""
+    steps = texts()[TABLE] if story_id == TABLE else texts()["presets"].get(story_id, texts()["any"])
     told = []
     for step in steps:
         index = position(step["at"], lams, ite_rmse, factual_mse)

@@ -44,6 +44,19 @@ class AverageEffects:
         return None if self.picked is None else self.lams[self.picked]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AverageLevels:
+    """Average effects without a network, over the same rows.
+
+    naive: difference of the arms' mean outcomes, the same answer for all rows and for the treated.
+    least_squares, least_squares_treated: by least squares per arm, over all rows and over the treated.
+    """
+
+    naive: float
+    least_squares: float
+    least_squares_treated: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RowEffects:
     """Of every row at one λ. y0_hat, effects: of each replicate's model, [R, n]; NaN of one that diverged.
@@ -59,6 +72,13 @@ class RowEffects:
     def effect(self) -> np.ndarray:
         """The mean over replicates, [n]."""
         return _mean(self.effects)
+
+    def averages(self, which: np.ndarray) -> np.ndarray:
+        """The average effect over some rows by each replicate's model, [R]; NaN where there is no row.
+
+        which: [n] bool.
+        """
+        return self.effects[:, which].mean(axis=1) if which.any() else np.full(len(self.effects), np.nan)
 
     @property
     def sd(self) -> np.ndarray:
@@ -99,14 +119,19 @@ def average_effects(result: RunResult, rows: MultiEnvData) -> AverageEffects:
     )
 
 
-def average_levels(rows: MultiEnvData) -> tuple[float, float]:
-    """Average effects without a network: the difference of the arms' mean outcomes, and least squares per arm over all
-    rows."""
+def average_levels(rows: MultiEnvData) -> AverageLevels:
+    """What those who align nothing say of `rows`, of which both arms have some; least squares is fitted to all of
+    them."""
     x = StandardScaler().fit_transform(rows.x)
+    treated = rows.t == 1
     # The faintest ridge: levels of a category add up to one, for which its solver has no inverse otherwise.
-    by_arm = [Ridge(alpha=1e-3).fit(x[rows.t == arm], rows.y[rows.t == arm]).predict(x) for arm in (0, 1)]
-    naive = rows.y[rows.t == 1].mean() - rows.y[rows.t == 0].mean()
-    return float(naive), float((by_arm[1] - by_arm[0]).mean())
+    untreated_hat, treated_hat = (Ridge(alpha=1e-3).fit(x[own], rows.y[own]).predict(x) for own in (~treated, treated))
+    effect = treated_hat - untreated_hat
+    return AverageLevels(
+        naive=float(rows.y[treated].mean() - rows.y[~treated].mean()),
+        least_squares=float(effect.mean()),
+        least_squares_treated=float(effect[treated].mean()),
+    )
 
 
 def outcomes_at(result: RunResult, rows: MultiEnvData, at: int) -> tuple[np.ndarray, np.ndarray]:

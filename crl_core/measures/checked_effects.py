@@ -12,6 +12,7 @@ from crl_core.measures.doubly_robust import (
     Estimate,
     Nuisances,
     average,
+    effect_in_overlap,
     effect_on_treated,
     scores,
     untreated_scores,
@@ -31,13 +32,16 @@ from crl_core.measures.effect_words import EffectVerdict, verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CheckedEffects:
-    """average, treated: doubly robust effects of all rows and on the treated, without the network.
+    """average, treated, in_overlap: doubly robust effects of all rows, on the treated, and on the n_overlap rows that
+    are not clipped, without the network.
 
     The rest is of the n_checked rows that some fit did not see, by the mean of those fits.
     """
 
     average: Estimate
     treated: Estimate
+    in_overlap: Estimate
+    n_overlap: int
     n_checked: int
     calibration: Calibration
     thirds: Thirds
@@ -57,10 +61,12 @@ def checked_effects(
     return CheckedEffects(
         average=average(gamma),
         treated=effect_on_treated(rows, known),
+        in_overlap=effect_in_overlap(rows, known),
+        n_overlap=int((~known.clipped).sum()),
         n_checked=int(seen.sum()),
         calibration=line,
         thirds=thirds,
-        by_env=by_group(gamma[seen], effects[seen], np.asarray(env_names, dtype=object)[rows.env[seen]]),
+        by_env=by_group(gamma[seen], effects[seen], known.clipped[seen], rows.env[seen], env_names),
         policy=policy_curve(gamma[seen], effects[seen], untreated_scores(rows, known)[seen]),
         verdict=verdict(line, thirds),
     )

@@ -16,6 +16,7 @@ from crl_core.metrics import kept_in
 from crl_core.results import RunResult
 
 CURVES = tuple(metric.name for metric in kept_in("epoch"))
+_ERRORS = ("ite_rmse", "validation_mse", "factual_mse")  # the first that there is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,7 +24,8 @@ class Curves:
     """What is known of the curves by now; T epochs of `epochs`, L = len(lams).
 
     values:  name of CURVES -> [T, L], median over replicates; no "ite_rmse" where the truth is not known.
-    low, high: [L] smallest and largest ITE RMSE (held-out factual MSE without truth) of the replicates, last epoch.
+    low, high: [L] smallest and largest of `error_name` over the replicates, last epoch.
+    ate_range: the same of "ate"; None where that is not looked at.
     kept:    name of CURVES -> [L], of the epoch that each model ends with where rows kept apart have chosen it; else
              empty, and the last epoch counts.
     status:  [L] worst status of the replicates, index into events.STATUS_WORDS; `n_bad` [L] counts those not ok.
@@ -38,6 +40,7 @@ class Curves:
     status: np.ndarray
     n_bad: np.ndarray
     kept: dict[str, np.ndarray] = field(default_factory=dict)
+    ate_range: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def n_epochs(self) -> int:
@@ -45,8 +48,8 @@ class Curves:
 
     @property
     def error_name(self) -> str:
-        """What is drawn against λ: the effect error where it is known, else the factual error."""
-        return "ite_rmse" if "ite_rmse" in self.values else "factual_mse"
+        """What is drawn against λ: the effect error where it is known, else the error that chooses λ."""
+        return next(name for name in _ERRORS if name in self.values)
 
     def now(self, name: str) -> np.ndarray:
         """A curve's value that counts by now, [L]; there is an epoch at least."""
@@ -83,8 +86,7 @@ def of_result(result: RunResult) -> Curves:
         for name, rows in result.history.items()
         if name in CURVES
     }
-    error = result.factual_mse if result.ite_rmse is None else result.ite_rmse
-    low, high = _range(result.by_lam(np.asarray(error, dtype=np.float64)))
+    low, high = _range(result.by_lam(_error_of(result)))
     status = result.by_lam(result.status)
     chosen = () if result.validation_mse is None else [metric.name for metric in result.kept if metric.name in values]
     return Curves(
@@ -97,6 +99,7 @@ def of_result(result: RunResult) -> Curves:
         status=status.max(axis=0),
         n_bad=(status != OK).sum(axis=0),
         kept={name: _medians(result.by_lam(getattr(result, name))[None])[0] for name in chosen},
+        ate_range=None if result.ate is None else _range(result.by_lam(result.ate)),
     )
 
 
@@ -165,8 +168,7 @@ class Follower:
         latest = self._latest
         if latest is None:
             return blank
-        error = latest.factual_mse if latest.ite_rmse is None else latest.ite_rmse
-        low, high = _range(error.reshape(replicates, n_lams))
+        low, high = _range(_error_of(latest).reshape(replicates, n_lams))
         status = latest.status.reshape(replicates, n_lams)
         return Curves(
             lams=blank.lams,
@@ -177,7 +179,13 @@ class Follower:
             high=high,
             status=status.max(axis=0),
             n_bad=(status != OK).sum(axis=0),
+            ate_range=None if latest.ate is None else _range(latest.ate.reshape(replicates, n_lams)),
         )
+
+
+def _error_of(found: RunResult | EpochEnded) -> np.ndarray:
+    """What is drawn against λ, of every model, [M]."""
+    return next(np.asarray(error) for name in _ERRORS if (error := getattr(found, name)) is not None)
 
 
 def _medians(values: np.ndarray) -> np.ndarray:

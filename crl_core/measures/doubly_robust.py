@@ -144,6 +144,16 @@ def effect_on_treated(rows: MultiEnvData, known: Nuisances) -> Estimate:
     return Estimate(value=value, se=average(score - rows.t / share * value).se)
 
 
+def effect_in_overlap(rows: MultiEnvData, known: Nuisances) -> Estimate:
+    """Average effect on the rows that are not clipped: of those who might have had either treatment.
+
+    Estimand: another one than the average of all rows, which no clipping reaches; nothing is divided by `floor` here.
+    Source:   Crump, Hotz, Imbens, Mitnik (2009), Dealing with limited overlap in estimation of average treatment
+              effects, Biometrika 96.
+    """
+    return average(scores(rows, known)[~known.clipped])
+
+
 def scaled_ridge() -> Any:
     """Ridge on standardised covariates, its strength by leave-one-out error."""
     return make_pipeline(StandardScaler(), RidgeCV(RIDGE))

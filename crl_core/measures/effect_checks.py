@@ -10,12 +10,13 @@ Source: Chernozhukov, Demirer, Duflo, Fernández-Val (2018), Generic machine lea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crl_core.measures.doubly_robust import Estimate, average
 
+WIDE = 1.96  # standard errors of an interval
 LEAST_IN_GROUP = 10  # rows: a smaller group is not shown, since its mean would tell of persons
 THIRDS = ("lowest third", "middle third", "highest third")
 POINTS = 41  # of a policy curve
@@ -42,13 +43,17 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Rows taken together: their mean τ̂, and their doubly robust effect with its standard error."""
+    """Rows taken together: their mean τ̂, and their doubly robust effect with its standard error.
+
+    n_clipped: of the n rows, those whose propensity was held; where they are many, the effect found means nothing.
+    """
 
     name: str
     n: int
     predicted: float
     effect: float
     se: float
+    n_clipped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,14 +132,19 @@ def by_thirds(scores: np.ndarray, effects: np.ndarray) -> Thirds:
     return Thirds(groups=(low, middle, high), predicted_gap=high.predicted - low.predicted, found_gap=found)
 
 
-def by_group(scores: np.ndarray, effects: np.ndarray, labels: Sequence[str] | np.ndarray) -> Groups:
-    """Predicted and doubly robust effects of rows with the same label, sorted by it.
+def by_group(
+    scores: np.ndarray, effects: np.ndarray, clipped: np.ndarray, of: np.ndarray, names: Sequence[str]
+) -> Groups:
+    """Predicted and doubly robust effects of rows of the same group, in the order of `names`.
 
-    labels: [n], e.g. the name of the environment, or of a category.
+    clipped: which rows' propensity was held, [n] bool.
+    of:      [n] int, each row's group, an index into `names`: of environments, or of categories of a column.
     """
-    of = np.asarray(labels)
-    names, counts = np.unique(of, return_counts=True)
-    shown = [_group(str(name), scores, effects, of == name) for name in names[counts >= LEAST_IN_GROUP]]
+    found, counts = np.unique(of, return_counts=True)
+    shown = [
+        replace(_group(names[one], scores, effects, of == one), n_clipped=int(clipped[of == one].sum()))
+        for one in found[counts >= LEAST_IN_GROUP]
+    ]
     return Groups(shown=tuple(shown), hidden=int((counts < LEAST_IN_GROUP).sum()))
 
 

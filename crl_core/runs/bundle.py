@@ -8,6 +8,9 @@
     weights.safetensors   the networks' parameters, [M, ...]
     events.jsonl          optional, as evidence.npz and projection.npz: the run's events
 
+Of a table a bundle holds names, levels and a hash of the rows, never a row; projection.npz, which has a point for each
+held-out row, only where that was asked for.
+
 A bundle that was unpacked and packed again by a desktop program is one still: with a folder around its members, and
 with what such programs add. Import checks all of it before anything is stored: names, sizes before a byte is unpacked,
 checksums, then every array against what the config demands. The run is put together aside and moved to its place in one
@@ -36,10 +39,12 @@ from typing import Any
 import numpy as np
 
 from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.data.tables.private import PrivateRows
+from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import expanded, place
 from crl_core.events import EpochEnded, RunCompleted, RunFinished, RunStarted, StageAdvanced
 from crl_core.metrics import EPOCH_NAMES
-from crl_core.results import RunResult
+from crl_core.results import RunResult, of_table
 from crl_core.runs.bundle_arrays import (
     BundleRefused,
     check_evidence,
@@ -117,15 +122,24 @@ class Bundle:
 # -- export ------------------------------------------------------------------------------------------------------------
 
 
-def export_bytes(store: RunStore, key: str) -> bytes:
+def export_bytes(store: RunStore, key: str, *, table: TableSource | None = None, maps: bool | None = None) -> bytes:
     """The bundle of a stored run, as bytes.
 
+    table:  of a private run what its rows are, by the hash of their content; the bundle's run is of that table, and has
+            its key.
+    maps:   whether the maps of held-out rows go along; default: of a simulated world yes, of a person's table no.
     Raises: RunNotFound, RunCorrupted or StoreError as `RunStore.load`; BundleRefused if the run is one that an import
             would refuse, which is found out here and not by whom it is sent to.
     """
     result, found = store.load(key), store.summary(key)
     if found is None:
         raise RunNotFound(f"Run {key} was deleted this moment; restore it from the trash.")
+    if table is not None:
+        result = of_table(result, table)
+    if isinstance(result.config.table, PrivateRows):
+        raise BundleRefused(f"Run {key} is of a private table; export it from the session that has the table.")
+    if maps is None:
+        maps = not isinstance(result.config.table, TableSource)
     members = {
         "config.json": _json(result.config.to_dict()),
         "summary.json": _json(_summary(found, result)),
@@ -133,11 +147,11 @@ def export_bytes(store: RunStore, key: str) -> bytes:
         "history.npz": to_npz(result.history),
         "weights.safetensors": to_safetensors(result.weights),
     }
-    for name in ("evidence", "projection"):
+    for name in ("evidence", "projection") if maps else ("evidence",):
         arrays = store.part(key, name)
         if arrays is not None:
             members[f"{name}.npz"] = to_npz(arrays)
-    events = _events_of(store, key, result)
+    events = _events_of(store, key, result)  # those of a private run bear its own key
     if events is not None:
         members["events.jsonl"] = events
     if sum(map(len, members.values())) > MAX_BYTES:
@@ -149,7 +163,7 @@ def export_bytes(store: RunStore, key: str) -> bytes:
     manifest = {
         "kind": KIND,
         "format": BUNDLE_FORMAT,
-        "key": key,
+        "key": result.config.key_in(found.recipe_version),
         "recipe_version": found.recipe_version,
         "files": {name: sealed_entry(content) for name, content in members.items()},
     }
@@ -467,6 +481,8 @@ def _config(content: Mapping[str, Any], manifest: Mapping[str, Any]) -> RunConfi
         raise refuse(f"its configuration is not possible ({str(error).rstrip('.')!s:.160})") from None
     if config.to_dict() != content:
         raise refuse("its configuration is not complete")
+    if isinstance(config.table, PrivateRows):  # it would be in nobody's list
+        raise refuse("its rows have no name outside the session that had them")
     key = config.key_in(manifest["recipe_version"])
     if key != manifest.get("key"):
         raise refuse(f"its key is not {key}, which its configuration has")

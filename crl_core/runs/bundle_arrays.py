@@ -91,7 +91,8 @@ def metric_specs(config: RunConfig) -> Specs:
 
 
 def _known(config: RunConfig, place: Place) -> list[Metric]:
-    there = {*config.source.knows, None, *(("validation",) if config.training.validation else ())}
+    there: set[str | None] = {*config.source.knows, None}
+    there |= {needed for needed, has in (("validation", config.training.validation), ("table", config.table)) if has}
     return [metric for metric in kept_in(place) if metric.needs in there]
 
 

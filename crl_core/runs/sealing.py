@@ -58,9 +58,10 @@ def disk_error(
     return StoreError(f"Cannot {doing}: {reason}.")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a file in one step: after a crash at any moment it is the old one or the new one, never a mix.
 
+    mode: who may read it, less what the process withholds from all its files.
     A device or a pipe at `path` is written to; it is never replaced by a file.
     Raises: OSError, with nothing left behind.
     """
@@ -70,7 +71,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         return
     temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}"
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -2,7 +2,7 @@
 
 Method:    what the table's user gets: the config as it is, λ of least validation error on these rows, the mean over
            replicates, for every row (`measures.average_effects`).
-Intervals: mean ± 1.64 standard deviations over replicates, 90 in 100 if the spread of fits were all there is.
+Intervals: mean ± `NORMAL_90` standard deviations over replicates, 90 in 100 if the spread of fits were all there is.
 Beside it: λ = 0, least squares per arm and the difference in means, each fitted to the same training rows.
 Use:       what it says is how much to trust an estimate; it chooses no λ.
 """
@@ -18,14 +18,14 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData
 from crl_core.events import RunFinished, TrainingEvent, finite
-from crl_core.measures.average_effects import chosen_by_error
+from crl_core.measures.average_effects import NORMAL_90, chosen_by_error
 from crl_core.measures.baselines import BASELINES, Rows
-from crl_core.measures.planted import Planting, Shape
-from crl_core.metrics import ate_error, ite_rmse
+from crl_core.measures.planted import Planting
+from crl_core.metrics import ite_rmse
 from crl_core.results import RunResult
 
-WIDE = 1.64  # standard deviations over replicates
 FEW = 300  # untreated rows below which planted effects say little
+_OF_TWO = "The average is known exactly, a row's own effect as far as the fitted chance of its outcome is right. "
 LEAST_SQUARES, DIFFERENCE = "least squares per arm", "constant effect"  # of `BASELINES`
 
 
@@ -73,10 +73,14 @@ class Planted:
         """What was planted, how far off each method is, and what this cannot show."""
         sd, own, others = self.planting.sd, self.method, self.least_squares
         covered = f"its 90 % intervals cover {100 * own.coverage:.0f} %" if np.isfinite(own.coverage) else ""
+        points = self.planting.two_outcomes
+        error = f"{100 * own.ite_rmse:.1f} percentage points" if points else f"{own.ite_rmse / sd:.2f} sd"
+        other = f"{100 * others.ite_rmse:.1f}" if points else f"{others.ite_rmse / sd:.2f}"
         return (
-            f"With {_planted(self.planting.shape, self.planting.size)} planted on your covariates, this method errs by "
-            f"{own.ite_rmse / sd:.2f} sd a row, least squares per arm by {others.ite_rmse / sd:.2f}"
+            f"With {_planted(self.planting)} planted on your covariates, this method errs by {error} a row, least "
+            f"squares per arm by {other}"
             + (f"; {covered}. " if covered else ". ")
+            + (_OF_TWO if points and self.planting.shape != "zero" else "")
             + "There is no hidden confounding in this by construction; rows that look only like treated ones are not "
             "in it."
         )
@@ -84,13 +88,19 @@ class Planted:
     @property
     def cautions(self) -> tuple[str, ...]:
         n = len(self.planting.rows)
+        cut = (
+            f"For {100 * self.planting.cut:.0f} % of the rows less was planted than was asked for: a chance ends at 0 "
+            "and at 1."
+            if self.planting.cut
+            else ""
+        )
         few = f"{n} rows are untreated; with fewer than {FEW} planted effects say little." if n < FEW else ""
         absent = (
             f"No row of {' or '.join(self.no_rows)} is untreated, so that planted effects say nothing of it."
             if self.no_rows
             else ""
         )
-        return tuple(text for text in (few, absent) if text)
+        return tuple(text for text in (few, absent, cut) if text)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, of no single row. Errors are in the outcome's unit, and again in its sd."""
@@ -106,6 +116,9 @@ class Planted:
             "shape": planting.shape,
             "columns": list(self.columns),
             "sd": planting.sd,
+            "two_outcomes": planting.two_outcomes,
+            "average": planting.ate,
+            "cut": planting.cut,
             "rows": len(planting.rows),
             "treated": int(planting.rows.t.sum()),
             "coin": planting.coin,
@@ -160,24 +173,26 @@ def judged(result: RunResult, planting: Planting) -> Planted:
         planting=planting,
         lams=result.lams,
         picked=picked,
-        path=tuple(errors_of(along[:, at], planting.ite) for at in range(len(result.lams))),
-        least_squares=errors_of(of_baseline[LEAST_SQUARES], planting.ite),
-        difference=errors_of(of_baseline[DIFFERENCE], planting.ite),
+        path=tuple(errors_of(along[:, at], planting.ite, planting.ate) for at in range(len(result.lams))),
+        least_squares=errors_of(of_baseline[LEAST_SQUARES], planting.ite, planting.ate),
+        difference=errors_of(of_baseline[DIFFERENCE], planting.ite, planting.ate),
         effects=along[:, picked],
         columns=tuple(source.features[column] for column in planting.columns),
         no_rows=tuple(name for name, n in zip(source.env_names, there, strict=True) if n == 0),
     )
 
 
-def errors_of(effects: np.ndarray, ite: np.ndarray) -> Errors:
-    """Errors of the mean over estimates [R, n] of effects [n]; the interval of a row is that of its R estimates."""
+def errors_of(effects: np.ndarray, ite: np.ndarray, ate: float) -> Errors:
+    """Errors of the mean over estimates [R, n] of effects [n] and their average; the interval of a row is that of its R
+    estimates."""
     if not np.isfinite(effects).all():
         return Errors(ite_rmse=np.nan, ate_error=np.nan)
     mean = effects.mean(axis=0)
     coverage = np.nan
     if len(effects) > 1:
-        coverage = float((np.abs(mean - ite) <= WIDE * effects.std(axis=0, ddof=1)).mean())
-    return Errors(ite_rmse=float(ite_rmse(mean, ite)), ate_error=float(ate_error(mean, ite)), coverage=coverage)
+        coverage = float((np.abs(mean - ite) <= NORMAL_90 * effects.std(axis=0, ddof=1)).mean())
+    off = abs(float(mean.mean()) - ate)
+    return Errors(ite_rmse=float(ite_rmse(mean, ite)), ate_error=off, coverage=coverage)
 
 
 def _blind(rows: MultiEnvData) -> MultiEnvData:
@@ -190,31 +205,38 @@ def _effects(outcomes: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     return np.asarray(outcomes[1] - outcomes[0])[None]
 
 
-def _planted(shape: Shape, size: float) -> str:
-    if shape == "zero":
+def _planted(planting: Planting) -> str:
+    if planting.shape == "zero":
         return "no effect"
-    return f"an effect of {size:g} sd" + (" on average, linear in a few columns," if shape == "linear" else "")
+    linear = ", linear in a few columns," if planting.shape == "linear" else ""
+    if planting.two_outcomes:
+        return f"an effect of {100 * planting.ate:.1f} percentage points on average{linear}"
+    return f"an effect of {planting.size:g} sd" + (f" on average{linear}" if linear else "")
 
 
 def lines_of(content: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """A table of what `Planted.to_dict` holds: method, error of a row and of the average in sd, coverage; as text."""
+    """A table of what `Planted.to_dict` holds, as text: names, then of each method the error of a row and of the
+    average, in sd or of two outcomes in percentage points, and coverage."""
+    points = content["two_outcomes"]
+
+    def text(found: Mapping[str, Any], name: str) -> str:
+        value = found[name] if points else found[f"{name}_sd"]
+        return "–" if value is None else f"{100 * value:.1f}" if points else f"{value:.3f}"
+
     named = [
         (f"this method, λ = {content['lam']:g}", content["method"]),
         ("λ = 0, nothing aligned", content["unaligned"]),
         (LEAST_SQUARES, content["least_squares"]),
         ("difference in means", content["difference"]),
     ]
-    return [
+    head = ("planted effects", "error, points" if points else "error, sd", "of the average", "covered")
+    return [head] + [
         (
             name,
-            _text(found["ite_rmse_sd"]),
-            _text(found["ate_error_sd"]),
+            text(found, "ite_rmse"),
+            text(found, "ate_error"),
             "–" if found["coverage"] is None else f"{100 * found['coverage']:.0f} %",
         )
         for name, found in named
         if found is not None
     ]
-
-
-def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

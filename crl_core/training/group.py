@@ -308,7 +308,7 @@ class Group:
         return torch.cat(values).cpu().numpy().astype(np.float64)
 
     def evaluate(self) -> dict[str, np.ndarray]:
-        """Held-out factual MSE, MMD² and ITE RMSE of every model, and what became of it, each [M]."""
+        """Held-out factual MSE, MMD², ITE RMSE and average effect of every model, and what became of it, each [M]."""
         y0_hat, y1_hat = self._outcomes(self._x_held_out)
         mmd2 = self._held_out_mmd2()
         by_replicate = self._by_replicate(self.held_out, y0_hat, y1_hat)
@@ -319,6 +319,9 @@ class Group:
         }
         if self._x_validation is not None:
             numbers["validation_mse"] = self._validate(self._x_validation, numbers["status"] != DIVERGED)
+        if self.config.table is not None:
+            with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
+                numbers["ate"] = (y1_hat - y0_hat).mean(axis=1)
         if self.held_out[0].ite is not None:
             numbers["ite_rmse"] = np.concatenate([metrics.ite_rmse(b - a, _truth(rows)) for rows, a, b in by_replicate])
         return numbers

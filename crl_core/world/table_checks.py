@@ -13,17 +13,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing
+from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing, levels_of, placed
 from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded
-from crl_core.measures.average_effects import average_levels
+from crl_core.measures.average_effects import AverageLevels, average_levels
+from crl_core.measures.subgroups import RARE_ROWS, rare_arm
 from crl_core.world.sizes import RARE
 from crl_core.world.table_arms import accuracies, aucs, env_auc, mean_differences, propensities
 
 NEAR_AUC, NEAR_R2 = 0.9, 0.95  # from which it is asked of one column how it can tell the treatment, or the outcome
 MUCH_OUTSIDE = 0.1  # share of rows beyond the edges that is worth a word
 MOST_LOOKED_AT = 20_000  # training rows in which overlap and leaks are looked for, evenly taken
-RARE_SHARE, RARE_ROWS = 0.05, 50  # of an arm
 FEW = 30  # rows of an arm in an environment
 
 Weight = Literal["cannot", "beware", "note"]
@@ -51,7 +51,8 @@ class Look:
     env_aucs:   the same within each environment alone, [E]; NaN where an arm has fewer than `RARE_ROWS` rows.
     differences: standardised mean difference of each input between the arms, treated minus untreated, over used rows.
     naive:      difference of the arms' mean outcomes.
-    least_squares: average effect by least squares per arm, over all used rows.
+    least_squares, least_squares_treated: average effect by least squares per arm, over all used rows and over the
+                treated among them.
     at_home, left_out_env: R² of a ridge regression of the outcome on covariates and treatment: for rows held out of
                 every environment, and for environments that are left out whole; NaN with one environment.
     """
@@ -66,9 +67,19 @@ class Look:
     differences: Mapping[str, float]
     naive: float
     least_squares: float
+    least_squares_treated: float
     at_home: float
     left_out_env: float
     findings: tuple[Finding, ...]
+
+    @property
+    def levels(self) -> AverageLevels:
+        """What is said of the average effect without a network."""
+        return AverageLevels(
+            naive=self.naive,
+            least_squares=self.least_squares,
+            least_squares_treated=self.least_squares_treated,
+        )
 
 
 def look_at(source: TableSource, raw: Raw) -> Look:
@@ -83,13 +94,14 @@ def look_at(source: TableSource, raw: Raw) -> Look:
     auc = float(aucs(propensity[:, None], some.t)[0])
     findings = [
         *(Finding(weight="note", columns=(), sentence=note) for note in raw.notes),
+        *_grouped(source, raw, arms),
         *_arms(source, arms),
         *_overlap(outside, auc),
         *_tells(source, some.x, some.t, some.y),
         *_names(source),
         *_cells(source, raw),
     ]
-    naive, least_squares = average_levels(rows)
+    levels = average_levels(rows)
     at_home, left_out_env = accuracies(some)
     return Look(
         left_out=left_out(source, raw),
@@ -100,8 +112,9 @@ def look_at(source: TableSource, raw: Raw) -> Look:
         auc=auc,
         env_aucs=np.array([auc]) if source.n_envs == 1 else np.array(env_aucs),
         differences=dict(zip(source.features, mean_differences(rows.x, t).tolist(), strict=True)),
-        naive=naive,
-        least_squares=least_squares,
+        naive=levels.naive,
+        least_squares=levels.least_squares,
+        least_squares_treated=levels.least_squares_treated,
         at_home=at_home,
         left_out_env=left_out_env,
         findings=tuple(findings),
@@ -125,8 +138,8 @@ def left_out(source: TableSource, raw: Raw) -> dict[str, int]:
 def _arms(source: TableSource, arms: np.ndarray) -> list[Finding]:
     found: list[Finding] = []
     by_arm = arms.sum(axis=0)
-    rare = int(by_arm.argmin())
-    if by_arm[rare] < max(RARE_ROWS, RARE_SHARE * by_arm.sum()):
+    rare = rare_arm(by_arm)
+    if rare is not None:
         found.append(
             _finding(
                 "beware",
@@ -155,6 +168,25 @@ def _arms(source: TableSource, arms: np.ndarray) -> list[Finding]:
     return found
 
 
+def _grouped(source: TableSource, raw: Raw, arms: np.ndarray) -> list[Finding]:
+    """Which environments are several values together."""
+    name = source.named("environment")
+    if name is None or OTHER not in source.env_names:
+        return []
+    kept = set(source.env_names) - {OTHER}
+    rest = [level for level in levels_of(raw.columns[name]) if level not in kept]
+    if rest == [OTHER]:  # a value that is called so in the file
+        return []
+    return [
+        _finding(
+            "note",
+            f"{name} has {len(kept) + len(rest)} values: the {len(kept)} largest are environments of their own, the "
+            f"other {len(rest)} together are {OTHER}, {int(arms[source.env_names.index(OTHER)].sum()):,} rows.",
+            name,
+        )
+    ]
+
+
 def _overlap(outside: float, auc: float) -> list[Finding]:
     if outside < MUCH_OUTSIDE:
         return []
@@ -171,10 +203,9 @@ def _overlap(outside: float, auc: float) -> list[Finding]:
 def _tells(source: TableSource, x: np.ndarray, t: np.ndarray, y: np.ndarray) -> list[Finding]:
     """One column that tells the treatment or the outcome was perhaps measured after it."""
     found: list[Finding] = []
-    start, spread = 0, float(np.var(y))
-    for column in source.covariates:
-        values = x[:, start : start + len(column.inputs)]
-        start += len(column.inputs)
+    spread = float(np.var(y))
+    for column, place in placed(source.covariates):
+        values = x[:, place]
         found_aucs = aucs(values, t)
         told = np.maximum(found_aucs, 1 - found_aucs).max(initial=0.0)
         if told > NEAR_AUC:

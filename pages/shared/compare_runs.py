@@ -10,11 +10,13 @@ import streamlit as st
 
 from crl_core.config import RunConfig
 from crl_core.config.text import nearest, nearest_lam
+from crl_core.data.tables.source import TableMissing
 from crl_core.figures import effect_limits
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
 from pages.shared import server_cache, style
 from pages.shared.run_view import RunInView, naming_near
+from pages.shared.table_kept import not_here, rows_here
 
 PARAM = "runs"  # of the URL, once for each run
 MOST = 4
@@ -113,6 +115,10 @@ def opened(key: str, lam: float) -> RunInView | None:
     """A stored run with the λ of its grid nearest to `lam`; None, with a sentence, where it cannot be opened."""
     try:
         result = server_cache.load(key)
+        if not rows_here(result.config):
+            st.error(style.plain(f"Run {key} cannot be shown. {not_here()}"))
+            return None
+        server_cache.view_data(result.config)  # of a table whose file was changed there are none
         naming = naming_near(result.config)
         own = nearest_lam(result.lams, lam)
         return RunInView(
@@ -128,7 +134,7 @@ def opened(key: str, lam: float) -> RunInView | None:
             evidence=server_cache.load_part(key, "evidence"),
             computing=False,
         )
-    except (RunCorrupted, RunNotFound, StoreError) as error:
+    except (RunCorrupted, RunNotFound, StoreError, TableMissing) as error:
         st.error(style.plain(str(error)))
         return None
 

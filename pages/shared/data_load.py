@@ -18,8 +18,8 @@ from pages.shared.tables import table
 _TURN = "data.turn"  # counts uploads: a field that has been read is replaced, and its bytes are gone
 _REFUSED = "data.refused"  # what was not read, and why; until the next file comes
 _KEPT = (
-    "The rows stay with this session: they are written to no disk, stand in no link, and are forgotten when the tab is "
-    "closed."
+    "The rows of a file stay with this session: they are written to no disk, stand in no link, and are forgotten when "
+    "the tab is closed."
 )
 
 
@@ -63,7 +63,9 @@ def another() -> None:
     with st.expander("Load another table"):
         _uploader()
         quiet(f"It takes the place of this one. {_KEPT}")
-        st.button("Forget this table", key="data.leave", on_click=own_table.leave)
+        table = own_table.current()
+        kept = table is not None and table.kept
+        st.button("Put this table away" if kept else "Forget this table", key="data.leave", on_click=own_table.leave)
 
 
 def refusal() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from crl_core.data.tables.columns import OTHER
 from crl_core.data.tables.source import TableSource
 from crl_core.figures import tables as drawn
 from crl_core.figures.palette import Palette
@@ -42,7 +43,8 @@ def arms(source: TableSource, look: Look, ink: Palette) -> None:
     """Rows of each arm in each environment."""
     chart(drawn.arms_by_env(look.arms, source.env_names, ink), "data.arms")
     name = source.named("environment")
-    quiet("No column is the environment." if name is None else f"Environments are the values of {name}.")
+    together = f" Its smaller ones together are {OTHER}." if OTHER in source.env_names else ""
+    quiet("No column is the environment." if name is None else f"Environments are the values of {name}.{together}")
 
 
 def balance(look: Look, ink: Palette) -> None:

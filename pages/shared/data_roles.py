@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
+from crl_core.data.scenario import MAX_ENVS
 from crl_core.data.tables.columns import SINGLE, Role, TableRefused, levels_of
-from crl_core.data.tables.source import plain_treated
+from crl_core.data.tables.making import LEAST_IN_ENV, plain_treated
 from pages.shared import own_table
 from pages.shared.data_panels import refused
 from pages.shared.own_table import OwnTable
-from pages.shared.style import count, panel_title, quiet
+from pages.shared.style import count, panel_title, plain, quiet
 
 _LABELS: dict[Role, tuple[str, str]] = {
     "outcome": ("Outcome", "What the treatment may change: numbers, or two values."),
     "treatment": ("Treatment", "Who received it."),
     "environment": (
         "Environment",
-        "Where a row comes from: a site, a clinic, a school; 2 to 10 values. It may be none.",
+        f"Where a row comes from: a site, a clinic, a school. Of more than {MAX_ENVS} values small ones are taken "
+        "together. It may be none.",
     ),
     "mu0": ("True mean outcome, untreated", "Known in a simulation only."),
     "mu1": ("True mean outcome, treated", "Known in a simulation only."),
@@ -82,6 +85,7 @@ def _fields(table: OwnTable) -> tuple[OwnTable, str | None]:
         chosen[role] = _column(table, role)
     treated = _treated(table, chosen["treatment"])
     chosen["environment"] = _column(table, "environment")
+    group = _grouped(table, chosen["environment"])
     left_out = _several(table, "Left out", "ignore", "Columns that have no part.")
     ids = _several(table, "Names of rows", "id", "They go along into files of effects, and are not learnt from.")
     with st.expander("Numbers that name a category, and true effects"):
@@ -108,7 +112,7 @@ def _fields(table: OwnTable) -> tuple[OwnTable, str | None]:
         name: "ignore" if name in left_out else "id" if name in ids else "covariate" for name in table.raw.columns
     }
     roles |= {name: role for role, name in chosen.items() if name is not None}
-    said = own_table.say(table, roles, treated, frozenset(categories), before)
+    said = own_table.say(table, roles, treated, frozenset(categories), group, before)
     if table.confirmed and said is not table:
         st.rerun()  # what stands above is of what was said before
     return said, None
@@ -126,6 +130,31 @@ def _column(table: OwnTable, role: Role) -> str | None:
         placeholder="choose a column" if role in ("outcome", "treatment") else "none",
         help=help,
     )
+
+
+def _grouped(table: OwnTable, environment: str | None) -> int | None:
+    """How many environments there are to be, where a column has too many values, or some with few rows."""
+    if environment is None:
+        return None
+    n_values = next(item.n_values for item in table.held if item.name == environment)
+    sizes = pd.Series(table.raw.columns[environment]).value_counts().to_numpy()  # the largest first
+    if n_values < 3 or sizes[0] < LEAST_IN_ENV or (n_values <= MAX_ENVS and sizes[-1] >= LEAST_IN_ENV):
+        return None
+    most = min(n_values, MAX_ENVS) - 1
+    rest = sizes.sum() - np.cumsum(sizes[:most])
+    kept = int(
+        st.number_input(
+            f"Values of {plain(environment)} that are environments of their own",
+            1,
+            most,
+            value=max(1, int(((sizes[:most] >= LEAST_IN_ENV) & (rest >= LEAST_IN_ENV)).sum())),
+            format="%d",
+            key=f"data.{table.number}.group.{environment}",
+            help=f"The largest of its {n_values} values; rows of all others together are one more environment. An "
+            f"environment needs {LEAST_IN_ENV} rows.",
+        )
+    )
+    return kept + 1
 
 
 def _several(table: OwnTable, label: str, role: Role, help: str) -> list[str]:

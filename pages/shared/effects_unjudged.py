@@ -10,9 +10,10 @@ from crl_core.export.checkpoint import file_stem
 from crl_core.export.effects_file import effects_csv
 from crl_core.figures import effects_by_env, gain_by_share_treated, palette, predicted_against_found
 from crl_core.figures.base import number
-from crl_core.measures.doubly_robust import Estimate
+from crl_core.measures.doubly_robust import FLOOR, Estimate
+from crl_core.measures.effect_words import spread_words
 from crl_core.metrics import ite_rmse
-from pages.shared import path_averages, row_views, table_run
+from pages.shared import effects_columns, path_averages, row_views, table_run
 from pages.shared.row_views import effect_said
 from pages.shared.run_view import RunInView, page_header
 from pages.shared.style import figure, notice, panel_title, quiet
@@ -29,7 +30,13 @@ drives both treatment and outcome.
 **Slope**: of scores on τ̂, on rows that a fit did not see, with its robust standard error: 1, effects differ as
 predicted; 0, nothing of the predicted differences is found.
 
-**On the treated** (ATT): the average effect over those who were treated. **Per arm**: a regression for each arm.
+**On the treated** (ATT): the average effect over those who were treated. **Overlap rows**: those with a propensity
+between .05 and .95 (Crump et al. 2009). **Per arm**: a regression for each arm.
+
+**Best linear projection**: least squares of the scores on all inputs, each with mean 0 and standard deviation 1; HC3
+standard errors (Semenova, Chernozhukov 2021). A category's levels are compared with its most frequent one.
+
+**Clipped**: rows with a propensity below .05 or above .95, which is held there where it is divided by.
 """
 
 
@@ -93,15 +100,16 @@ def draw(run: RunInView) -> None:
         )
     with right, st.container(key="panel_effects_average", height="stretch"):
         _averages(run)
-    with st.container(key="panel_effects_sites"):
-        _by_environment(run)
+    effects_columns.draw(run)
     take_home(run)
 
 
 def _averages(run: RunInView) -> None:
     """The average effect by every way there is."""
     found, at, checked = row_views.average(run), run.result.lams.index(run.lam), row_views.checked(run)
-    naive, least_squares = row_views.levels(run)
+    levels = row_views.levels(run)
+    inside = ~row_views.known(run).clipped
+    in_overlap = row_views.of_rows(run).averages(inside)
 
     def of_fits(values: np.ndarray) -> str:
         spread = f" ± {effect_said(run, float(np.nanstd(values, ddof=1)), signed=False)}" if len(values) > 1 else ""
@@ -112,39 +120,26 @@ def _averages(run: RunInView) -> None:
 
     panel_title("Average effect", "by four ways that agree where the table can tell")
     table(
-        ["", "all", "on the treated"],
+        ["", "all", "on the treated", "overlap rows"],
         [
-            (f"network, λ = {run.lam:g}", of_fits(found.ate[:, at]), of_fits(found.att[:, at])),
-            ("doubly robust", robust(checked.average), robust(checked.treated)),
-            ("least squares per arm", effect_said(run, least_squares), "–"),
-            ("difference in means", effect_said(run, naive), ""),
+            (f"network, λ = {run.lam:g}", of_fits(found.ate[:, at]), of_fits(found.att[:, at]), of_fits(in_overlap)),
+            ("doubly robust", robust(checked.average), robust(checked.treated), robust(checked.in_overlap)),
+            (
+                "least squares per arm",
+                effect_said(run, levels.least_squares),
+                effect_said(run, levels.least_squares_treated),
+                "–",
+            ),
+            ("difference in means", effect_said(run, levels.naive), "–", "–"),
         ],
         strong=0,
     )
     quiet(
-        "± of the network: standard deviation over fits; of doubly robust: standard error. On IHDP, whose effects are "
-        "known, a row's interval of 1.645 deviations of 20 fits held its effect about nine times in ten; five fits are "
-        "rougher."
+        f"Overlap rows: the {checked.n_overlap:,} of {len(inside):,} whose propensity lies in "
+        f"[{FLOOR:g}, {1 - FLOOR:g}], so that either treatment might have come. It is another question than that of "
+        "all rows, and one that the table can answer."
     )
-
-
-def _by_environment(run: RunInView) -> None:
-    groups = row_views.checked(run).by_env
-    panel_title("By environment", "the mean of what is predicted, and what is found")
-    table(
-        ["environment", "rows", "predicted", "found"],
-        [
-            (
-                item.name,
-                f"{item.n:,}",
-                effect_said(run, item.predicted),
-                f"{effect_said(run, item.effect)} ± {effect_said(run, item.se, signed=False)}",
-            )
-            for item in groups.shown
-        ],
-    )
-    hidden = f" {groups.hidden} with fewer than 10 rows are not shown." if groups.hidden else ""
-    quiet(f"Found: doubly robust, ± one standard error.{hidden}")
+    quiet(f"± of the network: standard deviation over fits; of doubly robust: standard error. {spread_words()}")
 
 
 def mean_of_fits(run: RunInView) -> str:

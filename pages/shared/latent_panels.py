@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from crl_core.data.scm import along
 from crl_core.figures import Units, along_lam, embedding, outside, palette
 from crl_core.jobs.ensure_runs import Evidence
 from crl_core.measures.intervals import twice_the_mean
@@ -24,12 +23,10 @@ _NOTHING_LAID_OUT = {
 }
 
 
-def pictures(run: RunInView, layout: str, colour: str) -> None:
+def pictures(run: RunInView, layout: str, colour: str, rows: Units) -> None:
     """The latent in view and the input, laid out and coloured alike."""
-    view, ink = run.view, palette(run.theme)
-    amounts = {} if view.z is None or view.s is None else {"z": along(view.z), "s": along(view.s)}
+    ink = palette(run.theme)
     laid = tsne_layout(run.key, run.projection) if layout == "t-SNE" and run.projection else pca_layout(run)
-    rows = Units(env=view.env, t=view.t, env_names=run.env_names, amounts=amounts)
     latent = embedding(
         laid.xy[run.m],
         rows,
@@ -48,7 +45,7 @@ def pictures(run: RunInView, layout: str, colour: str) -> None:
     replicates = run.config.training.replicates
     whose = f" of the first of {replicates} replicates" if replicates > 1 else ""
     quiet(
-        f"{layout} of {len(view)} held-out rows{whose}, in the same window for every λ. Directions and units mean "
+        f"{layout} of {len(run.view)} held-out rows{whose}, in the same window for every λ. Directions and units mean "
         f"nothing here, neighbourhood does.{beyond(outside(latent))}"
     )
 
@@ -56,7 +53,8 @@ def pictures(run: RunInView, layout: str, colour: str) -> None:
 def measures(run: RunInView, evidence: Evidence) -> None:
     """What can be read from the latent in view, in a sentence, and every measure of it beside that of the input."""
     known = run.view.z is not None and run.view.s is not None
-    say(_what_it_knows(run, evidence) if known else "z and s of this data are not known, so no probe looks for them.")
+    without = "z and s of this data are not known, so no probe looks for them; the covariates are looked for below."
+    say(_what_it_knows(run, evidence) if known else without)
 
     def line(name: str, of_input: np.ndarray | None, of_latent: np.ndarray, says: str, digits: int = 2) -> list[str]:
         """A row of the table, of figures [R] of the input and [M] of the models."""

@@ -1,6 +1,7 @@
 """The table of one's own that this session has loaded. It lives as long as the session and is in nobody else's reach.
 
-Nothing of it stands in the address, in a file or in a cache of Streamlit's, all of which visitors share.
+Nothing of it stands in the address, in a file or in a cache of Streamlit's, all of which visitors share; unless a
+person keeps it on this machine (`table_kept`), where its rows are found by the hash of their content.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import streamlit as st
 
-from crl_core.data.tables.columns import Raw, Role
+from crl_core.data.tables.columns import OTHER, Raw, Role
 from crl_core.data.tables.guess import guessed_roles
-from crl_core.data.tables.source import TableSource, forget, load, table_source
+from crl_core.data.tables.making import table_source
+from crl_core.data.tables.source import TableSource, forget, load
 from crl_core.data.tables.summary import Held, held
 from crl_core.world.table_checks import Look, look_at
 
@@ -35,7 +38,10 @@ class OwnTable:
 
     number:  counts the tables of a session, so that fields of one are not taken for those of the next.
     treated: the value of the treatment that means treated; "" where it is plain, or not said.
+    group_environments: how many there are to be at most, where small ones are taken together.
     measured_before: whether a person has said that all covariates were measured before the treatment.
+    borrowed: whether it was opened here from what others, or an earlier session, had kept.
+    source:  by a name that only this session has; of a kept table by the hash of its content, as `by_content`.
     """
 
     label: str
@@ -45,14 +51,34 @@ class OwnTable:
     roles: Mapping[str, Role]
     treated: str = ""
     categories: frozenset[str] = frozenset()
+    group_environments: int | None = None
     measured_before: bool = False
+    borrowed: bool = False
     source: TableSource | None = None
+    by_content: TableSource | None = None
     look: Look | None = None
     _hold: _Hold | None = field(default=None, repr=False)
 
     @property
     def confirmed(self) -> bool:
         return self.source is not None and self.look is not None
+
+    @property
+    def kept(self) -> bool:
+        """Whether it was kept on this machine, or comes from there."""
+        return self.source is not None and self.source.content == self.content
+
+    @property
+    def content(self) -> str:
+        """The hash of its rows, once its roles are confirmed; whoever guesses them knows it."""
+        assert self.by_content is not None
+        return self.by_content.content
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """Those that have a part, all rows, once its roles are confirmed."""
+        assert self.source is not None
+        return {column.name: self.raw.columns[column.name] for column in self.source.columns}
 
 
 def loaded() -> OwnTable | None:
@@ -90,12 +116,27 @@ def take(
 
 
 def say(
-    table: OwnTable, roles: Mapping[str, Role], treated: str, categories: frozenset[str], measured_before: bool
+    table: OwnTable,
+    roles: Mapping[str, Role],
+    treated: str,
+    categories: frozenset[str],
+    group_environments: int | None,
+    measured_before: bool,
 ) -> OwnTable:
     """The table with what a person says of it; what was confirmed otherwise has to be confirmed again."""
-    said = (roles, treated, categories)
-    if said != (table.roles, table.treated, table.categories):
-        table = replace(table, roles=roles, treated=treated, categories=categories, source=None, look=None, _hold=None)
+    said = (roles, treated, categories, group_environments)
+    if said != (table.roles, table.treated, table.categories, table.group_environments):
+        table = replace(
+            table,
+            roles=roles,
+            treated=treated,
+            categories=categories,
+            group_environments=group_environments,
+            source=None,
+            by_content=None,
+            look=None,
+            _hold=None,
+        )
     if measured_before != table.measured_before:
         table = replace(table, measured_before=measured_before)
     st.session_state[_TABLE] = table
@@ -108,12 +149,41 @@ def confirm(table: OwnTable) -> OwnTable:
     Its rows are kept under a name drawn at random: whoever guesses a small table can guess the hash of its content, and
     a bundle with that in it would reach them.
     """
-    known = table_source(table.raw, table.roles, treated=table.treated, label=table.label, categories=table.categories)
+    known = table_source(
+        table.raw,
+        table.roles,
+        treated=table.treated,
+        label=table.label,
+        categories=table.categories,
+        group_environments=table.group_environments,
+    )
     forget(known.content)
     source = replace(known, content=secrets.token_hex(32))
-    hold = _Hold(source.content)
-    load(source, {column.name: table.raw.columns[column.name] for column in source.columns})
-    table = replace(table, source=source, look=look_at(source, table.raw), _hold=hold)
+    table = replace(table, source=source, by_content=known, _hold=_Hold(source.content))
+    load(source, table.columns)
+    table = replace(table, look=look_at(source, table.raw))
+    st.session_state[_TABLE] = table
+    return table
+
+
+def kept(table: OwnTable) -> OwnTable:
+    """The table as one whose rows are found on this machine; this session's copy of them is forgotten."""
+    table = replace(table, borrowed=False, source=table.by_content, _hold=None)
+    st.session_state[_TABLE] = table
+    return table
+
+
+def open_kept(source: TableSource, columns: Mapping[str, np.ndarray]) -> OwnTable:
+    """Make a table that was kept on this machine the session's, with the roles that it has in `source`."""
+    raw = Raw(columns=columns)
+    numbers = {name for name, values in columns.items() if values.dtype.kind == "f"}
+    categories = {column.name for column in source.covariates if column.kind == "category"} & numbers
+    roles = {column.name: column.role for column in source.columns}
+    table = take(source.label, raw, roles, source.arms[1], frozenset(categories))
+    grouped = source.n_envs if OTHER in source.env_names else None
+    table = replace(
+        table, group_environments=grouped, borrowed=True, source=source, by_content=source, look=look_at(source, raw)
+    )
     st.session_state[_TABLE] = table
     return table
 

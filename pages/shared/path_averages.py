@@ -18,21 +18,21 @@ from pages.shared.tables import chart, say
 
 def draw(run: RunInView) -> None:
     """The figure in which a collapse to the naive answer shows, and which λ is chosen."""
-    found, (naive, least_squares) = row_views.average(run), row_views.levels(run)
+    found = row_views.average(run)
     drawn = effects_along_lam(
         found.lams,
         found.ate,
         found.att,
-        naive,
-        least_squares,
+        row_views.levels(run),
         found.picked,
         palette(run.theme),
         title="Average effects along λ",
     )
     chart(drawn, "path.average")
     quiet(
-        f"Mean effect over all rows and over the treated; band: {len(found.ate)} fits. Where a large λ draws both to "
-        "the naive difference, alignment erases what made the arms comparable, and the error hardly notices."
+        f"Mean effect over all rows and over the treated; band: {len(found.ate)} fits. Dashed: without a network, "
+        "least squares (LS) per arm for both. Where a large λ draws both curves to the naive "
+        "difference, alignment erases what made the arms comparable, and the error hardly notices."
     )
     say(_chosen(run))
     offer_chosen(run)

@@ -11,6 +11,8 @@ import streamlit as st
 
 from crl_core.figures import palette
 from crl_core.figures.planted import estimated_against_planted
+from crl_core.measures.average_effects import NORMAL_90
+from crl_core.measures.planted import USUAL, USUAL_OF_TWO
 from crl_core.studies.planted import lines_of
 from crl_core.studies.planted_live import PlantedTraining
 from pages.shared import server_cache, table_run
@@ -26,12 +28,12 @@ _SHAPES = {"constant": "the same for all", "linear": "differs by columns", "zero
 def draw(run: RunInView) -> None:
     """The offer, the training under way, or what came of it; nothing where the session has not this table."""
     own = table_run.current()
-    if own is None or own.rows != run.config.table or run.config.source.two_outcomes:
-        return  # of two outcomes no planted effect has an exact truth
+    if own is None or own.rows != run.config.table:
+        return
     with st.container(key="panel_planted"):
         panel_title(
             "How far off is this, on your own rows?",
-            "the untreated, a placebo treatment, and an effect of known size added to their outcome",
+            "the untreated, a placebo treatment, and an effect of known size on their outcome",
         )
         asked = own.planted.get(run.key)
         phase = "absent" if asked is None else asked.state().phase
@@ -46,7 +48,7 @@ def draw(run: RunInView) -> None:
 def _offer(run: RunInView, own: TableRun, *, again: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         shape = st.segmented_control(
-            "Planted effect, 1 sd of the outcome",
+            f"Planted effect, {_size(run):g} sd of the outcome",
             list(_SHAPES),
             default="constant",
             format_func=_SHAPES.__getitem__,
@@ -63,6 +65,10 @@ def _offer(run: RunInView, own: TableRun, *, again: bool) -> None:
     quiet("Trains as this run was trained, in about the same time. No λ is ever chosen by it.")
 
 
+def _size(run: RunInView) -> float:
+    return USUAL_OF_TWO if run.config.source.two_outcomes else USUAL
+
+
 def _start(run: RunInView, own: TableRun, shape: Any) -> None:
     """A callback."""
     before = own.planted.pop(run.key, None)
@@ -74,7 +80,7 @@ def _start(run: RunInView, own: TableRun, shape: Any) -> None:
             server_cache.jobs(),
             run.config,
             own.source.all_rows()[0],
-            size=1.0,
+            size=_size(run),
             shape=shape,
         )
     except ValueError as error:
@@ -107,11 +113,13 @@ def _answer(run: RunInView, asked: PlantedTraining) -> None:
         )
         chart(drawn, "planted.points")
     with right:
-        table(["planted effects", "error, sd", "of the average", "covered"], lines_of(done), strong=0)
+        head, *lines = lines_of(done)
+        table(head, lines, strong=0)
         how = "a coin" if done["coin"] else "the propensity of your table"
         quiet(
             f"{done['rows']:,} untreated rows, {done['treated']:,} of them treated by {how}; 1 sd is {done['sd']:.4g}. "
-            "Covered: rows whose planted effect lies within 1.645 deviations of the fits. One draw of the placebo."
+            f"Covered: rows whose planted effect lies within {NORMAL_90:g} deviations of the fits. One draw of the "
+            "placebo."
         )
     for caution in done["cautions"]:
         st.warning(plain(caution))

@@ -13,14 +13,21 @@ import streamlit as st
 
 from crl_core.data.scm import MultiEnvData, joined
 from crl_core.figures.base import number
-from crl_core.measures.average_effects import AverageEffects, RowEffects, average_effects, average_levels, row_effects
+from crl_core.measures.average_effects import (
+    AverageEffects,
+    AverageLevels,
+    RowEffects,
+    average_effects,
+    average_levels,
+    row_effects,
+)
 from crl_core.measures.checked_effects import CheckedEffects, checked_effects
-from crl_core.measures.doubly_robust import Nuisances, nuisances
+from crl_core.measures.doubly_robust import Nuisances, nuisances, scores
 from crl_core.results import data_of
 from pages.shared import table_run
 from pages.shared.run_view import RunInView
 
-_FOUND, _MOST = "rows.found", 40
+_FOUND, _MOST = "rows.found", 60
 
 
 def rows_of(run: RunInView) -> tuple[MultiEnvData, np.ndarray]:
@@ -35,14 +42,19 @@ def average(run: RunInView) -> AverageEffects:
     return once(run, "average", lambda: average_effects(run.result, rows_of(run)[0]))  # type: ignore[no-any-return]
 
 
-def levels(run: RunInView) -> tuple[float, float]:
-    """The difference in means, and least squares per arm."""
+def levels(run: RunInView) -> AverageLevels:
+    """What those who align nothing say of the average effect."""
     return once(run, "levels", lambda: average_levels(rows_of(run)[0]))  # type: ignore[no-any-return]
 
 
 def known(run: RunInView) -> Nuisances:
     seed = run.config.training.seed
     return once(run, "nuisances", lambda: nuisances(rows_of(run)[0], seed))  # type: ignore[no-any-return]
+
+
+def scores_of(run: RunInView) -> np.ndarray:
+    """The doubly robust score of every row."""
+    return once(run, "scores", lambda: scores(rows_of(run)[0], known(run)))  # type: ignore[no-any-return]
 
 
 def of_rows(run: RunInView) -> RowEffects:
@@ -79,4 +91,6 @@ def once(run: RunInView, what: str, work: Callable[[], Any]) -> Any:
         while len(found) >= _MOST:
             del found[next(iter(found))]
         found[run.key, what] = work()
+    else:
+        found[run.key, what] = found.pop((run.key, what))  # what is asked for again is forgotten last
     return found[run.key, what]

@@ -21,7 +21,7 @@ from crl_core.metrics import Metric
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
-from pages.shared import job_panel, server_cache, sidebar, style
+from pages.shared import job_panel, server_cache, sidebar, style, table_kept
 from pages.shared.sidebar import Controls
 
 _OLDER = "older"  # of the URL: a run of the settings in view, made under an older RECIPE_VERSION
@@ -238,4 +238,4 @@ def without_run(controls: Controls) -> None:
         if older is not None:
             st.button("Look at the older run", key="run.older", on_click=look_at, args=(older,))
         if last is not None and last.table is None and last.key != config.key and server_cache.store().has(last.key):
-            st.button("Back to the last run", key="run.back", on_click=sidebar.show, args=(last,))
+            st.button("Back to the last run", key="run.back", on_click=table_kept.open_run, args=(last,))

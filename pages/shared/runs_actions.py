@@ -12,6 +12,7 @@ from crl_core.runs.store import RunSummary
 from pages.shared.compare_runs import MOST
 from pages.shared.runs_callbacks import compare, delete, open_run, pin, save
 from pages.shared.style import quiet
+from pages.shared.table_kept import can_open, not_here
 
 
 def actions(chosen: Sequence[RunSummary]) -> None:
@@ -39,8 +40,16 @@ def actions(chosen: Sequence[RunSummary]) -> None:
 
 
 def _for_one(run: RunSummary) -> None:
-    table = run.config.table is not None  # the sidebar has fields for scenarios only
-    st.button("Open", type="primary", key="runs.open", on_click=open_run, args=(run,), disabled=table)
+    here = can_open(run.config)
+    st.button(
+        "Open",
+        type="primary",
+        key="runs.open",
+        on_click=open_run,
+        args=(run,),
+        disabled=not here,
+        help=None if here else not_here(),
+    )
     with st.popover("Name, tags, note", disabled=run.baked):
         _write_on(run)
 

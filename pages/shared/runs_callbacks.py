@@ -9,7 +9,7 @@ import streamlit as st
 from crl_core.runs.labels import Label
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunSummary
-from pages.shared import compare_runs, run_view, server_cache, sidebar, style
+from pages.shared import compare_runs, run_view, server_cache, style, table_kept
 
 _DELETED = "runs.deleted"  # keys of the last deletion
 _PROBLEMS = "runs.problems"
@@ -30,8 +30,8 @@ def save(key: str, was: Label, fields: dict[str, str]) -> None:
 
 def open_run(run: RunSummary) -> None:
     """Show a run on every page."""
-    sidebar.show(run.config)
-    run_view.look_at(run)
+    if table_kept.open_run(run.config):
+        run_view.look_at(run)
 
 
 def compare(keys: Sequence[str]) -> None:
@@ -87,6 +87,7 @@ def messages() -> None:
     go = st.session_state.pop(_GO, None)
     if go is not None:
         st.switch_page(go)
+    table_kept.messages()
     for problem in st.session_state.pop(_PROBLEMS, []):
         st.error(style.plain(problem))
     for sentence in st.session_state.pop(_CHECKED, []):

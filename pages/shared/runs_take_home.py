@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from crl_core.data.tables.source import TableSource
 from crl_core.events import DIVERGED
 from crl_core.export.checkpoint import (
     checkpoint,
@@ -24,6 +25,8 @@ from crl_core.runs.store import RunSummary
 from pages.shared import server_cache, style
 from pages.shared.fields import lam_text
 from pages.shared.run_view import naming_near, warn
+from pages.shared.serve_table import BUNDLE_CARRIES, NOTEBOOK_CARRIES
+from pages.shared.table_kept import not_here, rows_here
 
 _TURN = "runs.import.turn"  # another key after each import empties the uploader
 _SAID = "runs.import.said"  # (kind, sentence) of the last import
@@ -38,6 +41,7 @@ def section(chosen: RunSummary, lam: float) -> None:
         return
     store, stem = server_cache.store(), file_stem(result.config)
     m = result.model(lam)
+    of_person, here = isinstance(chosen.config.table, TableSource), rows_here(chosen.config)
     near, diverged = float(result.lam[m]), result.status[m] == DIVERGED
     warn(cautions_of_model(result, m))
     with st.container(key="panel_take_home"):
@@ -53,7 +57,9 @@ def section(chosen: RunSummary, lam: float) -> None:
                 "application/zip",
                 key="runs.take.bundle",
                 on_click="ignore",
-                help=(
+                help=BUNDLE_CARRIES
+                if of_person
+                else (
                     "The whole run as one file: configuration, figures, curves, weights, evidence. Import it in any "
                     "copy of this program."
                 ),
@@ -77,7 +83,9 @@ def section(chosen: RunSummary, lam: float) -> None:
                 "application/x-ipynb+json",
                 key="runs.take.notebook",
                 on_click="ignore",
-                help="Trains the run again, compares the figures, and draws error, MMD² and latents along λ.",
+                help=NOTEBOOK_CARRIES
+                if of_person
+                else "Trains the run again, compares the figures, and draws error, MMD² and latents along λ.",
             )
             st.download_button(
                 "Numbers, CSV",
@@ -104,10 +112,13 @@ def section(chosen: RunSummary, lam: float) -> None:
                 "text/html",
                 key="runs.take.figures",
                 on_click="ignore",
+                disabled=not here,
                 help=(
                     "Every figure at the λ in view, interactive without a network; each can be saved as SVG or PNG "
-                    "from there."
-                ),
+                    "from there." + (" Of a table: with a point for each held-out row." if of_person else "")
+                )
+                if here
+                else not_here(),
             )
         cite, load = st.tabs(["Cite this run", "Load the network"])
         cited = citation(result, chosen.created, chosen.recipe_version)
@@ -156,7 +167,9 @@ def _bring_in(turn: int) -> None:
     st.session_state[_TURN] = turn + 1
     try:
         key = import_run(server_cache.store(), file.getvalue())
-        st.session_state[_SAID] = ("success", f"Run {key} is imported.")
+        found = server_cache.store().summary(key)
+        away = found is not None and not rows_here(found.config)
+        st.session_state[_SAID] = ("success", f"Run {key} is imported." + (f" {not_here()}" if away else ""))
     except AlreadyStored as error:
         st.session_state[_SAID] = ("info", str(error))
     except (StoreError, ValueError) as error:

@@ -17,11 +17,13 @@ from crl_core.figures import palette
 from crl_core.identify.live import Trainer
 from crl_core.jobs import manager as crl_jobs
 from crl_core.jobs.manager import JobManager
+from crl_core.lecture.averages import Averages
 from crl_core.lecture.frames import frames
 from crl_core.lecture.handout import THEMES
 from crl_core.lecture.naming import Naming
 from crl_core.measures.curves import Curves, Follower, of_result
 from crl_core.results import RunResult, view_rows
+from crl_core.runs.kept_tables import KeptTables
 from crl_core.runs.library import Library
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore, RunSummary
@@ -49,6 +51,7 @@ def forget_pictures() -> None:
 def store() -> RunStore:
     found = RunStore()
     ensure_temporary_folder(found.root)
+    KeptTables(found).serve_rows()
     Thread(target=found.discard_private, name="crl private", daemon=True).start()  # of a server that has crashed
     return found
 
@@ -56,6 +59,10 @@ def store() -> RunStore:
 @st.cache_resource(show_spinner=False)
 def library() -> Library:
     return Library(store())
+
+
+def kept_tables() -> KeptTables:
+    return KeptTables(store())
 
 
 @st.cache_resource(ttl=5, show_spinner=False)
@@ -164,9 +171,10 @@ def lecture_frames(
     _result: RunResult,
     _projection: Mapping[str, np.ndarray] | None,
     _evidence: Mapping[str, np.ndarray] | None,
+    _averages: Averages | None,
 ) -> dict[str, Any]:
     """The scrubber's frames of a run. stamp: the run, and which of its parts are there."""
-    return frames(_result, _projection, _evidence, naming=naming, palettes=lecture_palettes())
+    return frames(_result, _projection, _evidence, naming=naming, palettes=lecture_palettes(), averages=_averages)
 
 
 def lecture_palettes() -> dict[str, Any]:

@@ -10,13 +10,14 @@ import streamlit as st
 
 from crl_core.config import LIMITS, Align
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
+from crl_core.config.table import LAMS
 from pages.shared import table_run
 from pages.shared.asked import Controls
+from pages.shared.lam_grid import FIELDS, lam_grid
 from pages.shared.style import plain, quiet
-from pages.shared.table_run import TableRun
+from pages.shared.table_run import LEAST_STEPS, MOST_SEED, MOST_STEPS, TableRun
 
 _ALIKE = {"environment": "environments", "treatment": "arms"}
-_MOST_STEPS = 5000
 
 
 def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Controls:
@@ -25,7 +26,8 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
     st.html(f'<p class="crl-world"><b>{plain(source.label)}</b></p>')
     quiet(
         f"{source.n_rows:,} rows, {len(source.features)} inputs. Effect of {source.named('treatment')} on "
-        f"{source.named('outcome')}. Only this session sees it."
+        f"{source.named('outcome')}. "
+        + ("It is kept on this machine." if run.table.kept else "Only this session sees it.")
     )
     st.button("Back to simulated worlds", key="table.leave", on_click=table_run.leave, width="stretch", type="tertiary")
     chosen = run.settings
@@ -42,8 +44,13 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
         help="What the penalty pulls together: environments, or treated and untreated rows. Environments can be made "
         "alike where some have rows of both arms.",
     )
+    config, problem, lams = None, None, chosen.lams
+    try:
+        lams = lam_grid("table", chosen.lams)
+    except ValueError as error:
+        problem = str(error)
     steps = _number(
-        "Gradient steps", "steps", chosen.steps, 50, (20, _MOST_STEPS), "Of each fit; its best look counts."
+        "Gradient steps", "steps", chosen.steps, 50, (LEAST_STEPS, MOST_STEPS), "Of each fit; its best look counts."
     )
     replicates = _number(
         "Fits",
@@ -53,22 +60,28 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
         (1, int(LIMITS["replicates"][1])),
         "Each to rows drawn anew (bootstrap). A row's effect is their mean; 20 make its interval sound.",
     )
-    seed = _number("Seed", "seed", chosen.seed, 1, (0, 999_999), "Determines rows, initial weights and batches.")
+    seed = _number("Seed", "seed", chosen.seed, 1, (0, MOST_SEED), "Determines rows, initial weights and batches.")
     run.settings = replace(
         chosen,
         align=align if align in get_args(Align) else chosen.align,
+        lams=lams,
         steps=steps,
         replicates=replicates,
         seed=seed,
     )
-    config, problem = None, None
     try:
-        config = run.config()
+        config = None if problem else run.config()
     except ValueError as error:
         problem = str(error)
     with lam_slot:
-        lam = lam_slider(run.settings.lams)
+        lam = lam_slider(config.training.lams if config else LAMS)
     return Controls(preset=PRESETS[DEFAULT_PRESET], values={}, config=config, problem=problem, lam=lam)
+
+
+def forget_fields() -> None:
+    """The fields begin with the run's settings once more. For callbacks."""
+    for name in ("align", "steps", "replicates", "seed", *FIELDS):
+        st.session_state.pop(f"table.{name}", None)
 
 
 def _number(label: str, name: str, value: int, step: int, limits: tuple[int, int], help: str) -> int:

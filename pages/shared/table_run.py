@@ -1,7 +1,8 @@
 """The run of the session's own table: its settings, its config, and the end of both with the session.
 
 The config names its rows by a token that only this session has (`private_rows`), so a key of such a run is in nobody
-else's reach; what training stored is removed when another table takes its place, or the session ends.
+else's reach; what training stored is removed when another table takes its place, or the session ends. Of a table that
+is kept on this machine (`table_kept`) the config names the table itself, and its runs stay.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import streamlit as st
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from crl_core.config import Align, RunConfig
+from crl_core.config import Align, RunConfig, Training
 from crl_core.config.table import LAMS, REPLICATES, STEPS, alignable, table_config
 from crl_core.data.tables.private import PrivateRows, forget_rows, private_rows
 from crl_core.data.tables.source import TableSource
 from crl_core.export.exporter import Exporter
 from crl_core.jobs.manager import JobManager
+from crl_core.measures.average_effects import AverageLevels
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore
 from crl_core.studies.planted_live import PlantedTraining
@@ -29,8 +31,10 @@ from pages.shared import own_table, server_cache
 from pages.shared.own_table import OwnTable
 
 _RUN, _IN_VIEW = "table.run", "table.in_view"
+PROBLEM = "table.problem"  # a sentence that the Data page and the Library say once
 _CAN_COME_BACK_S, _LOOK_S = 130.0, 5.0  # a session whose tab is closed can be come back to for two minutes
 _GIVE_UP_S = 60.0  # a training that is asked to stop does so within a second
+LEAST_STEPS, MOST_STEPS, MOST_SEED = 20, 5000, 999_999  # of the sidebar's fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +47,22 @@ class Settings:
     steps: int = STEPS
     seed: int = 0
 
+    @classmethod
+    def of(cls, training: Training) -> Settings:
+        """Those of a run that was trained before, as near as there are fields for it."""
+        steps, seed = min(max(training.steps, LEAST_STEPS), MOST_STEPS), min(training.seed, MOST_SEED)
+        return cls(align=training.align, lams=training.lams, replicates=training.replicates, steps=steps, seed=seed)
+
 
 @dataclass(slots=True, kw_only=True, eq=False, weakref_slot=True)
 class TableRun:
-    """Held by the session alone. keys: of the runs that were in view, which end with it, and so does what was planted
-    in the table."""
+    """Held by the session alone. keys: of the private runs that were in view, which end with it, and so does what was
+    planted in the table. opened: a stored run, in view until another setting is chosen."""
 
     table: OwnTable
-    rows: PrivateRows
+    rows: PrivateRows | TableSource
     settings: Settings
+    opened: RunConfig | None = None
     keys: set[str] = field(default_factory=set)
     planted: dict[str, PlantedTraining] = field(default_factory=dict)  # by key
     end: Callable[[], object] = lambda: None  # forget everything; the session's end does it too
@@ -71,6 +82,8 @@ class TableRun:
         """The run of these settings. Raises ValueError with one sentence."""
         assert self.table.look is not None
         chosen = self.settings
+        if self.opened is not None and Settings.of(self.opened.training) == chosen:
+            return self.opened
         config = table_config(
             self.rows,
             self.table.look.arms,
@@ -80,7 +93,8 @@ class TableRun:
             steps=chosen.steps,
             seed=chosen.seed,
         )
-        self.keys.add(config.key)
+        if not self.table.kept:
+            self.keys.add(config.key)
         return config
 
 
@@ -90,9 +104,20 @@ def current() -> TableRun | None:
     return run if st.session_state.get(_IN_VIEW) else None
 
 
+def levels_of(config: RunConfig) -> AverageLevels | None:
+    """What is said without a network of the average effect in a run's table, where that is the one in view."""
+    run = current()
+    if run is None or run.rows != config.table or run.table.look is None:
+        return None
+    return run.table.look.levels
+
+
 def of_table() -> TableRun | None:
     """The run of the session's table, in view or not; it ends where its roles have changed, or the table is gone."""
     run: TableRun | None = st.session_state.get(_RUN)
+    table = own_table.current()
+    if table is not None and table.kept and not server_cache.kept_tables().has(table.content):
+        _forgotten_elsewhere(table)
     if run is not None and own_table.loaded() is not run.table:
         st.session_state.pop(_RUN)
         run.end()
@@ -100,20 +125,56 @@ def of_table() -> TableRun | None:
     return run
 
 
+def _forgotten_elsewhere(table: OwnTable) -> None:
+    """Another session has made this machine forget the table: whoever loaded its file has it alone again."""
+    if table.borrowed:
+        own_table.leave()
+        st.session_state[PROBLEM] = f"{table.label} was forgotten by somebody who uses this server; load its file."
+    else:
+        own_table.confirm(table)
+
+
 def show(table: OwnTable) -> TableRun:
     """Put the table in view in the place of simulated worlds, with the usual settings where it has none yet."""
     run = of_table()
     if run is None:
         assert table.source is not None
-        rows = private_rows(table.source)
+        rows = table.source if table.kept else private_rows(table.source)
         run = TableRun(table=table, rows=rows, settings=Settings(align="treatment"))
         run.settings = Settings(align=run.can_align[0])
         of_server = (server_cache.store(), server_cache.jobs(), server_cache.exporter())
-        run.end = weakref.finalize(run, _ended, rows.token, run.keys, run.planted, *of_server)
+        token = rows.token if isinstance(rows, PrivateRows) else ""
+        run.end = weakref.finalize(run, _ended, token, run.keys, run.planted, *of_server)
         st.session_state[_RUN] = run
         _watch_session(run)
     st.session_state[_IN_VIEW] = True
     return run
+
+
+def show_run(table: OwnTable, config: RunConfig) -> TableRun:
+    """Put a stored run of a kept table in view. For callbacks."""
+    run = show(table)
+    assert isinstance(config.table, TableSource)
+    run.rows, run.opened, run.settings = config.table, config, Settings.of(config.training)
+    for name in ("align", "steps", "replicates", "seed"):
+        st.session_state[f"table.{name}"] = getattr(run.settings, name)
+    return run
+
+
+def becomes_kept(run: TableRun, table: OwnTable, keys: Mapping[str, str]) -> None:
+    """The table of this run is kept from now on, and the runs of these keys have others."""
+    assert table.source is not None
+    if isinstance(run.rows, PrivateRows):
+        forget_rows(run.rows.token)
+    run.table, run.rows = table, table.source
+    for old, asked in list(run.planted.items()):
+        del run.planted[old]
+        if old in keys:
+            run.planted[keys[old]] = asked
+        else:
+            asked.forget()
+    for old in keys:
+        server_cache.exporter().forget(old, server_cache.store())
 
 
 def leave() -> None:
@@ -156,7 +217,7 @@ def _ended(
     """The session is over, or has another table: nothing of this one is kept."""
     forget_rows(token)
     for key in keys:
-        exporter.forget(key)
+        exporter.forget(key, store)
     for asked in planted.values():
         asked.forget()
     server_cache.forget_pictures()

@@ -7,12 +7,15 @@ import streamlit as st
 
 from crl_core.config import RunConfig
 from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.data.tables.source import TableMissing
 from crl_core.figures import live
+from crl_core.figures.average_effects import LEAST_SQUARES, NAIVE
+from crl_core.figures.live_along import Along, effect_along, error_along, explained_along
 from crl_core.figures.palette import palette
 from crl_core.jobs.manager import JobState
 from crl_core.measures.curves import Curves, empty
 from crl_core.metrics import METRIC, kept_in
-from pages.shared import server_cache, style
+from pages.shared import server_cache, style, table_run
 
 _SAYS = {
     "loss": "factual error + λ · penalty{unit}",
@@ -39,21 +42,21 @@ def curves_of(config: RunConfig, state: JobState) -> Curves:
 def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
     """All panels. final: the curves grow no more, so that they may be zoomed and drawn in full."""
     ink = palette(style.theme())
-    left, right = st.columns([3, 2])
-    with left, st.container(key="panel_path"):
-        label = METRIC[curves.error_name].word
-        earlier = f"; band: {curves.replicates} replicates" if curves.replicates > 1 else " epochs"
-        title = "Effect error along λ" if curves.error_name == "ite_rmse" else "Error along λ"
-        style.panel_title(title, f"{label}, held out; faint: earlier{earlier}")
-        spec = live.path_spec(curves, ink, height=290, label=label, zoom=final)
-        _chart(live.path_rows(curves, lam), spec, "path", f"{label} against λ")
+    own = config.table is not None and "ate" in curves.values
+    columns = st.columns(3) if own else st.columns([3, 2])
+    quantities = [("path", *_error(config, curves)), *([("ate", *_effect(config, curves))] if own else [])]
+    for column, (name, title, says, label, along) in zip(columns, quantities, strict=False):
+        with column, st.container(key=f"panel_{name}"):
+            style.panel_title(title, says)
+            spec = live.path_spec(curves, ink, height=290, label=label, zoom=final, along=along)
+            _chart(live.path_rows(curves, lam, along), spec, name, f"{label} against λ")
 
     def over_epochs(name: str, label: str, height: int, alt: str) -> None:
         most = live.MAX_EPOCHS_DRAWN if final else live.MAX_EPOCHS_LIVE
         spec = live.epoch_spec(curves, name, ink, height=height, label=label, zoom=final)
         _chart(live.epoch_rows(curves, name, lam, most), spec, name, f"{alt} over epochs for every λ")
 
-    with right, st.container(key="panel_mmd2"):
+    with columns[-1], st.container(key="panel_mmd2"):
         between = "environments" if config.training.align == "environment" else "treated and untreated"
         style.panel_title("Latent MMD²", f"between {between}, held out")
         over_epochs("mmd2", "MMD²", 290, "held-out MMD²")
@@ -69,6 +72,37 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
     style.lam_legend(ink, curves.lams, lam, zoom=final and curves.n_epochs > 0)
     if (curves.n_bad > 0).any():
         style.quiet(_casualties(curves))
+
+
+def _error(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:
+    """What is drawn of errors along λ: title, what it is, its word, its values."""
+    label = METRIC[curves.error_name].word
+    earlier = (
+        f"faint: earlier; band: {curves.replicates} replicates" if curves.replicates > 1 else "faint: earlier epochs"
+    )
+    known = config.table is None or "effects" in config.source.knows
+    if not known and (variance := _variance(config)) is not None:
+        rows = "rows kept for validation" if curves.error_name == "validation_mse" else "held-out rows"
+        return "R² along λ", f"explained of the outcome, {rows}; {earlier}", "R²", explained_along(curves, variance)
+    title = "Effect error along λ" if known and curves.error_name == "ite_rmse" else "Error along λ"
+    return title, f"{label}, held out; {earlier}", label, error_along(curves)
+
+
+def _effect(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:
+    """The same of the average effect, beside what is said of a session's own table without a network."""
+    known = table_run.levels_of(config)
+    levels = () if known is None else ((NAIVE, known.naive), (LEAST_SQUARES, known.least_squares))
+    says = "mean of held-out rows" + ("; dashed: all rows, without a network" if levels else "")
+    return "Average effect along λ", says, METRIC["ate"].word, effect_along(curves, levels)
+
+
+def _variance(config: RunConfig) -> float | None:
+    """Of the outcome in the training rows; None where they are not here, or it is constant."""
+    try:
+        variance = float(config.source.rows(config.training.seed)[0].y.var())
+    except TableMissing:
+        return None
+    return variance if variance > 0 else None
 
 
 def _casualties(curves: Curves) -> str:

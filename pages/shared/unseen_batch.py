@@ -31,7 +31,7 @@ class Batch:
     number: int
     label: str
     raw: Raw
-    token: str  # of the table that it is held against
+    content: str  # of the table that it is held against
 
 
 def draw(run: RunInView, definitions: str) -> None:
@@ -41,7 +41,7 @@ def draw(run: RunInView, definitions: str) -> None:
         page_header("Unseen environment", "No equations of this data are known to intervene on.", definitions)
         return
     batch: Batch | None = st.session_state.get(_BATCH)
-    if batch is not None and batch.token != own.rows.token:
+    if batch is not None and batch.content != own.table.content:
         batch = None
     found = None
     if batch is not None:  # its tests draw hundreds of permutations: not at every run of the page
@@ -58,11 +58,11 @@ def draw(run: RunInView, definitions: str) -> None:
         _findings(run, batch, *found)
     with st.container(key="panel_unseen_batch"):
         panel_title("New rows", "CSV or Parquet with the same columns; outcome and treatment may be absent")
-        _uploader(own.rows.token)
+        _uploader(own.table.content)
         quiet("They stay with this session, in memory, and are not trained on.")
 
 
-def _uploader(token: str) -> None:
+def _uploader(content: str) -> None:
     turn = int(st.session_state.setdefault("unseen.turn", 0))
     file = st.file_uploader("New rows", key=f"unseen.file.{turn}", label_visibility="collapsed")
     if file is None:
@@ -73,7 +73,7 @@ def _uploader(token: str) -> None:
     except TableRefused as error:
         refused(f"{file.name[:60]} was not read", str(error))
         return
-    st.session_state[_BATCH] = Batch(number=turn, label=file.name[:60], raw=raw, token=token)
+    st.session_state[_BATCH] = Batch(number=turn, label=file.name[:60], raw=raw, content=content)
     st.session_state["unseen.turn"] = turn + 1
     st.rerun()
 

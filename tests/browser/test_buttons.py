@@ -6,6 +6,7 @@ import io
 import json
 import re
 import struct
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -185,8 +186,19 @@ def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor)
 
 @presses(
     *("data-again", "data-confirm", "Load another table", "data-leave"),
-    *("data-train", "table-align", "table-leave", "rows-chosen", "effects-csv", "planted-shape", "planted-start"),
+    *(
+        "data-lams",
+        "data-train",
+        "table-align",
+        "table-lams",
+        "table-leave",
+        "rows-chosen",
+        "effects-csv",
+        "planted-shape",
+        "planted-start",
+    ),
     *("unseen-file-*", "unseen-html", "unseen-md", "serve-make", "serve-download"),
+    *("serve-maps", "serve-bundle", "serve-notebook"),
     *(
         "Average effects along λ",
         "Effects of the rows",
@@ -195,7 +207,7 @@ def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor)
 )
 def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new_row(visitor: Visitor) -> None:
     """Upload, first curves, average effects along λ, every row's effect, planted effects, a second batch, export,
-    serve; then nothing of it is left."""
+    serve, the run taken home; then nothing of it is left."""
 
     def drop(name: str, table: pd.DataFrame) -> None:
         content = {"name": name, "mimeType": "text/csv", "buffer": table.to_csv(index=False).encode()}
@@ -208,6 +220,10 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     visitor.open("data")
     drop("ward-7.csv", frame())
     visitor.press("data-confirm", at=visitor.main.get_by_role("button", name="Confirm roles"))
+    visitor.press("data-lams", "own list")
+    expect(visitor.main.get_by_role("textbox", name="Own list of λ")).to_be_visible()
+    visitor.press("data-lams", "usual (9 λ)")
+    visitor.settle()
     visitor.press("data-train", at=visitor.main.get_by_role("button", name="Train on this table"))
     expect(visitor.main.locator("h1")).to_have_text("Table “ward-7.csv”")
     expect(visitor.sidebar).to_contain_text("Already trained", timeout=8 * WAIT_MS)
@@ -255,6 +271,14 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     assert status == 200
     assert len(answer["ite"]) == 1
     assert {"1 row with no age, which is taken for the median of training."} < set(answer["notes"])
+    for maps in (False, True):
+        with zipfile.ZipFile(io.BytesIO(visitor.take("serve-bundle"))) as bundle:
+            assert ("projection.npz" in bundle.namelist()) == maps
+            assert b'"private"' not in bundle.read("config.json")
+        if not maps:
+            visitor.press("serve-maps", at=visitor.of("serve-maps").locator("label"))
+            visitor.settle()
+    assert 'FILE = \\"\\"' in visitor.take("serve-notebook").decode()
 
     go("Scenario")
     link = "What its rows hold: arms, overlap and balance, on the Data page"
@@ -262,6 +286,9 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     expect(visitor.main.locator("h1")).to_have_text("ward-7.csv")
     visitor.press("table-align", at=visitor.of("table-align").get_by_text("arms", exact=True))
     expect(visitor.sidebar).to_contain_text("Not trained yet")
+    visitor.press("table-lams", at=visitor.of("table-lams").get_by_text("quick (4 λ)", exact=True))
+    visitor.settle()
+    expect(visitor.sidebar).to_contain_text("4 λ × 5 replicates")
     visitor.press("table-leave", at=visitor.sidebar.get_by_role("button", name="Back to simulated worlds"))
     expect(visitor.sidebar.get_by_role("combobox", name=re.compile("Preset"))).to_be_visible()
     own = [path for path in (visitor.server.cache / "runs").iterdir() if b'"private"' in manifest_of(path)]
@@ -288,6 +315,45 @@ def goes(visitor: Visitor, menu: str, page: str) -> None:
 def manifest_of(run: Path) -> bytes:
     file = run / "manifest.json"
     return file.read_bytes() if file.exists() else b""
+
+
+@presses(
+    *("data-file-*", "data-confirm", "data-keep", "Its runs in the Library", "data-kept_open"),
+    *("Load another table", "data-leave", "Forget this table", "data-forget"),
+)
+def test_a_table_is_kept_opened_by_another_session_and_forgotten(visitor: Visitor) -> None:
+    page, folder = visitor.page, visitor.server.cache / "tables"
+    visitor.open("data")
+    visitor.pressed.add("data-file-*")
+    content = frame().to_csv(index=False).encode()
+    visitor.main.locator("input[type=file]").set_input_files(
+        {"name": "ward-8.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    visitor.press("data-confirm", at=visitor.main.get_by_role("button", name="Confirm roles"))
+    visitor.press("data-keep", at=visitor.main.get_by_role("button", name="Keep on this machine"))
+    expect(visitor.main).to_contain_text("ward-8.csv is kept on this machine.")
+    assert len(list(folder.iterdir())) == 1
+    link = "Its runs in the Library"
+    visitor.press(link, at=visitor.main.get_by_role("link", name=link))
+    expect(visitor.main.locator("h1")).to_have_text("Runs")
+    visitor.open("data")  # as another session
+    expect(visitor.main.locator("h1")).to_have_text("Your own table")
+    visitor.press("data-kept_open", at=visitor.main.get_by_role("button", name="Open this table"))
+    expect(visitor.main.locator("h1")).to_have_text("ward-8.csv")
+    expect(visitor.main).to_contain_text("What can this table tell?")
+    visitor.settle()
+    visitor.unfold("Load another table", "It takes the place of this one")
+    visitor.press("data-leave", at=visitor.main.get_by_role("button", name="Put this table away"))
+    expect(visitor.main.locator("h1")).to_have_text("Your own table")
+    visitor.press("data-kept_open", at=visitor.main.get_by_role("button", name="Open this table"))
+    expect(visitor.main.locator("h1")).to_have_text("ward-8.csv")
+    visitor.settle()
+    forget = visitor.main.get_by_test_id("stPopover").filter(has_text="Forget this table").get_by_role("button")
+    visitor.press("Forget this table", at=forget)
+    visitor.press("data-forget", at=page.get_by_role("button", name="Delete its rows"))
+    expect(visitor.main).to_contain_text("ward-8.csv is forgotten")
+    expect(visitor.main.locator("h1")).to_have_text("Your own table")
+    assert list(folder.iterdir()) == []
 
 
 @presses("data-take", "Load another table", "data-leave")

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from playwright import sync_api as playwright
 
+from crl_core import train
 from crl_core.events import EpochEnded
 from crl_core.figures import palette
 from crl_core.lecture.assets import script
+from crl_core.lecture.averages import averages_of
 from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import handout_html
 from crl_core.lecture.naming import Naming
@@ -22,7 +24,7 @@ from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.lecture.story import figure
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
-from tests import degenerate
+from tests import degenerate, tables
 from tests.browser.conftest import start_server
 from tests.crl_core.made_up import made_up_result
 from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
@@ -170,6 +172,27 @@ def test_every_view_changes_with_lambda_and_comes_back_with_it(opened: Open) -> 
     hand.page.wait_for_timeout(600)
     for view in views:
         assert hand.picture(view) == before[view], view
+
+
+def test_of_a_table_average_effects_stand_in_the_place_of_the_map_and_follow_lambda(opened: Open) -> None:
+    with tables.tables_can_be_read():
+        result = train(tables.config_of("blind"))
+        along, _ = averages_of(result) or pytest.fail("a table has averages")
+        hand = opened(result, evidence=False)
+    panel = hand.page.locator("[data-view=map]")
+    playwright.expect(panel.locator("h3")).to_have_text("Average effect along λ")
+    playwright.expect(hand.page.locator("[data-word=ite_rmse]")).to_have_text("average effect")
+    assert hand.figure("ite_rmse") == figure(along.ate.mean(axis=0)[0])
+    before = hand.picture("map")
+    hand.page.keyboard.press("End")
+    hand.settle(2)
+    hand.page.wait_for_timeout(600)
+    assert hand.figure("ite_rmse") == figure(along.ate.mean(axis=0)[2])
+    assert hand.text == f"λ = 10, average effect {hand.figure('ite_rmse')}"
+    assert hand.picture("map") != before
+    hand.page.keyboard.press("3")
+    playwright.expect(panel.locator(".enlarge")).to_have_attribute("aria-pressed", "true")
+    assert "average effect" in hand.says()
 
 
 def test_arrow_keys_step_and_home_and_end_go_to_the_ends(opened: Open) -> None:

@@ -87,6 +87,7 @@ def assert_same(a: RunResult, b: RunResult) -> None:
         "ite_rmse",
         "ate_error",
         "validation_mse",
+        "ate",
     ):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
         assert getattr(getattr(a, name), "dtype", None) == getattr(getattr(b, name), "dtype", None)

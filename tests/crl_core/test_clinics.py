@@ -11,7 +11,8 @@ from sklearn.linear_model import LinearRegression
 from crl_core.data.tables.columns import OTHER
 from crl_core.data.tables.examples import EXAMPLES, load_example
 from crl_core.data.tables.examples.clinics import N_ROWS, clinics, propensity
-from crl_core.data.tables.source import TableSource, forget, table_source
+from crl_core.data.tables.making import table_source
+from crl_core.data.tables.source import TableSource, forget
 from crl_core.world.table_checks import Look, look_at
 
 

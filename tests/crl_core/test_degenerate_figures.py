@@ -22,6 +22,7 @@ from crl_core.events import COLLAPSED, DIVERGED
 from crl_core.figures import (
     average_effects,
     compare,
+    effect_columns,
     effects,
     estimated_effects,
     format_costs,
@@ -30,6 +31,7 @@ from crl_core.figures import (
     lam_curves,
     lens,
     live,
+    live_along,
     penalties,
     planted,
     ranking,
@@ -43,11 +45,15 @@ from crl_core.figures.by_envs import Line, by_envs, by_envs_svg
 from crl_core.figures.claim_strips import strip
 from crl_core.figures.effect_plane import effect_plane
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
+from crl_core.figures.kept_covariates import kept_covariates
 from crl_core.figures.palette import palette
+from crl_core.measures.average_effects import AverageLevels
+from crl_core.measures.covariate_probes import CovariateProbes
 from crl_core.measures.curves import Curves
 from crl_core.measures.doubly_robust import Estimate
 from crl_core.measures.effect_checks import Group, PolicyCurve
 from crl_core.measures.lam_choice import choices
+from crl_core.measures.linear_projection import LinearProjection, Term
 
 INK = palette("light")
 NAMES = ("A", "B")
@@ -106,7 +112,8 @@ def _choices(run: Drawn) -> list[Any]:
 
 
 def _units(run: Drawn) -> Units:
-    return Units(env=run.env, t=run.t, env_names=NAMES, amounts={"z": run.array(run.n)})
+    kinds = {"sex": (run.env, ("f", "m"))}
+    return Units(env=run.env, t=run.t, env_names=NAMES, amounts={"z": run.array(run.n)}, kinds=kinds)
 
 
 def _panes(run: Drawn) -> list[compare.Pane]:
@@ -167,6 +174,15 @@ def _groups(run: Drawn) -> list[Group]:
     return [Group(name=name, n=9, predicted=run.number(), effect=run.number(), se=abs(run.number())) for name in NAMES]
 
 
+def _projection(run: Drawn) -> LinearProjection:
+    terms = tuple(Term(name=name, value=run.number(), se=abs(run.number())) for name in NAMES[: run.n])
+    return LinearProjection(terms=terms, p=run.number(), n=run.n, n_clipped=0)
+
+
+def _probes(run: Drawn) -> CovariateProbes:
+    return CovariateProbes(names=NAMES, without=run.array(2), here=run.array(2))
+
+
 def _policy(run: Drawn) -> PolicyCurve:
     level = Estimate(value=run.number(), se=abs(run.number()))
     share = np.linspace(0, 1, 5)
@@ -223,8 +239,7 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         run.lams,
         run.by_lam,
         run.by_lam,
-        run.number(),
-        run.number(),
+        AverageLevels(naive=run.number(), least_squares=run.number(), least_squares_treated=run.number()),
         None if run.replicates == 1 else len(run.lams) - 1,
         INK,
         title="T",
@@ -241,7 +256,12 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         _groups(run)[: run.n], INK, title="T"
     ),
     "gain_by_share_treated": lambda run: estimated_effects.gain_by_share_treated(_policy(run), INK, title="T"),
-    "embedding": lambda run: _embedding(run, ("environment", "treatment", "z")[run.replicates - 1]),
+    "effect_by_inputs": lambda run: effect_columns.effect_by_inputs(_projection(run), INK, title="T"),
+    "columns_that_move_effects": lambda run: effect_columns.columns_that_move_effects(
+        dict(zip(NAMES, np.abs(run.array(2)).tolist(), strict=True)), INK, title="T"
+    ),
+    "kept_covariates": lambda run: kept_covariates(_probes(run), (run.lams[0], run.lams[-1]), INK, title="T"),
+    "embedding": lambda run: _embedding(run, ("environment", "treatment", "z", "sex")[run.replicates - len(run.lams)]),
     "effect_plane": lambda run: effect_plane(
         run.array(3, 3),
         run.array(3),
@@ -377,7 +397,9 @@ def test_drawings_in_svg_and_html_have_finite_places(run: Drawn) -> None:
 @given(run=drawn(), epochs=st.integers(0, 3))
 def test_the_live_charts_have_finite_axes_from_the_first_epoch_on(run: Drawn, epochs: int) -> None:
     count = len(run.lams)
-    values = {name: run.array(epochs, count) for name in ("loss", "factual_train", "mmd2", "ite_rmse", "factual_mse")}
+    values = {
+        name: run.array(epochs, count) for name in ("loss", "factual_train", "mmd2", "ite_rmse", "factual_mse", "ate")
+    }
     curves = Curves(
         lams=run.lams,
         epochs=3,
@@ -387,12 +409,19 @@ def test_the_live_charts_have_finite_axes_from_the_first_epoch_on(run: Drawn, ep
         high=run.array(count),
         status=run.status.max(axis=0),
         n_bad=(run.status > 0).sum(axis=0),
+        ate_range=(run.array(count), run.array(count)),
     )
+    levels = (("naive difference", run.number()), ("least squares", run.number()))
+    others = [live_along.explained_along(curves, 1e-3), live_along.effect_along(curves, levels)]
     specs = [live.path_spec(curves, INK, height=100, label="error", zoom=True)]
     specs += [
         live.epoch_spec(curves, name, INK, height=100, label=name, zoom=False) for name in live.USUAL if name in values
     ]
-    assert len(specs) > 1
+    specs += [live.path_spec(curves, INK, height=100, label="R²", zoom=False, along=along) for along in others]
+    for along in others:
+        assert along.limits[0] < along.limits[1]
+        assert np.isfinite(live.path_rows(curves, run.lams[0], along)["value"]).all()
+    assert len(specs) > 3
     assert all(math.isfinite(value) for value in numbers(specs))
     for rows in (live.path_rows(curves, run.lams[0]), live.epoch_rows(curves, "loss", run.lams[0])):
         assert (rows["value"] > 0).all()

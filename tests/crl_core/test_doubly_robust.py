@@ -15,6 +15,7 @@ from crl_core.measures.doubly_robust import (
     FLOOR,
     Nuisances,
     average,
+    effect_in_overlap,
     effect_on_treated,
     folds_of,
     nuisances,
@@ -200,3 +201,19 @@ def test_what_cannot_be_estimated_is_refused_in_a_sentence() -> None:
         nuisances_by(rows, rows.t, 0)
     assert np.isnan(effect_on_treated(replace(rows, t=0 * rows.t), nuisances(rows, 0)).value)
     assert Nuisances(propensity=rows.y, y0=rows.y, y1=rows.y).floor == FLOOR
+
+
+def test_the_effect_of_overlap_rows_is_the_mean_of_their_scores_and_none_is_clipped() -> None:
+    rows = drawn(4, 800, pull=4.0)
+    known = nuisances(rows, 0)
+    inside = (known.propensity >= FLOOR) & (known.propensity <= 1 - FLOOR)
+    assert 0 < inside.sum() < len(rows)
+    e, fitted = known.propensity, np.where(rows.t == 1, known.y1, known.y0)
+    gamma = known.y1 - known.y0 + np.where(rows.t == 1, 1 / e, -1 / (1 - e)) * (rows.y - fitted)
+    found = effect_in_overlap(rows, known)
+    assert found.value == pytest.approx(gamma[inside].mean())
+    assert found.se == pytest.approx(gamma[inside].std(ddof=1) / np.sqrt(inside.sum()))
+    assert rows.ite is not None
+    assert found.value == pytest.approx(rows.ite[inside].mean(), abs=4 * found.se)
+    nobody = replace(known, propensity=np.zeros(len(rows)))
+    assert np.isnan(effect_in_overlap(rows, nobody).value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from crl_core.measures.effect_checks import (
     calibration,
     policy_curve,
 )
-from crl_core.measures.effect_words import verdict
+from crl_core.measures.effect_words import COVERED_ON_IHDP, spread_words, verdict
 from tests.crl_core.test_doubly_robust import drawn
 
 N = 60
@@ -116,9 +118,10 @@ def test_rows_of_equal_effect_are_in_one_third_and_a_third_of_few_rows_is_not_sh
 
 
 def test_a_group_of_fewer_than_ten_rows_is_hidden_and_counted() -> None:
-    labels = np.array(["small"] * 9 + ["ten"] * 10 + ["more"] * 41)
-    found = by_group(np.arange(60.0), np.arange(60.0), labels)
+    of, names = np.repeat([1, 2, 0], [9, 10, 41]), ("more", "small", "ten", "nobody")
+    found = by_group(np.arange(60.0), np.arange(60.0), np.arange(60) < 14, of, names)
     assert [(group.name, group.n) for group in found.shown] == [("more", 41), ("ten", LEAST_IN_GROUP)]
+    assert [group.n_clipped for group in found.shown] == [0, 5]
     assert found.hidden == 1
     assert found.shown[1].effect == found.shown[1].predicted == 13.5
 
@@ -193,3 +196,10 @@ def test_the_verdict_says_what_was_predicted_and_found_between_the_thirds() -> N
     dollars = verdict(LINE, by_thirds(100 * effects, 50 * effects)).words
     assert "the difference is 3,000 as predicted, 6,000 ± 227 as found" in dollars
     assert "difference" not in verdict(LINE, NO_THIRDS).words.split(").")[1]
+
+
+def test_what_the_spread_of_fits_is_worth_is_the_share_that_the_benchmark_measured() -> None:
+    measured = json.loads((Path(__file__).parents[2] / "benchmarks" / "real_data.json").read_text())["R10"]
+    covered = next(item["value"] for item in measured["figures"] if item["name"] == "covered")
+    assert round(covered, 2) == COVERED_ON_IHDP
+    assert f"in {100 * covered:.0f} % of the rows" in spread_words()

@@ -9,24 +9,31 @@ import plotly.graph_objects as go
 import pytest
 
 from crl_core.figures import (
+    columns_that_move_effects,
+    effect_by_inputs,
     effects_along_lam,
     effects_by_env,
     gain_by_share_treated,
+    kept_covariates,
     outside,
     palette,
     predicted_against_found,
 )
 from crl_core.figures.lam_axis import positions
+from crl_core.measures.average_effects import AverageLevels
+from crl_core.measures.covariate_probes import CovariateProbes
 from crl_core.measures.effect_checks import by_thirds, policy_curve
+from crl_core.measures.linear_projection import LinearProjection, Term
 
 INK = palette("light")
 LAMS = (0.0, 0.1, 1.0, 10.0)
+LEVELS = AverageLevels(naive=-8.4, least_squares=1.3, least_squares_treated=2.1)
 ATE = np.array([[2.0, 1.0, -3.0, -8.0], [2.5, 1.5, -4.0, np.nan]])
 RNG = np.random.default_rng(0)
 
 
 def along(picked: int | None = 0, ate: np.ndarray = ATE) -> go.Figure:
-    return effects_along_lam(LAMS, ate, ate + 1, -8.4, 1.3, picked, INK, title="T")
+    return effects_along_lam(LAMS, ate, ate + 1, LEVELS, picked, INK, title="T")
 
 
 def texts(drawn: go.Figure) -> list[str]:
@@ -39,9 +46,9 @@ def trace(drawn: go.Figure, name: str) -> Any:
 
 def test_average_effects_along_lam_stand_beside_the_naive_difference_and_least_squares() -> None:
     drawn = along()
-    assert {"naive difference", "least squares"} <= set(texts(drawn))
+    assert {"naive difference", "least squares", "LS, treated"} <= set(texts(drawn))
     levels = [item for item in drawn.data if item.line.dash == "dash"]
-    assert [tuple(item.y) for item in levels] == [(-8.4, -8.4), (1.3, 1.3)]  # below 0 as well
+    assert [tuple(item.y) for item in levels] == [(-8.4, -8.4), (1.3, 1.3), (2.1, 2.1)]  # below 0 as well
     np.testing.assert_allclose(trace(drawn, "average effect (ATE)").y, [2.25, 1.25, -3.5, -8.0])
     np.testing.assert_allclose(trace(drawn, "on the treated (ATT)").y, [3.25, 2.25, -2.5, -7.0])
     low, high = drawn.layout.yaxis.range
@@ -112,3 +119,46 @@ def test_without_estimates_a_figure_is_titled_and_says_why_it_is_empty(drawn: go
     assert len(drawn.data) == 0
     assert "T" in drawn.layout.title.text
     assert texts(drawn)[0].startswith("No ")
+
+
+def projected() -> LinearProjection:
+    terms = [Term(name=f"x{at} = <b>{'long ' * 9}", value=(-1) ** at * (15.0 - at), se=3.0) for at in range(15)]
+    return LinearProjection(terms=tuple(terms), p=0.01, n=100, n_clipped=3)
+
+
+def test_the_projection_is_drawn_from_the_largest_term_down_with_196_standard_errors() -> None:
+    drawn = effect_by_inputs(projected(), INK, title="T")
+    points = next(item for item in drawn.data if item.mode == "markers")
+    assert list(points.x) == [(-1) ** at * (15.0 - at) for at in range(12)]
+    assert list(points.y) == [-at for at in range(12)]
+    whiskers = [item for item in drawn.data if item.mode == "lines"]
+    np.testing.assert_allclose([item.x[1] - item.x[0] for item in whiskers], 2 * 1.96 * 3)
+    # 5.88 is the bound: of the ones drawn, the tenth (6) misses zero, the eleventh (5) does not
+    assert list(points.marker.color) == [INK["text"]] * 10 + [INK["muted"]] * 2
+    assert all("<b>" not in name and len(name) < 40 for name in drawn.layout.yaxis.ticktext)
+    low, high = drawn.layout.xaxis.range
+    assert low < -14 - 5.88
+    assert high > 15 + 5.88
+    assert drawn.layout.shapes[0].x0 == 0
+
+
+def test_columns_that_move_effects_stand_in_order() -> None:
+    drawn = columns_that_move_effects({"a": 1.0, "b": 3.0, "c": np.nan, "d": 2.0}, INK, title="T")
+    assert list(drawn.layout.yaxis.ticktext) == ["b", "d", "a"]
+    assert [list(item.x) for item in drawn.data] == [[3.0, 2.0, 1.0]] * 2
+
+
+def test_covariates_stand_by_what_they_lost_hollow_without_a_penalty_and_filled_in_view() -> None:
+    found = CovariateProbes(
+        names=("a", "b", "c", "d"), without=np.array([0.5, 0.9, np.nan, 0.1]), here=np.array([0.45, 0.2, 0.4, -0.3])
+    )
+    drawn = kept_covariates(found, (0.0, 1.0), INK, title="T")
+    assert list(drawn.layout.yaxis.ticktext) == ["b", "d", "a"]  # c has no R² without a penalty
+    before, here = (item for item in drawn.data if item.mode == "markers" and item.x[0] is not None)
+    assert (before.marker.symbol, here.marker.symbol) == ("circle-open", "circle")
+    assert here.marker.color == INK["accent"]
+    np.testing.assert_allclose(before.x, [0.9, 0.1, 0.5])
+    np.testing.assert_allclose(here.x, [0.2, 0.0, 0.45])
+    assert [item.name for item in drawn.data if item.name] == ["λ = 0", "λ = 1"]
+    at_zero = kept_covariates(found, (0.0, 0.0), INK, title="T")
+    assert [item.name for item in at_zero.data if item.name] == ["λ = 0"]

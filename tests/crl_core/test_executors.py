@@ -195,3 +195,21 @@ def test_a_visitor_reads_a_place_in_the_queue_that_fits_the_slots() -> None:
     assert queue_line(1, 1) == "One run at a time: number 1 in the queue, after the run under way"
     assert queue_line(3, 1) == "One run at a time: number 3 in the queue, after the run under way and 2 more"
     assert queue_line(2, 4) == "4 runs at a time: number 2 in the queue, after the 4 runs under way and 1 more"
+
+
+def test_a_manager_says_whether_a_run_of_a_kind_waits_or_is_under_way(store: RunStore) -> None:
+    class Never(Threads):
+        def start(self, job: Job) -> Future[Outcome]:
+            return Future()
+
+    manager = JobManager(store, Never(store))
+    first, second, waiting, other = (tiny_config(seed) for seed in range(4))
+    for config in (first, second, waiting):
+        manager.submit(config)
+    assert [manager.in_hand(lambda of, seed=seed: of.training.seed == seed) for seed in range(4)] == [True] * 3 + [
+        False
+    ]  # type: ignore[misc]
+    manager.cancel(waiting.key)
+    assert not manager.in_hand(lambda of: of == waiting)
+    assert not manager.in_hand(lambda of: of == other)
+    manager.close()

@@ -1,6 +1,7 @@
 """Figures draw what they are given, keep their axes, and say what they cannot show."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -127,6 +128,42 @@ def test_every_row_is_drawn_whatever_the_colour_stands_for(theme: str, colour_by
     xy = layout_of()
     drawn = embedding(xy, ROWS, palette(theme), title="Latent", colour_by=colour_by, limits=path_limits(xy[None]))
     assert points(drawn) == N
+
+
+def test_rows_of_a_category_have_its_colour_and_the_rarest_of_many_are_one() -> None:
+    xy, of = layout_of(), np.minimum(np.arange(N) // 2, 11)  # twelve kinds, the last of 38 rows
+    names = [f"level {at}" for at in range(11)] + ["<b>last"]
+    drawn = embedding(
+        xy,
+        replace(ROWS, amounts={}, kinds={"c": (of, names)}),
+        DARK,
+        title="Latent",
+        colour_by="c",
+        limits=path_limits(xy[None]),
+    )
+    assert points(drawn) == N
+    shown = [trace for trace in drawn.data if trace.showlegend is False]
+    assert [len(trace.x) for trace in shown] == [2] * 8 + [38, 6]
+    assert [trace.marker.color for trace in shown] == [*DARK["envs"][:9], DARK["muted"]]
+    assert [trace.name for trace in drawn.data if trace.name][7:10] == ["level 7", "&lt;b&gt;last", "(all others)"]
+    assert shown[8].text[0].endswith("c = &lt;b&gt;last")
+
+
+def test_rows_without_the_number_are_drawn_without_colour() -> None:
+    xy, age = layout_of(), np.where(np.arange(N) < 5, np.nan, np.arange(N, dtype=float))
+    drawn = embedding(
+        xy,
+        replace(ROWS, amounts={"environment": age}),  # a column may be called so
+        DARK,
+        title="Latent",
+        colour_by="environment",
+        limits=path_limits(xy[None]),
+    )
+    gone, known = drawn.data
+    assert (len(gone.x), gone.marker.color) == (5, DARK["muted"])
+    np.testing.assert_array_equal(known.marker.color, age[5:])
+    assert points(drawn) == N
+    assert gone.text[0].endswith("environment = missing")
 
 
 def test_environment_is_colour_and_treatment_is_symbol() -> None:

@@ -35,7 +35,7 @@ def test_a_condition_that_cannot_be_read_is_refused_with_an_example():
 
 def all_variants():
     texts = story.texts()
-    steps = [step for steps in [*texts["presets"].values(), texts["any"]] for step in steps]
+    steps = [step for steps in [*texts["presets"].values(), texts["table"], texts["any"]] for step in steps]
     return [variant for step in steps for variant in step["variants"]] + texts["readings"]
 
 
@@ -47,7 +47,7 @@ def test_every_condition_in_the_texts_can_be_read():
 
 def test_every_step_points_at_a_view_and_has_something_to_say_in_any_case():
     texts = story.texts()
-    for steps in [*texts["presets"].values(), texts["any"]]:
+    for steps in [*texts["presets"].values(), texts["table"], texts["any"]]:
         for step in steps:
             assert step["point"] in ("latent", "effect", "map", "training", "path")
 
@@ -63,6 +63,9 @@ def test_no_sentence_shows_a_number_that_no_run_has():
         "use_effect_rms",
         "r2_s",
         "r2_z",
+        "ate",
+        "naive",
+        "least_squares",
         "times",
         "envs",
     }

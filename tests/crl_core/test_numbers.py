@@ -142,6 +142,7 @@ NUMERIC = {  # command, option: is it the option that says it must be whole? Of 
     "identify --first-seed": True,
     "identify --dim-x": True,
     "identify --redraws": True,
+    "table --group-environments": True,
     "table --lam": False,
     "table --replicates": False,
     "table --steps": False,

@@ -15,12 +15,24 @@ from hypothesis import strategies as st
 
 from crl_core import RunConfig, Training, train
 from crl_core.cli.program import main
+from crl_core.cli.table import run_content
+from crl_core.config.presets import preset
+from crl_core.config.table import table_config
+from crl_core.config.text import altered
 from crl_core.data.scm import split
 from crl_core.data.tables import source as tables
 from crl_core.data.tables.columns import MISSING, OTHER, Column, Raw, Role, TableRefused, encoded, learnt
 from crl_core.data.tables.guess import guessed_roles
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.reading import read_table
-from crl_core.data.tables.source import TableMissing, TableSource, table_source
+from crl_core.data.tables.source import TableMissing, TableSource
+from crl_core.events import EpochEnded, Event, from_json, to_json
+from crl_core.figures import palette
+from crl_core.lecture.frames import training_frames
+from crl_core.lecture.handout import naming_of
+from crl_core.measures.average_effects import average_levels
+from crl_core.measures.curves import of_result
+from crl_core.runs.bundle_arrays import metric_specs
 from crl_core.world.table_checks import Finding, Look, look_at
 from tests.crl_core.test_table_reading import parquet
 
@@ -140,6 +152,8 @@ def test_true_effects_are_known_where_both_columns_are_given() -> None:
     np.testing.assert_allclose(ite, 2)
     with pytest.raises(TableRefused, match="true effects need both"):
         table_source(read(table), roles | {"mu1": "ignore"}, label="x")
+    with pytest.raises(TableRefused, match="sex holds true mean outcomes, which are numbers, and it does not"):
+        table_source(read(table), roles | {"mu1": "ignore", "sex": "mu1"}, label="x")
 
 
 def test_which_value_means_treated_decides_the_sign_and_is_asked_where_it_is_not_plain() -> None:
@@ -306,6 +320,21 @@ def test_sites_that_are_how_rows_were_recruited_are_named() -> None:
     assert "erases the confounders" in found[0].sentence
 
 
+def test_least_squares_on_the_treated_is_the_mean_of_their_own_differences_between_two_lines() -> None:
+    table = frame()
+    table["y"] += table["treated"] * table["age"].fillna(50) / 10  # those who are treated differ in age
+    source = table_source(read(table), ROLES, label="x")
+    rows, _ = source.all_rows()
+    levels = average_levels(rows)
+    padded = np.column_stack([rows.x, np.ones(len(rows))])
+    lines = [np.linalg.lstsq(padded[rows.t == arm], rows.y[rows.t == arm], rcond=None)[0] for arm in (0, 1)]
+    effect = padded @ (lines[1] - lines[0])
+    assert levels.least_squares == pytest.approx(effect.mean(), rel=1e-3)
+    assert levels.least_squares_treated == pytest.approx(effect[rows.t == 1].mean(), rel=1e-3)
+    assert abs(levels.least_squares - levels.least_squares_treated) > 1e-2
+    assert levels.naive == pytest.approx(rows.y[rows.t == 1].mean() - rows.y[rows.t == 0].mean())
+
+
 def test_names_gaps_and_constants_are_noted() -> None:
     table = frame()
     table["treated_before"] = np.random.default_rng(2).integers(0, 2, N)
@@ -332,6 +361,7 @@ def test_the_command_says_what_a_file_can_tell(tmp_path: Path, capsys: pytest.Ca
     assert set(found["environments"]) == {"north", "south"}
     assert {item["name"]: item["role"] for item in found["columns"]} == ROLES
     assert found["least_squares"] == pytest.approx(2, abs=0.4)
+    assert found["least_squares_treated"] == pytest.approx(2, abs=0.4)
     assert main(["table", str(file), *roles, "--look"]) == 0
     said = capsys.readouterr().out
     assert "Treated means treated = 1" in said
@@ -374,6 +404,11 @@ def test_the_command_trains_and_takes_home_every_rows_effect(
     assert (home["overlap"] == "no").sum() >= found["calibration"]["clipped"]  # of the rows that some fit did not see
     assert found["doubly_robust"]["ate"]["value"] == pytest.approx(2, abs=4 * found["doubly_robust"]["ate"]["se"])
     assert found["verdict"]
+    inside = home["overlap"] == "yes"
+    assert found["overlap_rows"]["rows"] == inside.sum()
+    assert found["overlap_rows"]["value"] == pytest.approx(home["effect"][inside].mean(), abs=1e-4)
+    assert found["overlap_rows"]["doubly_robust"] == pytest.approx(2, abs=4 * found["overlap_rows"]["se"])
+    assert {term["input"] for term in found["projection"]["terms"]} >= {"age", "seen"}
     assert home["id"][5] == "'=cmd7"  # no spreadsheet runs it
     assert list((tmp_path / "cache").rglob("*")) == []  # nothing of a person's table is kept
 
@@ -449,3 +484,124 @@ def test_a_file_that_is_not_there_or_no_table_is_told(tmp_path: Path, capsys: py
     (tmp_path / "empty.csv").write_text("")
     assert main(["table", str(tmp_path / "empty.csv"), "--outcome", "y", "--treatment", "t"]) == 2
     assert "the file is empty" in capsys.readouterr().err
+
+
+# -- many environments -------------------------------------------------------------------------------------------------
+
+
+def schools() -> pd.DataFrame:
+    """Twelve schools of very different sizes, one of them called as the rest is."""
+    table = frame(n=900)
+    sizes = [160, 140, 120, 100, 90, 80, 60, 50, 40, 30, 20, 10]
+    names = [f"school {letter}" for letter in "ABCDEFGHIJK"] + [OTHER]
+    table["site"] = np.random.default_rng(3).permutation(np.repeat(names, sizes))
+    return table
+
+
+def test_the_largest_environments_are_kept_and_the_rest_is_one() -> None:
+    table = schools()
+    table.loc[table["site"] == "school C", "y"] = np.nan  # rows that are left out make no environment large
+    raw = read(table)
+    source = table_source(raw, ROLES, label="x", group_environments=5)
+    assert source.env_names == ("school A", "school B", "school D", "school E", OTHER)
+    rows, at = source.all_rows()
+    for env, name in enumerate(source.env_names[:-1]):
+        assert list(at[rows.env == env]) == list(np.flatnonzero(table["site"] == name))
+    assert (rows.env == 4).sum() == 80 + 60 + 50 + 40 + 30 + 20 + 10
+    look = look_at(source, raw)
+    (told,) = [item.sentence for item in look.findings if OTHER in item.sentence]
+    assert "site has 12 values: the 4 largest" in told
+    assert "290 rows" in told
+    again = TableSource.from_dict(source.to_dict())
+    assert again == source
+    np.testing.assert_array_equal(again.all_rows()[0].env, rows.env)
+
+
+def test_few_values_are_kept_as_they_are_and_a_number_that_is_none_is_refused() -> None:
+    raw = read(frame())
+    assert table_source(raw, ROLES, label="x", group_environments=5) == table_source(raw, ROLES, label="x")
+    assert not [item for item in look_at(table_source(raw, ROLES, label="x"), raw).findings if OTHER in item.sentence]
+    for number in (0, 1, 11):
+        with pytest.raises(TableRefused, match=f"{number} environments are asked for; 2 to 10 fit"):
+            table_source(raw, ROLES, label="x", group_environments=number)
+    with pytest.raises(TableRefused, match=r"12 values; at most 10 fit\. Keep the largest and take the rest together"):
+        table_source(read(schools()), ROLES, label="x")
+
+
+def test_the_command_groups_environments_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "schools.csv"
+    file.write_text(schools().to_csv(index=False))
+    command = ["table", str(file), "--outcome", "y", "--treatment", "treated", "--look", "--json", "-"]
+    assert main([*command, "--environment", "site", "--group-environments", "4"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["environments"]) == ["school A", "school B", "school C", OTHER]
+    assert any("the 3 largest are environments of their own" in sentence for sentence in found["warnings"])
+    assert main([*command, "--group-environments", "4"]) == 2
+    assert "name its column with --environment" in capsys.readouterr().err
+
+
+# -- while it trains ---------------------------------------------------------------------------------------------------
+
+
+def test_the_average_effect_comes_with_every_look_and_is_that_of_the_weights_that_are_kept(raw: Raw) -> None:
+    source = table_source(raw, ROLES, label="x")
+    arms = look_at(source, raw).arms
+    config = altered(
+        table_config(source, arms, lams=(0.0, 3.0), replicates=2, steps=150), hidden=8, latent_dim=4, device="cpu"
+    )
+    events: list[Event] = []
+    result = train(config, listen=events.append)
+    looks = [event for event in events if isinstance(event, EpochEnded)]
+    assert result.ate is not None
+    held_out = source.rows(0)[1]
+    for replicate in (0, 1):
+        _, y0_hat, y1_hat = result.predict(held_out.x, replicate)
+        mean = np.mean(y1_hat.astype(float) - y0_hat, axis=1)
+        np.testing.assert_allclose(result.by_lam(result.ate)[replicate], mean, rtol=1e-4, atol=1e-4)
+    chosen = result.history["validation_mse"].argmin(axis=0)
+    np.testing.assert_allclose(result.history["ate"][chosen, np.arange(4)], result.ate, rtol=1e-5)
+    np.testing.assert_array_equal(
+        np.stack([event.ate for event in looks if event.ate is not None]), result.history["ate"]
+    )
+    sealed = of_result(result)
+    assert sealed.error_name == "validation_mse"
+    np.testing.assert_array_equal(sealed.now("ate"), np.median(result.by_lam(result.ate), axis=0))
+    assert sealed.ate_range is not None
+    np.testing.assert_array_equal(sealed.ate_range[1], result.by_lam(result.ate).max(axis=0))
+    again = from_json(to_json(looks[-1], at=0.0))
+    assert isinstance(again, EpochEnded)
+    np.testing.assert_array_equal(again.ate, looks[-1].ate)  # type: ignore[arg-type]
+
+
+def test_a_simulated_world_and_a_run_of_before_have_no_average_effect(raw: Raw) -> None:
+    world = altered(preset("recipe"), n_samples=200, epochs=1, lams=(0.0,), replicates=1, hidden=4, device="cpu")
+    result = train(world)
+    assert result.ate is None
+    assert "ate" not in result.history
+    assert "ate" not in run_content(result, cached=False)["models"][0]
+    source = table_source(raw, ROLES, label="x")
+    config = altered(table_config(source, look_at(source, raw).arms, lams=(0.0,), replicates=1, steps=20), hidden=4)
+    new = train(config)
+    old = replace(new, ate=None, history={name: rows for name, rows in new.history.items() if name != "ate"})
+    assert metric_specs(config)["ate"].optional
+    assert "ate" not in of_result(old).values
+    assert of_result(old).ate_range is None
+
+
+def test_the_lecture_of_a_run_under_way_has_the_average_effect_of_the_last_look(raw: Raw) -> None:
+    source = table_source(raw, ROLES, label="x")
+    look = look_at(source, raw)
+    config = altered(table_config(source, look.arms, lams=(0.0, 3.0), replicates=2, steps=50), hidden=4, device="cpu")
+    events: list[Event] = []
+    train(config, listen=events.append)
+    looks = [event for event in events if isinstance(event, EpochEnded)]
+    palettes = {"dark": palette("dark"), "light": palette("light"), "projector": palette("projector")}
+    naming = naming_of(config)
+    nothing = training_frames(config, None, [], naming=naming, palettes=palettes, levels=look.levels)
+    assert nothing["average"] is None
+    assert nothing["captions"]["map"]["title"] == "Average effect along λ"
+    so_far = training_frames(config, None, looks[:1], naming=naming, palettes=palettes, levels=look.levels)
+    ate = looks[0].ate
+    assert ate is not None
+    np.testing.assert_allclose(so_far["average"]["ate"]["value"], [(ate[0] + ate[2]) / 2, (ate[1] + ate[3]) / 2])
+    assert [level["value"] for level in so_far["average"]["levels"]] == [look.naive, look.least_squares]

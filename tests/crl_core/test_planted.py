@@ -23,15 +23,17 @@ from crl_core.config.table import table_config
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables import source as tables
 from crl_core.data.tables.examples import load_example
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.reading import read_table
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.figures import estimated_against_planted, palette
 from crl_core.jobs.executors import Here
 from crl_core.jobs.manager import JobManager
+from crl_core.measures.average_effects import NORMAL_90
 from crl_core.measures.doubly_robust import nuisances
-from crl_core.measures.planted import COLUMNS, TILT, Planting, Shape, placebo_chances, plant, shifted
+from crl_core.measures.planted import COLUMNS, TILT, Planting, Shape, placebo_chances, plant, shifted, usual_size
 from crl_core.runs.store import RunStore
-from crl_core.studies.planted import WIDE, Planted, errors_of, lines_of, run_planted
+from crl_core.studies.planted import Planted, errors_of, lines_of, run_planted
 from crl_core.studies.planted_live import PlantedTraining, carry_out_task
 from crl_core.world.table_checks import look_at
 
@@ -109,7 +111,7 @@ def test_a_linear_effect_of_two_levels_that_add_up_to_one_still_varies() -> None
 
 def test_the_share_of_the_table_is_treated_and_the_placebo_goes_by_its_propensity() -> None:
     rows = drawn(n=4000)
-    chance, coin = placebo_chances(rows, 0)
+    chance, coin = placebo_chances(rows, nuisances(rows, 0))
     share = rows.t.mean()
     assert not coin
     assert chance.mean() == pytest.approx(share, abs=1e-9)
@@ -173,7 +175,6 @@ def test_both_parts_are_split_as_a_tables_are() -> None:
 @pytest.mark.parametrize(
     ("change", "asked", "said"),
     [
-        (lambda rows: replace(rows, y=(rows.y > 0) * 1.0), {}, "the outcome has two values, .* plant none"),
         (lambda rows: replace(rows, y=np.where(rows.t == 1, rows.y, 3.7)), {}, "same in all untreated rows"),
         (lambda rows: replace(rows, t=(np.arange(len(rows)) < 6).astype(int)), {}, "the table has 6 treated and 594"),
         (lambda rows: replace(rows, t=(np.arange(len(rows)) > 12).astype(int)), {}, "the placebo makes .* of each are"),
@@ -190,11 +191,83 @@ def test_what_cannot_be_planted_is_refused_in_a_sentence(
     assert str(refused.value).endswith(".")
 
 
-def test_no_effect_can_be_planted_in_an_outcome_of_two_values() -> None:
-    rows = drawn()
-    planting = plant(replace(rows, y=(rows.y > 0) * 1.0), shape="zero")
-    assert set(planting.rows.y) == {0.0, 1.0}
-    assert not planting.ite.any()
+# -- of two outcomes ---------------------------------------------------------------------------------------------------
+
+
+def yes_or_no(seed: int = 0, n: int = 3000) -> MultiEnvData:
+    """As `drawn`, with an outcome of 0 and 1 whose chance among the untreated is logistic in the covariates."""
+    rows = drawn(seed, n)
+    chance = 1 / (1 + np.exp(1 - rows.x[:, 0] - 0.5 * rows.x[:, 2]))
+    return replace(rows, y=(np.random.default_rng(seed + 100).random(n) < chance).astype(float))
+
+
+@pytest.mark.parametrize(("shape", "size"), [("constant", 0.3), ("constant", -0.3), ("linear", 0.3), ("zero", 0.3)])
+def test_outcomes_of_0_and_1_are_changed_towards_the_effect_and_of_placebo_treated_rows_alone(
+    shape: Shape, size: float
+) -> None:
+    rows = yes_or_no()
+    planting = plant(rows, size=size, shape=shape, seed=2)
+    p, found = nuisances(rows, 2).y0[planting.place], planting.rows
+    np.testing.assert_array_equal(plant(drawn(n=3000), seed=2).rows.t, found.t)  # the placebo is that of any outcome
+    for at, place in enumerate(planting.place):  # a second way: row by row
+        before, after = rows.y[place], found.y[at]
+        assert -p[at] <= planting.ite[at] <= 1 - p[at]
+        if found.t[at] == 0 or before == after:
+            assert before == after
+        else:
+            assert (after, before) == ((1, 0) if planting.ite[at] > 0 else (0, 1))
+    gains = [
+        (1 - rows.y[place]) * effect / (1 - p[at]) if effect > 0 else rows.y[place] * effect / p[at]
+        for at, (place, effect) in enumerate(zip(planting.place, planting.ite, strict=True))
+    ]
+    assert planting.ate == pytest.approx(np.mean(gains), abs=1e-12)
+    assert found.y1 is not None
+    assert found.y0 is not None
+    changes = found.y1 - found.y0
+    assert changes.mean() == pytest.approx(planting.ate, abs=4 * changes.std() / np.sqrt(len(changes)) + 1e-12)
+
+
+def test_the_chance_of_1_rises_by_the_effect_among_rows_alike() -> None:
+    rows = yes_or_no(n=40_000)
+    planting = plant(rows, size=0.3, shape="linear", seed=1)
+    found = planting.rows
+    assert found.y1 is not None
+    assert found.y0 is not None
+    assert np.ptp(planting.ite) > 0.1
+    changes = found.y1 - found.y0
+    cell = np.digitize(planting.ite, np.quantile(planting.ite, (0.25, 0.5, 0.75)))
+    for one in range(4):
+        own = changes[cell == one]
+        error = own.std() / np.sqrt(len(own))
+        assert own.mean() == pytest.approx(planting.ite[cell == one].mean(), abs=4 * error + 0.01)
+
+
+def test_a_chance_ends_at_1_and_what_was_not_planted_is_said() -> None:
+    rows = yes_or_no()
+    little, much = (plant(rows, size=size, seed=0) for size in (0.01, 1.5))
+    assert little.cut == 0
+    assert np.ptp(little.ite) == 0
+    assert 0.05 < much.cut < 1
+    asked = 1.5 * much.sd
+    assert (much.ite < asked).mean() == pytest.approx(much.cut)
+    assert much.ate < asked
+    assert usual_size(rows) < usual_size(drawn())
+
+
+def test_how_far_off_training_is_on_two_outcomes_is_said_in_percentage_points() -> None:
+    source, arms = of_frame(yes_or_no(n=900))
+    planting = plant(source.all_rows()[0], size=0.4)
+    found = run_planted(quick(source, arms), planting)
+    assert found is not None
+    content = found.to_dict()
+    assert f"With an effect of {100 * planting.ate:.1f} percentage points on average planted" in found.sentence
+    assert "The average is known exactly, a row's own effect as far as" in found.sentence
+    assert content["average"] == planting.ate
+    assert found.method.ate_error == pytest.approx(abs(found.effects.mean() - planting.ate))
+    assert found.method.ite_rmse < 0.25  # of a probability
+    head, own, *_ = lines_of(content)
+    assert head[1] == "error, points"
+    assert own[1] == f"{100 * content['method']['ite_rmse']:.1f}"
 
 
 # -- how far off training is -------------------------------------------------------------------------------------------
@@ -252,7 +325,7 @@ def test_errors_are_those_of_every_rows_mean_over_fits(clinics: Any) -> None:
         middle = sum(three) / 3
         sd = (sum((value - middle) ** 2 for value in three) / 2) ** 0.5
         squares.append((middle - planting.ite[row]) ** 2)
-        hits += abs(middle - planting.ite[row]) <= WIDE * sd
+        hits += abs(middle - planting.ite[row]) <= NORMAL_90 * sd
     assert found.method.ite_rmse == pytest.approx((sum(squares) / len(squares)) ** 0.5)
     assert found.method.coverage == pytest.approx(hits / len(squares))
     assert found.method.ate_error == pytest.approx(abs(found.effects.mean() - planting.ite.mean()))
@@ -284,10 +357,11 @@ def test_what_was_found_is_said_and_is_json_of_no_single_row(clinics: Any) -> No
     assert f"errs by {content['method']['ite_rmse_sd']:.2f} sd a row" in sentence
     assert f"per arm by {content['least_squares']['ite_rmse_sd']:.2f}; its 90 % intervals cover" in sentence
     assert "no hidden confounding in this by construction" in sentence
-    own, *others = (line[0] for line in lines_of(content))
+    head, own, *others = (line[0] for line in lines_of(content))
+    assert head == "planted effects"
     assert own == f"this method, λ = {content['lam']:g}"
     assert others == ["λ = 0, nothing aligned", "least squares per arm", "difference in means"]
-    assert lines_of(content)[2][3] == "–"
+    assert lines_of(content)[3][3] == "–"
 
 
 def test_effects_are_exact_where_outcomes_have_no_noise() -> None:
@@ -337,9 +411,9 @@ def test_a_training_on_planted_effects_ends_when_it_is_asked_to(clinics: Any) ->
 
 
 def test_estimates_of_a_model_that_broke_have_no_error() -> None:
-    broken = errors_of(np.array([[1.0, np.nan], [1.0, 1.0]]), np.ones(2))
+    broken = errors_of(np.array([[1.0, np.nan], [1.0, 1.0]]), np.ones(2), 1.0)
     assert np.isnan([broken.ite_rmse, broken.ate_error, broken.coverage]).all()
-    assert errors_of(np.ones((1, 4)), np.ones(4)).ite_rmse == 0
+    assert errors_of(np.ones((1, 4)), np.ones(4), 1.0).ite_rmse == 0
 
 
 # -- on the command line -----------------------------------------------------------------------------------------------
@@ -437,12 +511,12 @@ def test_the_worker_answers_a_page_in_a_private_file_and_leaves_no_row(tmp_path:
 
 def test_what_cannot_be_planted_is_told_to_the_page(tmp_path: Path) -> None:
     rows = drawn()
-    source, arms = of_frame(replace(rows, y=(rows.y > 0) * 1.0))
+    source, arms = of_frame(replace(rows, y=np.where(rows.t == 1, rows.y, 3.7)))
     jobs = JobManager(RunStore(tmp_path), executor=Here(RunStore(tmp_path)))
     everything, _ = source.all_rows()
     asked = PlantedTraining.start(tmp_path, jobs, quick(source, arms), everything, size=1.0, shape="constant")
     assert asked.state().phase == "failed"
-    assert "the outcome has two values" in asked.state().problem
+    assert "the same in all untreated rows" in asked.state().problem
 
 
 def test_a_training_that_was_stopped_or_forgotten_leaves_no_file(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from crl_core import RunConfig
 from crl_core.config.table import table_config
 from crl_core.config.text import altered
 from crl_core.data.tables.columns import Raw
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.private import PrivateRows, forget_rows, hand_over, private_rows, take_over
-from crl_core.data.tables.source import TableMissing, TableSource, table_source
+from crl_core.data.tables.source import TableMissing, TableSource
 from crl_core.jobs.executors import Job, LocalProcess
 from crl_core.jobs.manager import JobManager
 from crl_core.runs.library import Library

@@ -19,7 +19,8 @@ from crl_core.config.text import altered
 from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
 from crl_core.data.tables.columns import Raw
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.making import table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.export.checkpoint import checkpoint, checkpoint_name, loading_example
 from crl_core.export.models.network import subject

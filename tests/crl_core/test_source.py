@@ -17,7 +17,7 @@ from crl_core import RunConfig, RunStore, Training, preset
 from crl_core.cli.config import config_of as config_typed
 from crl_core.cli.program import _parser, main
 from crl_core.config.text import changes, differing, nearest, preset_of, reproducing_command, value_of
-from crl_core.data.scm import sample, split
+from crl_core.data.scm import joined, sample, split
 from crl_core.export.checkpoint import checkpoint, citation, history_csv, loading_example, metrics_csv
 from crl_core.export.figure_page import figures_of
 from crl_core.export.model_file import read_model
@@ -30,6 +30,7 @@ from crl_core.jobs.train_and_store import train_and_store
 from crl_core.lecture.frames import frames
 from crl_core.lecture.handout import handout_html, naming_of
 from crl_core.lecture.shift import shift_arrays, shifted
+from crl_core.measures.average_effects import average_effects, average_levels
 from crl_core.measures.comparison import differing_settings, same_draws
 from crl_core.network import elu, state_dict
 from crl_core.results import N_VIEW, RunResult, data_of, view_rows
@@ -426,6 +427,16 @@ def test_the_lecture_has_no_map_and_no_sigma_to_shift(run: Stored) -> None:
     assert ("ite_rmse" in data["metrics"]) == (run.kind == "judged")
     assert all(data["readings"])
     assert "nan" not in json.dumps([data["readings"], data["story"]]).lower()
+    rows = joined(*data_of(run.config))
+    along, levels = average_effects(run.result, rows), average_levels(rows)
+    np.testing.assert_allclose(data["average"]["ate"]["value"], along.ate.mean(axis=0))
+    np.testing.assert_allclose(data["average"]["att"]["high"], along.att.max(axis=0))
+    assert [level["value"] for level in data["average"]["levels"]] == [
+        *(levels.naive, levels.least_squares, levels.least_squares_treated),
+    ]
+    assert data["captions"]["map"]["title"] == "Average effect along λ"
+    assert ("average effect" in data["readings"][0]) == (run.kind != "judged")
+    assert any(step["point"] == "map" for step in data["story"]) == (run.kind != "judged")
     json.dumps(data, allow_nan=False)
     assert shift_arrays(run.result, 40) is None
     with pytest.raises(ValueError, match="the rows of the table “Trial of 2019” have no σ to shift"):

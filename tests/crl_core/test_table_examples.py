@@ -28,8 +28,9 @@ from crl_core.data.tables.columns import Raw, TableRefused
 from crl_core.data.tables.examples import EXAMPLES, files, is_here, load_example
 from crl_core.data.tables.examples.files import PackagedFile, packaged_table
 from crl_core.data.tables.examples.pickles import pickled_frame
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.reading import read_table
-from crl_core.data.tables.source import forget, table_source
+from crl_core.data.tables.source import forget
 from crl_core.world.table_checks import look_at
 
 ROOT = Path(__file__).parents[2]

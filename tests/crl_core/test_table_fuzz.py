@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from crl_core.data.tables import source as tables
 from crl_core.data.tables.columns import Raw, TableRefused
 from crl_core.data.tables.guess import guessed_roles
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.making import table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.data.tables.summary import held
 from crl_core.world.table_checks import look_at
 from crl_core.world.table_verdict import table_verdict

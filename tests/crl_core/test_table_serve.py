@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from crl_core import train
+from crl_core.cli.program import main
 from crl_core.config.table import table_config
 from crl_core.config.text import altered
 from crl_core.data.tables.columns import Raw
+from crl_core.data.tables.making import table_source
 from crl_core.data.tables.private import forget_rows, private_rows
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.export.exporter import make
 from crl_core.export.model_file import Model, read_model
 from crl_core.network import one_model, predict
@@ -23,6 +27,7 @@ from crl_core.serve.app import create_app
 from crl_core.serve.records import covariates_of, inputs_of
 from crl_core.serve.settings import Settings
 from tests.crl_core.made_up import store_in
+from tests.crl_core.test_own_tables import frame
 from tests.crl_core.test_serve import Server
 
 ROLES = {"y": "outcome", "t": "treatment", "age": "covariate", "drug": "covariate", "seen": "covariate"}
@@ -160,3 +165,44 @@ def test_without_the_session_there_is_nothing_to_export(made: Made, tmp_path: Pa
     store.save(made[1])
     with pytest.raises(ValueError, match="session has ended; load the table again"):
         make(store, replace(made[1]), 0.0)
+
+
+def test_the_command_writes_the_chosen_model_which_takes_the_tables_own_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, file, effects = frame(), tmp_path / "model.pt", tmp_path / "effects.csv"
+    (tmp_path / "trial.csv").write_text(table.to_csv(index=False))
+    command = ["table", str(tmp_path / "trial.csv"), "--outcome", "y", "--treatment", "treated", "--json", "-"]
+    quick = ["--lam", "0", "1", "--replicates", "1", "--steps", "50", "--effects", str(effects)]
+    assert main([*command, *quick, "--export", str(file)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["export"]["lam"] == found["lam"]
+    assert found["export"]["bytes"] == file.stat().st_size
+    home = pd.read_csv(effects)  # of one fit, so that it is what the file says
+    covariates = ["site", "age", "sex", "seen"]
+    some = table.loc[[0, 3, 8], covariates]
+    running = Server(create_app(file, Settings()))
+    rows = [{name: value for name, value in row.items() if value == value} for row in some.to_dict("records")]
+    status, answer, _ = running.ask(body={"rows": rows})
+    running.close()
+    assert status == 200
+    np.testing.assert_allclose(answer["ite"], home["effect"][[0, 3, 8]], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--export", "model.bin"], "end it in .onnx, .pt2 or .pt"),
+        (["--export", "model.pt", "--look"], "give one of them"),
+        (["--export", "nowhere/model.pt"], "--export"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_any_training(
+    options: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trial.csv").write_text(frame().to_csv(index=False))
+    assert main(["table", "trial.csv", "--outcome", "y", "--treatment", "treated", *options]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert "epoch" not in said

@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from crl_core.data.tables.columns import Raw, Role
-from crl_core.data.tables.source import TableSource, table_source
+from crl_core.data.tables.making import table_source
+from crl_core.data.tables.source import TableSource
 from crl_core.world.table_arms import aucs, mean_differences
 from crl_core.world.table_checks import Look, look_at
 from crl_core.world.table_verdict import Answer, TableVerdict, effect_text, table_verdict

@@ -19,7 +19,7 @@ from crl_core.data.tables.columns import Raw, TableRefused
 from crl_core.data.tables.reading import read_table
 from crl_core.runs.store import RunStore
 from pages.shared import data_load, own_table
-from tests.crl_core.test_own_tables import frame
+from tests.crl_core.test_own_tables import frame, schools
 from tests.crl_core.test_table_reading import parquet
 from tests.crl_core.test_table_verdict import confounded
 from tests.pages.conftest import Open, words
@@ -317,12 +317,12 @@ def test_a_table_is_current_only_while_its_roles_are_confirmed(monkeypatch: pyte
     own_table.confirm(table)
     table = own_table.current()
     assert table is not None
-    own_table.say(table, dict(table.roles), table.treated, table.categories, True)
+    own_table.say(table, dict(table.roles), table.treated, table.categories, None, True)
     assert own_table.current() is not None
-    own_table.say(table, dict(table.roles) | {"sex": "ignore"}, table.treated, table.categories, True)
+    own_table.say(table, dict(table.roles) | {"sex": "ignore"}, table.treated, table.categories, None, True)
     assert own_table.current() is None
     with pytest.raises(TableRefused):
-        own_table.confirm(own_table.say(table, dict(table.roles) | {"y": "ignore"}, "", frozenset(), True))
+        own_table.confirm(own_table.say(table, dict(table.roles) | {"y": "ignore"}, "", frozenset(), None, True))
     assert own_table.loaded() is not None
 
 
@@ -331,3 +331,16 @@ def test_a_table_can_be_left(open_app: Open) -> None:
     app.button(key="data.leave").click().run()
     assert len(app.file_uploader) == 1
     assert "What can this table tell?" not in said(app)
+
+
+def test_small_environments_are_taken_together_and_how_many_is_a_choice(open_app: Open) -> None:
+    app = upload(open_app("data"), schools())
+    field(app, "environment").select("site").run()
+    (number,) = [item for item in app.number_input if "group" in str(item.key)]
+    assert number.value == 9
+    text = said(confirmed(app))
+    assert "site has 12 values: the 9 largest are environments of their own" in text
+    assert "Its smaller ones together are (other)." in text
+    app.number_input(key=number.key).set_value(3).run()
+    assert "What can this table tell?" not in said(app)
+    assert "the 3 largest" in said(confirmed(app))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 import weakref
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from crl_core import train
+from crl_core.config import RunConfig
+from crl_core.config.table import QUICK_LAMS, REPLICATES, table_config
 from crl_core.config.text import altered
 from crl_core.data.tables import private
 from crl_core.data.tables import source as tables
@@ -24,9 +28,11 @@ from pages.shared import data_load, job_panel, table_run
 from pages.shared.shell import PAGES
 from tests.crl_core.test_own_tables import frame
 from tests.pages.conftest import Open, words
-from tests.pages.figures import titled
+from tests.pages.figures import rows_drawn, titled, written
 from tests.pages.test_data import CANARY, confirmed, upload
+from tests.pages.test_lecture import sent
 
+CHARTS = ("vega_lite_chart", "arrow_vega_lite_chart")
 Trained = Callable[[pd.DataFrame], AppTest]
 
 
@@ -102,10 +108,84 @@ def test_effects_without_the_truth_stand_beside_what_the_rows_say_of_them(traine
     assert "the rows themselves are asked whether it holds" in text
     for title in ("Estimated effects at λ", "Predicted and found, by thirds", "Whom to treat first?"):
         assert titled(app, title)["data"]
+    assert "overlap rows" in text
     for way in ("network, λ =", "doubly robust", "least squares per arm", "difference in means"):
         assert way in text
     assert any(words in text for words in ("confirm", "too few", "contradict"))  # one verdict or another
     assert app.get("download_button")
+
+
+def test_effects_are_shown_by_column_with_what_chance_alone_would_show(trained: Trained) -> None:
+    app = go(trained(frame()), "effects")
+    text = said(app)
+    projected = titled(app, "With which columns does the effect go?")
+    assert {"age", "seen"} <= set(projected["layout"]["yaxis"]["ticktext"])
+    assert set(titled(app, "Which columns move τ̂")["layout"]["yaxis"]["ticktext"]) == {"age", "sex", "seen"}
+    assert "intervals of 1.96 standard errors" in text
+    assert "by chance alone about" in text
+    assert "of 400 rows are hardly ever given the other treatment; the more they are, the less this means" in text
+    assert "overlap rows" in text
+    for group in ("up to ", "above "):
+        assert group in text  # thirds of age, the first column
+    field = next(item for item in app.selectbox if str(item.key).startswith("effects.column"))
+    assert field.options == ["age", "sex", "seen"]
+    text = said(field.set_value("sex").run())
+    assert "<td>f</td>" in text.replace(' class=""', "")
+    assert "Is the effect the same in all groups? p = " in text
+    assert "Asked of each of 3 columns" in text
+
+
+def test_of_a_rare_arm_there_are_no_tables_of_groups(trained: Trained) -> None:
+    table = frame(n=500)
+    table["treated"] = (np.arange(500) % 12 == 0).astype(int)  # 42 rows
+    text = said(go(trained(table), "effects"))
+    assert "42 of 500 rows are treated, too few for tables of groups: those need 50 rows and 5 % in each arm." in text
+    assert "By a column" not in text
+    assert "By environment" not in text
+
+
+def test_latents_lie_in_the_colours_of_any_column_and_it_is_shown_which_they_hold(trained: Trained) -> None:
+    table = frame()
+    app = go(trained(table), "latent")
+    text = said(app)
+    assert "Which covariates does the latent still hold?" in text
+    assert "covariates (R² 0.25 or more)" in text
+    held = titled(app, "R² of covariates from the latent")
+    assert set(held["layout"]["yaxis"]["ticktext"]) == {"age", "sex", "seen"}
+    app.segmented_control(key="latent.colour").set_value("outcome").run()
+    n = rows_drawn(titled(app, "Latent at λ"))
+    assert written(titled(app, "Latent at λ")).count("outcome = ") == n
+    app.segmented_control(key="latent.colour").set_value("a covariate").run()
+    field = next(item for item in app.selectbox if str(item.key).startswith("latent.covariate"))
+    assert field.value == "age"
+    assert "age = missing" in written(titled(app, "Latent at λ"))
+    assert rows_drawn(titled(app, "Latent at λ")) == rows_drawn(titled(app, "Input x")) == n
+    field.set_value("seen").run()
+    years = [
+        float(text.split("seen, year = ")[1])
+        for trace in titled(app, "Latent at λ")["data"]
+        for text in trace.get("text") or []
+    ]
+    assert len(years) == n
+    assert 1990 < min(years) < 1991 < 2019 < max(years) < 2020
+    field.set_value("sex").run()
+    assert not app.exception
+    assert {"f", "m"} <= {trace.get("name") for trace in titled(app, "Latent at λ")["data"]}
+    # Back in a simulation what only a table has is gone, and so is the field.
+    next(button for button in go(app, "train").button if button.key == "table.leave").click().run()
+    go(app, "latent")
+    assert not app.exception
+    assert not [item for item in app.selectbox if str(item.key).startswith("latent.covariate")]
+
+
+def test_an_outcome_of_two_values_is_seen_by_column_and_in_its_own_words(trained: Trained) -> None:
+    table = frame()
+    table["y"] = np.where(table["y"] > table["y"].median(), "well", "ill")
+    app = go(trained(table), "effects")
+    assert " pp" in said(app).split("overlap rows")[1]
+    assert titled(app, "With which columns does the effect go?")["data"]
+    go(app, "latent").segmented_control(key="latent.colour").set_value("outcome").run()
+    assert {"well", "ill"} <= {trace.get("name") for trace in titled(app, "Latent at λ")["data"]}
 
 
 def test_average_effects_along_lambda_show_the_naive_answer_and_the_chosen_lambda_is_a_click_away(
@@ -217,3 +297,91 @@ def test_another_visitor_finds_neither_the_run_nor_the_table(trained: Trained, s
     assert "trial.csv" not in said(other)
     assert "Your own table" in said(go(other, "data"))
     assert store.summaries() == []
+
+
+# -- which λ -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_lambda_to_train_are_chosen_before_the_first_training_and_changed_later(
+    store: RunStore, open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RunConfig] = []
+    monkeypatch.setattr(job_panel, "train", lambda config, lam: asked.append(config))
+    monkeypatch.setattr(table_run, "table_config", table_config)
+    app = confirmed(upload(open_app("data"), frame()))
+    app.segmented_control(key="data.lams").set_value("own list").run()
+    app.text_input(key="data.lams.own").set_value("0, 0,5, x").run()
+    assert "“x” is no number" in said(app)
+    assert app.button(key="data.train").disabled
+    app.text_input(key="data.lams.own").set_value("-1, 2").run()
+    assert app.button(key="data.train").disabled
+    app.text_input(key="data.lams.own").set_value("10, 0.5").run()
+    app.number_input(key="data.replicates").set_value(2).run()
+    app.button(key="data.train").click().run()
+    assert [config.training.lams for config in asked] == [(0.5, 10.0)]
+    assert asked[0].training.replicates == 2
+    go(app, "train")
+    assert app.number_input(key="table.replicates").value == 2
+    assert app.text_input(key="table.lams.own").value == "0.5, 10"
+    app.segmented_control(key="table.lams").set_value("quick").run()
+    app.button(key="job.train").click().run()
+    assert asked[-1].training.lams == QUICK_LAMS
+
+
+def test_the_average_effect_along_lambda_stands_on_the_train_page_beside_what_needs_no_network(
+    trained: Trained,
+) -> None:
+    app = go(trained(frame()), "train")
+    for title in ("R² along λ", "Average effect along λ"):
+        assert title in said(app)
+    specs = [json.loads(item.proto.spec) for kind in CHARTS for item in app.get(kind)]
+    names = {
+        layer["data"]["values"][0]["name"]: layer["data"]["values"][0]["value"]
+        for spec in specs
+        for layer in spec["layer"]
+        if layer.get("data", {}).get("values")
+    }
+    assert set(names) == {"naive difference", "least squares"}
+    assert names["least squares"] == pytest.approx(2, abs=0.4)
+
+
+def test_effects_can_be_planted_in_an_outcome_of_two_values_as_well(trained: Trained) -> None:
+    table = frame()
+    table["y"] = np.where(table["y"] > 6, "yes", "no")
+    app = go(trained(table), "effects")
+    assert "How far off is this, on your own rows?" in said(app)
+    assert app.segmented_control(key="planted.shape").label == "Planted effect, 0.3 sd of the outcome"
+
+
+def test_the_lecture_of_a_table_has_average_effects_in_place_of_a_map_and_no_handout(trained: Trained) -> None:
+    app = go(trained(frame()), "lecture")
+    frames = sent(app)["frames"]
+    assert frames["map"] is None
+    assert [level["name"] for level in frames["average"]["levels"]] == [
+        *("naive difference", "least squares", "LS, treated"),
+    ]
+    assert len(frames["average"]["ate"]["value"]) == 3
+    assert "average effect" in frames["readings"][0]
+    assert {"ITE RMSE", "–"} & set(" ".join(frames["readings"]).split()) == set()
+    assert "No handout" in said(app)
+    assert not app.get("download_button")
+    assert len(json.dumps(frames)) < 3e6
+
+
+def test_settings_of_a_table_before_are_not_those_of_the_next(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[RunConfig] = []
+    monkeypatch.setattr(job_panel, "train", lambda config, lam: asked.append(config))
+    monkeypatch.setattr(table_run, "table_config", table_config)
+    app = confirmed(upload(open_app("data"), frame()))
+    app.button(key="data.train").click().run()
+    go(app, "train")
+    app.number_input(key="table.replicates").set_value(7).run()
+    app.segmented_control(key="table.lams").set_value("quick").run()
+    app = confirmed(upload(go(app, "data"), frame(seed=3), "other.csv"))
+    app.segmented_control(key="data.lams").set_value("own list").run()
+    app.text_input(key="data.lams.own").set_value("0, 5").run()
+    app.button(key="data.train").click().run()
+    go(app, "train")
+    app.button(key="job.train").click().run()
+    assert [config.training.lams for config in asked[1:]] == [(0.0, 5.0)] * 2
+    assert [config.training.replicates for config in asked[1:]] == [REPLICATES] * 2

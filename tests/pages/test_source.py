@@ -84,7 +84,7 @@ def test_latents_lie_in_the_colours_of_the_tables_sites_without_probes_for_what_
     drawn = titled(app, "Latent at λ = 1")
     assert rows_drawn(drawn) == len(view_rows(table.config))
     assert {"north", "south"} <= {trace.get("name") for trace in drawn["data"]}
-    assert app.segmented_control(key="latent.colour").options == ["environment", "treatment"]
+    assert app.segmented_control(key="latent.colour").options == ["environment", "treatment", "outcome", "a covariate"]
 
 
 def test_the_lambda_path_shows_what_can_be_known(table: Trained, opened: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
@@ -188,3 +189,53 @@ def encoded(column: Column, values: np.ndarray) -> np.ndarray:
     gone = np.isnan(numbers)
     filled = np.where(gone, column.fill, numbers)
     return np.stack([filled, gone.astype(np.float64)], axis=1) if column.missing else filled[:, None]
+
+
+def placed(covariates: Sequence[Column]) -> list[tuple[Column, slice]]:
+    """Each covariate with its place among the inputs."""
+    ends = np.cumsum([0, *(len(column.inputs) for column in covariates)]).tolist()
+    return [(column, slice(*ends[at : at + 2])) for at, column in enumerate(covariates)]
+
+
+def decoded(column: Column, inputs: np.ndarray) -> np.ndarray:
+    """What `encoded` keeps of a covariate's cells, [n] float: a number, or days since `start`, NaN where missing; of a
+    category the index of its level, `len(levels)` where it has none of them.
+
+    inputs: [n, inputs].
+    """
+    if column.kind == "category":
+        has = inputs > 0.5
+        first = has.argmax(axis=1) if column.levels else 0
+        return np.where(has.any(axis=1), first, len(column.levels)).astype(np.float64)
+    return np.where(inputs[:, 1] > 0.5, np.nan, inputs[:, 0]) if column.missing else np.array(inputs[:, 0])
+
+
+# -- several columns ---------------------------------------------------------------------------------------------------
+
+
+def complete(columns: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """Which rows have something in each of the columns `names`, [n]."""
+    return np.asarray(~np.logical_or.reduce([is_missing(columns[name]) for name in names]))
+
+
+def env_codes(columns: Mapping[str, np.ndarray], environment: str | None, env_names: Sequence[str]) -> np.ndarray:
+    """The place of each row's environment among `env_names`, [n]: that of `OTHER` where its own is not among them, 0 of
+    a row that has none, or where no column says it."""
+    n = len(next(iter(columns.values())))
+    if environment is None:
+        return np.zeros(n, dtype=np.int64)
+    place = {name: index for index, name in enumerate(env_names)}
+    rest = place.get(OTHER, 0)  # of a table without it all rows that are used have a place
+    return np.array([place.get(value, rest) for value in texts(columns[environment])], dtype=np.int64)
+
+
+def content_hash(columns: Mapping[str, np.ndarray]) -> str:
+    """64 hexadecimal digits of the columns' names, kinds and cells, in order."""
+    found = hashlib.sha256()
+    for name, values in columns.items():
+        found.update(f"{name}\0{values.dtype.kind}\0{len(values)}\0".encode())
+        if values.dtype.kind == "O":
+            found.update(b"".join(b"\xff" if value is None else value.encode() + b"\xfe" for value in values))
+        else:
+            found.update(np.ascontiguousarray(values.astype("<f8" if values.dtype.kind == "f" else "<i8")).tobytes())
+    return found.hexdigest()

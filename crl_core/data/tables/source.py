@@ -2,13 +2,13 @@
 
 Content: SHA-256 of the columns that have a part in the run, as they were read, so that a CSV and its Parquet agree;
          other roles, or another encoding, are another run.
-Loaded:  rows are kept in this process by content, and forgotten on request; nothing here writes them anywhere.
+Loaded:  rows are kept in this process by content, and forgotten on request; nothing here writes them anywhere. A
+         process that has them elsewhere, in files say, says where to find them (`find_with`).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -26,22 +26,20 @@ from crl_core.data.tables.columns import (
     Raw,
     Role,
     TableRefused,
+    complete,
+    content_hash,
     encoded,
+    env_codes,
     first_of,
     is_missing,
     kind_of,
-    learnt,
-    levels_of,
     texts,
 )
 
-LEAST_ROWS, LEAST_IN_ARM, LEAST_IN_ENV = 100, 10, 30
-MOST_SIZE = 1e15  # of a number: squares and sums of larger ones overflow in a network
 ALL = "all rows"  # the one environment of a table that names none
 _LOADED: dict[str, Mapping[str, np.ndarray]] = {}  # content -> the columns that have a part
-_APART: tuple[Role, ...] = ("id", "ignore")
-# What stands for "treated" where a person does not say so.
-_TREATED = ("1", "true", "yes", "y", "treated", "treatment", "t")
+Finder = Callable[[str], Mapping[str, np.ndarray] | None]
+_FINDER: list[Finder] = []  # one at most: asked for a content that is not loaded
 
 
 class TableMissing(ValueError):
@@ -169,177 +167,7 @@ def _words(value: Any, least: int, most: int) -> tuple[str, ...]:
     return tuple(value)
 
 
-# -- made of a person's columns ----------------------------------------------------------------------------------------
-
-
-def table_source(
-    raw: Raw,
-    roles: Mapping[str, Role],
-    *,
-    treated: str = "",
-    label: str,
-    seed: int = 0,
-    categories: frozenset[str] = frozenset(),
-) -> TableSource:
-    """The source of a table whose columns have these roles; its rows are loaded in this process from now on.
-
-    roles:      by column; one that is not named is ignored.
-    treated:    the value of the treatment that counts as treated; "" where it is plain (1, true, yes, treated).
-    categories: columns of numbers that are read as categories.
-    Raises:     TableRefused with one sentence.
-    """
-    columns = {name: raw.columns[name] for name in raw.columns if roles.get(name, "ignore") not in _APART}
-    of = {role: _one(roles, role) for role in SINGLE}
-    outcome, treatment, environment = _needed(of, "outcome"), _needed(of, "treatment"), of["environment"]
-    if (of["mu0"] is None) != (of["mu1"] is None):
-        raise TableRefused("of mu0 and mu1 one is given; true effects need both.")
-    if "covariate" not in roles.values():
-        raise TableRefused("no column is a covariate; name one at least.")
-    _check_sizes(columns)
-    arms = _arms(treatment, columns[treatment], treated)
-    outcomes = _outcomes(outcome, columns[outcome])
-    env_names = (ALL,) if environment is None else _env_names(environment, columns[environment])
-    used = _used(columns, [name for name in of.values() if name is not None])
-    blank = MultiEnvData(
-        x=np.zeros((int(used.sum()), 0)),
-        t=(texts(columns[treatment][used]) == arms[1]).astype(np.int64),
-        env=_codes(columns, environment, env_names)[used],
-        y=np.zeros(int(used.sum())),
-    )
-    _check_rows(blank, arms, env_names)
-    training = np.flatnonzero(used)[split(blank, seed)[0]]
-    source = TableSource(
-        content=_content(columns),
-        label=label,
-        n_rows=int(used.sum()),
-        n_held_out=int(used.sum()) - len(training),
-        columns=tuple(
-            learnt(name, roles[name], values, training, "category" if name in categories else None)
-            for name, values in columns.items()
-        ),
-        arms=arms,
-        outcomes=outcomes,
-        env_names=env_names,
-        seed=seed,
-    )
-    if not 0 < len(source.features) <= MOST_INPUTS:
-        raise TableRefused(
-            f"the covariates become {len(source.features)} inputs; 1 to {MOST_INPUTS} fit. Ignore some of them."
-        )
-    load(source, columns)
-    return source
-
-
-def _check_sizes(columns: Mapping[str, np.ndarray]) -> None:
-    for name, values in columns.items():
-        if values.dtype.kind == "f" and np.abs(values).max(where=~np.isnan(values), initial=0.0) > MOST_SIZE:
-            raise TableRefused(
-                f"{name} holds numbers beyond ±{MOST_SIZE:g}; give it in another unit, or leave the column out."
-            )
-
-
-def _one(roles: Mapping[str, Role], role: Role) -> str | None:
-    having = [name for name, its in roles.items() if its == role]
-    if len(having) > 1:
-        raise TableRefused(f"{' and '.join(having[:2])} are both {role}; one column has that role.")
-    return having[0] if having else None
-
-
-def _needed(of: Mapping[Role, str | None], role: Role) -> str:
-    name = of[role]
-    if name is None:
-        raise TableRefused(f"no column is the {role}; say which one is.")
-    return name
-
-
-def plain_treated(levels: Sequence[str]) -> str:
-    """Which of a treatment's two values plainly means treated; "" where a person has to say so."""
-    plain = [level for level in levels if level.lower() in _TREATED]
-    return plain[0] if len(levels) <= 2 and len(plain) == 1 else ""
-
-
-def _arms(name: str, values: np.ndarray, treated: str) -> tuple[str, str]:
-    """What untreated and treated rows are called. Several values that are not `treated` count as untreated."""
-    levels = levels_of(values)
-    if len(levels) < 2:
-        raise TableRefused(f"the treatment {name} has one value only; effects need treated and untreated rows.")
-    if not treated:
-        treated = plain_treated(levels)
-        if not treated:
-            raise TableRefused(
-                f"the treatment {name} has the values {first_of(levels, 6)}; say which of them means treated."
-            )
-    if treated not in levels:
-        raise TableRefused(f"no row has the treatment {shown(treated)}; {name} has the values {first_of(levels, 6)}.")
-    others = [level for level in levels if level != treated]
-    return (others[0] if len(others) == 1 else f"not {treated}"), treated
-
-
-def _outcomes(name: str, values: np.ndarray) -> tuple[str, ...]:
-    levels = levels_of(values)
-    if len(levels) < 2:
-        raise TableRefused(f"the outcome {name} is the same in all rows; nothing can be learnt of it.")
-    if len(levels) == 2:
-        numbers = values.dtype.kind == "f"
-        return tuple(
-            sorted(levels, key=float) if numbers else sorted(levels, key=lambda level: level.lower() in _TREATED)
-        )
-    if values.dtype.kind != "f":
-        raise TableRefused(f"the outcome {name} is no number and has more than two values; choose a column of numbers.")
-    return ()
-
-
-def _env_names(name: str, values: np.ndarray) -> tuple[str, ...]:
-    levels = levels_of(values)
-    if len(levels) > MAX_ENVS:
-        raise TableRefused(
-            f"the environment {name} has {len(levels)} values; at most {MAX_ENVS} fit. Group them in the file, or "
-            "choose another column."
-        )
-    if not levels:
-        raise TableRefused(f"the environment {name} is missing in all rows; choose another column.")
-    return tuple(levels)
-
-
-def _used(columns: Mapping[str, np.ndarray], needed: list[str]) -> np.ndarray:
-    return np.asarray(~np.logical_or.reduce([is_missing(columns[name]) for name in needed]))
-
-
-def _codes(columns: Mapping[str, np.ndarray], environment: str | None, env_names: tuple[str, ...]) -> np.ndarray:
-    n = len(next(iter(columns.values())))
-    if environment is None:
-        return np.zeros(n, dtype=np.int64)
-    place = {name: index for index, name in enumerate(env_names)}
-    return np.array([place.get(value, 0) for value in texts(columns[environment])], dtype=np.int64)
-
-
-def _check_rows(rows: MultiEnvData, arms: tuple[str, str], env_names: tuple[str, ...]) -> None:
-    if len(rows) < LEAST_ROWS:
-        raise TableRefused(
-            f"{len(rows)} rows can be used; {LEAST_ROWS} are the least. Missing outcomes leave rows out."
-        )
-    for arm, name in enumerate(arms):
-        n = int((rows.t == arm).sum())
-        if n < LEAST_IN_ARM:
-            raise TableRefused(f"{n} rows have the treatment {name}; {LEAST_IN_ARM} are the least.")
-    for env, name in enumerate(env_names):
-        n = int((rows.env == env).sum())
-        if n < LEAST_IN_ENV and len(env_names) > 1:
-            raise TableRefused(
-                f"the environment {name} has {n} rows; {LEAST_IN_ENV} are the least. Group it with another in the file."
-            )
-
-
-def _content(columns: Mapping[str, np.ndarray]) -> str:
-    """64 hexadecimal digits of the columns' names, kinds and cells, in order."""
-    found = hashlib.sha256()
-    for name, values in columns.items():
-        found.update(f"{name}\0{values.dtype.kind}\0{len(values)}\0".encode())
-        if values.dtype.kind == "O":
-            found.update(b"".join(b"\xff" if value is None else value.encode() + b"\xfe" for value in values))
-        else:
-            found.update(np.ascontiguousarray(values.astype("<f8" if values.dtype.kind == "f" else "<i8")).tobytes())
-    return found.hexdigest()
+# -- rows of it -------------------------------------------------------------------------------------------------------
 
 
 def encoded_rows(source: TableSource, raw: Raw) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
@@ -385,9 +213,32 @@ def load(source: TableSource, columns: Mapping[str, np.ndarray]) -> None:
     _LOADED[source.content] = columns
 
 
+def load_again(source: TableSource, raw: Raw) -> None:
+    """Keep the rows of the file that a run was trained on, read once more. Raises TableRefused if it is another."""
+    names = [column.name for column in source.columns]
+    absent = [name for name in names if name not in raw.columns]
+    if absent:
+        raise TableRefused(f"the file has no column {first_of(absent, 6)}, which the run was trained on; give its own.")
+    columns = {name: raw.columns[name] for name in raw.columns if name in names}
+    found = content_hash(columns)
+    if found != source.content:
+        raise TableRefused(
+            f"the file is not the one that the run was trained on (its columns have the hash {found[:12]}, not "
+            f"{source.content[:12]}); give that file, with its rows and columns in their order."
+        )
+    load(source, columns)
+
+
 def forget(content: str) -> None:
     """Keep no copy of a table's rows any more."""
     _LOADED.pop(content, None)
+    _rows.cache_clear()
+
+
+def find_with(finder: Finder | None) -> None:
+    """Ask `finder`, from now on and in this process, for the columns of a content that nobody has loaded here; None:
+    nobody is asked."""
+    _FINDER[:] = [] if finder is None else [finder]
     _rows.cache_clear()
 
 
@@ -395,19 +246,38 @@ def forget(content: str) -> None:
 def _rows(source: TableSource) -> tuple[MultiEnvData, np.ndarray, np.ndarray, np.ndarray]:
     """The rows that are used, which of them are trained on and which held out, and their places in the file."""
     columns = _LOADED.get(source.content)
+    if columns is None and _FINDER:
+        columns = _FINDER[0](source.content)
     if columns is None:
         raise TableMissing(f"the table {source.label} is not loaded here; load its file again with the same roles.")
     of = {role: source.named(role) for role in SINGLE}
-    used = _used(columns, [name for name in of.values() if name is not None])
+    outcome, treatment = of["outcome"], of["treatment"]
+    if outcome is None or treatment is None or not _fits(source, columns):  # a source that a stranger has written
+        raise TableMissing(f"the rows of {source.label} are not what the run says of them; load its file again.")
+    used = complete(columns, [name for name in of.values() if name is not None])
     picked = {name: values[used] for name, values in columns.items()}
-    outcome, treatment = _needed(of, "outcome"), _needed(of, "treatment")
     y = (texts(picked[outcome]) == source.outcomes[1]).astype(np.float64) if source.outcomes else picked[outcome]
     truth = {name: picked[column] for name, column in (("y0", of["mu0"]), ("y1", of["mu1"])) if column is not None}
     rows = MultiEnvData(
         x=np.concatenate([encoded(column, picked[column.name]) for column in source.covariates], axis=1),
         t=(texts(picked[treatment]) == source.arms[1]).astype(np.int64),
-        env=_codes(picked, of["environment"], source.env_names),
+        env=env_codes(picked, of["environment"], source.env_names),
         y=y,
         **truth,
     )
-    return rows, *split(rows, source.seed), np.flatnonzero(used)
+    parts = split(rows, source.seed)
+    if (len(rows), len(parts[1])) != (source.n_rows, source.n_held_out):
+        raise TableMissing(f"the table {source.label} has other rows than the run says; load its file again.")
+    return rows, *parts, np.flatnonzero(used)
+
+
+def _fits(source: TableSource, columns: Mapping[str, np.ndarray]) -> bool:
+    """Whether these are the columns that the source speaks of, each of its kind."""
+    if [column.name for column in source.columns] != list(columns):
+        return False
+    numbers = {source.named("mu0"), source.named("mu1"), None if source.outcomes else source.named("outcome")}
+    return all(
+        kind_of(columns[column.name]) == ("number" if column.name in numbers else column.kind)
+        or (column.kind == "category" and column.name not in numbers)
+        for column in source.columns
+    )

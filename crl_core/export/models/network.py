@@ -111,10 +111,10 @@ def _named(config: RunConfig) -> RunConfig:
     return config if words is None else altered(config, table=words)
 
 
-def _range(column: np.ndarray, *, private: bool) -> tuple[float, float]:
-    """Lowest and highest of a feature; of a private table what 98 % of its rows lie between, since an extreme may be
-    one person's."""
-    low, high = np.quantile(column, (0.01, 0.99)) if private else (column.min(), column.max())
+def _range(column: np.ndarray, *, of_table: bool) -> tuple[float, float]:
+    """Lowest and highest of a feature; of a table what 98 % of its rows lie between, since an extreme may be one
+    person's."""
+    low, high = np.quantile(column, (0.01, 0.99)) if of_table else (column.min(), column.max())
     return float(low), float(high)
 
 
@@ -126,7 +126,7 @@ def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, he
     metrics = {"factual_mse": float(factual_mse(y0_hat, y1_hat, held_out.t, held_out.y)[0])}
     if held_out.ite is not None:
         metrics["ite_rmse"] = float(ite_rmse(y1_hat - y0_hat, held_out.ite)[0])
-    config, private = _named(result.config), isinstance(result.config.table, PrivateRows)
+    config, of_table = _named(result.config), result.config.table is not None
     return {
         "kind": "CRL Explorer model",
         "format_version": FORMAT_VERSION,
@@ -138,7 +138,7 @@ def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, he
         "features": [
             {
                 "name": name,
-                **dict(zip(("low", "high"), _range(column, private=private), strict=True)),
+                **dict(zip(("low", "high"), _range(column, of_table=of_table), strict=True)),
                 "mean": float(column.mean()),
                 "std": float(column.std()),
             }

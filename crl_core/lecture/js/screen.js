@@ -53,8 +53,8 @@ function words(it) {
   $("[data-do=train]").hidden = !it.hooks.train;
   reserve(it, "lam", frames.lam_labels);
   for (const { name } of FIGURES) {
-    const values = frames.metrics[name] ? frames.metrics[name].value : [];
-    reserve(it, name, values.map(figure).concat("0.00"));
+    const metric = name === "ite_rmse" && insteadOfError(frames) ? frames.average.ate : frames.metrics[name];
+    reserve(it, name, (metric ? metric.value : []).map(figure).concat("0.00"));
   }
 }
 
@@ -86,6 +86,7 @@ function roomForWords(it) {
 function valueText(frames, i) {
   const error = frames.metrics.ite_rmse, parts = [`λ = ${frames.lam_labels[i]}`];
   if (frames.status[i] === 1) parts.push("diverged");
+  else if (insteadOfError(frames)) parts.push(`average effect ${figure(frames.average.ate.value[i])}`);
   else if (error && finite(error.value[i])) parts.push(`${error.label} ${figure(error.value[i])}`);
   if (frames.status[i] === 2) parts.push("collapsed");
   return parts.join(", ");
@@ -104,9 +105,11 @@ function numbers(it) {
   it.grip.setAttribute("aria-valuetext", valueText(frames, near));
   put(it, "[data-figure=lam]", frames.lam_labels[near]);
   for (const { name, word } of FIGURES) {
-    const metric = frames.metrics[name];
+    const instead = name === "ite_rmse" && insteadOfError(frames);
+    const metric = instead ? frames.average.ate : frames.metrics[name];
     put(it, `[data-figure=${name}]`, shift ? shiftedFigure(it, name) : metric ? figure(metric.value[near]) : "–");
-    if (name === "ite_rmse") put(it, `[data-word=${name}]`, shift ? `${word}, shifted` : word);
+    const called = shift ? `${word}, shifted` : instead ? "average effect" : word;
+    if (name === "ite_rmse") put(it, `[data-word=${name}]`, called);
   }
   const told = step >= 0 && !shift && frames.story[step].index === near ? frames.story[step] : null;
   put(it, ".says", shift ? probeText(it) : told ? told.sentence : frames.readings[near] || "");
@@ -114,6 +117,12 @@ function numbers(it) {
   for (const view of VIEWS) it.$(`[data-view=${view}]`).classList.toggle("pointed", !!told && told.point === view);
   put(it, "[data-do=story]", step >= 0 ? `Story ${step + 1} of ${frames.story.length}` : "Story");
 }
+
+/** Who paints a view: where averages are known there is no map to draw. */
+const painterOf = (it, view) => it.painters[view === "map" && it.frames.average ? "average" : view];
+
+/** Whether the average effect stands in the place of its error, which is not known. */
+const insteadOfError = ({ average, metrics }) => !!average && !metrics.ite_rmse;
 
 /** Sizes and colours again where they have changed, and what the views keep from frame to frame. */
 function layout(it) {
@@ -127,7 +136,7 @@ function layout(it) {
     const panel = it.panels[view];
     panel.live = panel.host.offsetParent !== null && fit(panel);
     if (!panel.live) continue;
-    guarded(panel, () => it.painters[view].still(panel, at));
+    guarded(panel, () => painterOf(it, view).still(panel, at));
     panel.host.title = [...panel.shortened].join("\n");
   }
 }
@@ -136,7 +145,7 @@ function paint(it) {
   const at = scene(it);
   for (const view of VIEWS) {
     const panel = it.panels[view];
-    if (panel.live) guarded(panel, () => it.painters[view].moving(panel, at));
+    if (panel.live) guarded(panel, () => painterOf(it, view).moving(panel, at));
   }
 }
 

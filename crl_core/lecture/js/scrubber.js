@@ -5,7 +5,8 @@
 // takes first. hooks: theme() says "dark" or "light", settled(lam, index) and train(sigma) tell the page, keysFrom is
 // where keys are listened for (the root unless given).
 
-const PAINTERS = { latent: latentView, effect: effectView, map: mapView, training: trainingView, path: pathView };
+const PAINTERS = { latent: latentView, effect: effectView, map: mapView, training: trainingView, path: pathView,
+  average: averageView };
 
 function mountScrubber(root, data, hooks) {
   const it = newScrubber(root, hooks), signal = it.ending.signal;
@@ -43,6 +44,7 @@ function newScrubber(root, hooks) {
     panels[view] = surface($(`[data-view=${view}] .plot`));
     painters[view] = Object.create(PAINTERS[view]); // of this scrubber alone: they remember their scales
   }
+  painters.average = Object.create(PAINTERS.average);
   const grip = $(".grip"), plot = $("[data-view=path] .plot");
   plot.append(grip); // above its canvases
   const it = {
