@@ -6,13 +6,14 @@ nuisance   s: another mean or another spread, for everyone; whatever else decide
 cause      z: moved, stretched, or set to one value, do(z = c)
 mechanism  how outcomes come about: the sign or the intercept of y⁰, the effect's dependence on z
 policy     who is treated
+machine    what records an ECG: its hum, filter or gain, the same for all rows; hearts, labels and noise stay
 An intervention at its `neutral` dose changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from crl_core.data import scm
 from crl_core.data.scenario import Scenario
 from crl_core.data.scm import UNCHANGED, Change, MultiEnvData
 
-On = Literal["nothing", "nuisance", "cause", "mechanism", "policy"]
+On = Literal["nothing", "nuisance", "cause", "mechanism", "policy", "machine"]
 MAX_ROWS = 1_000_000
 
 
@@ -202,6 +203,60 @@ INTERVENTIONS: Mapping[str, Intervention] = {
     )
 }
 
+OF_MACHINE: Mapping[str, Intervention] = {
+    item.id: item
+    for item in (
+        Intervention(
+            id="hum",
+            title="machine: another hum",
+            on="machine",
+            dose="hum, times",
+            at="hum × {d}",
+            low=0,
+            high=4,
+            neutral=1,
+            start=0,
+            sentence="The same hearts, recorded where the mains hum louder or less; at 0 they do not hum at all.",
+            change=lambda d: Change(machine=lambda machine: replace(machine, hum_mv=d * machine.hum_mv)),
+        ),
+        Intervention(
+            id="highpass",
+            title="machine: one filter for all",
+            on="machine",
+            dose="corner of the high-pass, Hz",
+            at="high-pass at {d} Hz",
+            low=0,
+            high=1,
+            neutral=None,
+            start=0.5,
+            sentence="The same hearts, all recorded through one high-pass; at 0 through none.",
+            change=lambda d: Change(machine=lambda machine: replace(machine, highpass=0 * machine.highpass + d)),
+        ),
+        Intervention(
+            id="gain",
+            title="machine: another gain",
+            on="machine",
+            dose="gain, times",
+            at="gain × {d}",
+            low=0.5,
+            high=2,
+            neutral=1,
+            start=1.5,
+            sentence="The same hearts, recorded by amplifiers with another gain.",
+            change=lambda d: Change(machine=lambda machine: replace(machine, gain=d * machine.gain)),
+        ),
+    )
+}
+EVERY: Mapping[str, Intervention] = {**INTERVENTIONS, **OF_MACHINE}
+_ECG_LIMITS = {"s-mean": (-3.0, 3.0), "s-scale": (0.0, 2.0)}  # of the logarithm of the hum: e³ times .05 mV is 1 mV
+
+
+def offered(scenario: Scenario) -> dict[str, Intervention]:
+    """The interventions that mean something in this world, by their id: without those on how outcomes come about where
+    a label comes first, and with those on the machine where an ECG is seen."""
+    found = {**EVERY} if scenario.observation == "ecg" else {**INTERVENTIONS}
+    return {name: item for name, item in found.items() if scenario.outcome == "number" or item.on != "mechanism"}
+
 
 def deploy(scenario: Scenario, intervention: str, dose: float, n: int, seed: int, draw: int = 0) -> MultiEnvData:
     """`n` rows of the world after an intervention; `env` says which environment each row's background is of.
@@ -213,13 +268,13 @@ def deploy(scenario: Scenario, intervention: str, dose: float, n: int, seed: int
     """
     item = _checked(scenario, intervention, dose, n)
     rng = np.random.default_rng(np.random.SeedSequence([seed, 1_000_003, draw]))
-    env = _environments(scenario, n, rng)
+    env = backgrounds(scenario, n, rng)
     if item.id == "site":
         env[:] = int(dose) - 1
     return scm.draw(scenario, env, rng, seed, item.change(dose))
 
 
-def _environments(scenario: Scenario, n: int, rng: np.random.Generator) -> np.ndarray:
+def backgrounds(scenario: Scenario, n: int, rng: np.random.Generator) -> np.ndarray:
     """Environments of `n` rows in ascending order, [n] int64, drawn by their share of the training rows."""
     if len(set(scenario.env_weight)) == 1:
         env = rng.integers(scenario.n_envs, size=n)
@@ -230,16 +285,26 @@ def _environments(scenario: Scenario, n: int, rng: np.random.Generator) -> np.nd
 
 def limits(scenario: Scenario, intervention: str) -> tuple[float, float]:
     """The doses that are possible in this world."""
-    item = INTERVENTIONS[intervention]
+    item = EVERY[intervention]
+    if item.id in _ECG_LIMITS and scenario.observation == "ecg":
+        return _ECG_LIMITS[item.id]
     return (item.low, float(scenario.n_envs)) if item.id == "site" else (item.low, item.high)
 
 
+def first_dose(scenario: Scenario, intervention: str) -> float:
+    """The dose that a page begins with, within the limits of this world."""
+    low, high = limits(scenario, intervention)
+    return min(max(EVERY[intervention].start, low), high)
+
+
 def _checked(scenario: Scenario, intervention: str, dose: Any, n: Any) -> Intervention:
-    if intervention not in INTERVENTIONS:
-        raise ValueError(f"there is no intervention {intervention!r:.40}; choose one of {', '.join(INTERVENTIONS)}.")
+    known = offered(scenario)
+    if intervention not in known:
+        here = " in this world" if intervention in EVERY else ""
+        raise ValueError(f"there is no intervention {intervention!r:.40}{here}; choose one of {', '.join(known)}.")
     low, high = limits(scenario, intervention)
     if isinstance(dose, bool) or not isinstance(dose, (int, float)) or not low <= dose <= high:
         raise ValueError(f"the dose of {intervention} is {dose!r:.20}; it must be a number from {low:g} to {high:g}.")
     if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_ROWS:
         raise ValueError(f"n is {n!r:.20}; it must be a whole number from 1 to {MAX_ROWS}.")
-    return INTERVENTIONS[intervention]
+    return known[intervention]

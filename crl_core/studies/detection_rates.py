@@ -17,7 +17,7 @@ import numpy as np
 from crl_core.config import FIRST_SEED, RECIPE_VERSION, RunConfig, Scenario
 from crl_core.config.presets import PRESETS, preset
 from crl_core.config.text import altered
-from crl_core.data.interventions import INTERVENTIONS, deploy
+from crl_core.data.interventions import EVERY, deploy, limits, offered
 from crl_core.jobs.ensure_runs import ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures import falsifiers
@@ -51,16 +51,17 @@ class Spec:
 
 def specs(scenario: Scenario) -> tuple[Spec, ...]:
     """The interventions tried on a scenario: none, sites and kinds of s that were seen, changes inside and outside."""
-    offsets = scenario.offset
+    offsets, known = scenario.offset, offered(scenario)
     middle = (max(offsets) + min(offsets)) / 2
-    return (
+    (lowest, highest), (_, widest) = limits(scenario, "s-mean"), limits(scenario, "s-scale")
+    tried = (
         Spec("none", 0.0, seen=True),
         *(Spec("site", e + 1.0, seen=True) for e in range(scenario.n_envs)),
         Spec("s-mean", middle, seen=True),
         Spec("s-mean", (middle + max(offsets)) / 2, seen=True),
-        Spec("s-mean", min(12.0, max(offsets) + 4.0)),
-        Spec("s-mean", max(-12.0, min(offsets) - 4.0)),
-        Spec("s-scale", 4.0),
+        Spec("s-mean", min(highest, max(offsets) + 4.0)),
+        Spec("s-mean", max(lowest, min(offsets) - 4.0)),
+        Spec("s-scale", min(widest, 4.0)),
         Spec("z-shift", 0.25),
         Spec("z-shift", 0.5),
         Spec("z-shift", -0.5),
@@ -75,7 +76,14 @@ def specs(scenario: Scenario) -> tuple[Spec, ...]:
         Spec("effect", 1.0),
         Spec("effect-untreated", 1.0),
         Spec("policy", 0.5),
+        Spec("hum", 0.0),
+        Spec("hum", 4.0),
+        Spec("highpass", 0.05),
+        Spec("highpass", 0.5),
+        Spec("gain", 0.75),
+        Spec("gain", 1.5),
     )
+    return tuple(spec for spec in tried if spec.intervention in known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,4 +327,4 @@ def baked_power(folder: Path, preset_id: str) -> Power | None:
 
 def name_of(intervention: str, dose: float) -> str:
     """An intervention at a dose in few words."""
-    return INTERVENTIONS[intervention].at.format(d=f"{dose:g}").replace("+ -", "− ").replace("-", "−")
+    return EVERY[intervention].at.format(d=f"{dose:g}").replace("+ -", "− ").replace("-", "−")

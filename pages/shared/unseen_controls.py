@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from crl_core.config import Scenario
-from crl_core.data.interventions import INTERVENTIONS, Intervention, limits
+from crl_core.data.interventions import EVERY, Intervention, first_dose, limits, offered
 from crl_core.studies.detection_rates import SIZES
 
 _DRAW = "unseen.draw"  # number of the batch, counted up by the button
@@ -26,17 +26,18 @@ class Asked:
 def asked_deployment(scenario: Scenario) -> Asked:
     """Draw the controls."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="unseen_controls"):
+        known = list(offered(scenario))
         name = st.selectbox(
             "What changes",
-            list(INTERVENTIONS),
+            known,
             key="unseen.what",
-            index=list(INTERVENTIONS).index("s-mean"),
+            index=known.index("s-mean"),
             width=330,
-            format_func=lambda item: INTERVENTIONS[item].title,
+            format_func=lambda item: EVERY[item].title,
             persist_state="session",
         )
-        item = INTERVENTIONS[name]
-        dose = _dose(item, *limits(scenario, name))
+        item = EVERY[name]
+        dose = _dose(item, *limits(scenario, name), first_dose(scenario, name))
         n = st.segmented_control(
             "Rows", list(SIZES), default=200, key="unseen.n", required=True, persist_state="session"
         )
@@ -44,16 +45,16 @@ def asked_deployment(scenario: Scenario) -> Asked:
     return Asked(intervention=item, dose=dose, n=int(n or 200), draw=int(st.session_state.get(_DRAW, 0)))
 
 
-def _dose(item: Intervention, low: float, high: float) -> float:
+def _dose(item: Intervention, low: float, high: float, start: float) -> float:
     """A slider, where there is a dose to choose."""
     if low == high:
-        return item.start
+        return start
     number, step = (int, 1) if item.id == "site" else (float, 0.25)
     dose = st.slider(
         item.dose[:1].upper() + item.dose[1:],
         number(low),
         number(high),
-        number(item.start),
+        number(start),
         step=step,
         key=f"unseen.dose.{item.id}",
         width=420,
