@@ -225,6 +225,26 @@ _ALL = (
         env_word="hospital",
         config=_config(replace(_ECG, hum_mv=0.15), **_TRACES),
     ),
+    Preset(
+        id="hum-label",
+        title="The hum and the label",
+        sentence="A diagnosis from an ECG. In both hospitals the mains hum louder where patients are ill, and hospital A "
+        "hums more than hospital B: a network that hears the hum need not look at the heart.",
+        look_for="Better than the physiology allows in the trial, and nearly chance in the next hospital. Raise λ until "
+        "the hospitals' hums can no longer be told apart: the heart is what is left.",
+        verdict="helps the network, not you",
+        why="Aligned, the network does as well as one that cannot hear the hum; but a logistic regression cannot hear a "
+        "hum of random phase either, and a notch filter takes it out for everyone.",
+        env_word="hospital",
+        config=_config(
+            Scenario(
+                observation="ecg", n_samples=4000, outcome="binary", offset=(0.7, -0.7), sigma=(0.2, 0.2), leak=1.0
+            ),
+            lams=(0.0, 0.3, 1.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0),
+            epochs=60,
+            batch_size=512,
+        ),
+    ),
 )
 
 PRESETS: Mapping[str, Preset] = {item.id: item for item in _ALL}

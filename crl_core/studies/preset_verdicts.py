@@ -5,6 +5,8 @@ Seed:    one path of one replicate. λ is chosen without the truth: the largest 
 Rule:    compared are the medians of two ratios over the seeds: the ITE RMSE at the chosen λ over that at λ = 0, and
          over the best baseline's. One counts as lower where its 95 % interval lies below 1 and its median below .9,
          and as higher the other way round.
+Labels:  where the outcome has two values, an error is the share of wrong labels in a next hospital, whose machine says
+         nothing about the patient (`measures.prediction`), and baselines are those of `measures.label_baselines`.
 Verdict: lower than both: helps. Than λ = 0 alone: helps the network, not you. Higher than λ = 0: hurts, and by a
          factor of three or more: destroys. Else: nothing to gain.
 Seeds:   none below `FIRST_SEED` are reported on, since settings were chosen on those.
@@ -28,7 +30,9 @@ from crl_core.events import finite
 from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor
 from crl_core.measures.cautions import cautions_of_runs, nothing_measured
-from crl_core.measures.lam_choice import chosen, picked_by
+from crl_core.measures.label_baselines import wrong_in_next
+from crl_core.measures.lam_choice import picked_by
+from crl_core.measures.prediction import prediction
 from crl_core.runs.shipped import Shipped
 from crl_core.runs.store import RunStore
 from crl_core.studies.claims import median_interval
@@ -42,7 +46,7 @@ DESTROYS = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earned:
-    """One preset's ITE RMSE over seeds, each [S]; NaN where a rule picks nothing or no baseline can be fitted.
+    """One preset's errors over seeds, each [S]; NaN where a rule picks nothing or no baseline can be fitted.
 
     baselines: the name of the best baseline of each seed, "" where there is none.
     """
@@ -61,7 +65,7 @@ class Earned:
         return len(self.lam)
 
     def ratio(self, other: np.ndarray) -> tuple[float, float, float]:
-        """Median and 95 % interval of the ITE RMSE at the chosen λ over another's, over the seeds where both are."""
+        """Median and 95 % interval of the error at the chosen λ over another's, over the seeds where both are."""
         known = np.isfinite(self.at_picked) & np.isfinite(other)
         if known.sum() < LEAST_SEEDS:
             return np.nan, np.nan, np.nan
@@ -82,7 +86,7 @@ class Earned:
 
     @property
     def medians(self) -> tuple[float, float, float]:
-        """Of the ITE RMSE over the seeds in which it is known: at λ = 0, at the chosen λ, of the best baseline."""
+        """Of the error over the seeds in which it is known: at λ = 0, at the chosen λ, of the best baseline."""
         found = (values[np.isfinite(values)] for values in (self.at_zero, self.at_picked, self.of_baseline))
         zero, picked, best = (float(np.median(values)) if len(values) else np.nan for values in found)
         return zero, picked, best
@@ -145,22 +149,34 @@ def measure(
 def earned(preset: str, config: RunConfig, found: Found) -> Earned:
     """What a run and its evidence tell, seed by seed."""
     result, evidence = found
-    errors = result.by_lam(result.ite_rmse)
     pick = picked_by(RULE, evidence)
     lams = np.array(result.lams)
-    known = np.where(np.isfinite(evidence["baseline_ite_rmse"]), evidence["baseline_ite_rmse"], np.inf)  # [B, S]
+    if of_labels(preset):
+        errors = result.by_lam(1 - prediction(result).accuracy["next"])
+        by_seed = [wrong_in_next(config, seed) for seed in range(config.training.replicates)]
+        known, all_names = np.array([list(one.values()) for one in by_seed]).T, list(by_seed[0])
+    else:
+        errors = result.by_lam(result.ite_rmse)
+        known, all_names = evidence["baseline_ite_rmse"], [str(name) for name in evidence["baseline_names"]]
+    known = np.where(np.isfinite(known), known, np.inf)  # [B, S]
     least = known.min(axis=0)
-    names = [str(evidence["baseline_names"][b]) for b in known.argmin(axis=0)]
+    names = [all_names[b] for b in known.argmin(axis=0)]
+    rows = np.arange(len(errors))
     return Earned(
         preset=preset,
         first_seed=config.training.seed,
         lam=np.where(pick >= 0, lams[pick], np.nan),
         at_zero=errors[:, 0] if lams[0] == 0 else np.full(len(errors), np.nan),
-        at_picked=chosen(RULE, pick, errors).ite_rmse,
+        at_picked=np.where(pick >= 0, errors[rows, pick], np.nan),
         at_best=np.min(np.where(np.isfinite(errors), errors, np.inf), axis=1),
         of_baseline=np.where(np.isfinite(least), least, np.nan),
         baselines=tuple(name if np.isfinite(value) else "" for name, value in zip(names, least, strict=True)),
     )
+
+
+def of_labels(preset: str) -> bool:
+    """Whether this preset's error is one of labels."""
+    return PRESETS[preset].config.source.two_outcomes
 
 
 def in_words(item: Earned) -> str:
@@ -168,8 +184,9 @@ def in_words(item: Earned) -> str:
     if item.verdict is None:
         return ""
     zero, picked, best = item.medians
+    what = "share of wrong labels in a next hospital" if of_labels(item.preset) else "ITE RMSE"
     return (
-        f"ITE RMSE {picked:.2g} at the largest λ that predicts at most twice as badly as the best, "
+        f"{what[0].upper()}{what[1:]} {picked:.2g} at the largest λ that predicts at most twice as badly as the best, "
         f"{zero:.2g} at λ = 0, {best:.2g} for the best of all baselines (mostly {item.usual_baseline}): medians over "
         f"{item.seeds} seeds that nothing was tuned on."
     )

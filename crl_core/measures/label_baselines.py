@@ -1,0 +1,53 @@
+"""What simple learners make of a label, told of it in the trial and asked in a next hospital.
+
+Each is given the covariates, and of a trace its views as well (`trace_views`). None sees the next hospital, nor which
+hospital a row is of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from threadpoolctl import threadpool_limits
+
+from crl_core.config import RunConfig
+from crl_core.data.scm import Stream, rng_for
+from crl_core.measures.doubly_robust import scaled_logistic
+from crl_core.measures.prediction import elsewhere, judged
+from crl_core.measures.trace_views import VIEWS, recorder_of
+from crl_core.results import data_of
+
+LEARNERS: Mapping[str, Callable[[int], Any]] = {
+    "logistic regression": lambda seed: scaled_logistic(),
+    "random forest": lambda seed: RandomForestClassifier(100, min_samples_leaf=5, random_state=seed),
+    "gradient boosting": lambda seed: HistGradientBoostingClassifier(
+        max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed
+    ),
+}
+
+
+def wrong_in_next(config: RunConfig, replicate: int) -> dict[str, float]:
+    """Share of wrong labels in a next hospital, by learner and view: "random forest, clinical features".
+
+    Raises: ValueError if the outcome is a number, or the rows are not of a simulation.
+    """
+    if config.table is not None or not config.source.two_outcomes:
+        raise ValueError("a next hospital is drawn of a simulated label; this run has none. Set scenario.outcome.")
+    seed, recorder = config.training.seed + replicate, recorder_of(config)
+    train = data_of(config, replicate)[0]
+    asked = elsewhere(config.scenario, seed)["next"]
+    views = {"": lambda x: x}
+    if recorder is not None:
+        views |= {name: lambda x, view=view: view(x, recorder) for name, view in VIEWS.items()}
+    own = int(rng_for(seed, Stream.BASELINES).integers(2**31))
+    found = {}
+    for view, of in views.items():
+        x, at = of(train.x), of(asked.x)
+        for name, new in LEARNERS.items():
+            with threadpool_limits(1, user_api="openmp"):
+                chance = new(own).fit(x, train.y).predict_proba(at)[:, 1]
+            found[f"{name}, {view}" if view else name] = 1 - judged(np.asarray(chance), asked.y)[0]
+    return found
