@@ -228,13 +228,13 @@ _ALL = (
     Preset(
         id="hum-label",
         title="The hum and the label",
-        sentence="A diagnosis from an ECG. In both hospitals the mains hum louder where patients are ill, and hospital A "
-        "hums more than hospital B: a network that hears the hum need not look at the heart.",
-        look_for="Better than the physiology allows in the trial, and nearly chance in the next hospital. Raise λ until "
-        "the hospitals' hums can no longer be told apart: the heart is what is left.",
+        sentence="A diagnosis from an ECG. In both hospitals the mains hum louder where patients are ill, and hospital "
+        "A hums more than hospital B: a network that hears the hum need not look at the heart.",
+        look_for="Better than the physiology allows in the trial, and nearly chance in the next hospital. Raise λ "
+        "until the hospitals' hums can no longer be told apart: the heart is what is left.",
         verdict="helps the network, not you",
-        why="Aligned, the network does as well as one that cannot hear the hum; but a logistic regression cannot hear a "
-        "hum of random phase either, and a notch filter takes it out for everyone.",
+        why="Aligned, the network does as well as one that cannot hear the hum; but a logistic regression cannot hear "
+        "a hum of random phase either, and a notch filter takes it out for everyone.",
         env_word="hospital",
         config=_config(
             Scenario(

@@ -39,13 +39,12 @@ def wrong_in_next(config: RunConfig, replicate: int) -> dict[str, float]:
     seed, recorder = config.training.seed + replicate, recorder_of(config)
     train = data_of(config, replicate)[0]
     asked = elsewhere(config.scenario, seed)["next"]
-    views = {"": lambda x: x}
+    views = {"": (train.x, asked.x)}
     if recorder is not None:
-        views |= {name: lambda x, view=view: view(x, recorder) for name, view in VIEWS.items()}
+        views |= {name: (view(train.x, recorder), view(asked.x, recorder)) for name, view in VIEWS.items()}
     own = int(rng_for(seed, Stream.BASELINES).integers(2**31))
     found = {}
-    for view, of in views.items():
-        x, at = of(train.x), of(asked.x)
+    for view, (x, at) in views.items():
         for name, new in LEARNERS.items():
             with threadpool_limits(1, user_api="openmp"):
                 chance = new(own).fit(x, train.y).predict_proba(at)[:, 1]
