@@ -151,7 +151,7 @@ def export_bytes(store: RunStore, key: str, *, table: TableSource | None = None,
         arrays = store.part(key, name)
         if arrays is not None:
             members[f"{name}.npz"] = to_npz(arrays)
-    events = _events_of(store, key, result)  # those of a private run bear its own key
+    events = _events_of(store, key, result) if table is None else None  # those of a private run bear its own key
     if events is not None:
         members["events.jsonl"] = events
     if sum(map(len, members.values())) > MAX_BYTES:
