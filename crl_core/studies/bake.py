@@ -91,9 +91,12 @@ def bake_study_claims(
 ) -> Path:
     """The claims of one study."""
     say(f"claims: {STUDIES[study].title}")
-    seeds = STUDIES[study].seeds if seeds is None else seeds
-    measured = measure_study(claims_of(study) if claims is None else claims, seeds, store, executor)
-    return claims_run.shipped_claims(f"claims-{study}").write(store.baked, claims_run.content_of(measured, seeds))
+    seeds, first_seed = STUDIES[study].seeds if seeds is None else seeds, STUDIES[study].first_seed
+    asked = claims_of(study) if claims is None else claims
+    content = claims_run.content_of(
+        measure_study(asked, seeds, store, executor, first_seed), seeds, first_seed=first_seed
+    )
+    return claims_run.shipped_claims(f"claims-{study}").write(store.baked, content)
 
 
 def bake_environments(

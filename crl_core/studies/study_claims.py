@@ -39,7 +39,7 @@ from crl_core.studies.claims import (
 class Study:
     """A study with claims of its own: what it asks, the module that measures, its page.
 
-    seeds: over which the shipped answers were measured.
+    seeds, first_seed: over which the shipped answers were measured, and from which seed on.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Study:
     module: str
     page: str
     seeds: int = 10
+    first_seed: int = FIRST_SEED
 
 
 STUDIES: Mapping[str, Study] = {
@@ -77,6 +78,15 @@ STUDIES: Mapping[str, Study] = {
             module="crl_core.studies.identify_claims",
             page="identify",
             seeds=20,
+        ),
+        Study(
+            id="signals",
+            title="ECGs and their hum",
+            sentence="A network is given traces: does it read the heart, or the machine that recorded it?",
+            module="crl_core.studies.signals_claims",
+            page="unseen",
+            seeds=5,
+            first_seed=300,  # settings were looked for on seeds below 200
         ),
     )
 }
