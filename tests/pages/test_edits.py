@@ -121,7 +121,7 @@ def test_how_far_effects_move_is_drawn_along_lambda_and_said(
     points = next(trace for trace in drawn["data"] if trace.get("name") == "RMS change of τ̂")
     np.testing.assert_allclose(numbers(points["y"]), np.median(sizes, axis=0), rtol=1e-5)
     first, last = np.median(sizes, axis=0)[[0, 2]]
-    assert f"the effects move by {first:.2f} at λ = 0 and by {last:.2f} at λ = 10, in view." in words(app)
+    assert f"the effects move by {first:.2f} at λ = 0 and {last:.2f} at λ = 10, in view" in words(app)
     app.segmented_control(key="edits.edit").set_value(HUM).run()
     assert not app.exception
     assert "a notch at 50 Hz in every hospital" in words(app)
@@ -135,7 +135,8 @@ def test_of_a_label_the_share_that_flips_is_shown_and_no_effect(
     assert not app.exception
     said = words(app)
     assert "treatment has no part in, so there is no effect" in said
-    assert "of the labels flip at λ = 1, in view." in said
+    first, last = np.median([moved(labelled, HUM, replicate).flips for replicate in (0, 1)], axis=0)
+    assert f"that flip is {100 * first:.1f} % at λ = 0 and {100 * last:.1f} % at λ = 1, in view." in said
     assert titled(app, "Share of labels that flip")["layout"]["yaxis"]["range"] == [0, 1]
     app.segmented_control(key="edits.edit").set_value(MACHINE).run()
     assert not app.exception
