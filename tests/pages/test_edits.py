@@ -143,6 +143,21 @@ def test_of_a_label_the_share_that_flips_is_shown_and_no_effect(
     assert "The machines of all hospitals are alike" in words(app)
 
 
+def test_an_unseen_environment_of_a_label_is_another_machine(
+    open_app: Open, store: RunStore, labelled: RunResult
+) -> None:
+    store.save(labelled)
+    app = open_app("unseen", **link(LABEL))
+    assert not app.exception
+    assert "no effect can be wrong" in words(app)
+    assert titled(app, "Share of labels that flip")
+    seen = replace(LABEL, scenario=replace(LABEL.scenario, observation="covariates"))
+    store.save(train(seen))
+    app = open_app("unseen", **link(seen))
+    assert not app.exception
+    assert "x is covariates here" in words(app)
+
+
 def test_a_diverged_model_has_a_dash_and_its_neighbours_their_numbers(
     open_app: Open, store: RunStore, trained: RunResult
 ) -> None:
