@@ -4,7 +4,17 @@ import numpy as np
 import streamlit as st
 
 from crl_core.measures.lam_choice import choices_of, cost_of, cost_said
-from pages.shared import figure, page_header, path_averages, path_panels, quiet, require, run_in_view
+from pages.shared import (
+    edits_panel,
+    effects_unjudged,
+    figure,
+    page_header,
+    path_averages,
+    path_panels,
+    quiet,
+    require,
+    run_in_view,
+)
 from pages.shared.tables import say
 
 _DEFINITIONS = """
@@ -47,7 +57,9 @@ page_header(
         ("–" if cost is None else f"×{cost:.1f}", "cost of choosing blind"),
     ]
     if has_truth
-    else path_averages.header_numbers(run),
+    else path_averages.header_numbers(run)
+    if run.config.table is not None
+    else effects_unjudged.label_numbers(run),
 )
 
 if run.config.table is not None:
@@ -57,8 +69,11 @@ if has_truth:
     with st.container(key="panel_path_error"):
         path_panels.effect_error(run, found)
         say(cost_said(oracle, factual, run.result.lams))
-else:
+elif run.config.table is not None:
     quiet("The true effects of this data are not known, so no λ has an effect error.")
+else:
+    quiet("Treatment has no part in this outcome, so no λ has an effect error.")
+    edits_panel.draw(run)
 others = path_panels.there(run)
 for first in range(0, len(others), 3):
     for column, metric in zip(st.columns(3), others[first : first + 3], strict=False):

@@ -143,6 +143,18 @@ def test_of_a_label_the_share_that_flips_is_shown_and_no_effect(
     assert "The machines of all hospitals are alike" in words(app)
 
 
+def test_the_path_of_a_label_speaks_of_no_effect_and_shows_the_share_that_flips(
+    open_app: Open, store: RunStore, labelled: RunResult
+) -> None:
+    store.save(labelled)
+    app = open_app("path", **link(LABEL))
+    assert not app.exception
+    said = words(app)
+    assert "Treatment has no part in this outcome, so no λ has an effect error." in said
+    assert "average effect" not in said
+    assert titled(app, "Share of labels that flip")
+
+
 def test_an_unseen_environment_of_a_label_is_another_machine(
     open_app: Open, store: RunStore, labelled: RunResult
 ) -> None:
