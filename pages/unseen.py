@@ -42,7 +42,7 @@ def main() -> None:
     if "equations" not in run.config.source.knows:
         unseen_batch.draw(run, _DEFINITIONS)
         return
-    if run.config.scenario.outcome == "binary":
+    if run.config.without_effect:
         without_effect()
         return
     head = st.container()

@@ -61,7 +61,7 @@ def traces_by_env(
         title,
         [*thin, *thick, *env_legend(env_names, colours)],
         colours,
-        height=HEIGHT + 22 * max(0, (len(env_names) - 2) // 2),  # a longer legend takes nothing from the picture
+        height=HEIGHT + 22 * max(0, len(env_names) - 4),  # a longer legend takes nothing from the picture
         legend_items=len(env_names),
         xaxis=_ms_axis(time, colours),
         yaxis=axis(colours, "mV", range=list(mv_limits(drawn, *means.values())), nticks=6),

@@ -165,6 +165,8 @@ def frames(
     phi, y0_hat, y1_hat = result.predict(view.x)
     with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's outcomes are not finite; it is not drawn
         ite_hat = np.asarray(y1_hat - y0_hat, dtype=np.float64)
+    if config.without_effect:  # what is said of each row takes the place of its effect
+        ite_hat = np.where(view.t == 1, y1_hat, y0_hat).astype(np.float64)
     status = np.asarray(result.status[:n_lams])
     xy, picture = _pictures(phi, projection)
     seen = xy[status == OK] if (status == OK).any() else xy

@@ -29,20 +29,18 @@ def _panel(run: RunInView) -> None:
     panel_title(
         "What it looks at", "the same hearts recorded otherwise: what moves, the network takes from the machine"
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        edit: Edit = st.segmented_control(
-            "Record them again",
-            EDITS,
-            default=first_edit(scenario),
-            key="edits.edit",
-            required=True,
-            persist_state="session",
-        ) or first_edit(scenario)
-        found = recorded(run, edit)
-        row = _row(len(found.rows))
+    edit: Edit = st.segmented_control(
+        "Record them again",
+        EDITS,
+        default=first_edit(scenario),
+        key="edits.edit",
+        required=True,
+        persist_state="session",
+    ) or first_edit(scenario)
+    found = recorded(run, edit)
     left, right = st.columns(2)
     with left:
-        _trace(run, found, edit, row)
+        _trace(run, found, edit, _row(len(found.rows)))
     with right:
         _along(run, found)
         label = scenario.outcome == "binary"
