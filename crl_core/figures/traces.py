@@ -91,7 +91,7 @@ def trace_edited(
     with np.errstate(invalid="ignore", over="ignore"):
         taken, beyond = held_in(after - before, (-tall, tall))
     upper = (
-        (after, colours["accent"], 3.4, after_name),  # below the thin line, so that both are seen
+        (after, rgba(colours["accent"], 0.5), 4.0, after_name),  # wide and pale below the thin line: both are seen
         (before, colours["envs"][env], 1.3, "as recorded"),
     )
     return figure(

@@ -28,6 +28,7 @@ Arrays = Mapping[str, np.ndarray] | None
 FORMAT = 1
 MAP_SIZE = 56  # cells a side; the browser smooths between them
 MAX_EPOCHS = 160  # of a curve that is drawn some 300 pixels wide
+_PROBABILITIES = (-0.04, 1.04)  # an axis of them
 HISTORY = ("loss", "factual_train", "mmd2")  # what the view "Loss and MMD²" draws
 
 
@@ -172,6 +173,8 @@ def frames(
     seen = xy[status == OK] if (status == OK).any() else xy
     extent = [*span(seen[..., 0]), *span(seen[..., 1])]
     spec = _scatter(view.ite, ite_hat, view.y)
+    if config.without_effect:
+        spec |= {"low": _PROBABILITIES[0], "high": _PROBABILITIES[1]}
     maps = effect_map(result, view, size=MAP_SIZE)
 
     by_metric = _metrics(result, evidence)
