@@ -33,7 +33,7 @@ With more than two inputs everything else is held at the data's mean.
 
 require()
 run = run_in_view("Effects")
-if run.config.table is None and run.config.scenario.outcome == "binary":
+if run.config.without_effect:
     effects_unjudged.without_effect(run)
     edits_panel.draw(run)
     st.stop()

@@ -4,7 +4,17 @@ import numpy as np
 import streamlit as st
 
 from crl_core.measures.lam_choice import choices_of, cost_of, cost_said
-from pages.shared import figure, page_header, path_averages, path_panels, quiet, require, run_in_view
+from pages.shared import (
+    edits_panel,
+    effects_unjudged,
+    figure,
+    page_header,
+    path_averages,
+    path_panels,
+    quiet,
+    require,
+    run_in_view,
+)
 from pages.shared.tables import say
 
 _DEFINITIONS = """
@@ -35,10 +45,14 @@ oracle, factual = found[0], found[1]
 best = float(np.nanmedian(oracle.ite_rmse)) if np.isfinite(oracle.ite_rmse).any() else None
 cost = cost_of(factual)
 has_truth = run.result.ite_rmse is not None
+says = (
+    "What the penalty costs can be measured by anyone; what it buys shows where the same rows are recorded otherwise."
+    if run.config.without_effect
+    else "The curve says what the penalty buys; the lanes below it say which λ one would have chosen."
+)
 page_header(
     "λ path",
-    f"{run.naming.title}: one trained network for every λ, {run.config.training.replicates} times over. The curve says "
-    "what the penalty buys; the lanes below it say which λ one would have chosen.",
+    f"{run.naming.title}: one trained network for every λ, {run.config.training.replicates} times over. {says}",
     _DEFINITIONS,
     [
         (f"{run.lam:g}", "λ in view"),
@@ -47,6 +61,8 @@ page_header(
         ("–" if cost is None else f"×{cost:.1f}", "cost of choosing blind"),
     ]
     if has_truth
+    else effects_unjudged.label_numbers(run)
+    if run.config.without_effect
     else path_averages.header_numbers(run),
 )
 
@@ -57,6 +73,9 @@ if has_truth:
     with st.container(key="panel_path_error"):
         path_panels.effect_error(run, found)
         say(cost_said(oracle, factual, run.result.lams))
+elif run.config.without_effect:
+    quiet("Treatment has no part in this outcome, so no λ has an effect error.")
+    edits_panel.draw(run)
 else:
     quiet("The true effects of this data are not known, so no λ has an effect error.")
 others = path_panels.there(run)

@@ -239,6 +239,11 @@ class RunConfig:
         return self.training.x_scale == "whole" or (self.training.x_scale == "auto" and traces)
 
     @property
+    def without_effect(self) -> bool:
+        """Whether the outcome is a label that treatment has no part in, so that it is predicted and nothing more."""
+        return self.source.two_outcomes and "equations" in self.source.knows
+
+    @property
     def dim_x(self) -> int:
         """Numbers in a row's x, as the network takes them."""
         return math.prod(self.source.x_shape)

@@ -52,7 +52,7 @@ def cause_by_label(
         title,
         [*traces, *env_legend(env_names, colours), *(_key(word, dash, colours) for word, dash in _DASHES.items())],
         colours,
-        height=HEIGHT,
+        height=HEIGHT + 22 * max(0, len(env_names) - 4),  # a longer legend takes nothing from the picture
         legend_items=len(env_names) + len(_DASHES),
         outside=beyond,
         xaxis=axis(colours, "z̄, the cause" if bars else "z, the cause", range=list(limits), nticks=7),

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.axes import Range, evenly, robust_range
+from crl_core.figures.axes import Range, evenly, held_in, interval, robust_range
 from crl_core.figures.base import Trace, axis, empty, env_legend, figure, rgba
 from crl_core.figures.palette import Palette
 
 HEIGHT = 320
+_TALL = 380
+_DIFFERENCE, _GAP = 0.24, 0.06  # shares of the height
 _ROWS = 12  # drawn, of all environments together; each has at least two
 _LEAST_MV = 0.05  # height of an axis on which every trace is one level
 
@@ -59,7 +61,7 @@ def traces_by_env(
         title,
         [*thin, *thick, *env_legend(env_names, colours)],
         colours,
-        height=HEIGHT,
+        height=HEIGHT + 22 * max(0, len(env_names) - 4),  # a longer legend takes nothing from the picture
         legend_items=len(env_names),
         xaxis=_ms_axis(time, colours),
         yaxis=axis(colours, "mV", range=list(mv_limits(drawn, *means.values())), nticks=6),
@@ -77,28 +79,34 @@ def trace_edited(
     *,
     title: str,
 ) -> go.Figure:
-    """One trace [T] as recorded, in the colour of its environment, and as an edit has it, in that of what is moved.
+    """One trace [T] as recorded, in the colour of its environment, and as an edit has it; below, what the edit adds to
+    it, at the same scale.
 
     limits: of the mV axis, the same for every trace that can be chosen (`mv_limits`).
     """
     if before.size == 0:
         return empty(title, "There is no trace to draw.", colours, height=HEIGHT)
-    time = milliseconds(len(before), rate)
-    drawn = [
-        _line(time, values, colour, width, colours, name=name, showlegend=True, hovertemplate=_hover(name))
-        for values, colour, width, name in (
-            (before, colours["envs"][env], 1.5, "as recorded"),
-            (after, colours["accent"], 2.2, after_name),
-        )
-    ]
+    time, (low, high) = milliseconds(len(before), rate), interval(*limits)
+    tall = (high - low) * _DIFFERENCE / (1 - _DIFFERENCE - _GAP) / 2
+    with np.errstate(invalid="ignore", over="ignore"):
+        taken, beyond = held_in(after - before, (-tall, tall))
+    upper = (
+        (after, rgba(colours["accent"], 0.5), 4.0, after_name),  # wide and pale below the thin line: both are seen
+        (before, colours["envs"][env], 1.3, "as recorded"),
+    )
     return figure(
         title,
-        drawn,
+        [
+            *(_named(time, values, colour, width, name, colours) for values, colour, width, name in upper),
+            _named(time, taken, colours["muted"], 1.3, "difference", colours) | {"yaxis": "y2", "showlegend": False},
+        ],
         colours,
-        height=HEIGHT,
+        height=_TALL,
         legend_items=2,
-        xaxis=_ms_axis(time, colours),
-        yaxis=axis(colours, "mV", range=list(limits), nticks=6),
+        outside=beyond,
+        xaxis=_ms_axis(time, colours) | {"anchor": "y2"},
+        yaxis=axis(colours, "mV", range=[low, high], nticks=6, domain=[_DIFFERENCE + _GAP, 1]),
+        yaxis2=axis(colours, "difference", range=[-tall, tall], nticks=3, domain=[0, _DIFFERENCE]),
     )
 
 
@@ -111,8 +119,9 @@ def _ms_axis(time: np.ndarray, colours: Palette) -> dict[str, object]:
     return axis(colours, "ms", range=[0, float(time[-1]) or 1.0], nticks=7)
 
 
-def _hover(name: str) -> str:
-    return f"{name}<br>%{{x:.0f}} ms, %{{y:.2f}} mV<extra></extra>"
+def _named(time: np.ndarray, values: np.ndarray, colour: str, width: float, name: str, colours: Palette) -> Trace:
+    hover = f"{name}<br>%{{x:.0f}} ms, %{{y:.2f}} mV<extra></extra>"
+    return _line(time, values, colour, width, colours, name=name, hovertemplate=hover) | {"showlegend": True}
 
 
 def _line(

@@ -37,6 +37,7 @@ Arrays = Mapping[str, np.ndarray] | None
 FORMAT = 1
 MAP_SIZE = 56  # cells a side; the browser smooths between them
 MAX_EPOCHS = 160  # of a curve that is drawn some 300 pixels wide
+_PROBABILITIES = (-0.04, 1.04)  # an axis of them
 HISTORY = ("loss", "factual_train", "mmd2")  # what the view "Loss and MMD²" draws
 
 
@@ -177,11 +178,15 @@ def frames(
     phi, y0_hat, y1_hat = result.predict(view.x)
     with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's outcomes are not finite; it is not drawn
         ite_hat = np.asarray(y1_hat - y0_hat, dtype=np.float64)
+    if config.without_effect:  # what is said of each row takes the place of its effect
+        ite_hat = np.where(view.t == 1, y1_hat, y0_hat).astype(np.float64)
     status = np.asarray(result.status[:n_lams])
     xy, picture = _pictures(phi, projection)
     seen = xy[status == OK] if (status == OK).any() else xy
     extent = [*span(seen[..., 0]), *span(seen[..., 1])]
     spec = _scatter(view.ite, ite_hat, view.y)
+    if config.without_effect:
+        spec |= {"low": _PROBABILITIES[0], "high": _PROBABILITIES[1]}
     maps = effect_map(result, view, size=MAP_SIZE)
 
     by_metric = _metrics(result, evidence)

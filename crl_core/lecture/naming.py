@@ -47,8 +47,15 @@ def captions(
 ) -> dict[str, Any]:
     training = config.training
     rows = f"{n} held-out {naming.row_word}"
+    drawn = "effect over cause z and nuisance s; vertical bands: s is ignored"
+    if is_slice:
+        drawn = "effect in a slice through the data's mean, along cause z and nuisance s"
+    if config.without_effect:
+        drawn = "no map: treatment has no part in this outcome"
     if spec is None:
         effect = "after training"
+    elif config.without_effect:
+        effect = f"probability of yes for {rows}, under the treatment received"
     elif not spec["by_env"]:
         effect = "predicted against true; the line is the truth, known only in simulation"
     elif spec["truth"] is not None:
@@ -64,15 +71,11 @@ def captions(
             "title": "Latent space",
             "caption": f"{picture} of the {training.latent_dim}-d representation" + (f", {rows}" if spec else ""),
         },
-        "effect": {"title": "Individual effects", "caption": effect},
-        "map": {
-            "title": "What the model believes",
-            "caption": (
-                "effect in a slice through the data's mean, along cause z and nuisance s"
-                if is_slice
-                else "effect over cause z and nuisance s; vertical bands: s is ignored"
-            ),
+        "effect": {
+            "title": "Predicted labels" if config.without_effect else "Individual effects",
+            "caption": effect,
         },
+        "map": {"title": "What the model believes", "caption": drawn},
         "training": {
             "title": "Loss and MMD²",
             "caption": f"of this λ over {training.epochs} epochs; faint: the other λ",

@@ -59,9 +59,11 @@ def shift_arrays(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
     """All that a browser needs to shift σ: a description, and arrays (z, noise, leaked, weights, maps).
 
-    None where the networks are too large to send, no browser knows how x is made, or no other σ is allowed.
+    None where the networks are too large to send, no browser knows how x is made, there is no effect to shift, or no
+    other σ is allowed.
     """
-    if "equations" not in result.config.source.knows or result.config.scenario.observation != "covariates":
+    config = result.config
+    if "equations" not in config.source.knows or config.without_effect or config.scenario.observation != "covariates":
         return None
     scenario, seed = result.config.scenario, result.config.training.seed + replicate
     weights = result.of_replicate(replicate)

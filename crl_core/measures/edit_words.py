@@ -42,13 +42,13 @@ def moved_said(sizes: np.ndarray, lams: Sequence[float], lam: float, edit: Edit,
     if not np.isfinite(middle[at]):
         return f"There is no usable model at λ = {lam:g}, so nothing is said of it."
 
-    def said(value: float) -> str:
-        return f"{100 * value:.1f} % of the labels flip" if label else f"by {value:.2f}"
+    def said(place: int) -> str:
+        return f"{100 * middle[place]:.1f} %" if label else f"{middle[place]:.2f}"
 
-    places = [(lams[0], middle[0], "")] if at and np.isfinite(middle[0]) else []
-    places.append((lam, middle[at], ", in view"))
-    parts = [f"{said(value)} at λ = {where:g}{more}" for where, value, more in places]
-    return f"{what} {'' if label else 'the effects move '}{' and '.join(parts)}."
+    first = f"{said(0)} at λ = {lams[0]:g} and " if at and np.isfinite(middle[0]) else ""
+    if label:
+        return f"{what}, the share of labels that flip is {first}{said(at)} at λ = {lam:g}, in view."
+    return f"{what}, the effects move by {first}{said(at)} at λ = {lam:g}, in view (root mean square)."
 
 
 def mended_said(scenario: Scenario, edit: Edit) -> str:

@@ -75,7 +75,14 @@ def effect_map(result: RunResult, view: MultiEnvData, replicate: int = 0, size: 
     away = np.abs(tau_hat[np.isfinite(tau_hat)] - centre)
     half = max(float(np.abs(tau - centre).max()), float(np.median(away)) if len(away) else 0.0, _LEAST_HALF)
     return EffectMap(
-        z=z, s=s, tau_hat=tau_hat, tau=tau, rows=rows, centre=centre, half=half, is_slice=scenario.dim_x > 2
+        z=z,
+        s=s,
+        tau_hat=tau_hat,
+        tau=tau,
+        rows=rows,
+        centre=centre,
+        half=half,
+        is_slice=scenario.dim_causal + scenario.dim_spurious > 2,
     )
 
 

@@ -149,7 +149,10 @@ def _unlabelled() -> Finding:
 
 
 def true_error(model: Reference, data: MultiEnvData) -> float:
-    """ITE RMSE of the model on deployed rows; only a simulation knows it."""
-    assert data.ite is not None, "deployed rows of a simulation carry their truth"
+    """ITE RMSE of the model on deployed rows; only a simulation knows it. Raises ValueError where none is known."""
+    if data.ite is None:
+        raise ValueError(
+            "treatment has no part in this outcome, so no effect can be wrong; deploy a number as outcome."
+        )
     _, y0_hat, y1_hat = (values[0] for values in predict(model.weights, data.x))
     return float(np.sqrt(np.mean(np.square(y1_hat - y0_hat - data.ite))))

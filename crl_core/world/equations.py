@@ -44,13 +44,14 @@ def _trace(scenario: Scenario) -> list[str]:
     heart = rf"\mathrm{{ECG}}_z(u){wander}"
     phase = r" + \varphi" if scenario.hum_phase == "random" else ""
     hum = rf"{_n(scenario.hum_mv)}\,e^s \sin(2\pi\,{_n(scenario.hum_hz)}\,u{phase})"
-    parts = [rf"{gain}({heart})" if gain and wander else gain + heart, *([hum] if scenario.hum_mv else [])]
+    added = [hum] if scenario.hum_mv else []
     if any(scenario.electrode_noise):
-        parts.append(rf"{_one(scenario.electrode_noise, chr(92) + 'kappa_e')}\,\xi_u")
-    done = " + ".join(parts)
+        added.append(rf"{_one(scenario.electrode_noise, chr(92) + 'kappa_e')}\,\xi_u")
+    whole = "v_u" if scenario.saturation else "x_u"
+    lines = [f"{whole} &= " + (rf"{gain}({heart})" if gain and wander else gain + heart)]
+    lines += [rf"&\quad + {' + '.join(added)}"] if added else []  # on one line it is wider than its panel
     if scenario.saturation:
-        done = rf"{_n(scenario.saturation)} \tanh\left[({done}) / {_n(scenario.saturation)}\right]"
-    lines = [f"x_u &= {done}"]
+        lines.append(rf"x_u &= {_n(scenario.saturation)} \tanh(v_u / {_n(scenario.saturation)})")
     filters = [
         rf"\text{{{word} }} {_one(values, letter)}{unit}"
         for word, values, letter, unit in (

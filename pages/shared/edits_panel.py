@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from crl_core.figures import Level, along_lam, palette, trace_edited
+from crl_core.figures import Level, along_lam, outside, palette, trace_edited
 from crl_core.figures.axes import finite_of
 from crl_core.measures.edit_words import LIMITS, first_edit, idle_said, mended_said, moved_said
 from crl_core.measures.edits import EDITS, YES, Edit
 from pages.shared.model_views import MOST_RECORDED, Recorded, recorded
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
-from pages.shared.tables import chart, say, signed, table, three
+from pages.shared.tables import beyond, chart, say, signed, table, three
 
 _ROW = "edits.row"
 
@@ -29,25 +29,23 @@ def _panel(run: RunInView) -> None:
     panel_title(
         "What it looks at", "the same hearts recorded otherwise: what moves, the network takes from the machine"
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        edit: Edit = st.segmented_control(
-            "Record them again",
-            EDITS,
-            default=first_edit(scenario),
-            key="edits.edit",
-            required=True,
-            persist_state="session",
-        ) or first_edit(scenario)
-        found = recorded(run, edit)
-        row = _row(len(found.rows))
+    edit: Edit = st.segmented_control(
+        "Record them again",
+        EDITS,
+        default=first_edit(scenario),
+        key="edits.edit",
+        required=True,
+        persist_state="session",
+    ) or first_edit(scenario)
+    found = recorded(run, edit)
     left, right = st.columns(2)
     with left:
-        _trace(run, found, edit, row)
+        _trace(run, found, edit, _row(len(found.rows)))
     with right:
         _along(run, found)
-    label = scenario.outcome == "binary"
-    say(idle_said(scenario, edit) or moved_said(found.sizes, run.result.lams, run.lam, edit, label=label))
-    quiet(f"{LIMITS} {mended_said(scenario, edit)}")
+        label = scenario.outcome == "binary"
+        say(idle_said(scenario, edit) or moved_said(found.sizes, run.result.lams, run.lam, edit, label=label))
+        quiet(f"{LIMITS} {mended_said(scenario, edit)}")
 
 
 def _row(count: int) -> int:
@@ -71,6 +69,8 @@ def _trace(run: RunInView, found: Recorded, edit: Edit, row: int) -> None:
         title=f"Row {row + 1}, {run.env_names[env]}",
     )
     chart(drawn, "edits.trace")
+    if outside(drawn):
+        quiet(beyond(outside(drawn), "samples"))
     before, after = (float(answers[at, row]) for answers in (found.first.before, found.first.after))
     if found.first.label:
         arm = "treated" if found.rows.t[row] else "untreated"
@@ -107,11 +107,12 @@ def _along(run: RunInView, found: Recorded) -> None:
         references=levels,
     )
     chart(drawn, "edits.along")
-    count, drawn_of = run.config.training.replicates, len(found.sizes)
-    whose = (
-        f" Median and range over the first {drawn_of} of {count} replicates."
-        if count > MOST_RECORDED
-        else (" Median and range over replicates." if count > 1 else "")
-    )
     what = "A label flips where ŷ crosses one half." if label else "Root mean square of τ̂ edited less τ̂ as recorded."
-    quiet(f"{what} {len(found.rows):,} held-out rows.{whose}")
+    quiet(f"{what} {len(found.rows):,} held-out rows.{_whose(run.config.training.replicates)}")
+
+
+def _whose(replicates: int) -> str:
+    if replicates == 1:
+        return ""
+    of = f"the first {MOST_RECORDED} of {replicates} replicates" if replicates > MOST_RECORDED else "replicates"
+    return f" Median and range over {of}; a single row is one of the first."

@@ -182,10 +182,12 @@ def maps(run: RunInView, found: Effects) -> None:
             quiet(says)
     words = "A model that ignores s has vertical bands only. Where no points lie, a map is extrapolation."
     if plane.is_slice:
-        dims = run.config.dim_x
+        dims = run.config.scenario.dim_causal + run.config.scenario.dim_spurious
         words += (
             f" Each is a slice through the data's mean: {dims} inputs, of which z and s move along one direction each."
         )
+    if run.config.scenario.observation == "ecg":
+        words += f" A point is a trace without noise, recorded in {run.env_names[0]}."
     if run.config.training.replicates > 1:
         words += f" Drawn from the first of {run.config.training.replicates} replicates."
     quiet(

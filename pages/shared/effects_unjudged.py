@@ -61,8 +61,13 @@ def without_effect(run: RunInView) -> None:
         f"{run.naming.title}: the outcome is a yes or no that treatment has no part in, so there is no effect to "
         "estimate. The network predicts the label.",
         None,
-        [(f"{run.lam:g}", "λ in view"), (figure(run.at_lam(run.result.factual_mse)), "factual MSE, held out")],
+        label_numbers(run),
     )
+
+
+def label_numbers(run: RunInView) -> list[tuple[str, str]]:
+    """The large figures of a world whose outcome is a label that treatment has no part in."""
+    return [(f"{run.lam:g}", "λ in view"), (figure(run.at_lam(run.result.factual_mse)), "factual MSE, held out")]
 
 
 def draw(run: RunInView) -> None:

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from crl_core import train
 from crl_core.config.presets import PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.serve.app import create_app
@@ -27,6 +28,7 @@ from tests.browser.test_app import TINY, params, said
 from tests.crl_core.test_own_tables import frame
 from tests.crl_core.test_serve import Server as Endpoint
 from tests.lecture_runs import LAMS, run_of
+from tests.pages.test_edits import FILTER, link
 
 pytestmark = pytest.mark.browser
 
@@ -42,11 +44,12 @@ ELSEWHERE = {"job-train_small"}  # needs a small machine: test_small_container.p
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
-    """A server with three runs of its own, and one of an older recipe."""
+    """A server with four runs of its own, one of them of traces, and one of an older recipe."""
     cache = tmp_path_factory.mktemp("app") / "cache"
     store = RunStore(cache)
     for name in ("hospital", "shifted", "leaky"):
         store.save(run_of(name))
+    store.save(train(FILTER))
     with pytest.MonkeyPatch.context() as patch:
         for room in ("config.run", "runs.records"):
             patch.setattr(f"crl_core.{room}.RECIPE_VERSION", 0)
@@ -400,6 +403,24 @@ def test_effects_are_split_by_environment(visitor: Visitor) -> None:
     expect(panels).to_have_count(1)
     visitor.press("effects-split", "each environment")
     expect(panels).to_have_count(2)
+
+
+@presses("edits-edit", "effects-split")
+def test_the_same_hearts_are_recorded_otherwise(visitor: Visitor) -> None:
+    visitor.open("effects", **link(FILTER))
+    panel = visitor.of("panel_edits")
+    expect(panel.locator(".js-plotly-plot")).to_have_count(2)
+    expect(panel.locator(".legendtext").filter(has_text="through the other hospital's machine")).to_have_count(1)
+    expect(panel).to_contain_text("Through the other hospital's machine, the effects move by")
+    visitor.press("edits-edit", "without the hum")
+    expect(panel.locator(".legendtext").filter(has_text="without the hum")).to_have_count(1)
+    expect(panel).to_contain_text("Without the hum, the effects move by")
+    visitor.settle()
+    panel.get_by_role("slider", name="Held-out row").press("End")
+    expect(panel.locator(".gtitle").first).to_contain_text("Row 80, hospital B")
+    visitor.press("effects-split", "each environment")
+    expect(visitor.of("panel_effects_scatter").locator(".subplot")).to_have_count(2)
+    expect(panel.locator(".legendtext").filter(has_text="without the hum")).to_have_count(1)
 
 
 # -- lecture -----------------------------------------------------------------------------------------------------------

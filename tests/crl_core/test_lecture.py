@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from crl_core.config import Scenario
+from crl_core import train
+from crl_core.config import RunConfig, Scenario, Training
 from crl_core.config.presets import PRESETS
 from crl_core.config.text import altered
 from crl_core.data.scm import mix, mixing_maps
@@ -317,3 +318,26 @@ def test_the_factual_part_of_a_loss_is_drawn_in_the_losss_unit(standardise: bool
     loss, factual = (unpack(drawn["arrays"][f"history.{name}"]) for name in ("loss", "factual_train"))
     np.testing.assert_allclose(factual[:, 0], loss[:, 0], rtol=1e-5)
     assert (factual[:, 1] < loss[:, 1]).all()
+
+
+def label_config(**scenario: object) -> RunConfig:
+    """A world whose outcome is a label, of traces unless said otherwise."""
+    values = {"observation": "ecg", "n_samples": 400, "outcome": "binary", "leak": 1.0} | scenario
+    return RunConfig(scenario=Scenario(**values), training=Training(lams=(0.0, 1.0), epochs=2, replicates=1))
+
+
+def test_the_lecture_of_a_label_draws_what_is_said_of_each_row() -> None:
+    label = label_config()
+    result = train(label)
+    data, rows = frames_of(result), rows_of(result)
+    _, y0_hat, y1_hat = result.predict(rows.x)
+    low, high = data["scatter"]["low"], data["scatter"]["high"]
+    assert (low, high) == (-0.04, 1.04)  # of probabilities, whatever λ
+    expected = np.where(rows.t == 1, y1_hat, y0_hat)
+    np.testing.assert_allclose(unpack(data["arrays"]["ite_hat"]), expected, atol=1e-3)
+    assert data["captions"]["effect"]["title"] == "Predicted labels"
+    assert data["captions"]["map"]["caption"] == "no map: treatment has no part in this outcome"
+
+
+def test_no_sigma_is_shifted_where_there_is_no_effect() -> None:
+    assert shift_arrays(train(label_config(observation="covariates")), 50) is None

@@ -121,7 +121,7 @@ def test_how_far_effects_move_is_drawn_along_lambda_and_said(
     points = next(trace for trace in drawn["data"] if trace.get("name") == "RMS change of τ̂")
     np.testing.assert_allclose(numbers(points["y"]), np.median(sizes, axis=0), rtol=1e-5)
     first, last = np.median(sizes, axis=0)[[0, 2]]
-    assert f"the effects move by {first:.2f} at λ = 0 and by {last:.2f} at λ = 10, in view." in words(app)
+    assert f"the effects move by {first:.2f} at λ = 0 and {last:.2f} at λ = 10, in view" in words(app)
     app.segmented_control(key="edits.edit").set_value(HUM).run()
     assert not app.exception
     assert "a notch at 50 Hz in every hospital" in words(app)
@@ -135,11 +135,39 @@ def test_of_a_label_the_share_that_flips_is_shown_and_no_effect(
     assert not app.exception
     said = words(app)
     assert "treatment has no part in, so there is no effect" in said
-    assert "of the labels flip at λ = 1, in view." in said
+    first, last = np.median([moved(labelled, HUM, replicate).flips for replicate in (0, 1)], axis=0)
+    assert f"that flip is {100 * first:.1f} % at λ = 0 and {100 * last:.1f} % at λ = 1, in view." in said
     assert titled(app, "Share of labels that flip")["layout"]["yaxis"]["range"] == [0, 1]
     app.segmented_control(key="edits.edit").set_value(MACHINE).run()
     assert not app.exception
     assert "The machines of all hospitals are alike" in words(app)
+
+
+def test_the_path_of_a_label_speaks_of_no_effect_and_shows_the_share_that_flips(
+    open_app: Open, store: RunStore, labelled: RunResult
+) -> None:
+    store.save(labelled)
+    app = open_app("path", **link(LABEL))
+    assert not app.exception
+    said = words(app)
+    assert "Treatment has no part in this outcome, so no λ has an effect error." in said
+    assert "average effect" not in said
+    assert titled(app, "Share of labels that flip")
+
+
+def test_an_unseen_environment_of_a_label_is_another_machine(
+    open_app: Open, store: RunStore, labelled: RunResult
+) -> None:
+    store.save(labelled)
+    app = open_app("unseen", **link(LABEL))
+    assert not app.exception
+    assert "no effect can be wrong" in words(app)
+    assert titled(app, "Share of labels that flip")
+    seen = replace(LABEL, scenario=replace(LABEL.scenario, observation="covariates"))
+    store.save(train(seen))
+    app = open_app("unseen", **link(seen))
+    assert not app.exception
+    assert "x is covariates here" in words(app)
 
 
 def test_a_diverged_model_has_a_dash_and_its_neighbours_their_numbers(
