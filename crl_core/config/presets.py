@@ -204,28 +204,6 @@ _ALL = (
         config=_config(replace(_ECG, highpass=(0.5, 0.05)), **_TRACES),
     ),
     Preset(
-        id="filter-coin",
-        title="The monitor's filter, a coin decides",
-        sentence="The same two machines, but in both hospitals a coin decides who is treated.",
-        look_for="The hospitals differ as much as before, and λ = 0 is right already: a difference between machines "
-        "does no harm where it says nothing of the treatment.",
-        verdict="nothing to gain",
-        why="Both treatments are seen through both machines, so the machine cannot be mistaken for the treatment.",
-        env_word="hospital",
-        config=_config(replace(_ECG, highpass=(0.5, 0.05), propensity=(0.5, 0.5)), **_TRACES),
-    ),
-    Preset(
-        id="hum-phase",
-        title="A hum of random phase",
-        sentence="Hospital A's traces hum loudly, hospital B's hardly; A treats everyone, B no one.",
-        look_for="The hum is easy to see and does no harm: its phase is random, so it averages out. Standardise each "
-        "sample by itself (training.x_scale=columns) and λ = 0 looks worse than it is.",
-        verdict="nothing to gain",
-        why="A hum of random phase is noise to every linear method, and to a network whose input has one scale.",
-        env_word="hospital",
-        config=_config(replace(_ECG, hum_mv=0.15), **_TRACES),
-    ),
-    Preset(
         id="hum-label",
         title="The hum and the label",
         sentence="A diagnosis from an ECG. In both hospitals the mains hum louder where patients are ill, and hospital "
