@@ -187,7 +187,9 @@ def test_stored_answers_say_their_seeds_and_rates_among_them_are_judged_as_rates
     assert content is not None
     first = {entry["id"]: entry["first_seed"] for entry in content["claims"]}
     assert {"recipe-with", "unseen-level", "mmd-plain", "identify-each"} <= first.keys()
-    assert set(first.values()) == {FIRST_SEED}
+    own = {claim.id: study.first_seed for study in STUDIES.values() for claim in claims_of(study.id)}
+    assert first == {name: own.get(name, FIRST_SEED) for name in first}
+    assert set(own.values()) == {FIRST_SEED, 300}
     assert seeds_of(content).startswith("seeds ")
     claims = {claim.id: claim for claim in claims_of("unseen")}
     for name, claim in claims.items():
