@@ -26,7 +26,6 @@ FIELDS = {item.name for kind in (RunConfig, LatentWorld, *PARTS.values()) for it
 KINDS = {"RunConfig", *(kind.__name__ for kind in PARTS.values())}
 # Whose fields have the same names, or come from the command line.
 NO_CONFIGS = {"machine", "setting", "item.setting", "row", "label", "chosen", "last"}
-NO_CONFIGS = {"setting", "item.setting", "row", "label", "chosen", "last", "machine"}
 READERS = {  # what was written down somewhere becomes a config again
     "crl_core/cli/config.py",
     "crl_core/jobs/executors.py",
