@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_core.cli.program import main
-from crl_core.config import MAX_MODELS, RECIPE_VERSION
+from crl_core.config import MAX_MODELS, PER_ENV, RECIPE_VERSION
 from crl_core.config.presets import preset
 from crl_core.jobs.executors import Here
 from crl_core.results import RunResult
@@ -271,10 +271,9 @@ def test_copies_differ_from_two_hospitals_in_nothing_but_their_number() -> None:
     copied, two = claim.setting.trained_on.scenario, preset("linear").scenario
     assert claim.against is not None
     assert claim.against.trained_on.scenario == two
-    for name in ("sigma", "offset", "propensity", "cause_mean", "cause_scale"):
+    for name in PER_ENV:
         assert getattr(copied, name) == getattr(two, name) * 2
-    assert replace(copied, sigma=two.sigma, offset=two.offset, propensity=two.propensity,
-                   cause_mean=two.cause_mean, cause_scale=two.cause_scale) == two  # fmt: skip
+    assert replace(copied, **{name: getattr(two, name) for name in PER_ENV}) == two
 
 
 def test_evidence_is_computed_only_where_a_claim_reads_it() -> None:
