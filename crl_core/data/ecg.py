@@ -6,7 +6,7 @@ Heart:   x(t) = Σ_{i ∈ P, Q, R, S, T} aᵢ exp(-(τ - cᵢ)² / 2 wᵢ²)
          q = e^{.15 z}. A latent z moves one of: the ST level (.1 mV a unit), the amplitude of T (.1 mV), the width of
          QRS, the length of QT.
 Machine: gain, wander of the baseline, hum of the mains, noise of the electrodes, saturation, notch, high-pass, in this
-         order. The nuisance s is the logarithm of the hum's level: hum_mv · e^s.
+         order. The nuisance s is the logarithm of the hum's level: hum_mv · e^s, at most the mains' own 325 V.
 Lead:    a recording begins two beats before its window, since a high-pass that starts with the window subtracts the
          window's first sample, hum and all, from the whole trace.
 Source:  McSharry, Clifford, Tarassenko, Smith (2003), A dynamical model for generating synthetic electrocardiogram
@@ -34,6 +34,7 @@ _FAST = {"Q": (-0.042, 0.016, -0.167), "R": (0.0, 0.016, 1.0), "S": (0.042, 0.01
 _MV = 0.1  # of a unit of z, of ST and T
 _WANDER_HZ = np.array([0.15, 0.25, 0.4])
 _NOTCH_HZ = 1.5  # standard deviation of the hole
+_MAINS_MV, _LOUDEST = 325e3, 100.0  # the peak of 230 V, and an s whose hum would be far beyond it
 _BLOCK = 1000  # rows at once: what they need stays in the cache
 
 
@@ -93,7 +94,8 @@ def traces(
         turn, phase = (2 * np.pi * rng.random(angle.shape) for angle in (turn, phase))
     if machine.phase == "locked":
         phase = np.zeros_like(phase)
-    harmonics = machine.hum_mv * np.exp(s)[:, None] / np.arange(1, len(waves) + 1)
+    hum = np.minimum(machine.hum_mv * np.exp(np.minimum(s, _LOUDEST)), _MAINS_MV)
+    harmonics = hum[:, None] / np.arange(1, len(waves) + 1)
     x = np.empty((n, machine.samples))
     for start in range(0, n, _BLOCK):
         own = slice(start, start + _BLOCK)

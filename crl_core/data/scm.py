@@ -319,8 +319,8 @@ def split(
     part: of the rows, a fifth unless said otherwise, that is held out.
 
     Exactly round(n · part) rows are held out, so that every seed trains on the same number. Each stratum (environment ×
-    arm) gives its share; one of two or more rows appears in both parts, a single row goes to the training part. Shared
-    units go to the training part as far as that leaves the stratum its share.
+    arm) gives its share; one of two or more rows appears in both parts, unless that is more than are held out; a single
+    row goes to the training part. Shared units go to the training part as far as that leaves the stratum its share.
     """
     rng = rng_for(seed, stream)
     stratum = 2 * data.env + data.t
@@ -330,8 +330,10 @@ def split(
     sizes = np.array([len(group) for group in groups])
     least, most = np.minimum(1, sizes - 1), sizes - 1
     share = part * sizes
+    target = min(max(1, round(part * len(data))), int(most.sum()))
+    if least.sum() > target:  # how many strata there are differs between seeds; how many rows are held out may not
+        least = np.zeros_like(least)
     cut = np.clip(np.floor(share), least, most).astype(int)
-    target = int(np.clip(round(part * len(data)), least.sum(), most.sum()))
     while (missing := target - cut.sum()) != 0:  # largest remainder: the stratum furthest from its share moves by one
         step = 1 if missing > 0 else -1
         movable = cut < most if missing > 0 else cut > least

@@ -82,6 +82,19 @@ def test_what_is_taken_out_of_a_locked_recording_is_its_hum() -> None:
     np.testing.assert_allclose(before.x - after.x, hum, atol=1e-9)
 
 
+def test_no_hum_is_louder_than_the_mains() -> None:
+    locked = config(replace(LABEL, hum_phase="locked", gain=(1.0,), offset=(20.0,), leak=0.0, sigma=(0.0,) * 3))
+    loud = config(replace(locked.scenario, leak=10.0, hum_mv=1.0))  # s = 10 and 30
+    for world, peak in ((locked, 325e3), (loud, 325e3)):
+        hum = data_of(world)[1].x - edited(world, HUM).x
+        assert np.abs(hum).max() == pytest.approx(peak, rel=0.02)
+    far = replace(locked.scenario, outcome="number", effect=10.0, heterogeneity=10.0, cause_mean=(10.0,), leak=10.0)
+    data = data_of(config(far))[1]  # s of a thousand
+    assert data.s is not None
+    assert data.s.max() > 1000
+    assert np.isfinite(data.x).all()
+
+
 def test_sizes_of_a_change_are_those_worked_out_by_hand() -> None:
     before, after = np.array([[0.0, 0.4, 0.9, 0.6]]), np.array([[1.0, 0.4, 0.9, 0.2]])
     effect = Moved(before=before, after=after, label=False)

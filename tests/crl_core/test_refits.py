@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_core import RunConfig, preset, train, train_path
+from crl_core import RunConfig, Scenario, preset, train, train_path
 from crl_core.config.table import table_config
 from crl_core.config.text import altered
 from crl_core.data.refits import fitted_rows
@@ -264,3 +264,12 @@ def test_a_tables_run_comes_back_from_the_store_and_from_a_bundle(two_outcomes: 
     here.save(result)
     assert import_run(there, export_bytes(here, config.key)) == config.key
     assert_same(there.load(config.key), result)
+
+
+def test_replicates_keep_the_same_number_of_rows_for_validation_however_few() -> None:
+    """Rare arms are there in one replicate and not in another."""
+    scenario = Scenario(n_samples=148, sigma=(1.0,) * 4, propensity=(0.03, 0.97, 0.5, 0.5))
+    parts = {seed: scenario.rows(seed)[0] for seed in range(12)}
+    for share, count in ((0.001, 1), (0.01, 1), (0.05, 6), (0.5, 59)):  # of 118
+        kept = {len(fitted_rows(rows, validation=share, bootstrap=False, seed=k)[1]) for k, rows in parts.items()}
+        assert kept == {count}
