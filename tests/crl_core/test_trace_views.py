@@ -200,3 +200,15 @@ def test_a_cardiologists_features_halve_the_error_of_samples_where_hospitals_fil
     assert 0.35 < found["random forest per arm, clinical features"] < 0.75
     assert found["ridge per arm"] > 0.75
     assert min(found.values()) > 0.35
+
+
+def test_where_a_label_is_predicted_every_view_has_a_factual_error_and_none_an_effect_error() -> None:
+    world = Scenario(observation="ecg", n_samples=200, outcome="binary", leak=1.0)
+    result = train(RunConfig(scenario=world, training=TINY))
+    evidence = gather(result)
+    names, known = evidence["baseline_names"].tolist(), evidence["baseline_factual_mse"][:, 0]
+    assert names == list(NAMES)
+    assert np.isfinite(known[:-1]).all()
+    assert np.isnan(evidence["baseline_ite_rmse"]).all()
+    assert ranked(evidence) == []
+    check_evidence(result.config, from_npz("evidence.npz", to_npz(evidence), evidence_specs(result.config)))
