@@ -138,6 +138,8 @@ def test_of_a_label_the_share_that_flips_is_shown_and_no_effect(
     first, last = np.median([moved(labelled, HUM, replicate).flips for replicate in (0, 1)], axis=0)
     assert f"that flip is {100 * first:.1f} % at λ = 0 and {100 * last:.1f} % at λ = 1, in view." in said
     assert titled(app, "Share of labels that flip")["layout"]["yaxis"]["range"] == [0, 1]
+    mean = moved(labelled, HUM).mean[1]
+    assert f"ŷ moves by {mean:+.3f} on average".replace("-", "−") in said
     app.segmented_control(key="edits.edit").set_value(MACHINE).run()
     assert not app.exception
     assert "The machines of all hospitals are alike" in words(app)
