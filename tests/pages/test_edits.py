@@ -13,6 +13,7 @@ from crl_core.measures.edits import EDITS, edited, moved
 from crl_core.results import RunResult, data_of
 from crl_core.runs.store import RunStore
 from pages.shared import fields
+from pages.shared.tables import signed
 from tests.lecture_runs import broken
 from tests.pages.conftest import Open, words
 from tests.pages.figures import figures, numbers, titled
@@ -139,7 +140,7 @@ def test_of_a_label_the_share_that_flips_is_shown_and_no_effect(
     assert f"that flip is {100 * first:.1f} % at λ = 0 and {100 * last:.1f} % at λ = 1, in view." in said
     assert titled(app, "Share of labels that flip")["layout"]["yaxis"]["range"] == [0, 1]
     mean = moved(labelled, HUM).mean[1]
-    assert f"ŷ moves by {mean:+.3f} on average".replace("-", "−") in said
+    assert f"ŷ moves by {signed(float(mean))} on average" in said
     app.segmented_control(key="edits.edit").set_value(MACHINE).run()
     assert not app.exception
     assert "The machines of all hospitals are alike" in words(app)
