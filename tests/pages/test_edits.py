@@ -27,7 +27,7 @@ FILTER = RunConfig(
 )
 LABEL = RunConfig(
     scenario=Scenario(observation="ecg", n_samples=400, outcome="binary", prevalence=(0.3, 0.7), leak=1.0),
-    training=Training(lams=(0.0, 1.0), epochs=2, replicates=2),
+    training=Training(lams=(0.0, 1.0), epochs=20, replicates=2, learning_rate=0.005),
 )
 
 
