@@ -107,7 +107,10 @@ def _along(run: RunInView, found: Recorded) -> None:
         references=levels,
     )
     chart(drawn, "edits.along")
-    what = "A label flips where ŷ crosses one half." if label else "Root mean square of τ̂ edited less τ̂ as recorded."
+    what = "Root mean square of τ̂ edited less τ̂ as recorded."
+    if label:
+        mean = signed(float(found.first.mean[lams.index(run.lam)]))
+        what = f"A label flips where ŷ crosses one half; at λ = {run.lam:g} ŷ moves by {mean} on average."
     quiet(f"{what} {len(found.rows):,} held-out rows.{_whose(run.config.training.replicates)}")
 
 
@@ -115,4 +118,4 @@ def _whose(replicates: int) -> str:
     if replicates == 1:
         return ""
     of = f"the first {MOST_RECORDED} of {replicates} replicates" if replicates > MOST_RECORDED else "replicates"
-    return f" Median and range over {of}; a single row is one of the first."
+    return f" Median and range over {of}; single rows and averages are those of the first."

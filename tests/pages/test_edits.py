@@ -13,6 +13,7 @@ from crl_core.measures.edits import EDITS, edited, moved
 from crl_core.results import RunResult, data_of
 from crl_core.runs.store import RunStore
 from pages.shared import fields
+from pages.shared.tables import signed
 from tests.lecture_runs import broken
 from tests.pages.conftest import Open, words
 from tests.pages.figures import figures, numbers, titled
@@ -26,7 +27,7 @@ FILTER = RunConfig(
 )
 LABEL = RunConfig(
     scenario=Scenario(observation="ecg", n_samples=400, outcome="binary", prevalence=(0.3, 0.7), leak=1.0),
-    training=Training(lams=(0.0, 1.0), epochs=2, replicates=2),
+    training=Training(lams=(0.0, 1.0), epochs=20, replicates=2, learning_rate=0.005),
 )
 
 
@@ -138,6 +139,8 @@ def test_of_a_label_the_share_that_flips_is_shown_and_no_effect(
     first, last = np.median([moved(labelled, HUM, replicate).flips for replicate in (0, 1)], axis=0)
     assert f"that flip is {100 * first:.1f} % at λ = 0 and {100 * last:.1f} % at λ = 1, in view." in said
     assert titled(app, "Share of labels that flip")["layout"]["yaxis"]["range"] == [0, 1]
+    mean = moved(labelled, HUM).mean[1]
+    assert f"ŷ moves by {signed(float(mean))} on average" in said
     app.segmented_control(key="edits.edit").set_value(MACHINE).run()
     assert not app.exception
     assert "The machines of all hospitals are alike" in words(app)
