@@ -68,7 +68,6 @@ data_load.refusal()
 table_kept.messages()
 say(verdict.sentence)
 data_train.offer(table)
-table_kept.panel(table)
 left, right = st.columns([6, 5])
 with left, st.container(key="panel_data_verdict", height="stretch"):
     panel_title("What can this table tell?", "answered before any training, without knowing the true effects")
@@ -83,5 +82,6 @@ with right, st.container(key="panel_data_balance", height="stretch"):
 with st.container(key="panel_data_findings"):
     panel_title("What was found", "in the rows that are used, and of those that are not")
     data_panels.findings(table, ink)
+table_kept.panel(table)
 roles_form(table)
 data_load.another()

@@ -27,8 +27,8 @@ latents: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate, no roo
 **ITE RMSE** (√PEHE): root mean square error of the estimated individual effects. It needs the truth, which only a
 simulation has.
 
-Of a table of your own: **R²** is 1 less the validation error over the outcome's variance; **average effect** is that
-of the held-out rows, mean of what each model says.
+Of a table of your own: **R²** is 1 less the validation error over the outcome's variance; **average effect** is the
+mean of what a model says of held-out rows; the difference in means and least squares per arm beside it are of all rows.
 
 A **collapsed** λ gives the same answer to everyone; a **diverged** one has no finite loss any more.
 """

@@ -55,7 +55,7 @@ def effect_by_inputs(found: LinearProjection, colours: Palette, *, title: str) -
         shapes=[_zero(len(terms), colours)],
         xaxis=axis(
             colours,
-            "effect gained with one standard deviation",
+            "effect for one sd",
             range=list(_with_room(*ends)),
             nticks=6,
             fixedrange=True,
@@ -93,7 +93,7 @@ def columns_that_move_effects(importance: Mapping[str, float], colours: Palette,
         margin={"l": MARGIN},
         xaxis=axis(
             colours,
-            "change of τ̂ where it is shuffled",
+            "change of τ̂",
             range=[0.0, interval(0.0, 1.1 * span(values)[1])[1]],
             nticks=6,
             fixedrange=True,

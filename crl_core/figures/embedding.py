@@ -39,7 +39,7 @@ class Units:
 
     amounts: a name such as "z" -> a number for each row, NaN where it is missing.
     kinds:   a name -> the kind of each row, [n] int, and what the kinds are called.
-    no_kind: what a kind is called that stands for none, and has no colour.
+    no_kind: what a kind is called that stands for none: it has the colour of text.
     """
 
     env: np.ndarray  # [n]
@@ -98,7 +98,7 @@ def _traces(
     if colour_by in rows.kinds:
         of, names = _frequent(*rows.kinds[colour_by], most=len(colours["envs"]))
         none = rows.no_kind | {_REST}
-        inks = [colours["muted"] if name in none else colours["envs"][at] for at, name in enumerate(names)]
+        inks = [colours["text"] if name in none else colours["envs"][at] for at, name in enumerate(names)]
         legend = [
             key_entry(short(name, _LONGEST_KIND), ink, "circle", colours, legendgroup=f"env{at}")
             for at, (name, ink) in enumerate(zip(names, inks, strict=True))

@@ -211,7 +211,7 @@ def gain_by_share_treated(policy: PolicyCurve, colours: Palette, *, title: str) 
         legend_items=2,
         margin={"r": round(78 * colours["scale"]), "l": 62},
         annotations=level_labels(levels, colours, low, high, linear=True, inside=False),
-        xaxis=axis(colours, "share of rows treated", range=[0, 1], tickformat=".0%", nticks=6),
+        xaxis=axis(colours, "share of rows treated", range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], tickangle=0),
         yaxis=axis(colours, "gain over treating none", range=[low, high], nticks=7),
     )
 

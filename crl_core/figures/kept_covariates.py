@@ -45,7 +45,12 @@ def kept_covariates(found: CovariateProbes, lams: tuple[float, float], colours: 
             "mode": "markers",
             "x": values,
             "y": lanes,
-            "marker": {"color": ink, "symbol": symbol, "size": 9 * colours["scale"], "line": {"width": 2}},
+            "marker": {
+                "color": ink,
+                "symbol": symbol,
+                "size": 9 * colours["scale"],
+                "line": {"width": 2, "color": ink},
+            },
             "showlegend": False,
             "cliponaxis": False,
             "hovertemplate": f"λ = {lam:g}: R² %{{x:.2f}}<extra></extra>",

@@ -180,7 +180,7 @@ def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bo
         "type": "quantitative",
         "title": None,
         "scale": scale,
-        "axis": {"values": ticks, "format": "~g"},
+        "axis": {"values": ticks, "format": "~g" if along.log else ".6~g"},  # Vega rounds a quarter to a tenth
     }
     tip = [
         {"field": "lam", "type": "nominal", "title": "λ"},

@@ -39,6 +39,8 @@ def figure(value: float) -> str:
     size = abs(value)
     if not math.isfinite(value):
         return "–"
+    if value < 0:
+        return f"−{figure(size)}"
     if size >= 9999.5:
         return f"{value:.0e}".replace("+0", "")
     for least, digits in ((99.95, 0), (9.995, 1), (0.0995, 2), (0.00095, 3)):

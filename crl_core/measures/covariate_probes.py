@@ -14,7 +14,7 @@ import numpy as np
 
 from crl_core.config import Align
 from crl_core.data.scm import Stream, rng_for
-from crl_core.data.tables.columns import Column, first_of, placed
+from crl_core.data.tables.columns import Column, placed
 from crl_core.measures.probes import linear_r2
 from crl_core.network import one_model, predict
 from crl_core.results import RunResult
@@ -78,7 +78,8 @@ def probe_sentences(found: CovariateProbes, lams: tuple[float, float], align: Al
         if align == "treatment"
         else "the environments apart, and more may go with it: if the effect depends on such a column, that is lost"
     )
-    named = first_of(lost, _MOST_NAMED)
+    more = len(lost) - _MOST_NAMED
+    named = ", ".join(lost[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
     return f"{first} At λ = {lam:g} less than half of that is left of {named}. The penalty takes out what tells {what}."
 
 

@@ -144,7 +144,7 @@ def _grouped(table: OwnTable, environment: str | None) -> int | None:
     rest = sizes.sum() - np.cumsum(sizes[:most])
     kept = int(
         st.number_input(
-            f"Values of {plain(environment)} that are environments of their own",
+            f"Largest values of {plain(environment)} kept apart, the rest together",
             1,
             most,
             value=max(1, int(((sizes[:most] >= LEAST_IN_ENV) & (rest >= LEAST_IN_ENV)).sum())),

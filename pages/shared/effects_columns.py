@@ -49,8 +49,8 @@ def _projection(run: RunInView) -> None:
     chart(effect_by_inputs(found, palette(run.theme), title="With which columns does the effect go?"), "effects.blp")
     quiet(projection_words(found))
     parts = [
-        "The best linear projection of doubly robust scores on all inputs at once, each standardised; bars: "
-        f"± {WIDE:g} robust standard errors (HC3). Of the network it knows nothing.",
+        "The best linear projection of doubly robust scores on all inputs at once, each in standard deviations (sd); "
+        f"bars: ± {WIDE:g} robust standard errors (HC3). Of the network it knows nothing.",
         f"{found.n_clipped:,} of {found.n:,} rows are hardly ever given the other treatment; the more they are, the "
         "less this means.",
     ]

@@ -37,7 +37,7 @@ def take_home(run: RunInView) -> None:
     named = of_table(run.result, source)
     stem = file_stem(named.config)
     with st.container(key="panel_serve_home"):
-        panel_title("Take the run home", "made when you press; it leaves this session by these buttons only")
+        panel_title("Take the run home", "each file is made when you press")
         with st.container(horizontal=True, vertical_alignment="center"):
             maps = st.toggle("With maps of its rows", key="serve.maps", help=MAPS_CARRY)
             st.download_button(

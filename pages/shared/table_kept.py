@@ -121,7 +121,7 @@ def keep() -> None:
     now = own_table.kept(table)
     if run is not None:
         table_run.becomes_kept(run, now, moved)
-    st.session_state[_SAID] = f"{table.label} is kept on this machine{_and(len(moved), 'run')}."
+    st.session_state[_SAID] = f"The rows of {table.label}{_and(len(moved), 'run')} are kept on this machine."
 
 
 def _taken_in(run: TableRun, source: TableSource) -> dict[str, str]:

@@ -77,22 +77,20 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
 def _error(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:
     """What is drawn of errors along λ: title, what it is, its word, its values."""
     label = METRIC[curves.error_name].word
-    earlier = (
-        f"faint: earlier; band: {curves.replicates} replicates" if curves.replicates > 1 else "faint: earlier epochs"
-    )
+    band = f"; band: {curves.replicates} replicates" if curves.replicates > 1 else ""
     known = config.table is None or "effects" in config.source.knows
     if not known and (variance := _variance(config)) is not None:
         rows = "rows kept for validation" if curves.error_name == "validation_mse" else "held-out rows"
-        return "R² along λ", f"explained of the outcome, {rows}; {earlier}", "R²", explained_along(curves, variance)
+        return "R² along λ", rows + band, "R²", explained_along(curves, variance)
     title = "Effect error along λ" if known and curves.error_name == "ite_rmse" else "Error along λ"
-    return title, f"{label}, held out; {earlier}", label, error_along(curves)
+    return title, f"{label}, held out; faint: earlier{band or ' epochs'}", label, error_along(curves)
 
 
 def _effect(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:
     """The same of the average effect, beside what is said of a session's own table without a network."""
     known = table_run.levels_of(config)
     levels = () if known is None else ((NAIVE, known.naive), (LEAST_SQUARES, known.least_squares))
-    says = "mean of held-out rows" + ("; dashed: all rows, without a network" if levels else "")
+    says = "held-out rows" + ("; dashed: without a network" if levels else "")
     return "Average effect along λ", says, METRIC["ate"].word, effect_along(curves, levels)
 
 

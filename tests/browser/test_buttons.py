@@ -334,7 +334,7 @@ def test_a_table_is_kept_opened_by_another_session_and_forgotten(visitor: Visito
     )
     visitor.press("data-confirm", at=visitor.main.get_by_role("button", name="Confirm roles"))
     visitor.press("data-keep", at=visitor.main.get_by_role("button", name="Keep on this machine"))
-    expect(visitor.main).to_contain_text("ward-8.csv is kept on this machine.")
+    expect(visitor.main).to_contain_text("The rows of ward-8.csv are kept on this machine.")
     assert len(list(folder.iterdir())) == 1
     link = "Its runs in the Library"
     visitor.press(link, at=visitor.main.get_by_role("link", name=link))

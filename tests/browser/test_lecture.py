@@ -188,10 +188,12 @@ def test_of_a_table_average_effects_stand_in_the_place_of_the_map_and_follow_lam
     hand.settle(2)
     hand.page.wait_for_timeout(600)
     assert hand.figure("ite_rmse") == figure(along.ate.mean(axis=0)[2])
-    assert hand.text == f"λ = 10, average effect {hand.figure('ite_rmse')}"
+    assert hand.text.startswith(f"λ = 10, average effect {hand.figure('ite_rmse')}")
     assert hand.picture("map") != before
     hand.page.keyboard.press("3")
     playwright.expect(panel.locator(".enlarge")).to_have_attribute("aria-pressed", "true")
+    hand.page.keyboard.press("Home")
+    hand.settle(0)
     assert "average effect" in hand.says()
 
 

@@ -103,3 +103,8 @@ def test_at_the_least_lambda_there_is_nothing_to_have_forgotten_yet() -> None:
     found = CovariateProbes(names=("a", "b"), without=np.array([0.9, 0.1]), here=np.array([0.9, 0.1]))
     assert "Choose a larger λ" in probe_sentences(found, (0.0, 0.0), "treatment")
     assert "none of them is forgotten" in probe_sentences(found, (0.0, 1.0), "treatment")
+
+
+def test_of_many_that_are_forgotten_the_first_are_named_and_the_rest_counted() -> None:
+    found = CovariateProbes(names=tuple("abcdefg"), without=np.linspace(0.9, 0.6, 7), here=np.zeros(7))
+    assert "is left of a, b, c, d, e and 2 more. The penalty" in probe_sentences(found, (0.0, 1.0), "environment")

@@ -144,7 +144,7 @@ def test_rows_of_a_category_have_its_colour_and_the_rarest_of_many_are_one() -> 
     assert points(drawn) == N
     shown = [trace for trace in drawn.data if trace.showlegend is False]
     assert [len(trace.x) for trace in shown] == [2] * 8 + [38, 6]
-    assert [trace.marker.color for trace in shown] == [*DARK["envs"][:9], DARK["muted"]]
+    assert [trace.marker.color for trace in shown] == [*DARK["envs"][:9], DARK["text"]]
     assert [trace.name for trace in drawn.data if trace.name][7:10] == ["level 7", "&lt;b&gt;last", "(all others)"]
     assert shown[8].text[0].endswith("c = &lt;b&gt;last")
 

@@ -75,7 +75,7 @@ def test_a_kept_table_and_its_runs_are_found_by_a_new_session_of_a_server_that_w
     assert "its rows and 1 finished run are stored" in text
     assert str(store.root / "tables") in text
     app = press(app, "data.keep")
-    assert "trial.csv is kept on this machine and 1 run." in said(app)
+    assert "The rows of trial.csv and 1 run are kept on this machine." in said(app)
     key = app.session_state["table.run"].config().key
     assert key != old
     assert not store.has(old)
@@ -286,7 +286,7 @@ def test_an_imported_run_shows_its_figures_and_its_rows_once_the_table_is_kept_h
     assert other.button(key="runs.open").disabled
     assert (downloads(other)["Numbers, CSV"], downloads(other)["Figures, HTML"]) == (True, False)
     text = said(press(go(app, "data"), "data.keep"))
-    assert "kept on this machine and 1 run" in text
+    assert "and 1 run are kept on this machine" in text
     other = choose(go(other, "runs"), 0)
     assert downloads(other)["Figures, HTML"]
     press(other, "runs.open")

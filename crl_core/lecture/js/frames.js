@@ -40,6 +40,7 @@ function decode(data) {
 /** A figure in at most six characters, so that it keeps its place while it changes. */
 function figure(value) {
   if (!finite(value)) return "–";
+  if (value < 0) return `−${figure(-value)}`;
   const size = Math.abs(value);
   if (size >= 9999.5) return value.toExponential(0).replace("+", "");
   if (size >= 99.95) return value.toFixed(0);
