@@ -192,7 +192,7 @@ _ALL = (
     ),
     Preset(
         id="filter",
-        title="The monitor's filter",
+        title="The monitor’s filter",
         sentence="An ECG of each patient. Hospital A records with a monitor, whose filter bends the very part of the "
         "beat that tells of the patient, and treats everyone; hospital B records without, and treats no one.",
         look_for="At λ = 0 each half of the network has seen one machine only, and is asked about the other's traces. "

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_core import PRESETS, RunConfig
+from crl_core import PRESETS, RunConfig, Scenario
 from crl_core.cli.program import main
 from crl_core.cli.table import run_table
+from crl_core.config.text import altered
 from crl_core.events import COLLAPSED, DIVERGED, OK
 from crl_core.measures import cautions
 from crl_core.measures.cautions import cautions_before, cautions_of, nothing_usable
@@ -85,17 +86,8 @@ def test_the_command_line_warns_on_standard_error_and_ends_with_0(
     propensity=st.lists(st.sampled_from([0.0, 0.02, 0.3, 0.98, 1.0]), min_size=2, max_size=4),
 )
 def test_rows_that_need_not_be_drawn_hold_both_treatments(n_samples: int, propensity: list[float]) -> None:
-    config = with_scenario(
-        tiny_config(),
-        n_samples=n_samples,
-        sigma=(1.0,) * len(propensity),
-        propensity=tuple(propensity),
-        offset=(0.0,),
-        cause_mean=(0.0,),
-        cause_scale=(1.0,),
-        env_weight=(1.0,),
-        confounding=0.0,
-    )
+    world = Scenario(n_samples=n_samples, sigma=(1.0,) * len(propensity), propensity=tuple(propensity))
+    config = altered(tiny_config(), scenario=world)
     if cautions._both_expected(config):
         assert 0 < np.mean(data_of(config)[0].t) < 1
     elif set(propensity) <= {0.0} or set(propensity) <= {1.0}:
