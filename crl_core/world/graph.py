@@ -26,6 +26,8 @@ _NODES = {
     "x": (1.9, 0.0, "network's input", True),
 }
 # How far along its arrow a label stands, where half way is not it: there it would lie on that of t → y.
+# An arrow that would run through other nodes turns here.
+_TURNS = {("e", "x"): (2.86, 1.72)}
 _ALONG = {("z", "y"): 0.36, ("s", "y"): 0.36, ("y", "s"): 0.55}
 
 
@@ -154,7 +156,12 @@ def dot(scenario: Scenario, colours: Mapping[str, Any], env_word: str = "environ
         ]
     for index, arrow in enumerate(arrows):
         look = [f'color="{":".join(env_colours)}" penwidth=1.8'] if arrow.by_env else []
-        lines.append(f"{arrow.source} -> {arrow.target} [{' '.join(look)}];")
+        start = arrow.source
+        if (turn := _TURNS.get((arrow.source, arrow.target))) is not None:
+            lines.append(f'turn{index} [pos="{turn[0]},{turn[1]}!" label="" {_BARE}];')
+            lines.append(f"{start} -> turn{index} [{' '.join([*look, 'dir=none', 'headclip=false'])}];")
+            start, look = f"turn{index}", [*look, "tailclip=false"]
+        lines.append(f"{start} -> {arrow.target} [{' '.join(look)}];")
         if arrow.label:
             ink = colours["text"] if arrow.by_env else colours["muted"]
             lines.append(
@@ -166,6 +173,8 @@ def dot(scenario: Scenario, colours: Mapping[str, Any], env_word: str = "environ
 
 def _on(arrow: Edge) -> str:
     """Where an arrow's label interrupts its line, as a label beside a slanted line would lie on it."""
+    if (turn := _TURNS.get((arrow.source, arrow.target))) is not None:
+        return f"{turn[0]},{turn[1]}"
     (x0, y0, *_), (x1, y1, *_) = _NODES[arrow.source], _NODES[arrow.target]
     along = _ALONG.get((arrow.source, arrow.target), 0.5)
     return f"{x0 + along * (x1 - x0):.3f},{y0 + along * (y1 - y0):.3f}"

@@ -11,7 +11,9 @@ from crl_core.data.interventions import INTERVENTIONS, deploy, limits
 from crl_core.data.scm import MultiEnvData, Stream, along, effect, mean_outcomes, mix, propensity, rng_for
 from crl_core.world.environments import propensity_spans
 
-WORLDS = {name: preset.config.scenario for name, preset in PRESETS.items()} | {
+OF_PRESETS = {name: preset.config.scenario for name, preset in PRESETS.items()}
+# Of traces and labels the same is tested in test_ecg and test_label_world.
+WORLDS = {name: world for name, world in OF_PRESETS.items() if world.observation == "covariates"} | {
     "shared units": replace(PRESETS["hospitals"].config.scenario, shared_units=7),
     "a rare environment": replace(PRESETS["hospital"].config.scenario, env_weight=(1.0, 0.05)),
     "leak": replace(PRESETS["leaky"].config.scenario, n_samples=333, dim_causal=3, confounding=0.7),
