@@ -53,7 +53,7 @@ function words(it) {
   $("[data-do=train]").hidden = !it.hooks.train;
   reserve(it, "lam", frames.lam_labels);
   for (const { name } of FIGURES) {
-    const metric = name === "ite_rmse" && insteadOfError(frames) ? frames.average.ate : frames.metrics[name];
+    const metric = (name === "ite_rmse" && inPlaceOfError(frames)?.metric) || frames.metrics[name];
     reserve(it, name, (metric ? metric.value : []).map(figure).concat("0.00"));
   }
 }
@@ -105,10 +105,10 @@ function numbers(it) {
   it.grip.setAttribute("aria-valuetext", valueText(frames, near));
   put(it, "[data-figure=lam]", frames.lam_labels[near]);
   for (const { name, word } of FIGURES) {
-    const instead = name === "ite_rmse" && insteadOfError(frames);
-    const metric = instead ? frames.average.ate : frames.metrics[name];
+    const instead = name === "ite_rmse" ? inPlaceOfError(frames) : null;
+    const metric = instead ? instead.metric : frames.metrics[name];
     put(it, `[data-figure=${name}]`, shift ? shiftedFigure(it, name) : metric ? figure(metric.value[near]) : "–");
-    const called = shift ? `${word}, shifted` : instead ? "average effect" : word;
+    const called = shift ? `${word}, shifted` : instead ? instead.word : word;
     if (name === "ite_rmse") put(it, `[data-word=${name}]`, called);
   }
   const told = step >= 0 && !shift && frames.story[step].index === near ? frames.story[step] : null;
@@ -120,6 +120,13 @@ function numbers(it) {
 
 /** Who paints a view: where averages are known there is no map to draw. */
 const painterOf = (it, view) => it.painters[view === "map" && it.frames.average ? "average" : view];
+
+/** What stands at the head where the effect's error is not known: the average effect, or the error of the outcome. */
+function inPlaceOfError(frames) {
+  if (insteadOfError(frames)) return { metric: frames.average.ate, word: "average effect" };
+  const { ite_rmse: error, factual_mse: factual } = frames.metrics;
+  return !error && factual ? { metric: factual, word: factual.label } : null;
+}
 
 /** Whether the average effect stands in the place of its error, which is not known. */
 const insteadOfError = ({ average, metrics }) => !!average && !metrics.ite_rmse;
