@@ -27,7 +27,7 @@ _NODES = {
 }
 # How far along its arrow a label stands, where half way is not it: there it would lie on that of t → y.
 # An arrow that would run through other nodes turns here.
-_TURNS = {("e", "x"): (2.86, 1.72)}
+_TURNS = {("e", "x"): (2.98, 1.86)}
 _ALONG = {("z", "y"): 0.36, ("s", "y"): 0.36, ("y", "s"): 0.55}
 
 
