@@ -11,6 +11,7 @@ from pages.shared import (
     page_header,
     path_averages,
     path_panels,
+    prediction_panel,
     quiet,
     require,
     run_in_view,
@@ -75,6 +76,7 @@ if has_truth:
         say(cost_said(oracle, factual, run.result.lams))
 elif run.config.without_effect:
     quiet("Treatment has no part in this outcome, so no λ has an effect error.")
+    prediction_panel.draw(run)
     edits_panel.draw(run)
 else:
     quiet("The true effects of this data are not known, so no λ has an effect error.")

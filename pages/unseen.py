@@ -9,7 +9,16 @@ from crl_core.figures import palette
 from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO
 from crl_core.studies.deployed_view import Deployment, deployment
 from crl_core.studies.detection_rates import WRONG
-from pages.shared import edits_panel, effects_unjudged, figure, page_header, require, run_in_view, unseen_batch
+from pages.shared import (
+    edits_panel,
+    effects_unjudged,
+    figure,
+    page_header,
+    prediction_panel,
+    require,
+    run_in_view,
+    unseen_batch,
+)
 from pages.shared.style import notice
 from pages.shared.unseen_controls import Asked, asked_deployment
 from pages.shared.unseen_findings import headline, tests_and_truth
@@ -61,10 +70,11 @@ def without_effect() -> None:
     page_header(
         "Unseen environment",
         f"{run.naming.title}: the outcome is a yes or no that treatment has no part in, so no effect can be wrong "
-        "somewhere new. What can be tried is another machine.",
+        "somewhere new; a label can.",
         None,
         effects_unjudged.label_numbers(run),
     )
+    prediction_panel.draw(run)
     edits_panel.draw(run)
     if run.config.scenario.observation != "ecg":
         notice(

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.signal import lfilter
 
 Latent = Literal["st", "t", "qrs", "qt"]  # what a coordinate of z moves
 Phase = Literal["random", "locked"]  # of the hum against the beat
@@ -118,6 +117,8 @@ def _waves(size: np.ndarray, phase: np.ndarray, hz: np.ndarray, time: np.ndarray
 
 def _filtered(trace: np.ndarray, machine: Machine, own: slice) -> np.ndarray:
     """Notch, then high-pass, of the rows whose hospital has them."""
+    from scipy.signal import lfilter  # slow to load, and who serves a model records nothing
+
     depth, corner = machine.notch[own], machine.highpass[own]
     for value in np.unique(depth[depth > 0]):
         hz = np.fft.rfftfreq(trace.shape[1], 1 / machine.rate)

@@ -144,9 +144,7 @@ def said(found: Prediction, m: int, lam: float) -> str:
         return ""
     if found.too_good[m]:
         return (
-            f"At λ = {lam:g} it is right for {accuracy:.1%} of the trial's rows, better than the physiology allows "
-            f"({found.ceiling:.1%}): it reads something else than the patient."
+            f"At λ = {lam:g} it is right for {100 * accuracy:.1f} % of the trial's rows, better than the physiology allows "
+            f"({100 * found.ceiling:.1f} %): it reads something else than the patient."
         )
-    return (
-        f"At λ = {lam:g} it is right for {accuracy:.1%} of the trial's rows; the physiology allows {found.ceiling:.1%}."
-    )
+    return f"At λ = {lam:g} it is right for {100 * accuracy:.1f} % of the trial's rows; the physiology allows {100 * found.ceiling:.1f} %."

@@ -13,6 +13,7 @@ from crl_core.figures.axes import Range
 from crl_core.measures.edits import Edit, Moved, edited, moved
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import EffectScores, effect_scores, is_constant
+from crl_core.measures.prediction import Prediction, prediction
 from crl_core.results import data_of
 from pages.shared import server_cache
 from pages.shared.run_view import RunInView
@@ -74,6 +75,17 @@ def _effects(key: str, _run: RunInView) -> Effects:
             scores=effect_scores(_run.result),
             plane=effect_map(_run.result, view),
         )
+
+
+def predicted(run: RunInView) -> Prediction:
+    """Of a label, in every place that its world has."""
+    return _predicted(run.key, run)
+
+
+@server_cache.pictures
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _predicted(key: str, _run: RunInView) -> Prediction:
+    return prediction(_run.result)
 
 
 def recorded(run: RunInView, edit: Edit) -> Recorded:

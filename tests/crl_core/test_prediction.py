@@ -49,7 +49,7 @@ def test_a_model_that_reads_the_machine_fails_where_the_machine_says_something_e
     assert elsewhere_ < trial - 0.15
     assert reversed_ < 0.4
     assert found.too_good[0]
-    assert "better than the physiology allows (84.1%)" in said(found, 0, 0.0)
+    assert "better than the physiology allows (84.1 %)" in said(found, 0, 0.0)
 
 
 def test_elsewhere_the_machine_says_nothing_or_the_opposite_and_patients_stay_the_trials() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from crl_core import RunConfig, Scenario, Training, preset, train
 from crl_core.data.scm import sample
 from crl_core.measures.edits import EDITS, edited, moved
+from crl_core.measures.prediction import WORDS, prediction
+from crl_core.measures.prediction import said as accuracy_said
 from crl_core.results import RunResult, data_of
 from crl_core.runs.store import RunStore
 from pages.shared import fields
@@ -156,6 +159,22 @@ def test_the_path_of_a_label_speaks_of_no_effect_and_shows_the_share_that_flips(
     assert "Treatment has no part in this outcome, so no λ has an effect error." in said
     assert "average effect" not in said
     assert titled(app, "Share of labels that flip")
+
+
+@pytest.mark.parametrize("page", ["path", "unseen"])
+def test_of_a_label_it_is_shown_how_often_it_is_right_in_the_trial_and_elsewhere(
+    open_app: Open, store: RunStore, labelled: RunResult, page: str
+) -> None:
+    store.save(labelled)
+    app = open_app(page, **link(LABEL), lam="1")
+    assert not app.exception
+    found = prediction(labelled)
+    for place, title in WORDS.items():
+        drawn = titled(app, title[0].upper() + title[1:])
+        points = next(trace for trace in drawn["data"] if trace.get("name") == "accuracy")
+        median = np.median(labelled.by_lam(found.accuracy[place]), axis=0)
+        np.testing.assert_allclose(numbers(points["y"]), median, rtol=1e-5)
+    assert accuracy_said(found, labelled.lams.index(1.0), 1.0) in unescape(words(app))
 
 
 def test_an_unseen_environment_of_a_label_is_another_machine(
