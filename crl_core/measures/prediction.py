@@ -142,9 +142,10 @@ def said(found: Prediction, m: int, lam: float) -> str:
     accuracy = found.accuracy["trial"][m]
     if found.ceiling is None or not np.isfinite(accuracy):
         return ""
+    right, allowed = (f"{100 * share:.1f} %" for share in (accuracy, found.ceiling))
     if found.too_good[m]:
         return (
-            f"At λ = {lam:g} it is right for {100 * accuracy:.1f} % of the trial's rows, better than the physiology allows "
-            f"({100 * found.ceiling:.1f} %): it reads something else than the patient."
+            f"At λ = {lam:g} it is right for {right} of the trial's rows, better than the physiology allows "
+            f"({allowed}): it reads something else than the patient."
         )
-    return f"At λ = {lam:g} it is right for {100 * accuracy:.1f} % of the trial's rows; the physiology allows {100 * found.ceiling:.1f} %."
+    return f"At λ = {lam:g} it is right for {right} of the trial's rows; the physiology allows {allowed}."
