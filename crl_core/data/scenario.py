@@ -144,6 +144,8 @@ class Scenario:
             if item.name in PER_ENV:
                 if item.name == "env_weight" and len(set(value)) == 1:  # only their ratios matter
                     value = (1.0,)
+                elif about_of(item).young and len(set(value)) == 1:  # alike in all, however many there are
+                    value = value[:1]
                 value = value * self.n_envs if len(value) == 1 else value
                 if len(value) != self.n_envs:
                     raise ValueError(

@@ -28,9 +28,7 @@ def draw(run: RunInView) -> None:
             "Where is it right?", "share of labels that are right, along λ; only a simulation has the other hospitals"
         )
         for column, place in zip(st.columns(len(PLACES)), PLACES, strict=True):
-            ceiling = (
-                [Level(name="what the physiology allows", value=found.ceiling, truth=True)] if found.ceiling else []
-            )
+            ceiling = [Level(name="", value=found.ceiling, truth=True)] if found.ceiling else []
             with column:
                 drawn = along_lam(
                     result.lams,
