@@ -40,16 +40,6 @@ def _config(scenario: Scenario, **training: object) -> RunConfig:
 
 _TWO_HOSPITALS = Scenario(propensity=(1.0, 0.0), offset=(2.0, -2.0), heterogeneity=0.5)
 _RECIPE = Scenario(interaction=-1.0)
-_ECG = replace(
-    _TWO_HOSPITALS,
-    observation="ecg",
-    n_samples=4000,
-    offset=(1.0, -1.0),
-    sigma=(0.3, 0.3),
-    heterogeneity=1.5,
-    noise=0.3,
-)
-_TRACES = {"lams": (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), "epochs": 30}
 _ALL = (
     Preset(
         id="hospital",
@@ -201,7 +191,20 @@ _ALL = (
         why="The filter changes the signal where the cause is, so neither a regression nor a cardiologist's "
         "measurements take it out; sending both hospitals' traces through one filter would.",
         env_word="hospital",
-        config=_config(replace(_ECG, highpass=(0.5, 0.05)), **_TRACES),
+        config=_config(
+            replace(
+                _TWO_HOSPITALS,
+                observation="ecg",
+                n_samples=4000,
+                offset=(1.0, -1.0),
+                sigma=(0.3, 0.3),
+                heterogeneity=1.5,
+                noise=0.3,
+                highpass=(0.5, 0.05),
+            ),
+            lams=(0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+            epochs=30,
+        ),
     ),
     Preset(
         id="hum-label",

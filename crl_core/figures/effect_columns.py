@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from crl_core.figures.axes import interval, joined, span
 from crl_core.figures.base import Trace, axis, empty, figure, number
-from crl_core.figures.lanes import EDGE, INPUT_MARGIN, LANE, LONGEST_INPUT, MARGIN, lane_axis
+from crl_core.figures.lanes import EDGE, INPUT_MARGIN, LONGEST_INPUT, MARGIN, height_of, lane_axis, stems
 from crl_core.figures.palette import Palette
 from crl_core.measures.effect_checks import WIDE
 from crl_core.measures.linear_projection import LinearProjection
@@ -22,7 +22,7 @@ def effect_by_inputs(found: LinearProjection, colours: Palette, *, title: str) -
     """What the effect gains with one standard deviation of each input, the largest first, ± 1.96 standard errors; those
     whose interval misses zero are drawn strong."""
     terms = [term for term in found.terms if np.isfinite([term.value, term.se]).all()][:MOST_SHOWN]
-    height = _height(len(terms))
+    height = height_of(len(terms))
     if not terms:
         return empty(title, "No column has a part in it that can be told.", colours, height=height)
     values, half = np.array([term.value for term in terms]), WIDE * np.array([term.se for term in terms])
@@ -68,7 +68,7 @@ def columns_that_move_effects(importance: Mapping[str, float], colours: Palette,
     """By how much τ̂ changes where a column is shuffled, the largest first. importance: by column, >= 0."""
     known = [name for name, value in importance.items() if np.isfinite(value)]
     largest = sorted(known, key=lambda name: -importance[name])[:MOST_SHOWN]
-    height = _height(len(largest))
+    height = height_of(len(largest))
     if not largest:
         return empty(title, "No model says what the columns do.", colours, height=height)
     values, lanes = np.array([importance[name] for name in largest]), -np.arange(len(largest), dtype=float)
@@ -76,16 +76,7 @@ def columns_that_move_effects(importance: Mapping[str, float], colours: Palette,
     return figure(
         title,
         [
-            {
-                "type": "bar",
-                "orientation": "h",
-                "x": values,
-                "y": lanes,
-                "width": 0.08,
-                "marker": {"color": inks},
-                "showlegend": False,
-                "hoverinfo": "skip",
-            },
+            stems(values, lanes, inks),
             _points(values, lanes, inks, [f"{escape(name)}: {number(importance[name])}" for name in largest], colours),
         ],
         colours,
@@ -114,10 +105,6 @@ def _points(x: np.ndarray, lanes: np.ndarray, inks: list[str], texts: list[str],
         "cliponaxis": False,
         "hovertemplate": "%{customdata}<extra></extra>",
     }
-
-
-def _height(lanes: int) -> int:
-    return 96 + LANE * max(3, lanes)
 
 
 def _zero(lanes: int, colours: Palette) -> dict[str, object]:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from crl_core.figures.axes import bin_counts, bin_edges
 from crl_core.figures.base import ARM_NAMES, Trace, axis, empty, figure, note, rgba
-from crl_core.figures.lanes import EDGE, LANE, lane_axis, short
+from crl_core.figures.lanes import EDGE, LANE, MARGIN, height_of, lane_axis, short, stems
 from crl_core.figures.palette import Palette
 
 _BINS = 40  # of a propensity
@@ -161,7 +161,7 @@ def balance(differences: Mapping[str, float], colours: Palette) -> go.Figure:
     title = "Where the arms differ"
     known = [name for name, value in differences.items() if np.isfinite(value)]
     largest = sorted(known, key=lambda name: -abs(differences[name]))[:MOST_SHOWN]
-    height = 96 + LANE * max(3, len(largest))
+    height = height_of(len(largest))
     if not largest:
         return empty(title, "There is no covariate that differs between the arms.", colours, height=height)
     values = np.array([differences[name] for name in largest])
@@ -172,16 +172,7 @@ def balance(differences: Mapping[str, float], colours: Palette) -> go.Figure:
     return figure(
         title,
         [
-            {
-                "type": "bar",
-                "orientation": "h",
-                "x": values,
-                "y": lanes,
-                "width": 0.08,
-                "marker": {"color": inks},
-                "showlegend": False,
-                "hoverinfo": "skip",
-            },
+            stems(values, lanes, inks),
             {
                 "type": "scatter",
                 "mode": "markers",
@@ -196,7 +187,7 @@ def balance(differences: Mapping[str, float], colours: Palette) -> go.Figure:
         ],
         colours,
         height=height,
-        margin={"l": 128},
+        margin={"l": MARGIN},
         shapes=[
             {
                 "type": "rect",

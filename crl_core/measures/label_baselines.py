@@ -34,7 +34,7 @@ def wrong_in_next(config: RunConfig, replicate: int) -> dict[str, float]:
 
     Raises: ValueError if the outcome is a number, or the rows are not of a simulation.
     """
-    if config.table is not None or not config.source.two_outcomes:
+    if not config.without_effect:
         raise ValueError("a next hospital is drawn of a simulated label; this run has none. Set scenario.outcome.")
     seed, recorder = config.training.seed + replicate, recorder_of(config)
     train = data_of(config, replicate)[0]

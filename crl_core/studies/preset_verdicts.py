@@ -151,7 +151,7 @@ def earned(preset: str, config: RunConfig, found: Found) -> Earned:
     result, evidence = found
     pick = picked_by(RULE, evidence)
     lams = np.array(result.lams)
-    if of_labels(preset):
+    if config.without_effect:
         errors = result.by_lam(1 - prediction(result).accuracy["next"])
         by_seed = [wrong_in_next(config, seed) for seed in range(config.training.replicates)]
         known, all_names = np.array([list(one.values()) for one in by_seed]).T, list(by_seed[0])
@@ -174,17 +174,13 @@ def earned(preset: str, config: RunConfig, found: Found) -> Earned:
     )
 
 
-def of_labels(preset: str) -> bool:
-    """Whether this preset's error is one of labels."""
-    return PRESETS[preset].config.source.two_outcomes
-
-
 def in_words(item: Earned) -> str:
     """The figures behind a preset's verdict, in a sentence."""
     if item.verdict is None:
         return ""
     zero, picked, best = item.medians
-    what = "share of wrong labels in a next hospital" if of_labels(item.preset) else "ITE RMSE"
+    label = PRESETS[item.preset].config.without_effect
+    what = "share of wrong labels in a next hospital" if label else "ITE RMSE"
     return (
         f"{what[0].upper()}{what[1:]} {picked:.2g} at the largest λ that predicts at most twice as badly as the best, "
         f"{zero:.2g} at λ = 0, {best:.2g} for the best of all baselines (mostly {item.usual_baseline}): medians over "

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from crl_core.config import FIRST_SEED, RunConfig, Scenario, Training
+from crl_core.config.presets import preset
 from crl_core.config.text import altered
 from crl_core.data.interventions import deploy
 from crl_core.jobs.ensure_runs import Evidence, ensure_runs
@@ -19,25 +20,8 @@ from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 
 _ROWS = 1000  # that a recording is edited of
-_FILTER = RunConfig(
-    scenario=Scenario(
-        observation="ecg",
-        n_samples=4000,
-        propensity=(1.0, 0.0),
-        offset=(1.0, -1.0),
-        sigma=(0.3, 0.3),
-        heterogeneity=1.5,
-        noise=0.3,
-        highpass=(0.5, 0.05),
-    ),
-    training=Training(epochs=30, lams=(0.0, 1.0, 3.0)),
-)
-_LABEL = RunConfig(
-    scenario=Scenario(
-        observation="ecg", n_samples=4000, outcome="binary", offset=(0.7, -0.7), sigma=(0.2, 0.2), leak=1.0
-    ),
-    training=Training(epochs=60, batch_size=512, lams=(0.0, 20.0)),
-)
+_FILTER = altered(preset("filter"), lams=(0.0, 1.0, 3.0))
+_LABEL = altered(preset("hum-label"), lams=(0.0, 20.0))
 _SAYS_NOTHING = RunConfig(
     scenario=Scenario(observation="ecg", n_samples=4000, outcome="binary", offset=(1.0, -1.0), sigma=(0.3, 0.3)),
     training=Training(epochs=30, lams=(0.0,)),

@@ -54,7 +54,7 @@ class Outlook:
 
 def stands_in(scenario: Scenario, align: Align) -> str:
     """What s stands in for, in a way that alignment can see: "treatment", "outcome" or "" (nothing)."""
-    if scenario.observation != "covariates" or scenario.outcome != "number":
+    if not _foretold(scenario):
         return ""
     size = sizes(scenario, align)
     if size is None or (align != "treatment" and scenario.n_envs == 1):
@@ -69,7 +69,7 @@ def outlook(scenario: Scenario, align: Align, env_word: str = "environment") -> 
             "nothing to align",
             f"There is one {env_word} only: the penalty is zero, and every λ trains the same network.",
         )
-    if scenario.observation != "covariates" or scenario.outcome != "number":
+    if not _foretold(scenario):
         return _without_size("cannot say", _UNFORETOLD)
     size = sizes(scenario, align)
     if size is None:
@@ -107,6 +107,11 @@ def outlook(scenario: Scenario, align: Align, env_word: str = "environment") -> 
     else:
         word, sentence = "nothing to gain", about.nothing()
     return Outlook(word=word, sentence=sentence, gain=gain, harm=harm)
+
+
+def _foretold(scenario: Scenario) -> bool:
+    """Whether the sizes are of what the network is given and learns: not of a trace, and not of a label."""
+    return scenario.observation == "covariates" and scenario.outcome == "number"
 
 
 def _without_size(word: Word, sentence: str) -> Outlook:

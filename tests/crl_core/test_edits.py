@@ -14,16 +14,7 @@ from crl_core.measures.edits import EDITS, Edit, Moved, edited, moved
 from crl_core.results import RunResult, data_of, predict
 
 HUM, MACHINE = EDITS
-FILTER = Scenario(
-    observation="ecg",
-    n_samples=2000,
-    propensity=(1, 0),
-    offset=(1, -1),
-    sigma=(0.3, 0.3),
-    heterogeneity=1.5,
-    noise=0.3,
-    highpass=(0.5, 0.05),
-)
+FILTER = replace(preset("filter").scenario, n_samples=2000)
 LABEL = Scenario(
     observation="ecg",
     outcome="binary",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crl_core import RunConfig, Scenario, Training, train
+from crl_core import RunConfig, Scenario, Training, preset, train
 from crl_core.data import ecg
 from crl_core.measures.baselines import (
     BASELINES,
@@ -30,16 +30,7 @@ from crl_core.runs.bundle_arrays import check_evidence, evidence_specs, from_npz
 
 AT = Recorder(rate=160.0, hum_hz=50.0)
 TINY = Training(lams=(0.0, 1.0), replicates=1, epochs=2, batch_size=64, hidden=8, latent_dim=4)
-FILTERS = Scenario(
-    observation="ecg",
-    n_samples=200,
-    propensity=(1.0, 0.0),
-    offset=(1.0, -1.0),
-    sigma=(0.3, 0.3),
-    heterogeneity=1.5,
-    noise=0.3,
-    highpass=(0.5, 0.05),
-)
+FILTERS = replace(preset("filter").scenario, n_samples=200)
 
 
 def recorded(rate: float = 160.0, samples: int = 128, n: int = 6, **changes: Any) -> np.ndarray:
