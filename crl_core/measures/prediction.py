@@ -20,6 +20,7 @@ from crl_core.data import scm
 from crl_core.data.interventions import backgrounds
 from crl_core.data.scenario import Scenario
 from crl_core.data.scm import Change, MultiEnvData
+from crl_core.measures.edits import YES
 from crl_core.results import RunResult, data_of
 
 ROWS = 2000  # of a place that is not the trial
@@ -95,10 +96,10 @@ def prediction(result: RunResult) -> Prediction:
 
 
 def judged(chance: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Accuracy of saying yes above one half, and AUC, of chances [n] of labels y [n]; NaN where not defined."""
+    """Accuracy of saying yes above `YES`, and AUC, of chances [n] of labels y [n]; NaN where not defined."""
     if not np.isfinite(chance).all():
         return np.nan, np.nan
-    hits = float(accuracy_score(y, chance > 0.5))
+    hits = float(accuracy_score(y, chance > YES))
     return hits, float(roc_auc_score(y, chance)) if len(np.unique(y)) == 2 else np.nan
 
 
