@@ -142,12 +142,12 @@ class _World:
     def error_without_arm(self) -> float:
         """Of the best predictor of y, per arm, from the quantile of z̄ within the arm, s̄ averaged over."""
         share = self.cells.sum(axis=(1, 2))
-        order = np.argsort(self.z, axis=None)
-        z = self.z.ravel()[order]
+        z = np.sort(self.z, axis=None)
         z_of, y_hat = [], []
         for arm in (0, 1):
-            mass = self.cells[arm].ravel()[order]
-            below = (np.cumsum(mass) - mass / 2) / share[arm]
+            # Below each z̄, by environment: a sum over all units in order would jump where two of them change places.
+            ranks = np.cumsum(self.cells[arm], axis=1) - self.cells[arm] / 2  # [E, q]
+            below = np.sum([np.interp(z, *of) for of in zip(self.z, ranks, strict=True)], axis=0) / share[arm]
             at = np.interp(_QUANTILES, below, z)  # z̄ at each quantile of the arm, [q]
             density = norm.logpdf(at[:, None], self.z_mean, self.z_spread) + np.log(self.weight)
             treated = propensity(self.scenario, at[:, None])

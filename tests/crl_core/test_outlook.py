@@ -125,6 +125,10 @@ def test_the_least_error_without_s_holds_for_weighted_environments() -> None:
         ({"cause_scale": (1.0, 1.0)}, {"cause_scale": (1.0, 1.0001)}),
         ({"cause_mean": (0.0, 0.0)}, {"cause_mean": (0.0, 0.0001)}),
         (
+            {"cause_mean": (1.0, 1.0), "cause_scale": (0.5, 0.5), "propensity": (0.1, 0.8), "confounding": -2.0},
+            {"cause_mean": (1.0001, 1.0), "cause_scale": (0.5, 0.5), "propensity": (0.1, 0.8), "confounding": -2.0},
+        ),
+        (
             {"propensity": (0.5, 0.5), "offset": (2.0, 2.0)},
             {"propensity": (0.5, 0.5001), "offset": (2.0, 2.0001)},
         ),
@@ -166,7 +170,7 @@ worlds = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(scenario=worlds, data=st.data(), align=st.sampled_from(["environment", "treatment"]))
 def test_the_grades_have_no_step_anywhere(scenario: Scenario, data: st.DataObject, align: str) -> None:
     name = data.draw(st.sampled_from(["sigma", "offset", "cause_mean", "cause_scale", "confounding", "heterogeneity"]))
@@ -177,7 +181,7 @@ def test_the_grades_have_no_step_anywhere(scenario: Scenario, data: st.DataObjec
     assert a.harm == pytest.approx(b.harm, abs=0.005)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     gaps=st.tuples(st.floats(0, 3), st.floats(0, 3)).map(sorted),
     heterogeneity=st.floats(0, 2),
