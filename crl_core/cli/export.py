@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ def add_export_command(command: Callable[..., Any]) -> None:
     export = command("export", _export, "one λ of a stored run as TorchScript, torch.export or ONNX, float32 or int8")
     export.add_argument("key", metavar="KEY", help="of a stored run, or how it begins")
     export.add_argument("--lam", type=option("lams"), metavar="λ", help="the nearest of the run's; required")
+    export.add_argument("--exact", action="store_true", help="refuse a λ that the run does not have")
     export.add_argument("--replicate", type=option(whole=True), default=0, metavar="R", help="default 0")
     export.add_argument("--format", default="onnx", metavar="F", help=f"one of {', '.join(FORMATS)}")
     export.add_argument("--out", type=path_given, metavar="FILE", help="default: named for run, λ and format, here")
@@ -51,8 +53,12 @@ def _export(options: argparse.Namespace) -> int:
     result = store.load(key)
     if isinstance(result.config.table, PrivateRows) and (handed := os.environ.get(ROWS_FILE)):
         take_over(result.config.table, Path(handed))
+    grid = ", ".join(f"{lam:g}" for lam in result.lams)
     if options.lam is None:
-        raise ValueError(f"say which λ with --lam; this run has {', '.join(f'{lam:g}' for lam in result.lams)}.")
+        raise ValueError(f"say which λ with --lam; this run has {grid}.")
+    other = not any(math.isclose(options.lam, lam, rel_tol=1e-6) for lam in result.lams)
+    if other and options.exact:
+        raise ValueError(f"this run has no λ = {options.lam:g}; give one that it has, {grid}, or leave --exact away.")
     from crl_core.export.format_costs import report
     from crl_core.export.models import export_model, subject
 
@@ -78,7 +84,8 @@ def _export(options: argparse.Namespace) -> int:
         content |= {"format": name, "file": target, "bytes": len(made)}
         text.append(f"{FORMATS[name].title} of λ = {lam:g} is in {target}{place(target)}, {len(made) / 1e3:.0f} kB.")
     put(options.json, content, lambda: "\n\n".join(text))
-    warn(cautions)
+    taken = [f"the run has no λ = {options.lam:g}; the nearest, {lam:g}, was taken."] if other else []
+    warn([*taken, *cautions])
     return 0
 
 

@@ -61,7 +61,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
     app.add_middleware(BehindProxy, root_path=settings.root_path, trusted_proxies=settings.trusted_proxies)
     app.add_middleware(Guard, settings=settings, done=measures.answered)  # outermost
     add_docs(app)
-    _answer_problems(app)
+    _answer_problems(app, model.features)
     guarded = [Depends(_key_check(settings.api_key))] if settings.api_key is not None else []
     refusals = {code: said for code, said in _REFUSALS.items() if settings.api_key is not None or code != 401}
     body_type, columns = request_body(model, settings), covariates_of(model.metadata)
@@ -92,6 +92,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
                 "p": worst.p,
                 "environments": {label: state.status for label, state in states.items()},
             },
+            "outside_range": _outside(model, x),
             "notes": filled,
         }
 
@@ -144,6 +145,12 @@ def _inputs(columns: Sequence[Column], rows: Sequence[Any]) -> tuple[np.ndarray,
     return x, filled
 
 
+def _outside(model: Model, x: np.ndarray) -> list[list[str]]:
+    """Of each row of x [n, d], which inputs lie outside of what training saw (of a table: outside of 98 % of it)."""
+    low, high = (np.array([item[end] for item in model.metadata["features"]], np.float32) for end in ("low", "high"))
+    return [[model.features[at] for at in np.flatnonzero(row)] for row in (x < low) | (x > high)]
+
+
 def _labels(environments: list[str] | None, n: int) -> list[str]:
     if not environments:
         return [UNNAMED] * n
@@ -175,7 +182,7 @@ def _key_check(expected: str) -> Any:
     return check
 
 
-def _answer_problems(app: FastAPI) -> None:
+def _answer_problems(app: FastAPI, features: Sequence[str]) -> None:
     """Refusals are one sentence each, and never repeat what was sent."""
 
     @app.exception_handler(RequestValidationError)
@@ -188,7 +195,7 @@ def _answer_problems(app: FastAPI) -> None:
             )
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:4] if str(part).isascii())[:60]
-        said = " ".join(str(first["msg"]).split())[:160]
+        said = _of_row(first, features) or " ".join(str(first["msg"]).split())[:160]
         way_out = f"see {_docs(request)} for what is expected and an example that works."
         return _problem(request, 422, f"{where}: {said}; {way_out}")
 
@@ -200,6 +207,17 @@ def _answer_problems(app: FastAPI) -> None:
             f"{_docs(request)}.",
         }.get(error.status_code, str(error.detail))
         return _problem(request, error.status_code, said, error.headers)
+
+
+def _of_row(error: Any, features: Sequence[str]) -> str:
+    """What a row lacks, or which of its numbers is none, by the features' names; "" where it is not of a row's list."""
+    names = f"{', '.join(features[:4])}{', …' if len(features) > 4 else ''}"
+    match error["loc"]:
+        case ("body", "rows", int(), *_) if error["type"] in ("too_short", "too_long"):
+            return f"give {len(features)} numbers, {names}; this row has {error['ctx']['actual_length']}"
+        case ("body", "rows", int(), *_, int(at)) if at < len(features):
+            return f"{features[at]}: {' '.join(str(error['msg']).split())[:120]}"
+    return ""
 
 
 def _docs(request: Request) -> str:

@@ -33,6 +33,9 @@ class Effects(BaseModel):
     lam: float
     model: str
     invariance: Invariance
+    outside_range: list[list[str]] = Field(
+        description="of each row the inputs that lie outside of what training saw: there the effect is a guess"
+    )
     notes: list[str] = Field(default=[], description="cells that were missing or of a level that training did not see")
 
 

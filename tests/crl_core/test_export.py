@@ -179,6 +179,14 @@ def test_the_command_writes_a_file_that_opens_and_refuses_what_is_wrong(
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["bytes"] == target.stat().st_size
     assert open_model(target).lam == BEST
+    assert main([*command[:3], "2", *command[4:]]) == 0
+    assert (
+        capsys.readouterr().err == "python -m crl_core: warning: the run has no λ = 2; the nearest, 1.9, was taken.\n"
+    )
+    assert main([*command[:3], "2", "--exact"]) == 2
+    assert "give one that it has, 0, " in capsys.readouterr().err
+    assert main([*command, "--exact"]) == 0
+    assert capsys.readouterr().err == ""
     for bad in (
         ["export", key],
         ["export", "nosuchkey", "--lam", "1"],

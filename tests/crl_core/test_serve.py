@@ -167,6 +167,26 @@ def test_bad_input_gets_a_sentence_and_the_server_goes_on(what: str, server: Ser
     assert server.ask(body={"rows": [[0.0, 0.0]]})[0] == 200
 
 
+def test_a_row_that_is_refused_is_told_by_the_names_of_its_features(server: Server) -> None:
+    said = [server.ask(body={"rows": [[0.0, 0.0], row]})[1]["error"] for row in ([1.0], [1.0, 2.0, 3.0], [1.0, "two"])]
+    assert said[0].startswith("body.rows.1: give 2 numbers, z1, s1; this row has 1; see ")
+    assert said[1].startswith("body.rows.1: give 2 numbers, z1, s1; this row has 3; see ")
+    assert said[2].startswith("body.rows.1.1: s1: Input should be a valid number")
+
+
+def test_each_row_says_which_of_its_inputs_training_never_saw(server: Server, made_of: Subject) -> None:
+    train = made_of.held_out.x.astype(np.float32)
+    seen = {item["name"]: (item["low"], item["high"]) for item in server.ask("/v1/model")[1]["features"]}
+    inside = [sum(ends) / 2 for ends in seen.values()]
+    rows = [inside, [inside[0], -40.0], [99.0, -40.0], *train[:50].tolist()]
+    said = server.ask(body={"rows": rows})[1]["outside_range"]
+    assert said[:3] == [[], ["s1"], ["z1", "s1"]]
+    assert said[3:] == [
+        [name for name, value in zip(seen, row, strict=True) if not seen[name][0] <= value <= seen[name][1]]
+        for row in train[:50].tolist()
+    ]
+
+
 HEAD = b"POST /v1/effects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
