@@ -45,6 +45,9 @@ def waits() -> None:
         st.rerun()
     with st.container(key="panel_serve_busy"):
         panel_title("Writing and measuring", f"λ = {run.lam:g}, replicate 0; about half a minute")
+        done, all_of_them = server_cache.exporter().written(folder)
+        what = "measuring them" if done == all_of_them else "writing the next"
+        st.progress(done / (all_of_them + 1), f"{done} of {all_of_them} formats written, {what}")
         say("You may leave this page; what is made is kept.")
 
 

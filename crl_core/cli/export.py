@@ -72,12 +72,14 @@ def _export(options: argparse.Namespace) -> int:
     content: dict[str, Any] = {"key": key, "lam": lam, "replicate": options.replicate, "cautions": cautions}
     text = []
     if options.report:
-        rows, files = report(made_of)
+
+        def keep(each: str, made: bytes) -> None:
+            if options.folder is not None:
+                write_model(Path(options.folder) / file_name(key, lam, each), made)
+
+        rows, files = report(made_of, written=keep)
         content["report"] = [row.to_dict() for row in rows]
         text.append(report_table(rows) + ("" if lacking() is None else f"\n{lacking()}"))
-        if options.folder is not None:
-            for each, made in files.items():
-                write_model(Path(options.folder) / file_name(key, lam, each), made)
     if writes:
         made = files[name] if options.report else export_model(made_of, name)
         write_model(Path(target), made)

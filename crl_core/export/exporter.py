@@ -74,6 +74,11 @@ def _file(found: Exports, name: str) -> str:
     return file_name(found.key, found.lam, name)
 
 
+def _aside(folder: Path) -> str:
+    """How the name of the place begins where a folder's files are written."""
+    return f".{folder.name}-"
+
+
 def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_S) -> Exports:
     """Export and measure every format whose packages are installed, for `limit_s` at most.
 
@@ -81,7 +86,7 @@ def make(store: RunStore, result: RunResult, lam: float, limit_s: float = LIMIT_
     Raises: ValueError with one sentence if that fails.
     """
     target = folder_of(store, result, lam)
-    aside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    aside = target.with_name(f"{_aside(target)}{secrets.token_hex(4)}")
     command = [
         sys.executable, "-m", "crl_core", "export", result.config.key, "--lam", repr(lam), "--report",
         "--folder", str(aside), "--json", str(aside / _REPORT),
@@ -172,6 +177,11 @@ class Exporter:
     def running(self, folder: Path) -> bool:
         with self._mutex:
             return folder in self._running
+
+    def written(self, folder: Path) -> tuple[int, int]:
+        """How many of how many formats are there, of an export that is under way; then they are measured."""
+        made = {path.name for path in folder.parent.glob(f"{_aside(folder)}*/[!.]*")} - {_REPORT}
+        return len(made), len(available())
 
     def problem(self, folder: Path) -> str | None:
         """Why the last export into `folder` failed, None if it did not."""

@@ -40,11 +40,16 @@ class FormatCost:
 
 
 def report(
-    made_of: Subject, names: Sequence[str] = (), *, calls: dict[int, int] | None = None
+    made_of: Subject,
+    names: Sequence[str] = (),
+    *,
+    calls: dict[int, int] | None = None,
+    written: Callable[[str, bytes], None] = lambda name, content: None,
 ) -> tuple[list[FormatCost], dict[str, bytes]]:
     """The cost of the original and of each format, and the formats' files. All errors are held out.
 
     names: of the formats; none named: each that can be made here.
+    written: is given each file as soon as it is there.
 
     Latency is that of one call in this process, on one thread, NumPy to NumPy, loading not included.
     Raises: ValueError as `export_model`.
@@ -52,7 +57,10 @@ def report(
     import crl_core.export.models as export
     from crl_core.export.models.torch_files import one_thread, run_torch
 
-    files = {name: export.export_model(made_of, name) for name in names or available()}
+    files = {}
+    for name in names or available():
+        files[name] = export.export_model(made_of, name)
+        written(name, files[name])
     with one_thread():
         original = run_torch(made_of.network)
         expected = original(made_of.held_out.x.astype(np.float32))

@@ -779,6 +779,7 @@ def test_what_a_stored_run_lacks_is_computed(visitor: Visitor) -> None:
 def test_a_model_is_exported_in_a_format_with_what_to_type(visitor: Visitor) -> None:
     visitor.open("serve", lam="1.9")
     visitor.press("serve-make")
+    expect(visitor.of("panel_serve_busy")).to_contain_text("formats written")
     panel = visitor.of("panel_serve_use")
     expect(panel).to_be_visible(timeout=3 * WAIT_MS)
     visitor.press("serve-format", "ONNX int8")

@@ -87,9 +87,15 @@ def test_pressing_the_button_exports_in_the_background_and_shows_it_when_it_is_t
     open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.save(tiny.result)
-    going = threading.Event()
+    half, going = threading.Event(), threading.Event()
+    folder = exports.folder_of(store, tiny.result, 1.0)
+    aside = folder.with_name(f".{folder.name}-0a1b")
 
     def make(own: RunStore, result: object, lam: float) -> exports.Exports:
+        aside.mkdir(parents=True)
+        for name in ("one.onnx", "two.pt2", ".three.half"):
+            (aside / name).write_bytes(b"")
+        half.set()
         going.wait(30)
         return made_up(own, tiny, lam)
 
@@ -97,6 +103,8 @@ def test_pressing_the_button_exports_in_the_background_and_shows_it_when_it_is_t
     app = pressed(open_app("serve", **tiny.params, lam="1"))
     assert not app.exception
     assert "Writing and measuring" in words(app)
+    half.wait(30)
+    assert f"2 of {len(exports.available())} formats written" in words(app.run())
     app.switch_page("pages/latent.py").run()  # leaving does not stop it
     going.set()
     wait_until(lambda: exports.kept(store, tiny.result, 1.0) is not None, limit_s=30)
