@@ -304,7 +304,13 @@ def _framed(layers: list[Spec], ink: Palette, height: int) -> Spec:
         "padding": {"left": 2, "right": 6, "top": 4, "bottom": 2},
         "background": "transparent",
         "layer": layers,
-        "config": {"view": {"stroke": None}, "axis": axis, "axisX": {"grid": False}, "font": FONT},
+        "config": {
+            "view": {"stroke": None},
+            "axis": axis,
+            "axisX": {"grid": False},
+            "font": FONT,
+            "mark": {"aria": False},
+        },
     }
 
 

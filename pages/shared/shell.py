@@ -122,6 +122,7 @@ def main() -> None:
     """What `app.py` does."""
     st.set_page_config(page_title="CRL Explorer", layout="wide", initial_sidebar_state="auto")
     page = _navigation(position="top")
+    st.set_page_config(page_title=f"{page.title} · CRL Explorer")
     st.session_state["shell.framed"] = True
     try:
         style.inject()

@@ -32,6 +32,11 @@ _CSS = """
 [class*="st-key-panel"] h3 { font-size: .95rem; }
 .stMain [data-testid="stElementContainer"], .stMain [data-testid="stLayoutWrapper"] { max-width: 100%; }
 .stApp button .stMarkdownEllipsis, .stApp button .stMarkdownEllipsis p { white-space: normal; overflow: visible; }
+[data-testid="stElementContainer"]:has(.crl-spoken) { position: absolute; } /* it is read aloud, and takes no room */
+.stApp a:focus-visible, .stApp summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.stButtonGroup [data-selected="true"] p { color: var(--chosen); }
+@media (min-width: 901px) { .katex-display { overflow: visible !important; } } /* it fits; a phone scrolls it */
+@media (hover: none), (max-width: 640px) { .js-plotly-plot .modebar-container { display: none; } }
 .stMain [data-testid="stPlotlyChart"] { container-type: inline-size; }
 @container (max-width: 19.5rem) {  /* words of a figure in a narrow panel: smaller rather than cut */
   .js-plotly-plot .gtitle { font-size: 11px !important; }
@@ -80,6 +85,7 @@ def inject() -> None:
     ink = palette(theme())
     on_accent = ink["bg"] if theme() == "dark" else ink["panel"]
     names = {"panel": ink["panel"], "hairline": ink["grid"], "quiet": ink["muted"], "on-accent": on_accent}
+    names |= {"accent": ink["accent"], "chosen": ink["accent"] if theme() == "dark" else ink["text"]}
     tokens = "".join(f"--{name}: {colour};" for name, colour in names.items())
     st.html(
         f"{_CSS}<style>.stApp {{ {tokens} }}</style><script>(() => {{\n{_NUMBER_FIELDS}}})()</script>",
@@ -111,7 +117,8 @@ def notice(title: str, *lines: str) -> None:
 
 def panel_title(title: str, says: str) -> None:
     """Head of a panel: what is drawn, and from what."""
-    st.html(f'<div class="crl-panel"><b>{escape(title)}</b><span>{escape(says)}</span></div>')
+    heading = f'<b role="heading" aria-level="2">{escape(title)}</b>'
+    st.html(f'<div class="crl-panel">{heading}<span>{escape(says)}</span></div>')
 
 
 def lam_legend(ink: Palette, lams: tuple[float, ...], lam: float, *, zoom: bool) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from crl_core.figures.spoken import spoken
+
 _RANGE = re.compile(r"\[[^\]]*\]")
 _CSS = """
 <style>
@@ -80,7 +82,8 @@ def say(text: str) -> None:
 
 
 def chart(drawn: Any, key: str) -> None:
-    """A Plotly figure as it is, with a toolbar that saves it."""
+    """A Plotly figure as it is, with a toolbar that saves it; for who does not see it, a sentence beforehand."""
+    st.html(f'<span class="crl-spoken" role="img" aria-label="{escape(spoken(drawn))}"></span>')
     st.plotly_chart(
         drawn,
         theme=None,

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import math
 import pkgutil
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,7 @@ from crl_core.figures.effect_plane import effect_plane
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
 from crl_core.figures.kept_covariates import kept_covariates
 from crl_core.figures.palette import palette
+from crl_core.figures.spoken import spoken
 from crl_core.measures.average_effects import AverageLevels
 from crl_core.measures.covariate_probes import CovariateProbes
 from crl_core.measures.curves import Curves
@@ -353,7 +355,10 @@ def axes_of(layout: dict[str, Any]) -> list[dict[str, Any]]:
 @given(run=drawn())
 @settings(max_examples=30)
 def test_a_figure_of_a_degenerate_run_has_finite_axes_and_nothing_infinite_in_it(name: str, run: Drawn) -> None:
-    figure = FIGURES[name](run).to_dict()
+    plotted = FIGURES[name](run)
+    figure, sentence = plotted.to_dict(), spoken(plotted)
+    assert 0 < len(sentence) < 700
+    assert not re.search(r"\b(nan|inf)\b|<|\n", sentence)
     assert [value for value in numbers(figure["layout"]) if not math.isfinite(value)] == []
     assert [value for value in numbers(figure["data"]) if math.isinf(value)] == []
     for look in axes_of(figure["layout"]):

@@ -1,0 +1,75 @@
+"""The app for who does not see it, or has no mouse: axe-core's serious rules, names, headings, what is focused."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from pages.shared.shell import PAGES
+from tests.browser.conftest import WAIT_MS, Server
+from tests.browser.test_app import settled
+
+pytestmark = pytest.mark.browser
+TITLES = {stem: title for pages in PAGES.values() for stem, title in pages}
+SERIOUS = ("serious", "critical")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("stem", TITLES)
+def test_axe_finds_nothing_serious_and_the_tab_says_which_page_it_is(
+    server: Server, chromium: Browser, stem: str, theme: str
+) -> None:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.goto(server.url("" if stem == "train" else stem))
+    if stem == "lecture":
+        page.get_by_role("slider", name="λ", exact=True).wait_for()
+    else:
+        settled(page)
+    expect(page).to_have_title(f"{TITLES[stem]} · CRL Explorer")
+    found = [
+        f"{fault['id']}: {node['target'][-1]}: {node['failureSummary'][:200]}"
+        for fault in Axe().run(page).response["violations"]
+        if fault["impact"] in SERIOUS
+        for node in fault["nodes"]
+    ]
+    context.close()
+    assert found == []
+
+
+def test_every_plotly_figure_is_told_in_a_sentence_with_its_numbers(server: Server, chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(server.url("path"))
+    settled(page)
+    page.locator(".js-plotly-plot").first.wait_for()
+    sentences = page.locator(".stMain [role=img].crl-spoken").evaluate_all("found => found.map(e => e.ariaLabel)")
+    assert len(sentences) == page.locator(".stMain .js-plotly-plot").count()
+    assert any("ITE RMSE" in said and " at 100" in said for said in sentences), sentences
+    page.context.close()
+
+
+def test_who_goes_by_keyboard_sees_where_they_are_in_the_menu(server: Server, chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(server.url("scenario"))
+    settled(page)
+    page.keyboard.press("Tab")  # from here on what is focused is seen
+    link = page.get_by_role("link", name="Latent", exact=True)
+    link.focus()
+    ring = link.evaluate("e => [getComputedStyle(e).outlineStyle, parseFloat(getComputedStyle(e).outlineWidth)]")
+    assert ring == ["solid", 2]
+    page.context.close()
+
+
+def test_on_a_phone_no_toolbar_lies_on_a_figure(server: Server, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    page.goto(server.url("effects"))
+    settled(page)
+    page.locator(".js-plotly-plot").first.wait_for()
+    assert page.locator(".modebar-container").filter(visible=True).count() == 0
+    context.close()
