@@ -12,7 +12,7 @@ from crl_core.measures.cautions import cautions_of
 from pages.shared import RunInView, controls, figure, page_header, quiet, require, server_cache, style
 from pages.shared.compare_invite import invite
 from pages.shared.compare_pictures import errors_and_settings, learning, pictures
-from pages.shared.compare_runs import choose, name_of, notes, opened
+from pages.shared.compare_runs import OWN_LAM, at_own_lam, choose, each_lam, name_of, notes, opened
 from pages.shared.compare_tables import differences_from_a
 from pages.shared.fields import lam_text
 from pages.shared.run_view import warn
@@ -20,7 +20,7 @@ from pages.shared.table_kept import can_open, open_run
 
 _SAYS = (
     "Stored runs side by side: where their settings differ, what they learned, and whether their figures differ by "
-    "more than chance. One λ, the sidebar’s, holds for all."
+    "more than chance. One λ, the sidebar’s, holds for all, unless their penalties differ."
 )
 _DEFINITIONS = """
 **Difference**: mean over replicates of a run’s figure minus that of run A. **Paired**: replicate r of a run has seed
@@ -50,15 +50,18 @@ def main() -> None:
         st.error(style.plain(sentence))
     lam = controls().lam
     runs = [run for key in chosen if (run := opened(key, lam)) is not None]
+    if apart := len({run.config.training.penalty for run in runs}) > 1:
+        runs = [at_own_lam(run) for run in runs]
+    asked = "their own" if apart else lam_text(lam)
     with head:
-        page_header("Compare", _SAYS, _DEFINITIONS, numbers(runs, lam) if len(runs) > 1 else ())
+        page_header("Compare", _SAYS, _DEFINITIONS, numbers(runs, asked) if len(runs) > 1 else ())
     if len(runs) < 2:
         invite(stored, runs)
         return
     ink = palette(style.theme())
     for letter, run in zip(LETTERS, runs, strict=False):
         warn(f"{letter}: {caution}" for caution in cautions_of(run.result))
-    quiet(whose_lam(runs, lam))
+    quiet(OWN_LAM + f" Here: {each_lam(runs)}." if apart else whose_lam(runs, lam))
     errors_and_settings(runs, ink)
     pictures(runs, ink)
     learning(runs, ink)
@@ -66,9 +69,9 @@ def main() -> None:
     open_one(runs)
 
 
-def numbers(runs: Sequence[RunInView], lam: float) -> list[tuple[str, str]]:
+def numbers(runs: Sequence[RunInView], lam: str) -> list[tuple[str, str]]:
     """The λ that was asked for, and each run's error, in large figures."""
-    return [(lam_text(lam), "λ in view")] + [
+    return [(lam, "λ in view")] + [
         (figure(run.at_lam(run.result.ite_rmse)), f"{letter}, ITE RMSE")
         for letter, run in zip(LETTERS, runs, strict=False)
     ]
@@ -76,12 +79,10 @@ def numbers(runs: Sequence[RunInView], lam: float) -> list[tuple[str, str]]:
 
 def whose_lam(runs: Sequence[RunInView], lam: float) -> str:
     """Which λ each run shows, where its grid does not have the one that was asked for."""
-    other = [
-        f"{letter} at λ = {lam_text(run.lam)}" for letter, run in zip(LETTERS, runs, strict=False) if run.lam != lam
-    ]
+    other = each_lam(runs, besides=lam)
     if not other:
         return f"All runs at λ = {lam_text(lam)}."
-    return f"λ = {lam_text(lam)} was not trained in every run; the nearest is shown: {', '.join(other)}."
+    return f"λ = {lam_text(lam)} was not trained in every run; the nearest is shown: {other}."
 
 
 def open_one(runs: Sequence[RunInView]) -> None:

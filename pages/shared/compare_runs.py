@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -12,9 +12,11 @@ from crl_core.config import RunConfig
 from crl_core.config.text import nearest, nearest_lam
 from crl_core.data.tables.source import TableMissing
 from crl_core.figures import effect_limits
+from crl_core.figures.compare import LETTERS
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
 from pages.shared import server_cache, style
+from pages.shared.fields import lam_text
 from pages.shared.run_view import RunInView, naming_near
 from pages.shared.table_kept import not_here, rows_here
 
@@ -24,6 +26,10 @@ CHOSEN = "compare.runs"  # the widget
 _KEPT = "compare.kept"  # what was chosen, for when the page is left and opened again
 _WRITTEN = "compare.written"  # what this page last wrote into the URL
 _NOTES = "compare.notes"
+OWN_LAM = (
+    "These runs have different penalties, and λ of one is not λ of another: each is shown at its own λ, the one with "
+    "the least held-out factual error."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,6 +143,24 @@ def opened(key: str, lam: float) -> RunInView | None:
     except (RunCorrupted, RunNotFound, StoreError, TableMissing) as error:
         st.error(style.plain(str(error)))
         return None
+
+
+def at_own_lam(run: RunInView) -> RunInView:
+    """The run at the λ of its grid whose held-out factual error is least, median over replicates: no truth is asked."""
+    error = np.median(run.result.by_lam(run.result.factual_mse), axis=0)  # [L], NaN where a replicate broke
+    if not np.isfinite(error).any():
+        return run
+    index = int(np.nanargmin(error))
+    return replace(run, lam=run.result.lams[index], m=index)
+
+
+def each_lam(runs: Sequence[RunInView], besides: float | None = None) -> str:
+    """ "A at λ = 0.72, B at λ = 1.9": of the runs that show another λ than `besides`."""
+    return ", ".join(
+        f"{letter} at λ = {lam_text(run.lam)}"
+        for letter, run in zip(LETTERS, runs, strict=False)
+        if besides is None or run.lam != besides
+    )
 
 
 @server_cache.pictures

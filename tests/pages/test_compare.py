@@ -169,6 +169,22 @@ def test_a_run_of_another_grid_shows_its_nearest_lam_and_says_so(one: RunResult,
     assert "hospital D" in written(titled(app, "Latents"))
 
 
+def test_runs_of_different_penalties_are_each_shown_at_their_own_lam_that_no_truth_has_chosen(
+    one: RunResult, tiny: Tiny, store: RunStore
+) -> None:
+    coral = replace(tiny.config, training=replace(tiny.config.training, penalty="coral"))
+    result = replace(sound(tiny), config=coral)
+    least = np.array(result.factual_mse)
+    least[2 :: len(result.lams)] = 1e-3  # of every replicate at the third λ
+    store.save(replace(result, factual_mse=least))
+    app = compare(one.config.key, coral.key, lam="0")
+    own = one.lams[int(np.argmin(np.median(one.by_lam(one.factual_mse), axis=0)))]
+    assert not app.exception
+    assert "is not λ of another: each is shown at its own λ" in words(app)
+    assert f"A at λ = {own:g}, B at λ = {result.lams[2]:g}." in words(app)
+    assert "λ = 0 was not trained" not in words(app)
+
+
 def test_a_diverged_lam_is_a_sentence_in_its_picture_and_no_number(one: RunResult, tiny: Tiny, store: RunStore) -> None:
     config = replace(tiny.config, training=replace(tiny.config.training, learning_rate=0.9))
     gone = replace(broken(sound(tiny), diverged=2, collapsed=0), config=config)
