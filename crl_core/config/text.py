@@ -126,10 +126,15 @@ def differing(configs: Sequence[RunConfig]) -> list[str]:
     """Names of the fields that are not the same in all configs, the number of environments first.
 
     Beside a table the fields of a scenario are not named one by one: the rows are other ones (`ROWS`).
+    A value that is one for all environments is the same however many there are.
     """
-    content = [_flat(config) for config in configs]
+    content = [{name: _one_for_all(value) for name, value in _flat(config).items()} for config in configs]
     names = PART_OF if all(config.table is None for config in configs) else OF_TRAINING
     return [name for name in (ROWS, N_ENVS, *names) if any(item.get(name) != content[0].get(name) for item in content)]
+
+
+def _one_for_all(value: Any) -> Any:
+    return value[0] if isinstance(value, list | tuple) and len(value) and len(set(map(str, value))) == 1 else value
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from crl_core import preset, sample
+from crl_core.config.text import imagined
 from crl_core.measures.comparison import (
     AT_BEST,
     Difference,
@@ -39,6 +40,14 @@ VALUES = st.floats(-100, 100).map(lambda value: round(value, 3))
 
 def trained(**changes: object):  # type: ignore[no-untyped-def]
     return replace(HOSPITAL, training=replace(HOSPITAL.training, **changes))
+
+
+def test_what_is_one_value_for_all_environments_is_no_difference_where_one_run_has_more_of_them() -> None:
+    three = imagined(HOSPITAL, n_envs=3)
+    assert three is not None
+    found = {row.name: row.values for row in differing_settings([HOSPITAL, three])}
+    assert found["environments"] == ("2", "3")
+    assert set(found) == {"environments", "σ", "offset of s", "P(t = 1)"}
 
 
 def test_only_settings_that_differ_are_listed_with_each_runs_value() -> None:
