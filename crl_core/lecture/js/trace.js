@@ -34,7 +34,8 @@ const traceView = {
     const [box, along] = traceBoxes(panel.w, panel.h, gap), x = frames.arrays["trace.x"];
     this.samples = x.shape[2];
     const [low, high] = range(x.values), air = 0.04 * (high - low), end = (this.samples * 1000) / spec.rate;
-    const time = { low: 0, high: end, kind: "linear", lines: false, ticks: niceTicks(0, end, 4).filter((t) => t < 0.9 * end) };
+    const ticks = niceTicks(0, end, 4).filter((t) => t < 0.9 * end); // the end is the unit's place
+    const time = { low: 0, high: end, kind: "linear", lines: false, ticks };
     this.scale = axes(c, box, time, { low: low - air, high: high + air, kind: "linear" }, style);
     this.box = box; this.ms = 1000 / spec.rate;
     c.font = style.small; c.fillStyle = style.muted; c.textBaseline = "top"; c.textAlign = "right";
