@@ -3,7 +3,7 @@
 
 /** Two boxes for pictures in w × h, beside each other where there is room, else one above the other. */
 function traceBoxes(w, h, gap) {
-  const stacked = w < gap * 26 && h > gap * 17, foot = gap * 1.9, left = gap * 2.6, apart = gap * 3.2;
+  const stacked = w < gap * 26 && h > gap * 17, foot = gap * 1.9, left = gap * 3.1, apart = gap * 3.4;
   if (stacked) {
     const middle = h * 0.6;
     return [
