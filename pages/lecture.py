@@ -83,7 +83,8 @@ def finished() -> None:
                 if training.replicates > 1
                 else ""
             )
-            traced = f" {TRACE_KEYS}." if data["trace"] else ""
+            turns = ", T turns to the map and back" if data["map"] else ""
+            traced = f" {TRACE_KEYS}{turns}." if data["trace"] else ""
             quiet(
                 "Arrow keys step, Home and End jump, space plays, Page Down tells the story, 1 to 5 enlarge, F fills "
                 f"the screen, P is for projectors.{traced}{several}"

@@ -102,7 +102,7 @@ def handout_html(
         provenance=embedded(origin),
         script=script(),
         theme=embedded(theme),
-        trace_keys=f". {TRACE_KEYS}" if data["trace"] else "",
+        trace_keys=f"; {TRACE_KEYS}" if data["trace"] else "",
         key=origin["key"],
         seed=origin["seed"],
         command=html.escape(origin["command"]),

@@ -22,7 +22,7 @@ from crl_core.measures.edit_words import BRIEF, first_edit, idle_said
 from crl_core.measures.edits import EDITS, MOST_REPLICATES, Edit, Moved, answers, edited
 from crl_core.results import N_VIEW, RunResult, data_of, view_of
 
-TRACE_KEYS = "E records the trace again, N shows the next one, T turns to the map where there is one"
+TRACE_KEYS = "E edits the trace, N shows the next"
 N_TRACES = 12  # of all environments together; each has at least one
 
 

@@ -75,13 +75,13 @@ def test_of_an_effect_it_is_written_how_far_it_moves_and_what_it_is_in_truth(js:
     known = {"label": False, "before": -1.62, "after": -0.76, "truth": 0.13, "size": 0.65}
     assert words(js, **known) == {
         "answer": "−1.62",
-        "of": "effect τ̂; the truth is 0.13",
+        "of": "effect τ̂; simulated truth 0.13",
         "size": "0.65",
         "ofAll": "RMS change of τ̂",
     }
     moved = words(js, on=True, **known)
-    assert (moved["answer"], moved["of"]) == ("−1.62 → −0.76", "moves by +0.86; the truth is 0.13")
-    assert words(js, on=True, **known | {"truth": None})["of"] == "moves by +0.86"
+    assert (moved["answer"], moved["of"]) == ("−1.62 → −0.76", "moves +0.86; simulated truth 0.13")
+    assert words(js, on=True, **known | {"truth": None})["of"] == "moves +0.86"
 
 
 def test_a_diverged_a_collapsed_and_an_unmovable_trace_are_said_in_words(js: Axes) -> None:

@@ -84,7 +84,7 @@ def test_a_run_of_traces_is_sent_with_its_edits_and_the_keys_for_them_are_named(
     (edit,) = sent(app)["frames"]["trace"]["edits"]
     assert edit["name"] == HUM
     np.testing.assert_allclose(edit["value"], moved(result, HUM).flips)
-    assert "E records the trace again" in words(app)
+    assert "E edits the trace" in words(app)
 
 
 def test_a_failed_run_says_why(open_app: Open, tiny: Tiny, store: RunStore) -> None:

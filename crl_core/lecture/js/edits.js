@@ -41,7 +41,7 @@ const yes = (chance) => (chance > 0.5 ? "yes" : "no");
 function truthText(frames, trace) {
   const known = frames.arrays["trace.truth"], value = known ? known.values[trace.at] : NaN;
   if (!finite(value)) return "";
-  return frames.trace.label ? `the label is ${yes(value)}` : `the truth is ${answerText(value)}`;
+  return frames.trace.label ? `the label is ${yes(value)}` : `simulated truth ${answerText(value)}`;
 }
 
 /** What is written of the trace in view by model `m`: { answer, of, size, ofAll }. */
@@ -53,7 +53,7 @@ function traceWords(frames, trace, m) {
   if (edit && trace.on && finite(before) && finite(after)) {
     const flips = yes(before) !== yes(after), moves = answerText(after - before);
     if (label) says = flips ? `flips: ${yes(before)} → ${yes(after)}` : `stays ${yes(before)}`;
-    else says = `moves by ${after > before ? "+" : ""}${moves}`;
+    else says = `moves ${after > before ? "+" : ""}${moves}`;
   }
   says = LOST[frames.status[m]] || says;
   return {

@@ -50,7 +50,9 @@ const traceView = {
     const { frames, style } = scene, c = panel.still, gap = style.size, L = frames.lams.length;
     const scale = axes(c, box, { low: 0, high: Math.max(1, L - 1), ticks: [] }, sizeAxis(frames.trace), style);
     const place = slots(L, box.left + gap * 0.5, box.right - gap * 0.5).place;
-    this.along = { box, place, Y: scale.Y, values: edit.value };
+    c.font = style.small;
+    const title = wrapped(c, edit.brief, box.right - box.left - gap, 2);
+    this.along = { box, place, Y: scale.Y, values: edit.value, title };
     c.save();
     c.fillStyle = style.accent; c.globalAlpha = style.band;
     const there = edit.value.map((_, i) => i).filter((i) => finite(edit.low[i]) && finite(edit.high[i]));
@@ -63,9 +65,6 @@ const traceView = {
     c.restore();
     c.strokeStyle = style.accent; c.lineWidth = style.bold * 0.9; c.lineJoin = "round"; c.lineCap = "round";
     line(c, L, place, scale.Y, (i) => edit.value[i]);
-    c.font = style.small; c.fillStyle = style.text; c.textBaseline = "middle"; c.textAlign = "right";
-    wrapped(c, edit.brief, box.right - box.left - gap, 2)
-      .forEach((words, k) => c.fillText(words, box.right, box.top + gap * (0.5 + 1.3 * k)));
     c.font = style.small; c.fillStyle = style.muted; c.textBaseline = "top"; c.textAlign = "center";
     const under = box.bottom + gap * 0.35;
     for (const i of L > 1 ? [0, L - 1] : [0]) write(panel, c, `λ ${frames.lam_labels[i]}`, place(i), under);
@@ -106,16 +105,22 @@ const traceView = {
       c.beginPath(); c.moveTo(start - gap * 1.9, y); c.lineTo(start - gap * 0.5, y); c.stroke();
     });
   },
-  /** The finger's place on the curve along λ. */
+  /** The finger's place on the curve along λ, and above it whose curve it is. */
   finger(c, scene) {
-    const { style, position: p, frames } = scene, { box, place, Y, values } = this.along;
+    const { style, position: p, frames } = scene, { box, place, Y, values, title } = this.along, gap = style.size;
     const x = place(p), low = Math.floor(p), high = Math.min(low + 1, frames.lams.length - 1);
     c.strokeStyle = style.text; c.lineWidth = style.hair * 1.2;
     c.beginPath(); c.moveTo(x, box.top); c.lineTo(x, box.bottom); c.stroke();
+    c.font = style.small; c.textBaseline = "middle"; c.textAlign = "right";
+    title.forEach((words, k) => {
+      const y = box.top + gap * (0.5 + 1.3 * k);
+      c.strokeStyle = style.panel; c.lineWidth = gap * 0.4; c.strokeText(words, box.right, y); // over lines
+      c.fillStyle = style.text; c.fillText(words, box.right, y);
+    });
     const value = between(values[low], values[high], p - low, true);
     if (!finite(value)) return;
     c.fillStyle = style.panel; c.strokeStyle = style.accent; c.lineWidth = style.bold * 0.8;
-    c.beginPath(); c.arc(x, Y(value), style.size * 0.42, 0, 2 * Math.PI); c.fill(); c.stroke();
+    c.beginPath(); c.arc(x, Y(value), gap * 0.42, 0, 2 * Math.PI); c.fill(); c.stroke();
   },
 };
 
