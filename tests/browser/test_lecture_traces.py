@@ -157,6 +157,26 @@ def test_the_map_has_the_panel_at_a_key_and_a_trace_key_brings_the_trace_back(op
     assert Trace(opened(run())).panel.locator(".face").is_hidden()  # of a label there is no map
 
 
+def test_the_trace_is_ringed_among_all_rows_and_the_edit_moves_it_among_the_answers(opened: Open) -> None:
+    hand = opened(run(), reduced_motion="reduce")
+    views = ("latent", "effect")
+
+    def pictures() -> dict[str, bytes]:
+        hand.page.wait_for_timeout(200)
+        return {view: hand.picture(view) for view in views}
+
+    first = pictures()
+    hand.page.keyboard.press("n")
+    other = pictures()
+    assert [view for view in views if other[view] == first[view]] == []
+    hand.page.keyboard.press("Shift+N")
+    assert pictures() == first
+    hand.page.keyboard.press("e")
+    edited = pictures()
+    assert edited["latent"] == first["latent"]  # where the row lies as it was recorded
+    assert edited["effect"] != first["effect"]
+
+
 def test_the_story_presses_the_edit_and_points_at_the_panel(opened: Open) -> None:
     made = run("filter")
     hand = opened(made)
