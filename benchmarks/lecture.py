@@ -1,9 +1,10 @@
 """How fast the λ scrubber follows a pointer: a real browser with software rendering, 16 λ × 1,500 points.
 
-    python benchmarks/lecture.py [--json FILE] [--url PAGE] [--drags N]
+    python benchmarks/lecture.py [--json FILE] [--url PAGE] [--preset NAME] [--drags N]
 
-Without --url it measures the handout file, opened from disk. Latency: from the time stamp of a pointer event to the
-task after the frame that painted it. Every move is painted, or superseded by a newer one before the next frame.
+Without --url it measures the handout file of a preset, opened from disk; a world of traces with its edit pressed.
+Latency: from the time stamp of a pointer event to the task after the frame that painted it. Every move is painted, or
+superseded by a newer one before the next frame.
 Budgets: p95 ≤ 50 ms, no task above 100 ms, payload ≤ 3 MB, ready ≤ 1.5 s, memory flat over the drags.
 """
 
@@ -24,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from crl_core import preset, train
+from crl_core import Training, preset, train
 from crl_core.lecture.handout import handout_html
 
 N_POINTS = 1500
@@ -106,6 +107,9 @@ def measure(url: str, drags: int) -> dict[str, float]:
         slider = page.get_by_role("slider", name="λ", exact=True)
         slider.wait_for(timeout=60_000)
         ready = time.perf_counter() - began
+        edit = page.locator("[data-do=edit]").first
+        if edit.count():
+            edit.click()
         page.evaluate(PROBE)
         page.wait_for_timeout(500)
         box = slider.bounding_box()
@@ -146,11 +150,12 @@ def measure(url: str, drags: int) -> dict[str, float]:
     }
 
 
-def handout() -> str:
-    """The hospital preset with the default 16 λ and 1,500 drawn rows; few epochs, since only the drawing is timed."""
-    config = preset("hospital")
-    training = replace(config.training, epochs=6, replicates=1)
-    result = train(replace(config, training=training))
+def handout(name: str) -> str:
+    """A preset with the default 16 λ and 1,500 drawn rows; few epochs, since only the drawing is timed."""
+    config = preset(name)
+    training = replace(config.training, epochs=6, replicates=1, lams=Training().lams)
+    scenario = replace(config.scenario, n_samples=max(config.scenario.n_samples, 5 * N_POINTS))
+    result = train(replace(config, scenario=scenario, training=training))
     return handout_html(result, theme="dark", n_rows=N_POINTS)
 
 
@@ -158,13 +163,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     parser.add_argument("--url", help="measure this page instead of a fresh handout")
+    parser.add_argument("--preset", default="hospital", metavar="NAME", help="whose handout is measured")
     parser.add_argument("--drags", type=int, default=1000, help="drags for the memory figure")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         url, size = options.url, 0.0
         if url is None:
             path = Path(folder) / "handout.html"
-            text = handout()
+            text = handout(options.preset)
             path.write_text(text, encoding="utf-8")
             size, url = len(text.encode()) / 1e6, path.as_uri()
         known = {"payload_mb": size, "points": N_POINTS} if options.url is None else {}

@@ -11,6 +11,7 @@ from crl_core.config.text import imagined
 from crl_core.events import EpochEnded, RunStarted
 from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import naming_of
+from crl_core.lecture.traces import TRACE_KEYS
 from pages.shared import (
     Controls,
     controls,
@@ -82,9 +83,11 @@ def finished() -> None:
                 if training.replicates > 1
                 else ""
             )
+            turns = ", T turns to the map and back" if data["map"] else ""
+            traced = f" {TRACE_KEYS}{turns}." if data["trace"] else ""
             quiet(
                 "Arrow keys step, Home and End jump, space plays, Page Down tells the story, 1 to 5 enlarge, F fills "
-                f"the screen, P is for projectors.{several}"
+                f"the screen, P is for projectors.{traced}{several}"
             )
     with right:
         lecture_handout.offer(run, naming)

@@ -57,6 +57,7 @@ class Stream(IntEnum):
     VALIDATION = 12
     RESAMPLE = 13
     PLACEBO = 14
+    TRACES = 15
 
 
 def rng_for(seed: int, stream: Stream) -> np.random.Generator:

@@ -17,6 +17,8 @@ _SCRIPTS = (  # in the order in which they use each other
     "paint",
     "views",
     "average",
+    "edits",
+    "trace",
     "path",
     "page",
     "screen",

@@ -25,6 +25,7 @@ from crl_core.lecture.averages import (
 from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
 from crl_core.lecture.packed_arrays import Packed, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.shift import shift_arrays
+from crl_core.lecture.traces import trace_arrays, trace_caption, trace_numbers, trace_view, traces_of
 from crl_core.measures.average_effects import AverageLevels
 from crl_core.measures.baselines import ranked
 from crl_core.measures.curves import CURVES
@@ -197,6 +198,9 @@ def frames(
     if averages is not None and view.ite is None:
         numbers = [each | own for each, own in zip(numbers, average_numbers(averages), strict=True)]
         chosen_by, story_id = averages[0].choosing, story_texts.TABLE
+    traces = traces_of(result, n_rows)
+    if traces is not None:
+        numbers = [each | own for each, own in zip(numbers, trace_numbers(traces), strict=True)]
     curves, arrays, earlier = _curves(config, result.history)
 
     groups = "treatment arm" if config.training.align == "treatment" else naming.env_word  # what is aligned
@@ -211,6 +215,8 @@ def frames(
         arrays["ite"] = pack_f32(view.ite)
     if maps is not None:
         arrays |= _map_arrays(maps)
+    if traces is not None:
+        arrays |= trace_arrays(traces)
     probe = shift_arrays(result, n_rows)
     if probe is not None:
         arrays |= {f"probe.{name}": _probe_array(values, status) for name, values in probe[1].items()}
@@ -218,6 +224,8 @@ def frames(
     words = captions(naming, config, len(view), picture, spec, bool(maps and maps.is_slice))
     if averages is not None:
         words["map"] = average_caption(config, trained=True)
+    if traces is not None:
+        words["trace"] = trace_caption()
     if best := _unpenalised(evidence):
         words["path"]["caption"] += f"\ndashed: best without a penalty, known only in simulation: {best['name']}"
     return _base(config, naming, palettes) | {
@@ -235,6 +243,7 @@ def frames(
         "scatter": spec,
         "map": _map_spec(maps),
         "average": None if averages is None else average_view(averages),
+        "trace": None if traces is None else trace_view(traces),
         "probe": probe[0] if probe else None,
         "readings": story_texts.readings(numbers, groups),
         "story": story_texts.story(story_id, numbers, result.lams, ite_rmse, chosen_by, groups),
@@ -306,6 +315,8 @@ def training_frames(
     average = None if ate is None else average_so_far(ate, levels)
     if config.table is not None:
         words["map"] = average_caption(config, trained=False)
+    elif config.scenario.observation == "ecg":
+        words["map"] = trace_caption()
     return _base(config, naming, palettes) | {
         "state": "training",
         "epoch": epochs[-1].epoch if epochs else 0,
@@ -319,6 +330,7 @@ def training_frames(
         "scatter": None,
         "map": None,
         "average": average,
+        "trace": None,
         "probe": None,
         "readings": [f"In training: epoch {epochs[-1].epoch if epochs else 0} of {config.training.epochs}."] * n_lams,
         "story": [],

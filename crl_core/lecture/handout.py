@@ -20,6 +20,7 @@ from crl_core.config.text import preset_of, reproducing_command
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.frames import frames
 from crl_core.lecture.naming import Naming
+from crl_core.lecture.traces import TRACE_KEYS
 from crl_core.results import N_VIEW, RunResult
 
 Arrays = Mapping[str, np.ndarray] | None
@@ -101,6 +102,7 @@ def handout_html(
         provenance=embedded(origin),
         script=script(),
         theme=embedded(theme),
+        trace_keys=f"; {TRACE_KEYS}" if data["trace"] else "",
         key=origin["key"],
         seed=origin["seed"],
         command=html.escape(origin["command"]),
@@ -138,7 +140,7 @@ body {{ margin: 0; font-family: "Source Sans 3", "Source Sans Pro", system-ui, -
 <main class="lecture-frame"><div id="scrubber"></div></main>
 <details class="provenance">
 <summary>Drag the curve, or use the arrow keys; space plays, 1 to 5 enlarge,
-  F fills the screen. Where this comes from: run {key}.</summary>
+  F fills the screen{trace_keys}. Where this comes from: run {key}.</summary>
 <dl>
 <dt>run</dt><dd><code>{key}</code>, seed {seed}, recipe version {recipe}, trained on {device} in {seconds} s</dd>
 <dt>the same again</dt><dd><code>{command}</code></dd>

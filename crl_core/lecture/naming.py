@@ -55,7 +55,7 @@ def captions(
     if spec is None:
         effect = "after training"
     elif config.without_effect:
-        effect = f"probability of yes for {rows}, under the treatment received"
+        effect = f"probability of yes for {rows}, as treated"
     elif not spec["by_env"]:
         effect = "predicted against true; the line is the truth, known only in simulation"
     elif spec["truth"] is not None:

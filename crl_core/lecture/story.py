@@ -75,11 +75,17 @@ def say(variants: Sequence[Mapping[str, Any]], numbers: Numbers, group_word: str
     """
     for variant in variants:
         if all(holds(condition, numbers) for condition in variant["when"]):
-            shown = {name: lam_text(v) if name in ("lam", "best_lam") else figure(v) for name, v in numbers.items()}
+            shown = {name: _shown(name, value) for name, value in numbers.items()}
             times = numbers.get("ite_rmse", math.nan) / (numbers.get("best_ite_rmse", math.nan) or math.nan)
             shown["times"] = "–" if not math.isfinite(times) else f"{times:.1f}" if times < 9.95 else f"{times:.0f}"
             return str(variant["say"]).format_map(_Shown(shown | {"envs": group_word + "s"}))
     return ""
+
+
+def _shown(name: str, value: float) -> str:
+    if name in ("lam", "best_lam"):
+        return lam_text(value)
+    return f"{value:.0f}" if name.endswith("_percent") and math.isfinite(value) else figure(value)
 
 
 class _Shown(dict[str, str]):
@@ -127,8 +133,8 @@ def story(
     factual_mse: np.ndarray,
     group_word: str,
 ) -> list[dict[str, Any]]:
-    """The steps of a preset or of a table (or those that fit any world): grid index, sentence, and the view to point
-    at."""
+    """The steps of a preset or of a table (or those that fit any world): grid index, sentence, the view to point at,
+    and, where a step says so, whether the trace is shown as its edit has it."""
     steps = texts()[TABLE] if story_id == TABLE else texts()["presets"].get(story_id, texts()["any"])
     told = []
     for step in steps:
@@ -136,4 +142,6 @@ def story(
         sentence = say(step["variants"], numbers[index], group_word)
         if sentence:
             told.append({"index": index, "sentence": sentence, "point": step["point"]})
+            if "edit" in step:
+                told[-1]["edit"] = step["edit"]
     return told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from crl_core.data.scm import OF_MACHINE
 from crl_core.measures.edits import EDITS, Edit
 
 _HUM, _MACHINE = EDITS
+BRIEF: Mapping[Edit, str] = {_HUM: _HUM, _MACHINE: "other machine"}  # where there is little room
 LIMITS = (
     "Hearts, treatments and outcomes are the same, and so is every random draw; only the recorder is another one. So "
     "what moves, the network takes from the machine. That does not say which of the two answers is right, nor that a "

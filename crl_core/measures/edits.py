@@ -23,6 +23,7 @@ from crl_core.results import RunResult, data_of
 Edit = Literal["without the hum", "through the other hospital's machine"]
 EDITS: tuple[Edit, ...] = get_args(Edit)
 YES = 0.5  # ŷ above it is a yes
+MOST_REPLICATES = 3  # whose rows are recorded again for a picture: each is a draw of the whole world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

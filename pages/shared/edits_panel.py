@@ -8,8 +8,8 @@ import streamlit as st
 from crl_core.figures import Level, along_lam, outside, palette, trace_edited
 from crl_core.figures.axes import finite_of
 from crl_core.measures.edit_words import LIMITS, first_edit, idle_said, mended_said, moved_said
-from crl_core.measures.edits import EDITS, YES, Edit
-from pages.shared.model_views import MOST_RECORDED, Recorded, recorded
+from crl_core.measures.edits import EDITS, MOST_REPLICATES, YES, Edit
+from pages.shared.model_views import Recorded, recorded
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
 from pages.shared.tables import beyond, chart, say, signed, table, three
@@ -117,5 +117,5 @@ def _along(run: RunInView, found: Recorded) -> None:
 def _whose(replicates: int) -> str:
     if replicates == 1:
         return ""
-    of = f"the first {MOST_RECORDED} of {replicates} replicates" if replicates > MOST_RECORDED else "replicates"
+    of = f"the first {MOST_REPLICATES} of {replicates} replicates" if replicates > MOST_REPLICATES else "replicates"
     return f" Median and range over {of}; single rows and averages are those of the first."

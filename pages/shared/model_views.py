@@ -10,15 +10,13 @@ import streamlit as st
 from crl_core.data.scm import MultiEnvData
 from crl_core.figures import Limits, effect_limits, mv_limits, path_limits, tallest_bin
 from crl_core.figures.axes import Range
-from crl_core.measures.edits import Edit, Moved, edited, moved
+from crl_core.measures.edits import MOST_REPLICATES, Edit, Moved, edited, moved
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import EffectScores, effect_scores, is_constant
 from crl_core.measures.prediction import Prediction, prediction
 from crl_core.results import data_of
 from pages.shared import server_cache
 from pages.shared.run_view import RunInView
-
-MOST_RECORDED = 3  # replicates whose rows are recorded again: each is a draw of the whole world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,7 +94,7 @@ def recorded(run: RunInView, edit: Edit) -> Recorded:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _recorded(key: str, edit: Edit, _run: RunInView) -> Recorded:
     rows, other = data_of(_run.config)[1], edited(_run.config, edit)
-    replicates = range(min(_run.config.training.replicates, MOST_RECORDED))
+    replicates = range(min(_run.config.training.replicates, MOST_REPLICATES))
     found = [moved(_run.result, edit, replicate) for replicate in replicates]
     return Recorded(
         rows=rows,

@@ -17,6 +17,11 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from crl_core.lecture.handout import handout_html
+from crl_core.results import RunResult
+from tests.browser.hand import N_ROWS, Hand, Open
+from tests.lecture_runs import evidence_of
+
 ROOT = Path(__file__).parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -151,3 +156,27 @@ def other_page(chromium: Browser) -> Iterator[Page]:
     context.set_default_timeout(WAIT_MS)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def opened(chromium: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Opens the handout of a run from disk, offline; fails the test on any error or request of the page."""
+    contexts, trouble = [], []
+
+    def open_run(result: RunResult, *, theme: str = "dark", evidence: bool = True, **context) -> Hand:
+        file = tmp_path / "handout.html"
+        parts = evidence_of(result) if evidence else None
+        file.write_text(handout_html(result, None, parts, theme, n_rows=N_ROWS), encoding="utf-8")
+        made = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True, **context)
+        contexts.append(made)
+        page = made.new_page()
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: None if request.url == file.as_uri() else trouble.append(request.url))
+        page.goto(file.as_uri())
+        return Hand(page)
+
+    yield open_run
+    for context in contexts:
+        context.close()
+    assert trouble == []

@@ -464,6 +464,29 @@ def test_the_lecture_tells_its_story_plays_enlarges_and_is_handed_out(visitor: V
         expect(large).to_have_attribute("aria-pressed", "false")
 
 
+@presses(*(f"scrubber-{act}" for act in ("edit", "trace-next", "trace-back", "face")))
+def test_the_lecture_records_a_trace_again_steps_to_the_next_and_turns_to_the_map(visitor: Visitor) -> None:
+    visitor.open("lecture", **link(FILTER))
+    page = visitor.page
+    panel = page.locator(".lecture [data-view=map]")
+    which, answer = panel.locator(".which"), panel.locator("[data-traced=answer]")
+    first = which.inner_text()
+    for act, text in (("trace-next", re.compile(r"hospital|environment")), ("trace-back", first)):
+        before = which.inner_text()
+        visitor.press(f"scrubber-{act}", at=panel.locator(f"[data-do={act}]"))
+        expect(which).not_to_have_text(before)
+        expect(which).to_have_text(text)
+    for edit in panel.locator("[data-do=edit]").all():
+        visitor.press("scrubber-edit", at=edit)
+        expect(edit).to_have_attribute("aria-pressed", "true")
+        expect(answer).to_contain_text("→")
+        expect(panel.locator("[data-do=edit][aria-pressed=true]")).to_have_count(1)
+    for title in ("What the model believes", "What it looks at"):
+        visitor.press("scrubber-face", at=panel.locator("[data-do=face]"))
+        expect(panel.locator("h3")).to_have_text(title)
+    expect(answer).to_contain_text("→")  # as it was left
+
+
 @presses("scrubber-shift", "scrubber-unshift", "scrubber-train")
 def test_the_lecture_trains_for_the_sigma_that_was_dragged_to(visitor: Visitor) -> None:
     visitor.open("lecture", **SEEDED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,91 +22,15 @@ from crl_core.lecture.handout import handout_html
 from crl_core.lecture.naming import Naming
 from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.lecture.story import figure
-from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 from tests import degenerate, tables
 from tests.browser.conftest import start_server
+from tests.browser.hand import N_ROWS, Hand, Open
 from tests.crl_core.made_up import made_up_result
 from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
 
 pytestmark = pytest.mark.browser
-N_ROWS = 200
 LABELS = ["0", "0.01", "0.1", "1", "10"]
-
-
-class Hand:
-    """A scrubber in a browser, and what can be done with it and read from it."""
-
-    def __init__(self, page: playwright.Page) -> None:
-        self.page = page
-        self.slider = page.get_by_role("slider", name="λ", exact=True)
-        self.slider.wait_for()
-
-    @property
-    def index(self) -> int:
-        return int(self.slider.get_attribute("aria-valuenow"))
-
-    @property
-    def text(self) -> str:
-        return self.slider.get_attribute("aria-valuetext")
-
-    def figure(self, name: str) -> str:
-        return self.page.locator(f"[data-figure={name}]").inner_text()
-
-    def says(self) -> str:
-        return self.page.locator(".says").inner_text()
-
-    def place(self, index: float, count: int = 5) -> tuple[float, float]:
-        """Where on the page a grid position lies, asked of the picture itself."""
-        box = self.slider.bounding_box()
-        share = self.page.evaluate(
-            """([k, n]) => { const find = (node) => { const hit = node.querySelector('.lecture'); if (hit) return hit;
-                 for (const e of node.querySelectorAll('*')) if (e.shadowRoot) { const i = find(e.shadowRoot);
-                   if (i) return i; } return null; };
-                 return find(document).scrubber.place(k); }""",
-            [index, count],
-        )
-        return box["x"] + share, box["y"] + box["height"] / 2
-
-    def drag(self, start: float, end: float, steps: int = 12) -> None:
-        self.page.mouse.move(*self.place(start))
-        self.page.mouse.down()
-        self.page.mouse.move(*self.place(end), steps=steps)
-        self.page.wait_for_timeout(120)  # the hand is still before it lets go
-        self.page.mouse.up()
-
-    def settle(self, index: int) -> None:
-        playwright.expect(self.slider).to_have_attribute("aria-valuenow", str(index))
-
-    def picture(self, view: str) -> bytes:
-        return self.page.locator(f"[data-view={view}] .plot").screenshot()
-
-
-Open = Callable[..., Hand]
-
-
-@pytest.fixture
-def opened(chromium: playwright.Browser, tmp_path: Path) -> Iterator[Open]:
-    """Opens the handout of a run from disk, offline; fails the test on any error or request of the page."""
-    contexts, trouble = [], []
-
-    def open_run(result: RunResult, *, theme: str = "dark", evidence: bool = True, **context) -> Hand:
-        file = tmp_path / "handout.html"
-        parts = evidence_of(result) if evidence else None
-        file.write_text(handout_html(result, None, parts, theme, n_rows=N_ROWS), encoding="utf-8")
-        made = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True, **context)
-        contexts.append(made)
-        page = made.new_page()
-        page.on("pageerror", lambda error: trouble.append(str(error)))
-        page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: None if request.url == file.as_uri() else trouble.append(request.url))
-        page.goto(file.as_uri())
-        return Hand(page)
-
-    yield open_run
-    for context in contexts:
-        context.close()
-    assert trouble == []
 
 
 def test_the_handout_opens_from_disk_without_a_network_and_says_where_it_comes_from(opened: Open) -> None:

@@ -1,4 +1,5 @@
-"""The lecture's axes.js in a process of Node, asked one question a line: for tests that draw its input."""
+"""The lecture's axes.js, or other scripts of it, in a process of Node, asked one question a line: for tests that draw
+its input."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 import math
 import shutil
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 from playwright._impl._driver import compute_driver_executable
@@ -38,10 +40,14 @@ def node() -> str:
 
 
 class Axes:
-    """`ask(expression, **given)`: what a JavaScript expression over axes.js gives; `given` holds its numbers."""
+    """`ask(expression, **given)`: what a JavaScript expression over axes.js gives; `given` holds its numbers.
 
-    def __init__(self) -> None:
-        source = json.dumps(AXES.read_text(encoding="utf-8"))
+    more: names of other scripts that the expression may use.
+    """
+
+    def __init__(self, more: Sequence[str] = ()) -> None:
+        files = [AXES, *(AXES.with_name(f"{name}.js") for name in more)]
+        source = json.dumps("\n".join(file.read_text(encoding="utf-8") for file in files))
         self._process = subprocess.Popen(
             [node(), "-e", f"const SOURCE = {source};{_ASKED}"],
             stdin=subprocess.PIPE,

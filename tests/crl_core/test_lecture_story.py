@@ -49,7 +49,7 @@ def test_every_step_points_at_a_view_and_has_something_to_say_in_any_case():
     texts = story.texts()
     for steps in [*texts["presets"].values(), texts["table"], texts["any"]]:
         for step in steps:
-            assert step["point"] in ("latent", "effect", "map", "training", "path")
+            assert step["point"] in ("latent", "effect", "map", "trace", "training", "path")
 
 
 def test_no_sentence_shows_a_number_that_no_run_has():
@@ -61,6 +61,8 @@ def test_no_sentence_shows_a_number_that_no_run_has():
         "mmd2",
         "domain_auc",
         "use_effect_rms",
+        "flip_percent",
+        "moved_rms",
         "r2_s",
         "r2_z",
         "ate",

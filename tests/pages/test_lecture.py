@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from crl_core import train
 from crl_core.events import RunFailed, RunStarted
+from crl_core.measures.edits import EDITS, moved
 from crl_core.results import view_rows
 from crl_core.runs.eventlog import EventLog
 from crl_core.runs.store import RunStore
 from crl_core.training.path import train_path
 from tests.pages.conftest import Open, Tiny, words
+from tests.pages.test_edits import LABEL, link
+
+HUM = EDITS[0]
 
 
 def sent(app: AppTest) -> dict[str, Any]:
@@ -64,6 +69,22 @@ def test_a_run_under_way_shows_the_curves_so_far(open_app: Open, tiny: Tiny, sto
         assert frames["state"] == "training"
         assert frames["epoch"] == 2
         assert frames["history"]["epochs"] == [1, 2]
+
+
+def test_a_run_of_traces_is_sent_with_its_edits_and_the_keys_for_them_are_named(
+    open_app: Open, store: RunStore
+) -> None:
+    result = train(LABEL)
+    store.save(result)
+    n = len(view_rows(LABEL))
+    store.add(LABEL.key, "projection", {"tsne_xy": np.zeros((len(LABEL.training.lams), n, 2))})
+    store.add(LABEL.key, "evidence", {"domain_auc": np.full(len(result.lam), 0.5)})
+    app = open_app("lecture", **link(LABEL))
+    assert not app.exception
+    (edit,) = sent(app)["frames"]["trace"]["edits"]
+    assert edit["name"] == HUM
+    np.testing.assert_allclose(edit["value"], moved(result, HUM).flips)
+    assert "E edits the trace" in words(app)
 
 
 def test_a_failed_run_says_why(open_app: Open, tiny: Tiny, store: RunStore) -> None:

@@ -9,8 +9,14 @@ const ACTS = {
   projector: (it) => setTheme(it, it.theme === "projector" ? "auto" : "projector"),
   shift: (it) => (it.shift ? leaveShift(it) : openShift(it)),
   unshift: (it) => leaveShift(it),
+  "trace-back": (it) => stepTrace(it, -1),
+  "trace-next": (it) => stepTrace(it, 1),
+  edit: (it, button) => toggleEdit(it, button ? Number(button.dataset.edit) : it.trace && it.trace.edit),
+  face: (it) => it.trace && turnFace(it, showsTrace(it.trace) ? "map" : "trace"),
   train: (it) => it.hooks.train && it.hooks.train([...it.shift.sigma]),
 };
+
+const TRACE_KEYS = { n: "trace-next", N: "trace-back", e: "edit", E: "edit", t: "face", T: "face" };
 
 function listenToKeysAndButtons(it) {
   const signal = it.ending.signal, pace = it.$(".pace");
@@ -18,7 +24,7 @@ function listenToKeysAndButtons(it) {
   on(it.root, "click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if (button.dataset.do) ACTS[button.dataset.do](it);
+    if (button.dataset.do) ACTS[button.dataset.do](it, button);
     else if (button.classList.contains("enlarge")) enlarge(it, button.closest("[data-view]").dataset.view);
   });
   on(it.root, "dblclick", (event) => {
@@ -49,6 +55,7 @@ function key(it, event) {
   else if (/^[1-5]$/.test(event.key)) enlarge(it, VIEWS[event.key - 1]);
   else if (event.key === "f" || event.key === "F") full(it);
   else if (event.key === "p" || event.key === "P") ACTS.projector(it);
+  else if (it.trace && TRACE_KEYS[event.key]) ACTS[TRACE_KEYS[event.key]](it);
   else if (event.key === "Escape" && it.large) enlarge(it, it.large);
   else if (event.key === "Escape" && it.shift) leaveShift(it);
   else return;

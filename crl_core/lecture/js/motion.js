@@ -89,6 +89,7 @@ function labelPlay(it, word, pressed) {
 function tell(it, to) {
   if (!it.frames.story.length) return;
   it.step = clamp(to, 0, it.frames.story.length - 1);
+  traceOfStep(it, it.frames.story[it.step]);
   go(it, it.frames.story[it.step].index);
   numbers(it); repaint(it);
 }

@@ -3,6 +3,14 @@
 const VIEWS = ["latent", "effect", "map", "training", "path"];
 const PACES = [["slow", 1.6], ["steady", 0.8], ["quick", 0.4]]; // seconds a grid step
 
+const TRACED = `<div class="traced" hidden>
+  <p class="choose"><span class="stepper"><button type="button" data-do="trace-back"
+    aria-label="Previous trace, key Shift N">‹</button><span class="which chip"></span><button type="button"
+    data-do="trace-next" aria-label="Next trace, key N">›</button></span><span class="edits"></span></p>
+  <dl class="answers"><div><dd data-traced="answer"></dd><dt data-traced="of"></dt></div>
+    <div class="share"><dd data-traced="size"></dd><dt data-traced="of-all"></dt></div></dl>
+  <p class="heard" role="status"></p></div>`;
+
 const PAGE = `
 <header class="head">
   <div class="words"><h2 class="title"></h2><p class="says" aria-live="polite"></p></div>
@@ -14,8 +22,9 @@ const PAGE = `
 </header>
 <div class="views">
   ${VIEWS.slice(0, 4).map((v, i) => `<section class="panel" data-view="${v}">
-    <div class="bar"><h3></h3><button class="enlarge" type="button" aria-pressed="false">${i + 1}</button></div>
-    <p class="caption"></p>${v === "latent" ? '<p class="legend"></p>' : ""}<div
+    <div class="bar"><h3></h3>${v === "map" ? '<button class="face" type="button" data-do="face"></button>' : ""}<button
+      class="enlarge" type="button" aria-pressed="false">${i + 1}</button></div>
+    <p class="caption"></p>${v === "latent" ? '<p class="legend"></p>' : ""}${v === "map" ? TRACED : ""}<div
       class="plot"></div></section>`).join("")}
 </div>
 <div class="shift" hidden><span class="shift-title">Shift σ</span><span class="sliders"></span>

@@ -27,17 +27,14 @@ function restyle(it) {
   };
 }
 
+/** The view that a step of the story points at. */
+const viewOf = ({ point }) => (point === "trace" ? "map" : point);
+
 /** What stays as long as the run does. */
 function words(it) {
   const { $, frames, grip } = it;
   $(".title").textContent = frames.title;
-  for (const view of VIEWS) {
-    const panel = $(`[data-view=${view}]`), { title, caption } = frames.captions[view];
-    panel.querySelector("h3").textContent = title;
-    panel.querySelector(".caption").textContent = caption;
-    panel.querySelector(".caption").title = caption;
-    panel.querySelector(".enlarge").setAttribute("aria-label", `Enlarge ${title}, key ${VIEWS.indexOf(view) + 1}`);
-  }
+  for (const view of VIEWS) panelWords(it, view, frames.captions[view]);
   const legend = $(".legend");
   legend.replaceChildren(...frames.envs.map((name, e) => {
     const chip = document.createElement("span");
@@ -46,6 +43,7 @@ function words(it) {
     chip.className = "chip";
     return chip;
   }));
+  traceButtons(it);
   legend.insertAdjacentHTML("beforeend", '<span class="entry">○ untreated</span><span class="entry">◆ treated</span>');
   grip.setAttribute("aria-valuemax", lastIndex(it));
   $(".story").hidden = !frames.story.length;
@@ -56,6 +54,14 @@ function words(it) {
     const metric = (name === "ite_rmse" && inPlaceOfError(frames)?.metric) || frames.metrics[name];
     reserve(it, name, (metric ? metric.value : []).map(figure).concat("0.00"));
   }
+}
+
+function panelWords(it, view, { title, caption }) {
+  const panel = it.$(`[data-view=${view}]`);
+  panel.querySelector("h3").textContent = title;
+  panel.querySelector(".caption").textContent = caption;
+  panel.querySelector(".caption").title = caption;
+  panel.querySelector(".enlarge").setAttribute("aria-label", `Enlarge ${title}, key ${VIEWS.indexOf(view) + 1}`);
 }
 
 /** Room for the widest text that a figure will ever hold, so that nothing moves. */
@@ -83,13 +89,14 @@ function roomForWords(it) {
   says.style.minHeight = heights.length ? `max(2.7em, ${Math.max(...heights)}px)` : "";
 }
 
-function valueText(frames, i) {
+function valueText(frames, i, trace) {
   const error = frames.metrics.ite_rmse, parts = [`λ = ${frames.lam_labels[i]}`];
   if (frames.status[i] === 1) parts.push("diverged");
   else if (insteadOfError(frames)) parts.push(`average effect ${figure(frames.average.ate.value[i])}`);
   else if (error && finite(error.value[i])) parts.push(`${error.label} ${figure(error.value[i])}`);
   if (frames.status[i] === 2) parts.push("collapsed");
-  return parts.join(", ");
+  if (showsTrace(trace)) parts.push(sizeHeard(frames, trace, i));
+  return parts.filter(Boolean).join(", ");
 }
 
 /** Sets a text that has changed, and touches nothing else. */
@@ -102,7 +109,7 @@ function put(it, selector, text) {
 function numbers(it) {
   const { frames, near, shift, step } = it;
   it.grip.setAttribute("aria-valuenow", near);
-  it.grip.setAttribute("aria-valuetext", valueText(frames, near));
+  it.grip.setAttribute("aria-valuetext", valueText(frames, near, it.trace));
   put(it, "[data-figure=lam]", frames.lam_labels[near]);
   for (const { name, word } of FIGURES) {
     const instead = name === "ite_rmse" ? inPlaceOfError(frames) : null;
@@ -114,12 +121,14 @@ function numbers(it) {
   const told = step >= 0 && !shift && frames.story[step].index === near ? frames.story[step] : null;
   put(it, ".says", shift ? probeText(it) : told ? told.sentence : frames.readings[near] || "");
   it.root.classList.toggle("telling", !!told);
-  for (const view of VIEWS) it.$(`[data-view=${view}]`).classList.toggle("pointed", !!told && told.point === view);
+  for (const view of VIEWS) it.$(`[data-view=${view}]`).classList.toggle("pointed", !!told && viewOf(told) === view);
+  traceFigures(it);
   put(it, "[data-do=story]", step >= 0 ? `Story ${step + 1} of ${frames.story.length}` : "Story");
 }
 
-/** Who paints a view: where averages are known there is no map to draw. */
-const painterOf = (it, view) => it.painters[view === "map" && it.frames.average ? "average" : view];
+/** Who paints a view: where averages are known there is no map to draw, and a trace has the map's place. */
+const painterOf = (it, view) => it.painters[view !== "map" ? view : it.frames.average ? "average"
+  : showsTrace(it.trace) ? "trace" : view];
 
 /** What stands at the head where the effect's error is not known: the average effect, or the error of the outcome. */
 function inPlaceOfError(frames) {
@@ -173,7 +182,7 @@ function scene(it) {
   if (!drawable(frames, low) || !drawable(frames, high)) { low = high = near; share = 0; }
   return {
     frames, style: it.style, low, high, share, near, position: whole && !dragging ? near : it.position,
-    dragging, focused: it.grip.matches(":focus-visible"),
+    trace: it.trace, dragging, focused: it.grip.matches(":focus-visible"),
     probe: shift, shifted: shift && it.network.hasTruth ? shift.errors : null,
   };
 }

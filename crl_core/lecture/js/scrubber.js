@@ -6,7 +6,7 @@
 // where keys are listened for (the root unless given).
 
 const PAINTERS = { latent: latentView, effect: effectView, map: mapView, training: trainingView, path: pathView,
-  average: averageView };
+  average: averageView, trace: traceView };
 
 function mountScrubber(root, data, hooks) {
   const it = newScrubber(root, hooks), signal = it.ending.signal;
@@ -24,6 +24,7 @@ function mountScrubber(root, data, hooks) {
     get index() { return it.near; },
     get position() { return it.position; },
     get probe() { return it.shift; },
+    get trace() { return it.trace; },
     place: (at) => it.painters.path.slots.place(at), // pixels from the plot's left edge
     go: (index) => go(it, index),
     destroy() {
@@ -44,7 +45,7 @@ function newScrubber(root, hooks) {
     panels[view] = surface($(`[data-view=${view}] .plot`));
     painters[view] = Object.create(PAINTERS[view]); // of this scrubber alone: they remember their scales
   }
-  painters.average = Object.create(PAINTERS.average);
+  for (const name of ["average", "trace"]) painters[name] = Object.create(PAINTERS[name]); // in the place of the map
   const grip = $(".grip"), plot = $("[data-view=path] .plot");
   plot.append(grip); // above its canvases
   const it = {
@@ -53,6 +54,7 @@ function newScrubber(root, hooks) {
     ending: new AbortController(),
     // the run
     frames: null, network: null, // the network predicts for shifted rows; null where it is not offered
+    trace: null, // which trace the panel shows and how (edits.js); null where x is no trace
     shift: null, // the σ in force and its predictions, while σ is shifted
     // the position, in index units of the grid
     motion: "rest", // rest, drag, spring, play
@@ -97,6 +99,7 @@ function advanceTo(it, time) {
   const dt = Math.min(0.05, it.last ? (time - it.last) / 1000 : 1 / 60);
   it.last = time;
   move(it, dt);
+  morph(it, dt);
   const now = shown(it);
   if (now !== it.near) {
     it.near = now; it.dirty = true;
@@ -109,7 +112,7 @@ function advanceTo(it, time) {
     paint(it);
   }
   if (it.shift && it.shift.pending.length) { probeOne(it); repaint(it); }
-  if (it.motion === "spring" || it.motion === "play" || it.arrived > 0) wake(it); else it.last = 0;
+  if (it.motion === "spring" || it.motion === "play" || it.arrived > 0 || morphing(it)) wake(it); else it.last = 0;
 }
 
 /** Other frames: of another run, or more of the same. `lam_turn` changes where the page wants another λ in view. */
@@ -131,6 +134,7 @@ function take(it, next) {
     it.told = asked;
     go(it, asked);
   }
+  if (!same || !it.trace !== !frames.trace) it.trace = newTrace(frames);
   it.near = shown(it);
   restyle(it); words(it); numbers(it);
   if (it.shift) renewShift(it);

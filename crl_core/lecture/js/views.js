@@ -40,9 +40,11 @@ const latentView = {
     const xy = scene.frames.arrays.xy.values, n = scene.frames.n, f = scene.share;
     const a = scene.low * n * 2, b = scene.high * n * 2;
     const { scale, x0, y0 } = this;
-    drawPoints(c, scene, this.sprite,
-      (i) => x0 + scale * (xy[a + 2 * i] + (xy[b + 2 * i] - xy[a + 2 * i]) * f),
-      (i) => y0 - scale * (xy[a + 2 * i + 1] + (xy[b + 2 * i + 1] - xy[a + 2 * i + 1]) * f));
+    const X = (i) => x0 + scale * (xy[a + 2 * i] + (xy[b + 2 * i] - xy[a + 2 * i]) * f);
+    const Y = (i) => y0 - scale * (xy[a + 2 * i + 1] + (xy[b + 2 * i + 1] - xy[a + 2 * i + 1]) * f);
+    drawPoints(c, scene, this.sprite, X, Y);
+    const row = ringedRow(scene);
+    if (row >= 0) ringed(c, scene, this.sprite.side, X(row), Y(row));
   },
 };
 
@@ -93,7 +95,9 @@ const effectView = {
     }
     const hat = scene.frames.arrays.ite_hat.values, n = scene.frames.n, f = scene.share;
     const a = scene.low * n, b = scene.high * n;
-    drawPoints(c, scene, this.sprite, (i) => px[i], (i) => Y(hat[a + i] + (hat[b + i] - hat[a + i]) * f));
+    const at = (i) => Y(hat[a + i] + (hat[b + i] - hat[a + i]) * f), row = ringedRow(scene);
+    drawPoints(c, scene, this.sprite, (i) => px[i], at);
+    if (row >= 0) ringed(c, scene, this.sprite.side, px[row], at(row), Y(clamp(answerNow(scene), spec.low, spec.high)));
   },
 };
 
