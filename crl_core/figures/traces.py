@@ -108,7 +108,7 @@ def trace_among(
         title,
         [*behind, chosen, *env_legend(env_names, colours)],
         colours,
-        height=_TALL + 22 * max(0, len(env_names) - 4),
+        height=HEIGHT + 22 * max(0, len(env_names) - 4),
         legend_items=len(env_names),
         outside=beyond,
         xaxis=ms_axis(time, colours),
