@@ -71,7 +71,7 @@ def theme() -> Theme:
     return "light" if st.context.theme.type == "light" else "dark"
 
 
-# Read what is typed into number fields, and taps on figures; each starts once a page, whatever number of runs brings it.
+# They read what is typed into number fields, and taps on figures; each starts once a page, however many runs bring it.
 _SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("number_fields.js", "taps.js")]
 
 
