@@ -25,7 +25,7 @@ import numpy as np
 Latent = Literal["st", "t", "qrs", "qt"]  # what a coordinate of z moves
 Phase = Literal["random", "locked"]  # of the hum against the beat
 RR = 0.8  # seconds from beat to beat
-_R_AT = 0.3  # seconds into the window
+R_AT = 0.3  # seconds into the window
 _P_BEFORE_R = 0.4 * RR  # seconds by which a beat begins before its R peak
 _LEAD_BEATS = 2
 # centre and width in seconds at RR = 1, amplitude in mV
@@ -84,7 +84,7 @@ def after_r(time: np.ndarray) -> np.ndarray:
 
 def _from_p(time: np.ndarray) -> np.ndarray:
     """Seconds since the beat began."""
-    return np.asarray((time - _R_AT + _P_BEFORE_R) % RR)
+    return np.asarray((time - R_AT + _P_BEFORE_R) % RR)
 
 
 def traces(
