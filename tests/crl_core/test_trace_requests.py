@@ -61,6 +61,18 @@ def test_the_readmes_request_sends_traces_of_a_file_and_prints_their_effects(
     np.testing.assert_allclose(effects, result.effects(rows)[result.lams.index(3.0)], atol=1e-4)
 
 
+def test_without_this_program_traces_of_a_file_have_the_same_effects(
+    result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.onnx").write_bytes(export_model(subject(result, 3.0), "onnx"))
+    row = data_of(FILTER)[1].x[:1]
+    np.savetxt("traces.csv", row, delimiter=",")
+    exec(compile(exporter.python_local("model.onnx", "onnx", []), "local", "exec"), {})
+    printed = float(capsys.readouterr().out.strip().splitlines()[-1].strip("[]"))
+    assert printed == pytest.approx(float(result.effects(row)[result.lams.index(3.0), 0]), abs=1e-4)
+
+
 def test_the_endpoint_says_what_a_row_is_and_refuses_a_trace_of_another_length(server: Server) -> None:
     said = trace_said(FILTER.scenario)
     assert said == "128 samples of an ECG in mV, 160 a second, an R peak 300 ms after the first"

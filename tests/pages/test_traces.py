@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from crl_core import preset, train
+from crl_core.export.checkpoint import trace_said
+from crl_core.measures.baselines import ranked, word_of
 from crl_core.measures.edits import answers
 from crl_core.measures.saliency import gradient, looks
 from crl_core.measures.saliency_words import looked_said
@@ -17,9 +19,10 @@ from crl_core.runs.store import RunStore
 from pages.shared.tables import signed
 from pages.shared.trace_viewer import INPUT, TRACE, representative
 from tests.lecture_runs import broken
-from tests.pages.conftest import Open, words
+from tests.pages.conftest import Open, Tiny, words
 from tests.pages.figures import figures, numbers, rows_drawn, titled, written
 from tests.pages.test_edits import FILTER, LABEL, link
+from tests.pages.test_serve import made_up
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +173,36 @@ def test_a_diverged_model_has_a_trace_no_answer_and_no_gradient(
         assert "nan" not in words(app).lower()
         assert not any("NaN" in str(figure["layout"]) for figure in figures(app))
     assert "This model has no gradient here." in written(titled(app, "Row 1: gradient"))
+
+
+def test_the_export_page_says_what_a_row_of_samples_is_and_reads_rows_from_a_file(
+    open_app: Open, store: RunStore, labelled: RunResult
+) -> None:
+    store.save(labelled)
+    made_up(store, Tiny(link(LABEL), LABEL, labelled), 1.0)
+    app = open_app("serve", **link(LABEL), lam="1")
+    assert not app.exception
+    said = unescape(words(app))
+    assert f"A row is {trace_said(LABEL.scenario)}, as recorded" in said
+    assert "At most 1,024 rows a request" in said
+    assert "treatment has no part in it, so ite means nothing" in said
+    codes = [block.value for block in app.code]
+    assert sum("traces.csv" in code for code in codes) == 2
+    assert max(len(code) for code in codes) < 1000
+
+
+@pytest.mark.parametrize("page", ["effects", "path"])
+def test_the_views_of_a_trace_that_a_figure_names_are_said_below_it(open_app: Open, store: RunStore, page: str) -> None:
+    baked, key = RunStore(store.root / "of the program"), preset("filter").key
+    evidence = baked.part(key, "evidence")
+    assert evidence is not None
+    store.save(baked.load(key))
+    store.add(key, "evidence", evidence)
+    app = open_app(page, preset="filter", lam="3")
+    assert not app.exception
+    named = {word_of(item.name).split(", ")[-1] for item in ranked(evidence)[:4]}
+    said = unescape(words(app))
+    views = {"clinical": "nine numbers that", "no hum": "without the sines", "trace z": "less its own mean"}
+    assert named & set(views)
+    for word, what in views.items():
+        assert (f"{word}: {what}" in said) == (word in named)
