@@ -88,6 +88,34 @@ def slopes(weights: Mapping[str, np.ndarray], x: np.ndarray, direction: np.ndarr
     return slope[..., 0], slope[..., 1]
 
 
+def gradients(weights: Mapping[str, np.ndarray], x: np.ndarray, pull: np.ndarray) -> np.ndarray:
+    """How pull⁰ f⁰ + pull¹ f¹ of M networks changes with every entry of each row x [n, d], [M, n, d] float32.
+
+    f:    what the two heads give; where outcomes are probabilities their logits, which do not level off at 0 and 1.
+    pull: of each row, [n, 2].
+
+    Reverse mode: backwards through the layers, once for all entries. Not finite for a diverged model.
+    """
+
+    def forth(name: str, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(rows @ weights[name + ".weight"] + weights[name + ".bias"])
+
+    def back(name: str, moved: np.ndarray) -> np.ndarray:
+        return np.asarray(moved @ np.swapaxes(weights[name + ".weight"], -1, -2))
+
+    def bent(before: np.ndarray) -> np.ndarray:
+        """Slope of the ELU there."""
+        return np.asarray(np.exp(np.minimum(before, 0)))
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        first = forth("encoder.0", np.asarray(x, dtype=np.float32))
+        second = forth("encoder.1", elu(first))
+        arms = forth("head.0", forth("encoder.2", elu(second)))  # [M, n, 2 · units], control's units first
+        moved = pull.astype(np.float32)[:, :, None] * weights["head.1.weight"][:, None]  # [M, n, 2, units]
+        moved = back("encoder.2", back("head.0", moved.reshape(arms.shape) * bent(arms)))
+        return back("encoder.0", back("encoder.1", moved * bent(second)) * bent(first))
+
+
 def folded(
     weights: Mapping[str, np.ndarray], x_mean: np.ndarray, x_sd: np.ndarray, y_mean: np.ndarray, y_sd: np.ndarray
 ) -> dict[str, np.ndarray]:

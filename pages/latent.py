@@ -5,7 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from crl_core.measures.probe_words import p_text
-from pages.shared import figure, latent_covariates, latent_panels, page_header, quiet, require, run_in_view
+from pages.shared import (
+    figure,
+    latent_covariates,
+    latent_panels,
+    page_header,
+    quiet,
+    require,
+    run_in_view,
+    trace_viewer,
+)
 
 _DEFINITIONS = """
 **Latent** φ(x): what the encoder makes of the covariates, 16 numbers a row unless the run says otherwise. Heads
@@ -81,11 +90,12 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         key="latent.colour",
         persist_state="session",
     )
+    beside = trace_viewer.beside(run)
     colour, rows = latent_covariates.coloured(run, colour or "environment")
 if layout == "t-SNE" and run.projection is None:
     quiet(f"t-SNE is {waiting}; PCA stands in for it.")
     layout = "PCA"
-latent_panels.pictures(run, layout, colour, rows)
+latent_panels.pictures(run, layout, colour, rows, beside)
 
 if run.evidence is None:
     quiet(f"Domain AUC, kNN mixing, p-values and probes are {waiting}. MMD² at this λ: {figure(run.at_lam(run.mmd2))}.")

@@ -25,7 +25,8 @@ import numpy as np
 Latent = Literal["st", "t", "qrs", "qt"]  # what a coordinate of z moves
 Phase = Literal["random", "locked"]  # of the hum against the beat
 RR = 0.8  # seconds from beat to beat
-_R_AT = 0.3  # seconds into the window
+R_AT = 0.3  # seconds into the window
+_P_BEFORE_R = 0.4 * RR  # seconds by which a beat begins before its R peak
 _LEAD_BEATS = 2
 # centre and width in seconds at RR = 1, amplitude in mV
 _SLOW = {"P": (-0.194, 0.040, 0.25), "T": (0.278, 0.064, 0.40)}
@@ -60,8 +61,8 @@ class Machine:
 
 def heart(z: np.ndarray, latents: Sequence[Latent], time: np.ndarray) -> np.ndarray:
     """The noiseless beat at `time` [T] seconds, of which an R peak is at .3, [n, T] mV. z: [n, len(latents)]."""
-    tau, again = np.unique(np.round((time - _R_AT + 0.4 * RR) % RR, 9), return_inverse=True)  # a beat, not each of them
-    tau = tau - 0.4 * RR
+    tau, again = np.unique(np.round(_from_p(time), 9), return_inverse=True)  # a beat, not each of them
+    tau = tau - _P_BEFORE_R
     moved = dict(zip(latents, z.T[:, :, None], strict=True))
     q = np.exp(0.15 * moved["qrs"]) if "qrs" in moved else 1.0
     k = np.sqrt(RR) * (np.exp(0.08 * moved["qt"]) if "qt" in moved else 1.0)
@@ -74,6 +75,16 @@ def heart(z: np.ndarray, latents: Sequence[Latent], time: np.ndarray) -> np.ndar
         level = (np.tanh((tau - 0.065 * q) / 0.012) - np.tanh((tau - 0.24 * k) / 0.03)) / 2
         x += _MV * moved["st"] * level
     return x[:, again]
+
+
+def after_r(time: np.ndarray) -> np.ndarray:
+    """Seconds from the R peak of its own beat, of every `time` [T] in seconds from the window's start."""
+    return _from_p(time) - _P_BEFORE_R
+
+
+def _from_p(time: np.ndarray) -> np.ndarray:
+    """Seconds since the beat began."""
+    return np.asarray((time - R_AT + _P_BEFORE_R) % RR)
 
 
 def traces(

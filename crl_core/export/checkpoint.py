@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from crl_core import network
-from crl_core.config import RECIPE_VERSION, RunConfig
+from crl_core.config import RECIPE_VERSION, RunConfig, Scenario
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import PRESETS
 from crl_core.config.text import nearest, preset_of, reproducing_command
+from crl_core.data.ecg import R_AT
 from crl_core.events import STATUS_WORDS
 from crl_core.metrics import kept_in
 from crl_core.results import RunResult
@@ -76,10 +77,18 @@ def _columns(config: RunConfig) -> str:
         return ", ".join(config.table.features)
     scenario = config.scenario
     if scenario.observation == "ecg":
-        return f"{scenario.samples} samples of a trace, {scenario.rate:g} a second, mV"
+        return trace_said(scenario)
     if scenario.mixing != "none":
         return f"{scenario.dim_x} mixed covariates"
     return f"causal covariates ({scenario.dim_causal}), then spurious ({scenario.dim_spurious})"
+
+
+def trace_said(scenario: Scenario) -> str:
+    """What a row of samples is, for who sends one; "" where x is covariates."""
+    if scenario.observation != "ecg":
+        return ""
+    beat = f"an R peak {1000 * R_AT:g} ms after the first"
+    return f"{scenario.samples} samples of an ECG in mV, {scenario.rate:g} a second, {beat}"
 
 
 def checkpoint(result: RunResult, lam: float, replicate: int = 0) -> bytes:

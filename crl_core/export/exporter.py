@@ -217,19 +217,24 @@ def serve_command(file: str) -> str:
     return f"python -m crl_core serve {file} --port 8000"
 
 
+_READ = 'np.loadtxt("traces.csv", delimiter=",", ndmin=2)'
 Row = list[float] | dict[str, Any]  # inputs, or a table's own columns by name
 
 
 def curl(rows: Sequence[Row]) -> str:
-    body = json.dumps({"rows": rows, "environments": ["site-a"] * len(rows)})
+    """A request for rows; without any it is read from a file."""
+    body = json.dumps({"rows": rows, "environments": ["site-a"] * len(rows)}) if rows else "@traces.json"
     return f"curl -s http://127.0.0.1:8000/v1/effects \\\n  -H 'content-type: application/json' \\\n  -d '{body}'"
 
 
 def python_client(rows: Sequence[Row]) -> str:
+    """Python that asks for the effects of rows; without any they are read from a file, one a line."""
+    reads = f"rows = {list(rows)!r}\n" if rows else f"rows = {_READ}.tolist()\n"
+    origin = f"{['site-a'] * len(rows)}" if rows else '["site-a"] * len(rows)'
     return (
         "import json\nfrom urllib.request import Request, urlopen\n\n"
-        f"rows = {list(rows)!r}\n"
-        f'body = {{"rows": rows, "environments": {["site-a"] * len(rows)}}}\n'.replace("'", '"')
+        + ("" if rows else "import numpy as np\n\n")
+        + (reads + f'body = {{"rows": rows, "environments": {origin}}}\n').replace("'", '"')
         + 'request = Request("http://127.0.0.1:8000/v1/effects", json.dumps(body).encode(), {"content-type": '
         '"application/json"})\n'
         'answer = json.load(urlopen(request))\nprint(answer["ite"], answer["invariance"])\n'
@@ -237,8 +242,8 @@ def python_client(rows: Sequence[Row]) -> str:
 
 
 def python_local(file: str, name: str, rows: list[list[float]]) -> str:
-    """Python that opens the file without this program."""
-    x = f"x = np.array({rows}, np.float32)\n"
+    """Python that opens the file without this program; without rows they are read from a file, one a line."""
+    x = f"x = np.array({rows}, np.float32)\n" if rows else f"x = {_READ}.astype(np.float32)\n"
     if name.startswith("onnx"):
         run = (
             f'session = onnxruntime.InferenceSession("{file}")\ny0, y1, phi = session.run(["y0", "y1", "phi"], {{"x": '

@@ -37,6 +37,7 @@ class Model:
     features: tuple[str, ...]
     lam: float
     name: str  # key and format: which file this is
+    trace: str  # what a row of samples is; "" where rows are covariates
     cautions: tuple[str, ...]  # what it, or its run, lacks as a whole; files of older programs say nothing
 
 
@@ -142,5 +143,6 @@ def _described(run: Callable[[np.ndarray], Outputs], metadata: dict[str, Any]) -
         features=tuple(item["name"] for item in metadata["features"]),
         lam=float(metadata["lam"]),
         name=f"{metadata['key']} {metadata['format']}",
+        trace=str(metadata.get("trace", "")),
         cautions=tuple(map(str, metadata.get("cautions", ()))),
     )

@@ -20,7 +20,8 @@ from crl_core.figures.lam_curves import Level, along_lam, band, error_along_lam
 from crl_core.figures.palette import THEMES, Palette, Theme, palette
 from crl_core.figures.planted import estimated_against_planted
 from crl_core.figures.ranking import ErrorRow, error_range, error_ranking
-from crl_core.figures.traces import mv_limits, trace_edited, traces_by_env
+from crl_core.figures.saliency import gradient_spectrum, trace_gradient
+from crl_core.figures.traces import mv_limits, trace_among, trace_edited, traces_by_env
 
 __all__ = [
     "KNOWN_ONLY",
@@ -48,6 +49,7 @@ __all__ = [
     "estimated_against_planted",
     "estimated_against_true",
     "gain_by_share_treated",
+    "gradient_spectrum",
     "kept_covariates",
     "mv_limits",
     "outside",
@@ -55,6 +57,8 @@ __all__ = [
     "path_limits",
     "predicted_against_found",
     "tallest_bin",
+    "trace_among",
     "trace_edited",
+    "trace_gradient",
     "traces_by_env",
 ]

@@ -64,20 +64,23 @@ def embedding(
     colour_by: str,
     limits: Limits,
     why_empty: str = "",
+    chosen: int | None = None,
 ) -> go.Figure:
-    """Points [n, 2] in a fixed window.
+    """Points [n, 2] in a fixed window; the custom data of each is its row.
 
     colour_by: a name of `rows.amounts` or `rows.kinds`, "environment" or "treatment".
+    chosen:    a row with a ring around it; None for none.
     """
     if len(xy) == 0 or not np.isfinite(xy).all():
         return empty(title, why_empty or "There are no rows to lay out.", colours, height=HEIGHT)
     x, beyond_x = held_in(xy[:, 0], limits[0])
     y, beyond_y = held_in(xy[:, 1], limits[1])
     traces, legend = _traces(x, y, rows, colours, colour_by)
+    ring = [] if chosen is None else [_ring(x[chosen], y[chosen], colours)]
     bare: dict[str, Any] = {"ticks": False, "showline": False, "fixedrange": False}
     return figure(
         title,
-        [*traces, *legend],
+        [*traces, *ring, *legend],
         colours,
         height=HEIGHT,
         legend_items=max(len(legend), 4),  # room for the longest legend, so that the picture keeps its place
@@ -87,6 +90,13 @@ def embedding(
         yaxis=axis(colours, range=list(limits[1]), scaleanchor="x", **bare),
         uirevision=title,
     )
+
+
+def _ring(x: float, y: float, colours: Palette) -> Trace:
+    """Around the point that was chosen; what is below it can still be pointed at."""
+    line = {"color": colours["text"], "width": 2.2 * colours["scale"]}
+    marker = {"symbol": "circle-open", "size": 3 * _SIZE * colours["scale"], "color": colours["text"], "line": line}
+    return _BASE | {"x": [x], "y": [y], "hoverinfo": "skip", "marker": marker}
 
 
 def _traces(
@@ -126,6 +136,7 @@ def _traces(
                 "y": y[mine],
                 "marker": marker,
                 "text": hover[mine],
+                "customdata": np.flatnonzero(mine),
                 "legendgroup": f"arm{arm}",
             }
         )
@@ -166,7 +177,8 @@ def _by_amount(
         },
     }
     hover = _hover(rows)
-    traces: list[Trace] = [_BASE | {"x": x[known], "y": y[known], "marker": marker, "text": hover[known]}]
+    drawn = {"x": x[known], "y": y[known], "text": hover[known], "customdata": np.flatnonzero(known)}
+    traces: list[Trace] = [_BASE | drawn | {"marker": marker}]
     if not gone.any():
         return traces
     return [*_coloured(x, y, rows, gone - 1, [colours["muted"]], hover, colours), *traces]
@@ -192,9 +204,8 @@ def _coloured(
             "opacity": 0.8,
             "line": {"width": 0.4, "color": colours["panel"]},
         }
-        traces.append(
-            _BASE | {"x": x[mine], "y": y[mine], "marker": marker, "text": hover[mine], "legendgroup": f"env{kind}"}
-        )
+        drawn = {"x": x[mine], "y": y[mine], "text": hover[mine], "customdata": np.flatnonzero(mine)}
+        traces.append(_BASE | drawn | {"marker": marker, "legendgroup": f"env{kind}"})
     return traces
 
 

@@ -63,8 +63,56 @@ def traces_by_env(
         colours,
         height=HEIGHT + 22 * max(0, len(env_names) - 4),  # a longer legend takes nothing from the picture
         legend_items=len(env_names),
-        xaxis=_ms_axis(time, colours),
+        xaxis=ms_axis(time, colours),
         yaxis=axis(colours, "mV", range=list(mv_limits(drawn, *means.values())), nticks=6),
+    )
+
+
+def trace_among(
+    trace: np.ndarray,
+    env: int,
+    means: np.ndarray,
+    rate: float,
+    limits: Range,
+    env_names: Sequence[str],
+    colours: Palette,
+    *,
+    title: str,
+) -> go.Figure:
+    """One trace [T] in the colour of its environment, and the mean trace of each environment faint behind it.
+
+    means:  [E, T]; NaN of an environment without rows.
+    limits: of the mV axis, the same for every trace that can be chosen (`mv_limits`).
+    """
+    if trace.size == 0:
+        return empty(title, "There is no trace to draw.", colours, height=HEIGHT)
+    time, (low, high) = milliseconds(len(trace), rate), interval(*limits)
+    held, beyond = held_in(trace, (low, high))
+    behind = [
+        _line(
+            time,
+            means[e],
+            rgba(colours["envs"][e], 0.45),
+            3.0,
+            colours,
+            legendgroup=f"env{e}",
+            dash=colours["env_dashes"][e],
+            hovertemplate=f"{env_names[e]}, mean<br>%{{x:.0f}} ms, %{{y:.2f}} mV<extra></extra>",
+        )
+        for e in range(len(env_names))
+        if not np.isnan(means[e]).any()
+    ]
+    hover = f"{env_names[env]}<br>%{{x:.0f}} ms, %{{y:.2f}} mV<extra></extra>"
+    chosen = _line(time, held, colours["envs"][env], 1.5, colours, hovertemplate=hover)
+    return figure(
+        title,
+        [*behind, chosen, *env_legend(env_names, colours)],
+        colours,
+        height=HEIGHT + 22 * max(0, len(env_names) - 4),
+        legend_items=len(env_names),
+        outside=beyond,
+        xaxis=ms_axis(time, colours),
+        yaxis=axis(colours, "mV", range=[low, high], nticks=6),
     )
 
 
@@ -104,7 +152,7 @@ def trace_edited(
         height=_TALL,
         legend_items=2,
         outside=beyond,
-        xaxis=_ms_axis(time, colours) | {"anchor": "y2"},
+        xaxis=ms_axis(time, colours) | {"anchor": "y2"},
         yaxis=axis(colours, "mV", range=[low, high], nticks=6, domain=[_DIFFERENCE + _GAP, 1]),
         yaxis2=axis(colours, "difference", range=[-tall, tall], nticks=3, domain=[0, _DIFFERENCE]),
     )
@@ -115,7 +163,8 @@ def milliseconds(samples: int, rate: float) -> np.ndarray:
     return np.arange(samples) * 1000 / rate
 
 
-def _ms_axis(time: np.ndarray, colours: Palette) -> dict[str, object]:
+def ms_axis(time: np.ndarray, colours: Palette) -> dict[str, object]:
+    """The axis of a trace's time."""
     return axis(colours, "ms", range=[0, float(time[-1]) or 1.0], nticks=7)
 
 

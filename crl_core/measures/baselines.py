@@ -10,7 +10,7 @@ A network without a penalty, which is trained elsewhere, is judged as one more o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -211,6 +211,11 @@ _Z_SCORED = [replace(item, name=item.name + Z_SCORED, word=f"{item.word}, z", z_
 BASELINES: dict[str, Method] = {item.name: item for item in (_CONSTANT, *_OF_COVARIATES, *_Z_SCORED)}
 _VIEWED = ("ridge per arm", "random forest per arm", "gradient boosting per arm")
 _VIEW_WORDS = {"hum filtered out": "no hum", "each trace z-scored": "trace z", "clinical features": "clinical"}
+_VIEW_SAID = {
+    "hum filtered out": "without the sines at the mains' frequency and its multiples that fit it best",
+    "each trace z-scored": "less its own mean, over its own standard deviation",
+    "clinical features": "nine numbers that a cardiologist reads off the beat, ST level and hum power among them",
+}
 _OF_TRACES = [
     replace(BASELINES[name], name=f"{name}, {view}", word=f"{BASELINES[name].word}, {_VIEW_WORDS[view]}", view=view)
     for view in VIEWS
@@ -318,6 +323,13 @@ def best_said(evidence: Mapping[str, np.ndarray] | None) -> str:
         f"Best without a penalty: {found[0].name}, ITE RMSE {found[0].ite_rmse:.3g}, of {len(found)} baselines. "
         "Which one is best is known only in simulation."
     )
+
+
+def views_said(found: Iterable[Baseline]) -> str:
+    """What the views of a trace are that some baselines are fitted to, by their words in the margin of a figure."""
+    views = {OF_TRACES[item.name].view for item in found if item.name in OF_TRACES}
+    said = [f"{_VIEW_WORDS[view]}: {words}" for view, words in _VIEW_SAID.items() if view in views]
+    return f"Views of a trace: {'; '.join(said)}." if said else ""
 
 
 def word_of(name: str) -> str:

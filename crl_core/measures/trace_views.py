@@ -19,7 +19,7 @@ from crl_core.config import RunConfig
 from crl_core.data.ecg import hum_tones
 
 # Seconds from the R peak.
-_BEFORE_P, _P, _PR, _QRS, _ST, _T, _AFTER_T = (
+_BEFORE_P, _P, _PR, _QRS, ST, _T, _AFTER_T = (
     *((-0.29, -0.26), (-0.25, -0.1), (-0.1, -0.075), (-0.1, 0.08), (0.08, 0.2), (0.15, 0.4)),
     (0.42, 0.48),
 )
@@ -81,7 +81,7 @@ def clinical(x: np.ndarray, recorder: Recorder) -> np.ndarray:
         (after_r[quiet].mean(), beat[:, quiet].mean(axis=1)) for quiet in (within(_BEFORE_P), within(_AFTER_T))
     )
     beat = beat - (early[:, None] + np.outer((late - early) / (end - start), after_r - start))
-    st, level = (beat[:, within(span)].mean(axis=1) for span in (_ST, _PR))
+    st, level = (beat[:, within(span)].mean(axis=1) for span in (ST, _PR))
     t, qrs, p = (beat[:, within(span)] for span in (_T, _QRS, _P))
     energy = np.square(qrs)
     total = energy.sum(axis=1)

@@ -35,8 +35,8 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code 
 
 def create_app(model_file: str | Path, settings: Settings | None = None) -> FastAPI:
     """The ASGI application of one exported file. Raises ModelRefused (a ValueError) if it is none."""
-    settings = settings or Settings()
     model = open_model(model_file)
+    settings = (settings or Settings()).with_room(len(model.features))
     monitor = Monitor(model.reference, model.environment, settings)
     measures = Measures(model, monitor)
 
@@ -113,6 +113,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
             "model": model.name,
             "lam": model.lam,
             "max_rows": settings.max_rows,
+            "trace": model.trace,
             "cautions": list(model.cautions),
             **{name: said[name] for name in kept},
         }

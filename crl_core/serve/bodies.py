@@ -47,6 +47,7 @@ class About(BaseModel):
     key: str
     format: str
     features: list[dict[str, Any]]
+    trace: str = Field(description="what a row of samples is; empty where rows are covariates")
     metrics: dict[str, float]
     versions: dict[str, str]
     config: dict[str, Any]
@@ -77,7 +78,9 @@ def request_body(model: Model, settings: Settings) -> type[BaseModel]:
     means = [round(item["mean"], 3) for item in model.metadata["features"]]
     rows_of = [example_of(columns), {}] if columns else [means, [0.0] * d]
     example: Any = {"rows": rows_of, "environments": ["site-a", "site-b"]}
-    said = f"One row a unit: {', '.join(model.features)}, as drawn, not standardised."
+    said = f"One row a unit: {model.trace or ', '.join(model.features)}, as drawn, not standardised."
+    if model.trace:
+        said += " A trace of another rate is resampled first: the numbers do not tell it."
     if columns:
         said = (
             f"One row a unit, an object with the table's columns ({', '.join(column.name for column in columns)}), "

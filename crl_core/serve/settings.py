@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 MOST_ABS = 1e6  # of a feature: a float32 network has no digits left beyond
 
+_NUMBER, _LABEL = 26, 100  # bytes at most of a number in full, -1.2345678901234567e-123 and a comma, and of a label
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+){1,20}")
 _ALLOWED = "it must be a path such as /models: a slash first, then letters, digits and - . _ ~, no // and no .."
 
@@ -18,7 +19,7 @@ class Settings:
 
     api_key: str | None = None  # None: open to whoever reaches the address
     max_rows: int = 1024
-    max_body: int = 1_000_000  # bytes; 1,024 rows of 20 features take about half
+    max_body: int = 1_000_000  # bytes, or what `with_room` needs
     timeout_s: float = 10.0  # from a request's first byte to its answer, so that a slow sender holds nothing
     log_features: bool = False
     root_path: str = ""  # path prefix at which a proxy shows the endpoint; it wins over X-Forwarded-Prefix
@@ -46,6 +47,10 @@ class Settings:
         except ValueError as error:
             raise ValueError(f"the path prefix is {self.root_path[:60]!r}; {error}.") from None
         checked_proxies(self.trusted_proxies)
+
+    def with_room(self, features: int) -> Settings:
+        """The same with a body that holds `max_rows` rows of so many numbers, however many digits they have."""
+        return replace(self, max_body=max(self.max_body, self.max_rows * (_NUMBER * features + _LABEL)))
 
 
 def checked_prefix(given: str) -> str:

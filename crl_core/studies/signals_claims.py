@@ -16,6 +16,7 @@ from crl_core.data.interventions import deploy
 from crl_core.jobs.ensure_runs import Evidence, ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures.prediction import Prediction, ceiling, prediction
+from crl_core.measures.saliency import looks
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 
@@ -104,6 +105,12 @@ class At:
         return np.array(found)
 
 
+def _at_hum(at: At, lam: float) -> np.ndarray:
+    """Share of the gradient's spectrum within 3 Hz of the hum, held-out rows; NaN of a model that diverged."""
+    place = at.run.lams.index(lam)
+    return np.array([looks(at.run, replicate).at_hum[place] for replicate in range(at.run.config.training.replicates)])
+
+
 _BASELINES = ("signals-filter-baseline", "signals-filter-gain")
 _OF_WORLD: Mapping[str, Mapping[str, Callable[[At], np.ndarray]]] = {
     "filter": {
@@ -124,6 +131,8 @@ _OF_WORLD: Mapping[str, Mapping[str, Callable[[At], np.ndarray]]] = {
         "signals-label-aligned-reversed": lambda at: at.accuracy("reversed", at.lam),
         "signals-label-flips": lambda at: at.flips(0.0),
         "signals-label-aligned-flips": lambda at: at.flips(at.lam),
+        "signals-label-gradient": lambda at: _at_hum(at, 0.0),
+        "signals-label-aligned-gradient": lambda at: _at_hum(at, at.lam),
     },
     "hum-nothing": {"signals-hum-alone": lambda at: abs(at.accuracy("trial") - at.accuracy("next"))},
     "rates-hard": {"signals-rates-hard": lambda at: at.accuracy("trial") - at.accuracy("next")},

@@ -8,11 +8,12 @@ import streamlit as st
 from crl_core.figures import Level, along_lam, outside, palette, trace_edited
 from crl_core.figures.axes import finite_of
 from crl_core.measures.edit_words import LIMITS, first_edit, idle_said, mended_said, moved_said
-from crl_core.measures.edits import EDITS, MOST_REPLICATES, YES, Edit
+from crl_core.measures.edits import EDITS, MOST_REPLICATES, Edit
+from pages.shared import gradient_panel, trace_viewer
 from pages.shared.model_views import Recorded, recorded
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
-from pages.shared.tables import beyond, chart, say, signed, table, three
+from pages.shared.tables import beyond, chart, say, signed, table
 
 _ROW = "edits.row"
 
@@ -40,12 +41,14 @@ def _panel(run: RunInView) -> None:
     found = recorded(run, edit)
     left, right = st.columns(2)
     with left:
-        _trace(run, found, edit, _row(len(found.rows)))
+        row = _row(len(found.rows))
+        _trace(run, found, edit, row)
     with right:
         _along(run, found)
         label = scenario.outcome == "binary"
         say(idle_said(scenario, edit) or moved_said(found.sizes, run.result.lams, run.lam, edit, label=label))
         quiet(f"{LIMITS} {mended_said(scenario, edit)}")
+    gradient_panel.draw(run, found.rows, row, found.limits)
 
 
 def _row(count: int) -> int:
@@ -71,23 +74,9 @@ def _trace(run: RunInView, found: Recorded, edit: Edit, row: int) -> None:
     chart(drawn, "edits.trace")
     if outside(drawn):
         quiet(beyond(outside(drawn), "samples"))
-    before, after = (float(answers[at, row]) for answers in (found.first.before, found.first.after))
-    if found.first.label:
-        arm = "treated" if found.rows.t[row] else "untreated"
-        lines = [
-            (f"ŷ at λ = {run.lam:g}, {arm}", three(before), three(after)),
-            ("the network says", _yes(before), _yes(after)),
-            ("the label", *[_yes(float(found.rows.y[row]))] * 2),
-        ]
-    else:
-        ite = found.rows.ite
-        lines = [(f"τ̂ at λ = {run.lam:g}", signed(before), signed(after))]
-        lines += [] if ite is None else [("true effect, known only in simulation", *[signed(float(ite[row]))] * 2)]
+    values = [float(answers[at, row]) for answers in (found.first.before, found.first.after)]
+    lines = trace_viewer.answer_lines(run, found.rows.rows(np.array([row])), values)
     table(["", "as recorded", edit], lines, strong=0)
-
-
-def _yes(value: float) -> str:
-    return "–" if not np.isfinite(value) else "yes" if value > YES else "no"
 
 
 def _along(run: RunInView, found: Recorded) -> None:

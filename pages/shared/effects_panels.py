@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -15,7 +17,7 @@ from crl_core.figures import (
     outside,
     palette,
 )
-from crl_core.measures.baselines import best_first, best_said, medians, side_by_side, word_of
+from crl_core.measures.baselines import Baseline, best_said, medians, ranked, side_by_side, views_said, word_of
 from pages.shared.model_views import Effects
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
@@ -74,7 +76,7 @@ def _of_the_first(run: RunInView) -> str:
     )
 
 
-def _error_rows(run: RunInView) -> list[ErrorRow]:
+def _error_rows(run: RunInView, best: Sequence[Baseline]) -> list[ErrorRow]:
     """The λ in view, λ = 0, and the best baselines, each in every replicate."""
     errors = run.result.by_lam(run.result.ite_rmse)
     lams = run.result.lams
@@ -84,14 +86,14 @@ def _error_rows(run: RunInView) -> list[ErrorRow]:
     if run.evidence is not None:
         names = [str(name) for name in run.evidence["baseline_names"]]
         values = dict(zip(names, run.evidence["baseline_ite_rmse"], strict=True))
-        best = best_first(medians(run.evidence))[:_RANKED]
         rows += [ErrorRow(name=word_of(item.name), values=values[item.name]) for item in best]
     return rows
 
 
 def errors(run: RunInView) -> None:
     """The effect error of the network in view beside λ = 0 and the baselines."""
-    rows = _error_rows(run)
+    best = ranked(run.evidence)[:_RANKED]
+    rows = _error_rows(run, best)
     low, high = error_range([run.result.ite_rmse, *(row.values for row in rows)])
     chart(
         error_ranking(rows, palette(run.theme), title="Effect error, side by side", low=low, high=high),
@@ -101,7 +103,7 @@ def errors(run: RunInView) -> None:
     quiet(
         (
             "Squares: the best baselines on the same split (LS: least squares; forest, boosting, kNN: one for each "
-            f"arm; z: x z-scored per environment). {best_said(run.evidence)}"
+            f"arm; z: x z-scored per environment). {best_said(run.evidence)} {views_said(best)}"
             if run.evidence is not None
             else f"The baselines are {run.waiting}."
         )

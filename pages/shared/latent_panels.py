@@ -11,7 +11,7 @@ from crl_core.measures.intervals import twice_the_mean
 from crl_core.measures.probe_words import p_text, what_the_latent_knows
 from crl_core.measures.probes import better_r2
 from crl_core.metrics import METRIC
-from pages.shared import path_panels
+from pages.shared import path_panels, trace_viewer
 from pages.shared.model_views import pca_layout, tsne_layout
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
@@ -23,9 +23,10 @@ _NOTHING_LAID_OUT = {
 }
 
 
-def pictures(run: RunInView, layout: str, colour: str, rows: Units) -> None:
-    """The latent in view and the input, laid out and coloured alike."""
-    ink = palette(run.theme)
+def pictures(run: RunInView, layout: str, colour: str, rows: Units, beside: str) -> None:
+    """The latent in view and, laid out and coloured alike, the input; or beside it the trace of a row."""
+    ink, row = palette(run.theme), trace_viewer.row_in_view(run)
+    on_tap = None if row is None else trace_viewer.choose
     laid = tsne_layout(run.key, run.projection) if layout == "t-SNE" and run.projection else pca_layout(run)
     latent = embedding(
         laid.xy[run.m],
@@ -35,13 +36,19 @@ def pictures(run: RunInView, layout: str, colour: str, rows: Units) -> None:
         colour_by=colour,
         limits=laid.limits,
         why_empty=_NOTHING_LAID_OUT.get(run.status, "The latents of this model cannot be laid out."),
+        chosen=row,
     )
-    given = embedding(laid.x, rows, ink, title="Input x, before the encoder", colour_by=colour, limits=laid.x_limits)
     left, right = st.columns(2)
     with left, st.container(key="panel_latent"):
-        chart(latent, "latent.phi")
-    with right, st.container(key="panel_input"):
-        chart(given, "latent.x")
+        chart(latent, "latent.phi", on_tap)
+    if row is not None and beside == trace_viewer.TRACE:
+        with right, st.container(key="panel_trace"):
+            trace_viewer.draw(run, row)
+    else:
+        with right, st.container(key="panel_input"):
+            title = "Input x, before the encoder"
+            given = embedding(laid.x, rows, ink, title=title, colour_by=colour, limits=laid.x_limits, chosen=row)
+            chart(given, "latent.x", on_tap)
     replicates = run.config.training.replicates
     whose = f" of the first of {replicates} replicates" if replicates > 1 else ""
     quiet(

@@ -14,6 +14,7 @@ from crl_core.measures.edits import MOST_REPLICATES, Edit, Moved, edited, moved
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import EffectScores, effect_scores, is_constant
 from crl_core.measures.prediction import Prediction, prediction
+from crl_core.measures.saliency import Looks, looks
 from crl_core.results import data_of
 from pages.shared import server_cache
 from pages.shared.run_view import RunInView
@@ -103,6 +104,17 @@ def _recorded(key: str, edit: Edit, _run: RunInView) -> Recorded:
         first=found[0],
         sizes=np.stack([item.size for item in found]),
     )
+
+
+def looked(run: RunInView) -> list[Looks]:
+    """Where the models of the first replicates look in traces."""
+    return _looked(run.key, run)
+
+
+@server_cache.pictures
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _looked(key: str, _run: RunInView) -> list[Looks]:
+    return [looks(_run.result, at) for at in range(min(_run.config.training.replicates, MOST_REPLICATES))]
 
 
 @server_cache.pictures

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from crl_core.figures import Level, along_lam, empty, error_along_lam, palette
-from crl_core.measures.baselines import best_first, best_said, medians, word_of
+from crl_core.measures.baselines import best_said, ranked, views_said, word_of
 from crl_core.measures.curves import earlier
 from crl_core.measures.lam_choice import Choice, picked_text, words_of
 from crl_core.metrics import DRAWN, METRIC, Metric
@@ -43,7 +43,8 @@ def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
         f"Baselines and further rules are {run.waiting}."
         if run.evidence is None
         else f"Dashed: baselines fitted on the same rows, the best {_LEVELS} (LS: least squares; forest: random "
-        f"forest for each arm; z: x z-scored per environment). {best_said(run.evidence)}"
+        f"forest for each arm; z: x z-scored per environment). {best_said(run.evidence)} "
+        f"{views_said(ranked(run.evidence)[:_LEVELS])}"
     )
     quiet(
         f"Held out; {band}. Faint: earlier epochs. Leftmost, λ = 0: TARNet, plain ERM. {beside} Lanes: the λ each rule "
@@ -134,5 +135,4 @@ def rules(run: RunInView, found: Sequence[Choice], without_pick: Mapping[str, st
 
 def _baselines(run: RunInView) -> list[Level]:
     """A level for each of the best baselines, its median over replicates."""
-    found = [] if run.evidence is None else best_first(medians(run.evidence))
-    return [Level(name=word_of(item.name), value=item.ite_rmse) for item in found[:_LEVELS]]
+    return [Level(name=word_of(item.name), value=item.ite_rmse) for item in ranked(run.evidence)[:_LEVELS]]

@@ -10,17 +10,29 @@ import streamlit as st
 from crl_core.data.tables.private import PrivateRows
 from crl_core.data.tables.source import TableSource
 from crl_core.export import exporter as exports
+from crl_core.export.checkpoint import trace_said
 from crl_core.export.formats import FORMATS, INSTALL, ORIGINAL, available, file_name, lacking
 from crl_core.figures import palette
 from crl_core.figures.format_costs import latencies
 from crl_core.jobs import machine
 from crl_core.serve.records import example_of
+from crl_core.serve.settings import Settings
 from pages.shared.run_view import RunInView
 from pages.shared.style import count, figure, panel_title, quiet
 from pages.shared.tables import chart, say, table
 
 _TITLES = {item.id: item.title for item in FORMATS.values()} | {ORIGINAL: "PyTorch, eager"}
 _COLUMNS = ("Format", "kB", "ITE RMSE", "Factual MSE", "Largest difference", "1 row, µs", "1,024 rows, µs")
+
+_SENT = (
+    'traces.csv: a trace a line; traces.json: {{"rows": [[…], …], "environments": ["site-a", …]}}. A row is {trace}, '
+    "as recorded, not standardised; a trace of another rate is resampled first, since the numbers do not tell it. At "
+    "most {most:,} rows a request."
+)
+_OF_LABEL = (
+    " y0 and y1 are the label's probability of an untreated and of a treated patient; treatment has no part in it, so "
+    "ite means nothing."
+)
 
 
 def offer(run: RunInView, ask_for: Callable[[], None]) -> None:
@@ -78,7 +90,10 @@ def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[],
     """The file, and the commands to type."""
     file = file_name(found.key, found.lam, name)
     inputs = [[round(float(value), 3) for value in row] for row in run.view.x[:2]]
-    rows = [example_of(words.covariates), {}] if (words := _words(run)) is not None else inputs
+    words, trace = _words(run), "" if run.config.table is not None else trace_said(run.config.scenario)
+    if trace:
+        inputs = []  # more numbers than anybody reads: they come from a file
+    rows = inputs if words is None else [example_of(words.covariates), {}]
     with st.container(key="panel_serve_use"):
         panel_title("Take it to work", FORMATS[name].says)
         try:
@@ -113,6 +128,9 @@ def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[],
         with ask:
             st.code(exports.curl(rows), language="bash", wrap_lines=True)
             st.code(exports.python_client(rows), language="python", wrap_lines=True)
+            if trace:
+                label = _OF_LABEL if run.config.without_effect else ""
+                quiet(_SENT.format(trace=trace, most=Settings().max_rows) + label)
             if words is not None:
                 quiet(
                     "A row has the table's own columns; what is absent or null is missing, and is filled as in "
@@ -120,6 +138,8 @@ def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[],
                 )
         with local:
             st.code(exports.python_local(file, name, inputs), language="python", wrap_lines=True)
+            if trace:
+                quiet(f"traces.csv: a trace a line, {trace}.")
         with docker:
             text = exports.dockerfile(file, name)
             st.code(text, language="docker", wrap_lines=True)

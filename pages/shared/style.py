@@ -76,19 +76,20 @@ def theme() -> Theme:
     return "light" if st.context.theme.type == "light" else "dark"
 
 
-# Reads what is typed into number fields; it starts once a page, whatever number of runs brings it.
-_NUMBER_FIELDS = Path(__file__).with_name("number_fields.js").read_text(encoding="utf-8")
+# They read what is typed into number fields, and taps on figures; each starts once a page, however many runs bring it.
+_SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("number_fields.js", "taps.js")]
 
 
 def inject() -> None:
-    """Put the style sheet, and the script of the number fields, on the page. Once a run, by the shell."""
+    """Put the style sheet, and the scripts, on the page. Once a run, by the shell."""
     ink = palette(theme())
     on_accent = ink["bg"] if theme() == "dark" else ink["panel"]
     names = {"panel": ink["panel"], "hairline": ink["grid"], "quiet": ink["muted"], "on-accent": on_accent}
     names |= {"accent": ink["accent"], "chosen": ink["accent"] if theme() == "dark" else ink["text"]}
     tokens = "".join(f"--{name}: {colour};" for name, colour in names.items())
+    scripts = "".join(f"<script>(() => {{\n{script}}})()</script>" for script in _SCRIPTS)
     st.html(
-        f"{_CSS}<style>.stApp {{ {tokens} }}</style><script>(() => {{\n{_NUMBER_FIELDS}}})()</script>",
+        f"{_CSS}<style>.stApp {{ {tokens} }}</style>{scripts}",
         unsafe_allow_javascript=True,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -81,13 +81,24 @@ def say(text: str) -> None:
     st.html(f'{_CSS}<p class="crl-say">{escape(whole)}</p>')
 
 
-def chart(drawn: Any, key: str) -> None:
-    """A Plotly figure as it is, with a toolbar that saves it; for who does not see it, a sentence beforehand."""
+def chart(drawn: Any, key: str, on_tap: Callable[[int], None] | None = None) -> None:
+    """A Plotly figure as it is, with a toolbar that saves it; for who does not see it, a sentence beforehand.
+
+    on_tap: told the number that is the custom data of a point that is tapped.
+    """
+
+    def tapped() -> None:
+        points = st.session_state[key].selection.points
+        if on_tap is not None and points:
+            on_tap(int(np.ravel(points[0]["customdata"])[0]))
+
     st.html(f'<span class="crl-spoken" role="img" aria-label="{escape(spoken(drawn))}"></span>')
     st.plotly_chart(
         drawn,
         theme=None,
         key=key,
+        on_select="ignore" if on_tap is None else tapped,
+        selection_mode="points",
         config={
             "displaylogo": False,
             "scrollZoom": False,

@@ -169,7 +169,7 @@ def buttons_in_source(folder: Path) -> set[str]:
                 continue
             key = next((word.value for word in call.keywords if word.arg == "key"), None)
             label = call.args[0]
-            if key is not None:
+            if key is not None and call.func.attr != "expander":  # which shows its words alone
                 found.add(re.sub(r"[^a-zA-Z0-9_*-]", "-", _pattern(key)))
             elif call.func.attr == "page_link":
                 found.update(_pattern(word.value) for word in call.keywords if word.arg == "label")

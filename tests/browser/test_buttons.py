@@ -25,6 +25,7 @@ from pages.shared.shell import PAGES
 from tests.browser.conftest import ROOT, WAIT_MS, Server, start_server
 from tests.browser.pressing import Visitor, buttons_in_source, is_pressed, presses
 from tests.browser.test_app import TINY, params, said
+from tests.browser.test_traces import tap_a_point
 from tests.crl_core.test_own_tables import frame
 from tests.crl_core.test_serve import Server as Endpoint
 from tests.lecture_runs import LAMS, run_of
@@ -39,6 +40,7 @@ SEEDED = {
     "set": f"training.lams={','.join(f'{lam:g}' for lam in LAMS)} training.hidden=16 training.learning_rate=0.01",
 }
 LONG = TINY | {"epochs": "1000", "samples": "20000", "replicates": "3"}  # can be watched and cancelled at leisure
+GRADIENT = "Where it looks: the gradient, and what it cannot show"
 ELSEWHERE = {"job-train_small"}  # needs a small machine: test_small_container.py
 
 
@@ -421,6 +423,28 @@ def test_the_same_hearts_are_recorded_otherwise(visitor: Visitor) -> None:
     visitor.press("effects-split", "each environment")
     expect(visitor.of("panel_effects_scatter").locator(".subplot")).to_have_count(2)
     expect(panel.locator(".legendtext").filter(has_text="without the hum")).to_have_count(1)
+
+
+@presses(GRADIENT, "latent-layout", "latent-beside")
+def test_a_tapped_point_shows_its_trace_and_the_gradient_unfolds(visitor: Visitor) -> None:
+    visitor.open("latent", **link(FILTER), lam="1")
+    visitor.press("latent-layout", "PCA")
+    visitor.settle()
+    trace = visitor.of("panel_trace").locator(".gtitle").first
+    row = tap_a_point(visitor.page, lambda x, y: visitor.page.mouse.click(x, y))
+    expect(trace).to_contain_text(f"Row {row + 1}, hospital")
+    visitor.sidebar.get_by_role("slider", name="λ in view").press("End")
+    expect(visitor.of("panel_latent").locator(".gtitle").first).to_contain_text("Latent at λ = 10")
+    expect(trace).to_contain_text(f"Row {row + 1}, hospital")
+    visitor.settle()
+    visitor.press("latent-beside", "input x")
+    expect(visitor.of("panel_input").locator(".gtitle").first).to_contain_text("Input x")
+    visitor.open("effects", **link(FILTER))
+    plots = visitor.of("panel_edits").locator(".js-plotly-plot")
+    expect(plots).to_have_count(2)
+    visitor.unfold(GRADIENT, "the edit above is the number to trust")
+    expect(plots).to_have_count(5)
+    visitor.settle()
 
 
 # -- lecture -----------------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from crl_core.figures import (
     penalties,
     planted,
     ranking,
+    saliency,
     scenario,
     tables,
     traces,
@@ -301,6 +302,20 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
     "traces_by_env": lambda run: traces.traces_by_env(run.array(run.n, 4), run.env, 100.0, NAMES, INK, title="T"),
     "trace_edited": lambda run: traces.trace_edited(
         *(pair := run.array(2, run.n)), 100.0, 1, "edited", traces.mv_limits(*pair), INK, title="T"
+    ),
+    "trace_among": lambda run: traces.trace_among(
+        run.array(run.n), 1, (means := run.array(2, run.n)), 100.0, traces.mv_limits(means), NAMES, INK, title="T"
+    ),
+    "trace_gradient": lambda run: saliency.trace_gradient(
+        *(trio := run.array(3, run.n)), 100.0, 1, traces.mv_limits(trio[0]), INK, title="T", unit="u"
+    ),
+    "gradient_spectrum": lambda run: saliency.gradient_spectrum(
+        run.array(run.n),
+        {"a": run.array(run.n), "b": run.array(run.n)},
+        (run.number(), 1.0),
+        run.number(),
+        INK,
+        title="T",
     ),
     "cloud": lambda run: unseen.cloud(
         run.array(run.n, 2), run.env, run.array(run.n, 2), NAMES, INK, limits=run.window, title="T"

@@ -21,6 +21,7 @@ from crl_core.measures.baselines import (
     fit_all,
     methods,
     ranked,
+    views_said,
     word_of,
 )
 from crl_core.measures.evidence import gather
@@ -171,6 +172,11 @@ def test_a_run_on_traces_is_compared_with_baselines_on_every_view_of_them() -> N
     assert all(np.isfinite(viewed[name]) for name in OF_TRACES)
     assert {f"random forest per arm, {view}" for view in VIEWS} <= {item.name for item in ranked(evidence)}
     assert word_of("random forest per arm, clinical features") == "forest, clinical"
+    said = views_said(ranked(evidence))
+    for view, word in zip(VIEWS, ("no hum", "trace z", "clinical"), strict=True):
+        assert word_of(f"ridge per arm, {view}") == f"ridge, {word}"
+        assert f"{word}: " in said
+    assert views_said(item for item in ranked(evidence) if item.name in BASELINES) == ""
     stored = from_npz("evidence.npz", to_npz(evidence), evidence_specs(result.config))
     check_evidence(result.config, stored)
     np.testing.assert_array_equal(stored["baseline_ite_rmse"], evidence["baseline_ite_rmse"])

@@ -18,7 +18,7 @@ from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData
 from crl_core.data.tables.private import PrivateRows
 from crl_core.events import DIVERGED
-from crl_core.export.checkpoint import state_dict
+from crl_core.export.checkpoint import state_dict, trace_said
 from crl_core.export.formats import FORMAT_VERSION
 from crl_core.measures.cautions import cautions_of_model
 from crl_core.measures.falsifiers import REFERENCE
@@ -127,6 +127,7 @@ def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, he
     if held_out.ite is not None:
         metrics["ite_rmse"] = float(ite_rmse(y1_hat - y0_hat, held_out.ite)[0])
     config, of_table = _named(result.config), result.config.table is not None
+    trace = "" if of_table else trace_said(config.scenario)
     return {
         "kind": "CRL Explorer model",
         "format_version": FORMAT_VERSION,
@@ -144,6 +145,7 @@ def _metadata(result: RunResult, m: int, replicate: int, train: MultiEnvData, he
             }
             for name, column in zip(config.source.features, train.x.T, strict=True)
         ],
+        **({"trace": trace} if trace else {}),
         "reference": {  # held-out latents that traffic is compared with
             "shape": list(phi.shape),
             "float32": base64.b64encode(phi.tobytes()).decode(),

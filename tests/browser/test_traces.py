@@ -1,0 +1,58 @@
+"""A point that is tapped with a finger shows its own trace, not that of the tap before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from crl_core import train
+from crl_core.runs.store import RunStore
+from tests.browser.conftest import Server, drawn, start_server
+from tests.pages.test_edits import FILTER, link
+
+pytestmark = pytest.mark.browser
+
+# Row and place, in pixels of the window, of every point of a picture of rows.
+_PLACES = """gd => { const box = gd.getBoundingClientRect(), { xaxis, yaxis } = gd._fullLayout;
+  return gd._fullData.filter(t => t.customdata).flatMap(t => Array.from(t.x, (x, i) => [
+    t.customdata[i], box.left + xaxis._offset + xaxis.l2p(x), box.top + yaxis._offset + yaxis.l2p(t.y[i])])); }"""
+
+
+def tap_a_point(page: Page, tap: Callable[[float, float], None], rank: int = 0) -> int:
+    """Tap the point that stands `rank` places from the loneliest; its row."""
+    plot = page.locator(".st-key-panel_latent .js-plotly-plot").first
+    expect(plot.locator(".point").first).to_be_visible()
+    plot.scroll_into_view_if_needed()
+    found = np.array(plot.evaluate(_PLACES))
+    apart = np.hypot(*(found[:, None, 1:] - found[None, :, 1:]).transpose(2, 0, 1))
+    np.fill_diagonal(apart, np.inf)
+    row, x, y = found[np.argsort(-apart.min(axis=1))[rank]].tolist()
+    tap(x, y)
+    return int(row)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    cache: Path = tmp_path_factory.mktemp("traces") / "cache"
+    RunStore(cache).save(train(FILTER))
+    running = start_server(cache)
+    yield running
+    running.stop()
+
+
+def test_each_tap_of_a_finger_shows_the_trace_of_the_point_below_it(server: Server, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 900}, has_touch=True)
+    page = context.new_page()
+    page.goto(server.url("latent", **link(FILTER), lam="1"))
+    drawn(page)
+    for rank in range(3):
+        row = tap_a_point(page, page.touchscreen.tap, rank)
+        title = page.locator(".st-key-panel_trace .gtitle").first
+        expect(title).to_have_text(re.compile(rf"^Row {row + 1}, hospital [AB]$"))
+        drawn(page)
+    context.close()
