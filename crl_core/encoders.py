@@ -196,7 +196,7 @@ def dense(weights: Weights, name: str, rows: np.ndarray) -> np.ndarray:
 def _windows(rows: np.ndarray, kernel: int) -> np.ndarray:
     """What a kernel meets: rows [n, length, channels] -> [n, places, channels · kernel]."""
     seen = sliding_window_view(rows, kernel, axis=1)[:, ::STRIDE]
-    return seen.reshape(*seen.shape[:2], -1)
+    return seen.reshape(*seen.shape[:2], rows.shape[2] * kernel)
 
 
 def _pooled(own: Weights, x: np.ndarray, direction: np.ndarray | None = None) -> list[np.ndarray]:

@@ -94,6 +94,9 @@ def configs(draw: st.DrawFn, *, small: bool = False) -> RunConfig:
         drawn["saturation"] = drawn["saturation"] if drawn["saturation"] >= 0.5 else 0.0
     if drawn["align"] == "environment within outcome":
         drawn |= {"outcome": "binary", "penalty": "mmd"}
+    if drawn["encoder"] == "conv1d":
+        drawn["encoder"] = "conv1d" if drawn["observation"] == "ecg" else "mlp"
+        drawn["x_scale"] = "whole" if drawn["x_scale"] == "columns" else drawn["x_scale"]
     if small:
         drawn["env_weight"] = tuple(max(weight, 0.2) for weight in drawn["env_weight"])
         drawn["device"] = "cpu"

@@ -116,6 +116,7 @@ def test_a_config_that_lacks_younger_fields_takes_their_defaults(config: RunConf
     if lacking & SIGNALS:  # they only fit together
         lacking = lacking | SIGNALS
         content["training"]["align"] = "environment"
+        content["training"].pop("encoder", None)
     for part in PARTS:
         content[part] = {name: value for name, value in content[part].items() if name not in lacking}
     if content["training"]["penalty"] == "contrastive":

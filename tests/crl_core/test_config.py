@@ -84,6 +84,7 @@ def test_every_field_but_the_device_changes_the_key() -> None:
         "resample": "bootstrap",
         "validation": 0.3,
         "x_scale": "whole",
+        "encoder": "conv1d",
         "outcome": "binary",
         "observation": "ecg",
         "hum_hz": 60.0,
