@@ -54,6 +54,9 @@ DEFAULT_LAMS = (
 MAX_MODELS = 320
 MAX_QUEUE = 20  # runs that may wait for the worker at a time
 MAX_MODEL_SAMPLES = 2_000_000_000  # models × epochs × rows: about an hour on two cores
+CONVOLVED = 4  # what an encoder that slides over a signal counts for in that: it takes 2.5 to 4 times as long
+MAX_CONVOLVED = 50_000_000  # numbers that it keeps of a batch of all models until their gradient is taken: 200 MB;
+KEPT_A_SAMPLE = 10  # so many for each sample of a row
 N_LAMS = (1, 32)
 FIRST_SEED = 100  # of every study: presets, thresholds and defaults were looked at on seeds 0 to 9
 
@@ -239,6 +242,13 @@ class RunConfig:
                     "x_scale is columns; the encoder conv1d meets every sample with the same kernel, so set "
                     "training.x_scale to auto or whole."
                 )
+            batch = min(training.batch_size, self.source.n_rows - self.source.n_held_out)
+            kept = KEPT_A_SAMPLE * self.dim_x * batch * len(training.lams)
+            if kept > MAX_CONVOLVED:
+                raise ValueError(
+                    f"a convolution keeps {kept / 1e6:.0f} million numbers of a batch of {batch} rows for "
+                    f"{len(training.lams)} λ, and {MAX_CONVOLVED / 1e6:.0f} fit; use a smaller batch, or fewer λ."
+                )
         epochs, n_rows = training.epochs, self.source.n_rows
         work = training.n_models * epochs * n_rows
         asked = f"{epochs} epochs × {n_rows} samples"
@@ -246,6 +256,9 @@ class RunConfig:
             batch = min(training.batch_size, n_rows)
             work = max(work, training.n_models * max(training.steps, epochs) * batch)
             asked = f"{training.steps} steps of {batch} rows, judged {epochs} times on {n_rows} samples,"
+        if training.encoder == "conv1d":
+            work *= CONVOLVED
+            asked = f"{asked.removesuffix(',')}, counted {CONVOLVED} times for a convolution,"
         if work > MAX_MODEL_SAMPLES:
             raise ValueError(
                 f"{training.n_models} models × {asked} is {work / MAX_MODEL_SAMPLES:.1f} times what one run may ask "
