@@ -2,7 +2,7 @@
 
 Trained with either encoder on the same rows and batches, for one seed:
 path:      a preset whose outcome is a label, along λ: the share of right labels in the trial, in a next hospital and in
-           a reversed one, what became of each model, and processor seconds, whose ratio is of this process.
+           a reversed one, what became of each model; processor seconds, whose ratio is of this process, and memory.
 any start: at λ = 0, hearts recorded without hum by one machine, in windows of a beat's length that begin at the same
            place of the beat, or anywhere: the share of right labels, and the effect error of the preset `filter` with
            treatment by a coin, of held-out rows.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import time
 from dataclasses import replace
@@ -85,14 +86,22 @@ def main() -> None:
     changes = {name: value for _, name, value in map(read, options.set)}
     base = altered(preset(options.preset), **({"replicates": 1, "seed": options.seed, "device": "cpu"} | changes))
     train(altered(base, lams=(0.0,), epochs=1, n_samples=200))  # what is slow the first time
-    found: dict[str, Any] = {encoder: path(altered(base, encoder=encoder)) for encoder in ENCODERS}
-    for encoder, one in found.items():
+    found: dict[str, Any] = {}
+    highest = []  # MB of the process, after each path
+    for encoder in ENCODERS:
+        found[encoder] = path(altered(base, encoder=encoder))
+        highest.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    found["convolution_mb"] = highest[1] - highest[0]
+    for encoder, one in ((name, found[name]) for name in ENCODERS):
         print(f"{encoder}: {one['seconds']:.1f} processor seconds; z alone allows {one['ceiling']:.3f}")
         for at, lam in enumerate(one["lams"]):
             shares = " ".join(f"{one['accuracy'][place][at]:.3f}" for place in PLACES)
             print(f"  λ {lam:7g}  {' / '.join(PLACES)}  {shares}  {one['status'][at]}")
-    found["ratio"] = found["conv1d"]["seconds"] / found["mlp"]["seconds"]
-    print(f"conv1d / mlp: {found['ratio']:.2f} times the processor seconds")
+    found["convolution_ratio"] = found["conv1d"]["seconds"] / found["mlp"]["seconds"]
+    print(
+        f"conv1d takes {found['convolution_ratio']:.2f} times the processor seconds of mlp, and "
+        f"{found['convolution_mb']:.0f} MB more"
+    )
     effects = altered(preset("filter"), seed=options.seed, device="cpu")
     for encoder in ENCODERS:
         of_labels, of_effects = (any_start(altered(config, encoder=encoder)) for config in (base, effects))

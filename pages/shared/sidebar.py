@@ -27,8 +27,8 @@ _PAGE = "sidebar.page"
 _MOVED = "sidebar.lam_moved"  # λ before and after it was moved by code, and when
 _STALE_S = 10.0
 _ENCODERS = (  # measured by benchmarks/encoders.py
-    "Conv1d takes about 3 times as long. On “The hum and the label” it trusted the hum as the MLP does, and with batches "
-    "of 128 it collapsed at a smaller λ."
+    "Conv1d takes about 3 times as long. On “The hum and the label” it trusts the hum as much as the MLP does, and "
+    "with batches of 128 it collapses at a λ where the MLP does not."
 )
 _FORMAT = "%.12g"  # a field shows the value in force with as many digits as it takes
 
