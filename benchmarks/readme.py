@@ -144,6 +144,8 @@ SPEED = {
         "{:.1f}×",
     ),
     "traces_path_mb": ("memory that the path on traces takes beyond the other's", "", "{:.0f} MB"),
+    "convolution_ratio": ("a path on traces with the encoder conv1d, against the MLP", "", "{:.1f}×"),
+    "convolution_mb": ("memory that it takes beyond the MLP's", "", "{:.0f} MB"),
 }
 
 

@@ -1,33 +1,35 @@
-"""CFRNet without torch: the shapes of its parameters, its forward pass in NumPy, its cost, its layers by torch's names.
+"""A CFRNet of either encoder: the shapes of its parameters, its forward pass in NumPy, its cost, its layers by name.
 
-    encoder: x -> hidden -> hidden -> φ (three layers, ELU between them, φ linear)
+    encoder: x -> φ (`encoders`)
     heads:   φ -> hidden / 2 -> ŷ⁰ and φ -> hidden / 2 -> ŷ¹, both in one product with the units of an arm side by side
 
 Whoever trains, stores, sends or rebuilds a network asks here what it is made of. Weights of several models are stacked:
-name -> [M, ...] float32, with names as in `shapes`.
+name -> [M, ...] float32, with names as in `shapes`; which encoder they are of, the names say.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 from scipy.special import expit
 
+from crl_core.encoders import CHANNELS as CHANNELS
+from crl_core.encoders import ENCODERS, dense, elu_slope
+from crl_core.encoders import KERNELS as KERNELS
+from crl_core.encoders import LAYERS as LAYERS
+from crl_core.encoders import POOLED as POOLED
+from crl_core.encoders import STRIDE as STRIDE
+from crl_core.encoders import elu as elu
+from crl_core.encoders import encoder_of as encoder_of
+
 LINK = "link"  # [M], beside the weights of models whose outcomes are probabilities: σ of what the heads give
 
 
-def shapes(dim_x: int, hidden: int, latent_dim: int) -> dict[str, tuple[int, ...]]:
-    """Shape of every parameter of one network."""
+def shapes(dim_x: int, hidden: int, latent_dim: int, encoder: str = "mlp") -> dict[str, tuple[int, ...]]:
+    """Shape of every parameter of one network. Raises ValueError where x is too short for the encoder."""
     head = hidden // 2
-    return {
-        "encoder.0.weight": (dim_x, hidden),
-        "encoder.0.bias": (1, hidden),
-        "encoder.1.weight": (hidden, hidden),
-        "encoder.1.bias": (1, hidden),
-        "encoder.2.weight": (hidden, latent_dim),
-        "encoder.2.bias": (1, latent_dim),
+    return ENCODERS[encoder].shapes(dim_x, hidden, latent_dim) | {
         "head.0.weight": (latent_dim, 2 * head),  # control's units, then the treated arm's
         "head.0.bias": (1, 2 * head),
         "head.1.weight": (2, head),
@@ -35,10 +37,15 @@ def shapes(dim_x: int, hidden: int, latent_dim: int) -> dict[str, tuple[int, ...
     }
 
 
-def multiply_adds(dim_x: int, hidden: int, latent_dim: int) -> int:
-    """Products that a forward pass takes for one row: one an entry of a weight."""
-    layers = shapes(dim_x, hidden, latent_dim)
-    return sum(math.prod(shape) for name, shape in layers.items() if name.endswith(".weight"))
+def fan_in(dim_x: int, hidden: int, latent_dim: int, encoder: str = "mlp") -> dict[str, int]:
+    """Inputs that a unit of each layer sums, by the layer's name."""
+    return ENCODERS[encoder].fan_in(dim_x, hidden) | {"head.0": latent_dim, "head.1": hidden // 2}
+
+
+def multiply_adds(dim_x: int, hidden: int, latent_dim: int, encoder: str = "mlp") -> int:
+    """Products that a forward pass takes for one row: of the MLP and of the heads one an entry of a weight."""
+    head = hidden // 2
+    return ENCODERS[encoder].multiply_adds(dim_x, hidden, latent_dim) + latent_dim * 2 * head + 2 * head
 
 
 def predict(weights: Mapping[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,15 +54,9 @@ def predict(weights: Mapping[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarra
     weights: of all models of a run, or `one_model` of them.
     x:       [n, d], or [M, n, d] for rows of its own for each model.
     """
-
-    def layer(name: str, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(rows @ weights[name + ".weight"] + weights[name + ".bias"])
-
     with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-        h = np.asarray(x, dtype=np.float32)
-        h = elu(layer("encoder.1", elu(layer("encoder.0", h))))
-        phi = layer("encoder.2", h)
-        arms = elu(layer("head.0", phi))  # [M, n, 2 · units], control's units first
+        phi = encoder_of(weights).phi(weights, np.asarray(x, dtype=np.float32))
+        arms = elu(dense(weights, "head.0", phi))  # [M, n, 2 · units], control's units first
         arms = arms.reshape(*arms.shape[:-1], 2, -1) * weights["head.1.weight"][:, None]  # [M, n, 2, units]
         y_hat = arms.sum(axis=-1) + weights["head.1.bias"][:, None]  # [M, n, 2]
         if LINK in weights:
@@ -68,18 +69,10 @@ def slopes(weights: Mapping[str, np.ndarray], x: np.ndarray, direction: np.ndarr
 
     Forward mode: the direction goes through the layers beside the row. Not finite for a diverged model.
     """
-
-    def through(name: str, rows: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and their motion after a layer and its ELU."""
-        before = rows @ weights[name + ".weight"] + weights[name + ".bias"]
-        return elu(before), (moved @ weights[name + ".weight"]) * np.exp(np.minimum(before, 0))
-
     with np.errstate(invalid="ignore", over="ignore"):
-        rows, moved = np.asarray(x, dtype=np.float32), np.asarray(direction, dtype=np.float32)
-        for name in ("encoder.0", "encoder.1"):
-            rows, moved = through(name, rows, moved)
-        phi, moved = rows @ weights["encoder.2.weight"] + weights["encoder.2.bias"], moved @ weights["encoder.2.weight"]
-        _, moved = through("head.0", phi, moved)
+        rows, along = np.asarray(x, dtype=np.float32), np.asarray(direction, dtype=np.float32)
+        phi, moved = encoder_of(weights).moved(weights, rows, along)
+        moved = (moved @ weights["head.0.weight"]) * elu_slope(dense(weights, "head.0", phi))
         moved = moved.reshape(*moved.shape[:-1], 2, -1) * weights["head.1.weight"][:, None]
         slope = moved.sum(axis=-1)  # [M, n, 2]
         if LINK in weights:
@@ -122,16 +115,14 @@ def folded(
     """The same M networks as functions of raw covariates, to raw outcomes.
 
     weights:      of networks that take (x - x_mean) / x_sd and give (y - y_mean) / y_sd.
-    x_mean, x_sd: [M, d].  y_mean, y_sd: [M].
+    x_mean, x_sd: [M, d]; for a convolution the same in all columns.  y_mean, y_sd: [M].
     """
-    first, bias = weights["encoder.0.weight"] / x_sd[:, :, None], weights["encoder.0.bias"]
     last, level = weights["head.1.weight"], weights["head.1.bias"]
-    return dict(weights) | {
-        "encoder.0.weight": first,
-        "encoder.0.bias": bias - x_mean[:, None, :] @ first,
-        "head.1.weight": last * y_sd[:, None, None],
-        "head.1.bias": level * y_sd[:, None] + y_mean[:, None],
-    }
+    return (
+        dict(weights)
+        | encoder_of(weights).folded(weights, x_mean, x_sd)
+        | {"head.1.weight": last * y_sd[:, None, None], "head.1.bias": level * y_sd[:, None] + y_mean[:, None]}
+    )
 
 
 def one_model(weights: Mapping[str, np.ndarray], m: int) -> dict[str, np.ndarray]:
@@ -139,19 +130,11 @@ def one_model(weights: Mapping[str, np.ndarray], m: int) -> dict[str, np.ndarray
     return {name: value[m : m + 1] for name, value in weights.items()}
 
 
-def elu(values: np.ndarray) -> np.ndarray:
-    """x where x > 0, else e^x - 1."""
-    return np.where(values > 0, values, np.expm1(np.minimum(values, 0)))
-
-
 def state_dict(weights: Mapping[str, np.ndarray], m: int) -> dict[str, np.ndarray]:
-    """Model m's parameters as `torch.nn.Linear` has them, weights [out, in]: encoder.{0,2,4}, control.{0,2},
-    treated.{0,2}."""
+    """Model m's parameters as torch's own layers have them, linear weights [out, in]: control.{0,2}, treated.{0,2},
+    and encoder.{0,2,4} of the MLP or encoder.{1,3,5,8} of the convolution."""
     one = {name: np.asarray(value[m]) for name, value in weights.items()}
-    named: dict[str, np.ndarray] = {}
-    for layer in range(3):
-        named[f"encoder.{2 * layer}.weight"] = one[f"encoder.{layer}.weight"].T
-        named[f"encoder.{2 * layer}.bias"] = one[f"encoder.{layer}.bias"][0]
+    named = encoder_of(weights).state_dict(one)
     units = one["head.1.weight"].shape[-1]
     for arm, name in enumerate(("control", "treated")):
         mine = slice(arm * units, (arm + 1) * units)  # control's units first

@@ -17,6 +17,7 @@ from crl_core.config.text import altered, nearest_lam
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
 from crl_core.data.tables.source import TableSource
 from crl_core.metrics import Metric
+from crl_core.network import multiply_adds
 from crl_core.network import one_model as one_model
 from crl_core.network import predict as predict  # notebooks taken home import it from here
 
@@ -116,6 +117,12 @@ def of_table(result: RunResult, table: TableSource) -> RunResult:
     """A run whose rows had no name as one of the table that they are: the same figures, under the key that anybody with
     that table would get."""
     return replace(result, config=altered(result.config, table=table))
+
+
+def products_of(config: RunConfig) -> int:
+    """Products that a forward pass of one of a run's networks takes for one row."""
+    training = config.training
+    return multiply_adds(config.dim_x, training.hidden, training.latent_dim, training.encoder)
 
 
 def data_of(config: RunConfig, replicate: int = 0) -> tuple[MultiEnvData, MultiEnvData]:

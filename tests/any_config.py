@@ -94,6 +94,10 @@ def configs(draw: st.DrawFn, *, small: bool = False) -> RunConfig:
         drawn["saturation"] = drawn["saturation"] if drawn["saturation"] >= 0.5 else 0.0
     if drawn["align"] == "environment within outcome":
         drawn |= {"outcome": "binary", "penalty": "mmd"}
+    if drawn["encoder"] == "conv1d":
+        drawn["encoder"] = "conv1d" if drawn["observation"] == "ecg" else "mlp"
+        drawn["x_scale"] = "whole" if drawn["x_scale"] == "columns" else drawn["x_scale"]
+        drawn["batch_size"] = min(drawn["batch_size"], 512)
     if small:
         drawn["env_weight"] = tuple(max(weight, 0.2) for weight in drawn["env_weight"])
         drawn["device"] = "cpu"

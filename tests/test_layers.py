@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Every room of the library, lowest first: a room may import those of the lines before it, and itself.
 ORDER = [
-    "events ipm metrics",
+    "encoders events ipm metrics",
     "data",
     "config network",
     "results",

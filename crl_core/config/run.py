@@ -42,6 +42,7 @@ Penalty = Literal[
 ArmWeight = Literal["balanced", "plain"]
 Resample = Literal["none", "bootstrap"]
 XScale = Literal["auto", "columns", "whole"]
+EncoderName = Literal["mlp", "conv1d"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Bandwidth = float | Literal["median"]
 
@@ -53,6 +54,9 @@ DEFAULT_LAMS = (
 MAX_MODELS = 320
 MAX_QUEUE = 20  # runs that may wait for the worker at a time
 MAX_MODEL_SAMPLES = 2_000_000_000  # models × epochs × rows: about an hour on two cores
+CONVOLVED = 4  # what an encoder that slides over a signal counts for in that: it takes 2.5 to 4 times as long
+MAX_CONVOLVED = 50_000_000  # numbers that it keeps of a batch of all models until their gradient is taken: 200 MB;
+KEPT_A_SAMPLE = 10  # so many for each sample of a row
 N_LAMS = (1, 32)
 FIRST_SEED = 100  # of every study: presets, thresholds and defaults were looked at on seeds 0 to 9
 
@@ -75,7 +79,13 @@ class Training:
     epochs: int = described(50, "epochs", "Passes over the training rows.", (1, 1000))
     batch_size: int = described(128, "batch size", "Rows in a gradient step.", (8, 4096))
     learning_rate: float = described(1e-3, "learning rate", "Step size of Adam.", (1e-6, 1.0))
-    hidden: int = described(64, "hidden units", "Units of an encoder layer; a head has half as many.", (4, 512))
+    hidden: int = described(
+        64,
+        "hidden units",
+        "Units of a layer of the encoder mlp; a head has half as many. conv1d has channels of its own: there it is the "
+        "heads alone.",
+        (4, 512),
+    )
     latent_dim: int = described(16, "latent dimensions", "Dimensions of the representation φ.", (2, 128))
     penalty: Penalty = described("mmd", "penalty", "What is made small, besides the factual error.", options=Penalty)
     align: Align = described(  # "treatment" penalises φ(t=0) against φ(t=1), as Shalit et al. (2017) do
@@ -114,6 +124,13 @@ class Training:
         "auto: a trace as a whole, so that its flat parts are not blown up, else by columns.",
         options=XScale,
         before="auto",
+    )
+    encoder: EncoderName = described(
+        "mlp",
+        "encoder",
+        "Of signals: mlp weighs each sample by itself, conv1d slides over them.",
+        options=EncoderName,
+        before="mlp",
     )
     arm_weight: ArmWeight = described(
         "balanced",
@@ -214,6 +231,24 @@ class RunConfig:
                     f"the penalty {training.penalty} aligns no environments within the outcome; set training.penalty "
                     "to mmd, or training.align to environment."
                 )
+        if training.encoder == "conv1d":
+            if not self.of_signals:
+                raise ValueError(
+                    "the encoder conv1d slides over the samples of a signal, and x is columns here; set "
+                    "training.encoder to mlp, or scenario.observation to ecg."
+                )
+            if training.x_scale == "columns":
+                raise ValueError(
+                    "x_scale is columns; the encoder conv1d meets every sample with the same kernel, so set "
+                    "training.x_scale to auto or whole."
+                )
+            batch = min(training.batch_size, self.source.n_rows - self.source.n_held_out)
+            kept = KEPT_A_SAMPLE * self.dim_x * batch * len(training.lams)
+            if kept > MAX_CONVOLVED:
+                raise ValueError(
+                    f"a convolution keeps {kept / 1e6:.0f} million numbers of a batch of {batch} rows for "
+                    f"{len(training.lams)} λ, and {MAX_CONVOLVED / 1e6:.0f} fit; use a smaller batch, or fewer λ."
+                )
         epochs, n_rows = training.epochs, self.source.n_rows
         work = training.n_models * epochs * n_rows
         asked = f"{epochs} epochs × {n_rows} samples"
@@ -221,6 +256,9 @@ class RunConfig:
             batch = min(training.batch_size, n_rows)
             work = max(work, training.n_models * max(training.steps, epochs) * batch)
             asked = f"{training.steps} steps of {batch} rows, judged {epochs} times on {n_rows} samples,"
+        if training.encoder == "conv1d":
+            work *= CONVOLVED
+            asked = f"{asked.removesuffix(',')}, counted {CONVOLVED} times for a convolution,"
         if work > MAX_MODEL_SAMPLES:
             raise ValueError(
                 f"{training.n_models} models × {asked} is {work / MAX_MODEL_SAMPLES:.1f} times what one run may ask "
@@ -233,10 +271,14 @@ class RunConfig:
         return self.scenario if self.table is None else self.table
 
     @property
+    def of_signals(self) -> bool:
+        """Whether a row's x is a signal: samples in the order of time."""
+        return self.scenario is not None and self.scenario.observation == "ecg"
+
+    @property
     def one_scale(self) -> bool:
         """Whether a row's numbers are standardised by one mean and one standard deviation, as those of a trace are."""
-        traces = self.scenario is not None and self.scenario.observation != "covariates"
-        return self.training.x_scale == "whole" or (self.training.x_scale == "auto" and traces)
+        return self.training.x_scale == "whole" or (self.training.x_scale == "auto" and self.of_signals)
 
     @property
     def without_effect(self) -> bool:

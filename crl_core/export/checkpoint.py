@@ -18,22 +18,35 @@ from crl_core.config.text import nearest, preset_of, reproducing_command
 from crl_core.data.ecg import R_AT
 from crl_core.events import STATUS_WORDS
 from crl_core.metrics import kept_in
+from crl_core.network import CHANNELS, KERNELS, POOLED, STRIDE
 from crl_core.results import RunResult
 from crl_core.runs.bundle_arrays import to_safetensors
 
 _LOADING = """\
 from safetensors.torch import load_file
-from torch import nn, zeros
+from torch import {names}
 
 def mlp(*sizes):
     layers = [layer for n, m in zip(sizes, sizes[1:]) for layer in (nn.Linear(n, m), nn.ELU())]
     return nn.Sequential(*layers[:-1])
-
-net = nn.ModuleDict({{"encoder": mlp({encoder}), "control": mlp({head}), "treated": mlp({head})}})
+{also}
+net = nn.ModuleDict({{"encoder": {encoder}, "control": mlp({head}), "treated": mlp({head})}})
 net.load_state_dict(load_file("{file}"))
 x = zeros(1, {dim_x})  # {columns}; as drawn, not standardised
 phi = net["encoder"](x)
 effect = {treated} - {control}  # the individual treatment effect of each row
+"""
+_CONVOLUTION = """
+class MeanAndMax(nn.Module):
+    def forward(self, rows):
+        return cat([rows.mean(dim=-1), rows.amax(dim=-1)], dim=-1)
+
+convolution = nn.Sequential(
+    nn.Unflatten(-1, (1, {dim_x})),
+{layers}
+    MeanAndMax(),
+    nn.Linear({pooled}, {latent}),
+)
 """
 
 
@@ -60,8 +73,11 @@ def loading_example(result: RunResult, lam: float, replicate: int = 0) -> str:
     config = result.config
     hidden, latent, dim_x = config.training.hidden, config.training.latent_dim, config.dim_x
     outcome = 'net["{}"](phi)' + (".sigmoid()" if config.source.two_outcomes else "")
+    slides = config.training.encoder == "conv1d"
     return _LOADING.format(
-        encoder=f"{dim_x}, {hidden}, {hidden}, {latent}",
+        names="cat, nn, zeros" if slides else "nn, zeros",
+        also=_convolution(dim_x, latent) if slides else "",
+        encoder="convolution" if slides else f"mlp({dim_x}, {hidden}, {hidden}, {latent})",
         head=f"{latent}, {hidden // 2}, 1",
         file=checkpoint_name(result, lam, replicate),
         dim_x=dim_x,
@@ -69,6 +85,14 @@ def loading_example(result: RunResult, lam: float, replicate: int = 0) -> str:
         treated=outcome.format("treated"),
         control=outcome.format("control"),
     )
+
+
+def _convolution(dim_x: int, latent: int) -> str:
+    sizes = zip(CHANNELS, CHANNELS[1:], KERNELS, strict=False)
+    layers = [
+        f"    nn.Conv1d({given}, {made}, {kernel}, stride={STRIDE}),\n    nn.ELU()," for given, made, kernel in sizes
+    ]
+    return _CONVOLUTION.format(dim_x=dim_x, layers="\n".join(layers), pooled=POOLED, latent=latent)
 
 
 def _columns(config: RunConfig) -> str:

@@ -7,7 +7,7 @@ from statistics import median
 
 from crl_core.config import RunConfig
 from crl_core.config.text import imagined
-from crl_core.network import multiply_adds
+from crl_core.results import products_of
 from crl_core.runs.records import RunSummary
 
 RECENT = 5  # runs that the rate is taken from
@@ -49,7 +49,7 @@ def work(config: RunConfig) -> float:
     k = training.latent_dim
     rows = config.source.n_rows - config.source.n_held_out
     batch = min(training.batch_size, rows)
-    parameters = multiply_adds(config.dim_x, training.hidden, k)
+    parameters = products_of(config)
     kernel = batch * (k + 4)  # products of latents, and the exponential
     passed = training.epochs * rows if not training.steps else training.steps * batch
     steps = sum(training.steps_of_epochs(rows))

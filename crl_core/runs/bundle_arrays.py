@@ -67,7 +67,7 @@ _F8, _I8, _F4 = "<f8", "<i8", "<f4"
 def weight_specs(config: RunConfig) -> Specs:
     """The networks' parameters."""
     training = config.training
-    one = shapes(config.dim_x, training.hidden, training.latent_dim)
+    one = shapes(config.dim_x, training.hidden, training.latent_dim, training.encoder)
     link = {LINK: Spec(_F4, (training.n_models,))} if config.source.two_outcomes else {}
     return {name: Spec(_F4, (training.n_models, *shape)) for name, shape in one.items()} | link
 

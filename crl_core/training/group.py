@@ -86,7 +86,9 @@ class Group:
         self.lam = self._tensor(np.tile(training.lams, len(seeds)))
         self.net = Ensemble(
             [
-                initial_weights(rng_for(s, Stream.WEIGHTS), config.dim_x, training.hidden, training.latent_dim)
+                initial_weights(
+                    rng_for(s, Stream.WEIGHTS), config.dim_x, training.hidden, training.latent_dim, training.encoder
+                )
                 for s in seeds
             ],
             len(training.lams),

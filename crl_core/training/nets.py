@@ -16,33 +16,28 @@ import torch
 from torch import Tensor
 from torch.nn.functional import elu
 
-from crl_core.network import shapes
+from crl_core.network import encoder_of, fan_in, shapes
+from crl_core.training.encoders import ENCODERS, layer, layer_gradient, through_elu
 
 Weights = dict[str, np.ndarray]
 
 
-def initial_weights(rng: np.random.Generator, dim_x: int, hidden: int, latent_dim: int) -> Weights:
-    """Initial parameters of one network, as torch's Linear: U(-1/√fan_in, 1/√fan_in) for weights and biases."""
-    fan_in = {
-        "encoder.0": dim_x,
-        "encoder.1": hidden,
-        "encoder.2": hidden,
-        "head.0": latent_dim,
-        "head.1": hidden // 2,
-    }
+def initial_weights(
+    rng: np.random.Generator, dim_x: int, hidden: int, latent_dim: int, encoder: str = "mlp"
+) -> Weights:
+    """Initial parameters of one network, as torch's layers: U(-1/√fan_in, 1/√fan_in) for weights and biases."""
+    inputs = fan_in(dim_x, hidden, latent_dim, encoder)
     return {
-        name: rng.uniform(-1, 1, shape) / math.sqrt(fan_in[name.rsplit(".", 1)[0]])
-        for name, shape in shapes(dim_x, hidden, latent_dim).items()
+        name: rng.uniform(-1, 1, shape) / math.sqrt(inputs[name.rsplit(".", 1)[0]])
+        for name, shape in shapes(dim_x, hidden, latent_dim, encoder).items()
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A forward pass: the rows, every hidden layer after its ELU, the latents and both outcomes."""
+    """A forward pass: what the encoder keeps for its gradient, the latents, the heads' units and both outcomes."""
 
-    x: Tensor  # [M, n, d]
-    h0: Tensor  # [M, n, hidden]
-    h1: Tensor
+    kept: tuple[Tensor, ...]
     phi: Tensor  # [M, n, k]
     arms: Tensor  # [M, n, 2 · units]
     y_hat: Tensor  # [M, n, 2]
@@ -51,13 +46,14 @@ class Pass:
 class Ensemble:
     """M CFRNets that share nothing but the calls. `flat` holds all parameters, `flat.grad` all gradients.
 
-    The gradient is written out: a dozen products instead of a recorded graph, which for networks this small costs more
-    than their arithmetic. Everything runs without autograd.
+    The gradient is written out, the encoder's in `encoders`: a dozen products instead of a recorded graph, which for
+    networks this small costs more than their arithmetic. Everything runs without autograd.
     """
 
     def __init__(self, starts: Sequence[Weights], repeats: int, *, device: torch.device, dtype: torch.dtype) -> None:
         """One network for each of `starts` (one a replicate), each repeated `repeats` times (along λ),
-        replicate-major."""
+        replicate-major. Which encoder they have, their names say."""
+        self._encoder = ENCODERS[encoder_of(starts[0]).id]
         stacked = {name: np.repeat(np.stack([w[name] for w in starts]), repeats, axis=0) for name in starts[0]}
         self.n_models = len(starts) * repeats
         self.flat = torch.cat([torch.from_numpy(value).flatten() for value in stacked.values()]).to(device, dtype)
@@ -77,13 +73,11 @@ class Ensemble:
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Pass:
         """Forward pass of covariates [M, n, d]."""
-        h0 = elu(self._layer("encoder.0", x), inplace=True)
-        h1 = elu(self._layer("encoder.1", h0), inplace=True)
-        phi = self._layer("encoder.2", h1)
-        arms = elu(self._layer("head.0", phi), inplace=True)
+        phi, kept = self._encoder.forward(self.params, x)
+        arms = elu(layer(self.params, "head.0", phi), inplace=True)
         _blocks(self._last).copy_(self.params["head.1.weight"].mT)
         y_hat = torch.baddbmm(self.params["head.1.bias"].unsqueeze(1), arms, self._last)
-        return Pass(x, h0, h1, phi, arms, y_hat)
+        return Pass(kept, phi, arms, y_hat)
 
     @torch.no_grad()
     def gradient(self, done: Pass, d_phi: Tensor, d_y: Tensor) -> None:
@@ -92,21 +86,10 @@ class Ensemble:
         """
         self.grads["head.1.weight"].copy_(_blocks(torch.bmm(done.arms.mT, d_y)).mT)
         torch.sum(d_y, dim=1, out=self.grads["head.1.bias"])
-        d_arms = _through_elu(torch.bmm(d_y, self._last.mT), done.arms)
-        self._layer_gradient("head.0", done.phi, d_arms)
+        d_arms = through_elu(torch.bmm(d_y, self._last.mT), done.arms)
+        layer_gradient(self.grads, "head.0", done.phi, d_arms)
         d_phi = torch.baddbmm(d_phi, d_arms, self.params["head.0.weight"].mT)
-        self._layer_gradient("encoder.2", done.h1, d_phi)
-        d_h1 = _through_elu(torch.bmm(d_phi, self.params["encoder.2.weight"].mT), done.h1)
-        self._layer_gradient("encoder.1", done.h0, d_h1)
-        d_h0 = _through_elu(torch.bmm(d_h1, self.params["encoder.1.weight"].mT), done.h0)
-        self._layer_gradient("encoder.0", done.x, d_h0)
-
-    def _layer(self, name: str, rows: Tensor) -> Tensor:
-        return torch.baddbmm(self.params[name + ".bias"], rows, self.params[name + ".weight"])
-
-    def _layer_gradient(self, name: str, rows: Tensor, d_out: Tensor) -> None:
-        torch.bmm(rows.mT, d_out, out=self.grads[name + ".weight"])
-        torch.sum(d_out, dim=1, keepdim=True, out=self.grads[name + ".bias"])
+        self._encoder.backward(self.params, self.grads, done.kept, d_phi)
 
     def weights(self) -> Mapping[str, np.ndarray]:
         """All parameters as NumPy, [M, ...]."""
@@ -117,8 +100,3 @@ def _blocks(weight: Tensor) -> Tensor:
     """The entries [M, units, 2] of a last-layer matrix [M, 2 · units, 2] from an arm's units to its outcome."""
     n_models, rows, _ = weight.shape
     return weight.view(n_models, 2, rows // 2, 2).diagonal(dim1=1, dim2=3)
-
-
-def _through_elu(d_out: Tensor, out: Tensor) -> Tensor:
-    """Derivative before an ELU, from that after it and its output: × 1 if out > 0, else out + 1. Overwrites `d_out`."""
-    return d_out.mul_(out.clamp_max(0).add_(1))

@@ -30,7 +30,7 @@ class Controls:
         if self.config is None:
             return False
         names = differing([self.preset.config, self.config])
-        return bool(set(names) - (TRAINING - {"align", "penalty"}) - {"n_samples"})
+        return bool(set(names) - (TRAINING - {"align", "penalty", "encoder"}) - {"n_samples"})
 
     @property
     def naming(self) -> Naming:

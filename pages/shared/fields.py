@@ -86,6 +86,7 @@ SINGLE = (
     Field("replicates", "replicates"),
     Field("seed", "seed"),
     Field("align", "align"),
+    Field("encoder", "encoder"),  # drawn only where x is a signal; see `reads_signals`
 )
 BY_NAME = {field.name: field for field in SINGLE}
 SET = "set"
@@ -139,6 +140,15 @@ def build(preset_id: str, values: Mapping[str, Any]) -> RunConfig:
             changed[field.attribute] = values[field.name]
     changed |= dict(overrides(str(values.get(SET) or "")))
     return altered(base, **changed)
+
+
+def reads_signals(preset_id: str, values: Mapping[str, Any]) -> bool:
+    """Whether x is a signal with these values, so that there are encoders to choose from; the preset's where they
+    contradict each other."""
+    try:
+        return build(preset_id, {**values, "encoder": "mlp"}).of_signals
+    except ValueError:
+        return PRESETS[preset_id].config.of_signals
 
 
 def overrides(text: str) -> Iterator[tuple[str, Any]]:

@@ -152,5 +152,5 @@ def changes(config: RunConfig, preset: Preset) -> list[str]:
     return [
         "number of environments" if change.name == N_ENVS else change.word
         for change in config_text.changes(preset.config, config)
-        if change.name not in TRAINING - {"align"}
+        if change.name not in TRAINING - {"align", "encoder"}
     ]

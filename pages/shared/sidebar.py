@@ -26,6 +26,10 @@ _N_ENVS = "sidebar.n_envs"
 _PAGE = "sidebar.page"
 _MOVED = "sidebar.lam_moved"  # λ before and after it was moved by code, and when
 _STALE_S = 10.0
+_ENCODERS = (  # measured by benchmarks/encoders.py
+    "Conv1d takes about 3 times as long. On “The hum and the label” it trusts the hum as much as the MLP does, and "
+    "with batches of 128 it collapses at a λ where the MLP does not."
+)
 _FORMAT = "%.12g"  # a field shows the value in force with as many digits as it takes
 
 
@@ -215,9 +219,10 @@ def _widgets() -> Controls:
                     widget = st.slider if field is fields.PROPENSITY else st.number_input
                     values[name] = _per_env(widget, field, name, shown, names[env])
         columns = st.columns(2)
-        for index, field in enumerate(field for field in fields.SINGLE if field.name != "epochs"):
+        for index, field in enumerate(field for field in fields.SINGLE if field.name not in ("epochs", "encoder")):
             with columns[index % 2] if not field.options else st.container():
                 values[field.name] = _choice(field, shown) if field.options else _number(field, shown)
+        encoder_slot = st.container()  # whether x is a signal is known once the further settings are read
         values[fields.SET] = st.text_input(
             "More settings",
             key=fields.SET,
@@ -227,6 +232,11 @@ def _widgets() -> Controls:
             help="Anything else a config holds, written as on the command line, e.g. training.lams=0,0.1,1 "
             "scenario.cause_mean=1,-1. It wins over the fields above.",
         )
+    asked = st.session_state.get("encoder", st.query_params.get("encoder", shown["encoder"]))
+    if asked != shown["encoder"] or fields.reads_signals(preset_id, values):
+        with encoder_slot:
+            values["encoder"] = _choice(fields.BY_NAME["encoder"], shown)
+            style.quiet(_ENCODERS)
     config, problem = None, None
     try:
         config = fields.build(preset_id, values)

@@ -115,6 +115,17 @@ def test_what_is_aligned_can_be_chosen_and_is_in_the_link(visitor: Visitor) -> N
     expect(visitor.sidebar).to_contain_text("Not trained yet")
 
 
+@presses("Advanced", "encoder")
+def test_an_encoder_of_signals_can_be_chosen_and_is_in_the_link(visitor: Visitor) -> None:
+    visitor.open("scenario", preset="filter")
+    visitor.press("Advanced", at=visitor.sidebar.locator("summary"))
+    expect(visitor.of("encoder")).to_be_visible()
+    visitor.settle()
+    said_in_link = re.compile("encoder=conv1d")
+    visitor.press_until("encoder", "conv1d", sees=lambda: visitor.page.wait_for_url(said_in_link, timeout=10_000))
+    expect(visitor.sidebar).to_contain_text("Not trained yet")
+
+
 @presses("run-train", "Watch it live", "job-cancel", "run-back", "job-train")
 def test_a_page_without_its_run_trains_it_shows_the_way_to_watch_and_leads_back(visitor: Visitor) -> None:
     page = visitor.page

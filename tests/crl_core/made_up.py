@@ -36,7 +36,8 @@ def made_up_result(config: RunConfig | None = None) -> RunResult:
     config = config or tiny_config()
     rng = np.random.default_rng(config.training.seed)
     models, n_envs, epochs = config.training.n_models, config.scenario.n_envs, config.training.epochs
-    layers = shapes(config.scenario.dim_x, config.training.hidden, config.training.latent_dim)
+    training = config.training
+    layers = shapes(config.scenario.dim_x, training.hidden, training.latent_dim, training.encoder)
     return RunResult(
         config=config,
         device="cpu",

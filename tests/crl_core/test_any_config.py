@@ -16,7 +16,17 @@ from crl_core import RunConfig, preset, train
 from crl_core.cli import config as cli_config
 from crl_core.cli import program
 from crl_core.config import ABOUT, PARTS
-from crl_core.config.text import N_ENVS, PART_OF, differing, nearest, preset_of, read, reproducing_command, written
+from crl_core.config.text import (
+    N_ENVS,
+    PART_OF,
+    altered,
+    differing,
+    nearest,
+    preset_of,
+    read,
+    reproducing_command,
+    written,
+)
 from crl_core.export.checkpoint import checkpoint, citation, history_csv, loading_example, metrics_csv
 from crl_core.export.figure_page import figure_page
 from crl_core.export.models.network import metadata_text, subject
@@ -116,6 +126,7 @@ def test_a_config_that_lacks_younger_fields_takes_their_defaults(config: RunConf
     if lacking & SIGNALS:  # they only fit together
         lacking = lacking | SIGNALS
         content["training"]["align"] = "environment"
+        content["training"].pop("encoder", None)
     for part in PARTS:
         content[part] = {name: value for name, value in content[part].items() if name not in lacking}
     if content["training"]["penalty"] == "contrastive":
@@ -198,6 +209,12 @@ def hospital(**changes: dict[str, object]) -> RunConfig:
 
 def test_a_run_with_shared_units_is_taken_home_in_every_form(tmp_path: Path) -> None:
     taken_home(train(hospital(scenario={"shared_units": 16})), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["filter", "hum-label"])
+def test_a_convolution_is_taken_home_in_every_form(name: str, tmp_path: Path) -> None:
+    small = {"n_samples": 240, "lams": (0.0, 1.0), "replicates": 1, "epochs": 1, "batch_size": 64, "device": "cpu"}
+    taken_home(train(altered(preset(name), encoder="conv1d", **small)), tmp_path)
 
 
 @pytest.mark.parametrize(

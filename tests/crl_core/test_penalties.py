@@ -15,6 +15,7 @@ from sklearn.metrics import log_loss
 from crl_core import RunConfig, Scenario, Training, train
 from crl_core.config import Penalty as Names
 from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config.text import altered
 from crl_core.data.matching import matches
 from crl_core.ipm import mmd2
 from crl_core.training.batches import pair_rows
@@ -23,6 +24,7 @@ from crl_core.training.penalties.base import gradient
 from crl_core.training.penalties.latents import directions
 from crl_core.training.penalties.pairs import PAIRS
 from tests.crl_core.made_up import tiny_config
+from tests.crl_core.test_conv1d import plain_convolution
 
 ALL = list(REGISTRY.values())
 ids = [item.id for item in ALL]
@@ -295,8 +297,9 @@ def test_a_path_is_trained_by_any_of_them_and_its_weight_lowers_it(name: str) ->
     assert run.config.key != tiny_config().key
 
 
+@pytest.mark.parametrize("encoder", ["mlp", "conv1d"])
 @pytest.mark.parametrize("name", ids)
-def test_a_step_is_that_of_the_plainest_torch_loop(name: str) -> None:
+def test_a_step_is_that_of_the_plainest_torch_loop(name: str, encoder: str) -> None:
     """One epoch of one full batch by autograd over everything, against the hand-written backward pass."""
     from crl_core.data.scm import Stream, rng_for
     from crl_core.results import data_of
@@ -306,9 +309,11 @@ def test_a_step_is_that_of_the_plainest_torch_loop(name: str) -> None:
         config_of(name, lams=(3.0,), epochs=1, batch_size=1024, device="cpu", standardise=False),
         scenario=Scenario(n_samples=100, propensity=(0.7, 0.3), offset=(1.0, -1.0), shared_units=8),
     )
+    if encoder == "conv1d":
+        config = altered(config, observation="ecg", samples=80, rate=100.0, encoder="conv1d")
     run = train(config, dtype="float64")
     rows, _ = data_of(config)
-    start = initial_weights(rng_for(0, Stream.WEIGHTS), 2, 8, 4)
+    start = initial_weights(rng_for(0, Stream.WEIGHTS), config.dim_x, 8, 4, encoder)
     params = {key: torch.tensor(value, dtype=torch.float64, requires_grad=True) for key, value in start.items()}
     order = rng_for(0, Stream.BATCHES).permutation(len(rows))
     x, y = torch.tensor(rows.x[order]), torch.tensor(rows.y[order])
@@ -323,6 +328,8 @@ def test_a_step_is_that_of_the_plainest_torch_loop(name: str) -> None:
     of_pairs = REGISTRY[name].needs_pairs
 
     def latents(x: torch.Tensor) -> torch.Tensor:
+        if encoder == "conv1d":
+            return plain_convolution(params, x)
         return layer("encoder.2", elu(layer("encoder.1", elu(layer("encoder.0", x)))))
 
     phi = latents(x)

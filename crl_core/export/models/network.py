@@ -23,7 +23,7 @@ from crl_core.export.formats import FORMAT_VERSION
 from crl_core.measures.cautions import cautions_of_model
 from crl_core.measures.falsifiers import REFERENCE
 from crl_core.metrics import factual_mse, ite_rmse
-from crl_core.network import LINK
+from crl_core.network import LINK, STRIDE
 from crl_core.results import RunResult, data_of, one_model, predict
 
 _PACKAGES = ("torch", "numpy", "onnx", "onnxruntime")
@@ -35,19 +35,15 @@ class Network(nn.Module):
     It was trained on covariates as drawn, so whatever standardising they need is in the first layer's weights and there
     is none to repeat outside. Both arms of the heads are one layer each, the last with zeros between them.
 
+    weights:       as `network.state_dict` names them, of either encoder.
+    dim_x:         numbers in a row.
     probabilities: whether the heads give logits, of which ŷ⁰ and ŷ¹ are the probabilities.
     """
 
-    def __init__(self, weights: dict[str, np.ndarray], *, probabilities: bool = False) -> None:
+    def __init__(self, weights: dict[str, np.ndarray], dim_x: int, *, probabilities: bool = False) -> None:
         super().__init__()
         self.link = nn.Sigmoid() if probabilities else nn.Identity()
-        self.encoder = nn.Sequential(
-            _linear(weights["encoder.0.weight"], weights["encoder.0.bias"]),
-            nn.ELU(),
-            _linear(weights["encoder.2.weight"], weights["encoder.2.bias"]),
-            nn.ELU(),
-            _linear(weights["encoder.4.weight"], weights["encoder.4.bias"]),
-        )
+        self.encoder = _convolution(weights, dim_x) if "encoder.8.weight" in weights else _mlp(weights)
         units = len(weights["control.0.bias"])
         last = np.zeros((2, 2 * units))
         last[0, :units], last[1, units:] = weights["control.2.weight"][0], weights["treated.2.weight"][0]
@@ -66,11 +62,34 @@ class Network(nn.Module):
         return y[:, 0], y[:, 1], phi
 
 
-def _linear(weight: np.ndarray, bias: np.ndarray) -> nn.Linear:
-    layer = nn.Linear(weight.shape[1], weight.shape[0])
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor(weight))
-        layer.bias.copy_(torch.tensor(bias))
+class MeanAndMax(nn.Module):
+    """Channels over time [n, C, length] -> their means, then their maxima [n, 2 · C]."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return torch.cat([rows.mean(dim=-1), rows.amax(dim=-1)], dim=-1)
+
+
+def _mlp(weights: dict[str, np.ndarray]) -> nn.Sequential:
+    first, second, last = (_linear(weights[f"encoder.{at}.weight"], weights[f"encoder.{at}.bias"]) for at in (0, 2, 4))
+    return nn.Sequential(first, nn.ELU(), second, nn.ELU(), last)
+
+
+def _convolution(weights: dict[str, np.ndarray], dim_x: int) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Unflatten(-1, (1, dim_x))]
+    for at in (1, 3, 5):
+        weight = weights[f"encoder.{at}.weight"]
+        layer = nn.Conv1d(weight.shape[1], weight.shape[0], weight.shape[2], stride=STRIDE)
+        layers += [_filled(layer, weight, weights[f"encoder.{at}.bias"]), nn.ELU()]
+    return nn.Sequential(*layers, MeanAndMax(), _linear(weights["encoder.8.weight"], weights["encoder.8.bias"]))
+
+
+def _linear(weight: np.ndarray, bias: np.ndarray) -> nn.Module:
+    return _filled(nn.Linear(weight.shape[1], weight.shape[0]), weight, bias)
+
+
+def _filled(layer: nn.Linear | nn.Conv1d, weight: np.ndarray, bias: np.ndarray) -> nn.Module:
+    """The layer with these parameters."""
+    layer.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
     return layer
 
 
@@ -97,7 +116,7 @@ def subject(result: RunResult, lam: float, replicate: int = 0) -> Subject:
         raise ValueError(f"The model of λ = {result.lam[m]:g} diverged and has no weights; choose another λ.")
     train, held_out = data_of(result.config, replicate)
     return Subject(
-        network=Network(weights, probabilities=LINK in result.weights).eval(),
+        network=Network(weights, result.config.dim_x, probabilities=LINK in result.weights).eval(),
         train=train,
         held_out=held_out,
         metadata=_metadata(result, m, replicate, train, held_out),

@@ -29,8 +29,8 @@ def onnx_int8(made_of: Subject) -> bytes:
     rows.
 
     That is the middle layer, and the last where it has `_WORTH` weights: quantising the input of a smaller one takes
-    longer than its product. The first layer's input is unbounded, and an error in the heads is an error of the effect,
-    so they stay float.
+    longer than its product; of a convolution, the second and the third, which meet their weights at many places. The
+    first layer's input is unbounded, and an error in the heads is an error of the effect, so they stay float.
 
     A value beyond its calibrated range saturates, so far outside training rows outcomes flatten; see the file's feature
     ranges.
@@ -39,9 +39,11 @@ def onnx_int8(made_of: Subject) -> bytes:
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     model = _graph(made_of)
-    matmuls = [node.name for node in model.graph.node if node.op_type in ("Gemm", "MatMul")]
-    _, _, last, *_ = (weight.numel() for weight in made_of.network.parameters() if weight.dim() == 2)
-    chosen = matmuls[1 : 3 if last >= _WORTH else 2]  # in order: three of the encoder, two of the heads
+    products = [node.name for node in model.graph.node if node.op_type in ("Gemm", "MatMul", "Conv")]
+    _, _, last, *_ = (weight.numel() for weight in made_of.network.parameters() if weight.dim() > 1)
+    convolutions = any(node.op_type == "Conv" for node in model.graph.node)
+    # In order: the encoder's first three, and further ones of the encoder and the heads.
+    chosen = products[1 : 3 if convolutions or last >= _WORTH else 2]
     with tempfile.TemporaryDirectory() as folder:
         plain, small = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         onnx.save(model, plain)
