@@ -58,13 +58,16 @@ class Machine:
     wander: float
 
 
-def heart(z: np.ndarray, latents: Sequence[Latent], time: np.ndarray) -> np.ndarray:
-    """The noiseless beat at `time` [T] seconds, of which an R peak is at .3, [n, T] mV. z: [n, len(latents)]."""
-    tau, again = np.unique(np.round((time - _R_AT + 0.4 * RR) % RR, 9), return_inverse=True)  # a beat, not each of them
-    tau = tau - 0.4 * RR
+def heart(z: np.ndarray, latents: Sequence[Latent], time: np.ndarray, *, rr: float = RR) -> np.ndarray:
+    """The noiseless beat at `time` [T] seconds, of which an R peak is at .3, [n, T] mV.
+
+    z: [n, len(latents)].  rr: seconds from beat to beat.
+    """
+    tau, again = np.unique(np.round((time - _R_AT + 0.4 * rr) % rr, 9), return_inverse=True)  # a beat, not each of them
+    tau = tau - 0.4 * rr
     moved = dict(zip(latents, z.T[:, :, None], strict=True))
     q = np.exp(0.15 * moved["qrs"]) if "qrs" in moved else 1.0
-    k = np.sqrt(RR) * (np.exp(0.08 * moved["qt"]) if "qt" in moved else 1.0)
+    k = np.sqrt(rr) * (np.exp(0.08 * moved["qt"]) if "qt" in moved else 1.0)
     x = np.zeros((len(z), len(tau)))
     for waves, wide in ((_SLOW, k), (_FAST, q)):
         for name, (centre, width, amplitude) in waves.items():
