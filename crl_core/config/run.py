@@ -233,10 +233,17 @@ class RunConfig:
         return self.scenario if self.table is None else self.table
 
     @property
+    def scaled_together(self) -> tuple[int, ...]:
+        """Places of a row's numbers that are standardised by one mean and one standard deviation, as those of a trace
+        are; each of the others has its own."""
+        if self.training.x_scale == "columns":
+            return ()
+        return tuple(range(self.dim_x)) if self.training.x_scale == "whole" else self.source.signal
+
+    @property
     def one_scale(self) -> bool:
-        """Whether a row's numbers are standardised by one mean and one standard deviation, as those of a trace are."""
-        traces = self.scenario is not None and self.scenario.observation != "covariates"
-        return self.training.x_scale == "whole" or (self.training.x_scale == "auto" and traces)
+        """Whether all of a row's numbers are `scaled_together`."""
+        return len(self.scaled_together) == self.dim_x
 
     @property
     def without_effect(self) -> bool:

@@ -14,7 +14,7 @@ from crl_core.export.formats import FORMATS, INSTALL, ORIGINAL, available, file_
 from crl_core.figures import palette
 from crl_core.figures.format_costs import latencies
 from crl_core.jobs import machine
-from crl_core.serve.records import example_of
+from crl_core.serve.records import examples_of
 from pages.shared.run_view import RunInView
 from pages.shared.style import count, figure, panel_title, quiet
 from pages.shared.tables import chart, say, table
@@ -78,7 +78,7 @@ def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[],
     """The file, and the commands to type."""
     file = file_name(found.key, found.lam, name)
     inputs = [[round(float(value), 3) for value in row] for row in run.view.x[:2]]
-    rows = [example_of(words.covariates), {}] if (words := _words(run)) is not None else inputs
+    rows = examples_of(words.covariates) if (words := _words(run)) is not None else inputs
     with st.container(key="panel_serve_use"):
         panel_title("Take it to work", FORMATS[name].says)
         try:
