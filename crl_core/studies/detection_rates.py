@@ -80,6 +80,7 @@ def specs(scenario: Scenario) -> tuple[Spec, ...]:
         Spec("hum", 4.0),
         Spec("highpass", 0.05),
         Spec("highpass", 0.5),
+        Spec("notch", 1.0),
         Spec("gain", 0.75),
         Spec("gain", 1.5),
     )
