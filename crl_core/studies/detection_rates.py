@@ -201,12 +201,19 @@ def by_quadrant(cases: Mapping[Case, Mapping[str, Rate]]) -> dict[str, list[Case
 
 
 def config_of(preset_id: str, seeds: int, epochs: int = 50, first_seed: int = FIRST_SEED) -> RunConfig:
-    """The run whose models are tested. Raises ValueError on an unknown preset or number of seeds."""
+    """The run whose models are tested. Raises ValueError on an unknown preset, one without effects, or a number of
+    seeds that cannot be."""
     if preset_id not in PRESETS:
         raise ValueError(f"there is no preset {preset_id!r:.40}; choose one of {', '.join(PRESETS)}.")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 20:
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
-    return altered(preset(preset_id), lams=LAMS, replicates=seeds, epochs=epochs, seed=first_seed)
+    config = altered(preset(preset_id), lams=LAMS, replicates=seeds, epochs=epochs, seed=first_seed)
+    if config.without_effect:
+        raise ValueError(
+            f"treatment has no part in the outcome of {preset_id}, so no effect can be wrong there; its page Unseen "
+            "shows how often a label is right."
+        )
+    return config
 
 
 def run_power(
