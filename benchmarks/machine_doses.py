@@ -22,7 +22,7 @@ from crl_core.data.interventions import OF_MACHINE
 from crl_core.studies.along_dose import DRAWS, along_dose
 from crl_core.studies.detection_rates import name_of
 
-LAMS = {"filter": (0.0, 30.0), "hum-label": (0.0, 5.0)}
+LAMS = {"filter": (0.0, 10.0), "hum-label": (0.0, 20.0)}
 HEAD = ("preset", "λ", "the same hearts, with", "latent MMD² alarms", "residuals alarm", "how right")
 
 

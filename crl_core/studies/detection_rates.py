@@ -7,6 +7,7 @@ Seen:    an intervention that leaves s within the span that training showed, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -335,4 +336,5 @@ def baked_power(folder: Path, preset_id: str) -> Power | None:
 
 def name_of(intervention: str, dose: float) -> str:
     """An intervention at a dose in few words."""
-    return EVERY[intervention].at.format(d=f"{dose:g}").replace("+ -", "− ").replace("-", "−")
+    words = EVERY[intervention].at.format(d=f"{dose:g}").replace("+ -", "− ")
+    return re.sub(r"-(?=\d)", "−", words)  # of a number, not of a word

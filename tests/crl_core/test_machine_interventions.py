@@ -129,6 +129,9 @@ def test_what_detection_is_measured_on_is_offered_within_its_limits(scenario: Sc
         low, high = limits(scenario, spec.intervention)
         assert low <= spec.dose <= high
     assert name_of("hum", 0.0) == "hum × 0"
+    assert name_of("highpass", 0.5) == "high-pass at 0.5 Hz"
+    assert name_of("z-shift", -0.5) == "z − 0.5"
+    assert name_of("z-set", -1.0) == "do(z = −1)"
 
 
 @settings(max_examples=30, deadline=None)
