@@ -21,7 +21,7 @@ from crl_core.results import RunResult, predict
 from crl_core.studies.deployed import BatchReport, Reference, batch_report, reference_of, true_error
 from crl_core.studies.detection_rates import MONITOR
 
-ROWS, DRAWS = 200, 10  # of a batch; batches of a dose and a replicate
+ROWS, DRAWS = 200, 6  # of a batch; batches of a dose and a replicate
 _RIGHT_ROWS, _RIGHT_DRAW = 2000, 10_000
 _CURVE_ROWS, _CURVE_DOSES = 1000, 17
 _TRIED: Mapping[str, tuple[float, ...]] = {
