@@ -210,6 +210,25 @@ def test_an_unseen_environment_of_a_label_is_another_machine(
     assert "x is covariates here" in words(app)
 
 
+def test_effects_in_the_world_of_a_label_are_deployed_and_the_presets_own_table_is_not_asked_for(
+    open_app: Open, store: RunStore
+) -> None:
+    params = {
+        "preset": "hum-label",
+        "samples": "200",
+        "epochs": "1",
+        "replicates": "1",
+        "set": "scenario.outcome=number",
+    }
+    config = fields.build("hum-label", {"samples": 200, "epochs": 1, "replicates": 1, "set": params["set"]})
+    assert not config.without_effect
+    store.save(train(config))
+    app = open_app("unseen", **params)
+    assert not app.exception
+    assert "of 4 tests alarm" in words(app)
+    assert "so no effect can be wrong there" in words(app)
+
+
 def test_a_diverged_model_of_a_label_is_not_deployed(open_app: Open, store: RunStore, labelled: RunResult) -> None:
     store.save(broken(labelled, diverged=1, collapsed=0))
     app = open_app("unseen", **link(LABEL), lam="1")
