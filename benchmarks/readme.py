@@ -1,7 +1,8 @@
 """Fill the README's tables from what was measured: python benchmarks/readme.py [--check]
 
 presets, claims, penalties, unit tests, identify: from cache/baked (`python -m crl_core bake`); real data: from
-benchmarks/real_data.json, which `ihdp.py` and `jobs.py` write with --json; speed: from benchmarks/figures.json, which
+benchmarks/real_data.json, which `ihdp.py` and `jobs.py` write with --json; machine doses: from
+benchmarks/machine_doses.json, which `machine_doses.py` writes; speed: from benchmarks/figures.json, which
 `--speed FILE …` fills from the JSON that the benchmarks write. With --check nothing is written, and the exit status is
 1 if a table is not what it would be.
 """
@@ -18,6 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks import machine_doses
 from benchmarks.tables import fill
 from benchmarks.targets import kept
 from benchmarks.targets import markdown as targets_markdown
@@ -34,6 +36,7 @@ from crl_core.studies.unit_tests_table import markdown
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "benchmarks" / "figures.json"
+MACHINE_DOSES = ROOT / "benchmarks" / "machine_doses.json"
 REAL_DATA = ROOT / "benchmarks" / "real_data.json"
 # figure in the JSON -> what it is, its budget, how it is written
 SPEED = {
@@ -258,6 +261,10 @@ def real_data_table() -> str:
     return targets_markdown(kept(REAL_DATA))
 
 
+def machine_doses_table() -> str:
+    return machine_doses.markdown(json.loads(MACHINE_DOSES.read_text(encoding="utf-8")))
+
+
 def speed_table() -> str:
     figures = json.loads(FIGURES.read_text(encoding="utf-8"))
     lines = ["| what | budget | measured |", "|---|---|---|"]
@@ -273,6 +280,7 @@ TABLES = {
     "penalties": penalties_table,
     "unit-tests": unit_tests_table,
     "identify": identify_table,
+    "machine-doses": machine_doses_table,
     "real-data": real_data_table,
     "speed": speed_table,
 }

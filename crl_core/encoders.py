@@ -30,6 +30,7 @@ class Encoder(Protocol):
     multiply_adds: products that a row takes.
     phi:           latents [M, n, k].
     moved:         latents, and how fast they move as each row moves along its own direction [n, d].
+    pulled:        how pull · φ changes with every entry of each row [n, d], [M, n, d]; pull: [M, n, k].
     folded:        the parameters of the first layer for x as it is, of networks that take (x - x_mean) / x_sd;
                    x_mean, x_sd: [M, d].
     state_dict:    of one model (name -> array), by torch's names.
@@ -42,6 +43,7 @@ class Encoder(Protocol):
     def multiply_adds(self, dim_x: int, hidden: int, latent_dim: int) -> int: ...
     def phi(self, weights: Weights, x: np.ndarray) -> np.ndarray: ...
     def moved(self, weights: Weights, x: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+    def pulled(self, weights: Weights, x: np.ndarray, pull: np.ndarray) -> np.ndarray: ...
     def folded(self, weights: Weights, x_mean: np.ndarray, x_sd: np.ndarray) -> dict[str, np.ndarray]: ...
     def state_dict(self, one: Weights) -> dict[str, np.ndarray]: ...
 
@@ -80,6 +82,12 @@ class Mlp:
             before = dense(weights, name, rows)
             rows, moved = elu(before), (moved @ weights[name + ".weight"]) * elu_slope(before)
         return dense(weights, "encoder.2", rows), moved @ weights["encoder.2.weight"]
+
+    def pulled(self, weights: Weights, x: np.ndarray, pull: np.ndarray) -> np.ndarray:
+        first = dense(weights, "encoder.0", x)
+        second = dense(weights, "encoder.1", elu(first))
+        moved = back(weights, "encoder.2", pull) * elu_slope(second)
+        return back(weights, "encoder.0", back(weights, "encoder.1", moved) * elu_slope(first))
 
     def folded(self, weights: Weights, x_mean: np.ndarray, x_sd: np.ndarray) -> dict[str, np.ndarray]:
         first, bias = weights["encoder.0.weight"] / x_sd[:, :, None], weights["encoder.0.bias"]
@@ -126,6 +134,21 @@ class Conv1d:
     def moved(self, weights: Weights, x: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         pooled, moved = self._of_models(weights, x, direction)
         return dense(weights, "pooled", pooled), moved @ weights["pooled.weight"]
+
+    def pulled(self, weights: Weights, x: np.ndarray, pull: np.ndarray) -> np.ndarray:
+        of_pooled = back(weights, "pooled", pull)  # [M, n, 32]
+        return np.stack(
+            [
+                np.concatenate(
+                    [
+                        _unpooled(own, x[at : at + _AT_ONCE], of_pooled[m, at : at + _AT_ONCE])
+                        for at in range(0, max(1, len(x)), _AT_ONCE)
+                    ]
+                )
+                for m in range(len(of_pooled))
+                for own in [{name: value[m] for name, value in weights.items()}]
+            ]
+        )
 
     def _of_models(self, weights: Weights, x: np.ndarray, direction: np.ndarray | None = None) -> list[np.ndarray]:
         """What is pooled of rows [n, d] or [M, n, d], [M, n, 32], and its motion where a direction is given; some rows
@@ -193,6 +216,11 @@ def dense(weights: Weights, name: str, rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows @ weights[name + ".weight"] + weights[name + ".bias"])
 
 
+def back(weights: Weights, name: str, moved: np.ndarray) -> np.ndarray:
+    """The layer `name` of M models backwards: [M, n, out] -> [M, n, in]."""
+    return np.asarray(moved @ np.swapaxes(weights[name + ".weight"], -1, -2))
+
+
 def _windows(rows: np.ndarray, kernel: int) -> np.ndarray:
     """What a kernel meets: rows [n, length, channels] -> [n, places, channels · kernel]."""
     seen = sliding_window_view(rows, kernel, axis=1)[:, ::STRIDE]
@@ -214,3 +242,24 @@ def _pooled(own: Weights, x: np.ndarray, direction: np.ndarray | None = None) ->
         highest = np.take_along_axis(moved, rows.argmax(axis=1, keepdims=True), axis=1)[:, 0]
         found.append(np.concatenate([moved.mean(axis=1), highest], axis=1))
     return found
+
+
+def _unpooled(own: Weights, x: np.ndarray, pull: np.ndarray) -> np.ndarray:
+    """How pull · pooled changes with every sample of rows x [n, d], [n, d]; pull: [n, 32]."""
+    rows, befores = x[..., None], []
+    for name, kernel in zip(LAYERS, KERNELS, strict=True):
+        weight = own[name + ".weight"].reshape(len(own[name + ".bias"]), -1).T
+        befores.append(_windows(rows, kernel) @ weight + own[name + ".bias"])
+        rows = elu(befores[-1])
+    of_mean, of_highest = np.split(pull[:, None], 2, axis=2)  # [n, 1, channels] each
+    moved = np.repeat(of_mean / rows.shape[1], rows.shape[1], axis=1)
+    highest = rows.argmax(axis=1, keepdims=True)
+    np.put_along_axis(moved, highest, np.take_along_axis(moved, highest, axis=1) + of_highest, axis=1)
+    for layer in reversed(range(len(LAYERS))):
+        weight, kernel = own[LAYERS[layer] + ".weight"], KERNELS[layer]  # [out, in, kernel]
+        by_place = np.einsum("nlo,oik->nlik", moved * elu_slope(befores[layer]), weight, optimize=True)
+        length = befores[layer - 1].shape[1] if layer else x.shape[1]
+        moved = np.zeros((len(x), length, weight.shape[1]), dtype=x.dtype)
+        for at in range(kernel):
+            moved[:, at : at + STRIDE * by_place.shape[1] : STRIDE][:, : by_place.shape[1]] += by_place[..., at]
+    return moved[..., 0]

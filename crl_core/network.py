@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from crl_core.encoders import CHANNELS as CHANNELS
-from crl_core.encoders import ENCODERS, dense, elu_slope
+from crl_core.encoders import ENCODERS, back, dense, elu_slope
 from crl_core.encoders import KERNELS as KERNELS
 from crl_core.encoders import LAYERS as LAYERS
 from crl_core.encoders import POOLED as POOLED
@@ -90,23 +90,11 @@ def gradients(weights: Mapping[str, np.ndarray], x: np.ndarray, pull: np.ndarray
     Reverse mode: backwards through the layers, once for all entries. Not finite for a diverged model.
     """
 
-    def forth(name: str, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(rows @ weights[name + ".weight"] + weights[name + ".bias"])
-
-    def back(name: str, moved: np.ndarray) -> np.ndarray:
-        return np.asarray(moved @ np.swapaxes(weights[name + ".weight"], -1, -2))
-
-    def bent(before: np.ndarray) -> np.ndarray:
-        """Slope of the ELU there."""
-        return np.asarray(np.exp(np.minimum(before, 0)))
-
     with np.errstate(invalid="ignore", over="ignore"):
-        first = forth("encoder.0", np.asarray(x, dtype=np.float32))
-        second = forth("encoder.1", elu(first))
-        arms = forth("head.0", forth("encoder.2", elu(second)))  # [M, n, 2 · units], control's units first
+        rows, encoder = np.asarray(x, dtype=np.float32), encoder_of(weights)
+        arms = dense(weights, "head.0", encoder.phi(weights, rows))  # [M, n, 2 · units], control's units first
         moved = pull.astype(np.float32)[:, :, None] * weights["head.1.weight"][:, None]  # [M, n, 2, units]
-        moved = back("encoder.2", back("head.0", moved.reshape(arms.shape) * bent(arms)))
-        return back("encoder.0", back("encoder.1", moved * bent(second)) * bent(first))
+        return encoder.pulled(weights, rows, back(weights, "head.0", moved.reshape(arms.shape) * elu_slope(arms)))
 
 
 def folded(

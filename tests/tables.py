@@ -53,6 +53,7 @@ class Blind:
     n_envs: int = 2
     env_names: tuple[str, ...] = ("north", "south")
     x_shape: tuple[int, ...] = (4,)
+    signal: tuple[int, ...] = ()
     features: tuple[str, ...] = ("age", "weight", "dose", "scanner")
     noise: float | None = None
     two_outcomes: bool = False

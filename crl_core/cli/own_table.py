@@ -27,6 +27,7 @@ from crl_core.data.tables.columns import SINGLE, Raw, Role, TableRefused, first_
 from crl_core.data.tables.guess import guessed_roles
 from crl_core.data.tables.making import table_source
 from crl_core.data.tables.reading import MOST_BYTES, read_table
+from crl_core.data.tables.signals import samples_of
 from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded, place
 from crl_core.export.effects_file import effects_csv
@@ -58,6 +59,9 @@ def add_table_command(command: Callable[..., Any]) -> None:
     parser.add_argument("--covariates", nargs="+", metavar="COLUMN", help="default: all that are not left out")
     parser.add_argument("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns that have no part")
     parser.add_argument("--categories", nargs="+", default=[], metavar="COLUMN", help="numbers that name a category")
+    parser.add_argument(
+        "--signal", default="", metavar="PREFIX", help="columns PREFIX1, PREFIX2, … are samples of one signal"
+    )
     parser.add_argument(
         "--group-environments",
         type=option(whole=True),
@@ -91,6 +95,7 @@ def _table(options: argparse.Namespace) -> int:
         label=given.label,
         categories=given.categories | {_named(raw, name) for name in options.categories},
         group_environments=options.group_environments,
+        signal=options.signal,
     )
     planting, model_format = planting_asked_for(options, source), format_asked_for(options)
     look = look_at(source, raw)
@@ -163,6 +168,10 @@ def _roles(given: TableGiven, options: argparse.Namespace) -> dict[str, Role]:
     if said.keys() & {"outcome", "treatment"} or options.treated not in ("", given.treated):
         replaced |= {"mu0", "mu1"}  # an example's truth is of its own outcome and arms
     roles = {name: "ignore" if role in replaced else role for name, role in roles.items()}
+    samples = samples_of(list(raw.columns), options.signal) if options.signal else ()
+    if out := sorted({_named(raw, name) for name in options.ignore} & {*samples}):
+        raise TableRefused(f"{out[0]} is to be ignored and is a sample of the signal; keep it, or declare no signal.")
+    roles |= {name: "covariate" for name in samples if roles[name] in ("id", "ignore")}
     return roles | {name: role for role, name in said.items()}
 
 
@@ -180,6 +189,7 @@ def content_of(source: TableSource, raw: Raw, roles: dict[str, Role], look: Look
     """The JSON of `table --json`."""
     return {
         "columns": [{"name": name, "role": role} for name, role in roles.items()],
+        **({"signal": [source.features[place] for place in source.signal]} if source.signal else {}),
         "inputs": list(source.features),
         "arms": list(source.arms),
         "rows": {
@@ -208,7 +218,9 @@ def _readable(source: TableSource, raw: Raw, look: Look) -> str:
         f"{source.label}: {source.n_rows} of {raw.n_rows} rows can be used"
         + (f"; left out: {', '.join(out)}." if out else "."),
         *([f"Columns without a part: {', '.join(without)}."] if without else []),
-        f"{len(source.covariates)} covariates become {len(source.features)} inputs. Treated means "
+        f"{len(source.covariates)} covariates become {len(source.features)} inputs"
+        + (f", {len(source.signal)} of them the samples of one signal" if source.signal else "")
+        + ". Treated means "
         f"{source.named('treatment')} = {treated}, untreated {untreated}.",
         "",
         text_table(

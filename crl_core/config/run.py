@@ -273,12 +273,22 @@ class RunConfig:
     @property
     def of_signals(self) -> bool:
         """Whether a row's x is a signal: samples in the order of time."""
-        return self.scenario is not None and self.scenario.observation == "ecg"
+        if self.scenario is not None:
+            return self.scenario.observation == "ecg"
+        return len(self.source.signal) == self.dim_x
+
+    @property
+    def scaled_together(self) -> tuple[int, ...]:
+        """Places of a row's numbers that are standardised by one mean and one standard deviation, as those of a trace
+        are; each of the others has its own."""
+        if self.training.x_scale == "columns":
+            return ()
+        return tuple(range(self.dim_x)) if self.training.x_scale == "whole" else self.source.signal
 
     @property
     def one_scale(self) -> bool:
-        """Whether a row's numbers are standardised by one mean and one standard deviation, as those of a trace are."""
-        return self.training.x_scale == "whole" or (self.training.x_scale == "auto" and self.of_signals)
+        """Whether all of a row's numbers are `scaled_together`."""
+        return len(self.scaled_together) == self.dim_x
 
     @property
     def without_effect(self) -> bool:

@@ -26,7 +26,7 @@ Latent = Literal["st", "t", "qrs", "qt"]  # what a coordinate of z moves
 Phase = Literal["random", "locked"]  # of the hum against the beat
 RR = 0.8  # seconds from beat to beat
 R_AT = 0.3  # seconds into the window
-_P_BEFORE_R = 0.4 * RR  # seconds by which a beat begins before its R peak
+_P_BEFORE_R = 0.4  # share of a beat that lies before its R peak
 _LEAD_BEATS = 2
 # centre and width in seconds at RR = 1, amplitude in mV
 _SLOW = {"P": (-0.194, 0.040, 0.25), "T": (0.278, 0.064, 0.40)}
@@ -59,13 +59,16 @@ class Machine:
     wander: float
 
 
-def heart(z: np.ndarray, latents: Sequence[Latent], time: np.ndarray) -> np.ndarray:
-    """The noiseless beat at `time` [T] seconds, of which an R peak is at .3, [n, T] mV. z: [n, len(latents)]."""
-    tau, again = np.unique(np.round(_from_p(time), 9), return_inverse=True)  # a beat, not each of them
-    tau = tau - _P_BEFORE_R
+def heart(z: np.ndarray, latents: Sequence[Latent], time: np.ndarray, *, rr: float = RR) -> np.ndarray:
+    """The noiseless beat at `time` [T] seconds, of which an R peak is at .3, [n, T] mV.
+
+    z: [n, len(latents)].  rr: seconds from beat to beat.
+    """
+    tau, again = np.unique(np.round(_from_p(time, rr), 9), return_inverse=True)  # a beat, not each of them
+    tau = tau - _P_BEFORE_R * rr
     moved = dict(zip(latents, z.T[:, :, None], strict=True))
     q = np.exp(0.15 * moved["qrs"]) if "qrs" in moved else 1.0
-    k = np.sqrt(RR) * (np.exp(0.08 * moved["qt"]) if "qt" in moved else 1.0)
+    k = np.sqrt(rr) * (np.exp(0.08 * moved["qt"]) if "qt" in moved else 1.0)
     x = np.zeros((len(z), len(tau)))
     for waves, wide in ((_SLOW, k), (_FAST, q)):
         for name, (centre, width, amplitude) in waves.items():
@@ -79,12 +82,12 @@ def heart(z: np.ndarray, latents: Sequence[Latent], time: np.ndarray) -> np.ndar
 
 def after_r(time: np.ndarray) -> np.ndarray:
     """Seconds from the R peak of its own beat, of every `time` [T] in seconds from the window's start."""
-    return _from_p(time) - _P_BEFORE_R
+    return _from_p(time, RR) - _P_BEFORE_R * RR
 
 
-def _from_p(time: np.ndarray) -> np.ndarray:
+def _from_p(time: np.ndarray, rr: float) -> np.ndarray:
     """Seconds since the beat began."""
-    return np.asarray((time - R_AT + _P_BEFORE_R) % RR)
+    return np.asarray((time - R_AT + _P_BEFORE_R * rr) % rr)
 
 
 def traces(

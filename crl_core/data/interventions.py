@@ -6,7 +6,7 @@ nuisance   s: another mean or another spread, for everyone; whatever else decide
 cause      z: moved, stretched, or set to one value, do(z = c)
 mechanism  how outcomes come about: the sign or the intercept of y⁰, the effect's dependence on z
 policy     who is treated
-machine    what records an ECG: its hum, filter or gain, the same for all rows; hearts, labels and noise stay
+machine    what records an ECG: its hum, filter, notch or gain, the same for all rows; hearts, labels and noise stay
 An intervention at its `neutral` dose changes nothing.
 """
 
@@ -231,6 +231,19 @@ OF_MACHINE: Mapping[str, Intervention] = {
             start=0.5,
             sentence="The same hearts, all recorded through one high-pass; at 0 through none.",
             change=lambda d: Change(machine=lambda machine: replace(machine, highpass=0 * machine.highpass + d)),
+        ),
+        Intervention(
+            id="notch",
+            title="machine: one notch for all",
+            on="machine",
+            dose="depth of the notch",
+            at="notch of depth {d}",
+            low=0,
+            high=1,
+            neutral=None,
+            start=1,
+            sentence="The same hearts, all recorded through one notch at the mains' frequency; at 1 no hum is left.",
+            change=lambda d: Change(machine=lambda machine: replace(machine, notch=0 * machine.notch + d)),
         ),
         Intervention(
             id="gain",

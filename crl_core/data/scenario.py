@@ -245,6 +245,10 @@ class Scenario:
         return (self.dim_x,)
 
     @property
+    def signal(self) -> tuple[int, ...]:
+        return () if self.observation == "covariates" else tuple(range(self.dim_x))
+
+    @property
     def two_outcomes(self) -> bool:
         return self.outcome == "binary"
 

@@ -27,6 +27,8 @@ class Source(Protocol):
     n_rows:     of a replicate, training and held out together; `n_held_out` of them are held out.
     n_envs:     environments, 1 to `MAX_ENVS`; `env` of a row is below it. `env_names` names them, in order.
     x_shape:    of one row's x; `features` names its columns, in order.
+    signal:     places among x's columns of the numbers that are one trace, in order of time, or one image; () where x
+                has none. They have one scale.
     two_outcomes: whether y is 0 or 1, so that what a model gives of it is a probability.
     noise:      standard deviation of y around the mean that x and t give it; None where that is not known.
     """
@@ -47,6 +49,8 @@ class Source(Protocol):
     def x_shape(self) -> tuple[int, ...]: ...
     @property
     def features(self) -> tuple[str, ...]: ...
+    @property
+    def signal(self) -> tuple[int, ...]: ...
     @property
     def two_outcomes(self) -> bool: ...
     @property

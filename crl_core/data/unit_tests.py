@@ -84,6 +84,10 @@ class UnitTest:
         return tuple(f"environment {e + 1}" for e in range(N_ENVS))
 
     @property
+    def signal(self) -> tuple[int, ...]:
+        return ()
+
+    @property
     def two_outcomes(self) -> bool:
         return False
 

@@ -1,4 +1,4 @@
-"""Rows whose outcome is a yes or no: the cause of each label in each environment."""
+"""Rows whose outcome is a yes or no: the cause of each label in each environment, and how often one is right."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.axes import bin_counts, bin_edges, held_in, robust_range
+from crl_core.figures.axes import bin_counts, bin_edges, finite_of, held_in, robust_range
 from crl_core.figures.base import Trace, axis, empty, env_legend, figure
 from crl_core.figures.palette import Palette
 
@@ -57,6 +57,58 @@ def cause_by_label(
         outside=beyond,
         xaxis=axis(colours, "z̄, the cause" if bars else "z, the cause", range=list(limits), nticks=7),
         yaxis=axis(colours, "share of rows", rangemode="tozero", tickformat=".0%", nticks=5),
+    )
+
+
+def right_along_dose(
+    doses: Sequence[float],
+    accuracy: np.ndarray,
+    auc: np.ndarray,
+    dose: float,
+    colours: Palette,
+    *,
+    title: str,
+    dose_title: str,
+) -> go.Figure:
+    """The share of labels that is right [D], and AUC [D], along the dose, with the dose in view marked."""
+    if len(finite_of(accuracy)) == 0:
+        return empty(title, "This model has no number here.", colours, height=HEIGHT)
+    lines: list[Trace] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": list(doses),
+            "y": values,
+            "name": name,
+            "line": {"color": colour, "width": width, "dash": dash},
+            "hovertemplate": f"{name} at %{{x:g}}: %{{y:.3f}}<extra></extra>",
+        }
+        for name, values, colour, width, dash in (
+            ("accuracy", accuracy, colours["accent"], 2.4, "solid"),
+            ("AUC", auc, colours["muted"], 1.8, "dash"),
+        )
+    ]
+    here: Trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [dose],
+        "y": [float(np.interp(dose, doses, accuracy))],
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "marker": {
+            "color": colours["panel"],
+            "size": 10 * colours["scale"],
+            "line": {"color": colours["accent"], "width": 2.4},
+        },
+    }
+    return figure(
+        title,
+        [*lines, here],
+        colours,
+        height=HEIGHT,
+        legend_items=len(lines),
+        xaxis=axis(colours, dose_title, nticks=8),
+        yaxis=axis(colours, range=[0, 1], nticks=5),
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.data.ecg import folded
+from crl_core.data.scm import HELD_OUT
 from crl_core.events import OK, STATUS_WORDS
 from crl_core.results import RunResult, data_of
 
@@ -65,8 +66,9 @@ def nothing_measured(what: str, values: Iterable[float | None], change: str) -> 
 
 @lru_cache(maxsize=256)
 def cautions_before(config: RunConfig) -> tuple[str, ...]:
-    """Of a config, before anything is trained on it: no effect to learn, or no groups to compare."""
-    return tuple(text for text in (_untaught(config), _uncompared(config), _hum_folded(config)) if text)
+    """Of a config, before anything is trained on it: no effect or no label to learn, or no groups to compare."""
+    found = (_untaught(config), _one_label(config), _uncompared(config), _hum_folded(config))
+    return tuple(text for text in found if text)
 
 
 def nothing_usable(config: RunConfig, status: np.ndarray) -> str:
@@ -119,11 +121,39 @@ def _both_expected(config: RunConfig) -> bool:
     return bool(min(treated, scenario.n_samples - treated) > _PLENTY)
 
 
+def _one_label(config: RunConfig) -> str:
+    """Where one label is never given in the training rows, or in the held-out rows, of a replicate."""
+    scenario = config.scenario
+    if scenario is None or scenario.outcome != "binary":
+        return ""
+    yes = sum(n * p for n, p in zip(scenario.env_sizes, scenario.prevalence, strict=True))
+    if HELD_OUT * min(yes, scenario.n_samples - yes) > _PLENTY:
+        return ""
+    parts = [data_of(config, replicate) for replicate in range(config.training.replicates)]
+    for part, rows, so in (
+        (0, "training", "nothing can be predicted and no λ is better than another"),
+        (1, "held-out", "an accuracy is that of always saying the same, and AUC is not defined"),
+    ):
+        shares = [float(np.mean(each[part].y)) for each in parts]
+        if empty := [share for share in shares if share in (0.0, 1.0)]:
+            where = "" if len(empty) == len(shares) else f" of {len(empty)} of {len(shares)} replicates"
+            return (
+                f"One label is never seen: {'every' if empty[0] == 1.0 else 'no'} {rows} row{where} has the label, so "
+                f"{so}. Change the share that has it (scenario.prevalence), or use more samples."
+            )
+    return ""
+
+
 def _hum_folded(config: RunConfig) -> str:
     """Where the samples of a trace are too far apart for its hum."""
     scenario = config.scenario
     if scenario is None or scenario.observation != "ecg" or scenario.hum_hz < scenario.rate / 2:
         return ""
+    if scenario.hum_hz == scenario.rate / 2:
+        return (
+            f"A hum of {scenario.hum_hz:g} Hz is exactly half of the {scenario.rate:g} samples a second, so its phase "
+            f"decides how much of it a trace shows. Raise scenario.rate above {2 * scenario.hum_hz:g} to see all of it."
+        )
     return (
         f"A hum of {scenario.hum_hz:g} Hz is above half of the {scenario.rate:g} samples a second, so it stands in the "
         f"traces at {folded(scenario.hum_hz, scenario.rate):g} Hz. Raise scenario.rate above {2 * scenario.hum_hz:g} "

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from crl_core.export.model_file import Model
-from crl_core.serve.records import covariates_of, example_of
+from crl_core.serve.records import covariates_of, examples_of
 from crl_core.serve.settings import MOST_ABS, Settings
 
 LABEL = r"^[A-Za-z0-9][A-Za-z0-9 ._:/-]*$"  # no control characters, no quotes: safe in a log line and in a metric
@@ -76,7 +76,7 @@ def request_body(model: Model, settings: Settings) -> type[BaseModel]:
         row = Annotated[dict[str, cell], Field(max_length=len(columns))] | row
     label: Any = Annotated[str, Field(max_length=settings.max_label, pattern=LABEL)]
     means = [round(item["mean"], 3) for item in model.metadata["features"]]
-    rows_of = [example_of(columns), {}] if columns else [means, [0.0] * d]
+    rows_of = examples_of(columns) if columns else [means, [0.0] * d]
     example: Any = {"rows": rows_of, "environments": ["site-a", "site-b"]}
     said = f"One row a unit: {model.trace or ', '.join(model.features)}, as drawn, not standardised."
     if model.trace:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.data.tables.columns import MISSING, OTHER, Column, encoded
+from crl_core.data.tables.columns import MISSING, OTHER, Column, encoded, is_missing
+from crl_core.data.tables.signals import sample_places
 from crl_core.data.tables.source import TableSource
 
 Cell = str | float | None
@@ -30,6 +31,12 @@ def covariates_of(metadata: Mapping[str, Any]) -> tuple[Column, ...]:
     return TableSource.from_dict(table).covariates
 
 
+def examples_of(columns: Sequence[Column]) -> list[dict[str, Cell]]:
+    """A row that has everything, and one that has what it must: a signal's samples, nothing else."""
+    whole = example_of(columns)
+    return [whole, {column.name: whole[column.name] for column in columns if column.signal}]
+
+
 def example_of(columns: Sequence[Column]) -> dict[str, Cell]:
     """A row that works: medians, first levels, earliest days."""
     found: dict[str, Cell] = {}
@@ -37,7 +44,8 @@ def example_of(columns: Sequence[Column]) -> dict[str, Cell]:
         if column.kind == "category":
             found[column.name] = next((level for level in column.levels if level not in (OTHER, MISSING)), None)
         else:
-            found[column.name] = column.start if column.kind == "date" else round(column.fill, 3)
+            number = float(f"{column.fill:.4g}") if column.signal else round(column.fill, 3)  # a trace has any unit
+            found[column.name] = column.start if column.kind == "date" else number
     return found
 
 
@@ -45,7 +53,7 @@ def inputs_of(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]]) -> 
     """The inputs of rows, [n, d] float32, and what was filled in, a sentence a column.
 
     A cell that is absent, null or empty is missing, and is filled as in training; a level that training did not see
-    counts as `OTHER`. Raises BadCell.
+    counts as `OTHER`. A signal has all its samples. Raises BadCell.
     """
     names = {column.name for column in columns}
     for place, row in enumerate(rows):
@@ -57,9 +65,22 @@ def inputs_of(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]]) -> 
     parts, notes = [], []
     for column in columns:
         values = _values(column, [row.get(column.name) for row in rows])
+        if column.signal and (gaps := is_missing(values)).any():
+            raise BadCell(
+                f"rows.{int(gaps.argmax())} has no {column.name}, a sample of its signal; send all samples, or leave "
+                "the row out."
+            )
         parts.append(encoded(column, values))
         notes += _notes(column, values)
-    return np.concatenate(parts, axis=1).astype(np.float32), notes
+    x = np.concatenate(parts, axis=1)
+    if samples := list(sample_places(columns)):
+        flat = np.ptp(x[:, samples], axis=1) == 0
+        if flat.any():
+            raise BadCell(
+                f"rows.{int(flat.argmax())} has one value in all samples of its signal, as of an electrode that is "
+                "off; leave the row out."
+            )
+    return x.astype(np.float32), notes
 
 
 def _values(column: Column, cells: Sequence[Cell]) -> np.ndarray:

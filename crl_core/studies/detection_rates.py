@@ -7,6 +7,7 @@ Seen:    an intervention that leaves s within the span that training showed, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ def specs(scenario: Scenario) -> tuple[Spec, ...]:
         Spec("hum", 4.0),
         Spec("highpass", 0.05),
         Spec("highpass", 0.5),
+        Spec("notch", 1.0),
         Spec("gain", 0.75),
         Spec("gain", 1.5),
     )
@@ -200,12 +202,19 @@ def by_quadrant(cases: Mapping[Case, Mapping[str, Rate]]) -> dict[str, list[Case
 
 
 def config_of(preset_id: str, seeds: int, epochs: int = 50, first_seed: int = FIRST_SEED) -> RunConfig:
-    """The run whose models are tested. Raises ValueError on an unknown preset or number of seeds."""
+    """The run whose models are tested. Raises ValueError on an unknown preset, one without effects, or a number of
+    seeds that cannot be."""
     if preset_id not in PRESETS:
         raise ValueError(f"there is no preset {preset_id!r:.40}; choose one of {', '.join(PRESETS)}.")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 20:
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
-    return altered(preset(preset_id), lams=LAMS, replicates=seeds, epochs=epochs, seed=first_seed)
+    config = altered(preset(preset_id), lams=LAMS, replicates=seeds, epochs=epochs, seed=first_seed)
+    if config.without_effect:
+        raise ValueError(
+            f"treatment has no part in the outcome of {preset_id}, so no effect can be wrong there; its page Unseen "
+            "shows how often a label is right."
+        )
+    return config
 
 
 def run_power(
@@ -327,4 +336,5 @@ def baked_power(folder: Path, preset_id: str) -> Power | None:
 
 def name_of(intervention: str, dose: float) -> str:
     """An intervention at a dose in few words."""
-    return EVERY[intervention].at.format(d=f"{dose:g}").replace("+ -", "− ").replace("-", "−")
+    words = EVERY[intervention].at.format(d=f"{dose:g}").replace("+ -", "− ")
+    return re.sub(r"-(?=\d)", "−", words)  # of a number, not of a word

@@ -100,7 +100,7 @@ class Group:
         )
         self._order = [rng_for(s, Stream.BATCHES) for s in seeds]
         self._scales = [
-            Scales.of(rows, one=config.one_scale) if training.standardise else Scales.raw(config.dim_x)
+            Scales.of(rows, together=config.scaled_together) if training.standardise else Scales.raw(config.dim_x)
             for rows in train_rows
         ]
         self._logits = source.two_outcomes

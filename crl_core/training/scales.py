@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,13 +20,13 @@ class Scales:
     y_sd: np.ndarray
 
     @classmethod
-    def of(cls, train: MultiEnvData, *, one: bool = False) -> Scales:
-        """Those of the training rows, both arms together. one: of all numbers of x, instead of each column's."""
-        y_mean, y_sd = np.asarray(train.y.mean()), _sd(train.y)
-        if one:
-            d, numbers = train.x.shape[1], train.x.ravel()
-            return cls(x_mean=np.full(d, numbers.mean()), x_sd=np.full(d, _sd(numbers)), y_mean=y_mean, y_sd=y_sd)
-        return cls(x_mean=train.x.mean(axis=0), x_sd=_sd(train.x), y_mean=y_mean, y_sd=y_sd)
+    def of(cls, train: MultiEnvData, *, together: Sequence[int] = ()) -> Scales:
+        """Those of the training rows, both arms together. together: columns of x that have one mean and one sd."""
+        x_mean, x_sd = train.x.mean(axis=0), _sd(train.x)
+        if places := list(together):
+            numbers = train.x[:, places].ravel()
+            x_mean[places], x_sd[places] = numbers.mean(), _sd(numbers)
+        return cls(x_mean=x_mean, x_sd=x_sd, y_mean=np.asarray(train.y.mean()), y_sd=_sd(train.y))
 
     @classmethod
     def raw(cls, dim_x: int) -> Scales:

@@ -259,7 +259,7 @@ def _cells(source: TableSource, raw: Raw) -> list[Finding]:
     for column in source.covariates:
         values = raw.columns[column.name]
         gone = is_missing(values)
-        if len(pd.unique(values[~gone])) < 2:
+        if len(pd.unique(values[~gone])) < 2 and not column.signal:
             found.append(_finding("note", f"{column.name} is the same in all rows; it tells nothing.", column.name))
         elif gone.mean() > 0.5:
             found.append(

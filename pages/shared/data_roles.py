@@ -9,6 +9,8 @@ import streamlit as st
 from crl_core.data.scenario import MAX_ENVS
 from crl_core.data.tables.columns import SINGLE, Role, TableRefused, levels_of
 from crl_core.data.tables.making import LEAST_IN_ENV, plain_treated
+from crl_core.data.tables.reading import MOST_NAME
+from crl_core.data.tables.signals import LEAST_SAMPLES, samples_of
 from pages.shared import own_table
 from pages.shared.data_panels import refused
 from pages.shared.own_table import OwnTable
@@ -63,12 +65,17 @@ def roles_form(table: OwnTable) -> None:
 
 def columns(table: OwnTable) -> pd.DataFrame:
     """One row a column: its role, its kind, how many values it has and how much of it is missing."""
+    samples = samples_of(list(table.raw.columns), table.signal) if table.signal else ()
     return pd.DataFrame(
         [
             (
                 item.name,
                 _SHOWN.get(table.roles[item.name], table.roles[item.name]),
-                "category" if item.name in table.categories else _KINDS[item.kind],
+                "category"
+                if item.name in table.categories
+                else "sample"
+                if item.name in samples
+                else _KINDS[item.kind],
                 item.n_values,
                 f"{100 * item.missing:.3g} %" if item.missing else "",
             )
@@ -88,7 +95,7 @@ def _fields(table: OwnTable) -> tuple[OwnTable, str | None]:
     group = _grouped(table, chosen["environment"])
     left_out = _several(table, "Left out", "ignore", "Columns that have no part.")
     ids = _several(table, "Names of rows", "id", "They go along into files of effects, and are not learnt from.")
-    with st.expander("Numbers that name a category, and true effects"):
+    with st.expander("Categories, a signal, and true effects"):
         categories = st.multiselect(
             "Numbers that name a category",
             [item.name for item in table.held if item.kind == "number"],
@@ -96,6 +103,15 @@ def _fields(table: OwnTable) -> tuple[OwnTable, str | None]:
             key=f"data.{table.number}.categories",
             help="Codes such as 1, 2, 3 for a region: each becomes an input of its own.",
         )
+        signal = st.text_input(
+            "Columns that are one signal begin with",
+            table.signal,
+            max_chars=MOST_NAME,
+            key=f"data.{table.number}.signal",
+            placeholder="none",
+            help="ecg for ecg1, ecg2, …: samples in order of time. They have one mean and one standard deviation, so "
+            f"that the flat parts of a trace are not blown up. {LEAST_SAMPLES} samples at least, without gaps.",
+        ).strip()
         chosen["mu0"], chosen["mu1"] = _column(table, "mu0"), _column(table, "mu1")
     before = st.checkbox(
         "All covariates were measured before the treatment was given",
@@ -108,11 +124,16 @@ def _fields(table: OwnTable) -> tuple[OwnTable, str | None]:
     if twice is not None:
         words = " and ".join(_LABELS[role][0].lower() for role in SINGLE if chosen[role] == twice)
         return table, f"{twice} is chosen as {words}; one column has one role."
+    try:
+        samples = samples_of(list(table.raw.columns), signal) if signal else ()
+    except TableRefused as error:
+        return table, str(error)
     roles: dict[str, Role] = {
-        name: "ignore" if name in left_out else "id" if name in ids else "covariate" for name in table.raw.columns
+        name: "covariate" if name in samples else "ignore" if name in left_out else "id" if name in ids else "covariate"
+        for name in table.raw.columns
     }
     roles |= {name: role for role, name in chosen.items() if name is not None}
-    said = own_table.say(table, roles, treated, frozenset(categories), group, before)
+    said = own_table.say(table, roles, treated, frozenset(categories), group, before, signal)
     if table.confirmed and said is not table:
         st.rerun()  # what stands above is of what was said before
     return said, None

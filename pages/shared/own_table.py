@@ -39,6 +39,7 @@ class OwnTable:
     number:  counts the tables of a session, so that fields of one are not taken for those of the next.
     treated: the value of the treatment that means treated; "" where it is plain, or not said.
     group_environments: how many there are to be at most, where small ones are taken together.
+    signal:  what columns begin with that are samples of one signal; "" where there is none.
     measured_before: whether a person has said that all covariates were measured before the treatment.
     borrowed: whether it was opened here from what others, or an earlier session, had kept.
     source:  by a name that only this session has; of a kept table by the hash of its content, as `by_content`.
@@ -52,6 +53,7 @@ class OwnTable:
     treated: str = ""
     categories: frozenset[str] = frozenset()
     group_environments: int | None = None
+    signal: str = ""
     measured_before: bool = False
     borrowed: bool = False
     source: TableSource | None = None
@@ -122,16 +124,18 @@ def say(
     categories: frozenset[str],
     group_environments: int | None,
     measured_before: bool,
+    signal: str = "",
 ) -> OwnTable:
     """The table with what a person says of it; what was confirmed otherwise has to be confirmed again."""
-    said = (roles, treated, categories, group_environments)
-    if said != (table.roles, table.treated, table.categories, table.group_environments):
+    said = (roles, treated, categories, group_environments, signal)
+    if said != (table.roles, table.treated, table.categories, table.group_environments, table.signal):
         table = replace(
             table,
             roles=roles,
             treated=treated,
             categories=categories,
             group_environments=group_environments,
+            signal=signal,
             source=None,
             by_content=None,
             look=None,
@@ -156,6 +160,7 @@ def confirm(table: OwnTable) -> OwnTable:
         label=table.label,
         categories=table.categories,
         group_environments=table.group_environments,
+        signal=table.signal,
     )
     forget(known.content)
     source = replace(known, content=secrets.token_hex(32))
@@ -182,7 +187,13 @@ def open_kept(source: TableSource, columns: Mapping[str, np.ndarray]) -> OwnTabl
     table = take(source.label, raw, roles, source.arms[1], frozenset(categories))
     grouped = source.n_envs if OTHER in source.env_names else None
     table = replace(
-        table, group_environments=grouped, borrowed=True, source=source, by_content=source, look=look_at(source, raw)
+        table,
+        group_environments=grouped,
+        signal=next((column.signal for column in source.covariates if column.signal), ""),
+        borrowed=True,
+        source=source,
+        by_content=source,
+        look=look_at(source, raw),
     )
     st.session_state[_TABLE] = table
     return table

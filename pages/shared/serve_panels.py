@@ -15,7 +15,7 @@ from crl_core.export.formats import FORMATS, INSTALL, ORIGINAL, available, file_
 from crl_core.figures import palette
 from crl_core.figures.format_costs import latencies
 from crl_core.jobs import machine
-from crl_core.serve.records import example_of
+from crl_core.serve.records import examples_of
 from crl_core.serve.settings import Settings
 from pages.shared.run_view import RunInView
 from pages.shared.style import count, figure, panel_title, quiet
@@ -93,7 +93,7 @@ def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[],
     words, trace = _words(run), "" if run.config.table is not None else trace_said(run.config.scenario)
     if trace:
         inputs = []  # more numbers than anybody reads: they come from a file
-    rows = inputs if words is None else [example_of(words.covariates), {}]
+    rows = inputs if words is None else examples_of(words.covariates)
     with st.container(key="panel_serve_use"):
         panel_title("Take it to work", FORMATS[name].says)
         try:

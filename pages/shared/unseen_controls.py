@@ -31,7 +31,7 @@ def asked_deployment(scenario: Scenario) -> Asked:
             "What changes",
             known,
             key="unseen.what",
-            index=known.index("s-mean"),
+            index=known.index("hum" if "hum" in known and scenario.outcome == "binary" else "s-mean"),
             width=330,
             format_func=lambda item: EVERY[item].title,
             persist_state="session",

@@ -88,7 +88,11 @@ def power_table(preset_id: str, ink: Palette) -> None:
 
 def _measured(preset_id: str) -> Power | None:
     """The table of runs that are stored here; None, with a button or a sentence, where there is none."""
-    config = config_of(preset_id, _SEEDS)
+    try:
+        config = config_of(preset_id, _SEEDS)
+    except ValueError as error:  # the run has effects, and the preset that it began with has none
+        quiet(str(error)[:1].upper() + str(error)[1:])
+        return None
     if not many_runs.panel(
         f"unseen.runs.{preset_id}", [(config, False)], start="Measure it for this world", again=False
     ):

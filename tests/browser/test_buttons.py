@@ -177,7 +177,7 @@ def test_a_run_of_an_older_recipe_is_looked_at(visitor: Visitor) -> None:
     "data-file-*",
     "data-*-before",
     "data-confirm",
-    "Numbers that name a category, and true effects",
+    "Categories, a signal, and true effects",
     "Load another table",
     "data-leave",
 )
@@ -189,7 +189,7 @@ def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor)
         {"name": "trial.csv", "mimeType": "text/csv", "buffer": content}
     )
     expect(visitor.main.locator("h1")).to_have_text("trial.csv")
-    visitor.unfold("Numbers that name a category, and true effects", "True mean outcome, untreated")
+    visitor.unfold("Categories, a signal, and true effects", "True mean outcome, untreated")
     visitor.press("data-*-before", at=visitor.main.get_by_test_id("stCheckbox").locator("label"))
     visitor.settle()
     visitor.press("data-confirm")

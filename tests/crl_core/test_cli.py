@@ -295,6 +295,7 @@ def test_a_damaged_run_is_told_once_and_trained_again(capsys: Output, cache: Pat
         ("train --envs 2.5", "number of environments is 2.5"),
         ("train --sigma 1 2 3 --envs 2", "--sigma has 3 values for --envs 2; give one an environment."),
         ("train --preset moon", "there is no preset 'moon'; choose one of"),
+        ("unseen --preset hum-label", "treatment has no part in the outcome of hum-label, so no effect can"),
         ("train --device abacus", "device is 'abacus'; it must be one of auto, cuda, mps, cpu."),
         ("train --set scenario.moons=2", "scenario has no field moons; its fields are"),
         ("train --set training.seed=NaN", "seed is nan"),

@@ -299,6 +299,9 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         np.array([0.0, 1.0]), np.array([[0.0, 0.0], [1.0, 1.0]]), NAMES, INK, spread=True
     ),
     "cause_by_label": lambda run: labels.cause_by_label(run.array(run.n), run.t, run.env, NAMES, INK, bars=True),
+    "right_along_dose": lambda run: labels.right_along_dose(
+        (0.0, 1.0, 2.0), run.array(3), run.array(3), 0.5, INK, title="T", dose_title="d"
+    ),
     "traces_by_env": lambda run: traces.traces_by_env(run.array(run.n, 4), run.env, 100.0, NAMES, INK, title="T"),
     "trace_edited": lambda run: traces.trace_edited(
         *(pair := run.array(2, run.n)), 100.0, 1, "edited", traces.mv_limits(*pair), INK, title="T"

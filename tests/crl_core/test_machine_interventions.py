@@ -52,6 +52,8 @@ def test_another_machine_changes_the_recording_and_no_patient(name: str) -> None
         ("hum", 3.0, {"hum_mv": 0.15}),
         ("highpass", 0.05, {"highpass": (0.05,)}),
         ("highpass", 0.0, {"highpass": (0.0,)}),
+        ("notch", 1.0, {"notch": (1.0,)}),
+        ("notch", 0.25, {"notch": (0.25,)}),
         ("gain", 0.75, {"gain": (0.75 * 1.2, 0.75 * 0.9)}),
     ],
 )
@@ -73,6 +75,24 @@ def test_one_filter_for_all_leaves_rows_of_different_hospitals_filtered_alike() 
     change = EVERY["highpass"].change(0.0)
     found = draw(flat, env, np.random.default_rng(0), 0, Change(cause=np.zeros_like, machine=change.machine))
     np.testing.assert_allclose(found.x, heart(np.zeros((2, 1)), ("st",), np.arange(128) / 160), atol=1e-12)
+
+
+def test_a_notch_takes_the_hum_out_and_leaves_nine_tenths_of_the_heart() -> None:
+    humming = replace(ECG, wander=0.0, electrode_noise=(0.0,), highpass=(0.0,), gain=(1.0,), hum_mv=0.1)
+
+    def at_mains(name: str, dose: float, world: Scenario) -> np.ndarray:
+        hz = np.fft.rfftfreq(128, 1 / 160)
+        power = np.square(np.abs(np.fft.rfft(deployed(name, dose, world).x)))
+        return np.asarray(power[:, np.abs(hz - 50).argmin()].mean())
+
+    through = [float(at_mains("notch", dose, humming)) for dose in (0.0, 0.5, 1.0)]
+    silent = float(at_mains("none", 0, replace(humming, hum_mv=0.0)))
+    assert through[0] > 3 * through[1] > 9 * through[2]
+    assert through[2] < 0.05 * through[0]
+    heart_alone = deployed("notch", 1.0, replace(humming, hum_mv=0.0)).x
+    kept = np.square(heart_alone).sum() / np.square(deployed("none", 0, replace(humming, hum_mv=0.0)).x).sum()
+    assert kept > 0.9
+    assert silent < through[0]
 
 
 def test_a_machine_can_be_changed_where_there_is_one_and_outcomes_where_treatment_makes_them() -> None:
@@ -109,6 +129,9 @@ def test_what_detection_is_measured_on_is_offered_within_its_limits(scenario: Sc
         low, high = limits(scenario, spec.intervention)
         assert low <= spec.dose <= high
     assert name_of("hum", 0.0) == "hum × 0"
+    assert name_of("highpass", 0.5) == "high-pass at 0.5 Hz"
+    assert name_of("z-shift", -0.5) == "z − 0.5"
+    assert name_of("z-set", -1.0) == "do(z = −1)"
 
 
 @settings(max_examples=30, deadline=None)

@@ -106,7 +106,7 @@ def test_where_shares_of_yes_differ_only_aligning_within_the_label_leaves_the_la
 
 def test_a_trace_has_one_mean_and_one_deviation_and_covariates_have_their_own() -> None:
     rows = data_of(RunConfig(scenario=ECG, training=WITHIN_RAW))[0]
-    whole, columns = Scales.of(rows, one=True), Scales.of(rows)
+    whole, columns = Scales.of(rows, together=range(rows.x.shape[1])), Scales.of(rows)
     flat = np.array([number for row in rows.x for number in row])
     np.testing.assert_allclose(whole.x_mean, np.full(128, flat.mean()))
     np.testing.assert_allclose(whole.x_sd, np.full(128, flat.std()))

@@ -21,6 +21,7 @@ from crl_core.runs.store import RunStore
 from pages.shared import data_load, own_table
 from tests.crl_core.test_own_tables import frame, schools
 from tests.crl_core.test_table_reading import parquet
+from tests.crl_core.test_table_signals import frame as traces
 from tests.crl_core.test_table_verdict import confounded
 from tests.pages.conftest import Open, words
 
@@ -324,6 +325,43 @@ def test_a_table_is_current_only_while_its_roles_are_confirmed(monkeypatch: pyte
     with pytest.raises(TableRefused):
         own_table.confirm(own_table.say(table, dict(table.roles) | {"y": "ignore"}, "", frozenset(), None, True))
     assert own_table.loaded() is not None
+
+
+def test_a_run_of_columns_is_declared_one_signal_and_a_beginning_of_none_is_told(open_app: Open) -> None:
+    app = upload(open_app("data"), traces())
+    (beginning,) = [item for item in app.text_input if str(item.key).endswith("signal")]
+    beginning.set_value("eeg").run()
+    assert "no column is a sample of the signal" in said(app)
+    assert app.button(key="data.confirm").disabled
+    beginning.set_value("ecg").run()
+    kinds = app.dataframe[0].value.set_index("Column")["Kind"]
+    assert kinds["ecg7"] == "sample"
+    assert kinds["age"] == "number"
+    assert "What can this table tell?" in said(confirmed(app))
+    beginning.set_value("").run()
+    assert "What can this table tell?" not in said(app)  # other roles are confirmed again
+
+
+def test_a_trace_with_a_gap_is_refused_when_it_is_confirmed(open_app: Open) -> None:
+    table = traces()
+    table.loc[6, "ecg7"] = np.nan
+    app = upload(open_app("data"), table)
+    (beginning,) = [item for item in app.text_input if str(item.key).endswith("signal")]
+    beginning.set_value("ecg").run()
+    assert "row 7 has a gap in the signal, the first at ecg7" in said(confirmed(app))
+
+
+def test_a_table_that_was_kept_has_its_signal_when_it_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(st, "session_state", {})
+    raw = read_table(traces().to_csv(index=False).encode())
+    table = own_table.take("traces.csv", raw)
+    table = own_table.confirm(own_table.say(table, dict(table.roles), "", frozenset(), None, False, "ecg"))
+    assert table.by_content is not None
+    tables.load(table.by_content, table.columns)
+    again = own_table.open_kept(table.by_content, table.columns)
+    assert again.signal == "ecg"
+    assert again.source is not None
+    assert len(again.source.signal) == 20
 
 
 def test_a_table_can_be_left(open_app: Open) -> None:

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from crl_core import RunConfig, Scenario, Training, preset, train
+from crl_core.data.interventions import first_dose
 from crl_core.data.scm import sample
 from crl_core.measures.edits import EDITS, edited, moved
 from crl_core.measures.prediction import WORDS, prediction
 from crl_core.measures.prediction import said as accuracy_said
 from crl_core.results import RunResult, data_of
 from crl_core.runs.store import RunStore
+from crl_core.studies.along_dose import label_curves, label_deployed
+from crl_core.studies.deployed import reference_of
 from pages.shared import fields
 from pages.shared.tables import signed
 from tests.lecture_runs import broken
@@ -184,12 +187,53 @@ def test_an_unseen_environment_of_a_label_is_another_machine(
     app = open_app("unseen", **link(LABEL))
     assert not app.exception
     assert "no effect can be wrong" in words(app)
+    assert "ITE RMSE" not in words(app)
     assert titled(app, "Share of labels that flip")
+    assert app.selectbox(key="unseen.what").value == "hum"
+    model = reference_of(labelled, float(labelled.lams[-1]))
+    for what in ("notch", "z-shift", "none"):
+        app.selectbox(key="unseen.what").select(what).run()
+        assert not app.exception
+        found = label_deployed(model, what, first_dose(LABEL.scenario, what), 200)
+        assert f"{100 * found.here['accuracy']:.1f} %" in words(app)
+        assert f"AUC {found.here['auc']:.2f}" in words(app)
+    app.selectbox(key="unseen.what").select("notch").run()
+    drawn = {trace.get("name"): trace for trace in titled(app, "Labels that are right")["data"]}
+    curves = label_curves(model, "notch", 200)
+    np.testing.assert_allclose(numbers(drawn["accuracy"]["y"]), curves.accuracy, atol=1e-6)
+    np.testing.assert_allclose(numbers(drawn["AUC"]["y"]), curves.auc, atol=1e-6)
+    assert titled(app, "Latent MMD²")
     seen = replace(LABEL, scenario=replace(LABEL.scenario, observation="covariates"))
     store.save(train(seen))
     app = open_app("unseen", **link(seen))
     assert not app.exception
     assert "x is covariates here" in words(app)
+
+
+def test_effects_in_the_world_of_a_label_are_deployed_and_the_presets_own_table_is_not_asked_for(
+    open_app: Open, store: RunStore
+) -> None:
+    params = {
+        "preset": "hum-label",
+        "samples": "200",
+        "epochs": "1",
+        "replicates": "1",
+        "set": "scenario.outcome=number",
+    }
+    config = fields.build("hum-label", {"samples": 200, "epochs": 1, "replicates": 1, "set": params["set"]})
+    assert not config.without_effect
+    store.save(train(config))
+    app = open_app("unseen", **params)
+    assert not app.exception
+    assert "of 4 tests alarm" in words(app)
+    assert "so no effect can be wrong there" in words(app)
+
+
+def test_a_diverged_model_of_a_label_is_not_deployed(open_app: Open, store: RunStore, labelled: RunResult) -> None:
+    store.save(broken(labelled, diverged=1, collapsed=0))
+    app = open_app("unseen", **link(LABEL), lam="1")
+    assert not app.exception
+    assert "There is no model to deploy" in words(app)
 
 
 def test_a_diverged_model_has_a_dash_and_its_neighbours_their_numbers(

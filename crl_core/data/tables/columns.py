@@ -48,6 +48,8 @@ class Column:
     fill:    what a missing number is taken for, the median; of a date in days from `start`.
     start:   the earliest day, as an ISO date; "" of other kinds.
     missing: whether "is missing" is an input of its own.
+    signal:  of a sample of the table's one signal, which is standardised as a whole and has no gaps, what the names of
+             its columns begin with; "" of others.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Column:
     fill: float = 0.0
     start: str = ""
     missing: bool = False
+    signal: str = ""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -87,6 +90,8 @@ class Column:
             and isinstance(known.get("fill", 0.0), (int, float))
             and np.isfinite(known.get("fill", 0.0))
             and isinstance(known.get("missing", False), bool)
+            and isinstance(signal := known.get("signal", ""), str)
+            and (not signal or (role, kind, known.get("missing", False)) == ("covariate", "number", False))
             and isinstance(known.get("start", ""), str)
         )
         if right and kind == "date":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from crl_core.data.tables.columns import (
     levels_of,
     texts,
 )
+from crl_core.data.tables.signals import check_traces, samples_of
 from crl_core.data.tables.source import ALL, TableSource, load
 
 LEAST_ROWS, LEAST_IN_ARM, LEAST_IN_ENV = 100, 10, 30
@@ -42,6 +44,7 @@ def table_source(
     seed: int = 0,
     categories: frozenset[str] = frozenset(),
     group_environments: int | None = None,
+    signal: str = "",
 ) -> TableSource:
     """The source of a table whose columns have these roles; its rows are loaded in this process from now on.
 
@@ -50,8 +53,12 @@ def table_source(
     categories: columns of numbers that are read as categories.
     group_environments: how many there are to be at most, where the environment has more values: all but one are the
                 largest of them, and rows of the rest together are `OTHER`; None where each value is one.
+    signal:     what the names of columns begin with that are samples of one signal, whatever role they were given
+                beside; "" of a table without one.
     Raises:     TableRefused with one sentence.
     """
+    samples = samples_of(list(raw.columns), signal) if signal else ()
+    roles = _with_samples(roles, samples, categories)
     columns = {name: raw.columns[name] for name in raw.columns if roles.get(name, "ignore") not in _APART}
     of = {role: _one(roles, role) for role in SINGLE}
     outcome, treatment, environment = _needed(of, "outcome"), _needed(of, "treatment"), of["environment"]
@@ -66,6 +73,8 @@ def table_source(
     arms = _arms(treatment, columns[treatment], treated)
     outcomes = _outcomes(outcome, columns[outcome])
     used = complete(columns, [name for name in of.values() if name is not None])
+    if samples:
+        check_traces(columns, samples, used)
     if environment is None:
         env_names: tuple[str, ...] = (ALL,)
     elif group_environments is not None:
@@ -86,7 +95,10 @@ def table_source(
         n_rows=int(used.sum()),
         n_held_out=int(used.sum()) - len(training),
         columns=tuple(
-            learnt(name, roles[name], values, training, "category" if name in categories else None)
+            replace(
+                learnt(name, roles[name], values, training, "category" if name in categories else None),
+                signal=signal if name in samples else "",
+            )
             for name, values in columns.items()
         ),
         arms=arms,
@@ -100,6 +112,15 @@ def table_source(
         )
     load(source, columns)
     return source
+
+
+def _with_samples(roles: Mapping[str, Role], samples: Sequence[str], categories: frozenset[str]) -> dict[str, Role]:
+    """Roles with the samples of a signal among the covariates."""
+    for name in samples:
+        role = "category" if name in categories else roles.get(name, "covariate")
+        if role in ("category", *SINGLE):
+            raise TableRefused(f"{name} is a sample of the signal, and the {role} as well; one column has one role.")
+    return {**roles, **dict.fromkeys(samples, "covariate")}
 
 
 def _check_sizes(columns: Mapping[str, np.ndarray]) -> None:

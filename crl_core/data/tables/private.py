@@ -44,7 +44,10 @@ _KEPT: dict[str, _Kept] = {}  # by token
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateRows:
-    """A `Source`. token: 32 hexadecimal digits, drawn at random. effects: whether the rows carry true effects."""
+    """A `Source`. token: 32 hexadecimal digits, drawn at random. effects: whether the rows carry true effects.
+
+    signal: places of a signal's samples among the inputs; not in the JSON of rows without one.
+    """
 
     token: str
     n_rows: int
@@ -53,6 +56,7 @@ class PrivateRows:
     n_envs: int
     two_outcomes: bool
     effects: bool
+    signal: tuple[int, ...] = ()
 
     @property
     def words(self) -> TableSource | None:
@@ -92,22 +96,28 @@ class PrivateRows:
         return kept.train, kept.held_out
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": KIND, **{item.name: getattr(self, item.name) for item in fields(self)}}
+        content = {"kind": KIND, **{item.name: getattr(self, item.name) for item in fields(self)}}
+        signal = content.pop("signal")
+        return content | ({"signal": list(signal)} if signal else {})
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> PrivateRows:
         """Inverse of `to_dict`; raises ValueError with one sentence."""
         known = known_fields("the table", content, {"kind", *(item.name for item in fields(cls))})
         known.pop("kind")
+        signal = known.pop("signal", [])
         wanted = {"n_rows": 2**31, "n_held_out": 2**31, "n_inputs": MOST_INPUTS, "n_envs": MAX_ENVS}
         right = isinstance(known.get("token"), str) and len(known["token"]) == 32 and known["token"].isalnum()
         for name, most in wanted.items():
             value = known.get(name)
             right = right and isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most
         right = right and all(isinstance(known.get(name), bool) for name in ("two_outcomes", "effects"))
+        places = range(known["n_inputs"]) if right else range(0)
+        right = right and isinstance(signal, (list, tuple)) and len({*map(repr, signal)}) == len(signal)
+        right = right and all(type(place) is int and place in places for place in signal)
         if not right or known["n_held_out"] >= known["n_rows"]:
             raise ValueError("the run of a private table lacks or garbles a number; train the table again.")
-        return cls(**known)
+        return cls(**known, signal=tuple(signal))
 
 
 READERS[KIND] = PrivateRows.from_dict
@@ -126,6 +136,7 @@ def private_rows(table: TableSource) -> PrivateRows:
         n_envs=table.n_envs,
         two_outcomes=table.two_outcomes,
         effects="effects" in table.knows,
+        signal=table.signal,
     )
 
 

@@ -35,6 +35,7 @@ from crl_core.data.tables.columns import (
     kind_of,
     texts,
 )
+from crl_core.data.tables.signals import check_traces, sample_places
 
 ALL = "all rows"  # the one environment of a table that names none
 _LOADED: dict[str, Mapping[str, np.ndarray]] = {}  # content -> the columns that have a part
@@ -84,6 +85,10 @@ class TableSource:
     @property
     def x_shape(self) -> tuple[int, ...]:
         return (len(self.features),)
+
+    @property
+    def signal(self) -> tuple[int, ...]:
+        return sample_places(self.covariates)
 
     @property
     def two_outcomes(self) -> bool:
@@ -145,6 +150,7 @@ class TableSource:
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"the table lacks or garbles {shown(str(error))}; export the run again.") from None
+        sample_places(source.covariates)
         if not 0 < source.n_held_out < source.n_rows or not 0 < len(source.features) <= MOST_INPUTS:
             raise ValueError("the table has no rows to train on or to hold out, or no inputs; export the run again.")
         return source
@@ -187,6 +193,8 @@ def encoded_rows(source: TableSource, raw: Raw) -> tuple[np.ndarray, np.ndarray 
                 f"{column.name} is no column of {column.kind}s here, as it was in training; mend the file."
             )
         parts.append(encoded(column, values))
+    if samples := [column.name for column in source.covariates if column.signal]:
+        check_traces(raw.columns, samples, np.ones(raw.n_rows, dtype=bool))
     t = _as_numbers(source, raw, "treatment", source.arms[1])
     y = _as_numbers(source, raw, "outcome", source.outcomes[1] if source.outcomes else "")
     return np.concatenate(parts, axis=1), t, y
