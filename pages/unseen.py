@@ -76,7 +76,7 @@ def without_effect() -> None:
     )
     prediction_panel.draw(run)
     edits_panel.draw(run)
-    if run.config.scenario.observation != "ecg":
+    if run.config.scenario.observation == "covariates":
         notice(
             "Nothing to record again", "x is covariates here: no machine stands between the patient and the network."
         )

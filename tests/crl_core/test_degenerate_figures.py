@@ -27,6 +27,7 @@ from crl_core.figures import (
     estimated_effects,
     format_costs,
     identify,
+    images,
     labels,
     lam_curves,
     lens,
@@ -299,6 +300,10 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
     "traces_by_env": lambda run: traces.traces_by_env(run.array(run.n, 4), run.env, 100.0, NAMES, INK, title="T"),
     "trace_edited": lambda run: traces.trace_edited(
         *(pair := run.array(2, run.n)), 100.0, 1, "edited", traces.mv_limits(*pair), INK, title="T"
+    ),
+    "images_by_env": lambda run: images.images_by_env(run.array(run.n, 4), run.t, run.env, NAMES, INK, title="T"),
+    "image_edited": lambda run: images.image_edited(
+        *(pair := run.array(2, 4 * bool(run.n))), 1, "edited", images.gray_limits(*pair), INK, title="T"
     ),
     "cloud": lambda run: unseen.cloud(
         run.array(run.n, 2), run.env, run.array(run.n, 2), NAMES, INK, limits=run.window, title="T"
