@@ -10,14 +10,12 @@ from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO
 from crl_core.studies.deployed_view import Deployment, deployment
 from crl_core.studies.detection_rates import WRONG
 from pages.shared import (
-    edits_panel,
-    effects_unjudged,
     figure,
     page_header,
-    prediction_panel,
     require,
     run_in_view,
     unseen_batch,
+    unseen_label,
 )
 from pages.shared.style import notice
 from pages.shared.unseen_controls import Asked, asked_deployment
@@ -52,7 +50,7 @@ def main() -> None:
         unseen_batch.draw(run, _DEFINITIONS)
         return
     if run.config.without_effect:
-        without_effect()
+        unseen_label.draw(run)
         return
     head = st.container()
     asked = asked_deployment(run.config.scenario)
@@ -63,23 +61,6 @@ def main() -> None:
     else:
         deployed(head, asked)
     power_table(run.naming.preset_id, ink)
-
-
-def without_effect() -> None:
-    """The page of a label, of which no effect can be wrong: what another machine makes of it."""
-    page_header(
-        "Unseen environment",
-        f"{run.naming.title}: the outcome is a yes or no that treatment has no part in, so no effect can be wrong "
-        "somewhere new; a label can.",
-        None,
-        effects_unjudged.label_numbers(run),
-    )
-    prediction_panel.draw(run)
-    edits_panel.draw(run)
-    if run.config.scenario.observation == "covariates":
-        notice(
-            "Nothing to record again", "x is covariates here: no machine stands between the patient and the network."
-        )
 
 
 def deployed(head: DeltaGenerator, asked: Asked) -> None:

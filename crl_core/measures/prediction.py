@@ -17,7 +17,7 @@ from scipy.stats import norm
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from crl_core.data import scm
-from crl_core.data.interventions import backgrounds
+from crl_core.data.interventions import backgrounds, deploy
 from crl_core.data.scenario import Scenario
 from crl_core.data.scm import Change, MultiEnvData
 from crl_core.measures.edits import YES
@@ -87,9 +87,7 @@ def prediction(result: RunResult) -> Prediction:
         n_trial = len(trial)
         places = {"trial": trial} | ({} if world is None else elsewhere(world, config.training.seed + replicate))
         for place, rows in places.items():
-            _, y0_hat, y1_hat = result.predict(rows.x, replicate)
-            for chance in np.where(rows.t == 1, y1_hat, y0_hat):
-                hits, area = judged(chance, rows.y)
+            for hits, area in _judged_along(result, rows, replicate):
                 accuracy.setdefault(place, []).append(hits)
                 auc.setdefault(place, []).append(area)
     return Prediction(
@@ -98,6 +96,27 @@ def prediction(result: RunResult) -> Prediction:
         n_trial=n_trial,
         ceiling=None if world is None else ceiling(world),
     )
+
+
+def accuracy_after(result: RunResult, intervention: str, dose: float) -> np.ndarray:
+    """Accuracy of every model of a run on `ROWS` rows of its world after an intervention, [M]; NaN of a diverged one.
+
+    Raises: ValueError as `interventions.deploy`, or if the world has an effect, or no equations.
+    """
+    if not result.config.without_effect:
+        raise ValueError("there is no simulated label in this run whose accuracy somewhere new could be counted.")
+    found: list[float] = []
+    for replicate in range(result.config.training.replicates):
+        seed = result.config.training.seed + replicate
+        rows = deploy(result.config.scenario, intervention, dose, ROWS, seed)
+        found += [hits for hits, _ in _judged_along(result, rows, replicate)]
+    return np.array(found)
+
+
+def _judged_along(result: RunResult, rows: MultiEnvData, replicate: int) -> list[tuple[float, float]]:
+    """`judged` of a replicate's models on rows, in the arm that a row is of."""
+    _, y0_hat, y1_hat = result.predict(rows.x, replicate)
+    return [judged(chance, rows.y) for chance in np.where(rows.t == 1, y1_hat, y0_hat)]
 
 
 def judged(chance: np.ndarray, y: np.ndarray) -> tuple[float, float]:

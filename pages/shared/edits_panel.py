@@ -31,7 +31,7 @@ def _panel(run: RunInView) -> None:
         "Record them again",
         edits_of(scenario),
         default=first_edit(scenario),
-        key="edits.lamp" if scenario.observation == "digits" else "edits.edit",  # other worlds, other edits
+        key=f"edits.{'lamp' if scenario.observation == 'digits' else 'edit'}",  # other worlds have other edits
         required=True,
         persist_state="session",
     ) or first_edit(scenario)
