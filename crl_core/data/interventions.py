@@ -262,7 +262,7 @@ OF_CAMERA: Mapping[str, Intervention] = {
             neutral=1,
             start=0,
             sentence="The same digits under a lamp that says more of s or less; at 0 nothing, below it the opposite.",
-            change=lambda d: Change(machine=lambda camera: replace(camera, light=d * camera.light)),
+            change=lambda d: Change(machine=lambda machine: replace(machine, light=d * machine.light)),
         ),
     )
 }

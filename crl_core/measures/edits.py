@@ -99,8 +99,8 @@ def _of_the_next(scenario: Scenario) -> Callable[[Any], Any]:
 _MACHINES: Mapping[Edit, Callable[[Scenario], Callable[[Any], Any]]] = {
     "without the hum": lambda scenario: lambda machine: replace(machine, hum_mv=0.0),
     "through the other hospital's machine": _of_the_next,
-    "without the lamp": lambda scenario: lambda camera: replace(camera, light=0.0),
-    "with the lamp turned over": lambda scenario: lambda camera: replace(camera, light=-camera.light),
+    "without the lamp": lambda scenario: lambda machine: replace(machine, light=0.0),
+    "with the lamp turned over": lambda scenario: lambda machine: replace(machine, light=-machine.light),
 }
 
 
