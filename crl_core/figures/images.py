@@ -14,13 +14,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from crl_core.figures.axes import Range, colour_scale, compact, evenly, held_in, interval, robust_range
-from crl_core.figures.base import Trace, axis, empty, figure
+from crl_core.figures.base import Trace, axis, empty, env_legend, figure
 from crl_core.figures.palette import Palette
 
 HEIGHT = 300  # of one image and its edit
-_EACH = 4  # images of a label in a row
+_EACH = 6  # images in a row
 _GAP = 1  # pixels of an image between two
-_ROW = 76  # height of a row of images
+_ROW = 54  # height of a row of images
 _GRAY = ("#000000", "#ffffff")
 _LABELS = ("no", "yes")
 
@@ -33,7 +33,7 @@ def gray_limits(*images: np.ndarray) -> Range:
 def images_by_env(
     x: np.ndarray, y: np.ndarray, env: np.ndarray, env_names: Sequence[str], colours: Palette, *, title: str
 ) -> go.Figure:
-    """A few images of each environment, those of the label no on the left, those of yes on the right.
+    """A few images of each environment, framed in its colour: a row of those of the label no, below it those of yes.
 
     x: [n, pixels], square images row by row.  y, env: [n].
     """
@@ -45,30 +45,32 @@ def images_by_env(
     ]
     if not any(chosen):
         return empty(title, "There are no rows to draw.", colours, height=HEIGHT)
-    side, columns = _side(x.shape[1]), _EACH * len(_LABELS)
-    sheet = np.full((len(env_names) * (side + _GAP) - _GAP, columns * (side + _GAP) - _GAP), np.nan)
-    for place, images in enumerate(chosen):
-        for k, image in enumerate(images):
-            top = place // 2 * (side + _GAP)
-            left = ((place % 2) * _EACH + k) * (side + _GAP)
-            sheet[top : top + side, left : left + side] = image.reshape(side, side)
-    middle, step = side / 2 - 0.5, side + _GAP
+    side = _side(x.shape[1])
+    step = side + _GAP
+    sheet = np.full((len(chosen) * step - _GAP, _EACH * step - _GAP), np.nan)
+    for row, images in enumerate(chosen):
+        for column, image in enumerate(images):
+            sheet[row * step : row * step + side, column * step : column * step + side] = image.reshape(side, side)
+    around = 0.5 + _GAP / 2
     frames = [
-        _frame(-0.5 - _GAP / 2, e * step - 0.5 - _GAP / 2, sheet.shape[1] - 0.5 + _GAP / 2, step, colours["envs"][e])
+        _frame(-around, 2 * e * step - around, sheet.shape[1] - 1 + around, 2 * step, colours["envs"][e])
         for e in range(len(env_names))
     ]
-    half = _EACH * step / 2
     return figure(
         title,
-        [_gray(sheet, gray_limits(np.array([*chain(*chosen)])), colours)],
+        [_gray(sheet, gray_limits(np.array([*chain(*chosen)]))), *env_legend(env_names, colours)],
         colours,
-        height=110 + _ROW * len(env_names),
-        margin={"l": 86, "b": 18, "t": 62},
+        height=76 + _ROW * len(chosen) + 22 * max(0, len(env_names) - 4),
+        legend_items=len(env_names),
+        margin={"l": 34, "b": 18},
         shapes=frames,
-        xaxis=_square(colours)
-        | {"side": "top", "tickvals": [half - 1, 3 * half - 1], "ticktext": [f"label: {word}" for word in _LABELS]},
+        xaxis=_square(colours) | {"showticklabels": False, "range": [-around, sheet.shape[1] - 1 + around]},
         yaxis=_square(colours, "x")
-        | {"tickvals": [e * step + middle for e in range(len(env_names))], "ticktext": list(env_names)},
+        | {
+            "range": [sheet.shape[0] - 1 + around, -around],
+            "tickvals": [row * step + side / 2 - 0.5 for row in range(len(chosen))],
+            "ticktext": [*_LABELS] * len(env_names),
+        },
     )
 
 
@@ -87,7 +89,7 @@ def image_edited(
     middle, away = side / 2 - 0.5, side + _GAP
     return figure(
         title,
-        [_gray(sheet, limits, colours)],
+        [_gray(sheet, limits)],
         colours,
         height=HEIGHT,
         margin={"l": 12, "b": 18, "t": 62},
@@ -96,8 +98,13 @@ def image_edited(
             for start, colour in ((0, colours["envs"][env]), (away, colours["accent"]))
         ],
         xaxis=_square(colours)
-        | {"side": "top", "tickvals": [middle, away + middle], "ticktext": ["as recorded", after_name]},
-        yaxis=_square(colours, "x") | {"showticklabels": False},
+        | {
+            "range": [-1, 2 * side + 1],
+            "side": "top",
+            "tickvals": [middle, away + middle],
+            "ticktext": ["as recorded", after_name],
+        },
+        yaxis=_square(colours, "x") | {"showticklabels": False, "range": [side, -1]},
     )
 
 
@@ -105,7 +112,7 @@ def _side(pixels: int) -> int:
     return math.isqrt(pixels)
 
 
-def _gray(sheet: np.ndarray, limits: Range, colours: Palette) -> Trace:
+def _gray(sheet: np.ndarray, limits: Range) -> Trace:
     """The sheet of images, top row first; what is darker than black or brighter than white is drawn as such."""
     low, high = interval(*limits)
     return {
@@ -125,7 +132,7 @@ def _square(colours: Palette, anchor: str = "") -> dict[str, Any]:
     look = axis(colours) | {"showgrid": False, "showline": False, "ticks": "", "constrain": "domain"}
     if not anchor:
         return look | {"fixedrange": True}
-    return look | {"scaleanchor": anchor, "autorange": "reversed", "fixedrange": True}
+    return look | {"scaleanchor": anchor, "fixedrange": True}
 
 
 def _frame(left: float, top: float, right: float, tall: float, colour: str) -> dict[str, Any]:

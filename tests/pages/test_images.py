@@ -34,17 +34,17 @@ def test_the_scenario_shows_images_of_each_hospital_and_label_and_what_they_are(
     app = open_app("scenario", **link(LAMP))
     assert not app.exception
     drawn = titled(app, "What the network is given")
-    assert drawn["layout"]["yaxis"]["ticktext"] == ["hospital A", "hospital B"]
-    assert drawn["layout"]["xaxis"]["ticktext"] == ["label: no", "label: yes"]
+    assert drawn["layout"]["yaxis"]["ticktext"] == ["no", "yes", "no", "yes"]
+    assert [trace["name"] for trace in drawn["data"][1:]] == ["hospital A", "hospital B"]
     sheet = numbers(drawn["data"][0]["z"])
     data = sample(LAMP.scenario, LAMP.training.seed)
     for env in (0, 1):
         for label in (0, 1):
             own = np.flatnonzero((data.env == env) & (data.y == label))
-            left, top = 36 * label, 9 * env
+            top = 9 * (2 * env + label)
             low, high = drawn["data"][0]["zmin"], drawn["data"][0]["zmax"]
             image = np.clip(data.x[own[0]].reshape(8, 8), low, high)
-            np.testing.assert_allclose(sheet[top : top + 8, left : left + 8], image, atol=1e-6)
+            np.testing.assert_allclose(sheet[top : top + 8, :8], image, atol=1e-6)
     said = words(app)
     assert "z decides the digit, s the light" in said
     assert "the lamp adds 0.25 · s to every pixel" in said
