@@ -55,8 +55,8 @@ def given(data: MultiEnvData, scenario: Scenario, names: Sequence[str], ink: Pal
             chart(images_by_env(data.x, data.y, data.env, names, ink, title=title), "scenario.images")
             quiet(
                 f"A few rows of each label, on one scale of gray; {scenario.dim_x} pixels a row. z decides which digit "
-                f"it is, and z > 0 is 5 or more; the lamp adds {scenario.light:g} · s to every pixel. No image stands among the "
-                "rows that are trained on and among others as well."
+                f"it is, and z > 0 is 5 or more; the lamp adds {scenario.light:g} · s to every pixel. No image stands "
+                "among the rows that are trained on and among others as well."
             )
             return
         chart(traces_by_env(data.x, data.env, scenario.rate, names, ink, title=title), "scenario.traces")
