@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import chain
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ _GAP = 1  # pixels of an image between two
 _ROW = 54  # height of a row of images
 _GRAY = ("#000000", "#ffffff")
 _LABELS = ("no", "yes")
+_WORDS = 16  # letters of a line above an image, which a phone has room for
 
 
 def gray_limits(*images: np.ndarray) -> Range:
@@ -92,7 +94,7 @@ def image_edited(
         [_gray(sheet, limits)],
         colours,
         height=HEIGHT,
-        margin={"l": 12, "b": 18, "t": 62},
+        margin={"l": 12, "b": 18, "t": 74},
         shapes=[
             _frame(start - 0.75, -0.75, start + side - 0.25, side + 0.5, colour)
             for start, colour in ((0, colours["envs"][env]), (away, colours["accent"]))
@@ -102,7 +104,7 @@ def image_edited(
             "range": [-1, 2 * side + 1],
             "side": "top",
             "tickvals": [middle, away + middle],
-            "ticktext": ["as recorded", after_name],
+            "ticktext": ["as recorded", "<br>".join(wrap(after_name, _WORDS))],
         },
         yaxis=_square(colours, "x") | {"showticklabels": False, "range": [side, -1]},
     )
