@@ -7,18 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.datasets import load_digits
 
-from crl_core import MultiEnvData, RunConfig, Scenario, Training, preset, sample
+from crl_core import MultiEnvData, RunConfig, Scenario, Training, preset, sample, train
 from crl_core.config.text import altered
 from crl_core.data import digits
 from crl_core.data.interventions import OF_CAMERA, deploy, offered
 from crl_core.data.scm import Change, along_nuisance, noiseless
-from crl_core.measures.prediction import ceiling, elsewhere
+from crl_core.measures.edit_words import idle_said, limits_said, mended_said
+from crl_core.measures.edits import OF_IMAGES, moved, recorded
+from crl_core.measures.prediction import ceiling, elsewhere, prediction
 from crl_core.results import data_of
+from crl_core.world.equations import equations, notes
+from crl_core.world.graph import edges
+from tests.any_config import configs, drawing
 
 LAMP = altered(preset("lamp").scenario, n_samples=400)
 CLEAR = altered(LAMP, pixel_noise=(0.0,))
@@ -153,6 +158,43 @@ def test_any_allowed_dose_gives_images_of_numbers(name: str, share: float, n: in
     rows = deploy(LAMP, name, item.low + share * (high - item.low), n, 0)
     assert rows.x.shape == (n, 64)
     assert np.isfinite(rows.x).all()
+
+
+@drawing(8, 200)
+@given(configs(small=True))
+def test_any_config_may_be_one_of_images(config: RunConfig) -> None:
+    try:
+        images = altered(
+            config, observation="digits", outcome="binary", dim_causal=1, dim_spurious=1, mixing="none", penalty="mmd"
+        )
+    except ValueError:
+        assume(False)
+        raise
+    assert RunConfig.from_json(images.to_json()) == images
+    assert images.dim_x == 64
+    assert images.one_scale == (images.training.x_scale != "columns")
+    result = train(images)
+    found = prediction(result)
+    shares = np.concatenate([*found.accuracy.values(), *(moved(result, edit).flips for edit in OF_IMAGES)])
+    assert ((shares >= 0) & (shares <= 1) | np.isnan(shares)).all()
+    assert r"\mathrm{digit}_z(p)" in equations(images.scenario)
+    assert "8 × 8 pixels" in notes(images.scenario)
+    assert limits_said(images.scenario).startswith("Digits, treatments")
+    assert [arrow.label for arrow in edges(images.scenario) if arrow.target == "x" and not arrow.by_env] == [
+        "digit",
+        "lamp",
+    ]
+
+
+def test_what_mends_the_image_is_said_and_why_nothing_can_move() -> None:
+    dark = altered(LAMP, light=0.0)
+    for edit in OF_IMAGES:
+        assert "its own mean brightness" in mended_said(LAMP, edit)
+        assert not idle_said(LAMP, edit)
+        assert not mended_said(dark, edit)
+        assert "no lamp in this world" in idle_said(dark, edit)
+    with pytest.raises(ValueError, match="must be one of without the lamp, with the lamp turned over"):
+        recorded(LAMP, "without the hum")
 
 
 def test_all_images_are_there_once_and_nobody_can_write_to_them() -> None:
