@@ -35,7 +35,7 @@ sidebar let expect of a standardised run; its λ is in units of the outcome's va
 _ROWS = 900  # rows drawn, of all environments together
 _MEASURED = {
     "helps": "alignment helps",
-    "helps the network, not you": "alignment helps the network, but a plain regression needs no help",
+    "helps the network, not you": "alignment helps the network, but a simpler way needs no help",
     "nothing to gain": "alignment gains nothing",
     "hurts": "alignment hurts",
     "destroys": "alignment destroys the effect",

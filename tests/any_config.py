@@ -92,6 +92,8 @@ def configs(draw: st.DrawFn, *, small: bool = False) -> RunConfig:
         drawn["n_samples"] = min(drawn["n_samples"], 8_000_000 // drawn["samples"])
         drawn["highpass"] = tuple(value if value >= 0.05 else 0.0 for value in drawn["highpass"])
         drawn["saturation"] = drawn["saturation"] if drawn["saturation"] >= 0.5 else 0.0
+    if drawn["observation"] == "digits":
+        drawn |= {"outcome": "binary", "dim_causal": 1, "dim_spurious": 1, "mixing": "none"}
     if drawn["align"] == "environment within outcome":
         drawn |= {"outcome": "binary", "penalty": "mmd"}
     if drawn["encoder"] == "conv1d":

@@ -226,6 +226,31 @@ _ALL = (
             batch_size=512,
         ),
     ),
+    Preset(
+        id="lamp",
+        title="Lamp on the digits",
+        sentence="Is the handwritten digit a 5 or more? In both hospitals the lamp is brighter where it is, and "
+        "hospital A's lamp is brighter than hospital B's: a network that sees the light need not read the digit.",
+        look_for="99 % right in the trial, little better than a coin in the next hospital, and wrong where the lamp "
+        "says the opposite. Raise λ until the hospitals' lamps can no longer be told apart.",
+        verdict="helps the network, not you",
+        why="Aligned, the network reads the digit, and every learner on the pixels as they are falls for the lamp; "
+        "but a forest on images less their own mean brightness does better than any λ.",
+        env_word="hospital",
+        config=_config(
+            Scenario(
+                observation="digits",
+                n_samples=4000,
+                outcome="binary",
+                separation=4.0,
+                offset=(0.7, -0.7),
+                sigma=(0.1, 0.1),
+                leak=1.0,
+            ),
+            lams=(0.0, 1.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 30.0),
+            epochs=60,
+        ),
+    ),
 )
 
 PRESETS: Mapping[str, Preset] = {item.id: item for item in _ALL}

@@ -6,7 +6,8 @@ nuisance   s: another mean or another spread, for everyone; whatever else decide
 cause      z: moved, stretched, or set to one value, do(z = c)
 mechanism  how outcomes come about: the sign or the intercept of y⁰, the effect's dependence on z
 policy     who is treated
-machine    what records an ECG: its hum, filter, notch or gain, the same for all rows; hearts, labels and noise stay
+machine    what records an ECG: its hum, filter, notch or gain, the same for all rows; hearts, labels and noise stay. Of
+           an image, the lamp
 An intervention at its `neutral` dose changes nothing.
 """
 
@@ -260,14 +261,33 @@ OF_MACHINE: Mapping[str, Intervention] = {
         ),
     )
 }
-EVERY: Mapping[str, Intervention] = {**INTERVENTIONS, **OF_MACHINE}
+OF_CAMERA: Mapping[str, Intervention] = {
+    item.id: item
+    for item in (
+        Intervention(
+            id="lamp",
+            title="camera: another lamp",
+            on="machine",
+            dose="light, times",
+            at="light × {d}",
+            low=-2,
+            high=4,
+            neutral=1,
+            start=0,
+            sentence="The same digits under a lamp that says more of s or less; at 0 nothing, below it the opposite.",
+            change=lambda d: Change(machine=lambda machine: replace(machine, light=d * machine.light)),
+        ),
+    )
+}
+EVERY: Mapping[str, Intervention] = {**INTERVENTIONS, **OF_MACHINE, **OF_CAMERA}
+_RECORDED = {"ecg": OF_MACHINE, "digits": OF_CAMERA}
 _ECG_LIMITS = {"s-mean": (-3.0, 3.0), "s-scale": (0.0, 2.0)}  # of the logarithm of the hum: e³ times .05 mV is 1 mV
 
 
 def offered(scenario: Scenario) -> dict[str, Intervention]:
     """The interventions that mean something in this world, by their id: without those on how outcomes come about where
-    a label comes first, and with those on the machine where an ECG is seen."""
-    found = {**EVERY} if scenario.observation == "ecg" else {**INTERVENTIONS}
+    a label comes first, and with those on the machine that records."""
+    found = {**INTERVENTIONS, **_RECORDED.get(scenario.observation, {})}
     return {name: item for name, item in found.items() if scenario.outcome == "number" or item.on != "mechanism"}
 
 

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from crl_core.data import ecg, scm
 from crl_core.data.fields import about_of, checked, described, plain, shown
+from crl_core.data.observations import OBSERVATIONS
 from crl_core.data.scm import MultiEnvData, Surface
 from crl_core.data.source import Truth
 
 Mixing = Literal["none", "rotation", "nonlinear"]
-Observation = Literal["covariates", "ecg"]
+Observation = Literal["covariates", "ecg", "digits"]
 OutcomeKind = Literal["number", "binary"]
 MAX_ENVS = 10
-MAX_NUMBERS = 8_000_000  # in all traces of a world
 
 # σ_e and the position between the first two environments that `with_envs` gives to environment k.
 _GROWN_SIGMA = (0.1, 1.0, 0.5, 0.3, 0.7, 0.2, 0.9, 0.4, 0.6, 0.8)
@@ -74,7 +74,8 @@ class Scenario:
     observation: Observation = described(
         "covariates",
         "what is seen",
-        "Covariates, or an ECG: z moves the beat, s is the level of the mains' hum, and the hospital is a machine.",
+        "Covariates; or an ECG: z moves the beat, s is the level of the mains' hum, and the hospital is a machine; or "
+        "images of handwritten digits: z is which digit, s the light of the lamp.",
         options=Observation,
         before="covariates",
     )
@@ -110,6 +111,16 @@ class Scenario:
     )
     electrode_noise: tuple[float, ...] = described(
         (0.02,), "electrode noise", "Standard deviation, mV.", (0.0, 0.2), per_env=True, before=(0.02,)
+    )
+    light: float = described(
+        0.25,
+        "light",
+        "Of an image: what a unit of s adds to every pixel, which is from 0 to 1.",
+        (0.0, 2.0),
+        before=0.25,
+    )
+    pixel_noise: tuple[float, ...] = described(
+        (0.1,), "pixel noise", "Of an image: standard deviation.", (0.0, 1.0), per_env=True, before=(0.1,)
     )
     outcome: OutcomeKind = described(
         "number",
@@ -158,8 +169,7 @@ class Scenario:
                 f"leak is {self.leak:g} and interaction is {self.interaction:g}; one of them must be 0, "
                 "since s cannot be both a cause and a child of y."
             )
-        if self.observation == "ecg":
-            self._check_traces()
+        OBSERVATIONS[self.observation].check(self)
         if self.n_samples < 20 * self.n_envs:
             raise ValueError(
                 f"n_samples is {self.n_samples} for {self.n_envs} environments; give at least {20 * self.n_envs}."
@@ -176,28 +186,6 @@ class Scenario:
                 f"at most half of them, {least // 2}, can be shared units."
             )
 
-    def _check_traces(self) -> None:
-        if len(self.latents) != self.dim_causal or self.dim_spurious != 1 or self.mixing != "none":
-            raise ValueError(
-                f"an ECG needs one of latents for each of the {self.dim_causal} causal dimensions, one spurious "
-                f"dimension and no mixing; latents is {', '.join(self.latents)}, dim_spurious {self.dim_spurious} and "
-                f"mixing {self.mixing}."
-            )
-        if self.samples / self.rate < ecg.RR:
-            raise ValueError(
-                f"{self.samples} samples at {self.rate:g} a second are {self.samples / self.rate:.2f} s, less than a "
-                f"beat of {ecg.RR:g} s; raise scenario.samples or lower scenario.rate."
-            )
-        for name, least in (("highpass", 0.05), ("saturation", 0.5)):
-            values = getattr(self, name)
-            if any(0 < value < least for value in (values if isinstance(values, tuple) else (values,))):
-                raise ValueError(f"{name} is {shown(values)}; it must be 0 for none, or {least:g} or more.")
-        if self.n_samples * self.samples > MAX_NUMBERS:
-            raise ValueError(
-                f"{self.n_samples} traces of {self.samples} samples are more than {MAX_NUMBERS:,} numbers; "
-                f"use at most {MAX_NUMBERS // self.samples} traces, or fewer samples."
-            )
-
     @property
     def env_sizes(self) -> tuple[int, ...]:
         """Rows of each environment: shares of `n_samples` by `env_weight`, rounded so that they add up."""
@@ -211,7 +199,7 @@ class Scenario:
 
     @property
     def dim_x(self) -> int:
-        return self.samples if self.observation == "ecg" else self.dim_causal + self.dim_spurious
+        return OBSERVATIONS[self.observation].width(self)
 
     # -- as a source of rows (`source.Source`) -------------------------------------------------------------------------
 
@@ -254,7 +242,7 @@ class Scenario:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Causal ones, then spurious ones, unless they are mixed or a trace."""
+        """Causal ones, then spurious ones, unless they are mixed, a trace or an image."""
         if self.mixing != "none" or self.observation != "covariates":
             return tuple(f"x{at + 1}" for at in range(self.dim_x))
         return tuple(f"z{at + 1}" for at in range(self.dim_causal)) + tuple(

@@ -9,7 +9,8 @@ y¹ = y⁰ + effect + heterogeneity · m(z̄)                 surface "linear": 
                                                          surface "waves":  b = 2 sin 2z̄ + z̄²/2, m = tanh 2z̄
 y  = yᵗ + ε,  ε ~ N(0, noise²)
 s  = offset_e + leak · y + σ_e · N(0, 1)                 nuisance, ds coordinates
-x  = [z, s], or a mixing of it: an orthogonal map, or two with a smooth bend between them; or an ECG (`ecg`)
+x  = [z, s], or a mixing of it: an orthogonal map, or two with a smooth bend between them; or an ECG, or an image of a
+     digit (`observations`)
 
 A label of two values comes first instead, and nothing that is done changes it:
 y ~ Bernoulli(prevalence_e);  z̄ moves by separation · (2y - 1);  s = offset_e + leak · (2y - 1) + σ_e · N(0, 1)
@@ -19,13 +20,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.special import expit, logit
 
-from crl_core.data import ecg
+from crl_core.data.observations import OBSERVATIONS, AlterMachine, Hidden, seen
+from crl_core.data.observations import machine_of as machine_of
+from crl_core.data.observations import mix as mix
+from crl_core.data.observations import mixing_maps as mixing_maps
+from crl_core.data.streams import Stream as Stream
+from crl_core.data.streams import rng_for as rng_for
 
 if TYPE_CHECKING:  # a scenario draws its rows by these equations, which need no more of it than its numbers
     from crl_core.data.scenario import Scenario
@@ -35,34 +40,7 @@ Align = Literal["environment", "treatment", "environment within outcome"]
 Matching = Literal["shared", "oracle", "rank"]  # which rows are a pair; see `matching`
 Surface = Literal["linear", "waves"]
 HELD_OUT = 0.2
-OF_MACHINE = ("gain", "highpass", "notch", "electrode_noise")  # what of a recorder is its hospital's own
 SLOPE = 2.0  # of a linear y⁰ in z̄
-
-
-class Stream(IntEnum):
-    """Independent random streams of one seed, so that drawing more of one thing never moves another."""
-
-    MIXING = 0
-    DATA = 1
-    SPLIT = 2
-    WEIGHTS = 3
-    BATCHES = 4
-    VIEW = 5
-    PROJECTION = 6
-    OVERLAP = 7
-    BASELINES = 8
-    PROBES = 9
-    PAIRS = 10
-    CRITIC = 11
-    VALIDATION = 12
-    RESAMPLE = 13
-    PLACEBO = 14
-    TRACES = 15
-
-
-def rng_for(seed: int, stream: Stream) -> np.random.Generator:
-    """The generator of one purpose. Equal seed and stream give equal bits in every process."""
-    return np.random.default_rng(np.random.SeedSequence([seed, int(stream)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,24 +93,6 @@ def along(values: np.ndarray) -> np.ndarray:
     return np.asarray(values.sum(axis=1) / np.sqrt(values.shape[1]))
 
 
-def mixing_maps(scenario: Scenario, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The two orthogonal maps of a mixing, [d, d] each; a rotation uses the first alone."""
-    rng = rng_for(seed, Stream.MIXING)
-    first, second = (np.linalg.qr(rng.standard_normal((scenario.dim_x,) * 2))[0] for _ in range(2))
-    return first, second
-
-
-def mix(u: np.ndarray, scenario: Scenario, seed: int) -> np.ndarray:
-    """Covariates x of the latents u = [z, s], both [n, d]. The map depends on `seed` alone, never on the rows."""
-    if scenario.mixing == "none":
-        return u
-    first, second = mixing_maps(scenario, seed)
-    if scenario.mixing == "rotation":
-        return np.asarray(u @ first)
-    bent = u @ first
-    return np.asarray((0.25 * bent + 0.75 * np.tanh(bent)) @ second)  # strictly increasing, so invertible
-
-
 def along_nuisance(rows: MultiEnvData, scenario: Scenario, seed: int) -> np.ndarray:
     """∂x/∂s̄ at rows whose z and s are known: how x moves as s̄ grows and z stays, [n, d].
 
@@ -164,7 +124,7 @@ class Change:
     heterogeneity: float = 0.0  # added to the scenario's
     mirrored: bool = False  # s turned over about the mean of the offsets: whatever it said, it says the opposite
     prevalence: float | None = None  # P(y = 1) for everyone, of a label
-    machine: Callable[[ecg.Machine], ecg.Machine] | None = None  # another recorder of the same hearts
+    machine: AlterMachine | None = None  # another recorder of the same hearts, another camera
 
 
 UNCHANGED = Change()
@@ -216,11 +176,32 @@ def leaked(scenario: Scenario, y: np.ndarray) -> np.ndarray:
 def draw(
     scenario: Scenario, env: np.ndarray, rng: np.random.Generator, seed: int, change: Change = UNCHANGED
 ) -> MultiEnvData:
-    """A row of each of the environments `env` [n]. A label, z, t, s, ε and the recording are drawn in this order,
-    whatever is changed.
+    """A row of each of the environments `env` [n], none of them to be trained on. A label, z, t, s, ε and the recording
+    are drawn in this order, whatever is changed.
 
-    seed: decides the mixing into x.
+    seed: decides the mixing into x, and which images are left for such rows.
     """
+    rows = _unseen(scenario, env, rng, change)
+    return _seen(scenario, rows, np.zeros(len(env), dtype=bool), rng, seed, change)
+
+
+def _seen(
+    scenario: Scenario,
+    rows: MultiEnvData,
+    trained: np.ndarray,
+    rng: np.random.Generator | None,
+    seed: int,
+    change: Change = UNCHANGED,
+) -> MultiEnvData:
+    """Rows with their x."""
+    assert rows.z is not None
+    assert rows.s is not None
+    hidden = Hidden(z=rows.z, s=rows.s, env=rows.env, trained=trained, seed=seed)
+    return replace(rows, x=seen(scenario, hidden, rng, change.machine))
+
+
+def _unseen(scenario: Scenario, env: np.ndarray, rng: np.random.Generator, change: Change) -> MultiEnvData:
+    """Rows of the environments `env` [n] of which nothing is seen yet: x has no columns."""
     n, label = len(env), None
     sigma, offset, mean, scale = (
         np.asarray(values)[env]
@@ -247,35 +228,13 @@ def draw(
         s = s + leaked(scenario, y)[:, None]
     if change.mirrored:
         s = 2 * np.mean(scenario.offset) - s
-    if scenario.observation == "ecg":
-        machine = machine_of(scenario, env)
-        machine = machine if change.machine is None else change.machine(machine)
-        x = ecg.traces(z, s[:, 0], scenario.latents, machine, rng)
-    else:
-        x = mix(np.concatenate([z, s], axis=1), scenario, seed)
-    return MultiEnvData(x=x, t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s)
-
-
-def machine_of(scenario: Scenario, env: np.ndarray) -> ecg.Machine:
-    """What records rows of the environments `env` [n]."""
-    per_env = {name: np.asarray(getattr(scenario, name))[env] for name in OF_MACHINE}
-    return ecg.Machine(
-        **per_env,
-        rate=scenario.rate,
-        samples=scenario.samples,
-        hum_hz=scenario.hum_hz,
-        hum_mv=scenario.hum_mv,
-        phase=scenario.hum_phase,
-        saturation=scenario.saturation,
-        wander=scenario.wander,
-    )
+    return MultiEnvData(x=np.empty((n, 0)), t=t, env=env, y=y, y0=y0, y1=y1, z=z, s=s)
 
 
 def noiseless(scenario: Scenario, z: np.ndarray, s: np.ndarray, env: np.ndarray, seed: int) -> np.ndarray:
-    """What is seen of latents z [n, dz] and s [n, ds] in environments `env` [n], without a recording's noise."""
-    if scenario.observation == "ecg":
-        return ecg.traces(z, s[:, 0], scenario.latents, machine_of(scenario, env), None)
-    return mix(np.concatenate([z, s], axis=1), scenario, seed)
+    """What is seen of latents z [n, dz] and s [n, ds] in environments `env` [n], without a recording's noise. Of rows
+    that are not trained on."""
+    return seen(scenario, Hidden(z=z, s=s, env=env, trained=np.zeros(len(z), dtype=bool), seed=seed), None)
 
 
 def sample(scenario: Scenario, seed: int = 0, change: Change = UNCHANGED) -> MultiEnvData:
@@ -293,13 +252,23 @@ def sample(scenario: Scenario, seed: int = 0, change: Change = UNCHANGED) -> Mul
     n, n_envs = scenario.n_samples, scenario.n_envs
     env = np.repeat(np.arange(n_envs), scenario.env_sizes).astype(np.int64)
     if not scenario.shared_units:
-        return draw(scenario, env, rng, seed, change)
+        rows = _unseen(scenario, env, rng, change)
+        return _seen(scenario, rows, _trained(scenario, rows, seed), rng, seed, change)
     unit, same_as, first = np.full(n, -1), np.arange(n), np.searchsorted(env, np.arange(n_envs))
     for k in range(scenario.shared_units):
         unit[first + k] = k
         same_as[first + k] = first[k % n_envs] + k
     shared = replace(change, cause=lambda z: z[same_as])
-    return replace(draw(scenario, env, rng, seed, shared), unit=unit)
+    rows = replace(_unseen(scenario, env, rng, shared), unit=unit)
+    return _seen(scenario, rows, _trained(scenario, rows, seed), rng, seed, change)
+
+
+def _trained(scenario: Scenario, rows: MultiEnvData, seed: int) -> np.ndarray:
+    """Which of a sample's rows are trained on, [n] bool, where that decides what is seen of them."""
+    found = np.zeros(len(rows), dtype=bool)
+    if OBSERVATIONS[scenario.observation].pools:
+        found[split(rows, seed)[0]] = True
+    return found
 
 
 def aligned_groups(rows: MultiEnvData, align: Align) -> np.ndarray:

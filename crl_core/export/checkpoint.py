@@ -15,6 +15,7 @@ from crl_core.config import RECIPE_VERSION, RunConfig, Scenario
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import PRESETS
 from crl_core.config.text import nearest, preset_of, reproducing_command
+from crl_core.data.digits import SIDE
 from crl_core.data.ecg import R_AT
 from crl_core.events import STATUS_WORDS
 from crl_core.metrics import kept_in
@@ -102,6 +103,8 @@ def _columns(config: RunConfig) -> str:
     scenario = config.scenario
     if scenario.observation == "ecg":
         return trace_said(scenario)
+    if scenario.observation == "digits":
+        return f"{scenario.dim_x} pixels, {SIDE} rows of {SIDE}, 0 to 1 before lamp and noise"
     if scenario.mixing != "none":
         return f"{scenario.dim_x} mixed covariates"
     return f"causal covariates ({scenario.dim_causal}), then spurious ({scenario.dim_spurious})"

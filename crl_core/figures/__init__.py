@@ -15,6 +15,7 @@ from crl_core.figures.effect_plane import effect_plane
 from crl_core.figures.effects import effect_distribution, estimated_against_true, tallest_bin
 from crl_core.figures.embedding import Limits, Units, embedding, path_limits
 from crl_core.figures.estimated_effects import effects_by_env, gain_by_share_treated, predicted_against_found
+from crl_core.figures.images import gray_limits, image_edited, images_by_env
 from crl_core.figures.kept_covariates import kept_covariates
 from crl_core.figures.lam_curves import Level, along_lam, band, error_along_lam
 from crl_core.figures.palette import THEMES, Palette, Theme, palette
@@ -50,6 +51,9 @@ __all__ = [
     "estimated_against_true",
     "gain_by_share_treated",
     "gradient_spectrum",
+    "gray_limits",
+    "image_edited",
+    "images_by_env",
     "kept_covariates",
     "mv_limits",
     "outside",

@@ -2,7 +2,8 @@
 
 `BASELINES` is the one table of them. Each is fitted to raw covariates and, but for the constant, to covariates z-scored
 within each environment, the cheap way of aligning them. None is handed anything but x, t, y and the environment.
-Traces: where x is one, three of them are fitted to each of its views as well (`OF_TRACES`, `trace_views`).
+Views: where x is a trace or an image, three of them are fitted to each of its views as well (`OF_TRACES`,
+`OF_IMAGES`, `views`).
 Rows: boosting, neighbours and the two cross-fitted learners see at most `ARM_ROWS` rows of an arm, a tree of the forest
 at most `TREE_ROWS`, so that evidence stays a small part of a run's time.
 A network without a penalty, which is trained elsewhere, is judged as one more of them, `REGULARISED`.
@@ -27,7 +28,8 @@ from threadpoolctl import threadpool_limits
 from crl_core import metrics
 from crl_core.data.scm import MultiEnvData
 from crl_core.measures.doubly_robust import FLOOR, aipw, scaled_logistic, scaled_ridge, some_of
-from crl_core.measures.trace_views import VIEWS, Recorder
+from crl_core.measures.trace_views import VIEWS
+from crl_core.measures.views import IMAGE_VIEWS, SAID, WORDS, View
 
 Outcomes = tuple[np.ndarray, np.ndarray]  # y0_hat, y1_hat, each [n]
 
@@ -36,6 +38,7 @@ ARM_ROWS = 2000  # that a slower learner sees of an arm at most, for the same re
 NEIGHBOURS = 15
 FOLDS = 3  # of the cross-fitted learners: nuisances come from the other folds
 Z_SCORED = ", z-scored per environment"
+_NO_VIEWS: Mapping[str, View] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +188,7 @@ def _per_arm(rows: Rows, new: Callable[[int], Any], most: int | None = None) -> 
 class Method:
     """A row of the table. word: in the margin of a figure.  least_rows: an arm has as many, or there is no fit.
 
-    view: of `trace_views`, "" for x itself.
+    view: of `views`, "" for x itself.
     """
 
     name: str
@@ -210,25 +213,26 @@ _OF_COVARIATES = (
 _Z_SCORED = [replace(item, name=item.name + Z_SCORED, word=f"{item.word}, z", z_scored=True) for item in _OF_COVARIATES]
 BASELINES: dict[str, Method] = {item.name: item for item in (_CONSTANT, *_OF_COVARIATES, *_Z_SCORED)}
 _VIEWED = ("ridge per arm", "random forest per arm", "gradient boosting per arm")
-_VIEW_WORDS = {"hum filtered out": "no hum", "each trace z-scored": "trace z", "clinical features": "clinical"}
-_VIEW_SAID = {
-    "hum filtered out": "without the sines at the mains' frequency and its multiples that fit it best",
-    "each trace z-scored": "less its own mean, over its own standard deviation",
-    "clinical features": "nine numbers that a cardiologist reads off the beat, ST level and hum power among them",
-}
-_OF_TRACES = [
-    replace(BASELINES[name], name=f"{name}, {view}", word=f"{BASELINES[name].word}, {_VIEW_WORDS[view]}", view=view)
-    for view in VIEWS
-    for name in _VIEWED
-]
-OF_TRACES: dict[str, Method] = {item.name: item for item in _OF_TRACES}
+
+
+def _of_views(views: Iterable[str]) -> dict[str, Method]:
+    """Methods by name."""
+    found = [
+        replace(BASELINES[name], name=f"{name}, {view}", word=f"{BASELINES[name].word}, {WORDS[view]}", view=view)
+        for view in views
+        for name in _VIEWED
+    ]
+    return {item.name: item for item in found}
+
+
+OF_TRACES, OF_IMAGES = _of_views(VIEWS), _of_views(IMAGE_VIEWS)
 REGULARISED = "network without a penalty, weight decay chosen by factual error"
-NAMES = (*BASELINES, *OF_TRACES, REGULARISED)  # that a run's evidence may know
+NAMES = (*BASELINES, *OF_TRACES, *OF_IMAGES, REGULARISED)  # that a run's evidence may know
 
 
-def methods(recorder: Recorder | None) -> tuple[Method, ...]:
-    """The baselines of a run, but for the network: those of `BASELINES`, and of a trace's views where x is one."""
-    return (*BASELINES.values(), *(() if recorder is None else OF_TRACES.values()))
+def methods(views: Mapping[str, View]) -> tuple[Method, ...]:
+    """The baselines of a run, but for the network: those of `BASELINES`, and of these views of its rows."""
+    return (*BASELINES.values(), *(item for item in (OF_TRACES | OF_IMAGES).values() if item.view in views))
 
 
 def z_scored(train: MultiEnvData, held_out: MultiEnvData) -> tuple[np.ndarray, np.ndarray]:
@@ -247,11 +251,11 @@ def z_scored(train: MultiEnvData, held_out: MultiEnvData) -> tuple[np.ndarray, n
 
 
 def each_fitted(
-    train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator, recorder: Recorder | None = None
+    train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator, views: Mapping[str, View] = _NO_VIEWS
 ) -> Iterator[Baseline]:
     """Every baseline fitted on `train` and judged on `held_out`, one after the other, in the order of `methods`.
 
-    recorder: of the traces that x is; None where x is covariates.
+    views: of a row, by name (`views.views_of`).
     """
     seed = int(rng.integers(2**31))
 
@@ -259,11 +263,10 @@ def each_fitted(
         return Rows(x=x, t=train.t, y=train.y, at=at, seed=seed)
 
     given = {(False, ""): given_to(train.x, held_out.x), (True, ""): given_to(*z_scored(train, held_out))}
-    if recorder is not None:
-        for name, view in VIEWS.items():
-            given[False, name] = given_to(view(train.x, recorder), view(held_out.x, recorder))
+    for name, view in views.items():
+        given[False, name] = given_to(view(train.x), view(held_out.x))
     arms = [int(np.sum(train.t == arm)) for arm in (0, 1)]
-    for item in methods(recorder):
+    for item in methods(views):
         if min(arms) < item.least_rows:
             reason = f"{arms[0]} untreated and {arms[1]} treated rows; both arms need at least {item.least_rows}"
             yield Baseline(name=item.name, ite_rmse=np.nan, factual_mse=np.nan, ate_error=np.nan, reason=reason)
@@ -280,10 +283,10 @@ def each_fitted(
 
 
 def fit_all(
-    train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator, recorder: Recorder | None = None
+    train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator, views: Mapping[str, View] = _NO_VIEWS
 ) -> list[Baseline]:
     """`each_fitted`, all of them."""
-    return list(each_fitted(train, held_out, rng, recorder))
+    return list(each_fitted(train, held_out, rng, views))
 
 
 # -- as a run's evidence holds them: names and figures are read from there, since older runs know fewer of them --------
@@ -326,15 +329,16 @@ def best_said(evidence: Mapping[str, np.ndarray] | None) -> str:
 
 
 def views_said(found: Iterable[Baseline]) -> str:
-    """What the views of a trace are that some baselines are fitted to, by their words in the margin of a figure."""
-    views = {OF_TRACES[item.name].view for item in found if item.name in OF_TRACES}
-    said = [f"{_VIEW_WORDS[view]}: {words}" for view, words in _VIEW_SAID.items() if view in views]
-    return f"Views of a trace: {'; '.join(said)}." if said else ""
+    """What the views of a trace or an image are that some baselines are fitted to, by their words in a figure."""
+    known = OF_TRACES | OF_IMAGES
+    views = {known[item.name].view for item in found if item.name in known}
+    said = [f"{WORDS[view]}: {words}" for view, words in SAID.items() if view in views]
+    return f"Views of a {'trace' if views & set(VIEWS) else 'digit'}: {'; '.join(said)}." if said else ""
 
 
 def word_of(name: str) -> str:
     """A baseline's name in the margin of a figure."""
-    known = BASELINES | OF_TRACES
+    known = BASELINES | OF_TRACES | OF_IMAGES
     return known[name].word if name in known else "network, L2" if name == REGULARISED else name
 
 

@@ -7,28 +7,41 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from crl_core.config import Scenario
-from crl_core.data.scm import OF_MACHINE
-from crl_core.measures.edits import EDITS, Edit
+from crl_core.data.observations import OBSERVATIONS
+from crl_core.measures.edits import EDITS, OF_IMAGES, Edit
 
 _HUM, _MACHINE = EDITS
 BRIEF: Mapping[Edit, str] = {_HUM: _HUM, _MACHINE: "other machine"}  # where there is little room
-LIMITS = (
-    "Hearts, treatments and outcomes are the same, and so is every random draw; only the recorder is another one. So "
-    "what moves, the network takes from the machine. That does not say which of the two answers is right, nor that a "
-    "network which is not moved is right: one that gives every trace the same answer is moved by nothing."
-)
+# What is seen, by what, of what.
+_WORDS = {"ecg": ("trace", "recorder", "Hearts"), "digits": ("image", "lamp", "Digits")}
+
+
+def limits_said(scenario: Scenario) -> str:
+    """What an edit shows, and what it does not."""
+    each, machine, what = _WORDS[scenario.observation]
+    return (
+        f"{what}, treatments and outcomes are the same, and so is every random draw; only the {machine} is another "
+        "one. So what moves, the network takes from the machine. That does not say which of the two answers is right, "
+        f"nor that a network which is not moved is right: one that gives every {each} the same answer is moved by "
+        "nothing."
+    )
 
 
 def first_edit(scenario: Scenario) -> Edit:
-    """The edit to show first: the other machine where machines differ, else the hum."""
+    """The edit to show first: the other machine where machines differ, else the hum; the lamp turned over."""
+    if scenario.observation == "digits":
+        return OF_IMAGES[-1]
     return _HUM if idle_said(scenario, _MACHINE) else _MACHINE
 
 
 def idle_said(scenario: Scenario, edit: Edit) -> str:
     """Why an edit can move nothing here; empty where it can."""
+    if edit in OF_IMAGES:
+        return "" if scenario.light > 0 else "There is no lamp in this world, so nothing can move."
     if edit == _HUM:
         return "" if scenario.hum_mv > 0 else "There is no hum in this world, so nothing can move."
-    alike = all(len(set(getattr(scenario, name))) == 1 for name in OF_MACHINE)
+    of_place = OBSERVATIONS[scenario.observation].of_place
+    alike = all(len(set(getattr(scenario, name))) == 1 for name in of_place)
     return "The machines of all hospitals are alike, so nothing can move." if alike else ""
 
 
@@ -54,6 +67,11 @@ def moved_said(sizes: np.ndarray, lams: Sequence[float], lam: float, edit: Edit,
 
 def mended_said(scenario: Scenario, edit: Edit) -> str:
     """What somebody who knows the machine would do instead of aligning; empty where nothing so simple helps."""
+    if edit in OF_IMAGES:
+        centred = "take from every image its own mean brightness"
+        return (
+            f"If you know the lamp, mend the image: {centred} before any training, at λ = 0." if scenario.light else ""
+        )
     if edit == _HUM:
         unfiltered = scenario.hum_mv > 0 and min(scenario.notch) < 1
         ways = [f"a notch at {scenario.hum_hz:g} Hz in every hospital takes the hum out"] if unfiltered else []

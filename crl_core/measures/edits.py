@@ -1,4 +1,4 @@
-"""What a network takes from the machine: the same hearts recorded otherwise, and how far its answers move.
+"""What a network takes from the machine: the same rows recorded otherwise, and how far its answers move.
 
 Edit:   rows keep their label, z, t, s, y and every random draw of their recording; only the recorder is another one, so
         that a row before and a row after differ by the machine alone, and pair one to one.
@@ -9,19 +9,21 @@ Limits: an answer that does not move may still be wrong, and one that moves may 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
 from crl_core.config import RunConfig, Scenario
-from crl_core.data.ecg import Machine
 from crl_core.data.scm import Change, MultiEnvData, machine_of
 from crl_core.results import RunResult, data_of
 
-Edit = Literal["without the hum", "through the other hospital's machine"]
-EDITS: tuple[Edit, ...] = get_args(Edit)
+Edit = Literal[
+    "without the hum", "through the other hospital's machine", "without the lamp", "with the lamp turned over"
+]
+EDITS: tuple[Edit, ...] = ("without the hum", "through the other hospital's machine")  # of a trace
+OF_IMAGES: tuple[Edit, ...] = ("without the lamp", "with the lamp turned over")
 YES = 0.5  # ŷ above it is a yes
 MOST_REPLICATES = 3  # whose rows are recorded again for a picture: each is a draw of the whole world
 
@@ -66,29 +68,41 @@ class Moved:
         return self.flips if self.label else self.rms
 
 
+def edits_of(scenario: Scenario) -> tuple[Edit, ...]:
+    """The edits that a world's rows can be recorded with; none where x is covariates."""
+    return {"ecg": EDITS, "digits": OF_IMAGES}.get(scenario.observation, ())
+
+
 def recorded(scenario: Scenario, edit: Edit) -> Change:
     """The edit as a change of what `scm.sample` draws.
 
     The other hospital is the next environment, of the last the first.
-    Raises: ValueError where x is no trace, or there is no such edit.
+    Raises: ValueError where x is no trace and no image, or there is no such edit.
     """
-    if scenario.observation != "ecg":
-        raise ValueError("x is no trace here, so there is nothing to record again; use scenario.observation=ecg.")
-    if edit not in EDITS:
-        raise ValueError(f"the edit is {edit}; it must be one of {', '.join(EDITS)}.")
-    machine: Callable[[Machine], Machine] = _silenced
-    if edit == "through the other hospital's machine":
-        env = np.repeat(np.arange(scenario.n_envs), scenario.env_sizes)
-        others = machine_of(scenario, (env + 1) % scenario.n_envs)
-
-        def machine(_: Machine) -> Machine:
-            return others
-
-    return Change(machine=machine)
+    known = edits_of(scenario)
+    if not known:
+        raise ValueError(
+            "x is no trace and no image here, so there is nothing to record again; use scenario.observation=ecg, or "
+            "digits."
+        )
+    if edit not in known:
+        raise ValueError(f"the edit is {edit}; it must be one of {', '.join(known)}.")
+    return Change(machine=_MACHINES[edit](scenario))
 
 
-def _silenced(machine: Machine) -> Machine:
-    return replace(machine, hum_mv=0.0)
+def _of_the_next(scenario: Scenario) -> Callable[[Any], Any]:
+    env = np.repeat(np.arange(scenario.n_envs), scenario.env_sizes)
+    others = machine_of(scenario, (env + 1) % scenario.n_envs)
+    return lambda _: others
+
+
+# What becomes of a world's machine.
+_MACHINES: Mapping[Edit, Callable[[Scenario], Callable[[Any], Any]]] = {
+    "without the hum": lambda scenario: lambda machine: replace(machine, hum_mv=0.0),
+    "through the other hospital's machine": _of_the_next,
+    "without the lamp": lambda scenario: lambda machine: replace(machine, light=0.0),
+    "with the lamp turned over": lambda scenario: lambda machine: replace(machine, light=-machine.light),
+}
 
 
 def edited(config: RunConfig, edit: Edit, replicate: int = 0) -> MultiEnvData:
@@ -97,7 +111,7 @@ def edited(config: RunConfig, edit: Edit, replicate: int = 0) -> MultiEnvData:
     Raises: as `recorded`; ValueError for rows of a table.
     """
     if config.table is not None:
-        raise ValueError("the rows come from a table, whose traces nobody can record again; use a simulated world.")
+        raise ValueError("the rows come from a table, whose rows nobody can record again; use a simulated world.")
     change = recorded(config.scenario, edit)
     return config.scenario.rows(config.training.seed + replicate, change)[1]
 

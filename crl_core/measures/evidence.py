@@ -27,8 +27,8 @@ from crl_core.measures.baselines import REGULARISED, Baseline, each_fitted, meth
 from crl_core.measures.lam_choice import RULES
 from crl_core.measures.overlap import Overlap, overlap, overlaps
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
-from crl_core.measures.trace_views import recorder_of
 from crl_core.measures.use import use_of_s
+from crl_core.measures.views import views_of
 from crl_core.metrics import kept_in
 from crl_core.results import RunResult, data_of, mmd_index, view_of
 
@@ -49,8 +49,8 @@ def gather(
     """
     n_lams, replicates = len(result.lams), result.config.training.replicates
     seed = result.config.training.seed
-    recorder = recorder_of(result.config)
-    names = [item.name for item in methods(recorder)]
+    views = views_of(result.config)
+    names = [item.name for item in methods(views)]
     told = _Counted(replicates * (n_lams + len(names)), progress)
     per_model: dict[str, list[Any]] = {}
     per_replicate: dict[str, list[Any]] = {}
@@ -74,7 +74,7 @@ def gather(
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
         rng = rng_for(seed + replicate, Stream.BASELINES)
         baselines = []
-        for item in each_fitted(train, held_out, rng, recorder):
+        for item in each_fitted(train, held_out, rng, views):
             baselines.append(item)
             told.one_more()
         _add(per_replicate, _of_baselines([*baselines, _regularised(regularised, replicate)]))

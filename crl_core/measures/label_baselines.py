@@ -1,7 +1,7 @@
 """What simple learners make of a label, told of it in the trial and asked in a next hospital.
 
-Each is given the covariates, and of a trace its views as well (`trace_views`). None sees the next hospital, nor which
-hospital a row is of.
+Each is given the covariates, and of a trace or an image its views as well (`views`). None sees the next hospital, nor
+which hospital a row is of.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from crl_core.config import RunConfig
 from crl_core.data.scm import Stream, rng_for
 from crl_core.measures.doubly_robust import scaled_logistic
 from crl_core.measures.prediction import elsewhere, judged
-from crl_core.measures.trace_views import VIEWS, recorder_of
+from crl_core.measures.views import views_of
 from crl_core.results import data_of
 
 LEARNERS: Mapping[str, Callable[[int], Any]] = {
@@ -36,12 +36,10 @@ def wrong_in_next(config: RunConfig, replicate: int) -> dict[str, float]:
     """
     if not config.without_effect:
         raise ValueError("a next hospital is drawn of a simulated label; this run has none. Set scenario.outcome.")
-    seed, recorder = config.training.seed + replicate, recorder_of(config)
+    seed = config.training.seed + replicate
     train = data_of(config, replicate)[0]
     asked = elsewhere(config.scenario, seed)["next"]
-    views = {"": (train.x, asked.x)}
-    if recorder is not None:
-        views |= {name: (view(train.x, recorder), view(asked.x, recorder)) for name, view in VIEWS.items()}
+    views = {"": (train.x, asked.x)} | {name: (view(train.x), view(asked.x)) for name, view in views_of(config).items()}
     own = int(rng_for(seed, Stream.BASELINES).integers(2**31))
     found = {}
     for view, (x, at) in views.items():

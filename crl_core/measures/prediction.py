@@ -30,6 +30,11 @@ WORDS: Mapping[str, str] = {
     "next": "in a next hospital",
     "reversed": "in a reversed one",
 }
+THE_CAUSE: Mapping[str, str] = {  # what z is called, by observation
+    "covariates": "the physiology",
+    "ecg": "the physiology",
+    "digits": "the digit",
+}
 BEYOND = 3.0  # standard errors above the ceiling that are more than chance
 _GRID = np.linspace(-9, 9, 4001)  # standard deviations around each mean, that the ceiling's integral is taken over
 
@@ -82,9 +87,7 @@ def prediction(result: RunResult) -> Prediction:
         n_trial = len(trial)
         places = {"trial": trial} | ({} if world is None else elsewhere(world, config.training.seed + replicate))
         for place, rows in places.items():
-            _, y0_hat, y1_hat = result.predict(rows.x, replicate)
-            for chance in np.where(rows.t == 1, y1_hat, y0_hat):
-                hits, area = judged(chance, rows.y)
+            for hits, area in _judged_along(result, rows, replicate):
                 accuracy.setdefault(place, []).append(hits)
                 auc.setdefault(place, []).append(area)
     return Prediction(
@@ -93,6 +96,12 @@ def prediction(result: RunResult) -> Prediction:
         n_trial=n_trial,
         ceiling=None if world is None else ceiling(world),
     )
+
+
+def _judged_along(result: RunResult, rows: MultiEnvData, replicate: int) -> list[tuple[float, float]]:
+    """`judged` of a replicate's models on rows, in the arm that a row is of."""
+    _, y0_hat, y1_hat = result.predict(rows.x, replicate)
+    return [judged(chance, rows.y) for chance in np.where(rows.t == 1, y1_hat, y0_hat)]
 
 
 def judged(chance: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -138,15 +147,18 @@ def ceiling(scenario: Scenario) -> float:
     return float(np.trapezoid(np.maximum(yes, no), at))
 
 
-def said(found: Prediction, m: int, lam: float) -> str:
-    """What a model's accuracy in the trial is worth, in a sentence; "" where there is no ceiling or no number."""
+def said(found: Prediction, m: int, lam: float, cause: str = "the physiology") -> str:
+    """What a model's accuracy in the trial is worth, in a sentence; "" where there is no ceiling or no number.
+
+    cause: what z is called.
+    """
     accuracy = found.accuracy["trial"][m]
     if found.ceiling is None or not np.isfinite(accuracy):
         return ""
     right, allowed = (f"{100 * share:.1f} %" for share in (accuracy, found.ceiling))
     if found.too_good[m]:
         return (
-            f"At λ = {lam:g} it is right for {right} of the trial's rows, better than the physiology allows "
+            f"At λ = {lam:g} it is right for {right} of the trial's rows, better than {cause} allows "
             f"({allowed}): it reads something else than the patient."
         )
-    return f"At λ = {lam:g} it is right for {right} of the trial's rows; the physiology allows {allowed}."
+    return f"At λ = {lam:g} it is right for {right} of the trial's rows; {cause} allows {allowed}."

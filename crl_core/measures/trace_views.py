@@ -50,8 +50,8 @@ def without_hum(x: np.ndarray, recorder: Recorder) -> np.ndarray:
     return np.asarray(x - _hum(x, recorder))
 
 
-def own_scale(x: np.ndarray, recorder: Recorder) -> np.ndarray:
-    """Traces [n, T], each less its mean and over its standard deviation; one that is constant is 0."""
+def own_scale(x: np.ndarray, recorder: Recorder | None = None) -> np.ndarray:
+    """Rows [n, T], each less its mean and over its standard deviation; one that is constant is 0."""
     moved = x - x.mean(axis=1, keepdims=True)
     sd = moved.std(axis=1, keepdims=True)
     rounding = 1e-12 * np.abs(x).max(axis=1, keepdims=True)  # what is left of a constant trace

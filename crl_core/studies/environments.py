@@ -22,7 +22,7 @@ import numpy as np
 from crl_core.config import FIRST_SEED, PER_ENV, RECIPE_VERSION, RunConfig, Scenario
 from crl_core.config.presets import PRESETS, preset
 from crl_core.config.text import altered, imagined
-from crl_core.data.scm import MultiEnvData, aligned_groups, noiseless, sample
+from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, draw, rng_for
 from crl_core.jobs.ensure_runs import Found, OnRun, ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures.cautions import cautions_of_runs, nothing_measured
@@ -131,15 +131,11 @@ def _centre_and_half(two: Scenario) -> tuple[float, float]:
 def fresh_rows(scenario: Scenario, seed: int) -> MultiEnvData:
     """Rows of a single environment that no network has seen, mixed as in the draw of `seed`.
 
-    The mixing of latents into x belongs to the seed that the networks were trained with; the rows are drawn with
-    another.
+    The mixing of latents into x, and which images were trained on, belong to the seed that the networks were trained
+    with; the rows are drawn with another.
     """
-    data = sample(altered(scenario, n_samples=N_FRESH), _FRESH + seed)
-    assert data.z is not None
-    assert data.s is not None
-    if scenario.observation != "covariates":
-        return data
-    return replace(data, x=noiseless(scenario, data.z, data.s, data.env, seed))
+    world = altered(scenario, n_samples=N_FRESH)
+    return draw(world, np.zeros(N_FRESH, dtype=np.int64), rng_for(_FRESH + seed, Stream.DATA), seed)
 
 
 def has_both_arms(scenario: Scenario) -> bool:

@@ -81,8 +81,8 @@ STUDIES: Mapping[str, Study] = {
         ),
         Study(
             id="signals",
-            title="ECGs and their hum",
-            sentence="A network is given traces: does it read the heart, or the machine that recorded it?",
+            title="ECGs and their hum, digits and their lamp",
+            sentence="A network is given traces or images: does it read the heart or the digit, or the machine?",
             module="crl_core.studies.signals_claims",
             page="unseen",
             seeds=5,

@@ -33,7 +33,10 @@ def equations(scenario: Scenario) -> str:
         "rotation": rf"Q\,{both}",
         "nonlinear": rf"Q_2\, g(Q_1\,{both})",
     }
-    lines += _trace(scenario) if scenario.observation == "ecg" else [f"x &= {mixed[scenario.mixing]}"]
+    if scenario.observation == "covariates":
+        lines.append(f"x &= {mixed[scenario.mixing]}")
+    else:
+        lines += {"ecg": _trace, "digits": _image}[scenario.observation](scenario)
     return r"\begin{aligned}" + r"\\[.25em] ".join(lines) + r"\end{aligned}"
 
 
@@ -66,6 +69,14 @@ def _trace(scenario: Scenario) -> list[str]:
     return lines
 
 
+def _image(scenario: Scenario) -> list[str]:
+    """Every pixel p of an image."""
+    added = [rf"{_n(scenario.light)}\,s"] if scenario.light else []
+    if any(scenario.pixel_noise):
+        added.append(rf"{_one(scenario.pixel_noise, chr(92) + 'rho_e')}\,\xi_p")
+    return ["x_p &= " + " + ".join([r"\mathrm{digit}_z(p)", *added])]
+
+
 def _one(values: tuple[float, ...], letter: str) -> str:
     """A number that all environments share, or the letter of one that they do not."""
     return _n(values[0]) if len(set(values)) == 1 else letter
@@ -82,13 +93,13 @@ def _outcomes(scenario: Scenario, z: str, s: str) -> list[str]:
 
 def notes(scenario: Scenario) -> str:
     """Meanings of the letters of `equations`, as far as they occur."""
-    label, ecg = scenario.outcome == "binary", scenario.observation == "ecg"
-    letters = [*(["ε"] if scenario.noise and not label else []), "η", *(["ξ"] if ecg else [])]
+    label, recorded = scenario.outcome == "binary", scenario.observation != "covariates"
+    letters = [*(["ε"] if scenario.noise and not label else []), "η", *(["ξ"] if recorded else [])]
     words = [f"{' and '.join(letters)}: {'independent ' if len(letters) > 1 else ''}standard normal noise."]
     if differs(scenario).anything:
         words.append("Numbers with the subscript e differ between environments: see the table.")
     words.append("Treatment has no part in y." if label else f"The effect of the treatment is {_plain(scenario)}.")
-    if ecg:
+    if scenario.observation == "ecg":
         moved = {
             "st": "the level of ST by .1 mV",
             "t": "the T wave by .1 mV",
@@ -98,6 +109,11 @@ def notes(scenario: Scenario) -> str:
         words.append(
             f"ECG: a beat in closed form; a unit of z moves "
             f"{' and '.join(moved[name] for name in scenario.latents)}. u: seconds."
+        )
+    elif scenario.observation == "digits":
+        words.append(
+            "Digit: a handwritten one of 8 × 8 pixels p; the larger z, the later in the order from 0 to 9, and those "
+            "of z > 0 are 5 or more."
         )
     if scenario.mixing == "rotation":
         words.append("Q: a fixed rotation.")

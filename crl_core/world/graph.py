@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from crl_core.config import Scenario
-from crl_core.data.scm import OF_MACHINE, SLOPE
+from crl_core.data.observations import OBSERVATIONS
+from crl_core.data.scm import SLOPE
 
 _LETTER = 0.105  # inches a letter of a node's words takes
 _BARE = "shape=none style=solid fixedsize=true width=0.1 height=0.1"
@@ -55,7 +56,7 @@ def differs(scenario: Scenario) -> Differs:
         treatment=vary(scenario.propensity),
         nuisance=vary(scenario.offset, scenario.sigma),
         outcome=scenario.outcome == "binary" and vary(scenario.prevalence),
-        machine=scenario.observation == "ecg" and vary(*(getattr(scenario, name) for name in OF_MACHINE)),
+        machine=vary(*(getattr(scenario, name) for name in OBSERVATIONS[scenario.observation].of_place)),
     )
 
 
@@ -111,7 +112,7 @@ def edges(scenario: Scenario) -> tuple[Edge, ...]:
     if scenario.leak:
         arrows.append(Edge(source="y", target="s", label=f"{signed(scenario.leak, True)} y"))
     mixing = {"none": "", "rotation": "rotated", "nonlinear": "bent"}[scenario.mixing]
-    of_z, of_s = ("beat", "hum") if scenario.observation == "ecg" else (mixing, mixing)
+    of_z, of_s = {"ecg": ("beat", "hum"), "digits": ("digit", "lamp")}.get(scenario.observation, (mixing, mixing))
     arrows += [Edge(source="z", target="x", label=of_z), Edge(source="s", target="x", label=of_s)]
     return tuple(arrows)
 

@@ -36,8 +36,8 @@ SEEN = 0.5  # standard deviations that s differs by where the penalty half sees 
 APART = 0.01  # of z̄'s densities in common, below which no unit has a like one of the other arm
 LOUD = 0.1  # noise, in spreads of the outcome, from which a run's own error is mostly noise
 _UNFORETOLD = (
-    "What a machine does to a trace, or a hum to a diagnosis, does not follow from these numbers by themselves: train, "
-    "and compare with what was measured."
+    "What a machine does to a trace, or a hum or a lamp to a diagnosis, does not follow from these numbers by "
+    "themselves: train, and compare with what was measured."
 )
 ROWS = 25.0  # rows per squared input that it takes to find waves along a direction of many
 

@@ -1,14 +1,14 @@
-"""What the network looks at: a trace as recorded and as an edit has it, and how far that moves its answers."""
+"""What the network looks at: a trace or an image as recorded and as an edit has it, and how far its answers move."""
 
 from __future__ import annotations
 
 import numpy as np
 import streamlit as st
 
-from crl_core.figures import Level, along_lam, outside, palette, trace_edited
+from crl_core.figures import Level, along_lam, image_edited, outside, palette, trace_edited
 from crl_core.figures.axes import finite_of
-from crl_core.measures.edit_words import LIMITS, first_edit, idle_said, mended_said, moved_said
-from crl_core.measures.edits import EDITS, MOST_REPLICATES, Edit
+from crl_core.measures.edit_words import first_edit, idle_said, limits_said, mended_said, moved_said
+from crl_core.measures.edits import MOST_REPLICATES, Edit, edits_of
 from pages.shared import gradient_panel, trace_viewer
 from pages.shared.model_views import Recorded, recorded
 from pages.shared.run_view import RunInView
@@ -19,22 +19,20 @@ _ROW = "edits.row"
 
 
 def draw(run: RunInView) -> None:
-    """The panel; nothing where x is no simulated trace."""
-    if run.config.table is None and run.config.scenario.observation == "ecg":
+    """The panel; nothing where x is neither a simulated trace nor an image."""
+    if run.config.table is None and edits_of(run.config.scenario):
         with st.container(key="panel_edits"):
             st.fragment(_panel)(run)
 
 
 def _panel(run: RunInView) -> None:
     scenario = run.config.scenario
-    panel_title(
-        "What it looks at", "the same hearts recorded otherwise: what moves, the network takes from the machine"
-    )
+    panel_title("What it looks at", "the same rows recorded otherwise: what moves, the network takes from the machine")
     edit: Edit = st.segmented_control(
         "Record them again",
-        EDITS,
+        edits_of(scenario),
         default=first_edit(scenario),
-        key="edits.edit",
+        key=f"edits.{'lamp' if scenario.observation == 'digits' else 'edit'}",  # other worlds have other edits
         required=True,
         persist_state="session",
     ) or first_edit(scenario)
@@ -42,13 +40,14 @@ def _panel(run: RunInView) -> None:
     left, right = st.columns(2)
     with left:
         row = _row(len(found.rows))
-        _trace(run, found, edit, row)
+        _before_and_after(run, found, edit, row)
     with right:
         _along(run, found)
         label = scenario.outcome == "binary"
         say(idle_said(scenario, edit) or moved_said(found.sizes, run.result.lams, run.lam, edit, label=label))
-        quiet(f"{LIMITS} {mended_said(scenario, edit)}")
-    gradient_panel.draw(run, found.rows, row, found.limits)
+        quiet(f"{limits_said(scenario)} {mended_said(scenario, edit)}")
+    if scenario.observation == "ecg":
+        gradient_panel.draw(run, found.rows, row, found.limits)
 
 
 def _row(count: int) -> int:
@@ -59,18 +58,14 @@ def _row(count: int) -> int:
     return row - 1
 
 
-def _trace(run: RunInView, found: Recorded, edit: Edit, row: int) -> None:
+def _before_and_after(run: RunInView, found: Recorded, edit: Edit, row: int) -> None:
     env, at = int(found.rows.env[row]), run.result.lams.index(run.lam)
-    drawn = trace_edited(
-        found.rows.x[row],
-        found.x[row],
-        run.config.scenario.rate,
-        env,
-        edit,
-        found.limits,
-        palette(run.theme),
-        title=f"Row {row + 1}, {run.env_names[env]}",
-    )
+    ink, title = palette(run.theme), f"Row {row + 1}, {run.env_names[env]}"
+    one, other = found.rows.x[row], found.x[row]
+    if run.config.scenario.observation == "digits":
+        drawn = image_edited(one, other, env, edit, found.limits, ink, title=title)
+    else:
+        drawn = trace_edited(one, other, run.config.scenario.rate, env, edit, found.limits, ink, title=title)
     chart(drawn, "edits.trace")
     if outside(drawn):
         quiet(beyond(outside(drawn), "samples"))

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from crl_core.data.scm import MultiEnvData
-from crl_core.figures import Limits, effect_limits, mv_limits, path_limits, tallest_bin
+from crl_core.figures import Limits, effect_limits, gray_limits, mv_limits, path_limits, tallest_bin
 from crl_core.figures.axes import Range
 from crl_core.measures.edits import MOST_REPLICATES, Edit, Moved, edited, moved
 from crl_core.measures.effect_map import EffectMap, effect_map
@@ -48,7 +48,7 @@ class Recorded:
 
     rows: MultiEnvData
     x: np.ndarray  # [n, T], edited
-    limits: Range  # of mV, for every one of the traces
+    limits: Range  # of mV, or of gray, for every one of the rows
     first: Moved
     sizes: np.ndarray  # [R, L], of the first replicates
 
@@ -100,7 +100,7 @@ def _recorded(key: str, edit: Edit, _run: RunInView) -> Recorded:
     return Recorded(
         rows=rows,
         x=other.x,
-        limits=mv_limits(rows.x, other.x),
+        limits=(gray_limits if _run.config.scenario.observation == "digits" else mv_limits)(rows.x, other.x),
         first=found[0],
         sizes=np.stack([item.size for item in found]),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from crl_core.figures import Level, along_lam, palette
-from crl_core.measures.prediction import PLACES, WORDS, said
+from crl_core.measures.prediction import PLACES, THE_CAUSE, WORDS, said
 from pages.shared.model_views import predicted
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
@@ -42,6 +42,7 @@ def draw(run: RunInView) -> None:
                     references=ceiling if place == "trial" else [],
                 )
                 chart(drawn, f"prediction.{place}")
-        if sentence := said(found, result.lams.index(run.lam), run.lam):
+        cause = THE_CAUSE[run.config.scenario.observation]
+        if sentence := said(found, result.lams.index(run.lam), run.lam, cause):
             say(sentence)
         quiet(_EXPLAINED)

@@ -12,8 +12,9 @@ from crl_core.config import RunConfig, Scenario
 from crl_core.config import text as config_text
 from crl_core.config.presets import PRESETS, Preset
 from crl_core.config.text import N_ENVS, TRAINING
-from crl_core.data.scm import OF_MACHINE, MultiEnvData, along, mean_outcomes
-from crl_core.figures import outside, traces_by_env
+from crl_core.data.observations import OBSERVATIONS
+from crl_core.data.scm import MultiEnvData, along, mean_outcomes
+from crl_core.figures import images_by_env, outside, traces_by_env
 from crl_core.figures.labels import cause_by_label
 from crl_core.figures.palette import Palette
 from crl_core.figures.scenario import outcome_by_arm, propensities, world_plane
@@ -37,19 +38,29 @@ def plane(shown: MultiEnvData, scenario: Scenario, n_rows: int, names: Sequence[
 def _given(scenario: Scenario) -> str:
     if scenario.observation == "ecg":
         return "The network is not given these numbers but the traces below: z moves the beat, s the level of the hum."
+    if scenario.observation == "digits":
+        return "The network is not given these numbers but the images below: z decides the digit, s the light."
     if scenario.dim_x > 2 or scenario.mixing != "none":
         return f"The network is given {scenario.dim_x} numbers a row that z and s are mixed into."
     return "The network is given exactly these two numbers, without the colour."
 
 
 def given(data: MultiEnvData, scenario: Scenario, names: Sequence[str], ink: Palette) -> None:
-    """The traces that the network is given; nothing where x is covariates."""
-    if scenario.observation != "ecg":
+    """The traces or images that the network is given; nothing where x is covariates."""
+    if scenario.observation == "covariates":
         return
-    drawn = traces_by_env(data.x, data.env, scenario.rate, names, ink, title="What the network is given")
-    faded = ", in which a hum of random phase fades" if scenario.hum_phase == "random" and scenario.hum_mv else ""
+    title = "What the network is given"
     with st.container(key="panel_traces"):
-        chart(drawn, "scenario.traces")
+        if scenario.observation == "digits":
+            chart(images_by_env(data.x, data.y, data.env, names, ink, title=title), "scenario.images")
+            quiet(
+                f"A few rows of each label, on one scale of gray; {scenario.dim_x} pixels a row. z decides which digit "
+                f"it is, and z > 0 is 5 or more; the lamp adds {scenario.light:g} · s to every pixel. No image stands "
+                "among the rows that are trained on and among others as well."
+            )
+            return
+        chart(traces_by_env(data.x, data.env, scenario.rate, names, ink, title=title), "scenario.traces")
+        faded = ", in which a hum of random phase fades" if scenario.hum_phase == "random" and scenario.hum_mv else ""
         quiet(
             f"Thin: a few rows; thick: the mean of all rows{faded}. {scenario.samples} samples a row, "
             f"{scenario.rate:g} a second. z moves {' and '.join(_MOVES[name] for name in scenario.latents)}; s is the "
@@ -87,9 +98,10 @@ def outcomes(shown: MultiEnvData, scenario: Scenario, names: Sequence[str], ink:
 def environments(envs: Sequence[EnvRow], scenario: Scenario, preset: Preset) -> None:
     """The numbers of each environment, and what one more would look like."""
     panel_title(f"The {preset.env_word}s", "what the sliders set, and what came out of it")
-    recorder = OF_MACHINE if scenario.observation == "ecg" else ()
     label = ("prevalence",) if scenario.outcome == "binary" else ()
-    apart = [name for name in (*label, *recorder) if len(set(getattr(scenario, name))) > 1]
+    apart = [
+        name for name in (*label, *OBSERVATIONS[scenario.observation].of_place) if len(set(getattr(scenario, name))) > 1
+    ]
     lines = [
         (
             f"{row.name} (new)" if row.new else row.name,

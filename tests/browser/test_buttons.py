@@ -30,6 +30,7 @@ from tests.crl_core.test_own_tables import frame
 from tests.crl_core.test_serve import Server as Endpoint
 from tests.lecture_runs import LAMS, run_of
 from tests.pages.test_edits import FILTER, link
+from tests.pages.test_images import LAMP
 
 pytestmark = pytest.mark.browser
 
@@ -46,12 +47,13 @@ ELSEWHERE = {"job-train_small"}  # needs a small machine: test_small_container.p
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
-    """A server with four runs of its own, one of them of traces, and one of an older recipe."""
+    """A server with five runs of its own, one of traces and one of images, and one of an older recipe."""
     cache = tmp_path_factory.mktemp("app") / "cache"
     store = RunStore(cache)
     for name in ("hospital", "shifted", "leaky"):
         store.save(run_of(name))
     store.save(train(FILTER))
+    store.save(train(LAMP))
     with pytest.MonkeyPatch.context() as patch:
         for room in ("config.run", "runs.records"):
             patch.setattr(f"crl_core.{room}.RECIPE_VERSION", 0)
@@ -456,6 +458,17 @@ def test_a_tapped_point_shows_its_trace_and_the_gradient_unfolds(visitor: Visito
     visitor.unfold(GRADIENT, "the edit above is the number to trust")
     expect(plots).to_have_count(5)
     visitor.settle()
+
+
+@presses("edits-lamp")
+def test_the_same_digits_are_taken_under_another_lamp(visitor: Visitor) -> None:
+    visitor.open("effects", **link(LAMP))
+    panel = visitor.of("panel_edits")
+    expect(panel.locator(".js-plotly-plot")).to_have_count(2)
+    expect(panel.locator(".xtick").filter(has_text="turned over")).to_have_count(1)
+    visitor.press("edits-lamp", "without the lamp")
+    expect(panel.locator(".xtick").filter(has_text="without the")).to_have_count(1)
+    expect(panel).to_contain_text("Without the lamp, the share of labels that flip is")
 
 
 # -- lecture -----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from crl_core.data.scm import MultiEnvData
 from crl_core.measures.baselines import (
     BASELINES,
     NAMES,
+    OF_IMAGES,
     OF_TRACES,
     REGULARISED,
     Z_SCORED,
@@ -246,5 +247,5 @@ def test_whoever_stops_it_waits_for_no_epoch(result: RunResult) -> None:
 
 
 def test_its_name_is_the_last_of_the_table() -> None:
-    assert (*BASELINES, *OF_TRACES, REGULARISED) == NAMES
+    assert (*BASELINES, *OF_TRACES, *OF_IMAGES, REGULARISED) == NAMES
     assert len(set(NAMES)) == len(NAMES)

@@ -90,6 +90,7 @@ def test_every_field_but_the_device_changes_the_key() -> None:
         "hum_phase": "locked",
         "latents": ("t",),
         "prevalence": (0.5, 0.2),
+        "pixel_noise": (0.1, 0.2),
     }
     machine = {"hum_mv": 0.5, "wander": 0.1, "highpass": (0.5, 0.0), "notch": (0.5, 1.0), "electrode_noise": (0.1, 0.0)}
     other |= machine | {"gain": (1.2, 0.9)}

@@ -28,6 +28,7 @@ from crl_core.figures import (
     estimated_effects,
     format_costs,
     identify,
+    images,
     labels,
     lam_curves,
     lens,
@@ -319,6 +320,10 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         run.number(),
         INK,
         title="T",
+    ),
+    "images_by_env": lambda run: images.images_by_env(run.array(run.n, 4), run.t, run.env, NAMES, INK, title="T"),
+    "image_edited": lambda run: images.image_edited(
+        *(pair := run.array(2, 4 * bool(run.n))), 1, "edited", images.gray_limits(*pair), INK, title="T"
     ),
     "cloud": lambda run: unseen.cloud(
         run.array(run.n, 2), run.env, run.array(run.n, 2), NAMES, INK, limits=run.window, title="T"

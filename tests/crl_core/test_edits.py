@@ -162,7 +162,7 @@ def test_what_moved_is_said_at_lambda_zero_and_at_the_lambda_in_view() -> None:
 
 
 def test_what_cannot_be_recorded_again_is_refused_in_a_sentence() -> None:
-    with pytest.raises(ValueError, match=r"no trace here.*observation=ecg"):
+    with pytest.raises(ValueError, match=r"no trace and no image here.*observation=ecg"):
         edited(preset("hospital"), HUM)
     with pytest.raises(ValueError, match="the edit is louder; it must be one of without the hum, through"):
         edited(config(FILTER), "louder")  # type: ignore[arg-type]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from sklearn.linear_model import LogisticRegression
 
-from crl_core import RunConfig, Scenario, Training
+from crl_core import RunConfig, Scenario, Training, preset
 from crl_core.config.text import altered
 from crl_core.measures.label_baselines import LEARNERS, wrong_in_next
 from crl_core.measures.prediction import elsewhere
 from crl_core.measures.trace_views import VIEWS
+from crl_core.measures.views import IMAGE_VIEWS
 from crl_core.results import data_of
 
 HUM = RunConfig(
@@ -34,6 +38,22 @@ def test_of_a_trace_every_learner_is_asked_with_every_view_and_who_is_handed_the
     assert found["random forest, clinical features"] > 0.35  # the hum's power is one of them, and says nothing here
     assert found["random forest, hum filtered out"] < 0.25
     assert found["logistic regression"] < 0.25  # a random phase is noise to it
+
+
+def test_of_an_image_every_learner_falls_for_the_lamp_unless_each_image_is_less_its_own_mean() -> None:
+    found = wrong_in_next(altered(preset("lamp"), n_samples=1500), 0)
+    assert set(found) == {*LEARNERS, *(f"{name}, {view}" for name in LEARNERS for view in IMAGE_VIEWS)}
+    assert min(found[name] for name in LEARNERS) > 0.3
+    assert found["random forest, each image centred"] < 0.1
+    assert found["random forest, each image z-scored"] < 0.1
+
+
+@given(hnp.arrays(np.float64, (3, 64), elements=st.floats(-2, 3)), st.floats(-5, 5))
+def test_an_image_less_its_own_mean_knows_no_light(x: np.ndarray, light: float) -> None:
+    for view in IMAGE_VIEWS.values():
+        np.testing.assert_allclose(view(x + light), view(x), atol=1e-6)
+    for row, found in zip(x, IMAGE_VIEWS["each image centred"](x), strict=True):
+        np.testing.assert_allclose(found, [pixel - sum(row) / 64 for pixel in row], atol=1e-9)
 
 
 def test_of_an_outcome_that_is_a_number_nothing_is_said() -> None:

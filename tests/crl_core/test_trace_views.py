@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from crl_core import RunConfig, Scenario, Training, preset, train
 from crl_core.data import ecg
 from crl_core.measures.baselines import (
     BASELINES,
-    NAMES,
     OF_TRACES,
     REGULARISED,
     Baseline,
@@ -26,10 +26,12 @@ from crl_core.measures.baselines import (
 )
 from crl_core.measures.evidence import gather
 from crl_core.measures.trace_views import FEATURES, VIEWS, Recorder, clinical, own_scale, recorder_of, without_hum
+from crl_core.measures.views import views_of
 from crl_core.results import data_of
 from crl_core.runs.bundle_arrays import check_evidence, evidence_specs, from_npz, to_npz
 
 AT = Recorder(rate=160.0, hum_hz=50.0)
+SEEN = {name: partial(view, recorder=AT) for name, view in VIEWS.items()}
 TINY = Training(lams=(0.0, 1.0), replicates=1, epochs=2, batch_size=64, hidden=8, latent_dim=4)
 FILTERS = replace(preset("filter").scenario, n_samples=200)
 
@@ -156,7 +158,7 @@ def test_every_view_of_any_trace_is_a_number(samples: int, rate: float, hum_hz: 
 def test_covariates_keep_exactly_the_baselines_that_they_have() -> None:
     covariates = RunConfig(scenario=Scenario(n_samples=200), training=TINY)
     assert recorder_of(covariates) is None
-    assert [item.name for item in methods(None)] == list(BASELINES)
+    assert [item.name for item in methods(views_of(covariates))] == list(BASELINES)
     assert not set(BASELINES) & set(OF_TRACES)
     evidence = gather(train(covariates))
     assert evidence["baseline_names"].tolist() == [*BASELINES, REGULARISED]
@@ -166,9 +168,10 @@ def test_a_run_on_traces_is_compared_with_baselines_on_every_view_of_them() -> N
     result = train(RunConfig(scenario=FILTERS, training=TINY))
     steps: list[tuple[int, int]] = []
     evidence = gather(result, lambda done, total: steps.append((done, total)))
-    assert evidence["baseline_names"].tolist() == list(NAMES)
+    names = [*BASELINES, *OF_TRACES, REGULARISED]
+    assert evidence["baseline_names"].tolist() == names
     assert steps[-1] == (2 + len(BASELINES) + 9,) * 2
-    viewed = {name: value[0] for name, value in zip(NAMES, evidence["baseline_ite_rmse"], strict=True)}
+    viewed = {name: value[0] for name, value in zip(names, evidence["baseline_ite_rmse"], strict=True)}
     assert all(np.isfinite(viewed[name]) for name in OF_TRACES)
     assert {f"random forest per arm, {view}" for view in VIEWS} <= {item.name for item in ranked(evidence)}
     assert word_of("random forest per arm, clinical features") == "forest, clinical"
@@ -185,7 +188,7 @@ def test_a_run_on_traces_is_compared_with_baselines_on_every_view_of_them() -> N
 @pytest.fixture(scope="module")
 def fitted() -> list[Baseline]:
     """All baselines of the hospitals that filter differently."""
-    return fit_all(*data_of(RunConfig(scenario=FILTERS, training=TINY)), np.random.default_rng(3), AT)
+    return fit_all(*data_of(RunConfig(scenario=FILTERS, training=TINY)), np.random.default_rng(3), SEEN)
 
 
 def test_a_baseline_on_a_view_is_the_plain_one_given_that_view_as_its_covariates(fitted: list[Baseline]) -> None:
@@ -204,7 +207,7 @@ def test_a_baseline_on_a_view_is_the_plain_one_given_that_view_as_its_covariates
 def test_no_view_sees_the_truth(fitted: list[Baseline]) -> None:
     fit, held_out = data_of(RunConfig(scenario=FILTERS, training=TINY))
     blank = {"y0": None, "y1": None, "z": None, "s": None}
-    poisoned = fit_all(replace(fit, **blank), replace(held_out, z=None, s=None), np.random.default_rng(3), AT)
+    poisoned = fit_all(replace(fit, **blank), replace(held_out, z=None, s=None), np.random.default_rng(3), SEEN)
     assert poisoned == fitted
 
 
@@ -212,7 +215,7 @@ def test_no_view_sees_the_truth(fitted: list[Baseline]) -> None:
 def test_a_cardiologists_features_halve_the_error_of_samples_where_hospitals_filter_differently() -> None:
     run = RunConfig(scenario=replace(FILTERS, n_samples=4000), training=TINY)
     fit, held_out = data_of(run)
-    found = {item.name: item.ite_rmse for item in fit_all(fit, held_out, np.random.default_rng(0), recorder_of(run))}
+    found = {item.name: item.ite_rmse for item in fit_all(fit, held_out, np.random.default_rng(0), views_of(run))}
     assert 0.35 < found["random forest per arm, clinical features"] < 0.75
     assert found["ridge per arm"] > 0.75
     assert min(found.values()) > 0.35
@@ -223,7 +226,7 @@ def test_where_a_label_is_predicted_every_view_has_a_factual_error_and_none_an_e
     result = train(RunConfig(scenario=world, training=TINY))
     evidence = gather(result)
     names, known = evidence["baseline_names"].tolist(), evidence["baseline_factual_mse"][:, 0]
-    assert names == list(NAMES)
+    assert names == [*BASELINES, *OF_TRACES, REGULARISED]
     assert np.isfinite(known[:-1]).all()
     assert np.isnan(evidence["baseline_ite_rmse"]).all()
     assert ranked(evidence) == []
