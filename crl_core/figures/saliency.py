@@ -74,7 +74,7 @@ def gradient_spectrum(
     white:  the share at each frequency of a gradient that is alike at all.
     """
     known = {name: values for name, values in shares.items() if len(values) and np.isfinite(values).all()}
-    if not known:
+    if not known or not np.isfinite([*band, white]).all():
         return empty(title, "No model has a gradient here.", colours, height=HEIGHT)
     top = _ROOM * float(finite_of([white, *(values.max() for values in known.values())]).max())
     traces = []
