@@ -32,6 +32,8 @@ _CSS = """
 [class*="st-key-panel"] h3 { font-size: .95rem; }
 .stMain [data-testid="stElementContainer"], .stMain [data-testid="stLayoutWrapper"] { max-width: 100%; }
 .stApp button .stMarkdownEllipsis, .stApp button .stMarkdownEllipsis p { white-space: normal; overflow: visible; }
+@media (max-width: 640px) { .stMain .stButtonGroup button { height: auto; }  /* a long choice takes two lines */
+  .stMain .stButtonGroup button * { white-space: normal; overflow: visible; text-align: start; } }
 .stMain [data-testid="stPlotlyChart"] { container-type: inline-size; }
 @container (max-width: 19.5rem) {  /* words of a figure in a narrow panel: smaller rather than cut */
   .js-plotly-plot .gtitle { font-size: 11px !important; }
