@@ -37,6 +37,8 @@ _CSS = """
 .stButtonGroup [data-selected="true"] p { color: var(--chosen); }
 @media (min-width: 901px) { .katex-display { overflow: visible !important; } } /* it fits; a phone scrolls it */
 @media (hover: none), (max-width: 640px) { .js-plotly-plot .modebar-container { display: none; } }
+@media (max-width: 640px) { .stMain .stButtonGroup button { height: auto; }  /* a long choice takes two lines */
+  .stMain .stButtonGroup button * { white-space: normal; overflow: visible; text-align: start; } }
 .stMain [data-testid="stPlotlyChart"] { container-type: inline-size; }
 @container (max-width: 19.5rem) {  /* words of a figure in a narrow panel: smaller rather than cut */
   .js-plotly-plot .gtitle { font-size: 11px !important; }

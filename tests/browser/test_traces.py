@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 from crl_core import train
 from crl_core.runs.store import RunStore
 from tests.browser.conftest import Server, drawn, start_server
+from tests.browser.test_app import settled
+from tests.browser.test_room import SIZES, faults, opened
 from tests.pages.test_edits import FILTER, link
 
 pytestmark = pytest.mark.browser
@@ -56,3 +58,18 @@ def test_each_tap_of_a_finger_shows_the_trace_of_the_point_below_it(server: Serv
         expect(title).to_have_text(re.compile(rf"^Row {row + 1}, hospital [AB]$"))
         drawn(page)
     context.close()
+
+
+@pytest.mark.parametrize(("preset", "stem"), [("filter", "effects"), ("hum-label", "path"), ("hum-label", "latent")])
+def test_no_word_is_cut_beside_a_trace_or_its_gradient(
+    server: Server, chromium: Browser, preset: str, stem: str
+) -> None:
+    page = opened(chromium, server.url(stem, preset=preset))
+    settled(page)
+    if stem != "latent":
+        page.get_by_test_id("stExpander").filter(has_text="Where it looks").locator("summary").click()
+        expect(page.locator(".gtitle").filter(has_text="Spectrum of the gradient")).to_be_visible()
+        settled(page)
+    found = faults(page, SIZES)
+    page.context.close()
+    assert not any(found.values()), found
