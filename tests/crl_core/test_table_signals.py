@@ -19,9 +19,10 @@ from crl_core.data.tables.making import table_source
 from crl_core.data.tables.private import private_rows
 from crl_core.data.tables.reading import read_table
 from crl_core.data.tables.signals import samples_of
-from crl_core.data.tables.source import TableSource, encoded_rows
+from crl_core.data.tables.source import TableSource, encoded_rows, forget, load_again
 from crl_core.export.exporter import make
 from crl_core.network import one_model, predict
+from crl_core.results import of_table
 from crl_core.serve.app import create_app
 from crl_core.serve.settings import Settings
 from crl_core.training.scales import Scales
@@ -242,6 +243,19 @@ def test_the_command_trains_on_a_signal_and_says_which_inputs_it_is(
     found = json.loads(capsys.readouterr().out)
     assert found["signal"] == SAMPLES
     assert RunConfig.from_dict(found["config"]).scaled_together
+
+
+def test_who_reads_the_file_again_as_the_notebook_does_trains_the_same_network_on_the_same_signal() -> None:
+    table = source()
+    result = train(small(private_rows(table)))
+    config = RunConfig.from_json(of_table(result, table).config.to_json())
+    forget(table.content)
+    assert isinstance(config.table, TableSource)
+    load_again(config.table, read(frame()))
+    assert config.scaled_together == table.signal
+    again = train(config)
+    for name, weights in result.weights.items():
+        np.testing.assert_array_equal(weights, again.weights[name])
 
 
 def test_the_endpoint_takes_a_row_with_its_samples_and_refuses_one_that_is_no_trace(tmp_path: Path) -> None:
