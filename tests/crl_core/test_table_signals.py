@@ -26,6 +26,7 @@ from crl_core.results import of_table
 from crl_core.serve.app import create_app
 from crl_core.serve.settings import Settings
 from crl_core.training.scales import Scales
+from crl_core.world.table_checks import look_at
 from tests.crl_core.made_up import store_in
 from tests.crl_core.test_serve import Server
 
@@ -219,6 +220,17 @@ def test_a_garbled_signal_of_private_rows_is_refused(signal: object) -> None:
     content["table"]["signal"] = signal
     with pytest.raises(ValueError, match="train the table again"):
         RunConfig.from_dict(content)
+
+
+def test_of_a_signal_that_tells_the_treatment_the_sample_that_tells_most_is_named_and_no_other() -> None:
+    table = frame()
+    for place in (5, 6, 7):
+        table[f"ecg{place}"] += place * table["t"]
+    raw = read(table)
+    told = [item for item in look_at(source(table=table), raw).findings if "alone tells the treatment" in item.sentence]
+    assert [item.columns for item in told] == [("ecg5",)]  # each tells all of it; the first is named
+    apart = [item for item in look_at(source("", table), raw).findings if "alone tells the treatment" in item.sentence]
+    assert [item.columns for item in apart] == [("ecg5",), ("ecg6",), ("ecg7",)]
 
 
 # -- taken along ----------------------------------------------------------------------------------------------------
