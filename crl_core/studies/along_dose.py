@@ -23,7 +23,6 @@ from crl_core.studies.detection_rates import MONITOR
 
 ROWS, DRAWS = 200, 6  # of a batch; batches of a dose and a replicate
 _RIGHT_ROWS, _RIGHT_DRAW = 2000, 10_000
-_CURVE_ROWS, _CURVE_DOSES = 1000, 17
 _TRIED: Mapping[str, tuple[float, ...]] = {
     "hum": (0.0, 0.5, 1.0, 2.0, 4.0),
     "highpass": (0.0, 0.05, 0.15, 0.5, 1.0),
@@ -122,16 +121,6 @@ class LabelDeployed:
     usual: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LabelCurves:
-    """Along the dose, each [D]: latent MMD² of one batch, the share of labels that is right, and AUC."""
-
-    doses: tuple[float, ...]
-    mmd2: np.ndarray
-    accuracy: np.ndarray
-    auc: np.ndarray
-
-
 def label_deployed(model: Reference, intervention: str, dose: float, n: int, draw: int = 0) -> LabelDeployed:
     """A batch of `n` labelled rows after an intervention; `draw` numbers the batches of a seed. Raises as `deploy`."""
     scenario, seed = model.run.config.scenario, model.run.config.training.seed
@@ -141,19 +130,3 @@ def label_deployed(model: Reference, intervention: str, dose: float, n: int, dra
         here=rightness(model, _rows(model, 0, intervention, dose)),
         usual=rightness(model, _rows(model, 0, "none", 0.0)),
     )
-
-
-def label_curves(model: Reference, intervention: str, n: int) -> LabelCurves:
-    """Along every environment, or 17 doses of another change: about `n` rows for MMD², 1,000 for what is right."""
-    scenario, seed = model.run.config.scenario, model.run.config.training.seed
-    low, high = limits(scenario, intervention)
-    doses = np.arange(low, high + 1) if intervention == "site" else np.linspace(low, high, _CURVE_DOSES)
-    found: list[tuple[float, float, float]] = []
-    for dose in doses:
-        rows = deploy(scenario, intervention, float(dose), _CURVE_ROWS, seed)
-        phi = predict(model.weights, rows.x[:: max(1, _CURVE_ROWS // n)])[0][0]
-        mmd2 = falsifiers.latent_test(phi, model.latents, np.random.default_rng(0), 1)[0]
-        right = rightness(model, rows)
-        found.append((mmd2, right["accuracy"], right["auc"]))
-    mmd2s, accuracy, auc = np.array(found).T
-    return LabelCurves(doses=tuple(doses.tolist()), mmd2=mmd2s, accuracy=accuracy, auc=auc)

@@ -7,6 +7,7 @@ Found: the tests' report on a batch, beside the true effect error, which only a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from crl_core.data.scm import MultiEnvData, along
 from crl_core.figures.axes import robust_range
 from crl_core.measures.falsifiers import latent_test
 from crl_core.results import RunResult, predict
+from crl_core.studies.along_dose import rightness
 from crl_core.studies.deployed import BatchReport, Reference, batch_report, reference_of, true_error
 from crl_core.studies.detection_rates import MONITOR, WRONG, quadrant
 
@@ -119,18 +121,20 @@ class DoseCurves:
 
     doses: tuple[float, ...]  # [D], ascending
     mmd2: np.ndarray  # [D] latent MMD² of one batch
-    error: np.ndarray  # [D] true ITE RMSE
+    right: Mapping[str, np.ndarray]  # [D] each: true ITE RMSE as "ite_rmse", or "accuracy" and "auc" of a label
 
 
 def dose_curves(model: Reference, intervention: str, n: int) -> DoseCurves:
-    """Along every environment, or 17 doses of another change: latent MMD² of about n rows, true error of 1,000."""
+    """Along every environment, or 17 doses of another change: latent MMD² of about n rows, and how right the model is
+    on 1,000."""
     scenario, seed = model.run.config.scenario, model.run.config.training.seed
     low, high = limits(scenario, intervention)
     doses = np.arange(low, high + 1) if intervention == "site" else np.linspace(low, high, _DOSES)
-    mmd2, error = np.empty(len(doses)), np.empty(len(doses))
+    mmd2, right = np.empty(len(doses)), []
     for at, dose in enumerate(doses):
         rows = deploy(scenario, intervention, float(dose), _CURVE_ROWS, seed)
         phi = predict(model.weights, rows.x[:: max(1, _CURVE_ROWS // n)])[0][0]
         mmd2[at] = latent_test(phi, model.latents, np.random.default_rng(0), 1)[0]
-        error[at] = true_error(model, rows)
-    return DoseCurves(doses=tuple(doses.tolist()), mmd2=mmd2, error=error)
+        right.append(rightness(model, rows))
+    found = {name: np.array([item[name] for item in right]) for name in right[0]}
+    return DoseCurves(doses=tuple(doses.tolist()), mmd2=mmd2, right=found)

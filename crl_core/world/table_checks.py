@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from crl_core.data.tables.columns import OTHER, SINGLE, Raw, Role, is_missing, levels_of, placed
+from crl_core.data.tables.columns import OTHER, SINGLE, Column, Raw, Role, is_missing, levels_of, placed
 from crl_core.data.tables.source import TableSource
 from crl_core.data.user_files import folded
 from crl_core.measures.average_effects import AverageLevels, average_levels
@@ -201,33 +201,30 @@ def _overlap(outside: float, auc: float) -> list[Finding]:
 
 
 def _tells(source: TableSource, x: np.ndarray, t: np.ndarray, y: np.ndarray) -> list[Finding]:
-    """One column that tells the treatment or the outcome was perhaps measured after it."""
-    found: list[Finding] = []
+    """One column that tells the treatment or the outcome was perhaps measured after it; of a signal its sample that
+    tells most."""
+    found: dict[tuple[str, str, str], tuple[float, Finding]] = {}
     spread = float(np.var(y))
+
+    def add(column: Column, what: str, measure: str, told: float) -> None:
+        named = f"{column.name}, a sample of the signal," if column.signal else column.name
+        sentence = (
+            f"{named} alone tells the {what} ({measure} {told:.3f}). Was it measured before the treatment was given?"
+        )
+        key = (column.signal, "" if column.signal else column.name, what)
+        if key not in found or told > found[key][0]:
+            found[key] = told, _finding("beware", sentence, column.name)
+
     for column, place in placed(source.covariates):
         values = x[:, place]
         found_aucs = aucs(values, t)
         told = np.maximum(found_aucs, 1 - found_aucs).max(initial=0.0)
         if told > NEAR_AUC:
-            found.append(
-                _finding(
-                    "beware",
-                    f"{column.name} alone tells the treatment (AUC {told:.3f}). Was it measured before the "
-                    "treatment was given?",
-                    column.name,
-                )
-            )
+            add(column, "treatment", "AUC", float(told))
         r2s = [float(np.corrcoef(v, y)[0, 1] ** 2) for v in values.T if np.var(v) > 0 and spread > 0]
         if r2s and max(r2s) > NEAR_R2:
-            found.append(
-                _finding(
-                    "beware",
-                    f"{column.name} alone tells the outcome (R² {max(r2s):.3f}). Was it measured before the treatment "
-                    "was given?",
-                    column.name,
-                )
-            )
-    return found
+            add(column, "outcome", "R²", max(r2s))
+    return [finding for _, finding in found.values()]
 
 
 def _names(source: TableSource) -> list[Finding]:

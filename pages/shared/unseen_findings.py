@@ -133,7 +133,7 @@ def _truth(run: RunInView, here: Scene, asked: Asked, found: Deployment) -> None
     chart(drawn, "unseen.dose_mmd2")
     drawn = along_dose(
         curves.doses,
-        curves.error,
+        curves.right["ite_rmse"],
         asked.dose,
         ink,
         title="True ITE RMSE",

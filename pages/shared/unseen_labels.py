@@ -8,8 +8,9 @@ from streamlit.delta_generator import DeltaGenerator
 from crl_core.figures import palette
 from crl_core.figures.labels import right_along_dose
 from crl_core.figures.unseen import along_dose
-from crl_core.studies.along_dose import LabelCurves, LabelDeployed, label_curves, label_deployed
+from crl_core.studies.along_dose import LabelDeployed, label_deployed
 from crl_core.studies.deployed import Reference, reference_of
+from crl_core.studies.deployed_view import DoseCurves, dose_curves
 from pages.shared import edits_panel, prediction_panel
 from pages.shared.run_view import RunInView, page_header
 from pages.shared.style import notice, panel_title, quiet
@@ -86,7 +87,13 @@ def _along(run: RunInView, asked: Asked, found: LabelDeployed, model: Reference)
         return
     curves = _curves(run.key, run.lam, item.id, asked.n, model)
     drawn = right_along_dose(
-        curves.doses, curves.accuracy, curves.auc, asked.dose, ink, title="Labels that are right", dose_title=item.dose
+        curves.doses,
+        curves.right["accuracy"],
+        curves.right["auc"],
+        asked.dose,
+        ink,
+        title="Labels that are right",
+        dose_title=item.dose,
     )
     chart(drawn, "unseen.dose_right")
     drawn = along_dose(curves.doses, curves.mmd2, asked.dose, ink, title="Latent MMD²", dose_title=item.dose)
@@ -105,5 +112,5 @@ def _found(key: str, lam: float, intervention: str, dose: float, n: int, draw: i
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _curves(key: str, lam: float, intervention: str, n: int, _model: Reference) -> LabelCurves:
-    return label_curves(_model, intervention, n)
+def _curves(key: str, lam: float, intervention: str, n: int, _model: Reference) -> DoseCurves:
+    return dose_curves(_model, intervention, n)

@@ -7,8 +7,9 @@ from crl_core import RunConfig, Scenario, Training, train
 from crl_core.data.interventions import OF_MACHINE, deploy, limits
 from crl_core.metrics import ite_rmse
 from crl_core.results import RunResult, one_model, predict
-from crl_core.studies.along_dose import along_dose, doses_of, label_curves, label_deployed
+from crl_core.studies.along_dose import along_dose, doses_of, label_deployed
 from crl_core.studies.deployed import batch_report, reference_of
+from crl_core.studies.deployed_view import dose_curves
 
 EFFECTS = RunConfig(
     scenario=Scenario(
@@ -102,9 +103,9 @@ def test_a_page_has_the_figures_of_a_label_here_and_of_unchanged_rows(labelled: 
 
 def test_curves_of_a_label_go_through_every_environment_or_seventeen_doses(labelled: RunResult) -> None:
     model = reference_of(labelled, 0.0)
-    sites = label_curves(model, "site", 200)
+    sites = dose_curves(model, "site", 200)
     assert sites.doses == (1.0, 2.0)
-    hum = label_curves(model, "hum", 200)
-    assert len(hum.doses) == len(hum.accuracy) == len(hum.auc) == len(hum.mmd2) == 17
-    assert hum.accuracy[0] < hum.accuracy[4] - 0.1  # without the hum against as it was
+    hum = dose_curves(model, "hum", 200)
+    assert len(hum.doses) == len(hum.right["accuracy"]) == len(hum.right["auc"]) == len(hum.mmd2) == 17
+    assert hum.right["accuracy"][0] < hum.right["accuracy"][4] - 0.1  # without the hum against as it was
     assert hum.doses[4] == 1

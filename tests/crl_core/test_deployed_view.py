@@ -89,14 +89,14 @@ def test_an_effect_that_changes_alone_is_seen_by_the_truth_and_not_by_mmd2(scene
     assert len(curves.doses) == 17
     assert np.ptp(curves.mmd2) == 0
     away = np.argsort(np.abs(curves.doses))
-    assert curves.error[away[-1]] > 5 * curves.error[away[0]]
+    assert curves.right["ite_rmse"][away[-1]] > 5 * curves.right["ite_rmse"][away[0]]
 
 
 def test_sites_are_tried_one_by_one(scene: Scene) -> None:
     curves = dose_curves(scene.model, "site", 200)
     assert curves.doses == (1.0, 2.0, 3.0, 4.0)
     assert np.isfinite(curves.mmd2).all()
-    assert (curves.error > 0).all()
+    assert (curves.right["ite_rmse"] > 0).all()
 
 
 @pytest.fixture(scope="module")

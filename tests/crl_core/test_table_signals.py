@@ -19,12 +19,14 @@ from crl_core.data.tables.making import table_source
 from crl_core.data.tables.private import private_rows
 from crl_core.data.tables.reading import read_table
 from crl_core.data.tables.signals import samples_of
-from crl_core.data.tables.source import TableSource, encoded_rows
+from crl_core.data.tables.source import TableSource, encoded_rows, forget, load_again
 from crl_core.export.exporter import make
 from crl_core.network import one_model, predict
+from crl_core.results import of_table
 from crl_core.serve.app import create_app
 from crl_core.serve.settings import Settings
 from crl_core.training.scales import Scales
+from crl_core.world.table_checks import look_at
 from tests.crl_core.made_up import store_in
 from tests.crl_core.test_serve import Server
 
@@ -220,6 +222,17 @@ def test_a_garbled_signal_of_private_rows_is_refused(signal: object) -> None:
         RunConfig.from_dict(content)
 
 
+def test_of_a_signal_that_tells_the_treatment_the_sample_that_tells_most_is_named_and_no_other() -> None:
+    table = frame()
+    for place in (5, 6, 7):
+        table[f"ecg{place}"] += place * table["t"]
+    raw = read(table)
+    told = [item for item in look_at(source(table=table), raw).findings if "alone tells the treatment" in item.sentence]
+    assert [item.columns for item in told] == [("ecg5",)]  # each tells all of it; the first is named
+    apart = [item for item in look_at(source("", table), raw).findings if "alone tells the treatment" in item.sentence]
+    assert [item.columns for item in apart] == [("ecg5",), ("ecg6",), ("ecg7",)]
+
+
 # -- taken along ----------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +255,19 @@ def test_the_command_trains_on_a_signal_and_says_which_inputs_it_is(
     found = json.loads(capsys.readouterr().out)
     assert found["signal"] == SAMPLES
     assert RunConfig.from_dict(found["config"]).scaled_together
+
+
+def test_who_reads_the_file_again_as_the_notebook_does_trains_the_same_network_on_the_same_signal() -> None:
+    table = source()
+    result = train(small(private_rows(table)))
+    config = RunConfig.from_json(of_table(result, table).config.to_json())
+    forget(table.content)
+    assert isinstance(config.table, TableSource)
+    load_again(config.table, read(frame()))
+    assert config.scaled_together == table.signal
+    again = train(config)
+    for name, weights in result.weights.items():
+        np.testing.assert_array_equal(weights, again.weights[name])
 
 
 def test_the_endpoint_takes_a_row_with_its_samples_and_refuses_one_that_is_no_trace(tmp_path: Path) -> None:

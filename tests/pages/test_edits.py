@@ -16,8 +16,9 @@ from crl_core.measures.prediction import WORDS, prediction
 from crl_core.measures.prediction import said as accuracy_said
 from crl_core.results import RunResult, data_of
 from crl_core.runs.store import RunStore
-from crl_core.studies.along_dose import label_curves, label_deployed
+from crl_core.studies.along_dose import label_deployed
 from crl_core.studies.deployed import reference_of
+from crl_core.studies.deployed_view import dose_curves
 from pages.shared import fields
 from pages.shared.tables import signed
 from tests.lecture_runs import broken
@@ -199,9 +200,9 @@ def test_an_unseen_environment_of_a_label_is_another_machine(
         assert f"AUC {found.here['auc']:.2f}" in words(app)
     app.selectbox(key="unseen.what").select("notch").run()
     drawn = {trace.get("name"): trace for trace in titled(app, "Labels that are right")["data"]}
-    curves = label_curves(model, "notch", 200)
-    np.testing.assert_allclose(numbers(drawn["accuracy"]["y"]), curves.accuracy, atol=1e-6)
-    np.testing.assert_allclose(numbers(drawn["AUC"]["y"]), curves.auc, atol=1e-6)
+    curves = dose_curves(model, "notch", 200)
+    np.testing.assert_allclose(numbers(drawn["accuracy"]["y"]), curves.right["accuracy"], atol=1e-6)
+    np.testing.assert_allclose(numbers(drawn["AUC"]["y"]), curves.right["auc"], atol=1e-6)
     assert titled(app, "Latent MMD²")
     seen = replace(LABEL, scenario=replace(LABEL.scenario, observation="covariates"))
     store.save(train(seen))
