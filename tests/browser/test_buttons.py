@@ -425,13 +425,13 @@ def test_the_same_hearts_are_recorded_otherwise(visitor: Visitor) -> None:
     expect(panel.locator(".legendtext").filter(has_text="without the hum")).to_have_count(1)
 
 
-@presses("edits-lamp")
+@presses("edits-light")
 def test_the_same_digits_are_taken_under_another_lamp(visitor: Visitor) -> None:
     visitor.open("effects", **link(LAMP))
     panel = visitor.of("panel_edits")
     expect(panel.locator(".js-plotly-plot")).to_have_count(2)
     expect(panel.locator(".xtick").filter(has_text="turned over")).to_have_count(1)
-    visitor.press("edits-lamp", "without the lamp")
+    visitor.press("edits-light", "without the lamp")
     expect(panel.locator(".xtick").filter(has_text="without the")).to_have_count(1)
     expect(panel).to_contain_text("Without the lamp, the share of labels that flip is")
 
