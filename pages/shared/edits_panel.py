@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from crl_core.config import Scenario
 from crl_core.figures import Level, along_lam, image_edited, outside, palette, trace_edited
 from crl_core.figures.axes import finite_of
 from crl_core.measures.edit_words import first_edit, idle_said, limits_said, mended_said, moved_said
-from crl_core.measures.edits import MOST_REPLICATES, Edit, edits_of
+from crl_core.measures.edits import EDITS, MOST_REPLICATES, OF_IMAGES, Edit, edits_of
 from pages.shared import gradient_panel, trace_viewer
 from pages.shared.model_views import Recorded, recorded
 from pages.shared.run_view import RunInView
@@ -28,14 +29,7 @@ def draw(run: RunInView) -> None:
 def _panel(run: RunInView) -> None:
     scenario = run.config.scenario
     panel_title("What it looks at", "the same rows recorded otherwise: what moves, the network takes from the machine")
-    edit: Edit = st.segmented_control(
-        "Record them again",
-        edits_of(scenario),
-        default=first_edit(scenario),
-        key=f"edits.{'lamp' if scenario.observation == 'digits' else 'edit'}",  # other worlds have other edits
-        required=True,
-        persist_state="session",
-    ) or first_edit(scenario)
+    edit = _edit(scenario)
     found = recorded(run, edit)
     left, right = st.columns(2)
     with left:
@@ -48,6 +42,24 @@ def _panel(run: RunInView) -> None:
         quiet(f"{limits_said(scenario)} {mended_said(scenario, edit)}")
     if scenario.observation == "ecg":
         gradient_panel.draw(run, found.rows, row, found.limits)
+
+
+def _edit(scenario: Scenario) -> Edit:
+    """Which edit is shown; traces and images have edits of their own."""
+    first = first_edit(scenario)
+    if scenario.observation == "digits":
+        return (
+            st.segmented_control(
+                "Take them again", OF_IMAGES, default=first, key="edits.light", required=True, persist_state="session"
+            )
+            or first
+        )
+    return (
+        st.segmented_control(
+            "Record them again", EDITS, default=first, key="edits.edit", required=True, persist_state="session"
+        )
+        or first
+    )
 
 
 def _row(count: int) -> int:

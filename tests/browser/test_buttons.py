@@ -460,13 +460,13 @@ def test_a_tapped_point_shows_its_trace_and_the_gradient_unfolds(visitor: Visito
     visitor.settle()
 
 
-@presses("edits-lamp")
+@presses("edits-light")
 def test_the_same_digits_are_taken_under_another_lamp(visitor: Visitor) -> None:
     visitor.open("effects", **link(LAMP))
     panel = visitor.of("panel_edits")
     expect(panel.locator(".js-plotly-plot")).to_have_count(2)
     expect(panel.locator(".xtick").filter(has_text="turned over")).to_have_count(1)
-    visitor.press("edits-lamp", "without the lamp")
+    visitor.press("edits-light", "without the lamp")
     expect(panel.locator(".xtick").filter(has_text="without the")).to_have_count(1)
     expect(panel).to_contain_text("Without the lamp, the share of labels that flip is")
 

@@ -66,11 +66,11 @@ def test_an_image_is_shown_as_taken_and_with_the_lamp_turned_over(
     store.save(trained)
     app = open_app(page, **link(LAMP), lam="20")
     assert not app.exception
-    assert app.segmented_control(key="edits.lamp").value == TURNED
+    assert app.segmented_control(key="edits.light").value == TURNED
     app.slider(key="edits.row").set_value(7).run()
     before = data_of(LAMP)[1]
     for edit in OF_IMAGES:
-        app.segmented_control(key="edits.lamp").set_value(edit).run()
+        app.segmented_control(key="edits.light").set_value(edit).run()
         assert not app.exception
         drawn, after = titled(app, "Row 7"), edited(LAMP, edit)
         sheet, low, high = numbers(drawn["data"][0]["z"]), drawn["data"][0]["zmin"], drawn["data"][0]["zmax"]

@@ -24,8 +24,8 @@ def test_every_preset_is_shown_without_a_run_with_its_verdict_and_why(open_app: 
     text = words(app)
     preset = PRESETS[name]
     assert f"<b>{preset.verdict}</b><span>verdict measured on the preset</span>" in text
-    traces = preset.config.scenario.observation == "ecg"
-    assert len(app.get("plotly_chart")) == FIGURES + traces
+    recorded = preset.config.scenario.observation != "covariates"
+    assert len(app.get("plotly_chart")) == FIGURES + recorded
     (graph,) = app.get("graphviz_chart")
     assert "digraph" in str(graph.proto.spec)
     assert "nan" not in text.lower().split()
