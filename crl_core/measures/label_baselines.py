@@ -18,14 +18,13 @@ from crl_core.data.scm import Stream, rng_for
 from crl_core.measures.doubly_robust import scaled_logistic
 from crl_core.measures.prediction import elsewhere, judged
 from crl_core.measures.trace_views import VIEWS, recorder_of
-from crl_core.measures.trees import boosting_size
 from crl_core.results import data_of
 
-LEARNERS: Mapping[str, Callable[[int, int], Any]] = {  # of a seed and the number of columns
-    "logistic regression": lambda seed, columns: scaled_logistic(),
-    "random forest": lambda seed, columns: RandomForestClassifier(100, min_samples_leaf=5, random_state=seed),
-    "gradient boosting": lambda seed, columns: HistGradientBoostingClassifier(
-        max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed, **boosting_size(columns)
+LEARNERS: Mapping[str, Callable[[int], Any]] = {
+    "logistic regression": lambda seed: scaled_logistic(),
+    "random forest": lambda seed: RandomForestClassifier(100, min_samples_leaf=5, random_state=seed),
+    "gradient boosting": lambda seed: HistGradientBoostingClassifier(
+        max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed
     ),
 }
 
@@ -48,6 +47,6 @@ def wrong_in_next(config: RunConfig, replicate: int) -> dict[str, float]:
     for view, (x, at) in views.items():
         for name, new in LEARNERS.items():
             with threadpool_limits(1, user_api="openmp"):
-                chance = new(own, x.shape[1]).fit(x, train.y).predict_proba(at)[:, 1]
+                chance = new(own).fit(x, train.y).predict_proba(at)[:, 1]
             found[f"{name}, {view}" if view else name] = 1 - judged(np.asarray(chance), asked.y)[0]
     return found
