@@ -251,8 +251,8 @@ _ALL = (
         title="The whole machine",
         sentence="ST and T wave tell of the patient, and effects bend. The hospitals' machines differ in filter, gain "
         "and hum, and both saturate; hospital A treats everyone, hospital B no one.",
-        look_for="At λ = 0 each half of the network has seen one machine only. Raise λ: the effect error falls, to "
-        "about a half, and no normalising of the traces does as well.",
+        look_for="At λ = 0 each half of the network has seen one machine only. Raise λ: the effect error falls to less "
+        "than a half, and no regression does as well, on whatever view of the traces.",
         verdict="helps",
         why="Filter, gain and saturation change the signal where the cause is; no single cure mends all three, and the "
         "outcome bends, so that lines do not reach from one hospital to the other.",
