@@ -5,7 +5,7 @@ within each environment, the cheap way of aligning them. None is handed anything
 Views: where x is a trace or an image, three of them are fitted to each of its views as well (`OF_TRACES`,
 `OF_IMAGES`, `views`).
 Rows: boosting, neighbours and the two cross-fitted learners see at most `ARM_ROWS` rows of an arm, a tree of the forest
-at most `TREE_ROWS`, so that evidence stays a small part of a run's time.
+at most `TREE_ROWS`, so that evidence stays a small part of a run's time; of many columns see `trees`.
 A network without a penalty, which is trained elsewhere, is judged as one more of them, `REGULARISED`.
 """
 
@@ -29,6 +29,7 @@ from crl_core import metrics
 from crl_core.data.scm import MultiEnvData
 from crl_core.measures.doubly_robust import FLOOR, aipw, scaled_logistic, scaled_ridge, some_of
 from crl_core.measures.trace_views import VIEWS
+from crl_core.measures.trees import boosting_size, forest_size
 from crl_core.measures.views import IMAGE_VIEWS, SAID, WORDS, View
 
 Outcomes = tuple[np.ndarray, np.ndarray]  # y0_hat, y1_hat, each [n]
@@ -112,7 +113,11 @@ def random_forest_per_arm(rows: Rows) -> Outcomes:
 
     def new(n: int) -> RandomForestRegressor:
         return RandomForestRegressor(
-            40, min_samples_leaf=5, max_samples=None if n <= TREE_ROWS else TREE_ROWS / n, random_state=rows.seed
+            40,
+            min_samples_leaf=5,
+            max_samples=None if n <= TREE_ROWS else TREE_ROWS / n,
+            random_state=rows.seed,
+            **forest_size(rows.x.shape[1]),
         )
 
     return _per_arm(rows, new)
@@ -120,7 +125,7 @@ def random_forest_per_arm(rows: Rows) -> Outcomes:
 
 def boosting_per_arm(rows: Rows) -> Outcomes:
     """Gradient-boosted trees for each arm (a T-learner)."""
-    return _per_arm(rows, lambda n: _boosting(rows.seed), ARM_ROWS)
+    return _per_arm(rows, lambda n: _boosting(rows), ARM_ROWS)
 
 
 def neighbours_per_arm(rows: Rows) -> Outcomes:
@@ -165,14 +170,17 @@ def cross_fitted(rows: Rows) -> CrossFitted:
     return CrossFitted(y0=own[0], y1=own[1], propensity=own[2], y0_at=at[0], y1_at=at[1], propensity_at=at[2])
 
 
-def _boosting(seed: int) -> HistGradientBoostingRegressor:
-    return HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed)
+def _boosting(rows: Rows) -> HistGradientBoostingRegressor:
+    size = boosting_size(rows.x.shape[1])
+    return HistGradientBoostingRegressor(
+        max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=rows.seed, **size
+    )
 
 
 def _fitted(rows: Rows, which: np.ndarray, y: np.ndarray) -> HistGradientBoostingRegressor:
     """Boosting fitted to the values y [n] of these rows, or of some of them."""
     some = some_of(which, ARM_ROWS * len(np.unique(rows.t[which])), rows.seed)
-    return _boosting(rows.seed).fit(rows.x[some], y[some])
+    return _boosting(rows).fit(rows.x[some], y[some])
 
 
 def _per_arm(rows: Rows, new: Callable[[int], Any], most: int | None = None) -> Outcomes:

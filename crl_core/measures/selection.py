@@ -8,6 +8,7 @@ this is an open problem. Their names and words, and what a choice costs (regret)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -15,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from crl_core.data.scm import MultiEnvData
 from crl_core.measures.overlap import LEAST_ROWS
+from crl_core.measures.trees import forest_size
 
 FACTOR = 2.0  # how much factual error the rules that trade it for overlap may give away
 LEAST_TREATMENT_VARIANCE = 0.01  # below it, treatment is as good as certain given x, and the R-score divides by noise
@@ -100,7 +102,7 @@ def r_score(
     if len(np.unique(train.t)) < 2:
         return undefined, "not defined: one arm only"
     seed = int(rng.integers(2**31))
-    size = {
+    size: dict[str, Any] = {
         "n_estimators": 40,
         "min_samples_leaf": 20,
         "max_samples": min(1.0, 1500 / len(train)),
@@ -112,6 +114,7 @@ def r_score(
             undefined,
             "not defined: given x, the treatment is certain, so nothing is left to learn an effect from",
         )
+    size |= forest_size(train.x.shape[1])
     y_rest = held_out.y - RandomForestRegressor(**size).fit(train.x, train.y).predict(held_out.x)
     constant = np.sum(y_rest * t_rest) / np.sum(t_rest**2)
     least = np.mean(np.square(y_rest - constant * t_rest))

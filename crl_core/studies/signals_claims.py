@@ -23,7 +23,18 @@ from crl_core.studies import image_claims
 
 _ROWS = 1000  # that a recording is edited of
 _FILTER = altered(preset("filter"), lams=(0.0, 1.0, 3.0))
+_PHASE = altered(_FILTER, lams=(0.0, 10.0), highpass=(0.0,), hum_mv=0.15)
 _LABEL = altered(preset("hum-label"), lams=(0.0, 20.0))
+_WARD = altered(  # rows of the rarer label are few in a batch, so it is large
+    _LABEL,
+    lams=(0.0, 1.5),
+    batch_size=1024,
+    leak=0.0,
+    offset=(1.0, -1.0),
+    sigma=(0.3, 0.3),
+    prevalence=(0.98, 0.02),
+    align="environment within outcome",
+)
 _SAYS_NOTHING = RunConfig(
     scenario=Scenario(observation="ecg", n_samples=4000, outcome="binary", offset=(1.0, -1.0), sigma=(0.3, 0.3)),
     training=Training(epochs=30, lams=(0.0,)),
@@ -31,18 +42,24 @@ _SAYS_NOTHING = RunConfig(
 _RATES = (0.9, 0.1)
 WORLDS: Mapping[str, RunConfig] = {
     "filter": _FILTER,
-    "filter-coin": altered(_FILTER, propensity=(0.5,)),
-    "filter-patients": altered(_FILTER, cause_mean=(1.0, -1.0)),
+    "filter-coin": preset("filter-coin"),
+    "filter-patients": altered(preset("filter-patients"), lams=(0.0, 1.0)),
+    "gains": altered(preset("gains"), lams=(0.0, 3.0)),
+    "machine": altered(preset("machine"), lams=(0.0, 3.0)),
+    "hum-phase": _PHASE,
+    "hum-phase-columns": altered(_PHASE, lams=(0.0,), x_scale="columns"),
     "hum-label": _LABEL,
     "hum-nothing": _SAYS_NOTHING,
     "rates-hard": altered(_SAYS_NOTHING, prevalence=_RATES),
     "rates-easy": altered(_SAYS_NOTHING, prevalence=_RATES, separation=3.0),
+    "ward": _WARD,
+    "ward-marginal": altered(_WARD, lams=(0.0, 3.0), align="environment"),
+    "ninety-nine": altered(_WARD, lams=(0.0,), prevalence=(0.995, 0.005), separation=0.7),
     **image_claims.WORLDS,
 }
 ALIGNED: Mapping[str, float] = {  # the λ that claims are about
-    "filter": 3.0,
-    "filter-patients": 1.0,
-    "hum-label": 20.0,
+    **{"filter": 3.0, "filter-patients": 1.0, "gains": 3.0, "machine": 3.0, "hum-phase": 10.0},
+    **{"hum-label": 20.0, "ward": 1.5, "ward-marginal": 3.0},
     **image_claims.ALIGNED,
 }
 
@@ -122,7 +139,7 @@ def _at_hum(at: At, lam: float) -> np.ndarray:
     return np.array([looks(at.run, replicate).at_hum[place] for replicate in range(at.run.config.training.replicates)])
 
 
-_BASELINES = ("signals-filter-baseline", "signals-filter-gain")
+_BASELINES = ("signals-filter-baseline", "signals-filter-gain", "signals-machine-gain")
 _OF_WORLD: Mapping[str, Mapping[str, Callable[[At], np.ndarray]]] = {
     "filter": {
         "signals-filter-zero": lambda at: at.error(0.0),
@@ -131,8 +148,25 @@ _OF_WORLD: Mapping[str, Mapping[str, Callable[[At], np.ndarray]]] = {
         "signals-filter-gain": lambda at: at.error(at.lam) / at.baseline(),
         "signals-filter-edit": lambda at: at.moved(0.05, at.lam) / at.moved(0.05, 0.0),
     },
-    "filter-coin": {"signals-coin": lambda at: at.error(0.0)},
+    "filter-coin": {
+        "signals-coin": lambda at: at.error(0.0),
+        "signals-coin-path": lambda at: np.max([at.error(lam) for lam in at.run.lams], axis=0),
+    },
     "filter-patients": {"signals-patients": lambda at: at.error(at.lam) / at.error(0.0)},
+    "gains": {
+        "signals-gains-zero": lambda at: at.error(0.0),
+        "signals-gains-aligned": lambda at: at.error(at.lam),
+    },
+    "machine": {
+        "signals-machine-zero": lambda at: at.error(0.0),
+        "signals-machine-aligned": lambda at: at.error(at.lam),
+        "signals-machine-gain": lambda at: at.error(at.lam) / at.baseline(),
+    },
+    "hum-phase": {
+        "signals-phase-zero": lambda at: at.error(0.0),
+        "signals-phase-aligned": lambda at: at.error(at.lam) / at.error(0.0),
+    },
+    "hum-phase-columns": {"signals-phase-columns": lambda at: at.error(0.0)},
     "hum-label": {
         "signals-label-trial": lambda at: at.accuracy("trial"),
         "signals-label-ceiling": lambda at: at.accuracy("trial") - ceiling(at.run.config.scenario),
@@ -148,6 +182,18 @@ _OF_WORLD: Mapping[str, Mapping[str, Callable[[At], np.ndarray]]] = {
     "hum-nothing": {"signals-hum-alone": lambda at: abs(at.accuracy("trial") - at.accuracy("next"))},
     "rates-hard": {"signals-rates-hard": lambda at: at.accuracy("trial") - at.accuracy("next")},
     "rates-easy": {"signals-rates-easy": lambda at: at.accuracy("trial") - at.accuracy("next")},
+    "ward": {
+        "signals-ward-trial": lambda at: at.accuracy("trial"),
+        "signals-ward-next": lambda at: at.accuracy("next"),
+        "signals-ward-reversed": lambda at: at.accuracy("reversed"),
+        "signals-ward-aligned-next": lambda at: at.accuracy("next", at.lam),
+        "signals-ward-aligned-reversed": lambda at: at.accuracy("reversed", at.lam),
+    },
+    "ward-marginal": {"signals-ward-marginal": lambda at: at.accuracy("trial", at.lam)},
+    "ninety-nine": {
+        "signals-ninety-nine-trial": lambda at: at.accuracy("trial"),
+        "signals-ninety-nine-next": lambda at: at.accuracy("next"),
+    },
     **image_claims.OF_WORLD,
 }
 _WORLD_OF = {claim: world for world, claims in _OF_WORLD.items() for claim in claims}

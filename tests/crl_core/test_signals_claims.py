@@ -64,8 +64,9 @@ def test_all_claims_are_measured_on_as_few_runs_as_there_are_worlds(
     assert all(values.shape == (2,) and np.isfinite(values).all() for values in found.values())
     assert len(asked) == len(WORLDS)
     assert {(config.training.replicates, config.training.seed) for config, _ in asked} == {(2, 7)}
-    assert [more for _, more in asked].count(True) == 1
+    assert [more for _, more in asked].count(True) == 2  # the filter's and the whole machine's baselines
     np.testing.assert_array_equal(found["signals-filter-baseline"], [1.0, 0.5])
+    np.testing.assert_allclose(found["signals-machine-gain"], found["signals-machine-aligned"] / [1.0, 0.5])
     np.testing.assert_allclose(found["signals-filter-gain"], found["signals-filter-aligned"] / [1.0, 0.5])
 
 

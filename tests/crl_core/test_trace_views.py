@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 
 from crl_core import RunConfig, Scenario, Training, preset, train
 from crl_core.data import ecg
@@ -231,3 +232,25 @@ def test_where_a_label_is_predicted_every_view_has_a_factual_error_and_none_an_e
     assert np.isnan(evidence["baseline_ite_rmse"]).all()
     assert ranked(evidence) == []
     check_evidence(result.config, from_npz("evidence.npz", to_npz(evidence), evidence_specs(result.config)))
+
+
+def test_trees_see_a_part_of_the_samples_of_a_trace_and_all_of_few_columns() -> None:
+    """The learners of the table against the same ones written out, for a trace and for what is read off it."""
+    train, held_out = data_of(RunConfig(scenario=replace(FILTERS, n_samples=300), training=TINY))
+    for view, forest, boosting in (
+        ("each trace z-scored", {"max_features": "sqrt"}, {"max_features": 0.3, "max_bins": 63}),
+        ("clinical features", {}, {}),
+    ):
+        x, at = (VIEWS[view](part.x, AT) for part in (train, held_out))
+        rows = Rows(x=x, t=train.t, y=train.y, at=at, seed=5)
+        alike: dict[str, Any] = {
+            "random forest per arm": RandomForestRegressor(40, min_samples_leaf=5, random_state=5, **forest),
+            "gradient boosting per arm": HistGradientBoostingRegressor(
+                max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=5, **boosting
+            ),
+        }
+        for name, model in alike.items():
+            found = OF_TRACES[f"{name}, {view}"].estimate(rows)
+            for arm in (0, 1):
+                own = model.fit(x[train.t == arm], train.y[train.t == arm]).predict(at)
+                np.testing.assert_array_equal(found[arm], own)
