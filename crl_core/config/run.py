@@ -54,9 +54,10 @@ DEFAULT_LAMS = (
 MAX_MODELS = 320
 MAX_QUEUE = 20  # runs that may wait for the worker at a time
 MAX_MODEL_SAMPLES = 2_000_000_000  # models × epochs × rows: about an hour on two cores
-CONVOLVED = 4  # what an encoder that slides over a signal counts for in that: it takes 2.5 to 4 times as long
-MAX_CONVOLVED = 50_000_000  # numbers that it keeps of a batch of all models until their gradient is taken: 200 MB;
-KEPT_A_SAMPLE = 10  # so many for each sample of a row
+GROUP_MODELS = 24  # on a processor, more models at once no longer fit its cache
+CONVOLVED = 4  # what a convolution counts for in `MAX_MODEL_SAMPLES`: it takes 2.5 to 4 times as long
+KEPT_A_SAMPLE = 10  # numbers that it keeps, for each sample of a row, until the gradient of a batch is taken
+MAX_CONVOLVED = 50_000_000  # of these in all models at once: 200 MB
 N_LAMS = (1, 32)
 FIRST_SEED = 100  # of every study: presets, thresholds and defaults were looked at on seeds 0 to 9
 
@@ -182,6 +183,11 @@ class Training:
     def n_models(self) -> int:
         return len(self.lams) * self.replicates
 
+    @property
+    def models_at_once(self) -> int:
+        """Models that a processor trains together: whole replicates, one at least."""
+        return len(self.lams) * min(self.replicates, max(1, GROUP_MODELS // len(self.lams)))
+
     def steps_of_epochs(self, n_train: int) -> list[int]:
         """Gradient steps of each epoch, where that many rows are trained on."""
         if self.steps == 0:
@@ -232,23 +238,7 @@ class RunConfig:
                     "to mmd, or training.align to environment."
                 )
         if training.encoder == "conv1d":
-            if not self.of_signals:
-                raise ValueError(
-                    "the encoder conv1d slides over the samples of a signal, and x is columns here; set "
-                    "training.encoder to mlp, or scenario.observation to ecg."
-                )
-            if training.x_scale == "columns":
-                raise ValueError(
-                    "x_scale is columns; the encoder conv1d meets every sample with the same kernel, so set "
-                    "training.x_scale to auto or whole."
-                )
-            batch = min(training.batch_size, self.source.n_rows - self.source.n_held_out)
-            kept = KEPT_A_SAMPLE * self.dim_x * batch * len(training.lams)
-            if kept > MAX_CONVOLVED:
-                raise ValueError(
-                    f"a convolution keeps {kept / 1e6:.0f} million numbers of a batch of {batch} rows for "
-                    f"{len(training.lams)} λ, and {MAX_CONVOLVED / 1e6:.0f} fit; use a smaller batch, or fewer λ."
-                )
+            self._check_convolution()
         epochs, n_rows = training.epochs, self.source.n_rows
         work = training.n_models * epochs * n_rows
         asked = f"{epochs} epochs × {n_rows} samples"
@@ -263,6 +253,27 @@ class RunConfig:
             raise ValueError(
                 f"{training.n_models} models × {asked} is {work / MAX_MODEL_SAMPLES:.1f} times what one run may ask "
                 f"for. Use fewer {'steps, ' if training.steps else ''}epochs, samples or replicates."
+            )
+
+    def _check_convolution(self) -> None:
+        training = self.training
+        if not self.of_signals:
+            raise ValueError(
+                "the encoder conv1d slides over the samples of a signal, and x is columns here; set "
+                "training.encoder to mlp, or scenario.observation to ecg."
+            )
+        if training.x_scale == "columns":
+            raise ValueError(
+                "x_scale is columns; the encoder conv1d meets every sample with the same kernel, so set "
+                "training.x_scale to auto or whole."
+            )
+        batch = min(training.batch_size, self.source.n_rows - self.source.n_held_out)
+        kept = KEPT_A_SAMPLE * self.dim_x * batch * training.models_at_once
+        if kept > MAX_CONVOLVED:
+            raise ValueError(
+                f"a convolution keeps {kept / 1e6:.0f} million numbers of a batch of {batch} rows for "
+                f"{training.models_at_once} models at once, and {MAX_CONVOLVED / 1e6:.0f} fit; use a smaller batch, or "
+                "fewer λ."
             )
 
     @property

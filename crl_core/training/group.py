@@ -45,7 +45,7 @@ BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would co
 BATCHED_STEPS = 64  # whose rows are gathered at once, at most;
 BATCHED_NUMBERS = 8_000_000  # and how many numbers of x these come to, those of all models counted
 STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds
-EVALUATED_ROWS, EVALUATED_MODELS = 256, 4  # at once, for the same reason as `path.GROUP_MODELS`
+EVALUATED_ROWS, EVALUATED_MODELS = 256, 4  # at once, for the same reason as `config.run.GROUP_MODELS`
 
 
 class Group:

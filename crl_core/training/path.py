@@ -22,8 +22,6 @@ from crl_core.training.group import Group, Rows
 
 Dtype = Literal["float32", "float64"]
 
-GROUP_MODELS = 24  # on a processor, more models at once no longer fit its cache
-
 
 def resolve_device(name: str) -> str:
     """cuda, mps or cpu for "auto" or one of them. Raises ValueError if the one asked for is not there."""
@@ -136,7 +134,7 @@ def warm_up() -> None:
 
 def _replicate_groups(config: RunConfig, device: str) -> list[list[int]]:
     replicates = list(range(config.training.replicates))
-    size = max(1, GROUP_MODELS // len(config.training.lams)) if device == "cpu" else len(replicates)
+    size = config.training.models_at_once // len(config.training.lams) if device == "cpu" else len(replicates)
     return [replicates[start : start + size] for start in range(0, len(replicates), size)]
 
 

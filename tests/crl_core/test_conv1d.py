@@ -366,8 +366,8 @@ def test_its_cost_is_said_before_it_is_paid() -> None:
 def test_more_of_it_than_the_memory_or_the_hour_holds_is_refused_in_a_sentence() -> None:
     many = altered(preset("filter"), encoder="conv1d", lams=tuple(range(32)), replicates=1, batch_size=1024)
     assert refusal(many, batch_size=4096) == (
-        "a convolution keeps 131 million numbers of a batch of 3200 rows for 32 λ, and 50 fit; use a smaller batch, or "
-        "fewer λ."
+        "a convolution keeps 131 million numbers of a batch of 3200 rows for 32 models at once, and 50 fit; use a "
+        "smaller batch, or fewer λ."
     )
     assert refusal(many, n_samples=20_000, epochs=1000).startswith(
         "32 models × 1000 epochs × 20000 samples, counted 4 times for a convolution, is 1.3 times"
