@@ -189,9 +189,9 @@ def _seen(
     scenario: Scenario,
     rows: MultiEnvData,
     trained: np.ndarray,
-    rng: np.random.Generator | None,
+    rng: np.random.Generator,
     seed: int,
-    change: Change = UNCHANGED,
+    change: Change,
 ) -> MultiEnvData:
     """Rows with their x."""
     assert rows.z is not None

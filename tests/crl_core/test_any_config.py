@@ -217,6 +217,14 @@ def test_a_convolution_is_taken_home_in_every_form(name: str, tmp_path: Path) ->
     taken_home(train(altered(preset(name), encoder="conv1d", **small)), tmp_path)
 
 
+@pytest.mark.parametrize("preset_id", ["hum-label", "lamp"])
+def test_a_run_of_traces_or_images_is_taken_home_in_every_form(tmp_path: Path, preset_id: str) -> None:
+    small = {"lams": (0.0, 1.0), "replicates": 1, "epochs": 1, "hidden": 4, "latent_dim": 2, "device": "cpu"}
+    base = preset(preset_id)
+    scenario = replace(base.scenario, n_samples=200)
+    taken_home(train(replace(base, scenario=scenario, training=replace(base.training, **small))), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("part", "changed", "said"),
     [
