@@ -272,6 +272,18 @@ _ALL = (
         ),
     ),
     Preset(
+        id="hum-phase",
+        title="Hum of a random phase",
+        sentence="An ECG whose ST level tells of the patient. The hospitals hum differently, and one treats everyone, "
+        "the other no one: the machine goes with the treatment.",
+        look_for="The effect error is small at λ = 0. Standardise each sample by itself (training.x_scale columns), "
+        "and λ = 0 looks worse than it is.",
+        verdict="nothing to gain",
+        why="A hum of random phase is noise that averages out, for a network on one scale and for ridge alike.",
+        env_word="hospital",
+        config=_config(replace(_FILTERS, highpass=(0.0,), hum_mv=0.15), lams=(0.0, 1.0, 3.0, 10.0), **_FEW),
+    ),
+    Preset(
         id="hum-label",
         title="The hum and the label",
         sentence="A diagnosis from an ECG. In both hospitals the mains hum louder where patients are ill, and hospital "

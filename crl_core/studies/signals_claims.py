@@ -23,7 +23,7 @@ from crl_core.studies import image_claims
 
 _ROWS = 1000  # that a recording is edited of
 _FILTER = altered(preset("filter"), lams=(0.0, 1.0, 3.0))
-_PHASE = altered(_FILTER, lams=(0.0, 10.0), highpass=(0.0,), hum_mv=0.15)
+_PHASE = altered(preset("hum-phase"), lams=(0.0, 10.0))
 _LABEL = altered(preset("hum-label"), lams=(0.0, 20.0))
 _WARD = altered(  # rows of the rarer label are few in a batch, so it is large
     _LABEL,
