@@ -196,3 +196,20 @@ def test_no_other_script_of_the_lecture_computes_a_logarithm_a_tick_or_an_extrem
     ]
     assert found == []
     assert assets.script().index("function interval(") < assets.script().index("function unpack(")
+
+
+@pytest.mark.parametrize(
+    ("names", "width", "shown"),
+    [
+        (["hospital A", "hospital B"], 10, ["hospital A", "hospital B"]),
+        (["hospital A", "hospital B"], 9, ["A", "B"]),
+        (["north clinic", "south clinic"], 9, ["north clinic", "south clinic"]),  # their last words say nothing
+    ],
+)
+def test_environments_without_room_for_their_names_keep_what_tells_them_apart(
+    names: list[str], width: int, shown: list[str]
+) -> None:
+    words = Axes(["text"])
+    asked = "namesIn({ measureText: (text) => ({ width: text.length }) }, given.names, given.width)"
+    assert words.ask(asked, names=names, width=width) == shown
+    words.close()

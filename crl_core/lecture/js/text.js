@@ -14,6 +14,13 @@ function shortened(c, text, width) {
   return kept(count);
 }
 
+/** Names as they fit side by side in `width` each: whole, or by their last words where those tell them apart. */
+function namesIn(c, names, width) {
+  const last = names.map((name) => name.split(" ").pop());
+  const fit = names.every((name) => c.measureText(name).width <= width);
+  return fit || new Set(last).size < names.length ? names : last;
+}
+
 /** At most `most` lines of `width`, each of at least a word; the last says with … that more would follow. */
 function wrapped(c, text, width, most = Infinity) {
   const lines = [""];

@@ -63,7 +63,8 @@ const effectView = {
       const scale = axes(c, box, { low: 0, high: E, ticks: [] }, y, style);
       c.textAlign = "center"; c.textBaseline = "top"; c.fillStyle = style.muted;
       const room = (box.right - box.left) / E - gap * 0.5, under = box.bottom + gap * 0.35;
-      if (E <= 4) frames.envs.forEach((name, e) => write(panel, c, name, scale.X(e + 0.5), under, room));
+      const names = E <= 4 ? namesIn(c, frames.envs, room) : [];
+      names.forEach((name, e) => write(panel, c, name, scale.X(e + 0.5), under, room));
       this.Y = scale.Y;
       const width = (box.right - box.left) / E, env = frames.arrays.env.values;
       const spread = (i) => 0.15 + 0.7 * ((i * 0.618034) % 1); // beside each other rather than on top
