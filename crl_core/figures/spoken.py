@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 _MOST = 5  # series that are told one by one
 _MOST_BARS = 6
+_OF_POINTS = ("scatter", "scattergl")
 _MARKUP = re.compile(r"<[^>]*>")
 
 
@@ -41,7 +42,7 @@ def _series(drawn: go.Figure) -> Iterator[str]:
                 yield f"{name or 'map'}: from {_span(values)}"
         elif trace.type == "bar":
             yield from _bars(trace, name)
-        elif trace.type in ("scatter", "scattergl") and trace.x is not None and trace.y is not None:
+        elif trace.type in _OF_POINTS and trace.x is not None and trace.y is not None:
             x, y = _numbers(trace.x), _numbers(trace.y)
             kept = np.isfinite(x) & np.isfinite(y) if len(x) == len(y) else np.zeros(len(x), bool)
             if not kept.any():
@@ -61,9 +62,9 @@ def _series(drawn: go.Figure) -> Iterator[str]:
 
 def _on_a_line(drawn: go.Figure, points: Any) -> bool:
     """Whether points are one a λ, or a nameless line of the figure goes through them."""
+    lines = (trace for trace in drawn.data if trace.type in _OF_POINTS and trace.mode == "lines")
     return _of_lam(drawn) or any(
-        trace.mode == "lines" and trace.x is not None and np.array_equal(_numbers(trace.x), _numbers(points.x))
-        for trace in drawn.data
+        line.x is not None and np.array_equal(_numbers(line.x), _numbers(points.x)) for line in lines
     )
 
 

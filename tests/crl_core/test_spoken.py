@@ -33,6 +33,15 @@ def test_points_of_one_name_are_counted_together_with_their_span() -> None:
     assert said == "Effect error, estimated against true. A: 2 points, across from −1.5 to 0, up from 2 to 3."
 
 
+def test_a_map_is_told_by_its_span_and_the_points_on_it_by_theirs() -> None:
+    cells = {"type": "heatmap", "z": [[-1.0, 2.0], [np.nan, 0.5]]}
+    rows = {"type": "scatter", "mode": "markers", "name": "A", "x": [0.0, 1.0], "y": [1.0, 1.0]}
+    assert (
+        spoken(drawn(cells, rows))
+        == "Effect error. map: from −1 to 2; A: 2 points, across from 0 to 1, up from 1 to 1."
+    )
+
+
 def test_few_bars_are_read_out_and_many_are_counted() -> None:
     few = {"type": "bar", "orientation": "h", "x": [1.0, 0.5], "y": ["forest", "ridge"]}
     assert spoken(drawn(few)) == "Effect error. forest 1, ridge 0.5."
