@@ -157,8 +157,8 @@ def presets_table() -> str:
     assert measured, "cache/baked has no presets.json"
     one = next(iter(measured.values()))
     lines = [
-        "ITE RMSE on held-out rows (of `hum-label` and `lamp` the share of wrong labels in a next hospital), medians "
-        f"over seeds {one.first_seed} to {one.first_seed + one.seeds - 1}; ratios "
+        "ITE RMSE on held-out rows (of a label the share that is wrong in a next hospital), medians over seeds "
+        f"{one.first_seed} to {one.first_seed + one.seeds - 1}; ratios "
         "with their 95 % interval (`python -m crl_core presets --measure`):",
         "",
         "| preset | verdict | λ = 0 | chosen λ | there | oracle's λ | best baseline | there / λ = 0 | there / best |",

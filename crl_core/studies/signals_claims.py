@@ -25,16 +25,7 @@ _ROWS = 1000  # that a recording is edited of
 _FILTER = altered(preset("filter"), lams=(0.0, 1.0, 3.0))
 _PHASE = altered(preset("hum-phase"), lams=(0.0, 10.0))
 _LABEL = altered(preset("hum-label"), lams=(0.0, 20.0))
-_WARD = altered(  # rows of the rarer label are few in a batch, so it is large
-    _LABEL,
-    lams=(0.0, 1.5),
-    batch_size=1024,
-    leak=0.0,
-    offset=(1.0, -1.0),
-    sigma=(0.3, 0.3),
-    prevalence=(0.98, 0.02),
-    align="environment within outcome",
-)
+_WARD = altered(preset("ward-clinic"), lams=(0.0, 1.5))
 _SAYS_NOTHING = RunConfig(
     scenario=Scenario(observation="ecg", n_samples=4000, outcome="binary", offset=(1.0, -1.0), sigma=(0.3, 0.3)),
     training=Training(epochs=30, lams=(0.0,)),
