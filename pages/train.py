@@ -66,6 +66,8 @@ def draw(config: RunConfig, state: JobState, lam: float) -> None:
     run_view.warn(cautions)
     head(config, state, curves, lam, promised=not cautions)
     train_curves.draw(config, curves, lam, final=not moves(state))
+    if state.phase in ("finished", "completed"):
+        train_curves.right_labels(config)
 
 
 def head(config: RunConfig, state: JobState, curves: Curves, lam: float, *, promised: bool) -> None:

@@ -331,6 +331,33 @@ _ALL = (
         ),
     ),
     Preset(
+        id="ninety-nine",
+        title="99 per cent",
+        sentence="A diagnosis from an ECG that is hard to read. Of the ward's patients 99.5 % are ill, of the clinic's "
+        "0.5 %, and the ward hums louder: whoever hears the hum is right 99 times in 100.",
+        look_for="99 % right in the trial, a coin in the next hospital, and wrong where the hum says the opposite. "
+        "Hospital and label are almost one variable here: see how little any λ can give back.",
+        verdict="nothing to gain",
+        why="TBD",
+        env_word="hospital",
+        config=_config(
+            Scenario(
+                observation="ecg",
+                n_samples=4000,
+                outcome="binary",
+                separation=0.7,
+                offset=(1.0, -1.0),
+                sigma=(0.3, 0.3),
+                prevalence=(0.995, 0.005),
+            ),
+            lams=(0.0, 0.6, 1.0, 1.5),
+            epochs=60,
+            replicates=2,
+            batch_size=1024,
+            align="environment within outcome",
+        ),
+    ),
+    Preset(
         id="lamp",
         title="Lamp on the digits",
         sentence="Is the handwritten digit a 5 or more? In both hospitals the lamp is brighter where it is, and "

@@ -1,4 +1,5 @@
-"""Measure the claims about ECGs and their hum, one value a seed each; those about images are in `image_claims`.
+"""Measure the claims about ECGs and their hum, one value a seed each; those about images are in `image_claims`, those
+about telling hospitals apart in `told_apart_claims`.
 
 Settings (λ, epochs, batch) were looked for on seeds 0 and 1; what is shipped is of seeds 300 to 304.
 """
@@ -19,7 +20,7 @@ from crl_core.measures.prediction import Prediction, ceiling, prediction
 from crl_core.measures.saliency import looks
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
-from crl_core.studies import image_claims
+from crl_core.studies import image_claims, told_apart_claims
 
 _ROWS = 1000  # that a recording is edited of
 _FILTER = altered(preset("filter"), lams=(0.0, 1.0, 3.0))
@@ -47,6 +48,7 @@ WORLDS: Mapping[str, RunConfig] = {
     "ward-marginal": altered(_WARD, lams=(0.0, 3.0), align="environment"),
     "ninety-nine": altered(_WARD, lams=(0.0,), prevalence=(0.995, 0.005), separation=0.7),
     **image_claims.WORLDS,
+    **told_apart_claims.WORLDS,
 }
 ALIGNED: Mapping[str, float] = {  # the λ that claims are about
     **{"filter": 3.0, "filter-patients": 1.0, "gains": 3.0, "machine": 3.0, "hum-phase": 10.0},
@@ -186,6 +188,7 @@ _OF_WORLD: Mapping[str, Mapping[str, Callable[[At], np.ndarray]]] = {
         "signals-ninety-nine-next": lambda at: at.accuracy("next"),
     },
     **image_claims.OF_WORLD,
+    **told_apart_claims.OF_WORLD,
 }
 _WORLD_OF = {claim: world for world, claims in _OF_WORLD.items() for claim in claims}
 _WAYS = {claim: way for claims in _OF_WORLD.values() for claim, way in claims.items()}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from crl_core.figures import Level, along_lam, palette
-from crl_core.measures.prediction import PLACES, THE_CAUSE, WORDS, said
+from crl_core.measures.prediction import PLACES, THE_CAUSE, WORDS, Prediction, said
 from pages.shared.model_views import predicted
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
@@ -45,4 +46,14 @@ def draw(run: RunInView) -> None:
         cause = THE_CAUSE[run.config.scenario.observation]
         if sentence := said(found, result.lams.index(run.lam), run.lam, cause):
             say(sentence)
-        quiet(_EXPLAINED)
+        quiet(f"{_auc_said(run, found)}{_EXPLAINED}")
+
+
+def _auc_said(run: RunInView, found: Prediction) -> str:
+    """AUC at the λ in view, median over replicates, of each place; "" where a model has none."""
+    at = run.result.lams.index(run.lam)
+    values = {place: float(np.median(run.result.by_lam(found.auc[place])[:, at])) for place in PLACES}
+    if not np.isfinite(list(values.values())).all():
+        return ""
+    each = ", ".join(f"{value:.2f} {WORDS[place]}" for place, value in values.items())
+    return f"AUC at λ = {run.lam:g}: {each}. "

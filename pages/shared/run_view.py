@@ -117,8 +117,11 @@ def page_header(title: str, says: str, definitions: str | None = None, numbers: 
             style.numbers(figures)
 
 
-def run_in_view(page: str) -> RunInView:
-    """The stored run of the sidebar's settings. Where there is none: the view that says so, and the page ends there."""
+def run_in_view(page: str, *, warned: bool = False) -> RunInView:
+    """The stored run of the sidebar's settings. Where there is none: the view that says so, and the page ends there.
+
+    warned: the page has said already what the run lacks.
+    """
     controls = sidebar.controls()
     if controls.config is None:
         page_header(page, controls.sentence)
@@ -157,7 +160,8 @@ def run_in_view(page: str) -> RunInView:
             f"This run was made by version {older.recipe_version} of the recipe; this program trains by version "
             f"{RECIPE_VERSION}, whose numbers differ. Train these settings again to have them by the present one."
         )
-    warn(cautions_of(result))
+    if not warned:
+        warn(cautions_of(result))
     return run
 
 

@@ -15,7 +15,7 @@ from crl_core.figures.palette import palette
 from crl_core.jobs.manager import JobState
 from crl_core.measures.curves import Curves, empty
 from crl_core.metrics import METRIC, kept_in
-from pages.shared import server_cache, style, table_run
+from pages.shared import prediction_panel, run_view, server_cache, style, table_run
 
 _SAYS = {
     "loss": "factual error + λ · penalty{unit}",
@@ -72,6 +72,12 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
     style.lam_legend(ink, curves.lams, lam, zoom=final and curves.n_epochs > 0)
     if (curves.n_bad > 0).any():
         style.quiet(_casualties(curves))
+
+
+def right_labels(config: RunConfig) -> None:
+    """Of a run that is there and predicts a label: how often it is right, here and in other hospitals."""
+    if config.without_effect:
+        prediction_panel.draw(run_view.run_in_view("Train", warned=True))
 
 
 def _error(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:

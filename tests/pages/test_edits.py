@@ -165,7 +165,7 @@ def test_the_path_of_a_label_speaks_of_no_effect_and_shows_the_share_that_flips(
     assert titled(app, "Share of labels that flip")
 
 
-@pytest.mark.parametrize("page", ["path", "unseen"])
+@pytest.mark.parametrize("page", ["train", "path", "unseen"])
 def test_of_a_label_it_is_shown_how_often_it_is_right_in_the_trial_and_elsewhere(
     open_app: Open, store: RunStore, labelled: RunResult, page: str
 ) -> None:
@@ -179,6 +179,8 @@ def test_of_a_label_it_is_shown_how_often_it_is_right_in_the_trial_and_elsewhere
         median = np.median(labelled.by_lam(found.accuracy[place]), axis=0)
         np.testing.assert_allclose(numbers(points["y"]), median, rtol=1e-5)
     assert accuracy_said(found, labelled.lams.index(1.0), 1.0) in unescape(words(app))
+    of_next = np.median(labelled.by_lam(found.auc["next"])[:, labelled.lams.index(1.0)])
+    assert f"{of_next:.2f} in a next hospital" in words(app)
 
 
 def test_an_unseen_environment_of_a_label_is_another_machine(
