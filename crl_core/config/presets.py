@@ -338,7 +338,8 @@ _ALL = (
         look_for="99 % right in the trial, a coin in the next hospital, and wrong where the hum says the opposite. "
         "Hospital and label are almost one variable here: see how little any λ can give back.",
         verdict="nothing to gain",
-        why="TBD",
+        why="Hospital and label are almost one variable: a λ that predicts well in the trial keeps the hum, and a "
+        "larger one collapses. A notch filter takes the hum out for every method.",
         env_word="hospital",
         config=_config(
             Scenario(
