@@ -240,7 +240,7 @@ _ALL = (
         "compare with the dashed line: simple methods on traces that were normalised one by one.",
         verdict="helps",
         why="Amplifier and patient both scale the T wave, and the penalty takes them apart better than a regression on "
-        "normalised traces; a network on normalised traces, or a calibration pulse, would need no penalty.",
+        "normalised traces; but a network on normalised traces is about as right without any penalty.",
         env_word="hospital",
         config=_config(
             replace(_FILTERS, highpass=(0.0,), gain=(1.3, 0.75), latents=("t",)), lams=(0.0, 1.0, 3.0, 10.0), **_FEW

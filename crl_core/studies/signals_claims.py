@@ -7,6 +7,7 @@ Settings (λ, epochs, batch) were looked for on seeds 0 and 1; what is shipped i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,11 +15,14 @@ from crl_core.config import FIRST_SEED, RunConfig, Scenario, Training
 from crl_core.config.presets import preset
 from crl_core.config.text import altered
 from crl_core.data.interventions import deploy
+from crl_core.data.scm import MultiEnvData
+from crl_core.events import RunFinished
 from crl_core.jobs.ensure_runs import Evidence, ensure_runs
 from crl_core.jobs.executors import Executor, Here
 from crl_core.measures.prediction import Prediction, ceiling, prediction
 from crl_core.measures.saliency import looks
-from crl_core.results import RunResult
+from crl_core.measures.trace_views import own_scale
+from crl_core.results import RunResult, data_of
 from crl_core.runs.store import RunStore
 from crl_core.studies import image_claims, told_apart_claims
 
@@ -132,6 +136,22 @@ def _at_hum(at: At, lam: float) -> np.ndarray:
     return np.array([looks(at.run, replicate).at_hum[place] for replicate in range(at.run.config.training.replicates)])
 
 
+def _normalised(at: At) -> np.ndarray:
+    """ITE RMSE of every seed, at λ = 0, of a network that is given each trace less its mean, over its deviation."""
+    from crl_core.training.path import train_path  # torch, loaded only where something is measured
+
+    config = altered(at.run.config, lams=(0.0,))
+    parts = [data_of(config, replicate) for replicate in range(config.training.replicates)]
+    rows = [(_own_scale(train), _own_scale(held_out)) for train, held_out in parts]
+    ended = next(event for event in train_path(config, data=rows) if isinstance(event, RunFinished))
+    assert ended.result is not None
+    return ended.result.by_lam(ended.result.ite_rmse)[:, 0]
+
+
+def _own_scale(rows: MultiEnvData) -> MultiEnvData:
+    return replace(rows, x=own_scale(rows.x))
+
+
 _BASELINES = ("signals-filter-baseline", "signals-filter-gain", "signals-machine-gain")
 _OF_WORLD: Mapping[str, Mapping[str, Callable[[At], np.ndarray]]] = {
     "filter": {
@@ -149,6 +169,7 @@ _OF_WORLD: Mapping[str, Mapping[str, Callable[[At], np.ndarray]]] = {
     "gains": {
         "signals-gains-zero": lambda at: at.error(0.0),
         "signals-gains-aligned": lambda at: at.error(at.lam),
+        "signals-gains-normalised": lambda at: _normalised(at) / at.error(at.lam),
     },
     "machine": {
         "signals-machine-zero": lambda at: at.error(0.0),
