@@ -35,6 +35,9 @@ _SAYS_NOTHING = RunConfig(
     scenario=Scenario(observation="ecg", n_samples=4000, outcome="binary", offset=(1.0, -1.0), sigma=(0.3, 0.3)),
     training=Training(epochs=30, lams=(0.0,)),
 )
+_LOCKED = altered(
+    preset("machine"), lams=(0.0,), hum_phase="locked", highpass=(0.0, 0.0), gain=(1.0, 1.0), saturation=0.0
+)
 _RATES = (0.9, 0.1)
 WORLDS: Mapping[str, RunConfig] = {
     "filter": _FILTER,
@@ -44,6 +47,8 @@ WORLDS: Mapping[str, RunConfig] = {
     "machine": altered(preset("machine"), lams=(0.0, 3.0)),
     "hum-phase": _PHASE,
     "hum-phase-columns": altered(_PHASE, lams=(0.0,), x_scale="columns"),
+    "hum-locked": _LOCKED,
+    "hum-locked-columns": altered(_LOCKED, x_scale="columns"),
     "hum-label": _LABEL,
     "hum-nothing": _SAYS_NOTHING,
     "rates-hard": altered(_SAYS_NOTHING, prevalence=_RATES),
@@ -181,6 +186,8 @@ _OF_WORLD: Mapping[str, Mapping[str, Callable[[At], np.ndarray]]] = {
         "signals-phase-aligned": lambda at: at.error(at.lam) / at.error(0.0),
     },
     "hum-phase-columns": {"signals-phase-columns": lambda at: at.error(0.0)},
+    "hum-locked": {"signals-locked-zero": lambda at: at.error(0.0)},
+    "hum-locked-columns": {"signals-locked-columns": lambda at: at.error(0.0)},
     "hum-label": {
         "signals-label-trial": lambda at: at.accuracy("trial"),
         "signals-label-ceiling": lambda at: at.accuracy("trial") - ceiling(at.run.config.scenario),
