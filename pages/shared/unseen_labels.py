@@ -25,7 +25,7 @@ the new rows, which a monitor has later or never.
 
 **Latent MMD²**: deployed latents against 300 held-out training latents. **Residuals**: of y − ŷ, for each arm.
 
-An intervention on the machine records the same hearts otherwise: whatever changes, no patient does.
+An intervention on the machine records the same rows otherwise: what is behind a row, its label too, stays as it is.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,15 +65,18 @@ def open_app(store: RunStore) -> Open:
     return run
 
 
+_SPOKEN = re.compile(r'<span class="crl-spoken"[^>]*></span>')
+
+
 def words(app: AppTest) -> str:
-    """Everything that is written on the page, the sidebar included."""
+    """Everything that is written on the page, the sidebar included; not what figures say to who does not see them."""
     kinds = ("html", "markdown", "error", "warning", "info", "success", "title", "caption", "progress")
     texts = []
     for kind in kinds:
         for element in app.get(kind):
             proto = getattr(element, "proto", None)
             texts.append(str(getattr(proto, "text", "") or getattr(proto, "body", "") or getattr(element, "value", "")))
-    return " ".join(texts)
+    return _SPOKEN.sub("", " ".join(texts))
 
 
 def charts(app: AppTest) -> int:
