@@ -78,7 +78,7 @@ def head(config: RunConfig, state: JobState, curves: Curves, lam: float, *, prom
         *(
             (figure(None if alone and m.name == "mmd2" else curves.last(m.name, lam)), m.word)
             for m in LISTED
-            if "epoch" in m.kept
+            if "epoch" in m.kept and not (m.needs_truth and config.without_effect)
         ),
     ]
     page_header(asked.naming.title, asked.look_for if promised else asked.sentence, _DEFINITIONS, figures)
