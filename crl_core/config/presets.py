@@ -51,6 +51,21 @@ _FILTERS = replace(
     highpass=(0.5, 0.05),
 )
 _FEW = {"epochs": 30, "replicates": 2}  # what comes along of a world of traces is mostly weights
+_WARD = Scenario(
+    observation="ecg",
+    n_samples=4000,
+    outcome="binary",
+    offset=(1.0, -1.0),
+    sigma=(0.3, 0.3),
+    prevalence=(0.98, 0.02),
+)
+_WITHIN = {
+    "lams": (0.0, 0.6, 1.0, 1.5),
+    "epochs": 60,
+    "replicates": 2,
+    "batch_size": 1024,  # rows of the rarer label are few in a smaller one
+    "align": "environment within outcome",
+}
 _ALL = (
     Preset(
         id="hospital",
@@ -314,21 +329,7 @@ _ALL = (
         why="A λ that predicts well in the trial keeps the hum; a larger one helps in a narrow window, before "
         "the latent collapses. A notch filter takes the hum out for every method.",
         env_word="hospital",
-        config=_config(
-            Scenario(
-                observation="ecg",
-                n_samples=4000,
-                outcome="binary",
-                offset=(1.0, -1.0),
-                sigma=(0.3, 0.3),
-                prevalence=(0.98, 0.02),
-            ),
-            lams=(0.0, 0.6, 1.0, 1.5),
-            epochs=60,
-            replicates=2,
-            batch_size=1024,  # rows of the rarer label are few in a smaller one
-            align="environment within outcome",
-        ),
+        config=_config(_WARD, **_WITHIN),
     ),
     Preset(
         id="ninety-nine",
@@ -341,22 +342,7 @@ _ALL = (
         why="Hospital and label are almost one variable: a λ that predicts well in the trial keeps the hum, and a "
         "larger one collapses. A notch filter takes the hum out for every method.",
         env_word="hospital",
-        config=_config(
-            Scenario(
-                observation="ecg",
-                n_samples=4000,
-                outcome="binary",
-                separation=0.7,
-                offset=(1.0, -1.0),
-                sigma=(0.3, 0.3),
-                prevalence=(0.995, 0.005),
-            ),
-            lams=(0.0, 0.6, 1.0, 1.5),
-            epochs=60,
-            replicates=2,
-            batch_size=1024,
-            align="environment within outcome",
-        ),
+        config=_config(replace(_WARD, separation=0.7, prevalence=(0.995, 0.005)), **_WITHIN),
     ),
     Preset(
         id="lamp",

@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from crl_core.figures.axes import Range, finite_of, held_in, interval
-from crl_core.figures.base import Trace, axis, empty, figure, note, rgba
+from crl_core.figures.base import axis, empty, figure, note, rgba
 from crl_core.figures.palette import Palette
-from crl_core.figures.traces import milliseconds, ms_axis
+from crl_core.figures.traces import milliseconds, ms_axis, trace_line
 
 _TALL, HEIGHT = 380, 320
 _BELOW, _GAP = 0.4, 0.08  # shares of the height
@@ -45,9 +45,17 @@ def trace_gradient(
     return figure(
         title,
         [
-            _line(time, upper, colours["envs"][env], 1.5, "%{x:.0f} ms, %{y:.2f} mV", colours),
-            _line(time, gradient, rgba(accent, 0.5), 0.9, "%{x:.0f} ms, %{y:.3g}", colours) | {"yaxis": "y2"},
-            _line(time, smoothed, accent, 2.2, "%{x:.0f} ms, %{y:.3g}, smoothed", colours) | {"yaxis": "y2"},
+            trace_line(
+                time, upper, colours["envs"][env], 1.5, colours, hovertemplate="%{x:.0f} ms, %{y:.2f} mV<extra></extra>"
+            ),
+            trace_line(
+                time, gradient, rgba(accent, 0.5), 0.9, colours, hovertemplate="%{x:.0f} ms, %{y:.3g}<extra></extra>"
+            )
+            | {"yaxis": "y2"},
+            trace_line(
+                time, smoothed, accent, 2.2, colours, hovertemplate="%{x:.0f} ms, %{y:.3g}, smoothed<extra></extra>"
+            )
+            | {"yaxis": "y2"},
         ],
         colours,
         height=_TALL,
@@ -80,7 +88,8 @@ def gradient_spectrum(
     traces = []
     for name, values in known.items():
         look = (colours["accent"], 2.2, "solid") if name == list(shares)[-1] else (colours["muted"], 1.6, "dot")
-        drawn = _line(hz, values, *look[:2], f"{name}<br>%{{x:.1f}} Hz: %{{y:.1%}}", colours, dash=look[2])
+        hover = f"{name}<br>%{{x:.1f}} Hz: %{{y:.1%}}<extra></extra>"
+        drawn = trace_line(hz, values, *look[:2], colours, dash=look[2], hovertemplate=hover)
         traces.append(drawn | {"name": name, "showlegend": True})
     low, high = interval(*band)
     return figure(
@@ -119,17 +128,3 @@ def gradient_spectrum(
         xaxis=axis(colours, "Hz", range=list(interval(0.0, float(max(finite_of(hz), default=1.0)))), nticks=6),
         yaxis=axis(colours, "share of the spectrum", range=list(interval(0.0, top)), tickformat=".0%", nticks=5),
     )
-
-
-def _line(
-    x: np.ndarray, y: np.ndarray, colour: str, width: float, hover: str, colours: Palette, *, dash: str = "solid"
-) -> Trace:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": x,
-        "y": y,
-        "showlegend": False,
-        "line": {"color": colour, "width": width * colours["scale"], "dash": dash},
-        "hovertemplate": f"{hover}<extra></extra>",
-    }

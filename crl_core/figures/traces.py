@@ -37,14 +37,14 @@ def traces_by_env(
     time, each = milliseconds(x.shape[1], rate), max(2, _ROWS // max(1, len(env_names)))
     shown = {e: np.flatnonzero(env == e)[evenly(int((env == e).sum()), each)] for e in range(len(env_names))}
     thin = [
-        _line(time, x[row], rgba(colours["envs"][e], 0.4), 0.9, colours, legendgroup=f"env{e}", hoverinfo="skip")
+        trace_line(time, x[row], rgba(colours["envs"][e], 0.4), 0.9, colours, legendgroup=f"env{e}", hoverinfo="skip")
         for e, rows in shown.items()
         for row in rows
     ]
     with np.errstate(invalid="ignore", over="ignore"):
         means = {e: x[env == e].mean(axis=0) for e, rows in shown.items() if len(rows)}
     thick = [
-        _line(
+        trace_line(
             time,
             mean,
             colours["envs"][e],
@@ -89,7 +89,7 @@ def trace_among(
     time, (low, high) = milliseconds(len(trace), rate), interval(*limits)
     held, beyond = held_in(trace, (low, high))
     behind = [
-        _line(
+        trace_line(
             time,
             means[e],
             rgba(colours["envs"][e], 0.45),
@@ -103,7 +103,7 @@ def trace_among(
         if not np.isnan(means[e]).any()
     ]
     hover = f"{env_names[env]}<br>%{{x:.0f}} ms, %{{y:.2f}} mV<extra></extra>"
-    chosen = _line(time, held, colours["envs"][env], 1.5, colours, hovertemplate=hover)
+    chosen = trace_line(time, held, colours["envs"][env], 1.5, colours, hovertemplate=hover)
     return figure(
         title,
         [*behind, chosen, *env_legend(env_names, colours)],
@@ -170,12 +170,13 @@ def ms_axis(time: np.ndarray, colours: Palette) -> dict[str, object]:
 
 def _named(time: np.ndarray, values: np.ndarray, colour: str, width: float, name: str, colours: Palette) -> Trace:
     hover = f"{name}<br>%{{x:.0f}} ms, %{{y:.2f}} mV<extra></extra>"
-    return _line(time, values, colour, width, colours, name=name, hovertemplate=hover) | {"showlegend": True}
+    return trace_line(time, values, colour, width, colours, name=name, hovertemplate=hover) | {"showlegend": True}
 
 
-def _line(
+def trace_line(
     x: np.ndarray, y: np.ndarray, colour: str, width: float, colours: Palette, *, dash: str = "solid", **more: object
 ) -> Trace:
+    """A line without an entry in the legend, of a trace or along one."""
     return {
         "type": "scatter",
         "mode": "lines",

@@ -55,7 +55,7 @@ WORLDS: Mapping[str, RunConfig] = {
     "rates-easy": altered(_SAYS_NOTHING, prevalence=_RATES, separation=3.0),
     "ward": _WARD,
     "ward-marginal": altered(_WARD, lams=(0.0, 3.0), align="environment"),
-    "ninety-nine": altered(_WARD, lams=(0.0,), prevalence=(0.995, 0.005), separation=0.7),
+    "ninety-nine": altered(preset("ninety-nine"), lams=(0.0,)),
     **image_claims.WORLDS,
     **told_apart_claims.WORLDS,
 }

@@ -12,7 +12,7 @@ from crl_core.figures import Palette, palette
 from crl_core.figures.unseen import along_dose
 from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO
 from crl_core.studies.certificate import Certificate, certificate
-from crl_core.studies.deployed import TITLES, Finding
+from crl_core.studies.deployed import TITLES, Finding, Reference
 from crl_core.studies.deployed_view import Deployment, DoseCurves, Scene, dose_curves
 from crl_core.studies.detection_rates import WRONG, name_of
 from pages.shared.run_view import RunInView
@@ -117,8 +117,9 @@ def certificate_buttons(made: Certificate, name: object) -> None:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _dose_curves(key: str, lam: float, intervention: str, n: int, _scene: Scene) -> DoseCurves:
-    return dose_curves(_scene.model, intervention, n)
+def curves_along_dose(key: str, lam: float, intervention: str, n: int, _model: Reference) -> DoseCurves:
+    """What becomes of the model of run `key` at λ along the dose, computed once."""
+    return dose_curves(_model, intervention, n)
 
 
 def _truth(run: RunInView, here: Scene, asked: Asked, found: Deployment) -> None:
@@ -128,7 +129,7 @@ def _truth(run: RunInView, here: Scene, asked: Asked, found: Deployment) -> None
         panel_title("What only the simulation knows", "ITE RMSE of this network")
         say(f"{found.error:.3f} here, {found.usual:.3f} on unchanged rows.")
         return
-    curves = _dose_curves(run.key, run.lam, item.id, found.report.n_rows, here)
+    curves = curves_along_dose(run.key, run.lam, item.id, found.report.n_rows, here.model)
     drawn = along_dose(curves.doses, curves.mmd2, asked.dose, ink, title="Latent MMD²", dose_title=item.dose)
     chart(drawn, "unseen.dose_mmd2")
     drawn = along_dose(

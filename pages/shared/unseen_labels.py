@@ -10,13 +10,12 @@ from crl_core.figures.labels import right_along_dose
 from crl_core.figures.unseen import along_dose
 from crl_core.studies.along_dose import LabelDeployed, label_deployed
 from crl_core.studies.deployed import Reference, reference_of
-from crl_core.studies.deployed_view import DoseCurves, dose_curves
 from pages.shared import edits_panel, prediction_panel
 from pages.shared.run_view import RunInView, page_header
 from pages.shared.style import notice, panel_title, quiet
 from pages.shared.tables import chart
 from pages.shared.unseen_controls import Asked, asked_deployment
-from pages.shared.unseen_findings import gauges
+from pages.shared.unseen_findings import curves_along_dose, gauges
 
 _DEFINITIONS = """
 **Accuracy**: the share of rows whose label is right, saying yes where ŷ is above one half. **AUC**: the chance that a
@@ -85,7 +84,7 @@ def _along(run: RunInView, asked: Asked, found: LabelDeployed, model: Reference)
         panel_title("Who knows the labels sees", "share that is right, and AUC")
         quiet(f"{100 * found.here['accuracy']:.1f} % are right, AUC {found.here['auc']:.2f}.")
         return
-    curves = _curves(run.key, run.lam, item.id, asked.n, model)
+    curves = curves_along_dose(run.key, run.lam, item.id, asked.n, model)
     drawn = right_along_dose(
         curves.doses,
         curves.right["accuracy"],
@@ -109,8 +108,3 @@ def _model(key: str, lam: float, _run: RunInView) -> Reference:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _found(key: str, lam: float, intervention: str, dose: float, n: int, draw: int, _model: Reference) -> LabelDeployed:
     return label_deployed(_model, intervention, dose, n, draw)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _curves(key: str, lam: float, intervention: str, n: int, _model: Reference) -> DoseCurves:
-    return dose_curves(_model, intervention, n)

@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from crl_core import RunConfig, train
+from crl_core import RunConfig, Scenario, Training, train
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 from pages.shared import fields, server_cache
@@ -65,6 +65,16 @@ def open_app(store: RunStore) -> Open:
     return run
 
 
+FILTER = RunConfig(
+    scenario=Scenario(
+        observation="ecg", n_samples=400, propensity=(1, 0), offset=(1, -1), heterogeneity=1.5, highpass=(0.5, 0.05)
+    ),
+    training=Training(lams=(0.0, 1.0, 10.0), epochs=2, replicates=2),
+)
+LABEL = RunConfig(
+    scenario=Scenario(observation="ecg", n_samples=400, outcome="binary", prevalence=(0.3, 0.7), leak=1.0),
+    training=Training(lams=(0.0, 1.0), epochs=20, replicates=2, learning_rate=0.005),
+)
 _SPOKEN = re.compile(r'<span class="crl-spoken"[^>]*></span>')
 
 
@@ -82,3 +92,15 @@ def words(app: AppTest) -> str:
 def charts(app: AppTest) -> int:
     """How many Vega-Lite charts the page has."""
     return len(app.get("vega_lite_chart")) + len(app.get("arrow_vega_lite_chart"))
+
+
+@pytest.fixture(scope="session")
+def trained() -> RunResult:
+    """Of a world of traces with effects, `FILTER`."""
+    return train(FILTER)
+
+
+@pytest.fixture(scope="session")
+def labelled() -> RunResult:
+    """Of a world of traces with a label, `LABEL`."""
+    return train(LABEL)

@@ -8,7 +8,7 @@ from html import unescape
 import numpy as np
 import pytest
 
-from crl_core import RunConfig, Scenario, Training, preset, train
+from crl_core import RunConfig, preset, train
 from crl_core.data.interventions import first_dose
 from crl_core.data.scm import sample
 from crl_core.measures.edits import EDITS, edited, moved
@@ -22,36 +22,16 @@ from crl_core.studies.deployed_view import dose_curves
 from pages.shared import fields
 from pages.shared.tables import signed
 from tests.lecture_runs import broken
-from tests.pages.conftest import Open, words
+from tests.pages.conftest import FILTER, LABEL, Open, words
 from tests.pages.figures import figures, numbers, titled
 
 HUM, MACHINE = EDITS
-FILTER = RunConfig(
-    scenario=Scenario(
-        observation="ecg", n_samples=400, propensity=(1, 0), offset=(1, -1), heterogeneity=1.5, highpass=(0.5, 0.05)
-    ),
-    training=Training(lams=(0.0, 1.0, 10.0), epochs=2, replicates=2),
-)
-LABEL = RunConfig(
-    scenario=Scenario(observation="ecg", n_samples=400, outcome="binary", prevalence=(0.3, 0.7), leak=1.0),
-    training=Training(lams=(0.0, 1.0), epochs=20, replicates=2, learning_rate=0.005),
-)
 
 
 def link(config: RunConfig) -> dict[str, str]:
     preset_id, values = fields.describe(config)
     home = fields.defaults(preset_id)
     return {"preset": preset_id} | {name: str(value) for name, value in values.items() if value != home.get(name)}
-
-
-@pytest.fixture(scope="module")
-def trained() -> RunResult:
-    return train(FILTER)
-
-
-@pytest.fixture(scope="module")
-def labelled() -> RunResult:
-    return train(LABEL)
 
 
 def test_the_scenario_shows_the_traces_of_each_hospital_and_what_their_machines_differ_in(open_app: Open) -> None:

@@ -19,20 +19,10 @@ from crl_core.runs.store import RunStore
 from pages.shared.tables import signed
 from pages.shared.trace_viewer import INPUT, TRACE, representative
 from tests.lecture_runs import broken
-from tests.pages.conftest import Open, Tiny, words
+from tests.pages.conftest import FILTER, LABEL, Open, Tiny, words
 from tests.pages.figures import figures, numbers, rows_drawn, titled, written
-from tests.pages.test_edits import FILTER, LABEL, link
+from tests.pages.test_edits import link
 from tests.pages.test_serve import made_up
-
-
-@pytest.fixture(scope="module")
-def trained() -> RunResult:
-    return train(FILTER)
-
-
-@pytest.fixture(scope="module")
-def labelled() -> RunResult:
-    return train(LABEL)
 
 
 def ring(drawn: dict) -> tuple[float, float]:  # type: ignore[type-arg]
