@@ -1,4 +1,4 @@
-"""A claim's measurement in one line of HTML: a dot a seed, the median, the threshold, the side where it is true."""
+"""A claim's measurement in a line of HTML: a dot a replicate, the median, the threshold, the side where it is true."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def strip(
         x = worst if broken else at(float(value))  # type: ignore[arg-type]
         y = 0.4 + 1.8 * (seed % _ROWS + 0.5) / _ROWS
         colour = colours["bad"] if broken else colours["text"]
-        words = f"seed {seed + 1}: {'not finite, a model broke' if broken else number(value)}"
+        words = f"replicate {seed + 1}: {'not finite, a model broke' if broken else number(value)}"
         parts.append(
             f'<i class="dot" title="{words}" style="left:{_share(x)};top:{y:.2f}rem;border-color:{colour};'
             f'background:{colours["panel"]}"></i>'
         )
-    sign = "&lt;" if holds_if == "below" else "&gt;"
+    claimed = f"← claimed: below {threshold:g}" if holds_if == "below" else f"claimed: above {threshold:g} →"
     place = f"left:{_share(line)};transform:translateX(-{100 * line:.0f}%)"
-    parts.append(f'<span class="says" style="{place};color:{colours["muted"]}">claimed {sign} {threshold:g}</span>')
+    parts.append(f'<span class="says" style="{place};color:{colours["muted"]}">{claimed}</span>')
     for x, words in ((0.0, ends[0]), (1.0, ends[1])):
         if abs(x - line) > 0.33:
             side = "left:0" if x == 0 else "right:0"
@@ -100,4 +100,4 @@ def number(value: float | None) -> str:
 
 
 def _spoken(values: Sequence[float | None], median: float | None, threshold: float, holds_if: str, label: str) -> str:
-    return f"{label}: median {number(median)} over {len(values)} seeds; claimed {holds_if} {threshold:g}"
+    return f"{label}: median {number(median)} over {len(values)} replicates; claimed {holds_if} {threshold:g}"

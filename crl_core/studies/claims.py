@@ -103,12 +103,12 @@ def _regret_factual(run: RunResult, _: Evidence, __: int | None) -> np.ndarray:
 
 
 QUANTITIES: Mapping[str, Quantity] = {
-    "ite_rmse": Quantity("ITE RMSE (√PEHE), held out", _error("ite_rmse")),
-    "factual_mse": Quantity("factual MSE, held out", _error("factual_mse")),
+    "ite_rmse": Quantity("effect error, held out", _error("ite_rmse")),
+    "factual_mse": Quantity("factual error, held out", _error("factual_mse")),
     "mmd2": Quantity("MMD² between environments, held out", _metric("mmd2")),
     "mmd2_last_over_first": Quantity("MMD², last epoch over first", _mmd2_last_over_first),
-    "u_shape": Quantity("ITE RMSE at the better end of the path over that at λ = 1", _u_shape, whole_path=True),
-    "regret_factual": Quantity("ITE RMSE at least factual error, over the best", _regret_factual, whole_path=True),
+    "u_shape": Quantity("effect error at the better end of the path over that at λ = 1", _u_shape, whole_path=True),
+    "regret_factual": Quantity("effect error at least factual error, over the best", _regret_factual, whole_path=True),
     "r2_s": Quantity("R² of s read from the latent", _read("s"), needs_evidence=True),
     "r2_z": Quantity("R² of z read from the latent", _read("z"), needs_evidence=True),
     "knn_mixing": Quantity("kNN mixing (1 = full)", _from_evidence("knn_mixing"), needs_evidence=True),

@@ -41,7 +41,7 @@ def panel(name: str, wanted: Wanted, *, start: str, again: bool) -> bool:
         if running is not None:
             st.error(running.problem or "")
         style.quiet(
-            f"{stored}Trains {len(lacking)} batched {'run' if len(lacking) == 1 else 'runs'}, about "
+            f"{stored}Trains {len(lacking)} {'run' if len(lacking) == 1 else 'runs'}, about "
             f"{style.duration(seconds)} ({server_cache.device_line()})."
         )
     return False

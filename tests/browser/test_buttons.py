@@ -578,7 +578,7 @@ def test_while_a_run_is_trained_lambda_stays_where_the_lecture_was_dragged_to(vi
 @presses("claims-seeds", "claims-runs-*-start", "claims-runs-*-cancel")
 def test_claims_are_put_to_the_test_with_as_many_seeds_as_chosen(visitor: Visitor) -> None:
     visitor.open("claims")
-    visitor.turn_to("claims-seeds", "5", visitor.main.get_by_text(re.compile(r"^Trains \d+ batched runs")))
+    visitor.turn_to("claims-seeds", "5", visitor.main.get_by_text(re.compile(r"^Trains \d+ runs")))
     visitor.begin_and_end("claims-runs-*-start")
 
 
@@ -595,7 +595,7 @@ def test_the_study_of_environments_is_taken_home_and_run_here(visitor: Visitor) 
     assert b"<html" in visitor.take("environments-html")[:200].lower()
     assert visitor.take("environments-md").startswith(b"# ")
     visitor.unfold("Every number", "quantity")
-    visitor.turn_to("environments-seeds", "10", visitor.main.get_by_text(re.compile(r"Trains \d+ batched runs")))
+    visitor.turn_to("environments-seeds", "10", visitor.main.get_by_text(re.compile(r"Trains \d+ runs")))
     visitor.begin_and_end("environments-runs-*-start")
 
 

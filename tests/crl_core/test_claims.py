@@ -468,11 +468,11 @@ def test_an_answer_is_that_of_the_claim_as_it_stands_and_none_where_it_has_chang
 
 def test_what_is_measured_is_a_line_that_names_quantity_lam_and_what_stands_beside_it() -> None:
     (claim,) = parse_claims(ENTRY)
-    assert claim.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1"
+    assert claim.measured_as() == "effect error, held out, at λ = 1"
     beside = replace(claim, against=replace(claim.setting, lam=0.0))
-    assert beside.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1, over that at λ = 0"
+    assert beside.measured_as() == "effect error, held out, at λ = 1, over that at λ = 0"
     elsewhere = replace(claim, against=replace(claim.setting, preset="leaky", lam=0.0))
-    assert elsewhere.measured_as() == "ITE RMSE (√PEHE), held out, at λ = 1, over that of leaky at λ = 0"
+    assert elsewhere.measured_as() == "effect error, held out, at λ = 1, over that of leaky at λ = 0"
     path = replace(claim, quantity="u_shape", setting=replace(claim.setting, lam=None))
     assert path.measured_as().endswith(", along the whole path")
 

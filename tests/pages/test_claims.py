@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from crl_core.config import FIRST_SEED
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
 from crl_core.studies.claims import load_claims, pick
+from crl_core.studies.claims_own import entry_of, own_claim
 from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
 from pages.shared import server_cache
-from tests.pages.conftest import Open, words
+from tests.pages.conftest import Open, Tiny, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
 
@@ -53,6 +55,58 @@ def test_the_first_visit_sees_every_claim_with_its_verdict(open_app: Open, store
     assert shown.count('class="dot"') == sum(value is not None for value in values)
     assert "nan" not in shown.lower().replace("finance", "")
     assert [button.label for button in app.button if button.label.startswith("Put")] == ["Put them to the test here"]
+
+
+def test_every_mark_of_the_matrix_says_its_verdict_and_leads_to_its_strip(open_app: Open, store: RunStore) -> None:
+    content = ship(store)
+    shown = words(open_app("claims"))
+    marks = re.findall(r'<a class="crl-mark [a-z]+" href="#claim-([\w-]+)" target="_self" title="([^"]+)"', shown)
+    said = {entry["id"]: entry["verdict"] for entry in content["claims"]}  # type: ignore[attr-defined]
+    assert {name: title.split(":")[0].lower() for name, title in marks} == said
+    assert sorted(re.findall(r'id="claim-([\w-]+)"', shown)) == sorted(said)
+    assert "<details" in shown
+    assert "<details open" not in shown.replace(' class="crl-world-claims"', "")
+
+
+def test_a_link_shows_the_claims_of_one_verdict_one_world_and_some_words_unfolded(
+    open_app: Open, store: RunStore
+) -> None:
+    content = ship(store)
+    entries = content["claims"]
+    app = open_app("claims")
+    app.segmented_control(key="verdict").set_value("undecided").run()
+    found = set(re.findall(r'id="claim-([\w-]+)"', words(app)))
+    assert found == {entry["id"] for entry in entries if entry["verdict"] == "undecided"}  # type: ignore[attr-defined]
+    assert "<details open" in words(app).replace(' class="crl-world-claims"', "")
+    app.selectbox(key="about").set_value("Digits, labels").run()
+    assert "No claim fits" in words(app)
+    app.segmented_control(key="verdict").set_value("all").run()
+    app.text_input(key="words").set_value("RAW pixels").run()
+    assert re.findall(r'id="claim-([\w-]+)"', words(app)) == ["signals-lamp-baseline"]
+
+
+def test_a_claim_about_the_run_in_view_is_judged_on_its_replicates_and_written_to_be_kept(
+    open_app: Open, store: RunStore, tiny: Tiny
+) -> None:
+    ship(store)
+    store.save(tiny.result)
+    app = open_app("claims", **tiny.params)
+    assert not app.exception
+    shown = words(app)
+    assert "A claim about your run" in shown
+    assert "2 replicates; a verdict needs 5" in shown
+    app.number_input(key="claims.own_bound").set_value(0.25).run()
+    app.segmented_control(key="claims.own_is").set_value("above").run()
+    lam = app.selectbox(key=f"claims.own_lam.{tiny.config.key}").value
+    assert entry_of(own_claim(tiny.config, "ite_rmse", lam, "above", 0.25)) in [code.value for code in app.code]
+    app.selectbox(key="claims.own_quantity").set_value("r2_s").run()
+    assert "This quantity needs probes of the latent" in app.error[0].value
+
+
+def test_a_claim_about_settings_that_are_not_trained_says_to_train_them(open_app: Open, store: RunStore) -> None:
+    ship(store)
+    shown = words(open_app("claims"))
+    assert "has not been trained yet. Train it first" in shown
 
 
 def test_without_stored_answers_the_page_says_how_to_get_them(open_app: Open) -> None:
