@@ -131,7 +131,7 @@ def contest_table(contest: Contest) -> str:
     ending = (
         f"No verdict: these are {few}."
         if few
-        else f"Better than no penalty at the blind λ, {len(ran)} penalties at once (Holm): {names}."
+        else f"Better than no penalty at the label-free λ, {len(ran)} penalties at once (Holm): {names}."
     )
     return (
         f"{contest.setting.preset}: {contest.setting.words}\n\n"

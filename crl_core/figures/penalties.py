@@ -13,7 +13,7 @@ from crl_core.figures.lam_axis import break_marks, lam_axis, positions
 from crl_core.figures.lam_curves import band, curve
 from crl_core.figures.palette import Palette
 
-HEIGHT = 200
+HEIGHT, LARGE = 220, 400
 
 
 def path_of_penalty(
@@ -26,6 +26,7 @@ def path_of_penalty(
     limits: tuple[float, float],
     log: bool,
     problem: str = "",
+    height: int = HEIGHT,
 ) -> go.Figure:
     """Median and range over replicates of [R, L] values, with chosen λ ringed.
 
@@ -33,7 +34,7 @@ def path_of_penalty(
     limits: of all multiples.
     """
     if values.size == 0 or not np.isfinite(values).any():
-        return empty(title, problem or "No λ has a number here.", colours, height=HEIGHT)
+        return empty(title, problem or "No λ has a number here.", colours, height=height)
     low, high = limits
     spread = band(np.clip(values, low, high))
     at = positions(lams)
@@ -49,6 +50,7 @@ def path_of_penalty(
                 "x": [at[index]],
                 "y": [spread.median[index]],
                 "showlegend": False,
+                "cliponaxis": False,
                 "hovertemplate": f"{name}: λ = {lams[index]:g}, {number(spread.median[index])}<extra></extra>",
                 "marker": {
                     "size": (14 if symbol == "circle" else 10) * colours["scale"],
@@ -66,8 +68,8 @@ def path_of_penalty(
         title,
         [*curve(lams, spread, colours, title, values.shape[0]), *rings],
         colours,
-        height=HEIGHT,
-        margin={"l": 38, "r": 4, "b": round(42 * colours["scale"])},
+        height=height,
+        margin={"l": 38, "r": 12, "b": round(42 * colours["scale"])},
         xaxis=lam_axis(lams, colours, most=3, fixedrange=True),
         yaxis=axis(colours, "", fixedrange=True, **vertical),
         shapes=break_marks(lams, colours),

@@ -54,7 +54,9 @@ def _series(drawn: go.Figure) -> Iterator[str]:
                 groups.setdefault(name, []).append((x, y))
     for name, parts in groups.items():
         x, y = (np.concatenate([part[at] for part in parts]) for at in (0, 1))
-        if len(x) == 1:
+        if len(x) == 1 and name in map(_words, drawn.layout.yaxis.ticktext or ()):  # a lane of its own
+            yield f"{name}: {_said(x[0])}"
+        elif len(x) == 1:
             yield f"{name or 'marked'}: {_said(y[0])} at {_place(drawn, x[0])}"
         else:
             yield f"{f'{name}: ' if name else ''}{len(x)} points, across from {_span(x)}, up from {_span(y)}"

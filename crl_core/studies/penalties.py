@@ -235,8 +235,8 @@ def _rounded(values: np.ndarray) -> list[float | None]:
 _CURVES = ("ite_rmse", "factual_mse", "domain_auc")
 WHERE: Mapping[str, str] = {
     "at_best": "own best λ",
-    "at_others": "λ best in other seeds",
-    "at_blind": "blind λ",
+    "at_others": "λ best in other replicates",
+    "at_blind": "label-free λ",
     "at_zero": "λ = 0",
 }
 
@@ -453,6 +453,16 @@ def from_none(contest: Contest, where: str) -> dict[str, Difference]:
     rows = contest.ran
     found = together([against(row, row, "at_zero", where) for row in rows])
     return {row.penalty: one for row, one in zip(rows, found, strict=True)}
+
+
+def ratios(contest: Contest, where: str) -> dict[str, tuple[float, bool, str]]:
+    """Of each penalty that ran: its error over that at λ = 0, in the geometric mean over seeds with usable models (NaN
+    without any), whether the difference is seen (`changes`), and the λ that the seeds pick."""
+    known, seen = from_none(contest, where), changes(contest, where)
+    return {
+        name: (float(np.exp(apart.mean)) if apart.known else np.nan, name in seen, contest.of(name).lams_picked(where))
+        for name, apart in known.items()
+    }
 
 
 def changes(contest: Contest, where: str) -> dict[str, float]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
 
 from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.figures import Palette
+from crl_core.figures.penalty_heat import ratio_lanes
 from crl_core.measures.comparison import together
 from crl_core.measures.intervals import too_few
 from crl_core.studies.penalties import (
@@ -17,15 +15,11 @@ from crl_core.studies.penalties import (
     Contest,
     ContestSetting,
     against,
-    baked_contests,
     better_than_none,
-    changes,
     pairings,
-    ratio_words,
 )
-from pages.shared import server_cache
 from pages.shared.style import quiet
-from pages.shared.tables import say, table
+from pages.shared.tables import chart, say, table
 
 _COLUMNS = ("at_blind", "at_others", "at_best")
 _PAIRS = {
@@ -55,11 +49,11 @@ def answer(contest: Contest) -> None:
     text = "; ".join(parts)
     oracle, _ = better_than_none(contest, "at_others")
     more = [name for name in oracle if name not in better]
-    ending = f" With λ chosen by the truth, in the other seeds, {named(more)} would have one, too." if more else ""
+    ending = f" With λ chosen by the truth, in the other replicates, {named(more)} would have one, too." if more else ""
     say(f"With λ chosen by held-out factual error, {text}.{ending}")
     quiet(
-        f"Lower and higher: by Student’s t of log errors, paired by seed, of {len(contest.ran)} comparisons at once "
-        "(Holm: in 95 of 100 contests none of them is by chance), and by more than 1 %."
+        f"Lower and higher: by Student’s t of log errors, paired by replicate, of {len(contest.ran)} comparisons at "
+        "once (Holm: in 95 of 100 contests none of them is by chance), and by more than 1 %."
     )
 
 
@@ -67,33 +61,47 @@ def spread(values: np.ndarray) -> str:
     return f"{np.median(values):.3f} [{values.min():.3f}, {values.max():.3f}]".replace("inf", "broke")
 
 
+def middle(values: np.ndarray) -> str:
+    return f"{np.median(values):.3f}".replace("inf", "broke")
+
+
 def ranking(contest: Contest) -> None:
-    st.subheader("At its own best, at the blind choice, and without", anchor=False)
+    """Medians of every penalty at each of its λ; ranges, λ and what each penalty is in a fold."""
+    st.subheader("At its label-free λ, at its own best, and without", anchor=False)
     rows = sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
-    cells = [("none, λ = 0", *[spread(rows[0].error("at_zero"))] * 3, "ERM: prediction alone.")] if rows else []
-    for row in rows:
-        words = PENALTY_WORDS[row.penalty]
-        figures = (f"{spread(row.error(where))} λ\u00a0=\u00a0{row.lams_picked(where)}" for where in _COLUMNS)
-        problem = f" {row.problem[:1].upper()}{row.problem[1:]}." if row.problem else ""
-        cells.append((words.short, *figures, words.assumption + problem))
-    table(
-        ("penalty", *(f"at its {WHERE[where]}" for where in _COLUMNS), "assumes"),
-        cells,
-        words_from=4,
-    )
+    cells = [("none, λ = 0", *[middle(rows[0].error("at_zero"))] * 3)] if rows else []
+    cells += [(PENALTY_WORDS[row.penalty].short, *(middle(row.error(where)) for where in _COLUMNS)) for row in rows]
+    table(("penalty", *(f"at its {WHERE[where]}" for where in _COLUMNS)), cells)
     quiet(
-        "ITE RMSE, median [least, largest] over seeds, and the λ that the seeds choose; sorted by the blind choice. "
-        "Own best and best in other seeds are chosen by the truth; while a seed’s best is its grid’s last λ, the grid "
-        "goes on for these two columns."
+        f"Effect error, median over {contest.setting.seeds} replicates, sorted by the first column. The two others are "
+        "chosen by the truth; while a replicate’s best is its grid’s last λ, the grid goes on for them."
     )
     if ends := [f"{PENALTY_WORDS[row.penalty].short} {row.end_words}" for row in rows if row.at_end]:
         quiet(f"Own best λ: {'; '.join(ends)}.")
-    with st.expander("What each penalty is"):
-        details = [(w.short, w.formula, w.cost, w.source) for name in PENALTY_WORDS for w in (PENALTY_WORDS[name],)]
-        table(("penalty", "formula", "a step costs", "source"), details, words_from=1)
+    with st.expander("Every number, and what each penalty is"):
+        numbers = [
+            (
+                PENALTY_WORDS[row.penalty].short,
+                *(f"{spread(row.error(where))} λ\u00a0=\u00a0{row.lams_picked(where)}" for where in _COLUMNS),
+            )
+            for row in rows
+        ]
+        table(("penalty", *(f"at its {WHERE[where]}" for where in _COLUMNS)), numbers)
+        quiet("Median [least, largest] over replicates, and the λ that they choose.")
+        details = [
+            (w.short, w.formula, w.assumption + _problem(contest, name), w.cost, w.source)
+            for name, w in PENALTY_WORDS.items()
+        ]
+        table(("penalty", "formula", "assumes", "a step costs", "source"), details, words_from=1)
 
 
-def differences(contest: Contest) -> None:
+def _problem(contest: Contest, name: str) -> str:
+    said = next((row.problem for row in contest.rows if row.penalty == name), "")
+    return f" {said[:1].upper()}{said[1:]}." if said else ""
+
+
+def differences(contest: Contest, ink: Palette) -> None:
+    """One penalty against all others: a lane each."""
     st.subheader("One against all others", anchor=False)
     names = [row.penalty for row in contest.ran]
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -109,27 +117,25 @@ def differences(contest: Contest) -> None:
             format_func=lambda w: WHERE[w],
         )
     one = contest.of(first or names[0])
-    cells, others = [], [row for row in contest.ran if row.penalty != one.penalty]
+    others = [row for row in contest.ran if row.penalty != one.penalty]
     found = together([against(one, row, where or "at_blind") for row in others])
-    for row, apart in zip(others, found, strict=True):
-        says = (
-            "too few for a verdict"
-            if apart.too_few
-            else "no difference seen"
-            if not apart.seen
-            else f"{PENALTY_WORDS[row.penalty].short} is {'worse' if apart.mean > 0 else 'better'}"
+    lanes = np.array([np.exp((apart.mean, apart.low, apart.high)) for apart in found]).reshape(-1, 3)
+    short = PENALTY_WORDS[one.penalty].short
+    with st.container(key="panel_penalties_against"):
+        drawn = ratio_lanes(
+            [PENALTY_WORDS[row.penalty].short for row in others],
+            lanes,
+            [apart.seen for apart in found],
+            ink,
+            title=f"Effect error of each over that of {short}, at its {WHERE[where or 'at_blind']}",
+            x="ratio, log scale",
         )
-        cells.append(
-            (
-                PENALTY_WORDS[row.penalty].short,
-                ratio_words(apart),
-                f"{apart.n} seeds; {says}",
-            )
-        )
-    table(("against", "ratio of errors [95 % interval]", "reading"), cells, words_from=2)
+        chart(drawn, "penalties.lanes")
+    few = too_few(contest.setting.seeds)
     quiet(
-        f"ITE RMSE of the other over that of {PENALTY_WORDS[one.penalty].short}, paired by seed, geometric mean; "
-        f"intervals one at a time, readings by Holm over all {len(cells)}."
+        f"Left of the line: better than {short}. Paired by replicate, geometric mean, 95 % interval, one at a time; "
+        f"filled: a difference is seen, by Holm over all {len(others)}."
+        + (f" No verdict: these are {few}." if few else "")
     )
 
 
@@ -147,59 +153,17 @@ def pair_rows(setting: ContestSetting) -> list[tuple[str, ...]]:
 
 def pairs(setting: ContestSetting) -> None:
     """The contrastive pairs by each definition."""
-    st.subheader("What a pair is, by each definition", anchor=False)
-    lines = pair_rows(setting)
-    chosen = [line[0] for line in lines].index(setting.matching)
-    table(
-        ("pairs", "how many", "rows in none", "apart in z", "what they are"),
-        lines,
-        words_from=4,
-        strong=chosen,
-    )
-    quiet(
-        "Training rows of the first seed. Distance: median over pairs of |z − z′|, known only in simulation; partners "
-        "far apart teach the encoder that different units are one. Bold: the definition chosen above. Where arms are "
-        "aligned, a shared unit is a pair only if it got both treatments."
-    )
-
-
-def gains(found: Mapping[str, float]) -> str:
-    """Names with the change of the mean error, largest first."""
-    return ", ".join(
-        f"{PENALTY_WORDS[name].short} {'−' if change < 0 else '+'}{100 * abs(change):.0f}\u00a0%"
-        for name, change in sorted(found.items(), key=lambda item: -abs(item[1]))
-    )
-
-
-@cache
-def world_by_world(folder: Path) -> list[tuple[str, ...]]:
-    """A line a shipped contest: the mean error at λ = 0, and what beats it."""
-    lines = []
-    for item in baked_contests(folder):
-        at_blind, at_best = (changes(item, where) for where in ("at_blind", "at_others"))
-        blind = {name: change for name, change in at_blind.items() if change < 0}
-        worse = {name: change for name, change in at_blind.items() if change > 0}
-        more = {name: change for name, change in at_best.items() if change < 0 and name not in blind}
-        says = f"Better at the blind λ: {gains(blind) or 'none'}."
-        says += f" Worse: {gains(worse)}." if worse else ""
-        says += f" Better only at the λ best in other seeds: {gains(more)}." if more else ""
-        gap = f", z ±{item.setting.gap:g}" if item.setting.gap is not None else ""
-        none = f"{np.mean(item.ran[0].error('at_zero')):.3f}" if item.ran else "–"
-        lines.append((item.setting.preset + gap, none, says if item.ran else "No model of any penalty is usable."))
-    return lines
-
-
-def everywhere() -> None:
-    """Is any penalty better than none? Preset by preset, as shipped."""
-    folder = server_cache.store().baked
-    contests = baked_contests(folder)
-    if not contests:
-        return
-    st.subheader("Is ERM hard to beat? World by world", anchor=False)
-    table(("world", "mean at λ = 0", "which penalties beat it"), world_by_world(folder), words_from=2)
-    first = contests[0].setting
-    quiet(
-        f"Change of the geometric mean of ITE RMSE over {first.seed_words}, where it is seen by Student’s t, "
-        f"Holm-adjusted over the penalties of a world, and more than 1 %; {first.epochs} epochs, {first.shared} shared "
-        "units. The λ best in other seeds is chosen by the truth."
-    )
+    with st.expander("What a pair is, by each definition"):
+        lines = pair_rows(setting)
+        chosen = [line[0] for line in lines].index(setting.matching)
+        table(
+            ("pairs", "how many", "units in none", "apart in z", "what they are"),
+            lines,
+            words_from=4,
+            strong=chosen,
+        )
+        quiet(
+            "Training units of the first replicate. Apart: median over pairs of |z − z′|, known only in simulation; "
+            "partners far apart teach the encoder that different units are one. Bold: the definition chosen above. "
+            "Where arms are aligned, a shared unit is a pair only if it got both treatments."
+        )

@@ -612,7 +612,7 @@ def test_the_study_of_environments_is_taken_home_and_run_here(visitor: Visitor) 
 def test_a_world_of_penalties_is_chosen_read_and_trained(visitor: Visitor) -> None:
     page = visitor.page
     visitor.open("penalties")
-    visitor.press("penalties-quantity", "Factual MSE")
+    visitor.press("penalties-quantity", "Factual error")
     expect(visitor.main).to_contain_text("Held out; what can be seen without the truth.")
     visitor.unfold("What each penalty is", "formula")
     table = visitor.main.locator("table").filter(has_text="ratio of errors")
@@ -637,7 +637,7 @@ def test_a_penalty_is_trained_to_its_end_and_seen_at_either_lambda(visitor: Visi
     visitor.press("penalties-runs-*-start", at=visitor.main.get_by_role("button", name="Train them to see"))
     title = visitor.of("panel_penalties_latents")
     expect(title).to_be_visible(timeout=3 * WAIT_MS)
-    visitor.turn_to("penalties-two_where", "blind λ", title)
+    visitor.turn_to("penalties-two_where", "label-free λ", title)
 
 
 @presses("lens-named", "lens-estimator", "lens-kernel", "lens-root", "lens-latents")

@@ -35,6 +35,7 @@ from crl_core.figures import (
     live,
     live_along,
     penalties,
+    penalty_heat,
     planted,
     ranking,
     saliency,
@@ -166,6 +167,13 @@ def _of_penalty(run: Drawn, *, log: bool) -> go.Figure:
     return penalties.path_of_penalty(run.lams, values, marks, INK, title="T", limits=limits, log=log)
 
 
+def _ratios(run: Drawn) -> penalty_heat.Ratios:
+    ratio = run.array(2, 2)
+    return penalty_heat.Ratios(
+        penalties=NAMES, worlds=("W", "X"), ratio=ratio, seen=ratio < 1, lams=(("0", "1"), ("none", "0 to 3"))
+    )
+
+
 def _distribution(run: Drawn) -> go.Figure:
     estimates, limits = run.array(len(run.lams), run.n), run.limits
     tallest = effects.tallest_bin(estimates, run.env, limits)
@@ -286,6 +294,12 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
     ),
     "error_ranking": _ranked,
     "path_of_penalty": lambda run: _of_penalty(run, log=run.replicates == 1),
+    "penalty_heat": lambda run: penalty_heat.penalty_heat(
+        _ratios(run), INK, title="T", chosen=(1, 0) if run.replicates == 1 else None
+    ),
+    "ratio_lanes": lambda run: penalty_heat.ratio_lanes(
+        NAMES[: run.n], run.array(min(run.n, 2), 3), (True, False), INK, title="T", x="ratio"
+    ),
     "reading_along_lam": lambda run: lens.reading_along_lam(
         run.lams, *(run.array(len(run.lams)) for _ in range(4)), run.lams[0], INK, title="T"
     ),

@@ -3,20 +3,31 @@ work."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.runs.store import RunStore
 from crl_core.studies import unit_tests
-from crl_core.studies.penalties import BAKED, Contest, ContestSetting, baked_contests, better_than_none, run_contest
+from crl_core.studies.penalties import (
+    BAKED,
+    Contest,
+    ContestSetting,
+    baked_contests,
+    better_than_none,
+    changes,
+    run_contest,
+)
 from crl_core.studies.unit_tests_table import lines
 from pages.shared.penalties_contest import named
 from tests.pages.conftest import Open, words
 
+OVERVIEW = 3  # figures beside the paths of all: the heat table, one path, and one penalty against all others
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
 
 
@@ -53,12 +64,45 @@ def test_the_first_visit_sees_every_penalty_its_table_and_what_it_assumes(open_a
     for row in contest.ran:
         if row.at_end:
             assert f"{PENALTY_WORDS[row.penalty].short} {row.end_words}" in shown
-    assert figures(app) == len(PENALTY_WORDS)
+    assert figures(app) == len(PENALTY_WORDS) + OVERVIEW
     assert "nan" not in shown.lower().replace("finance", "")
-    for quantity in ("Factual MSE", "Domain AUC"):
+    for quantity in ("Factual error", "Domain AUC"):
         app.segmented_control(key="penalties.quantity").set_value(quantity).run()
         assert not app.exception
-        assert figures(app) == len(PENALTY_WORDS)
+        assert figures(app) == len(PENALTY_WORDS) + OVERVIEW
+
+
+def test_the_heat_table_has_every_shipped_world_at_the_lambda_that_is_asked_for(
+    open_app: Open, store: RunStore
+) -> None:
+    ship(store)
+    app = open_app("penalties")
+    for where in ("at_blind", "at_best"):
+        app.segmented_control(key="penalties.heat_where").set_value(where).run()
+        assert not app.exception
+        heat = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+        (cells,) = (trace["text"] for trace in heat if trace["type"] == "scatter")
+        contests = baked_contests(store.baked)
+        by_hand = [
+            np.exp(np.mean(np.log(item.of(name).error(where) / item.of(name).error("at_zero"))))
+            for name in PENALTY_WORDS
+            for item in contests
+        ]
+        shown = [float(text.removeprefix("<b>").removesuffix("</b>")) for text in cells]
+        assert shown == pytest.approx(by_hand, abs=0.0051)
+        marked = [text.startswith("<b>") for text in cells]
+        seen = [name in changes(item, where) for name in PENALTY_WORDS for item in contests]
+        assert marked == seen
+
+
+def test_a_chosen_penalty_has_a_large_path_and_says_what_it_assumes(open_app: Open, store: RunStore) -> None:
+    ship(store)
+    app = open_app("penalties")
+    app.selectbox(key="penalties.shown").set_value("vrex").run()
+    assert not app.exception
+    one = json.loads(app.get("plotly_chart")[1].proto.spec)
+    assert one["layout"]["title"]["text"].startswith(f"<b>{PENALTY_WORDS['vrex'].short}")
+    assert PENALTY_WORDS["vrex"].assumption in words(app)
 
 
 def test_a_world_that_was_not_tried_offers_one_click_and_names_those_that_were(open_app: Open, store: RunStore) -> None:
@@ -68,7 +112,7 @@ def test_a_world_that_was_not_tried_offers_one_click_and_names_those_that_were(o
     assert not app.exception
     assert "This world has not been tried yet" in words(app)
     assert "means of z are ±1" in words(app)
-    assert figures(app) == 0
+    assert figures(app) == 1  # the heat table of the worlds that were
     assert "Train the penalties here" in [button.label for button in app.button]
 
 
@@ -102,10 +146,10 @@ def test_trained_here_two_penalties_stand_side_by_side_with_latents_and_effect_m
     app = open_app("penalties")
     assert not app.exception
     assert "Measured on this machine" in words(app)
-    assert figures(app) == len(PENALTY_WORDS) + 4
+    assert figures(app) == len(PENALTY_WORDS) + OVERVIEW + 4
     app.multiselect(key="penalties.two").set_value(["coral", "vrex"]).run()
     assert not app.exception
-    assert figures(app) == len(PENALTY_WORDS) + 4
+    assert figures(app) == len(PENALTY_WORDS) + OVERVIEW + 4
 
 
 def test_the_unit_tests_stand_on_the_page_with_either_way_of_choosing(open_app: Open, store: RunStore) -> None:
