@@ -11,7 +11,7 @@ from crl_core.identify.presets import command_of
 from crl_core.identify.promises import promise_of
 from crl_core.identify.recovered import cautions
 from pages.shared import page_header, quiet, require, style
-from pages.shared.identify_live import button, no_training, training
+from pages.shared.identify_live import button, results, training
 from pages.shared.identify_measured import measured
 from pages.shared.identify_world import asked_world, lesson
 from pages.shared.run_view import warn
@@ -52,14 +52,12 @@ def main() -> None:
         _DEFINITIONS,
     )
     found = question()
-    if found is None:
-        no_training()
-    else:
-        training(*found)
+    if found is not None:
+        results(*found)
     measured(palette(style.theme()))
 
 
-def question() -> tuple[LatentWorld, int, State] | None:
+def question() -> tuple[LatentWorld, State] | None:
     """The world asked about, with its promise and what can be done; None, with a sentence, where there is none."""
     top, told = st.container(), st.container()
     left, right = st.columns([1, 1.15], gap="medium")
@@ -76,7 +74,8 @@ def question() -> tuple[LatentWorld, int, State] | None:
         state = trainer().state(asked.world, asked.seed)
         button(asked.world, asked.seed, state)
         quiet(command_of(asked.preset, asked.world, asked.seed))
-    return asked.world, asked.seed, state
+        training(asked.world, asked.seed, state)
+    return asked.world, state
 
 
 def promised(world: LatentWorld | None, problem: str) -> None:

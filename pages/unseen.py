@@ -33,8 +33,8 @@ alarm above {RATIO:g}.
 
 **Classifier**: how often five nearest neighbours tell new rows from training rows; 0.5 is chance.
 
-**Wrong**: the true ITE RMSE here is more than {WRONG:g} times that of unchanged rows. Only the simulation knows it; no
-test uses it.
+**Wrong**: the true effect error (ITE RMSE, √PEHE) here is more than {WRONG:g} times that of unchanged rows. Only the
+simulation knows it; no test uses it.
 
 **The latent view** is a fixed plane, the two directions of largest variance of the training latents: new rows can be
 placed in it. A t-SNE cannot place rows it was not made with.
@@ -69,7 +69,7 @@ def deployed(head: DeltaGenerator, asked: Asked) -> None:
     found = deployment(here.model, asked.intervention.id, asked.dose, asked.n, asked.draw)
     with head:
         header(asked, found)
-    headline(found, ink)
+    headline(found)
     pictures(run, here, found.batch)
     tests_and_truth(run, here, asked, found)
 
@@ -82,8 +82,8 @@ def header(asked: Asked, found: Deployment) -> None:
         [
             (f"{run.lam:g}", "λ in view"),
             (str(found.alarms), f"of {len(found.report.findings)} tests alarm"),
-            (figure(found.usual), "ITE RMSE, unchanged"),
-            (figure(found.error), "ITE RMSE here, truth"),
+            (figure(found.usual), "effect error, unchanged"),
+            (figure(found.error), "effect error here, truth"),
         ],
     )
 

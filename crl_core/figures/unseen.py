@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from crl_core.figures.axes import compact, evenly, few, finite_of, held_in, log_axis, log_range, log_ticks
+from crl_core.figures.axes import (
+    Range,
+    compact,
+    evenly,
+    few,
+    finite_of,
+    held_in,
+    interval,
+    log_axis,
+    log_range,
+    log_ticks,
+    robust_range,
+)
 from crl_core.figures.base import (
     Trace,
     axis,
@@ -38,7 +50,9 @@ def cloud(
     axes: tuple[str, str] = ("", ""),
     picture: Trace | None = None,
 ) -> go.Figure:
-    """New rows [n, 2] over training rows [m, 2] of environments `env` [m], in a window that holds for every dose.
+    """New rows [n, 2] over training rows [m, 2] of environments `env` [m].
+
+    limits: a window for every dose; it grows where new rows lie outside, to hold nearly all of them.
 
     picture: a map to lie under them.  axes: titles; without them the axes have no ticks, since directions mean nothing.
     """
@@ -59,6 +73,7 @@ def cloud(
                 "marker": {"color": colours["envs"][e], "size": 4.6 * scale, "opacity": 0.55},
             }
         )
+    limits = (_holding(limits[0], deployed[:, 0]), _holding(limits[1], deployed[:, 1]))
     shown = deployed[evenly(len(deployed), _MOST)]
     x, beyond_x = held_in(shown[:, 0], limits[0])
     y, beyond_y = held_in(shown[:, 1], limits[1])
@@ -99,6 +114,14 @@ def cloud(
         yaxis=axis(colours, axes[1], range=list(limits[1]), **look),
         uirevision=title,
     )
+
+
+def _holding(limits: Range, values: np.ndarray) -> Range:
+    """An axis that holds these values, too, but the outermost hundredth."""
+    if len(values) == 0 or not held_in(values, limits)[1]:
+        return limits
+    low, high = robust_range(values, share=0.01)
+    return interval(min(limits[0], low), max(limits[1], high))
 
 
 def along_dose(

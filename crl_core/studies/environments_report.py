@@ -183,15 +183,15 @@ def _verdict(moved: Change, apart: Difference) -> str:
 def why_not(study: EnvironmentsStudy) -> str:
     """Which environments could not be left out, and why; empty if all could."""
     missing = [
-        f"{size} environments: " + ", ".join(str(left + 1) for left in range(size) if left not in fold)
+        f"of {size} environments, " + " and ".join(str(left + 1) for left in range(size) if left not in fold)
         for size, fold in zip(SIZES, study.folds, strict=True)
         if len(fold) < size
     ]
     if not missing:
         return ""
     return (
-        "Could not be left out, since those that remain treat everyone or no one and one arm would have no rows to "
-        f"learn from (with {'; with '.join(missing)})."
+        f"These could not be left out: {'; '.join(missing)}. The others treat everyone or no one, so that one arm "
+        "would have no units to learn from."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from crl_core.figures import Palette, palette
+from crl_core.figures import palette
 from crl_core.figures.identify import correlation_matrix, scatter_matrix, sub, while_training
 from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.identify.live import State
@@ -52,16 +52,11 @@ def _train(world: LatentWorld, seed: int) -> None:
 
 
 def training(world: LatentWorld, seed: int, state: State) -> None:
-    """The training's pictures, as they come."""
+    """The training's pictures, as they come; nothing before there is one."""
     if state.active:
         st.fragment(_watch, run_every=_POLL_S)(world, seed)
-    else:
-        _show(world, state)
-
-
-def no_training() -> None:
-    """The same pictures, empty, while there is no world."""
-    _pictures("z", State("absent"), "This fills once the matrix can be read.", palette(style.theme()))
+    elif state.done:
+        _pictures(world, state)
 
 
 def _watch(world: LatentWorld, seed: int) -> None:
@@ -69,13 +64,12 @@ def _watch(world: LatentWorld, seed: int) -> None:
     state = trainer().state(world, seed)
     if not state.active:
         st.rerun()
-    _show(world, state)
+    _pictures(world, state)
 
 
-def _show(world: LatentWorld, state: State) -> None:
-    """The correlation matrix so far, MCC over steps, and at the end the scatter and the scores in words."""
+def results(world: LatentWorld, state: State) -> None:
+    """Of a training that has ended: the scores beside what was predicted, and the scatter; else nothing."""
     promise, done, ink = promise_of(world), state.done, palette(style.theme())
-    _pictures(promise.letter, state, _waiting(state), ink)
     if not done:
         return
     left, right = st.columns([1, 1.5], gap="medium")
@@ -103,11 +97,12 @@ def _waiting(state: State) -> str:
     """What an empty picture says."""
     if state.phase == "queued" and state.ahead:
         return f"Waits for {style.count(state.ahead, 'run')} before it."
-    return "The flow starts." if state.active else "Press Train; this fills while the flow learns."
+    return "The flow starts."
 
 
-def _pictures(letter: str, state: State, waiting: str, ink: Palette) -> None:
-    """What is seen while it trains, and after."""
+def _pictures(world: LatentWorld, state: State) -> None:
+    """The correlation matrix so far, and MCC over steps."""
+    letter, waiting, ink = promise_of(world).letter, _waiting(state), palette(style.theme())
     looks, done = state.looks, state.done
     matrix = np.array(done["matrix"] if done else looks[-1]["matrix"] if looks else np.empty((0, 0)))
     left, right = st.columns(2, gap="medium")

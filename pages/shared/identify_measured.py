@@ -59,16 +59,15 @@ def measured(ink: Palette) -> None:
     shorts = {METHOD_WORDS[item].short: of_method(rows, item) for item in names}
     labels = {METHOD_WORDS[item].short: METHOD_WORDS[item].uses_labels for item in names}
     ordered = dict(sorted(shorts.items(), key=lambda pair: -float(np.nanmedian(pair[1]))))
-    left, right = st.columns([1.25, 1], gap="medium")
-    with left, st.container(key="panel_identify_methods"):
+    with st.container(key="panel_identify_methods"):
         chart(methods_strip(ordered, labels, known.band, ink, title="Methods on the same data"), "identify.methods")
         quiet(
-            f"Dots: seeds; bar: median; grey: random rotations, {known.median:.2f} in the median, and above "
+            f"Dots: replicates; bar: median; grey: random rotations, {known.median:.2f} in the median, and above "
             f"{known.high:.3f} one time in twenty. The fair control is the flow with shuffled or pooled labels: same "
             "model, data and restarts. iVAE, time-contrastive, β-VAE and the autoencoders ran in one untuned "
             "configuration each: their scores are no proof against the ideas."
         )
-    with right, st.container(key="panel_identify_each"):
+    with st.expander("Every number"), st.container(key="identify_each"):
         cells = []
         for item in sorted(names, key=lambda item: list(ordered).index(METHOD_WORDS[item].short)):
             mcc, r2 = of_method(rows, item), of_method(rows, item, "r2")
@@ -81,11 +80,8 @@ def measured(ink: Palette) -> None:
                         agreement(rows, item),
                     )
                 )
-        style.panel_title(
-            "MCC beside what needs no truth",
-            "R² and agreement of fits stay high where identification fails",
-        )
         table(("method", "MCC, median [least, largest]", "R²", "fits agree"), cells)
+        quiet("R² and agreement of fits need no truth; they stay high where identification fails, too.")
     with st.expander("What each method is"):
         table(
             ("method", "what it does"),
@@ -131,11 +127,12 @@ def measured(ink: Palette) -> None:
 
 
 def failures(worlds: dict[str, Any]) -> None:
-    """Worlds in which failing is the lesson: scores of each latent, and what was predicted."""
+    """Every world: scores of each latent, and what was predicted. What a world teaches stands above."""
     st.subheader("Predicted and recovered, world by world", anchor=False)
     cells = []
     for name, item in LATENT_PRESETS.items():
-        promise, lesson = promise_of(item.world), item.lesson
+        promise = promise_of(item.world)
+        told = _promised(promise)
         rows = worlds.get(name, ())
         each = coordinates(rows, promise.by)
         scores = ("–", "–", "–")  # not measured in this version
@@ -145,9 +142,9 @@ def failures(worlds: dict[str, Any]) -> None:
             beyond = f"{mcc:.3f} ({'>' if mcc > high else '≤'}\u00a0{high:.3f})"
             scores = (beyond, middle, agreement(rows, promise.by))
             if promise.about == "noises":
-                lesson += f" The noises score {np.median(of_method(rows, 'flow', 'mcc_noise')):.2f}."
-        cells.append((item.title, *scores, _promised(promise), lesson))
-    table(("world", "MCC (chance, 95 %)", "each latent", "fits agree", "predicted", "lesson"), cells, words_from=4)
+                told += f"; the noises score {np.median(of_method(rows, 'flow', 'mcc_noise')):.2f}"
+        cells.append((item.title, *scores, told))
+    table(("world", "MCC (chance, 95 %)", "each latent", "fits agree", "predicted"), cells, words_from=4)
     quiet(
         "The flow, medians over seeds, against the latents; where edges are cut and a promise is made, the likelihood "
         "of cut edges. Fits agree: MCC between restarts, or between fits on other rows, without the truth; that is not "

@@ -15,7 +15,10 @@ OWN = "this dashboard"
 def chosen(named: Mapping[str, Convention]) -> Convention:
     """The convention of the controls, at first this dashboard's. Raises ValueError for a bandwidth that is none."""
     slot = st.container()
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="lens_parts"):
+    with (
+        st.expander("Choose each part of the reading"),
+        st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="lens_parts"),
+    ):
         parts = _parts(named[OWN])
     convention, problem = None, ""
     try:

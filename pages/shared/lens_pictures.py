@@ -71,7 +71,7 @@ def conventions(lens: Lens) -> None:
     current = None if lens.name is None else list(lens.named).index(lens.name)
     ours = float(readings[OWN].value[0])
     left, right = st.columns([6, 5])
-    with left, st.container(key="panel_lens_named", height="stretch"):
+    with left, st.container(key="panel_lens_named"):
         panel_title("The same latents, read four ways", f"MMD² at λ = {lens.run.lam:g}")
         table(
             ["Convention", "MMD²", "chance", "p", "λ of equal weight"],
@@ -92,7 +92,7 @@ def conventions(lens: Lens) -> None:
             "own, on these latents; where a reading is not above 0 there is none. It is another number at every λ: no "
             "single factor turns the λ of one paper into that of another."
         )
-    with right, st.container(key="panel_lens_differ", height="stretch"):
+    with right, st.container(key="panel_lens_differ"):
         panel_title("What they differ in", "h as it comes out on these latents")
         table(
             ["Convention", "h", "What it computes"],

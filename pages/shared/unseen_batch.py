@@ -92,7 +92,7 @@ def _report(run: RunInView, source: TableSource, batch: Batch) -> tuple[Referenc
 def _findings(run: RunInView, batch: Batch, model: Reference, report: BatchReport) -> None:
     with st.container(key="panel_unseen_tests"):
         made = certificate(model, report, sample=f"Rows of {batch.label}")
-        panel_title(f"What the tests find in {batch.label}", "line: threshold; a full bar is far beyond it")
+        panel_title(f"What the tests find in {batch.label}", "four tests of these rows, without the truth")
         say(made.summary)
         gauges(report.findings, palette(run.theme))
         for note in report.notes:

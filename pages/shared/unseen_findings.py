@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-import numpy as np
 import streamlit as st
 
 from crl_core.figures import Palette, palette
 from crl_core.figures.unseen import along_dose
-from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO
 from crl_core.studies.certificate import Certificate, certificate
 from crl_core.studies.deployed import TITLES, Finding, Reference
 from crl_core.studies.deployed_view import Deployment, DoseCurves, Scene, dose_curves
@@ -25,14 +23,10 @@ _CSS = """
 .crl-quadrant { display: flex; flex-wrap: wrap; gap: .4rem 1.6rem; align-items: baseline; }
 .crl-quadrant b { font-size: 1.5rem; }
 .crl-quadrant span { color: var(--quiet); max-width: 46rem; line-height: 1.45; }
-.crl-gauge { display: grid; grid-template-columns: minmax(0, 1.7fr) minmax(2.5rem, 1.6fr) minmax(4.2rem, .6fr);
-  gap: .1rem clamp(.4rem, 1.5vw, 1rem); align-items: center;
+.crl-gauge { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: .1rem 1rem; align-items: center;
   padding: .5rem 0; border-bottom: 1px solid var(--hairline); }
 .crl-gauge:last-child { border-bottom: 0; }
-.crl-gauge b { font-size: .95rem; } .crl-gauge .small { grid-column: 1 / 4; font-size: .8rem; color: var(--quiet); }
-.crl-gauge .track { position: relative; height: .8rem; border-radius: .4rem; background: var(--hairline); }
-.crl-gauge .fill { position: absolute; left: 0; top: 0; bottom: 0; border-radius: .4rem; }
-.crl-gauge .at { position: absolute; top: -.25rem; bottom: -.25rem; width: 2px; }
+.crl-gauge b { font-size: .95rem; } .crl-gauge .small { grid-column: 1 / 3; font-size: .8rem; color: var(--quiet); }
 .crl-gauge .state { font-weight: 650; text-align: right; }
 </style>
 """
@@ -47,21 +41,19 @@ _MEANS = {
 }
 
 
-def headline(found: Deployment, ink: Palette) -> None:
+def headline(found: Deployment) -> None:
     """Do the tests alarm, and are the effects wrong?"""
     name = found.quadrant
-    colour = ink["bad"] if name == "silent and wrong" else ink["text"]
     st.html(
-        f'{_CSS}<div class="crl-quadrant"><b '
-        f'style="color:{colour}">{name[:1].upper() + name[1:]}</b><span>{escape(_MEANS[name])}</span></div>'
+        f'{_CSS}<div class="crl-quadrant"><b>{name[:1].upper() + name[1:]}</b><span>{escape(_MEANS[name])}</span></div>'
     )
 
 
 def tests_and_truth(run: RunInView, here: Scene, asked: Asked, found: Deployment) -> None:
     """What a monitor sees on the left, and on the right what it cannot."""
-    left, right = st.columns([3, 2])
+    left, right = st.columns([2, 3])
     with left, st.container(key="panel_unseen_tests", height="stretch"):
-        panel_title("What a monitor sees", "line: threshold; a full bar is far beyond it")
+        panel_title("What a monitor sees", "four tests of these rows, without the truth")
         gauges(found.report.findings, palette(run.theme))
         for note in found.report.notes:
             quiet(note)
@@ -71,32 +63,19 @@ def tests_and_truth(run: RunInView, here: Scene, asked: Asked, found: Deployment
 
 
 def gauges(findings: Sequence[Finding], ink: Palette) -> None:
-    """Every test as a bar."""
+    """Every test in a line."""
     st.html(_CSS + "".join(gauge(finding, ink) for finding in findings))
 
 
 def gauge(finding: Finding, ink: Palette) -> str:
-    """One test as a bar: full is far beyond its threshold."""
-    share, line = _fill(finding)
+    """One test: whether it alarms, and the figure that says so."""
     state = {True: "ALARM", False: "quiet", None: "not made"}[finding.alarm]
     colour = ink["bad"] if finding.alarm else ink["muted"]
     return (
-        f'<div class="crl-gauge"><b>{escape(TITLES[finding.test][:1].upper() + TITLES[finding.test][1:])}</b><div '
-        f'class="track" role="img" aria-label="{escape(finding.words)}"><i class="fill" '
-        f'style="width:{100 * share:.1f}%;background:{colour}"></i><i class="at" '
-        f'style="left:{100 * line:.1f}%;background:{ink["text"]}"></i></div><span class="state" '
-        f'style="color:{colour}">{state}</span><span class="small">{escape(finding.words)}</span></div>'
+        f'<div class="crl-gauge"><b>{escape(TITLES[finding.test][:1].upper() + TITLES[finding.test][1:])}</b>'
+        f'<span class="state" style="color:{colour}">{state}</span>'
+        f'<span class="small">{escape(finding.words)}</span></div>'
     )
-
-
-def _fill(finding: Finding) -> tuple[float, float]:
-    """How full the bar is, and where its threshold lies, both from 0 to 1."""
-    if finding.alarm is None or not np.isfinite(finding.statistic):
-        return 0.0, 0.5
-    if finding.p is None:  # a ratio
-        return min(1.0, 0.5 * finding.statistic / RATIO), 0.5
-    end = np.log10(PERMUTATIONS + 1.0)  # p on a log scale, 1 at the left
-    return min(1.0, -np.log10(max(finding.p, 1e-9)) / end), -np.log10(LEVEL) / end
 
 
 def _certificate(key: str, here: Scene, asked: Asked, found: Deployment) -> None:
@@ -126,23 +105,26 @@ def _truth(run: RunInView, here: Scene, asked: Asked, found: Deployment) -> None
     """Latent MMD² and the true error along the dose; two figures where there is no dose."""
     item, ink = asked.intervention, palette(run.theme)
     if item.low == item.high:
-        panel_title("What only the simulation knows", "ITE RMSE of this network")
+        panel_title("What only the simulation knows", "effect error of this network")
         say(f"{found.error:.3f} here, {found.usual:.3f} on unchanged rows.")
         return
     curves = curves_along_dose(run.key, run.lam, item.id, found.report.n_rows, here.model)
+    left, right = st.columns(2)
     drawn = along_dose(curves.doses, curves.mmd2, asked.dose, ink, title="Latent MMD²", dose_title=item.dose)
-    chart(drawn, "unseen.dose_mmd2")
+    with left:
+        chart(drawn, "unseen.dose_mmd2")
     drawn = along_dose(
         curves.doses,
         curves.right["ite_rmse"],
         asked.dose,
         ink,
-        title="True ITE RMSE",
+        title="True effect error",
         dose_title=item.dose,
         threshold=WRONG * found.usual,
         truth=True,
     )
-    chart(drawn, "unseen.dose_error")
+    with right:
+        chart(drawn, "unseen.dose_error")
     quiet(
         f"Only the simulation knows the true error. Dashed: {WRONG:g} times that of unchanged rows; above it the "
         f"effects are called wrong."

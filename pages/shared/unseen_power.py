@@ -52,8 +52,8 @@ _CSS = """
 .crl-rates td { padding: .2rem .1rem; text-align: center; color: var(--ink); }
 .crl-rates .rate { background: color-mix(in srgb, var(--full) var(--share), var(--none)); width: 15%; }
 .crl-rates .often { color: var(--ink-on-full); font-weight: 700; }
-.crl-rates .silent { outline: 2px solid var(--bad); outline-offset: -1px; }
-.crl-rates .wrong { color: var(--bad); font-weight: 700; }
+.crl-rates .silent { outline: 2px solid var(--ink); outline-offset: -1px; }
+.crl-rates .wrong { font-weight: 700; }
 @container (max-width: 520px) {  /* no room for the names beside the figures: each above its own */
   .crl-rates tr { display: grid; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); gap: 3px;
     align-items: stretch; margin-top: .35rem; font-size: .74rem; }
@@ -134,19 +134,16 @@ def four_quadrants(cases: Mapping[Case, Mapping[str, Rate]], ink: Palette) -> st
     """Every intervention in its place: does latent MMD² or the residual ratio alarm, and are the effects wrong?"""
     boxes = []
     for name, members in by_quadrant(cases).items():
-        bad = name == "silent and wrong"
-        look = f' style="border-color:{ink["bad"]}"' if bad else ""
-        title = f' style="color:{ink["bad"]}"' if bad else ""
+        look = f' style="border:2px solid {ink["text"]}"' if name == "silent and wrong" else ""
         told = escape("; ".join(name_of(*case) for case in members) or "none")
-        boxes.append(f"<div{look}><b{title}>{name[:1].upper() + name[1:]}</b>{told}</div>")
+        boxes.append(f"<div{look}><b>{name[:1].upper() + name[1:]}</b>{told}</div>")
     return f'<div class="crl-four">{"".join(boxes)}</div>'
 
 
 def rates_table(cases: Mapping[Case, Mapping[str, Rate]], ink: Palette) -> str:
     """Rejection rates as a table: a line for every intervention, a column for every test, and the true error.
 
-    A test that is silent where the effects are wrong has a frame in the colour of what is bad: no brightness can hide
-    it.
+    A test that is silent where the effects are wrong has a frame.
     """
     if not cases:
         return '<p class="crl-quiet">Nothing has been measured yet.</p>'
@@ -161,7 +158,7 @@ def rates_table(cases: Mapping[Case, Mapping[str, Rate]], ink: Palette) -> str:
         cells = "".join(_rate(found[test], error) for test in tests)
         truth = f'<td class="wrong">{error} wrong</td>' if first.wrong else f"<td>{error}</td>"
         lines.append(f'<tr><th scope="row">{escape(name_of(*case))}</th>{cells}{truth}</tr>')
-    look = f"--columns: {len(tests) + 1}; --full: {ink['accent']}; --none: {ink['grid']}; --bad: {ink['bad']}"
+    look = f"--columns: {len(tests) + 1}; --full: {ink['accent']}; --none: {ink['grid']}"
     inks = f"--ink: {ink['text']}; --ink-on-full: {ink['panel']}"
     return (
         f'<div class="crl-rates-room"><table class="crl-rates" style="{look}; {inks}"><thead><tr>{head}</tr></thead>'

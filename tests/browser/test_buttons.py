@@ -575,6 +575,22 @@ def test_while_a_run_is_trained_lambda_stays_where_the_lecture_was_dragged_to(vi
 # -- questions ---------------------------------------------------------------------------------------------------------
 
 
+@presses("verdict", "claims-own_is", "Keep this claim")
+def test_claims_are_narrowed_by_verdict_and_one_about_the_run_in_view_is_kept(visitor: Visitor) -> None:
+    visitor.open("claims")
+    marks = visitor.of("panel_claims_matrix").locator("a.crl-mark")
+    visitor.press("verdict", "undecided")
+    expect(visitor.of("panel_claims_matrix").locator("a.crl-mark:not(.undecided)")).to_have_count(0)
+    visitor.page.wait_for_url(re.compile("verdict=undecided"))
+    marks.first.click()
+    visitor.page.wait_for_url(re.compile("#claim-"))
+    expect(visitor.main.locator(".crl-claim.here")).to_be_in_viewport()
+    own = visitor.of("panel_claims_own")
+    visitor.turn_to("claims-own_is", "above", own)
+    expect(own).to_contain_text("claimed: above 0.1 →")
+    visitor.unfold("Keep this claim", 'holds_if = "above"')
+
+
 @presses("claims-seeds", "claims-runs-*-start", "claims-runs-*-cancel")
 def test_claims_are_put_to_the_test_with_as_many_seeds_as_chosen(visitor: Visitor) -> None:
     visitor.open("claims")
@@ -588,12 +604,14 @@ def test_claims_are_put_to_the_test_with_as_many_seeds_as_chosen(visitor: Visito
     "environments-md",
     "environments-runs-*-start",
     "environments-runs-*-cancel",
+    "Choosing λ without the truth",
     "Every number",
 )
 def test_the_study_of_environments_is_taken_home_and_run_here(visitor: Visitor) -> None:
     visitor.open("environments")
     assert b"<html" in visitor.take("environments-html")[:200].lower()
     assert visitor.take("environments-md").startswith(b"# ")
+    visitor.unfold("Choosing λ without the truth", "least domain AUC")
     visitor.unfold("Every number", "quantity")
     visitor.turn_to("environments-seeds", "10", visitor.main.get_by_text(re.compile(r"Trains \d+ runs")))
     visitor.begin_and_end("environments-runs-*-start")
@@ -605,7 +623,10 @@ def test_the_study_of_environments_is_taken_home_and_run_here(visitor: Visitor) 
     "penalties-quantity",
     "penalties-against_where",
     "penalties-unit_tests_where",
-    "What each penalty is",
+    "penalties-heat_where",
+    "Every number, and what each penalty is",
+    "All penalties along λ",
+    "What a pair is, by each definition",
     "penalties-runs-*-start",
     "penalties-runs-*-cancel",
 )
@@ -614,9 +635,14 @@ def test_a_world_of_penalties_is_chosen_read_and_trained(visitor: Visitor) -> No
     visitor.open("penalties")
     visitor.press("penalties-quantity", "Factual error")
     expect(visitor.main).to_contain_text("Held out; what can be seen without the truth.")
-    visitor.unfold("What each penalty is", "formula")
-    table = visitor.main.locator("table").filter(has_text="ratio of errors")
-    visitor.turn_to("penalties-against_where", "own best λ", table)
+    visitor.unfold("Every number, and what each penalty is", "formula")
+    visitor.unfold("What a pair is, by each definition", "units in none")
+    visitor.press("All penalties along λ", at=page.get_by_text("All penalties along λ"))
+    expect(visitor.of("panel_penalty_irm").locator(".js-plotly-plot")).to_be_visible()
+    visitor.press("penalties-heat_where", "own best λ, which only a simulation knows")
+    visitor.settle()
+    title = visitor.of("panel_penalties_against").locator(".gtitle")
+    visitor.turn_to("penalties-against_where", "own best λ", title)
     unit_tests = visitor.main.locator("table").filter(has_text="passes")
     visitor.turn_to("penalties-unit_tests_where", "by the test", unit_tests)
     visitor.press("pairs", "rank")
@@ -640,10 +666,11 @@ def test_a_penalty_is_trained_to_its_end_and_seen_at_either_lambda(visitor: Visi
     visitor.turn_to("penalties-two_where", "label-free λ", title)
 
 
-@presses("lens-named", "lens-estimator", "lens-kernel", "lens-root", "lens-latents")
+@presses("lens-named", "Choose each part of the reading", "lens-estimator", "lens-kernel", "lens-root", "lens-latents")
 def test_every_choice_of_a_reading_is_said_and_a_named_one_sets_them_all(visitor: Visitor) -> None:
     visitor.open("lens")
     says = visitor.main.get_by_text(re.compile(r"^Read .* at λ = "))
+    visitor.unfold("Choose each part of the reading", "Estimate")
     for name, option in (
         ("lens-named", "cfrnet"),
         ("lens-estimator", "biased"),
@@ -703,6 +730,7 @@ def cancel_identify(visitor: Visitor) -> None:
     "identify-cancel",
     "identify-another",
     "identify-measured",
+    "Every number",
     "What each method is",
 )
 def test_a_latent_world_is_trained_cancelled_and_drawn_anew(visitor: Visitor) -> None:
@@ -713,7 +741,8 @@ def test_a_latent_world_is_trained_cancelled_and_drawn_anew(visitor: Visitor) ->
         visitor.press(tab, at=panel.get_by_role("tab", name=tab))
         expect(panel.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
     expect(panel.get_by_test_id("stDataFrame").first).to_be_visible()
-    visitor.turn_to("identify-measured", "Four latents, each changed once", visitor.of("panel_identify_each"))
+    visitor.turn_to("identify-measured", "Four latents, each changed once", visitor.of("panel_identify_methods"))
+    visitor.unfold("Every number", "fits agree")
     visitor.unfold("What each method is", "what it does")
     visitor.press("identify-train")
     cancel_identify(visitor)

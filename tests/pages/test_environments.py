@@ -39,7 +39,7 @@ def test_the_first_visit_sees_the_answer_its_figures_and_what_is_not_defined(ope
     shown = words(app)
     assert headline(study) in shown
     assert f"seeds {study.first_seed} to {study.first_seed + study.seeds - 1}" in shown
-    assert "Could not be left out" in shown
+    assert "These could not be left out: of 2 environments, 1 and 2" in shown
     assert "Measured before the program was shipped" in shown
     assert figures(app) == N_FIGURES
     assert "nan" not in shown.lower()
