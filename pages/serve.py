@@ -6,14 +6,23 @@ import streamlit as st
 
 from crl_core.export import exporter as exports
 from crl_core.export.formats import FORMATS
-from pages.shared import page_header, require, run_in_view, serve_panels, serve_table, server_cache
+from pages.shared import (
+    page_header,
+    require,
+    run_in_view,
+    serve_panels,
+    serve_table,
+    serve_try,
+    serve_watch,
+    server_cache,
+)
 from pages.shared.style import figure, notice, panel_title, plain
 from pages.shared.tables import say
 
 _SAYS = "The network at the λ in view as a file for other programs, and the endpoint that watches its own assumptions."
 _DEFINITIONS = """
-**ITE RMSE, factual MSE**: of the exported file on held-out rows; *pytorch* is the float32 network that all are compared
-with.
+**Effect error (ITE RMSE, √PEHE), factual error**: of the exported file on held-out units; *pytorch* is
+the float32 network that all are compared with.
 
 **Largest difference**: of any held-out row's ŷ⁰ or ŷ¹ from that network's.
 
@@ -57,7 +66,7 @@ def main() -> None:
         "Export & serve",
         _SAYS,
         _DEFINITIONS,
-        [(f"{run.lam:g}", "λ in view"), (figure(error), "ITE RMSE, replicate 0")],
+        [(f"{run.lam:g}", "λ in view"), (figure(error), "effect error, replicate 0")],
     )
     if run.status == "diverged":
         notice("There is no model to export", f"At λ = {run.lam:g} training diverged: {run.others}.")
@@ -82,7 +91,9 @@ def main() -> None:
     )
     chosen = name or found.formats[0]
     serve_panels.use(run, found, chosen, ask_for)
+    serve_try.try_it(run, found)
     serve_panels.costs(run, found, chosen)
+    serve_watch.state_of_endpoint()
 
 
 main()

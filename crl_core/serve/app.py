@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from crl_core.data.tables.columns import Column
 from crl_core.export.model_file import Model, open_model
+from crl_core.serve.answers import effects_of
 from crl_core.serve.bodies import About, Effects, Health, Problem, request_body
 from crl_core.serve.docs import add_docs
 from crl_core.serve.middleware import Guard
@@ -73,26 +74,20 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
         notes |= {"rows": len(x), "environments": dict(Counter(labels).most_common(5))}
         if settings.log_features:
             notes["features"] = body.rows
-        y0, y1, phi = model.run(x)
-        if not (np.isfinite(y0).all() and np.isfinite(y1).all() and np.isfinite(phi).all()):
-            raise HTTPException(
-                422, "the model has no finite effect for these rows; keep features near its training ranges."
-            )
+        try:
+            said, (_, _, phi) = effects_of(model, x)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
         states = _watch(monitor, labels, phi)
         measures.rows.inc(len(x))
         worst = max(states.values(), key=lambda state: (_RANK[state.status], -(state.p or 1.0)))
         return {
-            "y0": y0.tolist(),
-            "y1": y1.tolist(),
-            "ite": (y1 - y0).tolist(),
-            "lam": model.lam,
-            "model": model.name,
+            **said,
             "invariance": {
                 "status": worst.status,
                 "p": worst.p,
                 "environments": {label: state.status for label, state in states.items()},
             },
-            "outside_range": _outside(model, x),
             "notes": filled,
         }
 
@@ -144,12 +139,6 @@ def _inputs(columns: Sequence[Column], rows: Sequence[Any]) -> tuple[np.ndarray,
     if not (np.abs(x) <= MOST_ABS).all():
         raise HTTPException(422, f"a number is beyond ± {MOST_ABS:g}, where the model has no digits left.")
     return x, filled
-
-
-def _outside(model: Model, x: np.ndarray) -> list[list[str]]:
-    """Of each row of x [n, d], which inputs lie outside of what training saw (of a table: outside of 98 % of it)."""
-    low, high = (np.array([item[end] for item in model.metadata["features"]], np.float32) for end in ("low", "high"))
-    return [[model.features[at] for at in np.flatnonzero(row)] for row in (x < low) | (x > high)]
 
 
 def _labels(environments: list[str] | None, n: int) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -22,7 +21,7 @@ from pages.shared.style import count, figure, panel_title, quiet
 from pages.shared.tables import chart, say, table
 
 _TITLES = {item.id: item.title for item in FORMATS.values()} | {ORIGINAL: "PyTorch, eager"}
-_COLUMNS = ("Format", "kB", "ITE RMSE", "Factual MSE", "Largest difference", "1 row, µs", "1,024 rows, µs")
+_COLUMNS = ("Format", "kB", "Effect error", "Factual error", "Largest difference", "1 row, µs", "1,024 rows, µs")
 
 _SENT = (
     'traces.csv: a trace a line; traces.json: {{"rows": [[…], …], "environments": ["site-a", …]}}. A row is {trace}, '
@@ -55,7 +54,7 @@ def offer(run: RunInView, ask_for: Callable[[], None]) -> None:
 def costs(run: RunInView, found: exports.Exports, name: str) -> None:
     """The report as a table and two plots."""
     with st.container(key="panel_serve_table"):
-        panel_title("What each format costs", "held-out rows; latency p50 / p95 / p99 in µs on this machine")
+        panel_title("What each format costs", "held-out units; median latency in µs on this machine, its spread below")
         lines = [
             (
                 _TITLES[row["format"]],
@@ -63,8 +62,8 @@ def costs(run: RunInView, found: exports.Exports, name: str) -> None:
                 figure(row["ite_rmse"], 4),
                 figure(row["factual_mse"], 4),
                 "–" if row["bytes"] is None else f"{row['largest_difference']:.1e}",
-                _percentiles(row, "1"),
-                _percentiles(row, "1024"),
+                f"{row['p50_us']['1']:.0f}",
+                f"{row['p50_us']['1024']:.0f}",
             )
             for row in found.rows
         ]
@@ -122,7 +121,9 @@ def use(run: RunInView, found: exports.Exports, name: str, ask_for: Callable[[],
         with serve:
             st.code(f"{INSTALL}\n{exports.serve_command(file)}", language="bash", wrap_lines=True)
             quiet(
-                "Listens on this machine only; --host 0.0.0.0 and --api-key open it to others. /docs describes it, "
+                "Both lines are typed in a copy of this program (its folder, with crl_core and "
+                "requirements-serve.txt), beside the file. Listens on this machine only; --host 0.0.0.0 and --api-key "
+                "open it to others. /docs describes it, "
                 "/metrics is for Prometheus."
             )
         with ask:
@@ -157,7 +158,3 @@ def _words(run: RunInView) -> TableSource | None:
 def _left_out() -> None:
     if (why := lacking()) is not None:
         quiet(why)
-
-
-def _percentiles(row: Mapping[str, Any], batch: str) -> str:
-    return " / ".join(f"{row[name][batch]:.0f}" for name in ("p50_us", "p95_us", "p99_us"))

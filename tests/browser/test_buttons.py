@@ -874,7 +874,7 @@ def test_what_a_stored_run_lacks_is_computed(visitor: Visitor) -> None:
 
 @presses(
     *("serve-make", "serve-format", "serve-download", "serve-again", "serve-dockerfile"),
-    *("Serve", "Ask", "Without this program", "Dockerfile"),
+    *("Serve", "Ask", "Without this program", "Dockerfile", "serve-predict", "serve-read"),
 )
 def test_a_model_is_exported_in_a_format_with_what_to_type(visitor: Visitor) -> None:
     visitor.open("serve", lam="1.9")
@@ -895,5 +895,18 @@ def test_a_model_is_exported_in_a_format_with_what_to_type(visitor: Visitor) -> 
         expect(panel.get_by_test_id("stCode").filter(has_text=words).filter(visible=True).first).to_be_visible()
     panel.get_by_role("tab", name="Dockerfile").click()
     assert b"FROM" in visitor.take("serve-dockerfile")
+    tried = visitor.of("panel_serve_try")
+    tried.get_by_role("spinbutton").first.fill("99")
+    tried.get_by_role("spinbutton").first.press("Enter")
+    visitor.settle()
+    visitor.press("serve-predict")
+    expect(tried).to_contain_text('"outside_range"')
+    expect(tried).to_contain_text("Outside of what training saw")
+    watch = visitor.of("panel_serve_watch")
+    watch.get_by_role("textbox", name="Address").fill("http://127.0.0.1:9")
+    watch.get_by_role("textbox", name="Address").press("Enter")
+    visitor.settle()
+    visitor.press("serve-read")
+    expect(watch).to_contain_text("Nothing listens at http://127.0.0.1:9")
     visitor.press("serve-again")
     expect(visitor.of("panel_serve_busy")).to_be_visible()

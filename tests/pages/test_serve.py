@@ -16,6 +16,7 @@ import pytest
 from crl_core.events import DIVERGED
 from crl_core.export import exporter as exports
 from crl_core.export.formats import FORMATS, file_name
+from crl_core.export.models import export_model, subject
 from crl_core.runs.store import RunStore
 from tests.crl_core.made_up import wait_until
 from tests.pages.conftest import Open, Tiny, words
@@ -76,6 +77,59 @@ def test_what_was_exported_is_shown_with_its_file_and_its_snippets(
     assert f"serve {file_name(tiny.result.config.key, 1.0, name)}" in code
     assert "curl -s" in code
     assert "FROM python" in code
+
+
+def test_a_file_that_is_no_model_is_one_sentence_in_the_trial_and_the_rest_stays(
+    open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    store.save(tiny.result)
+    made_up(store, tiny, 1.0)
+    app = open_app("serve", **tiny.params, lam="1")
+    assert not app.exception
+    assert "is damaged or not a model of this program" in words(app)
+    assert "A running endpoint" in words(app)
+
+
+def test_predict_answers_what_the_network_says_and_names_what_lies_outside(
+    open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    store.save(tiny.result)
+    made_up(store, tiny, 1.0)
+    file = exports.folder_of(store, tiny.result, 1.0) / file_name(tiny.result.config.key, 1.0, "onnx")
+    file.write_bytes(export_model(subject(tiny.result, 1.0), "onnx"))
+    app = open_app("serve", **tiny.params, lam="1")
+    assert not app.exception
+    assert '"outside_range"' not in "".join(item.value for item in app.code)
+    app.number_input(key="serve.feature.0").set_value(99.0)
+    next(button for button in app.button if button.label == "Predict").click().run()
+    assert not app.exception
+    answer = json.loads(next(item.value for item in app.code if '"outside_range"' in item.value))
+    row = [field.value for field in app.number_input if str(field.key).startswith("serve.feature.")]
+    y0, y1 = tiny.result.outcomes(np.array([row]))
+    at = tiny.result.lams.index(1.0)
+    assert answer["ite"] == pytest.approx([float(y1[at, 0] - y0[at, 0])], rel=1e-3, abs=1e-3)
+    assert len(answer["outside_range"][0]) == 1
+    assert answer["invariance"]["status"] == "warming up"
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("http://127.0.0.1:9", "Nothing listens at http://127.0.0.1:9; start the endpoint"),
+        ("http://10.0.0.1:8000", "“10.0.0.1” is not this machine"),
+        ("https://127.0.0.1:8000", "only http on this machine is"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_read_is_one_sentence(
+    open_app: Open, tiny: Tiny, store: RunStore, address: str, says: str
+) -> None:
+    store.save(tiny.result)
+    made_up(store, tiny, 1.0)
+    app = open_app("serve", **tiny.params, lam="1")
+    app.text_input(key="serve.address").set_value(address)
+    next(button for button in app.button if button.label == "Read its state").click().run()
+    assert not app.exception
+    assert [error.value for error in app.error if says in error.value]
 
 
 def pressed(app):  # type: ignore[no-untyped-def]
