@@ -9,7 +9,7 @@ from crl_core.figures import palette
 from crl_core.measures.cautions import cautions_of_runs
 from crl_core.studies.penalties import cautions, configs_of
 from pages.shared import controls, many_runs, page_header, require, style
-from pages.shared.penalties_contest import answer, differences, pairs, ranking
+from pages.shared.penalties_contest import answer, differences, every_number, pairs, ranking
 from pages.shared.penalties_known import not_tried, provenance
 from pages.shared.penalties_overview import overview
 from pages.shared.penalties_paths import multiples
@@ -86,6 +86,7 @@ def main() -> None:
     if contest.ran:
         with right:
             differences(contest, ink)
+    every_number(contest)
     multiples(contest, ink)
     pairs(setting)
     if contest.ran:

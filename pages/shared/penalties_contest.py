@@ -66,7 +66,7 @@ def middle(values: np.ndarray) -> str:
 
 
 def ranking(contest: Contest) -> None:
-    """Medians of every penalty at each of its λ; ranges, λ and what each penalty is in a fold."""
+    """Medians of every penalty at each of its λ."""
     st.subheader("At its label-free λ, at its own best, and without", anchor=False)
     rows = sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
     cells = [("none, λ = 0", *[middle(rows[0].error("at_zero"))] * 3)] if rows else []
@@ -78,6 +78,11 @@ def ranking(contest: Contest) -> None:
     )
     if ends := [f"{PENALTY_WORDS[row.penalty].short} {row.end_words}" for row in rows if row.at_end]:
         quiet(f"Own best λ: {'; '.join(ends)}.")
+
+
+def every_number(contest: Contest) -> None:
+    """Ranges and λ of every penalty, and what each one is, in a fold."""
+    rows = sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
     with st.expander("Every number, and what each penalty is"):
         numbers = [
             (
