@@ -1,0 +1,155 @@
+"""One setting of a run by itself, σ₂ rather than σ: a column of a list, a term of a search, an axis of a sweep.
+
+Lacking: a run that has no such setting (a third environment, an equation beside a table) has None there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config.presets import PRESETS
+from crl_core.config.run import ABOUT, LIMITS, PARTS, RunConfig
+from crl_core.config.text import N_ENVS, ROWS, imagined, nearest, said, value_of, word_of
+
+UNCHANGED = "base"  # a run that nothing sets apart from most of the others
+_SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_NO_SETTINGS = frozenset({"device"})  # it changes no number
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A field of a config, or its value in one environment; `config.text.N_ENVS` and `ROWS` are settings too.
+
+    env: the environment, from 0, of a field that has a value in each; None of any other.
+    """
+
+    field: str
+    env: int | None = None
+
+    @property
+    def word(self) -> str:
+        """What it is called on screen: seed, σ₂, offset of s (2)."""
+        word = word_of(self.field)
+        if self.env is None:
+            return word
+        number = str(self.env + 1)
+        return f"{word}{number.translate(_SUBSCRIPT)}" if len(word) == 1 else f"{word} ({number})"
+
+    @property
+    def name(self) -> str:
+        """What a keyboard writes for it: seed, sigma2, offset2."""
+        return self.field if self.env is None else f"{self.field}{self.env + 1}"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its values are numbers, so that they have an order."""
+        return self.field == N_ENVS or self.field in LIMITS
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words that it may have; none of a number."""
+        return ABOUT[self.field].options if self.field in ABOUT else ()
+
+    def of(self, config: RunConfig) -> Any:
+        """Its value in a run; None where the run has no such setting."""
+        if self.field in (N_ENVS, ROWS):
+            return value_of(config, self.field)
+        part = config.training if self.field in _TRAINING else config.scenario
+        value = getattr(part, self.field, None)
+        if self.env is None or value is None:
+            return value
+        return value[self.env] if self.env < len(value) else None
+
+    def told(self, value: Any) -> str:
+        """A value with the words that make it the name of a run: seed 7, σ₂ 0.5, CORAL, 3 environments."""
+        if self.field == "penalty" and value in PENALTY_WORDS:
+            return PENALTY_WORDS[value].short
+        if self.field == N_ENVS:
+            return f"{value} {self.word}".removesuffix("s" if value == 1 else "")
+        return said(self.field, value) if self.field == ROWS else f"{self.word} {said(self.field, value)}"
+
+
+_TRAINING = frozenset(PARTS["training"].__dataclass_fields__)
+_ORDER = (ROWS, N_ENVS, *(name for kind in PARTS.values() for name in kind.__dataclass_fields__))
+
+
+def settings_of(config: RunConfig) -> list[Setting]:
+    """All settings that a run has, in the order of the config; the number of environments first."""
+    found = [Setting(ROWS)] if config.table is not None else []
+    found.append(Setting(N_ENVS))
+    for name in _ORDER[2:]:
+        if name in _NO_SETTINGS or (config.table is not None and name not in _TRAINING):
+            continue
+        envs = range(config.scenario.n_envs) if ABOUT[name].per_env else (None,)
+        found += [Setting(name, env) for env in envs]
+    return found
+
+
+def all_settings(configs: Sequence[RunConfig]) -> list[Setting]:
+    """Every setting that one of the runs has, in the order of the config."""
+    found = {setting for config in configs for setting in settings_of(config)}
+    return sorted(found, key=lambda setting: (_ORDER.index(setting.field), setting.env or 0))
+
+
+def varying(configs: Sequence[RunConfig]) -> list[Setting]:
+    """The settings whose values differ among the runs that have them, in the order of the config.
+
+    What only some of the runs have is none by itself: the number of environments says so already.
+    """
+    return [
+        setting
+        for setting in all_settings(configs)
+        if len({value for config in configs if (value := setting.of(config)) is not None}) > 1
+    ]
+
+
+@lru_cache(maxsize=8192)
+def changed(config: RunConfig) -> tuple[Setting, ...]:
+    """What a run has otherwise than its nearest preset, which is first given as many environments."""
+    preset_id, found = nearest(config)
+    if config.table is not None:
+        return tuple(Setting(change.name) for change in found)
+    home = PRESETS[preset_id].config
+    grown = imagined(home, n_envs=config.scenario.n_envs) or home
+    own = [setting for setting in settings_of(config) if setting.of(config) != setting.of(grown)]
+    n_envs = [] if config.scenario.n_envs == home.scenario.n_envs else [Setting(N_ENVS)]
+    return (*n_envs, *(setting for setting in own if setting.field != N_ENVS))
+
+
+def world_of(config: RunConfig) -> str:
+    """The title of the world that a run is nearest to: a preset's, or its table's name."""
+    preset_id = nearest(config)[0]
+    return PRESETS[preset_id].title if preset_id in PRESETS else preset_id
+
+
+def name_of(config: RunConfig) -> str:
+    """A run by what was changed in it ("σ₂ 0.5, CORAL"); the title of its world where nothing was."""
+    return ", ".join(setting.told(setting.of(config)) for setting in changed(config)) or world_of(config)
+
+
+def names_among(configs: Sequence[RunConfig]) -> list[str]:
+    """Each run by what sets it apart from most of the others: "CORAL", "seed 7", `UNCHANGED` where nothing does.
+
+    Most:   the value that the most runs have, of equals that of the first run.
+    Worlds: where they differ, a name begins with the world, and goes on with what varies and was changed in it.
+    """
+    differ = varying(configs)
+    if len({world_of(config) for config in configs}) > 1:
+        each = [[world_of(config), *_told(config, changed(config), differ)] for config in configs]
+        return [", ".join(words) for words in each]
+    usual = {setting: _most([setting.of(config) for config in configs]) for setting in differ}
+    apart = [[s for s in differ if s.of(config) not in (None, usual[s])] for config in configs]
+    return [", ".join(_told(config, own, differ)) or UNCHANGED for config, own in zip(configs, apart, strict=True)]
+
+
+def _told(config: RunConfig, own: Sequence[Setting], among: Sequence[Setting]) -> list[str]:
+    return [setting.told(setting.of(config)) for setting in own if setting in among]
+
+
+def _most(values: Sequence[Any]) -> Any:
+    return Counter(value for value in values if value is not None).most_common(1)[0][0]
