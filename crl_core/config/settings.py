@@ -13,8 +13,8 @@ from typing import Any
 
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import PRESETS
-from crl_core.config.run import ABOUT, LIMITS, PARTS, RunConfig
-from crl_core.config.text import N_ENVS, ROWS, imagined, nearest, said, value_of, word_of
+from crl_core.config.run import ABOUT, LIMITS, RunConfig
+from crl_core.config.text import N_ENVS, PART_OF, ROWS, TRAINING, imagined, nearest, said, value_of, word_of
 
 UNCHANGED = "base"  # a run that nothing sets apart from most of the others
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -59,7 +59,7 @@ class Setting:
         """Its value in a run; None where the run has no such setting."""
         if self.field in (N_ENVS, ROWS):
             return value_of(config, self.field)
-        part = config.training if self.field in _TRAINING else config.scenario
+        part = config.training if self.field in TRAINING else config.scenario
         value = getattr(part, self.field, None)
         if self.env is None or value is None:
             return value
@@ -74,8 +74,7 @@ class Setting:
         return said(self.field, value) if self.field == ROWS else f"{self.word} {said(self.field, value)}"
 
 
-_TRAINING = frozenset(PARTS["training"].__dataclass_fields__)
-_ORDER = (ROWS, N_ENVS, *(name for kind in PARTS.values() for name in kind.__dataclass_fields__))
+_ORDER = (ROWS, N_ENVS, *PART_OF)
 
 
 def settings_of(config: RunConfig) -> list[Setting]:
@@ -83,7 +82,7 @@ def settings_of(config: RunConfig) -> list[Setting]:
     found = [Setting(ROWS)] if config.table is not None else []
     found.append(Setting(N_ENVS))
     for name in _ORDER[2:]:
-        if name in _NO_SETTINGS or (config.table is not None and name not in _TRAINING):
+        if name in _NO_SETTINGS or (config.table is not None and name not in TRAINING):
             continue
         envs = range(config.scenario.n_envs) if ABOUT[name].per_env else (None,)
         found += [Setting(name, env) for env in envs]
@@ -132,19 +131,31 @@ def name_of(config: RunConfig) -> str:
     return ", ".join(setting.told(setting.of(config)) for setting in changed(config)) or world_of(config)
 
 
-def names_among(configs: Sequence[RunConfig]) -> list[str]:
+def names_among(configs: Sequence[RunConfig], *, worlds: bool = True) -> list[str]:
     """Each run by what sets it apart from most of the others: "CORAL", "seed 7", `UNCHANGED` where nothing does.
 
     Most:   the value that the most runs have, of equals that of the first run.
-    Worlds: where they differ, a name begins with the world, and goes on with what varies and was changed in it.
+    Worlds: where they differ, a run is told from those of its own world, after the world's title; a preset as it comes
+            is its title alone.
+    worlds: whether the title stands before what was changed in it.
     """
-    differ = varying(configs)
-    if len({world_of(config) for config in configs}) > 1:
-        each = [[world_of(config), *_told(config, changed(config), differ)] for config in configs]
-        return [", ".join(words) for words in each]
-    usual = {setting: _most([setting.of(config) for config in configs]) for setting in differ}
-    apart = [[s for s in differ if s.of(config) not in (None, usual[s])] for config in configs]
-    return [", ".join(_told(config, own, differ)) or UNCHANGED for config, own in zip(configs, apart, strict=True)]
+    differ, of_world = varying(configs), [world_of(config) for config in configs]
+    if len(set(of_world)) == 1:
+        return [", ".join(words) or UNCHANGED for words in _apart(configs, differ)]
+    names = dict(enumerate(of_world))
+    for world in dict.fromkeys(of_world):
+        own = [at for at, config in enumerate(configs) if of_world[at] == world and changed(config)]
+        for at, apart in zip(own, _apart([configs[at] for at in own], differ), strict=True):
+            words = apart or _told(configs[at], changed(configs[at]), differ)
+            names[at] = ", ".join([*([world] if worlds or not words else []), *words])
+    return list(names.values())
+
+
+def _apart(configs: Sequence[RunConfig], among: Sequence[Setting]) -> list[list[str]]:
+    """What each run has of some settings that most of the runs do not have."""
+    usual = {setting: _most([setting.of(config) for config in configs]) for setting in among}
+    own = [[s for s in among if s.of(config) not in (None, usual[s])] for config in configs]
+    return [_told(config, settings, among) for config, settings in zip(configs, own, strict=True)]
 
 
 def _told(config: RunConfig, own: Sequence[Setting], among: Sequence[Setting]) -> list[str]:
@@ -152,4 +163,4 @@ def _told(config: RunConfig, own: Sequence[Setting], among: Sequence[Setting]) -
 
 
 def _most(values: Sequence[Any]) -> Any:
-    return Counter(value for value in values if value is not None).most_common(1)[0][0]
+    return next((value for value, _ in Counter(v for v in values if v is not None).most_common(1)), None)

@@ -132,7 +132,9 @@ def _value(plain: str, name: str, sign: str, text: str) -> int | float | str:
             return number(text)
         except NotANumber:
             if not options:
-                raise ValueError(f"{name[:40]} is a number, and “{text[:40]}” is none; write e.g. {name}{sign}1.") from None
+                raise ValueError(
+                    f"{name[:40]} is a number, and “{text[:40]}” is none; write e.g. {name}{sign}1."
+                ) from None
     elif not options:
         known = {"yes": "yes", "no": "no"}
     if sign not in ("=", "!="):
@@ -172,7 +174,7 @@ _WORLDS = tuple(PRESETS)
 @lru_cache(maxsize=1)
 def _names() -> Mapping[str, tuple[Setting, ...]]:
     """Every name that a condition may begin with, plain, and the settings that it means; none of a figure."""
-    found: dict[str, tuple[Setting, ...]] = {name: () for name in (*_OF_WORLD, *FIGURES)}
+    found: dict[str, tuple[Setting, ...]] = dict.fromkeys((*_OF_WORLD, *FIGURES), ())
     each = {setting.field for preset in PRESETS.values() for setting in settings_of(preset.config)} - {N_ENVS}
     for by_word in (False, True):  # a word on screen before a name in code: “samples” are units, not those of a trace
         for field in sorted(each):
