@@ -65,8 +65,8 @@ def _controls(settings: dict[str, Setting]) -> tuple[Metric, str, Setting, Setti
         format_func=WHERE_WORDS.__getitem__,
         key="runs.scatter.where",
         persist_state="session",
-        help="The least over λ is known only with the truth. Label-free: the λ of the least held-out factual error, which "
-        "anybody can choose.",
+        help="The least over λ is known only with the truth. Label-free: at the λ of the least held-out factual error, "
+        "which anybody can choose.",
     )
     words = {name: setting.word for name, setting in settings.items()}
     against = c.selectbox(
