@@ -36,8 +36,8 @@ which is not the same as no difference. Several runs against A are judged togeth
 **Best λ (oracle)**: chosen by the truth over the other replicates, never in the one where it is judged.
 
 **Effect error** (ITE RMSE, √PEHE), **|ATE error|**: on held-out units; they need the truth, which only a simulation
-has. **Factual error**: held out, mean square. **MMD²**: Gaussian kernel, biased estimate, no root, h the median distance. **Domain AUC**: 0.5 is
-chance.
+has. **Factual error**: held out, mean square. **MMD²**: Gaussian kernel, biased estimate, no root, h the median
+distance. **Domain AUC**: 0.5 is chance.
 """
 
 require()
