@@ -137,7 +137,7 @@ def names_among(configs: Sequence[RunConfig], *, worlds: bool = True) -> list[st
     Most:   the value that the most runs have, of equals that of the first run.
     Worlds: where they differ, a run is told from those of its own world, after the world's title; a preset as it comes
             is its title alone.
-    worlds: whether the title stands before what was changed in it.
+    worlds: whether the title stands before what was changed in it; without it two worlds may have runs of one name.
     """
     differ, of_world = varying(configs), [world_of(config) for config in configs]
     if len(set(of_world)) == 1:
@@ -146,8 +146,10 @@ def names_among(configs: Sequence[RunConfig], *, worlds: bool = True) -> list[st
     for world in dict.fromkeys(of_world):
         own = [at for at, config in enumerate(configs) if of_world[at] == world and changed(config)]
         for at, apart in zip(own, _apart([configs[at] for at in own], differ), strict=True):
-            words = apart or _told(configs[at], changed(configs[at]), differ)
-            names[at] = ", ".join([*([world] if worlds or not words else []), *words])
+            if worlds:
+                names[at] = ", ".join([world, *(apart or _told(configs[at], changed(configs[at]), differ))])
+            else:
+                names[at] = ", ".join(apart) or UNCHANGED
     return list(names.values())
 
 

@@ -26,7 +26,7 @@ FIXED: dict[str, Any] = {
     "Name": st.column_config.TextColumn(
         width=185, help="As it was named; else what sets it apart from most of the runs shown"
     ),
-    "World": st.column_config.TextColumn(width=165, help="The preset that it is nearest to, or its table"),
+    "World": st.column_config.TextColumn(width=180, help="The preset that it is nearest to, or its table"),
     "Further changes": st.column_config.TextColumn(width="medium", help="What else varies among the runs shown"),
     "Error along λ": st.column_config.LineChartColumn(
         width=110, help="Effect error (ITE RMSE, √PEHE) from the least λ to the largest, logarithmic, one scale for all"
@@ -145,7 +145,11 @@ def _figures(frame: pd.DataFrame, look: dict[str, Any], runs: Sequence[RunSummar
 
 def order(frame: pd.DataFrame, *, every: bool = False) -> list[str]:
     """The columns that are shown."""
-    return [name for name in frame.columns if every or name not in _ONLY_ALL]
+    if every:  # figures first, since so many settings go on beyond the screen
+        first = [name for name in frame.columns if name in FIXED]
+        return first + [name for name in frame.columns if name not in first]
+    hidden = (*_ONLY_ALL, "Which") if "World" in frame.columns else _ONLY_ALL  # both would not fit
+    return [name for name in frame.columns if name not in hidden]
 
 
 def _column(values: Sequence[Any], setting: Setting) -> list[Any]:
@@ -166,7 +170,7 @@ def _look(setting: Setting) -> Any:
     label, width = _SHORT.get(setting.field, setting.word), 62 if len(setting.word) < 6 else 96
     if setting.numeric and not setting.options and setting.field != "lams":
         return st.column_config.NumberColumn(label, width=width, help=setting.word, format="%.12g")
-    return st.column_config.TextColumn(label, width=120, help=setting.word)
+    return st.column_config.TextColumn(label, width=100, help=setting.word)
 
 
 def kind_of(run: RunSummary) -> str:
