@@ -14,21 +14,28 @@ from pages.shared import style
 from pages.shared.runs_table import shown_settings, value_text
 from pages.shared.tables import table, three
 
-QUERY = "q"  # of the URL, and so the widget's key
+QUERY = "q"  # of the URL; written by hand, since a page with a bound field of its own cannot be switched by code
+_FIELD, _WRITTEN = "runs.search", "runs.search.written"
 
 
 def found(runs: Sequence[RunSummary]) -> tuple[list[RunSummary], str]:
     """The search line, what it leaves, and what is wrong with it; of a search that is not understood all runs."""
+    asked = st.query_params.get(QUERY, "")
+    if asked and asked != st.session_state.get(_WRITTEN):  # a link, or the browser's way back
+        st.session_state[_FIELD] = asked
     text = st.text_input(
         "Search",
-        key=QUERY,
+        key=_FIELD,
         placeholder="words, seed=7 σ₂>1 penalty=coral tag:paper ite<0.1",
         icon=":material/search:",
-        bind="query-params",
         persist_state="session",
         label_visibility="collapsed",
-        help=None,
     )
+    st.session_state[_WRITTEN] = text or ""
+    if text:
+        st.query_params[QUERY] = text
+    elif QUERY in st.query_params:
+        del st.query_params[QUERY]
     try:
         return search(runs, text or ""), ""
     except ValueError as error:
