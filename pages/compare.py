@@ -1,4 +1,4 @@
-"""What is different between two, three or four stored runs, and is the difference more than chance?"""
+"""What is different between two to eight stored runs, and is the difference more than chance?"""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from pages.shared.fields import lam_text
 from pages.shared.run_view import warn
 from pages.shared.table_kept import can_open, open_run
 
+_MOST_NUMBERS = 4  # runs whose errors stand in the head of the page
 _SAYS = (
     "Stored runs side by side: where their settings differ, what they learned, and whether their figures differ by "
-    "more than chance. One λ, the sidebar’s, holds for all, unless their penalties differ."
+    "more than chance. All are shown at the λ in view; runs of different penalties each at a λ of its own."
 )
 _DEFINITIONS = """
 **Difference**: mean over replicates of a run’s figure minus that of run A. **Paired**: replicate r of a run has seed
-*seed + r*. Where two scenarios have the same rows, environments and dimensions, equal seeds draw the same units and the
+*seed + r*. Where two scenarios have as many units, environments and dimensions, equal seeds draw the same units and the
 same noise, so the difference is taken seed by seed. Otherwise the replicates are two independent samples.
 
 **95 % interval**: Student’s t over replicates, Welch’s of two samples. One that contains 0 reads “no difference seen”,
@@ -34,9 +35,9 @@ which is not the same as no difference. Several runs against A are judged togeth
 
 **Best λ (oracle)**: chosen by the truth over the other replicates, never in the one where it is judged.
 
-**ITE RMSE** (√PEHE), **|ATE error|**: on held-out rows; they need the truth, which only a simulation has. **Factual
-MSE**: held out. **MMD²**: Gaussian kernel, biased estimate, no root, h the median distance. **Domain AUC**: 0.5 is
-chance.
+**Effect error** (ITE RMSE, √PEHE), **|ATE error|**: on held-out units; they need the truth, which only a simulation
+has. **Factual error**: held out, mean square. **MMD²**: Gaussian kernel, biased estimate, no root, h the median
+distance. **Domain AUC**: 0.5 is chance.
 """
 
 require()
@@ -70,9 +71,11 @@ def main() -> None:
 
 
 def numbers(runs: Sequence[RunInView], lam: str) -> list[tuple[str, str]]:
-    """The λ that was asked for, and each run's error, in large figures."""
+    """The λ that was asked for, and each run's error where there is room, in large figures."""
+    if len(runs) > _MOST_NUMBERS:
+        return [(str(len(runs)), "runs"), (lam, "λ in view")]
     return [(lam, "λ in view")] + [
-        (figure(run.at_lam(run.result.ite_rmse)), f"{letter}, ITE RMSE")
+        (figure(run.at_lam(run.result.ite_rmse)), f"{letter}, effect error")
         for letter, run in zip(LETTERS, runs, strict=False)
     ]
 

@@ -1,17 +1,16 @@
-"""The library of runs: find one, name it, set some side by side, take one home, bring one in."""
+"""The library of runs: find some, see what varies among them, name them, compare them, and train more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from crl_core.runs.library import Usage, search, tags_of
+from crl_core.runs.library import Usage
 from crl_core.runs.store import RunSummary
-from pages.shared import page_header, require, server_cache, sidebar, style
+from pages.shared import page_header, require, runs_scatter, runs_search, runs_sweep, server_cache, sidebar, style
 from pages.shared.runs_actions import actions
 from pages.shared.runs_callbacks import check, messages
-from pages.shared.runs_table import COLUMNS, table
+from pages.shared.runs_names import editor
+from pages.shared.runs_selected import choose, selected
 from pages.shared.runs_take_home import section, uploader
 
 require()
@@ -20,37 +19,60 @@ require()
 def main() -> None:
     runs = server_cache.library().runs()
     page_header(
-        "Runs",
-        "Every run that is stored. Select one to open it, to write on it or to take it home; two to four to compare "
-        "them.",
+        "Library",
+        "Every stored run, and the settings that vary among those shown. Select runs to open, name or compare them.",
         numbers=room(Usage.of(runs, server_cache.store())),
     )
     messages()
     if not runs:
-        style.notice("Nothing is stored yet", "Choose a preset in the sidebar and press Train; the run appears here.")
-        uploader()
+        style.notice(
+            "Nothing is stored yet",
+            "A run appears here once it is trained: press Train on any page of a world, queue a sweep below, or import "
+            "a run that somebody sent you.",
+        )
+        runs_sweep.panel([])
+        upkeep()
         return
-    found = filtered(runs)
-    chosen = selected(found) if found else []
+    with st.container(key="runs_tools"):
+        search, group, every, edit = st.columns([6, 3, 2.2, 2.2], vertical_alignment="center")
+    with search:
+        found, problem = runs_search.found(runs)
+    with group:
+        by = runs_search.grouping(found)
+    all_settings = every.toggle("All settings", key="runs.every", persist_state="session")
+    naming = edit.toggle("Edit names", key="runs.edit", help="Names and tags become fields of the table.")
+    if problem:
+        st.error(style.plain(problem))
+    elif len(found) < len(runs):
+        style.quiet(f"{len(found)} of {style.count(len(runs), 'run')}")
     if not found:
         style.notice(
-            "No run fits",
-            "Every word must occur in the name, tags, note, preset, changes, key or device of a run.",
+            "No run fits", "Words are looked for in names, tags, notes, worlds, changes and keys; see the help."
         )
-    actions(chosen)
+    chosen: list[RunSummary] = []
+    if by is not None and found:
+        runs_search.groups(found, by)
+    if naming and found:
+        editor(found)
+    elif found:
+        chosen = selected(found, every=all_settings)
+        actions(chosen)
     if len(chosen) == 1:
         section(chosen[0], sidebar.controls().lam)
-    uploader()
-    st.button(
-        "Check every file",
-        type="tertiary",
-        key="runs.check",
-        on_click=check,
-        help=(
-            "Reads every stored run and compares it with its checksum. Damaged runs are put aside, the list is made "
-            "anew."
-        ),
-    )
+    left, right = st.columns([3, 2])
+    with left:
+        runs_scatter.panel(found, choose)
+    with right:
+        runs_sweep.panel(chosen)
+    upkeep()
+
+
+def upkeep() -> None:
+    """Bring a run in; check what is stored."""
+    with st.container(key="panel_runs_upkeep"):
+        style.panel_title("Import and check", "a bundle from another copy of the program; every file by its checksum")
+        uploader()
+        st.button("Check every file", key="runs.check", on_click=check, help="Damaged runs are put aside.")
 
 
 def room(usage: Usage) -> list[tuple[str, str]]:
@@ -59,50 +81,6 @@ def room(usage: Usage) -> list[tuple[str, str]]:
         (str(usage.n_runs), "runs"),
         (f"{usage.bytes / 1e6:.0f} MB", f"of {usage.quota_bytes / 1e6:,.0f} MB".replace(",", "\u202f")),
     ]
-
-
-def filtered(runs: Sequence[RunSummary]) -> list[RunSummary]:
-    """What the search leaves."""
-    tags = tags_of(runs)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input(
-            "Search",
-            key="runs.search",
-            placeholder="name, tag, preset, what was changed, …",
-            icon=":material/search:",
-            persist_state="session",
-            width=420,
-        )
-        wanted = (
-            st.multiselect("Tags", tags, key="runs.tags", placeholder="any", persist_state="session", width=300)
-            if tags
-            else []
-        )
-        found = search(runs, text, wanted)
-        if len(found) < len(runs):
-            style.quiet(f"{len(found)} of {style.count(len(runs), 'run')}")
-    return found
-
-
-def selected(found: Sequence[RunSummary]) -> list[RunSummary]:
-    """The table, and the runs whose rows are selected in it. Another search is another table, without a selection."""
-    names = tuple(run.key for run in found)
-    turn = st.session_state.get("runs.turn", 0)
-    if st.session_state.get("runs.listed", names) != names:  # rows have moved: an old selection means other runs
-        turn += 1
-    st.session_state["runs.turn"], st.session_state["runs.listed"] = turn, names
-    selection = st.dataframe(
-        table(found, sidebar.controls().config),
-        key=f"runs.table.{turn}",
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="multi-row",
-        column_config=COLUMNS,
-        height="auto" if len(found) <= 12 else 460,
-        alt="Stored runs with their settings and main figures",
-    )
-    rows = selection["selection"]["rows"]
-    return [found[row] for row in rows if row < len(found)]
 
 
 main()

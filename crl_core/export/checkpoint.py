@@ -205,16 +205,19 @@ def _cell(value: object) -> object:
 
 # -- citation ----------------------------------------------------------------------------------------------------------
 
+AUTHORS = "CRL Explorer contributors"
+_BIBTEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "{}#$%&_"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
+
 
 def citation(result: RunResult, created: float, recipe_version: int = RECIPE_VERSION) -> str:
-    """How to cite a run: what it is, and the command that makes it again.
+    """How to cite a run: by whom, what it is, and the command that makes it again.
 
     created: seconds since 1970.  recipe_version: the one that made the run.
     """
     config, training = result.config, result.config.training
-    name = preset_of(config)
-    of_its_own = config.source.label if config.table is None else nearest(config)[0]
-    world = PRESETS[name].title if name else of_its_own
     day = time.strftime("%Y-%m-%d", time.gmtime(created))
     models = (
         f"{len(training.lams)} λ × {training.replicates} replicates, {training.epochs} epochs, seed {training.seed}"
@@ -222,15 +225,40 @@ def citation(result: RunResult, created: float, recipe_version: int = RECIPE_VER
     best = _least(result)
     return "\n".join(
         [
-            f"CRL Explorer, run {config.key_in(recipe_version)} ({world}), {day}.",
+            f"{AUTHORS}: CRL Explorer, recipe version {recipe_version}, run {config.key_in(recipe_version)} "
+            f"({_world(result)}), {day}.",
             f"CFRNets with λ·{PENALTY_WORDS[training.penalty].short} between "
-            f"{'treatment arms' if training.align == 'treatment' else 'environments'}; {models}; recipe version "
-            f"{recipe_version}; trained on {result.device}.",
+            f"{'treatment arms' if training.align == 'treatment' else 'environments'}; {models}; "
+            f"trained on {result.device}.",
             *([best] if best else []),
             f"Reproduce: {reproducing_command(config)}",
             "",
         ]
     )
+
+
+def bibtex(result: RunResult, created: float, recipe_version: int = RECIPE_VERSION) -> str:
+    """The same as an entry of a BibTeX file, in UTF-8; the version is the recipe's. Arguments as of `citation`."""
+    key = result.config.key_in(recipe_version)
+    year, month, day = time.strftime("%Y-%m-%d", time.gmtime(created)).split("-")
+    fields = {
+        "author": f"{{{AUTHORS}}}",
+        "title": f"{{CRL Explorer}}, run {key}: {_world(result).translate(_BIBTEX)}",
+        "version": f"recipe {recipe_version}",
+        "year": year,
+        "month": str(int(month)),
+        "day": str(int(day)),
+        "note": f"Reproduce: {reproducing_command(result.config)}".translate(_BIBTEX),
+    }
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+    return f"@software{{crl-explorer-{key},\n{lines}\n}}\n"
+
+
+def _world(result: RunResult) -> str:
+    """The title of the run's world, or what it is made of where it is none's."""
+    config, name = result.config, preset_of(result.config)
+    of_its_own = config.source.label if config.table is None else nearest(config)[0]
+    return PRESETS[name].title if name else of_its_own
 
 
 def _least(result: RunResult) -> str | None:

@@ -32,7 +32,7 @@ from crl_core.figures.lam_axis import break_marks, lam_axis, positions
 from crl_core.figures.lam_curves import band, filled
 from crl_core.figures.palette import Palette
 
-LETTERS = "ABCD"
+LETTERS = "ABCDEFGH"
 HEIGHT = 320
 _SMALL = 250
 _MOST_TICKS = 6  # of a small axis

@@ -28,7 +28,7 @@ class Palette(TypedDict):
     bad: str  # diverged, collapsed, failed
     envs: list[str]  # ten, in the order of the environments, or of a column's categories where rows have its colours
     env_dashes: list[str]  # a second sign for the environments where they are lines; Plotly's names
-    runs: list[str]  # four, of the runs side by side; none can be taken for an environment
+    runs: list[str]  # eight, of the runs side by side; none can be taken for an environment
     run_dashes: list[str]  # a second sign for them; Plotly's names
     arms: list[str]  # control (drawn hollow, a circle), treated (drawn filled, a diamond)
     diverging: list[str]  # effects: blue, neutral at the centre, orange
@@ -38,7 +38,16 @@ class Palette(TypedDict):
 
 
 _DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash", "dot", "dashdot"]
-_RUN_DASHES = ["solid", "9px,3px", "4px,3px", "1.5px,3px"]
+_RUN_DASHES = [
+    "solid",
+    "9px,3px",
+    "4px,3px",
+    "1.5px,3px",
+    "12px,3px,3px,3px",
+    "6px,3px,1.5px,3px",
+    "16px,5px",
+    "9px,3px,1.5px,3px,1.5px,3px",
+]
 
 # The first six are Okabe and Ito's (in the light darkened until they carry on white); from the seventh on colours were
 # searched for that stay furthest from those before under normal, red-blind and green-blind sight.
@@ -64,7 +73,16 @@ _DARK = Palette(
         "#d9dcd4",
     ],
     env_dashes=_DASHES,
-    runs=["#f3caff", "#9ddb4c", "#c037ce", "#b3784c"],
+    runs=[
+        "#e1ff16",
+        "#6d3dff",
+        "#19fa8a",
+        "#97604d",
+        "#e5ccfd",
+        "#377488",
+        "#81921c",
+        "#675bc0",
+    ],
     run_dashes=_RUN_DASHES,
     arms=["#98a3b0", "#e8ecf1"],
     diverging=["#6896f0", "#385796", "#222932", "#93502d", "#ee8d4e"],
@@ -94,7 +112,16 @@ _LIGHT = Palette(
         "#8a8f96",
     ],
     env_dashes=_DASHES,
-    runs=["#0e8da6", "#745cce", "#5c913c", "#2a1ae8"],
+    runs=[
+        "#4e9705",
+        "#1606fa",
+        "#cf7678",
+        "#7a0a8d",
+        "#8e8cc1",
+        "#2a472a",
+        "#310933",
+        "#236af5",
+    ],
     run_dashes=_RUN_DASHES,
     arms=["#5b636c", "#14181d"],
     diverging=["#4a6cc9", "#a9bbe2", "#f6f3ec", "#ecb394", "#cb6030"],
@@ -124,7 +151,16 @@ _PROJECTOR = Palette(
         "#878c92",
     ],
     env_dashes=_DASHES,
-    runs=["#09707f", "#a542c0", "#426e29", "#2414e0"],
+    runs=[
+        "#7b9e24",
+        "#0603fc",
+        "#b38571",
+        "#c354fa",
+        "#05606c",
+        "#310421",
+        "#a57cc8",
+        "#0a097e",
+    ],
     run_dashes=_RUN_DASHES,
     arms=["#3d444c", "#000000"],
     diverging=["#1c44b5", "#8aa3dc", "#ffffff", "#e8966f", "#b03c06"],

@@ -146,6 +146,13 @@ class JobManager:
         with self._mutex:
             return len(self._current)
 
+    @property
+    def room(self) -> int:
+        """How many more runs and tasks may be asked for now: those that start at once, and those that may wait."""
+        with self._mutex:
+            free = max(0, self.executor.slots - len(self._current))
+            return max(0, MAX_QUEUE - len(self._queue)) + (free if not self._queue else 0)
+
     def in_hand(self, which: Callable[[RunConfig], bool]) -> bool:
         """Whether a run of this kind waits or is under way."""
         with self._mutex:

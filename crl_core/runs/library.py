@@ -17,9 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from crl_core.config.text import nearest
+from crl_core.config.settings import name_of, world_of
+from crl_core.config.text import N_ENVS, nearest
 from crl_core.data.user_files import folded
 from crl_core.runs.labels import Label
+from crl_core.runs.query import matching, parse
 from crl_core.runs.records import RunSummary, from_row
 from crl_core.runs.sealing import Damaged, StoreError, write_atomically
 from crl_core.runs.store import RunStore
@@ -113,7 +115,9 @@ def _haystack(run: RunSummary) -> str:
         run.key,
         preset_id,
         *map(str, changed),
-        *(change.assignment for change in changed),
+        *(change.assignment for change in changed if change.name != N_ENVS),
+        world_of(run.config),
+        name_of(run.config),
         run.device,
         *kinds,
     )
@@ -121,12 +125,14 @@ def _haystack(run: RunSummary) -> str:
 
 
 def search(runs: Iterable[RunSummary], text: str = "", tags: Sequence[str] = ()) -> list[RunSummary]:
-    """Runs with every word of `text` in name, tags, note, key, preset, changes or device, and with all `tags`.
+    """Runs for which all of a search holds (see `query`), and with all `tags`.
 
-    In any case, and however their letters are composed.
+    Words are looked for in name, tags, note, key, preset, changes and device, in any case, and however their letters
+    are composed.
+    Raises: ValueError with one sentence on what is not understood.
     """
-    words, wanted = folded(text).split(), _folded(tags)
-    return [run for run in runs if wanted <= _folded(run.label.tags) and all(word in _haystack(run) for word in words)]
+    query = parse(text)
+    return matching(replace(query, tags=(*query.tags, *map(str.strip, tags))), runs, _haystack)
 
 
 def _folded(tags: Iterable[str]) -> set[str]:

@@ -289,6 +289,17 @@ class RunStore:
                 )
             write_label(folder, label)
 
+    def label_ahead(self, key: str, label: Label) -> None:
+        """Write a label that a run carries from the moment it is sealed; one that is sealed already keeps its own."""
+        with self.lock(key):
+            if self.has(key):
+                return
+            try:
+                (self._runs / key).mkdir(parents=True, exist_ok=True)
+                write_label(self._runs / key, label)
+            except OSError as error:
+                raise disk_error(f"name run {key} in {self._runs}", error) from None
+
     def delete(self, key: str) -> None:
         """Move a run to the trash; `restore` brings it back."""
         with self.lock(key):

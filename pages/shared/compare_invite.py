@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from crl_core.config.presets import PRESETS
+from crl_core.config.settings import names_among
 from crl_core.measures.comparison import nearest_pair, settings_apart
 from crl_core.runs.store import RunSummary
 from pages.shared import style
-from pages.shared.compare_runs import name_of, put
+from pages.shared.compare_runs import put
 from pages.shared.run_view import RunInView
 
 _PAIR = ("hospital", "shifted")  # a good first comparison: the same penalty saves one and ruins the other
@@ -23,7 +24,7 @@ def invite(stored: dict[str, RunSummary], runs: Sequence[RunInView]) -> None:
     if len(usable) < 2:
         style.notice(
             "There are not two runs to compare yet" if usable else "Nothing is stored yet",
-            "Train one with other settings in the sidebar: change a σ, the seed or the preset, and press Train.",
+            "Train one with other settings: another σ, seed or world on the Train page, or a sweep in the Library.",
         )
     elif runs:
         _beside(runs[0], [run for run in usable if run.key != runs[0].key])
@@ -36,7 +37,7 @@ def _beside(one: RunInView, others: Sequence[RunSummary]) -> None:
     nearest = min(others, key=lambda run: settings_apart(one.config, run.config))
     style.notice("One run is chosen", "Choose another one above to see where the two differ, and by how much.")
     st.button(
-        f"Set it beside {name_of(nearest.config)}",
+        f"Set it beside {names_among([one.config, nearest.config])[1]}",
         type="primary",
         key="compare.nearest",
         on_click=put,
@@ -50,7 +51,7 @@ def _first(usable: Sequence[RunSummary]) -> None:
     known = [next((run for run in usable if run.config == PRESETS[name].config), None) for name in _PAIR]
     pair = [run for run in known if run is not None]
     style.notice(
-        "Choose two to four runs",
+        "Choose two to eight runs",
         "A good first pair: two hospitals whose patients are alike, and two whose patients are not. The same penalty "
         "saves the first and ruins the second."
         if len(pair) == 2
@@ -58,8 +59,9 @@ def _first(usable: Sequence[RunSummary]) -> None:
     )
     if len(pair) < 2:
         pair = [usable[at] for at in nearest_pair([run.config for run in usable[:_MOST]])]
+    first, second = names_among([run.config for run in pair])
     st.button(
-        f"Compare {name_of(pair[0].config)} with {name_of(pair[1].config)}",
+        f"Compare {first} with {second}",
         type="primary",
         key="compare.pair",
         on_click=put,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from crl_core.config import RunConfig
 from crl_core.config.presets import env_names
 from crl_core.figures import Palette, outside
 from crl_core.figures.compare import (
@@ -22,7 +23,7 @@ from crl_core.figures.compare import (
 from crl_core.measures.comparison import differing_settings
 from crl_core.metrics import DRAWN
 from pages.shared import server_cache, style
-from pages.shared.compare_runs import estimates, short
+from pages.shared.compare_runs import MOST_PICTURES, cut, estimates, names_of
 from pages.shared.fields import lam_text
 from pages.shared.model_views import Layout, pca_layout, tsne_layout
 from pages.shared.run_view import RunInView
@@ -39,17 +40,24 @@ def errors_and_settings(runs: Sequence[RunInView], ink: Palette) -> None:
     with left, st.container(key="panel_compare_error", height="stretch"):
         has_truth = any(run.result.ite_rmse is not None for run in runs)
         lines = [
-            RunLine(name=short(run.config), lams=run.result.lams, lam=run.lam, values=_spread(run, has_truth))
-            for run in runs
+            RunLine(name=name, lams=run.result.lams, lam=run.lam, values=_spread(run, has_truth))
+            for name, run in zip(names_of(runs), runs, strict=True)
         ]
-        title = "Effect error along λ: ITE RMSE (√PEHE)" if has_truth else "Factual MSE along λ"
+        title = "Effect error along λ" if has_truth else "Factual error along λ"
         chart(runs_along_lam(lines, ink, title=title), "compare.error")
-        quiet("Median over replicates, band smallest to largest, held out. Rings: the λ in view.")
+        quiet("Median over replicates, band smallest to largest, held out. Rings: the λ at which a run is shown below.")
     with right, st.container(key="panel_compare_settings", height="stretch"):
-        style.panel_title("What is set differently", "Everything else is the same in all of them.")
         configs = [run.config for run in runs]
+        style.panel_title("What is set differently", _all_else(configs))
         rows = [(setting.name, *setting.values) for setting in differing_settings(configs)]
         table(["Setting", *LETTERS[: len(runs)]], rows)
+
+
+def _all_else(configs: Sequence[RunConfig]) -> str:
+    """What is said of the settings that are not listed."""
+    if len({config.source.n_envs for config in configs}) > 1:
+        return "Everything else is the same in all of them; so is what has one value in all environments of each."
+    return "Everything else is the same in all of them."
 
 
 def _spread(run: RunInView, has_truth: bool) -> np.ndarray:
@@ -58,7 +66,10 @@ def _spread(run: RunInView, has_truth: bool) -> np.ndarray:
 
 
 def pictures(runs: Sequence[RunInView], ink: Palette) -> None:
-    """Latents and effects in a row, all at the λ in view, on axes that hold for every λ and every run."""
+    """Latents and effects side by side, each run at its λ, on axes that hold for every λ and every run."""
+    if len(runs) > MOST_PICTURES:
+        quiet(f"Pictures of the first {MOST_PICTURES} runs, {LETTERS[0]} to {LETTERS[MOST_PICTURES - 1]}.")
+    runs = runs[:MOST_PICTURES]
     names = _names_for_all(runs)
     with st.container(key="panel_compare_latent"):
         _latents(runs, names, ink)
@@ -84,11 +95,12 @@ def _latents(runs: Sequence[RunInView], names: Sequence[str], ink: Palette) -> N
         tsne_layout(run.key, run.projection) if layout == "t-SNE" and run.projection else pca_layout(run)
         for run in runs
     ]
-    panes = [_pane(run, found.xy[run.m], "latent") for run, found in zip(runs, laid, strict=True)]
+    called = names_of(runs)
+    panes = [_pane(run, found.xy[run.m], "latent", name) for run, found, name in zip(runs, laid, called, strict=True)]
     drawn = latents_in_a_row(panes, names, ink, title=f"Latents, {layout}", limits=_window(laid))
     chart(drawn, "compare.latents")
     quiet(
-        "Held-out rows of the first replicate, one window for all runs and every λ. Directions mean nothing here, "
+        "Held-out units of the first replicate, one window for all runs and every λ. Directions mean nothing here, "
         "neighbourhood does; a mixed picture proves nothing by itself, so see the measures below."
         + beyond(outside(drawn))
     )
@@ -100,24 +112,24 @@ def _effects(runs: Sequence[RunInView], names: Sequence[str], ink: Palette) -> N
         np.empty((0, 2)) if run.view.ite is None else np.column_stack([run.view.ite, own.ite_hat[run.m]])
         for run, own in zip(runs, found, strict=True)
     ]
-    panes = [_pane(run, xy, "effects") for run, xy in zip(runs, points, strict=True)]
+    panes = [_pane(run, xy, "effects", name) for run, xy, name in zip(runs, points, names_of(runs), strict=True)]
     limits = (min(own.limits[0] for own in found), max(own.limits[1] for own in found))
     drawn = effects_in_a_row(panes, names, ink, title="Estimated against true effects", limits=limits)
     chart(drawn, "compare.effects")
     known = any(run.view.ite is not None for run in runs)
     quiet(
-        ("On the line an estimate is right. Same rows as above." if known else "The true effects are not known.")
+        ("On the line an estimate is right. Same units as above." if known else "The true effects are not known.")
         + beyond(outside(drawn))
     )
 
 
-def _pane(run: RunInView, xy: np.ndarray, what: str) -> Pane:
-    """One run's rows [n, 2] in a row of pictures, or why there are none."""
+def _pane(run: RunInView, xy: np.ndarray, what: str, called: str) -> Pane:
+    """One run's units [n, 2] in a row of pictures, or why there are none."""
     why = {
         "diverged": f"Training diverged at λ = {lam_text(run.lam)}: there is nothing to show.",
         "collapsed": f"The latent has collapsed at λ = {lam_text(run.lam)}.",
     }.get(run.status, f"The {what} of this model cannot be drawn.")
-    name = f"{short(run.config, 22)}, λ = {lam_text(run.lam)}"
+    name = f"{cut(called, 26)}, λ = {lam_text(run.lam)}"
     return Pane(name=name, xy=xy, env=run.view.env, t=run.view.t, why_empty=why)
 
 

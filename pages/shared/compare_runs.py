@@ -9,7 +9,8 @@ import numpy as np
 import streamlit as st
 
 from crl_core.config import RunConfig
-from crl_core.config.text import nearest, nearest_lam
+from crl_core.config.settings import changed, names_among, world_of
+from crl_core.config.text import nearest_lam
 from crl_core.data.tables.source import TableMissing
 from crl_core.figures import effect_limits
 from crl_core.figures.compare import LETTERS
@@ -21,7 +22,9 @@ from pages.shared.run_view import RunInView, naming_near
 from pages.shared.table_kept import not_here, rows_here
 
 PARAM = "runs"  # of the URL, once for each run
-MOST = 4
+MOST = 8
+MOST_PICTURES = 4  # runs whose units are drawn; curves hold all of them
+_LONGEST = 40  # characters of a run's name
 CHOSEN = "compare.runs"  # the widget
 _KEPT = "compare.kept"  # what was chosen, for when the page is left and opened again
 _WRITTEN = "compare.written"  # what this page last wrote into the URL
@@ -41,14 +44,17 @@ class Estimates:
 
 
 def name_of(config: RunConfig) -> str:
-    """A run in few words: its preset and what was changed."""
-    preset_id, changed = nearest(config)
-    return ", ".join([preset_id, *map(str, changed)])
+    """A run by itself: its world, and what was changed in it."""
+    own = [setting.told(setting.of(config)) for setting in changed(config)]
+    return ", ".join([world_of(config), *own])
 
 
-def short(config: RunConfig, most: int = 34) -> str:
-    """`name_of`, cut where a picture has no room for more."""
-    name = name_of(config)
+def names_of(runs: Sequence[RunInView]) -> list[str]:
+    """Each run by what sets it apart from most of the others, cut where a legend has no room for more."""
+    return [cut(name) for name in names_among([run.config for run in runs])]
+
+
+def cut(name: str, most: int = _LONGEST) -> str:
     return name if len(name) <= most else name[: most - 1].rstrip(" ,") + "…"
 
 
@@ -69,14 +75,15 @@ def choose(runs: dict[str, RunSummary]) -> list[str]:
         _say(f"At most {MOST} runs can be compared; run {key} is left out.")
     state[CHOSEN] = known[:MOST]
     options = [key for key, run in runs.items() if not run.outdated]
+    names = _options(state[CHOSEN], runs)
     chosen: list[str] = st.multiselect(
         "Runs to compare",
         options,
         key=CHOSEN,
         max_selections=MOST,
         on_change=_forget,
-        placeholder="Choose two to four runs",
-        format_func=lambda key: _option(runs.get(key), key),
+        placeholder="Choose two to eight runs",
+        format_func=lambda key: names.get(key, key),
         help="The link of this page names the runs, so it can be sent.",
     )
     state[_KEPT] = state[_WRITTEN] = list(chosen)
@@ -96,8 +103,11 @@ def put(keys: Sequence[str]) -> None:
     st.session_state[CHOSEN] = list(keys)
 
 
-def _option(run: RunSummary | None, key: str) -> str:
-    return key if run is None else f"{name_of(run.config)} · {key[:6]}"
+def _options(chosen: Sequence[str], runs: dict[str, RunSummary]) -> dict[str, str]:
+    """Names of all runs: of the chosen ones a letter and what sets each apart, of the others all that was changed."""
+    found = {key: f"{run.label.name or name_of(run.config)} · {key[:6]}" for key, run in runs.items()}
+    apart = names_among([runs[key].config for key in chosen]) if chosen else []
+    return found | {key: f"{letter}  {cut(name)}" for letter, key, name in zip(LETTERS, chosen, apart, strict=False)}
 
 
 def _missing(key: str, runs: dict[str, RunSummary]) -> str:

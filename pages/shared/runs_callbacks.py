@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -20,9 +21,13 @@ _GO = "runs.go"  # the page to go to
 def save(key: str, was: Label, fields: dict[str, str]) -> None:
     """Write the form on the run whose label was `was` when the form was drawn."""
     said = {name: str(st.session_state[field]) for name, field in fields.items()}
+    write(key, was, said | {"tags": tuple(said["tags"].split(","))})
+
+
+def write(key: str, was: Label, fields: Mapping[str, Any]) -> None:
+    """Write a label's fields on the run whose label was `was`; what cannot be is said on top of the page."""
     try:
-        label = Label(name=said["name"], tags=tuple(said["tags"].split(",")), note=said["note"])
-        server_cache.store().label(key, label, was=was)
+        server_cache.store().label(key, Label(**fields), was=was)
     except (StoreError, ValueError) as error:
         text = str(error)
         _problem(text[:1].upper() + text[1:])

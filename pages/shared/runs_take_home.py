@@ -1,4 +1,4 @@
-"""Take a run home as files, and bring one in that somebody sent."""
+"""Download a run as files, cite it, and bring one in that somebody sent."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import streamlit as st
 from crl_core.data.tables.source import TableSource
 from crl_core.events import DIVERGED
 from crl_core.export.checkpoint import (
+    bibtex,
     checkpoint,
     checkpoint_name,
     citation,
@@ -46,8 +47,8 @@ def section(chosen: RunSummary, lam: float) -> None:
     warn(cautions_of_model(result, m))
     with st.container(key="panel_take_home"):
         style.panel_title(
-            "Take home",
-            "Each file is made when you press. A bundle holds numbers and settings only, never code.",
+            "Download and cite",
+            "each file is made when you press; a bundle holds numbers and settings only, never code",
         )
         with st.container(horizontal=True):
             st.download_button(
@@ -123,16 +124,23 @@ def section(chosen: RunSummary, lam: float) -> None:
         cite, load = st.tabs(["Cite this run", "Load the network"])
         cited = citation(result, chosen.created, chosen.recipe_version)
         with cite:
-            st.code(cited, language=None, wrap_lines=True)
-            st.download_button(
-                "Citation, text",
-                cited,
-                f"{stem}.txt",
-                "text/plain",
-                key="runs.take.citation",
-                on_click="ignore",
-                type="tertiary",
-            )
+            text, entry = st.columns(2)
+            with text:
+                st.code(cited, language=None, wrap_lines=True)
+                st.download_button(
+                    "Citation, text", cited, f"{stem}.txt", "text/plain", key="runs.take.citation", on_click="ignore"
+                )
+            with entry:
+                reference = bibtex(result, chosen.created, chosen.recipe_version)
+                st.code(reference, language=None, wrap_lines=True)
+                st.download_button(
+                    "Citation, BibTeX",
+                    reference,
+                    f"{stem}.bib",
+                    "text/x-bibtex",
+                    key="runs.take.bibtex",
+                    on_click="ignore",
+                )
         with load:
             st.code(loading_example(result, near), language="python")
 
@@ -155,7 +163,7 @@ def uploader() -> None:
         key=f"runs.import.{turn}",
         on_change=_bring_in,
         args=(turn,),
-        help="A bundle from Take home. Everything in it is checked before it is stored.",
+        help="A bundle that was downloaded from a Library. Everything in it is checked before it is stored.",
     )
 
 

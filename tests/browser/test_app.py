@@ -66,8 +66,8 @@ def test_a_link_opens_its_page_with_all_settings_on_a_server_nobody_has_visited(
     ("typed", "shown", "title"),
     [
         ("train", "", "The sensor that leaks the answer"),
-        ("Library", "runs", "Runs"),
-        ("runs/of/mine", "runs", "Runs"),
+        ("Library", "runs", "Library"),
+        ("runs/of/mine", "runs", "Library"),
     ],
 )
 def test_a_page_opens_by_the_name_a_person_types_also_on_a_server_nobody_has_visited(
@@ -168,7 +168,7 @@ def test_the_sidebar_survives_page_changes_and_the_url_is_the_state(
     settled(page)
     page.get_by_text("Runs", exact=True).first.click()  # a menu of the bar
     page.get_by_text("Library", exact=True).click()
-    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    expect(page.get_by_role("heading", name="Library")).to_be_visible()
     settled(page)
     assert params(page) == {"sigma1": ["0.15"], "lam": ["0.27"]}
     other_page.goto(page.url)

@@ -124,9 +124,9 @@ def test_every_page_opens_by_link_and_by_the_bar_and_stays_under_its_path(proxie
     ("typed", "shown", "words"),
     [
         ("/train", "/", "The sensor that leaks the answer"),
-        ("/Library", "/runs", "Runs"),
-        ("/runs/", "/runs", "Runs"),
-        ("/runs/of/mine", "/runs", "Runs"),
+        ("/Library", "/runs", "Library"),
+        ("/runs/", "/runs", "Library"),
+        ("/runs/of/mine", "/runs", "Library"),
         ("/no-such-page", "/", "There is no page at “no-such-page”"),
         ("/no/such/page", "/", "There is no page at “no”"),
     ],

@@ -353,7 +353,7 @@ def test_a_table_is_kept_opened_by_another_session_and_forgotten(visitor: Visito
     assert len(list(folder.iterdir())) == 1
     link = "Its runs in the Library"
     visitor.press(link, at=visitor.main.get_by_role("link", name=link))
-    expect(visitor.main.locator("h1")).to_have_text("Runs")
+    expect(visitor.main.locator("h1")).to_have_text("Library")
     visitor.open("data")  # as another session
     expect(visitor.main.locator("h1")).to_have_text("Your own table")
     visitor.press("data-kept_open", at=visitor.main.get_by_role("button", name="Open this table"))
@@ -772,6 +772,64 @@ def search(visitor: Visitor, text: str) -> None:
     visitor.settle()
 
 
+@presses("runs-every", "runs-edit")
+def test_a_search_is_in_the_link_all_settings_are_a_switch_away_and_a_name_is_typed_into_the_table(
+    visitor: Visitor,
+) -> None:
+    page, key = visitor.page, run_of("leaky").config.key
+    visitor.open("runs")
+    search(visitor, f"{key} epochs=3")
+    page.wait_for_url(re.compile(rf"q={key}"))
+    page.reload()
+    visitor.settle()
+    expect(visitor.main.get_by_text(re.compile(r"^1 of \d+ runs"))).to_be_visible()
+    grid = visitor.main.get_by_test_id("stDataFrame")
+    visitor.press("runs-every", at=visitor.of("runs-every").locator("label"))
+    expect(grid).to_contain_text("λ = 0")
+    visitor.press("runs-edit", at=visitor.of("runs-edit").locator("label"))
+    expect(visitor.main).to_contain_text("Double-click a field")
+    visitor.settle()
+    field = page.locator("#portal textarea, #portal input").first
+    for _ in range(5):  # the grid takes no click while it is being drawn
+        grid.dblclick(position={"x": 60, "y": 52})
+        with suppress(PlaywrightTimeout):
+            field.wait_for(timeout=2_000)
+            break
+    field.fill("leak at night")
+    field.press("Enter")
+    visitor.settle()
+    for _ in range(100):
+        if RunStore(visitor.server.cache).summary(key).label.name == "leak at night":  # type: ignore[union-attr]
+            break
+        page.wait_for_timeout(100)
+    visitor.press("runs-edit", at=visitor.of("runs-edit").locator("label"))
+    expect(grid).to_contain_text("leak at night")
+
+
+@presses("runs-sweep-grids", "runs-sweep-start", "runs-sweep-cancel", "runs-sweep-again")
+def test_a_sweep_is_queued_named_watched_and_cancelled(visitor: Visitor) -> None:
+    visitor.open("runs", **LONG)
+    panel = visitor.of("panel_runs_sweep")
+    choice = panel.get_by_role("combobox", name=re.compile("First setting"))
+    choice.click()
+    choice.fill("penalty")
+    choice.press("Enter")
+    values = panel.get_by_role("textbox", name="Its values")
+    expect(values).to_have_attribute("placeholder", "mmd, coral")
+    values.fill("mmd, coral")
+    values.press("Enter")
+    expect(panel).to_contain_text("2 runs; about")
+    expect(panel).to_contain_text("“CORAL”")
+    visitor.settle()
+    visitor.press("runs-sweep-grids", at=visitor.of("runs-sweep-grids").locator("label"))
+    visitor.settle()
+    visitor.press("runs-sweep-start")
+    expect(panel).to_contain_text(re.compile(r"0 of 2 runs ended\. “.*”: Epoch [1-9]"), timeout=5 * WAIT_MS)
+    visitor.press("runs-sweep-cancel")
+    expect(panel).to_contain_text("0 runs of 2 stored.", timeout=2 * WAIT_MS)
+    visitor.press_until("runs-sweep-again", sees=values.wait_for)
+
+
 @presses(
     *("runs-open", "runs-pin", "runs-delete", "runs-undo", "Name, tags, note", "Save", "runs-check"),
 )
@@ -800,7 +858,7 @@ def test_a_run_is_opened_named_pinned_deleted_and_brought_back(visitor: Visitor)
     said(page, "Every byte of every run is as it was stored.")
 
 
-TAKEN = ("bundle", "checkpoint", "notebook", "metrics", "curves", "figures", "citation")
+TAKEN = ("bundle", "checkpoint", "notebook", "metrics", "curves", "figures", "citation", "bibtex")
 
 
 @presses(*(f"runs-take-{what}" for what in TAKEN), "Cite this run", "Load the network", "runs-import-*", "runs-delete")
@@ -822,6 +880,7 @@ def test_a_run_is_taken_home_in_every_form_and_brought_in_again(visitor: Visitor
     assert b"epoch" in files["curves"].splitlines()[0]
     assert files["figures"].lower().startswith(b"<!doctype html")
     assert key in files["citation"].decode()
+    assert files["bibtex"].decode().startswith(f"@software{{crl-explorer-{key},")
     visitor.press("runs-delete")
     said(page, f"Run {key} was moved to the trash.")
     with page.expect_file_chooser() as asked:

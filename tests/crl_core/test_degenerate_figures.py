@@ -38,6 +38,7 @@ from crl_core.figures import (
     penalty_heat,
     planted,
     ranking,
+    runs_scatter,
     saliency,
     scenario,
     tables,
@@ -201,6 +202,21 @@ def _policy(run: Drawn) -> PolicyCurve:
     return PolicyCurve(share=share, value=run.array(5), se=np.abs(run.array(5)), treat_all=level, treat_none=level)
 
 
+def _dots(run: Drawn) -> list[runs_scatter.RunDot]:
+    xs: list[Any] = [run.number(), "median", None, 0.5]
+    groups = ("", "CORAL")
+    return [
+        runs_scatter.RunDot(
+            name="r",
+            x=x if x is None or isinstance(x, str) or math.isfinite(x) else 0.0,
+            values=run.array(run.replicates),
+            group=groups[at % run.replicates > 0],
+            baseline=run.number(),
+        )
+        for at, x in enumerate(xs[: run.n])
+    ]
+
+
 def _embedding(run: Drawn, colour_by: str) -> go.Figure:
     return embedding(run.array(run.n, 2), _units(run), INK, title="T", colour_by=colour_by, limits=run.window)
 
@@ -227,6 +243,9 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
         references=_level(run),
         earlier=[(1, run.array(len(run.lams)))],
         choices=_choices(run),
+    ),
+    "runs_scatter": lambda run: runs_scatter.runs_scatter(
+        _dots(run), INK, title="T", x_title="σ₂", y_title="y", log=run.replicates > 1
     ),
     "runs_along_lam": lambda run: compare.runs_along_lam(_runs(run), INK, title="T"),
     "runs_over_epochs": _over_epochs,

@@ -472,11 +472,14 @@ def test_a_worker_that_cannot_start_is_a_clear_failure(manager: JobManager, monk
     wait_until(lambda: manager.state(key).phase in ("finished", "completed"))
 
 
-def test_a_full_queue_is_said(manager: JobManager) -> None:
+def test_a_full_queue_is_said_and_how_much_room_is_left_before_that(manager: JobManager) -> None:
+    assert manager.room == MAX_QUEUE + manager.executor.slots
     manager.submit(endless_config(0))
     wait_until(lambda: manager.state(endless_config(0).key).position == 0)
     for seed in range(1, MAX_QUEUE + 1):
+        assert manager.room == MAX_QUEUE + 1 - seed
         manager.submit(tiny_config(seed))
+    assert manager.room == 0
     with pytest.raises(ValueError, match=f"{MAX_QUEUE} runs are waiting already"):
         manager.submit(tiny_config(999))
 

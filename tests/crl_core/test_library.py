@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from crl_core import RunConfig, preset, train
 from crl_core.config import RECIPE_VERSION
-from crl_core.config.text import nearest
+from crl_core.config.text import altered, nearest
 from crl_core.runs.bundle import export_bytes, import_run
 from crl_core.runs.labels import MAX_NAME, MAX_NOTE, MAX_TAG, Label, read_label
 from crl_core.runs.library import Library, Usage, retagged, search, tags_of
@@ -77,6 +77,23 @@ def test_whatever_label_is_accepted_comes_back_as_it_was(name: str, tags: list[s
     except ValueError:
         return
     assert Label.from_dict(json.loads(json.dumps(label.to_dict()))) == label
+
+
+def test_a_name_given_ahead_is_the_runs_from_the_moment_it_is_stored(store: RunStore) -> None:
+    config = tiny_config(9)
+    store.label_ahead(config.key, Label(name="seed 9"))
+    assert store.summary(config.key) is None
+    assert store.verify() == []
+    store.save(made_up_result(config))
+    assert store.summary(config.key).label.name == "seed 9"  # type: ignore[union-attr]
+    store.label_ahead(config.key, Label(name="too late"))
+    assert store.summary(config.key).label.name == "seed 9"  # type: ignore[union-attr]
+
+
+def test_a_run_of_another_number_of_environments_is_found_by_words(store: RunStore) -> None:
+    config = altered(tiny_config(4), n_envs=3)
+    store.save(made_up_result(config))
+    assert [run.key for run in search(store.summaries(), "3 environments")] == [config.key]
 
 
 def test_a_damaged_label_costs_the_label_and_nothing_else(store: RunStore) -> None:

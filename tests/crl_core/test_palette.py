@@ -85,7 +85,7 @@ def test_environments_are_told_apart_by_every_eye(theme: str, sight: str) -> Non
 @pytest.mark.parametrize("sight", SIGHT)
 def test_runs_are_told_apart_and_never_taken_for_an_environment(theme: str, sight: str) -> None:
     colours = palette(theme)
-    assert len(colours["runs"]) == len(set(colours["run_dashes"])) == 4
+    assert len(colours["runs"]) == len(set(colours["run_dashes"])) == 8
     runs = [lab(colour, SIGHT[sight]) for colour in colours["runs"]]
     taken = [lab(colour, SIGHT[sight]) for colour in [*colours["envs"], colours["accent"], colours["bad"]]]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(runs, 2)) > 25

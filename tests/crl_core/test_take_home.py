@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from safetensors import safe_open
 
 from crl_core import RunConfig, Scenario, Training, train
 from crl_core.cli.program import main
+from crl_core.config.text import reproducing_command
 from crl_core.export.checkpoint import (
+    bibtex,
     checkpoint,
     checkpoint_name,
     citation,
@@ -137,6 +140,23 @@ def test_the_command_in_the_citation_trains_exactly_this_run(
     assert content["key"] == result.config.key
     assert result.ite_rmse is not None
     np.testing.assert_allclose([model["ite_rmse"] for model in content["models"]], result.ite_rmse, rtol=1e-6)
+
+
+def test_the_bibtex_entry_names_authors_version_and_run_with_every_sign_escaped(result: RunResult) -> None:
+    entry = bibtex(result, created=86_400.0, recipe_version=1)
+    key = result.config.key_in(1)
+    assert entry.startswith(f"@software{{crl-explorer-{key},\n")
+    fields = dict(re.findall(r"^  (\w+) = \{(.*)\},?$", entry, re.MULTILINE))
+    assert fields["author"] == "{CRL Explorer contributors}"
+    assert (fields["version"], fields["year"], fields["month"], fields["day"]) == ("recipe 1", "1970", "1", "2")
+    assert key in fields["title"]
+    plain = re.sub(r"\\text\w+\{\}", "", fields["note"])
+    assert not re.search(r"(?<!\\)[#$%&_{}~^]", plain)
+    for escaped, sign in ((r"\_", "_"), (r"\textasciitilde{}", "~"), (r"\%", "%"), (r"\#", "#"), (r"\{", "{")):
+        fields["note"] = fields["note"].replace(escaped, sign)
+    assert fields["note"] == f"Reproduce: {reproducing_command(result.config)}"
+    assert entry.count("{") - entry.count(r"\{") == entry.count("}") - entry.count(r"\}")
+    assert "url" not in fields  # the program has no address to give
 
 
 # -- notebook ----------------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def test_at_first_visit_the_hospitals_with_and_without_a_shift_are_a_click_away(
     for config in pair:
         store.save(made_up_result(config))
     app = compare()
-    assert "Choose two to four runs" in words(app)
+    assert "Choose two to eight runs" in words(app)
     app = press(app, "compare.pair")
     assert not app.exception
     assert chosen(app) == [config.key for config in pair]
@@ -226,22 +226,40 @@ def test_the_choice_is_in_the_link_and_survives_another_page(one: RunResult, oth
     assert chosen(app) == [one.config.key, other.config.key]
 
 
-def test_a_link_with_five_runs_shows_four_and_says_so(store: RunStore, tiny: Tiny) -> None:
+def test_a_link_with_nine_runs_shows_eight_in_the_curves_four_in_pictures_and_says_so(
+    store: RunStore, tiny: Tiny
+) -> None:
     keys = []
-    for seed in range(5):
+    for seed in range(9):
         config = replace(tiny.config, training=replace(tiny.config.training, seed=seed))
         store.save(replace(sound(tiny), config=config))
         keys.append(config.key)
     app = compare(*keys)
     assert not app.exception
-    assert chosen(app) == keys[:4]
-    assert f"run {keys[4]} is left out" in app.error[0].value
+    assert chosen(app) == keys[:8]
+    assert f"run {keys[8]} is left out" in app.error[0].value
+    lines = [t for t in titled(app, "Effect error")["data"] if t.get("mode") == "lines+markers"]
+    assert [line["name"] for line in lines] == [
+        "A  base",
+        *(f"{'ABCDEFGH'[seed]}  seed {seed}" for seed in range(1, 8)),
+    ]
+    assert len({(line["line"]["color"], line["line"]["dash"]) for line in lines}) == 8
+    assert "Pictures of the first 4 runs, A to D." in words(app)
+    assert not any(name.startswith("xaxis5") for name in titled(app, "Estimated against true")["layout"])
 
 
-def test_a_runs_name_is_its_preset_and_what_was_changed() -> None:
+def test_chips_say_what_sets_each_run_apart(one: RunResult, other: RunResult) -> None:
+    app = compare(one.config.key, other.config.key)
+    chips = app.multiselect(key="compare.runs")
+    assert {"A  base", "B  learning rate 0.002"} <= set(chips.options)
+
+
+def test_a_runs_name_is_its_world_and_what_was_changed() -> None:
     config = preset("leaky")
-    assert name_of(config) == "leaky"
-    assert name_of(replace(config, training=replace(config.training, seed=4, epochs=9))) == "leaky, epochs 9, seed 4"
+    title = "The sensor that leaks the answer"
+    assert name_of(config) == title
+    changed = replace(config, training=replace(config.training, seed=4, epochs=9))
+    assert name_of(changed) == f"{title}, epochs 9, seed 4"
 
 
 def test_runs_whose_true_effects_are_not_known_are_compared_in_what_is(tiny: Tiny, store: RunStore) -> None:
@@ -249,6 +267,6 @@ def test_runs_whose_true_effects_are_not_known_are_compared_in_what_is(tiny: Tin
     keys = [store.save(without_truth(run)) for run in (sound(tiny), replace(sound(tiny), config=config))]
     app = compare(*keys)
     assert not app.exception
-    assert "Factual MSE along λ" in str([f["layout"]["title"]["text"] for f in figures(app)])
+    assert "Factual error along λ" in str([f["layout"]["title"]["text"] for f in figures(app)])
     assert "ITE RMSE: no difference between A and B can be stated" in words(app)
     assert "A is paired" in words(app)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from crl_core import RunConfig
+from crl_core import RunConfig, preset
 from crl_core.config import RECIPE_VERSION
+from crl_core.config.presets import PRESETS
+from crl_core.config.text import altered
+from crl_core.jobs.manager import JobManager
 from crl_core.runs.labels import Label
 from crl_core.runs.store import RunStore
 from pages.shared import server_cache
-from pages.shared.runs_table import table
+from pages.shared.runs_names import edited_label
+from pages.shared.runs_table import shown_settings, table
+from tests.crl_core.made_up import made_up_result
 from tests.pages.conftest import Open, Tiny, words
+from tests.pages.figures import figures, numbers
 
 
 def choose(app, *rows: int):  # type: ignore[no-untyped-def]
@@ -32,21 +39,111 @@ def test_an_empty_store_says_how_to_fill_it(open_app: Open, store: RunStore) -> 
     assert "Nothing is stored yet" in words(app)
 
 
-def test_a_stored_run_is_listed_with_what_was_changed_and_its_best_error(tiny: Tiny, store: RunStore) -> None:
+def test_a_stored_run_is_listed_with_its_least_error_and_the_run_in_view_is_marked(tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
-    row = table(store.summaries(), tiny.config).iloc[0]
-    assert (row["Run"], row["E"], row["λ"]) == ("hospital", 2, "0 – 10")
-    assert row["Changed"] == "samples 400, λ grid 0, 0.1, 1, 10, replicates 2, epochs 3"
+    row = table(store.summaries(), tiny.config)[0].iloc[0]
     median = [sum(column) / 2 for column in tiny.result.by_lam(tiny.result.ite_rmse).T.tolist()]
-    assert row["ITE RMSE"] == pytest.approx(min(median))
+    assert row["Least error"] == pytest.approx(min(median))
+    assert row["at λ"] == tiny.config.training.lams[median.index(min(median))]
     assert row["λ = 0"] == pytest.approx(median[0])
+    assert row["Error along λ"] == pytest.approx(np.log10(median).tolist(), abs=1e-3)
     assert row["View"] == "●"
+
+
+def test_columns_are_the_settings_that_vary_and_a_switch_shows_the_others(
+    open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    for config in (tiny.config, altered(tiny.config, seed=7), altered(tiny.config, penalty="coral")):
+        store.save(replace(tiny.result, config=config))
+    runs = store.summaries()
+    assert [setting.name for setting in shown_settings(runs)] == ["penalty", "seed"]
+    frame = table(runs, None)[0].sort_values("Name")
+    assert frame["Name"].tolist() == ["CORAL", "base", "seed 7"]
+    assert frame["penalty"].tolist() == ["CORAL", "MMD²", "MMD²"]
+    assert frame["seed"].tolist() == [0, 0, 7]
+    assert "World" not in frame.columns
+    app = open_app("runs")
+    assert "epochs" not in app.dataframe[0].value.columns
+    app.toggle(key="runs.every").set_value(True).run()
+    assert not app.exception
+    every = app.dataframe[0].value
+    assert {"epochs", "World", "batch size", "σ₁", "Trained at"} <= set(every.columns)
+    assert every["epochs"].tolist() == [3, 3, 3]
+
+
+def test_of_a_setting_that_a_run_does_not_have_the_cell_is_blank(tiny: Tiny, store: RunStore) -> None:
+    three = altered(tiny.config, n_envs=3)
+    for config in (tiny.config, three, altered(three, sigma=(0.1, 1.0, 9.0))):
+        store.save(replace(tiny.result, config=config))
+    frame = table(store.summaries(), None)[0]
+    assert [setting.word for setting in shown_settings(store.summaries())] == ["environments", "σ₃"]
+    assert frame.loc[frame["environments"] == 2, "σ₃"].isna().all()
+    assert sorted(frame["σ₃"].dropna()) == sorted([three.scenario.sigma[2], 9.0])
+
+
+def test_presets_side_by_side_are_told_by_their_world_and_not_by_all_that_they_are_made_of(store: RunStore) -> None:
+    for name in ("hospital", "shifted", "leaky"):
+        store.save(made_up_result(preset(name)))
+    frame = table(store.summaries(), None)[0]
+    assert shown_settings(store.summaries()) == []
+    assert sorted(frame["World"]) == sorted(PRESETS[name].title for name in ("hospital", "shifted", "leaky"))
 
 
 def test_a_run_of_other_settings_is_not_marked_as_shown(tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     other = replace(tiny.config, training=replace(tiny.config.training, seed=9))
-    assert table(store.summaries(), other).iloc[0]["View"] == ""
+    assert table(store.summaries(), other)[0].iloc[0]["View"] == ""
+
+
+# -- search, groups, scatter -------------------------------------------------------------------------------------------
+
+
+def test_the_search_of_a_link_is_the_search_of_the_page(open_app: Open, tiny: Tiny, store: RunStore) -> None:
+    others(tiny, store, 3)
+    app = open_app("runs", q="seed>=2")
+    assert not app.exception
+    assert "2 of 3 runs" in words(app)
+    assert sorted(app.dataframe[0].value["seed"]) == [2, 3]
+
+
+def test_a_search_that_is_not_understood_is_one_sentence_and_hides_nothing(
+    open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    others(tiny, store, 3)
+    app = open_app("runs", q="sede=2")
+    assert [error.value for error in app.error] == ["There is no setting “sede”; the nearest is seed."]
+    assert len(app.dataframe[0].value) == 3
+
+
+def test_groups_count_their_runs_and_say_median_and_range(open_app: Open, tiny: Tiny, store: RunStore) -> None:
+    errors = []
+    for seed, penalty, factor in ((0, "mmd", 1.0), (1, "mmd", 2.0), (2, "mmd", 4.0), (0, "coral", 3.0)):
+        config = altered(tiny.config, seed=seed, penalty=penalty)
+        store.save(replace(tiny.result, config=config, ite_rmse=tiny.result.ite_rmse * factor))
+        errors.append(float(np.median(tiny.result.by_lam(tiny.result.ite_rmse) * factor, axis=0).min()))
+    app = open_app("runs")
+    app.selectbox(key="runs.group").set_value("penalty").run()
+    assert not app.exception
+    said = words(app)
+    row = f'MMD²</td><td class="">3</td><td class="">{errors[1]:.3f}</td>'
+    assert row in said
+    assert f"{errors[0]:.3f} to {errors[2]:.3f}" in said
+
+
+def test_the_scatter_is_the_medians_of_any_figure_at_the_chosen_lam(
+    open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    others(tiny, store, 2)
+    app = open_app("runs")
+    assert not app.exception
+    by_lam = tiny.result.by_lam(tiny.result.ite_rmse)
+    for where, expected in (("zero", np.median(by_lam[:, 0])), ("least", np.median(by_lam, axis=0).min())):
+        app.selectbox(key="runs.scatter.where").set_value(where).run()
+        dots = [trace for trace in figures(app)[0]["data"] if trace.get("customdata") is not None]
+        np.testing.assert_allclose(numbers(dots[0]["y"]), [expected] * 2, rtol=1e-6)
+    app.selectbox(key="runs.scatter.metric").set_value("mmd2").run()
+    assert not app.exception
+    assert "MMD²" in figures(app)[0]["layout"]["title"]["text"]
 
 
 def test_opening_a_run_sets_the_sidebar_to_its_settings(open_app: Open, tiny: Tiny, store: RunStore) -> None:
@@ -111,7 +208,7 @@ def test_a_name_tags_and_a_note_are_written_found_and_shown(open_app: Open, tiny
     assert [text.value for text in app.text] == ["the <b>first</b> try"]  # as text, never as HTML
     next(item for item in app.text_input if item.label == "Search").set_value("tuesday").run()
     assert len(app.dataframe[0].value) == 1
-    assert app.dataframe[0].value["Run"].tolist() == ["Tuesday"]
+    assert app.dataframe[0].value["Name"].tolist() == ["Tuesday"]
     assert "1 of 3 runs" in words(app)
     next(item for item in app.text_input if item.label == "Search").set_value("nothing of the kind").run()
     assert "No run fits" in words(app)
@@ -146,6 +243,80 @@ def test_a_run_that_another_session_deleted_is_said_to_be_gone(open_app: Open, t
     press(app, "Delete")
     assert not app.exception
     assert "it was deleted, or never trained here" in app.error[0].value
+
+
+def test_an_edited_field_changes_nothing_else_of_a_label() -> None:
+    was = Label(name="a", tags=("x", "y"), note="n")
+    assert Label(**edited_label(was, {"Name": "b"})) == Label(name="b", tags=("x", "y"), note="n")
+    assert Label(**edited_label(was, {"Tags": ["z", "x"]})) == Label(name="a", tags=("x", "z"), note="n")
+    assert Label(**edited_label(was, {"Name": None, "Note": "", "Tags": None})) == Label()
+
+
+# -- a sweep -----------------------------------------------------------------------------------------------------------
+
+
+def sweep(app, values: str, setting: str = "seed"):  # type: ignore[no-untyped-def]
+    app.selectbox(key="runs.sweep.first").set_value(setting).run()
+    return app.text_input(key=f"runs.sweep.values.{setting}").set_value(values).run()
+
+
+def start(app):  # type: ignore[no-untyped-def]
+    return app.button(key="runs.sweep.start")
+
+
+def test_a_sweep_says_how_many_runs_how_many_are_stored_and_what_they_are_called(
+    open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    store.save(tiny.result)
+    app = sweep(open_app("runs", **tiny.params), "0, 7, 8")
+    assert not app.exception
+    said = words(app)
+    assert "3 runs, 1 stored already; about" in said
+    assert "Names: “seed 7”, “seed 8”." in said
+    assert start(app).label == "Queue 2 runs"
+    assert not start(app).disabled
+
+
+@pytest.mark.parametrize(
+    ("setting", "values", "says"),
+    [
+        ("seed", "7, x", "Seed is x; it must be a number"),
+        ("penalty", "corel", "Penalty is corel; it must be one of"),
+        ("penalty", "contrastive", "Contrastive pairs cannot be: the contrastive penalty"),
+        ("seed", ", ".join(map(str, range(1, 41))), "40 runs are too many: 21 can be queued now"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused_in_one_sentence_before_it_is_queued(
+    open_app: Open, tiny: Tiny, setting: str, values: str, says: str
+) -> None:
+    app = sweep(open_app("runs", **tiny.params), values, setting)
+    assert not app.exception
+    assert len(app.error) == 1
+    assert app.error[0].value.replace("\\", "").startswith(says)
+    assert start(app).disabled
+
+
+def test_a_full_queue_is_said_before_anything_is_queued(
+    open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobManager, "room", property(lambda _: 0))
+    app = sweep(open_app("runs", **tiny.params), "7")
+    assert app.error[0].value.startswith("The queue is full: 20 runs are waiting;")
+    assert start(app).disabled
+
+
+def test_queued_runs_carry_their_names_from_the_moment_they_are_stored(
+    open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RunConfig] = []
+    monkeypatch.setattr(JobManager, "submit", lambda _, config, **__: asked.append(config) or config.key)
+    app = sweep(open_app("runs", **tiny.params), "7, 8")
+    start(app).click().run()
+    assert not app.exception
+    assert [config.training.seed for config in asked] == [7, 8]
+    for config in asked:
+        store.save(replace(tiny.result, config=config))
+    assert {run.label.name for run in store.summaries()} == {"seed 7", "seed 8"}
 
 
 # -- several at once ---------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ def test_a_chosen_run_can_be_taken_home_at_the_lambda_in_view(open_app: Open, ti
             "Curves, CSV",
             "Figures, HTML",
             "Citation, text",
+            "Citation, BibTeX",
         ),
         True,
     )
@@ -39,6 +40,7 @@ def test_a_chosen_run_can_be_taken_home_at_the_lambda_in_view(open_app: Open, ti
     assert tiny.config.key in shown
     assert "python -m crl_core train" in shown
     assert "load_state_dict" in shown
+    assert "@software{crl-explorer-" in shown
 
 
 def test_a_bundle_is_imported_once_and_then_said_to_be_there(open_app: Open, tiny: Tiny, store: RunStore) -> None:
