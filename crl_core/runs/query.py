@@ -42,17 +42,21 @@ _TOKEN = re.compile(r'"([^"]*)"?|((?:[^\s"]|"[^"]*"?)+)')
 _EXAMPLE = "seed=7, σ₂>1, penalty=coral, ite<0.1 or tag:paper"
 
 
-def _at_zero(run: RunSummary) -> float | None:
-    return run.figures["ite_rmse"][0] if run.lams[0] == 0 else None
+def _least_error(run: RunSummary) -> float | None:
+    return best[1] if (best := run.best()) else None
+
+
+def _its_lam(run: RunSummary) -> float | None:
+    return best[0] if (best := run.best()) else None
 
 
 # What a run found, by the names that a search may use.
 FIGURES: Mapping[str, Callable[[RunSummary], float | None]] = {
-    "ite": lambda run: best[1] if (best := run.best()) else None,
-    "error": lambda run: best[1] if (best := run.best()) else None,
-    "lambda": lambda run: best[0] if (best := run.best()) else None,
-    "lam": lambda run: best[0] if (best := run.best()) else None,
-    "ite0": _at_zero,
+    "ite": _least_error,
+    "error": _least_error,
+    "lambda": _its_lam,
+    "lam": _its_lam,
+    "ite0": RunSummary.at_zero,
     "seconds": lambda run: run.seconds,
 }
 

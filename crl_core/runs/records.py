@@ -80,6 +80,10 @@ class RunSummary:
         known = [(error, lam) for error, lam in errors if error is not None]
         return (min(known)[1], min(known)[0]) if known else None
 
+    def at_zero(self) -> float | None:
+        """Median ITE RMSE without the penalty; None if λ = 0 was not trained, or has none."""
+        return self.figures["ite_rmse"][0] if self.lams[0] == 0 else None
+
 
 def plain(result: RunResult) -> dict[str, Any]:
     """`result` as plain values and arrays, so that opening it does not depend on how the class looks today."""

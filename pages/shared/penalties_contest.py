@@ -13,6 +13,7 @@ from crl_core.measures.intervals import too_few
 from crl_core.studies.penalties import (
     WHERE,
     Contest,
+    Contestant,
     ContestSetting,
     against,
     better_than_none,
@@ -65,10 +66,15 @@ def middle(values: np.ndarray) -> str:
     return f"{np.median(values):.3f}".replace("inf", "broke")
 
 
+def _ranked(contest: Contest) -> list[Contestant]:
+    """The penalties that ran, the one with the least error at its label-free λ first."""
+    return sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
+
+
 def ranking(contest: Contest) -> None:
     """Medians of every penalty at each of its λ."""
     st.subheader("At its label-free λ, at its own best, and without", anchor=False)
-    rows = sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
+    rows = _ranked(contest)
     cells = [("none, λ = 0", *[middle(rows[0].error("at_zero"))] * 3)] if rows else []
     cells += [(PENALTY_WORDS[row.penalty].short, *(middle(row.error(where)) for where in _COLUMNS)) for row in rows]
     table(("penalty", *(f"at its {WHERE[where]}" for where in _COLUMNS)), cells)
@@ -82,7 +88,7 @@ def ranking(contest: Contest) -> None:
 
 def every_number(contest: Contest) -> None:
     """Ranges and λ of every penalty, and what each one is, in a fold."""
-    rows = sorted(contest.ran, key=lambda row: float(np.median(row.error("at_blind"))))
+    rows = _ranked(contest)
     with st.expander("Every number, and what each penalty is"):
         numbers = [
             (

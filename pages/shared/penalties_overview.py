@@ -34,11 +34,12 @@ def overview(contest: Contest | None, ink: Palette) -> None:
 
 def _heat(contest: Contest | None, ink: Palette) -> None:
     contests = list(baked_contests(server_cache.store().baked))
-    in_view = next((item for item in contests if contest is not None and _same(item, contest)), None)
-    if contest is not None and in_view is None:
-        contests = [contest, *contests]
-    elif contest is not None and in_view is not None:
-        contests[contests.index(in_view)] = contest  # perhaps measured here, over other seeds
+    if contest is not None:
+        shipped = next((at for at, item in enumerate(contests) if _same(item, contest)), None)
+        if shipped is None:
+            contests.insert(0, contest)
+        else:
+            contests[shipped] = contest  # perhaps measured here, over other seeds
     if not contests:
         notice("No world has been measured yet", "Train the penalties below, world by world.")
         return
@@ -112,7 +113,7 @@ def _show(setting: ContestSetting, penalty: str) -> None:
 
 def _path(contest: Contest | None, names: Sequence[str], ink: Palette) -> None:
     if contest is None:
-        panel_title("This world has not been tried yet", "Tap a cell of another one, or train the penalties below.")
+        panel_title("No path to draw yet", "Tap a cell of a world that was tried, or train the penalties below.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         penalty = st.selectbox(

@@ -136,7 +136,7 @@ def _figures(frame: pd.DataFrame, look: dict[str, Any], runs: Sequence[RunSummar
     best = [run.best() for run in runs]
     frame["Least error"] = [found[1] if found else None for found in best]
     frame["at λ"] = [found[0] if found else None for found in best]
-    frame["λ = 0"] = [run.figures["ite_rmse"][0] if run.lams[0] == 0 else None for run in runs]
+    frame["λ = 0"] = [run.at_zero() for run in runs]
     baselines = [best_baseline(run) for run in runs[:MOST_READ]] + [None] * max(0, len(runs) - MOST_READ)
     if any(baselines):
         frame["Baseline"] = [found[1] if found else None for found in baselines]
