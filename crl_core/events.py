@@ -2,6 +2,7 @@
 
 Order:   RunStarted, EpochEnded*, then one ending: RunFinished (from `training`), RunCancelled or RunFailed (from the
          worker). After RunFinished the worker adds to a run that is already usable: StageAdvanced*, one RunCompleted.
+         Where somebody may watch, some EpochEnded are followed by ViewSampled, one or more for all λ of that epoch.
 JSON:    {"event": "EpochEnded", "at": 1764000000.0, ...}; arrays are lists, a number that is not finite is null.
 """
 
@@ -58,6 +59,21 @@ class EpochEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ViewSampled:
+    """What models of the first replicate made of a few held-out rows after `epoch`, for whoever watches.
+
+    Texts are base64 of little-endian float16 (`measures.view_samples`), so that an event stays below 10 kB.
+    """
+
+    epoch: int
+    models: np.ndarray  # [l] int, index along λ
+    xy: str  # [l, n, 2] their latents laid out
+    effects: str  # [l, n], over `scale`
+    plane: str | None  # [l, size, size] the same over cause and nuisance; None where that plane is not known
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunFinished:
     """Training has ended by itself. `result` is set in the process that trained and is not part of the JSON line."""
 
@@ -95,11 +111,11 @@ class RunCompleted:
     elapsed_s: float
 
 
-Event = RunStarted | EpochEnded | RunFinished | RunCancelled | RunFailed | StageAdvanced | RunCompleted
-TrainingEvent = RunStarted | EpochEnded | RunFinished
+Event = RunStarted | EpochEnded | ViewSampled | RunFinished | RunCancelled | RunFailed | StageAdvanced | RunCompleted
+TrainingEvent = RunStarted | EpochEnded | ViewSampled | RunFinished
 _TYPES: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (RunStarted, EpochEnded, RunFinished, RunCancelled, RunFailed, StageAdvanced, RunCompleted)
+    for kind in (RunStarted, EpochEnded, ViewSampled, RunFinished, RunCancelled, RunFailed, StageAdvanced, RunCompleted)
 }
 
 
@@ -130,7 +146,7 @@ def from_json(line: str | bytes) -> Event:
         content.pop("at", None)
         for name, value in content.items():
             if isinstance(value, list):
-                whole = name in ("replicate", "status")
+                whole = name in ("replicate", "status", "models")
                 content[name] = np.array(value, dtype=np.int64 if whole else np.float64)
         event: Event = kind(**content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

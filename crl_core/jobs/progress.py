@@ -17,6 +17,7 @@ from crl_core.events import (
     RunStarted,
     Stage,
     StageAdvanced,
+    ViewSampled,
 )
 from crl_core.runs.eventlog import Entry, read_entries
 
@@ -46,6 +47,8 @@ def advanced(progress: Progress, entry: Entry) -> Progress:
             return Progress(began=entry.offset, started_at=entry.at, epochs=event.epochs)
         case EpochEnded():
             return replace(progress, epoch=event.epoch, elapsed_s=event.elapsed_s)
+        case ViewSampled():
+            return progress
         case RunFinished():
             return replace(progress, ending="finished", elapsed_s=event.elapsed_s)
         case RunCancelled():

@@ -17,6 +17,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.events import Event, RunCancelled, RunCompleted, RunFailed, RunFinished, Stage, StageAdvanced
+from crl_core.measures.view_samples import ViewSampler
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import EventLog
 from crl_core.runs.records import PART_NAMES
@@ -129,7 +130,7 @@ class _Job:
 
         result: RunResult | None = None
         try:
-            for event in train_path(self.config, should_stop=self.should_stop):
+            for event in train_path(self.config, should_stop=self.should_stop, watch=ViewSampler(self.config)):
                 if isinstance(event, RunFinished):
                     result = event.result
                     if result is not None:

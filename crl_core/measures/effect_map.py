@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData, along, effect, noiseless
 from crl_core.results import RunResult
 
@@ -53,35 +54,63 @@ def at_plane(view: MultiEnvData, z_bar: np.ndarray, s_bar: np.ndarray) -> np.nda
     return np.concatenate(parts, axis=1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plane:
+    """Points of the plane before any model is asked about them, and what is true of them."""
+
+    z: np.ndarray  # [size], ascending
+    s: np.ndarray  # [size], ascending
+    x: np.ndarray  # [size · size, d], row by row of s
+    tau: np.ndarray  # [size, size]
+    rows: np.ndarray  # [n, 2], where the data lies
+    centre: float  # the rows' average true effect
+    is_slice: bool
+
+    def under(self, tau_hat: np.ndarray) -> EffectMap:
+        """The map of models that estimate these effects at x, [L, size · size]."""
+        size = len(self.z)
+        away = np.abs(tau_hat[np.isfinite(tau_hat)] - self.centre)
+        most = float(np.abs(self.tau - self.centre).max())
+        return EffectMap(
+            z=self.z,
+            s=self.s,
+            tau_hat=tau_hat.reshape(-1, size, size),
+            tau=self.tau,
+            rows=self.rows,
+            centre=self.centre,
+            half=max(most, float(np.median(away)) if len(away) else 0.0, _LEAST_HALF),
+            is_slice=self.is_slice,
+        )
+
+
 def effect_map(result: RunResult, view: MultiEnvData, replicate: int = 0, size: int = SIZE) -> EffectMap | None:
     """The maps of all λ of a replicate; None where z, s, the true effect or the equations are not known.
 
     view: rows of the same replicate; their reach is the maps' reach.
     """
+    plane = plane_of(result.config, view, replicate, size)
+    return None if plane is None else plane.under(result.effects(plane.x, replicate))
+
+
+def plane_of(config: RunConfig, view: MultiEnvData, replicate: int = 0, size: int = SIZE) -> Plane | None:
+    """The points that `effect_map` asks a replicate's models about; None where it is None."""
     if view.z is None or view.s is None or view.ite is None or len(view) == 0:
         return None
-    if "equations" not in result.config.source.knows:  # a point of the plane has no x
+    if "equations" not in config.source.knows:  # a point of the plane has no x
         return None
-    scenario = result.config.scenario
+    scenario = config.scenario
     rows = np.stack([along(view.z), along(view.s)], axis=1)
     z, s = (np.linspace(*_reach(column), size) for column in rows.T)
     z_bar, s_bar = (grid.ravel() for grid in np.meshgrid(z, s))
     z_at, s_at = np.split(at_plane(view, z_bar, s_bar), [scenario.dim_causal], axis=1)
     first = np.zeros(len(z_bar), dtype=np.int64)
-    x = noiseless(scenario, z_at, s_at, first, result.config.training.seed + replicate)
-    tau_hat = result.effects(x, replicate).reshape(-1, size, size)
-    tau = effect(scenario, z_bar).reshape(size, size)
-    centre = float(view.ite.mean())
-    away = np.abs(tau_hat[np.isfinite(tau_hat)] - centre)
-    half = max(float(np.abs(tau - centre).max()), float(np.median(away)) if len(away) else 0.0, _LEAST_HALF)
-    return EffectMap(
+    return Plane(
         z=z,
         s=s,
-        tau_hat=tau_hat,
-        tau=tau,
+        x=noiseless(scenario, z_at, s_at, first, config.training.seed + replicate),
+        tau=effect(scenario, z_bar).reshape(size, size),
         rows=rows,
-        centre=centre,
-        half=half,
+        centre=float(view.ite.mean()),
         is_slice=scenario.dim_causal + scenario.dim_spurious > 2,
     )
 

@@ -157,6 +157,10 @@ class Group:
                 raw |= {LINK: np.ones(len(self.lam))}
             return {name: value.astype(np.float32) for name, value in raw.items()}
 
+    def first_weights(self) -> dict[str, np.ndarray]:
+        """`weights` of the first of its replicates, along λ, [L, ...]."""
+        return {name: value[: self._n_lams] for name, value in self.weights().items()}
+
     def _along_lams(self, values: Tensor) -> Tensor:
         """[G, ...] -> [M, ...]."""
         return values.repeat_interleave(self._n_lams, dim=0)

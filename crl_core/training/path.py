@@ -7,7 +7,7 @@ Models go through each epoch in groups of whole replicates (`group`): a group's 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -16,11 +16,14 @@ import torch
 
 from crl_core import metrics
 from crl_core.config import RunConfig
-from crl_core.events import DIVERGED, EpochEnded, RunFinished, RunStarted, TrainingEvent
+from crl_core.data.scm import MultiEnvData
+from crl_core.events import DIVERGED, EpochEnded, RunFinished, RunStarted, TrainingEvent, ViewSampled
 from crl_core.results import RunResult, data_of
 from crl_core.training.group import Group, Rows
 
 Dtype = Literal["float32", "float64"]
+# (epoch, held-out rows of replicate 0, its weights if asked for) -> what is to be seen of them
+Watch = Callable[[int, MultiEnvData, Callable[[], Mapping[str, np.ndarray]]], Iterable[ViewSampled]]
 
 
 def resolve_device(name: str) -> str:
@@ -51,12 +54,14 @@ def train_path(
     dtype: Dtype = "float32",
     should_stop: Callable[[], bool] | None = None,
     data: Sequence[Rows] | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[TrainingEvent]:
     """Train all λ × replicates of `config`; yields RunStarted, one EpochEnded an epoch, RunFinished with the result.
 
     dtype:       precision of the networks; float64 is for tests.
     should_stop: asked every few steps; when it says True the stream ends at once, without RunFinished.
     data:        training and held-out rows of each replicate, instead of those that the config asks for.
+    watch:       is asked after every epoch what is to be seen of replicate 0; it reads, and changes nothing.
     Raises:      ValueError if the device is not there.
     """
     began = time.perf_counter()
@@ -94,6 +99,8 @@ def train_path(
             parts.append(losses | group.evaluate())
         history.append(EpochEnded(epoch=epoch, elapsed_s=time.perf_counter() - began, **_numbers(parts)))
         yield history[-1]
+        if watch is not None:
+            yield from watch(epoch, groups[0].held_out[0], groups[0].first_weights)
 
     last = history[-1]
     if config.training.validation:

@@ -132,7 +132,8 @@ def test_an_imported_run_is_bit_identical_in_every_array_metric_and_event(
         assert came is not None
         assert sent.keys() == came.keys()
         assert all(same_bits(sent[k], came[k]) for k in sent)
-    assert store.events_path(key).read_bytes() == origin.events_path(key).read_bytes()
+    told = origin.events_path(key).read_bytes().splitlines(keepends=True)
+    assert store.events_path(key).read_bytes() == b"".join(line for line in told if b"ViewSampled" not in line)
     assert store.verify() == []
     assert store.missing_parts(key) == ()
     found, made = store.summary(key), origin.summary(key)

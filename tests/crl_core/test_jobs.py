@@ -80,7 +80,7 @@ def quick_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float | None
 def slow_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """A training that never ends by itself, without torch."""
 
-    def train_path(config: RunConfig, *, should_stop: Callable[[], bool]) -> Iterator[Event]:
+    def train_path(config: RunConfig, *, should_stop: Callable[[], bool], watch: object) -> Iterator[Event]:
         yield started(config)
         while not should_stop():
             time.sleep(0.005)
@@ -91,7 +91,7 @@ def slow_training(monkeypatch: pytest.MonkeyPatch) -> None:
 def made_up_training(monkeypatch: pytest.MonkeyPatch, *, error: Exception | None = None) -> None:
     """A training of made-up numbers that is over at once, or fails after its first epoch."""
 
-    def train_path(config: RunConfig, *, should_stop: Callable[[], bool]) -> Iterator[Event]:
+    def train_path(config: RunConfig, *, should_stop: Callable[[], bool], watch: object) -> Iterator[Event]:
         yield started(config)
         yield ended(1)
         if error is not None:
@@ -396,7 +396,7 @@ def test_a_run_is_trained_by_the_worker_and_the_next_one_by_the_same(manager: Jo
     pid = manager.executor.pid
     for config in configs:
         story = kinds(store, config.key)
-        assert story[:5] == ["RunStarted", *["EpochEnded"] * 3, "RunFinished"]
+        assert story[:8] == ["RunStarted", *["EpochEnded", "ViewSampled"] * 3, "RunFinished"]
         assert store.load(config.key).config == config
         assert manager.state(config.key).phase in ("finished", "completed")
     again = manager.submit(tiny_config(2))
