@@ -8,26 +8,21 @@ import streamlit as st
 
 from crl_core.config import RunConfig
 from crl_core.config.text import imagined
-from crl_core.events import EpochEnded, RunStarted
-from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import naming_of
 from crl_core.lecture.traces import TRACE_KEYS
 from pages.shared import (
-    Controls,
     controls,
     job_panel,
     lecture_handout,
+    lecture_live,
     quiet,
     require,
     row_views,
     run_in_view,
     server_cache,
     sidebar,
-    table_run,
 )
 from pages.shared.lecture_scrubber import scrubber
-
-POLL_S = 1.0
 
 
 def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None:
@@ -39,34 +34,16 @@ def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None
     job_panel.train(wanted, lam)
 
 
-def in_training(now: Controls, config: RunConfig) -> None:
-    """The curves so far; the whole page is drawn again when the run is there."""
-    naming, levels = naming_of(config, now.preset.env_word), table_run.levels_of(config)
-
-    @st.fragment(run_every=POLL_S)
-    def live() -> None:
-        state = job_panel.state_of(config.key)
-        moved = st.session_state["lam"] != now.lam  # by hand: the sidebar is outside of this fragment
-        if moved or not state.active or state.phase in ("finished", "completed"):
-            st.rerun()
-        events, _ = server_cache.jobs().events(config.key)
-        started = next((event for event in events if isinstance(event, RunStarted)), None)
-        epochs = [event for event in events if isinstance(event, EpochEnded)]
-        palettes = server_cache.lecture_palettes()
-        so_far = training_frames(config, started, epochs, naming=naming, palettes=palettes, levels=levels)
-        scrubber(so_far, f"{config.key}|epoch {len(epochs)}", now.lam, lambda sigma: None)
-
-    live()
-
-
 def finished() -> None:
-    run = run_in_view("Lecture")
+    with above:
+        run = run_in_view("Lecture")
     naming = naming_of(run.config, run.naming.env_word)
     parts = [name for name, part in (("projection", run.projection), ("evidence", run.evidence)) if part is not None]
     stamp = f"{run.key}|{'+'.join(parts)}"
     averages = None if run.config.table is None else (row_views.average(run), row_views.levels(run))
     data = server_cache.lecture_frames(stamp, naming, run.result, run.projection, run.evidence, averages)
-    scrubber(data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma))
+    with st.container():  # as a fragment has one: in its place the scrubber stays, in full screen too
+        scrubber(data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma))
     missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
     waiting = [what for name, what in missing.items() if name not in parts]
     left, right = st.columns([4, 1], vertical_alignment="center")
@@ -95,8 +72,9 @@ def finished() -> None:
 
 require()
 now = controls()
+above = st.container()  # so that what is said there does not move the scrubber to another place
 state = job_panel.state_of(now.config.key) if now.config is not None else None
 if now.config is not None and state is not None and state.active and state.phase in ("queued", "running"):
-    in_training(now, now.config)
+    lecture_live.draw(now, now.config)
 else:
     finished()

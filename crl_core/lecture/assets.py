@@ -23,6 +23,7 @@ _SCRIPTS = (  # in the order in which they use each other
     "page",
     "screen",
     "motion",
+    "live",
     "pointer",
     "keys",
     "shift",

@@ -5,20 +5,19 @@ The models in view are those of replicate 0; the other replicates appear as band
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from crl_core.config import RunConfig
-from crl_core.events import DIVERGED, OK, EpochEnded, RunStarted, finite
+from crl_core.events import DIVERGED, OK, finite
 from crl_core.figures.axes import effect_limits, span
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.averages import (
     Averages,
     average_caption,
     average_numbers,
-    average_so_far,
     average_view,
     averages_of,
 )
@@ -26,9 +25,7 @@ from crl_core.lecture.naming import Naming, captions, n_pairs_of, numbers_by_lam
 from crl_core.lecture.packed_arrays import Packed, pack_f32, pack_i16, pack_index, pack_u8
 from crl_core.lecture.shift import shift_arrays
 from crl_core.lecture.traces import trace_arrays, trace_caption, trace_numbers, trace_view, traces_of
-from crl_core.measures.average_effects import AverageLevels
 from crl_core.measures.baselines import ranked
-from crl_core.measures.curves import CURVES
 from crl_core.measures.effect_map import EffectMap, effect_map
 from crl_core.measures.effect_scores import is_constant
 from crl_core.metrics import DRAWN, METRIC
@@ -46,7 +43,7 @@ def _plain(values: np.ndarray) -> list[float | None]:
     return [finite(float(f"{v:.6g}")) for v in np.asarray(values, dtype=np.float64)]
 
 
-def _metric(name: str, values: np.ndarray) -> dict[str, Any]:
+def metric_view(name: str, values: np.ndarray) -> dict[str, Any]:
     """The model in view and the range over replicates of values [R, L]."""
     finite = np.isfinite(values)
     low = np.where(finite, values, np.inf).min(axis=0)
@@ -68,7 +65,7 @@ def _unpenalised(evidence: Arrays) -> dict[str, Any] | None:
     return {"name": found[0].name, "value": _plain(np.array([found[0].ite_rmse]))[0]} if found else None
 
 
-def _lanes(known: Mapping[str, Any]) -> list[str]:
+def lanes_of(known: Mapping[str, Any]) -> list[str]:
     """The metrics with a lane in the picture that is the slider, uppermost first."""
     return [metric.name for metric in DRAWN if metric.name in known]
 
@@ -80,7 +77,7 @@ def _epochs(count: int) -> np.ndarray:
     return np.unique(np.rint((count - 1) * np.linspace(0, 1, MAX_EPOCHS) ** 1.5).astype(int))
 
 
-def _curves(
+def curve_arrays(
     config: RunConfig, history: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]:
     """Curves over epochs of replicate 0: description, arrays, and the earlier epochs of the main curve along λ."""
@@ -101,7 +98,7 @@ def _curves(
     return {"epochs": [int(e) + 1 for e in kept]}, arrays, earlier
 
 
-def _scatter(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -> dict[str, Any]:
+def scatter_axes(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -> dict[str, Any]:
     """Axes of predicted against true that hold for every λ; what lies outside sits at the edge.
 
     ite: [n] or None.  ite_hat: [L, n].  Where the true effect is constant, or not known, rows are drawn by environment.
@@ -116,7 +113,7 @@ def _scatter(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -
     }
 
 
-def _base(config: RunConfig, naming: Naming, palettes: Mapping[str, Any]) -> dict[str, Any]:
+def head_of(config: RunConfig, naming: Naming, palettes: Mapping[str, Any]) -> dict[str, Any]:
     training = config.training
     return {
         "format": FORMAT,
@@ -185,7 +182,7 @@ def frames(
     xy, picture = _pictures(phi, projection)
     seen = xy[status == OK] if (status == OK).any() else xy
     extent = [*span(seen[..., 0]), *span(seen[..., 1])]
-    spec = _scatter(view.ite, ite_hat, view.y)
+    spec = scatter_axes(view.ite, ite_hat, view.y)
     if config.without_effect:
         spec |= {"low": _PROBABILITIES[0], "high": _PROBABILITIES[1]}
     maps = effect_map(result, view, size=MAP_SIZE)
@@ -201,7 +198,7 @@ def frames(
     traces = traces_of(result, n_rows)
     if traces is not None:
         numbers = [each | own for each, own in zip(numbers, trace_numbers(traces), strict=True)]
-    curves, arrays, earlier = _curves(config, result.history)
+    curves, arrays, earlier = curve_arrays(config, result.history)
 
     groups = "treatment arm" if config.training.align == "treatment" else naming.env_word  # what is aligned
     low, high = min(extent), max(extent)
@@ -214,13 +211,13 @@ def frames(
     if view.ite is not None:
         arrays["ite"] = pack_f32(view.ite)
     if maps is not None:
-        arrays |= _map_arrays(maps)
+        arrays |= map_arrays(maps)
     if traces is not None:
         arrays |= trace_arrays(traces)
     probe = shift_arrays(result, n_rows)
     if probe is not None:
         arrays |= {f"probe.{name}": _probe_array(values, status) for name, values in probe[1].items()}
-    lanes = _lanes(by_metric)
+    lanes = lanes_of(by_metric)
     words = captions(naming, config, len(view), picture, spec, bool(maps and maps.is_slice))
     if averages is not None:
         words["map"] = average_caption(config, trained=True)
@@ -228,12 +225,12 @@ def frames(
         words["trace"] = trace_caption()
     if best := _unpenalised(evidence):
         words["path"]["caption"] += f"\ndashed: best without a penalty, known only in simulation: {best['name']}"
-    return _base(config, naming, palettes) | {
+    return head_of(config, naming, palettes) | {
         "state": "trained",
         "n": len(view),
         "status": status.tolist(),
         "picture": picture,
-        "metrics": {name: _metric(name, values) for name, values in by_metric.items()},
+        "metrics": {name: metric_view(name, values) for name, values in by_metric.items()},
         "lanes": lanes[:3],
         "all_lanes": lanes,
         "earlier": earlier,
@@ -241,7 +238,7 @@ def frames(
         "history": curves,
         "latent": {"extent": extent},
         "scatter": spec,
-        "map": _map_spec(maps),
+        "map": map_view(maps),
         "average": None if averages is None else average_view(averages),
         "trace": None if traces is None else trace_view(traces),
         "probe": probe[0] if probe else None,
@@ -262,7 +259,7 @@ def _probe_array(values: np.ndarray, status: np.ndarray) -> Packed:
     return pack_i16(values, *span(values[status == OK] if (status == OK).any() else values))
 
 
-def _map_arrays(maps: EffectMap) -> dict[str, Any]:
+def map_arrays(maps: EffectMap) -> dict[str, Any]:
     low, high = maps.centre - maps.half, maps.centre + maps.half
     return {
         "map": pack_u8(maps.tau_hat[:, ::-1], low, high),  # a picture begins with its upper row, the largest s
@@ -271,7 +268,7 @@ def _map_arrays(maps: EffectMap) -> dict[str, Any]:
     }
 
 
-def _map_spec(maps: EffectMap | None) -> dict[str, Any] | None:
+def map_view(maps: EffectMap | None) -> dict[str, Any] | None:
     if maps is None:
         return None
     return {
@@ -282,58 +279,4 @@ def _map_spec(maps: EffectMap | None) -> dict[str, Any] | None:
         "y_label": "nuisance s",
         "centre": maps.centre,
         "half": maps.half,
-    }
-
-
-def training_frames(
-    config: RunConfig,
-    started: RunStarted | None,
-    epochs: Sequence[EpochEnded],
-    *,
-    naming: Naming,
-    palettes: Mapping[str, Any],
-    levels: AverageLevels | None = None,
-) -> dict[str, Any]:
-    """The frames of a run under way: the curves so far; what needs weights reads "after training".
-
-    levels: of a table's average effect, where they are known.
-    """
-    n_lams, replicates = len(config.training.lams), config.training.replicates
-    history = {
-        name: np.stack([np.asarray(getattr(event, name), dtype=np.float64) for event in epochs])
-        for name in CURVES
-        if epochs and getattr(epochs[-1], name) is not None
-    }
-    last = {k: v[-1].reshape(replicates, n_lams) for k, v in history.items() if METRIC[k] in DRAWN}
-    if not n_pairs_of(config):
-        last.pop("mmd2", None)
-    status = np.asarray(epochs[-1].status[:n_lams]) if epochs else np.zeros(n_lams, dtype=int)
-    curves, arrays, earlier = _curves(config, history) if epochs else ({"epochs": []}, {}, None)
-    n = started.n_held_out if started else 0
-    words = captions(naming, config, min(n, N_VIEW), "map", None, config.dim_x > 2)
-    ate = history["ate"][-1].reshape(replicates, n_lams) if "ate" in history else None
-    average = None if ate is None else average_so_far(ate, levels)
-    if config.table is not None:
-        words["map"] = average_caption(config, trained=False)
-    elif config.scenario.observation == "ecg":
-        words["map"] = trace_caption()
-    return _base(config, naming, palettes) | {
-        "state": "training",
-        "epoch": epochs[-1].epoch if epochs else 0,
-        "n": 0,
-        "status": status.tolist(),
-        "metrics": {name: _metric(name, values) for name, values in last.items()},
-        "lanes": _lanes(last)[:3],
-        "all_lanes": _lanes(last),
-        "earlier": earlier,
-        "history": curves,
-        "scatter": None,
-        "map": None,
-        "average": average,
-        "trace": None,
-        "probe": None,
-        "readings": [f"In training: epoch {epochs[-1].epoch if epochs else 0} of {config.training.epochs}."] * n_lams,
-        "story": [],
-        "captions": words,
-        "arrays": arrays,
     }

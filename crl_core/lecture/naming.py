@@ -53,7 +53,7 @@ def captions(
     if config.without_effect:
         drawn = "no map: treatment has no part in this outcome"
     if spec is None:
-        effect = "after training"
+        effect = "appears with the first epoch"
     elif config.without_effect:
         effect = f"probability of yes for {rows}, as treated"
     elif not spec["by_env"]:

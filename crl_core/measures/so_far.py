@@ -14,13 +14,13 @@ from crl_core.measures.view_samples import PLANE_SIZE, unpacked
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Views:
-    """What was last seen of the models of replicate 0, on the rows of `view_samples.sample_of`; NaN of a λ not seen."""
+    """What was last seen of the models of replicate 0, on the rows of `view_samples.LookedAt`; NaN of a λ not seen."""
 
     epoch: int
     xy: np.ndarray  # [L, n, 2]
     effects: np.ndarray  # [L, n]
     plane: np.ndarray | None  # [L, size · size]
-    reach: float  # of |xy|, ever since the beginning: a window that never shrinks
+    reach: float  # of nearly all |xy|, ever since the beginning: a window that never shrinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,8 +89,9 @@ def _with(views: Views | None, event: ViewSampled, n_lams: int) -> Views | None:
         ]
     except (ValueError, IndexError):
         return None
-    reach = np.abs(xy[np.isfinite(xy)]).max(initial=1.0 if views is None else views.reach)
-    return Views(epoch=event.epoch, xy=new[0], effects=new[1], plane=new[2], reach=float(reach))  # type: ignore[arg-type]
+    known = np.abs(xy[np.isfinite(xy)])
+    reach = max(1.0 if views is None else views.reach, float(np.quantile(known, 0.995)) if known.size else 0.0)
+    return Views(epoch=event.epoch, xy=new[0], effects=new[1], plane=new[2], reach=reach)  # type: ignore[arg-type]
 
 
 def _placed(old: np.ndarray | None, values: np.ndarray | None, models: np.ndarray, n_lams: int) -> np.ndarray | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,9 +31,19 @@ LOOKS = 20  # in a run, about
 _MOST = 6e4  # that float16 holds
 
 
-def sample_of(view: MultiEnvData) -> MultiEnvData:
-    """The rows that are looked at, of the view rows: evenly spaced, so that each environment keeps its share."""
-    return view.rows(np.unique(np.linspace(0, len(view) - 1, N_UNITS).astype(np.int64)) if len(view) else np.arange(0))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LookedAt:
+    """The rows of replicate 0 that are looked at, and the plane that they lie in, where it is known."""
+
+    rows: MultiEnvData
+    plane: Plane | None
+
+    @classmethod
+    def of(cls, config: RunConfig, view: MultiEnvData) -> LookedAt:
+        """view: the run's view rows; evenly spaced ones are taken, so that each environment keeps its share."""
+        index = np.unique(np.linspace(0, len(view) - 1, N_UNITS).astype(np.int64)) if len(view) else np.arange(0)
+        plane = None if config.without_effect else plane_of(config, view, size=PLANE_SIZE)
+        return cls(rows=view.rows(index), plane=None if plane is None else replace(plane, rows=plane.rows[index]))
 
 
 def is_due(epoch: int, epochs: int) -> bool:
@@ -46,8 +56,7 @@ class ViewSampler:
     """Looks at a run as `train_path` asks it to; one for each training."""
 
     config: RunConfig
-    _rows: MultiEnvData | None = None
-    _plane: Plane | None = None
+    _at: LookedAt | None = None
     _layout: np.ndarray | None = field(default=None)  # [L, n, 2] of the look before
 
     def __call__(
@@ -56,10 +65,9 @@ class ViewSampler:
         """What is seen after an epoch of replicate 0; nothing where no look is due."""
         if not is_due(epoch, self.config.training.epochs):
             return []
-        if self._rows is None:
-            view = view_of(held_out, self.config.training.seed)
-            self._rows, self._plane = sample_of(view), plane_of(self.config, view, size=PLANE_SIZE)
-        phi, effects, plane = self._seen(self._rows, weights())
+        if self._at is None:
+            self._at = LookedAt.of(self.config, view_of(held_out, self.config.training.seed))
+        phi, effects, plane = self._seen(self._at, weights())
         self._layout = layouts(phi, self._layout)
         scale = _scale(effects if plane is None else np.concatenate([effects, plane], axis=1))
         return [
@@ -75,16 +83,17 @@ class ViewSampler:
         ]
 
     def _seen(
-        self, rows: MultiEnvData, weights: Mapping[str, np.ndarray]
+        self, at: LookedAt, weights: Mapping[str, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Latents [L, n, k], effects [L, n] and those over the plane [L, points], float64."""
-        n, x = len(rows), rows.x if self._plane is None else np.concatenate([rows.x, self._plane.x])
-        phi, y0_hat, y1_hat = (part.astype(np.float64) for part in predict(weights, x))
+        n, t, x = len(at.rows), at.rows.t, at.rows.x
+        found = predict(weights, x if at.plane is None else np.concatenate([x, at.plane.x]))
+        phi, y0_hat, y1_hat = (part.astype(np.float64) for part in found)
+        if self.config.without_effect:
+            return phi, np.where(t == 1, y1_hat, y0_hat), None
         with np.errstate(invalid="ignore"):  # of a diverged model
             effects = y1_hat - y0_hat
-        if self.config.without_effect:
-            return phi[:, :n], np.where(rows.t == 1, y1_hat[:, :n], y0_hat[:, :n]), None
-        return phi[:, :n], effects[:, :n], None if self._plane is None else effects[:, n:]
+        return phi[:, :n], effects[:, :n], None if at.plane is None else effects[:, n:]
 
 
 def layouts(phi: np.ndarray, before: np.ndarray | None) -> np.ndarray:

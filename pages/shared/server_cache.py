@@ -22,6 +22,8 @@ from crl_core.lecture.frames import frames
 from crl_core.lecture.handout import THEMES
 from crl_core.lecture.naming import Naming
 from crl_core.measures.curves import Curves, Follower, of_result
+from crl_core.measures.so_far import Watcher
+from crl_core.measures.view_samples import LookedAt
 from crl_core.results import RunResult, view_rows
 from crl_core.runs.kept_tables import KeptTables
 from crl_core.runs.library import Library
@@ -143,6 +145,20 @@ def device_line() -> str:
 def follower(key: str) -> Follower:
     """The growing curves of a run under way, one for all who watch it."""
     return Follower(read=lambda offset: jobs().events(key, offset))
+
+
+@pictures
+@st.cache_resource(max_entries=8, show_spinner=False)
+def watcher(key: str) -> Watcher:
+    """What is seen of a run under way, one for all who watch it."""
+    return Watcher(read=lambda offset: jobs().events(key, offset))
+
+
+@pictures
+@st.cache_resource(max_entries=4, show_spinner=False)
+def looked_at(config: RunConfig) -> LookedAt:
+    """The rows that are looked at while a run trains."""
+    return LookedAt.of(config, view_data(config))
 
 
 @pictures

@@ -17,11 +17,12 @@ from crl_core.events import EpochEnded
 from crl_core.figures import palette
 from crl_core.lecture.assets import script
 from crl_core.lecture.averages import averages_of
-from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import handout_html
 from crl_core.lecture.naming import Naming
 from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.lecture.story import figure
+from crl_core.lecture.training_frames import training_frames
+from crl_core.measures.so_far import SoFar
 from crl_core.runs.store import RunStore
 from tests import degenerate, tables
 from tests.browser.conftest import start_server
@@ -421,7 +422,9 @@ def test_during_training_what_is_there_is_shown_and_can_be_dragged(
         for e in range(epochs)
     ]
     palettes = {name: palette(name) for name in ("dark", "light", "projector")}
-    data = training_frames(result.config, None, so_far, naming=Naming(title="In training"), palettes=palettes)
+    data = training_frames(
+        result.config, SoFar(epochs=tuple(so_far)), naming=Naming(title="In training"), palettes=palettes
+    )
     text = handout_html(result, n_rows=N_ROWS)
     head, rest = text.split('<script type="application/json" id="frames">')
     file = tmp_path / "training.html"

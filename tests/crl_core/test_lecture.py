@@ -17,11 +17,13 @@ from crl_core.data.scm import mix, mixing_maps
 from crl_core.events import EpochEnded, RunFinished, RunStarted
 from crl_core.figures import palette
 from crl_core.lecture import frames as frames_module
-from crl_core.lecture.frames import MAP_SIZE, frames, training_frames
+from crl_core.lecture.frames import MAP_SIZE, frames
 from crl_core.lecture.naming import Naming
 from crl_core.lecture.packed_arrays import pack_f32, pack_i16, pack_u8, unpack
 from crl_core.lecture.shift import shift_arrays, shifted
+from crl_core.lecture.training_frames import training_frames
 from crl_core.measures.effect_map import effect_map
+from crl_core.measures.so_far import SoFar
 from crl_core.results import RunResult, data_of, predict, view_of, view_rows
 from crl_core.training.path import train_path
 from tests.lecture_runs import LAMS, broken, config_of, evidence_of, run_of
@@ -217,7 +219,7 @@ def test_while_training_the_curves_so_far_are_there_and_the_rest_waits():
         n_held_out=200,
         n_pairs=1,
     )
-    nothing = training_frames(config, None, [], naming=NAMING, palettes=PALETTES)
+    nothing = training_frames(config, SoFar(), naming=NAMING, palettes=PALETTES)
     assert nothing["history"]["epochs"] == []
     history = {name: values for name, values in result.history.items() if name != "status"}
     epochs = [
@@ -225,13 +227,16 @@ def test_while_training_the_curves_so_far_are_there_and_the_rest_waits():
         for e in range(2)
     ]
     data = json.loads(
-        json.dumps(training_frames(config, started, epochs, naming=NAMING, palettes=PALETTES), allow_nan=False)
+        json.dumps(
+            training_frames(config, SoFar(started=started, epochs=tuple(epochs)), naming=NAMING, palettes=PALETTES),
+            allow_nan=False,
+        )
     )
     assert data["state"] == "training"
     assert data["epoch"] == 2
     assert np.allclose(data["metrics"]["ite_rmse"]["value"], result.history["ite_rmse"][1, : len(LAMS)], rtol=1e-5)
     assert "xy" not in data["arrays"]
-    assert data["captions"]["effect"]["caption"] == "after training"
+    assert data["captions"]["effect"]["caption"] == "appears with the first epoch"
 
 
 def test_the_probe_with_the_runs_own_sigma_predicts_as_before():

@@ -13,12 +13,14 @@ import pytest
 from crl_core import RunConfig, Scenario, Training, preset, train
 from crl_core.config.presets import PRESETS
 from crl_core.figures import palette
-from crl_core.lecture.frames import frames, training_frames
+from crl_core.lecture.frames import frames
 from crl_core.lecture.naming import Naming
 from crl_core.lecture.packed_arrays import unpack
 from crl_core.lecture.story import say, texts
 from crl_core.lecture.traces import N_TRACES, picked_rows, traces_of
+from crl_core.lecture.training_frames import training_frames
 from crl_core.measures.edits import EDITS, MOST_REPLICATES, edited, moved
+from crl_core.measures.so_far import SoFar
 from crl_core.results import N_VIEW, RunResult, data_of, predict, view_of, view_rows
 from tests import tables
 from tests.crl_core.made_up import made_up_result
@@ -143,7 +145,7 @@ def test_a_world_of_covariates_and_a_table_have_no_traces() -> None:
 
 
 def test_while_it_is_trained_a_run_of_traces_names_the_panel_that_comes() -> None:
-    data = training_frames(config_of(LABEL), None, [], naming=Naming(title="w"), palettes=PALETTES)
+    data = training_frames(config_of(LABEL), SoFar(), naming=Naming(title="w"), palettes=PALETTES)
     assert data["trace"] is None
     assert data["captions"]["map"]["title"] == "What it looks at"
 

@@ -28,10 +28,11 @@ from crl_core.data.tables.reading import read_table
 from crl_core.data.tables.source import TableMissing, TableSource
 from crl_core.events import EpochEnded, Event, from_json, to_json
 from crl_core.figures import palette
-from crl_core.lecture.frames import training_frames
 from crl_core.lecture.handout import naming_of
+from crl_core.lecture.training_frames import training_frames
 from crl_core.measures.average_effects import average_levels
 from crl_core.measures.curves import of_result
+from crl_core.measures.so_far import SoFar
 from crl_core.runs.bundle_arrays import metric_specs
 from crl_core.world.table_checks import Finding, Look, look_at
 from tests.crl_core.test_table_reading import parquet
@@ -597,10 +598,12 @@ def test_the_lecture_of_a_run_under_way_has_the_average_effect_of_the_last_look(
     looks = [event for event in events if isinstance(event, EpochEnded)]
     palettes = {"dark": palette("dark"), "light": palette("light"), "projector": palette("projector")}
     naming = naming_of(config)
-    nothing = training_frames(config, None, [], naming=naming, palettes=palettes, levels=look.levels)
+    nothing = training_frames(config, SoFar(), naming=naming, palettes=palettes, levels=look.levels)
     assert nothing["average"] is None
     assert nothing["captions"]["map"]["title"] == "Average effect along λ"
-    so_far = training_frames(config, None, looks[:1], naming=naming, palettes=palettes, levels=look.levels)
+    so_far = training_frames(
+        config, SoFar(epochs=tuple(looks[:1])), naming=naming, palettes=palettes, levels=look.levels
+    )
     ate = looks[0].ate
     assert ate is not None
     np.testing.assert_allclose(so_far["average"]["ate"]["value"], [(ate[0] + ate[2]) / 2, (ate[1] + ate[3]) / 2])

@@ -21,10 +21,10 @@ from crl_core.measures.view_samples import (
     LOOKS,
     N_UNITS,
     PLANE_SIZE,
+    LookedAt,
     ViewSampler,
     is_due,
     layouts,
-    sample_of,
 )
 from crl_core.results import RunResult, view_rows
 from crl_core.runs.bundle import export_bytes
@@ -67,14 +67,14 @@ def test_the_last_look_is_what_the_trained_models_say(seen: tuple[list[Event], R
     views = through_the_log(events).views
     assert views is not None
     assert views.epoch == 4
-    rows = sample_of(view_rows(SMALL))
+    rows = LookedAt.of(SMALL, view_rows(SMALL)).rows
     assert len(rows) == N_UNITS
     np.testing.assert_allclose(views.effects, result.effects(rows.x), atol=5e-3)
     maps = effect_map(result, view_rows(SMALL), size=PLANE_SIZE)
     assert maps is not None
     assert views.plane is not None
     np.testing.assert_allclose(views.plane, maps.tau_hat.reshape(3, -1), atol=2e-2)
-    assert np.abs(views.xy).max() <= views.reach + 1e-9
+    assert (np.abs(views.xy) <= views.reach).mean() > 0.98
 
 
 def test_looks_come_after_their_epoch_and_all_models_of_one_together(seen: tuple[list[Event], RunResult]) -> None:
@@ -150,7 +150,7 @@ def test_effects_beyond_what_half_a_float_holds_keep_their_size() -> None:
     (event,) = ViewSampler(SMALL)(1, view_rows(SMALL), lambda: loud)
     views = so_far([_started(3), from_json(to_json(event, at=0.0))]).views
     assert views is not None
-    expected = 1e6 * result.effects(sample_of(view_rows(SMALL)).x)
+    expected = 1e6 * result.effects(LookedAt.of(SMALL, view_rows(SMALL)).rows.x)
     np.testing.assert_allclose(views.effects, expected, atol=2e-3 * np.abs(expected).max())
 
 

@@ -13,7 +13,9 @@ const TRACED = `<div class="traced" hidden>
 
 const PAGE = `
 <header class="head">
-  <div class="words"><h2 class="title"></h2><p class="says" aria-live="polite"></p></div>
+  <div class="words"><h2 class="title"></h2><p class="says" aria-live="polite"></p>
+    <div class="progress" hidden><span class="track" role="progressbar" aria-label="Training" aria-valuemin="0"
+      aria-valuemax="100"><span class="gone"></span></span><span class="far"></span></div></div>
   <dl class="figures">
     <div><dd data-figure="lam"></dd><dt>penalty λ</dt></div>
     ${FIGURES.map(({ name, word }) => `<div><dd data-figure="${name}"></dd><dt

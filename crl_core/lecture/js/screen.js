@@ -43,6 +43,7 @@ function words(it) {
     chip.className = "chip";
     return chip;
   }));
+  progress(it);
   traceButtons(it);
   legend.insertAdjacentHTML("beforeend", '<span class="entry">○ untreated</span><span class="entry">◆ treated</span>');
   grip.setAttribute("aria-valuemax", lastIndex(it));
@@ -103,6 +104,15 @@ function valueText(frames, i, trace) {
 function put(it, selector, text) {
   const at = it.$(selector);
   if (at.textContent !== text) at.textContent = text;
+}
+
+/** How far training is, as long as it goes on. */
+function progress(it) {
+  const { progress: told } = it.frames, bar = it.$(".progress"), percent = told ? Math.round(100 * told.share) : 0;
+  bar.hidden = !told;
+  it.$(".gone").style.width = `${percent}%`;
+  it.$(".track").setAttribute("aria-valuenow", percent);
+  if (told) { it.$(".track").setAttribute("aria-valuetext", told.words); put(it, ".far", told.words); }
 }
 
 /** What is written of the model in view. What is not known for shifted rows is not shown. */

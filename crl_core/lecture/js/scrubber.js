@@ -54,6 +54,7 @@ function newScrubber(root, hooks) {
     ending: new AbortController(),
     // the run
     frames: null, network: null, // the network predicts for shifted rows; null where it is not offered
+    drift: null, // from what was seen before, while it trains (live.js)
     trace: null, // which trace the panel shows and how (edits.js); null where x is no trace
     shift: null, // the σ in force and its predictions, while σ is shifted
     // the position, in index units of the grid
@@ -100,6 +101,7 @@ function advanceTo(it, time) {
   it.last = time;
   move(it, dt);
   morph(it, dt);
+  drift(it, dt);
   const now = shown(it);
   if (now !== it.near) {
     it.near = now; it.dirty = true;
@@ -112,7 +114,8 @@ function advanceTo(it, time) {
     paint(it);
   }
   if (it.shift && it.shift.pending.length) { probeOne(it); repaint(it); }
-  if (it.motion === "spring" || it.motion === "play" || it.arrived > 0 || morphing(it)) wake(it); else it.last = 0;
+  const moves = it.motion === "spring" || it.motion === "play" || it.arrived > 0 || morphing(it) || it.drift;
+  if (moves) wake(it); else it.last = 0;
 }
 
 /** Other frames: of another run, or more of the same. `lam_turn` changes where the page wants another λ in view. */
@@ -125,6 +128,7 @@ function take(it, next) {
   const frames = (it.frames = decode(next)), asked = frames.lams.indexOf(next.lam);
   const same = before !== null && before.key === frames.key;
   it.network = makeProbe(frames);
+  beginDrift(it, same ? before : null);
   if (it.shift && !(same && it.network)) endShift(it);
   if (!same || before.lams.length !== frames.lams.length) {
     it.position = it.target = Math.max(0, asked >= 0 ? asked : frames.lams.indexOf(lam));

@@ -7,7 +7,7 @@ function drawable(frames, index) {
 }
 
 function waiting(scene) {
-  if (scene.frames.state === "training") return "after training";
+  if (scene.frames.state === "training" && !scene.frames.arrays.xy) return "appears with the first epoch";
   if (drawable(scene.frames, scene.near)) return "";
   const none = scene.frames.status.every((code) => code === 1);
   if (none) return "Every λ diverged in training: there is no model to draw.";
@@ -168,7 +168,8 @@ const mapView = {
   moving(panel, scene) {
     const c = panel.moving, message = waiting(scene);
     c.clearRect(0, 0, panel.w, panel.h);
-    if (!this.images) return message ? note(c, panel, message, scene.style) : undefined;
+    const instead = message || scene.frames.captions.map.waits;
+    if (!this.images) return instead ? note(c, panel, instead, scene.style) : undefined;
     const { x, y, w, h } = this.box;
     c.imageSmoothingEnabled = true;
     if (message) {

@@ -1,0 +1,55 @@
+"""Pages move while their run trains: pictures change in the same place, until the final one is there."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import WAIT_MS, Server
+
+pytestmark = pytest.mark.browser
+# Some ten seconds of training: long enough to be looked at twice, short enough to be waited for.
+RUN = {"samples": "8000", "replicates": "1", "set": "training.lams=0,0.1,1,10"}
+VIEWS = ("latent", "effect", "map")
+
+
+def train(server: Server, page: Page, address: str, **params: str) -> None:
+    page.goto(server.url(address, **RUN, **params))
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click(timeout=WAIT_MS)
+
+
+def pictures(lecture: Locator) -> dict[str, Any]:
+    """What the canvas that moves shows in each view."""
+    found: dict[str, Any] = lecture.evaluate(
+        "(root, views) => Object.fromEntries(views.map((view) =>"
+        " [view, root.querySelector(`[data-view=${view}] canvas:last-of-type`).toDataURL()]))",
+        list(VIEWS),
+    )
+    return found
+
+
+def test_every_panel_of_the_lecture_moves_while_it_trains_and_ends_with_the_final_picture(
+    server: Server, page: Page
+) -> None:
+    train(server, page, "lecture", epochs="40", seed="31")
+    lecture = page.locator(".lecture")
+    bar, far = lecture.get_by_role("progressbar", name="Training"), lecture.locator(".far")
+    expect(far).to_contain_text(re.compile(r"Epoch \d+ of 40, .* left"), timeout=90_000)
+    expect(lecture.locator("[data-view=latent] .caption")).to_contain_text(
+        "PCA of the 16-d representation, 200 held-out"
+    )
+    lecture.evaluate("root => { root.marked = true; }")
+    first = pictures(lecture)
+    expect(far).not_to_have_text(far.inner_text())
+    page.wait_for_timeout(3000)
+    second = pictures(lecture)
+    assert [view for view in VIEWS if first[view] == second[view]] == []
+    assert 0 < int(bar.get_attribute("aria-valuenow") or 0) <= 100
+    expect(lecture.locator("[data-view=latent] .caption")).to_contain_text("700 held-out", timeout=120_000)
+    expect(bar).to_be_hidden()
+    assert lecture.evaluate("root => root.marked")  # never taken away, so that full screen is kept
+    third = pictures(lecture)
+    assert [view for view in VIEWS if second[view] == third[view]] == []
