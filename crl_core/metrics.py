@@ -79,8 +79,8 @@ METRICS = (
     Metric(name="penalty", word="penalty", kept=("epoch",), held_out=False, usual=(0.001, 1.0)),
     Metric(
         name="factual_mse",
-        word="factual MSE",
-        title="Factual MSE",
+        word="factual error",
+        title="Factual error",
         unit="y²",
         kept=("epoch", "result", "by_env", "listed", "baseline"),
         usual=(0.003, 30.0),
@@ -88,7 +88,7 @@ METRICS = (
     Metric(
         name="validation_mse",
         word="validation error",
-        title="Factual MSE on validation rows",
+        title="Factual error on validation rows",
         unit="y²",
         kept=("epoch", "result"),
         needs="validation",
@@ -105,7 +105,7 @@ METRICS = (
     ),
     Metric(
         name="ite_rmse",
-        word="ITE RMSE",
+        word="effect error",
         title="Effect error: ITE RMSE (√PEHE)",
         unit="y",
         kept=("epoch", "result", "by_env", "listed", "baseline"),
@@ -179,7 +179,7 @@ METRICS = (
     Metric(
         name="generalisation_gap",
         word="generalisation gap",
-        title="Generalisation gap: worst environment less the mean, factual MSE",
+        title="Generalisation gap: worst environment less the mean, factual error",
         unit="y²",
         kept=("derived",),
         least_envs=2,
@@ -187,8 +187,8 @@ METRICS = (
     ),
     Metric(
         name="left_out_mse",
-        word="factual MSE, environment left out",
-        title="Factual MSE in an environment left out of training",
+        word="factual error, environment left out",
+        title="Factual error in an environment left out of training",
         unit="y²",
         kept=("evidence",),
         least_envs=3,

@@ -19,8 +19,8 @@ _DEFINITIONS = """
 **Effect** of a unit (ITE): τ = y¹ − y⁰, the outcome with treatment minus the one without, noise left out. **Estimate**
 τ̂ = ŷ¹ − ŷ⁰, from the two heads.
 
-**ITE RMSE** (√PEHE) = √mean((τ̂ − τ)²) on held-out rows. **Bias** = mean(τ̂ − τ). **Correlation** of τ̂ and τ; not
-defined where either is the same for everyone.
+**Effect error** (ITE RMSE, √PEHE) = √mean((τ̂ − τ)²) on held-out rows. **Bias** = mean(τ̂ − τ). **Correlation** of τ̂
+and τ; not defined where either is the same for everyone.
 
 **Baselines** are fitted on the same training rows and judged on the same held-out rows; “per arm”: a model for each
 treatment arm. X-learner (Künzel et al. 2019) and DR-learner (Kennedy 2023) are boosted, cross-fitted in three folds,
@@ -59,7 +59,7 @@ page_header(
     _DEFINITIONS,
     [
         (f"{run.lam:g}", "λ in view"),
-        (figure(run.at_lam(run.result.ite_rmse)), "ITE RMSE (√PEHE)"),
+        (figure(run.at_lam(run.result.ite_rmse)), "effect error"),
         (signed(bias), "bias"),
         ("–" if found.constant else figure(correlation), "correlation"),
     ],

@@ -18,7 +18,7 @@ Every training set has the same number of rows.
 **Left out**: of E environments each is left out in turn, the network is trained on the others and judged on the one
 left out. Not defined where the others treat everyone or no one.
 
-**Generalisation gap**: ITE RMSE of the worst environment minus the mean over environments, held out.
+**Generalisation gap**: effect error of the worst environment minus the mean over environments, held out.
 
 **kNN mixing**: share of nearest neighbours from other environments over that of full mixing. **Domain AUC**: how well a
 kNN classifier tells the environments apart, 0.5 is chance. **MMD²**: Gaussian kernel, median bandwidth, no root; here

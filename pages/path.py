@@ -19,8 +19,8 @@ from pages.shared import (
 from pages.shared.tables import say
 
 _DEFINITIONS = """
-**ITE RMSE** (√PEHE) = √mean((τ̂ − τ)²) on held-out rows; needs the truth, which only a simulation has. **Factual MSE**:
-squared error of the outcome under the treatment received, held out; anyone can compute it.
+**Effect error** (ITE RMSE, √PEHE) = √mean((τ̂ − τ)²) on held-out rows; needs the truth, which only a simulation has.
+**Factual error**: mean squared error of the outcome under the treatment received, held out; anyone can compute it.
 
 **MMD²** between environments in the latent: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate (V-statistic), no
 root, h the median distance of the pooled sample. λ means nothing without these choices.
@@ -29,11 +29,11 @@ root, h the median distance of the pooled sample. λ means nothing without these
 
 **Use of s**: root mean square of ∂τ̂/∂s̄, z held fixed. A latent from which s can be read need not use it.
 
-**Generalisation gap**: factual MSE of the worst environment less the mean over environments. **Environment left out**:
-factual MSE on rows of an environment that a shorter training did not see; needs three environments.
+**Generalisation gap**: factual error of the worst environment less the mean over environments. **Environment left
+out**: factual error on rows of an environment that a shorter training did not see; needs three environments.
 
-**Oracle**: the λ with the least ITE RMSE. **Regret** of a rule: ITE RMSE of the λ that it picks over that of the
-oracle, in each replicate; 1 is perfect.
+**Oracle**: the λ with the least effect error. **Regret** of a rule: effect error of the λ that it picks over that
+of the oracle, in each replicate; 1 is perfect.
 
 **λ = 0** is TARNet: plain empirical risk minimisation (ERM), the network without a penalty. It stands left of a break,
 since a logarithmic axis has no 0.
@@ -57,8 +57,8 @@ page_header(
     _DEFINITIONS,
     [
         (f"{run.lam:g}", "λ in view"),
-        (figure(run.at_lam(run.result.ite_rmse)), "ITE RMSE"),
-        (figure(best), "ITE RMSE, oracle"),
+        (figure(run.at_lam(run.result.ite_rmse)), "effect error"),
+        (figure(best), "effect error, oracle"),
         ("–" if cost is None else f"×{cost:.1f}", "cost of choosing blind"),
     ]
     if has_truth

@@ -24,8 +24,8 @@ validation, the figures above are of the epoch that erred least on them; the cur
 between their
 latents: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate, no root, h the median distance in the pooled batch.
 
-**ITE RMSE** (√PEHE): root mean square error of the estimated individual effects. It needs the truth, which only a
-simulation has.
+**Effect error** (ITE RMSE, √PEHE): root mean square error of the estimated individual effects. It needs the
+truth, which only a simulation has.
 
 Of a table of your own: **R²** is 1 less the validation error over the outcome's variance; **average effect** is the
 mean of what a model says of held-out rows; the difference in means and least squares per arm beside it are of all rows.

@@ -111,5 +111,5 @@ def report_table(rows: Sequence[FormatCost]) -> str:
         )
         for row in rows
     ]
-    header = ("format", "kB", "ITE RMSE", "factual MSE", "largest diff.", "1 row, µs", "1,024 rows, µs")
+    header = ("format", "kB", "effect error", "factual error", "largest diff.", "1 row, µs", "1,024 rows, µs")
     return text_table(header, lines) + "\n\nHeld-out rows; latency p50 / p95 / p99 of one call, one thread."

@@ -137,7 +137,7 @@ def contest_table(contest: Contest) -> str:
         f"{contest.setting.preset}: {contest.setting.words}\n\n"
         + text_table(header, lines)
         + (
-            f"\n\n{ending if ran else ''}\nITE RMSE, held out, medians over {contest.setting.seed_words}, "
+            f"\n\n{ending if ran else ''}\nEffect error, held out, medians over {contest.setting.seed_words}, "
             f"{contest.setting.epochs} epochs; ratios with 95 % intervals of one at a time (Student's t of logarithms, "
             "paired). Own best: by the truth, where a grid goes on while its last λ is the best. Best in other seeds: "
             "by the truth, too, but never in the seed where it is judged. Blind: the λ of least held-out factual "

@@ -92,7 +92,7 @@ def run_table(result: RunResult, *, cached: bool) -> str:
     lines = []
     for index, lam in enumerate(training.lams):
         broken = [STATUS_WORDS[int(code)] for code in status[:, index] if code != OK]
-        notes = ["least ITE RMSE"] if index == best and len(training.lams) > 1 else []
+        notes = ["least effect error"] if index == best and len(training.lams) > 1 else []
         notes += [f"{broken.count(word)} of {len(status)} {word}" for word in dict.fromkeys(broken)]
         lines.append(
             (
@@ -146,7 +146,9 @@ def runs_table(found: Sequence[RunSummary]) -> str:
                 " ".join(marks),
             )
         )
-    return text_table(("key", "run", "created", "models", "epochs", "least ITE RMSE", "training", "size", ""), lines)
+    return text_table(
+        ("key", "run", "created", "models", "epochs", "least effect error", "training", "size", ""), lines
+    )
 
 
 def integrity(n_intact: int, damaged: Sequence[str]) -> str:

@@ -77,7 +77,7 @@ def power_table(power: Power, n: int = 200) -> str:
                 "wrong" if first.wrong else "",
             )
         )
-    return text_table(("after", "λ", *tests, "ITE RMSE", ""), lines) + (
+    return text_table(("after", "λ", *tests, "effect error", ""), lines) + (
         f"\n\nShare of batches of {n} rows that alarm, {seed_words(power.seeds, power.first_seed)}. Wrong: more than "
         "twice the error of unchanged rows."
     )

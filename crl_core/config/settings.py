@@ -139,6 +139,8 @@ def names_among(configs: Sequence[RunConfig], *, worlds: bool = True) -> list[st
             is its title alone.
     worlds: whether the title stands before what was changed in it; without it two worlds may have runs of one name.
     """
+    if len(configs) == 1:  # beside no other, a run is what it is
+        return [name_of(configs[0]) if configs[0].table is None else world_of(configs[0])]
     differ, of_world = varying(configs), [world_of(config) for config in configs]
     if len(set(of_world)) == 1:
         return [", ".join(words) or UNCHANGED for words in _apart(configs, differ)]

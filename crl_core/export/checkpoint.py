@@ -270,4 +270,5 @@ def _least(result: RunResult) -> str | None:
         return None
     medians = np.where(whole, np.median(np.where(whole, by_lam, np.inf), axis=0), np.inf)
     index = int(medians.argmin())
-    return f"Least held-out ITE RMSE (median over replicates): {medians[index]:.4g} at λ = {result.lams[index]:g}."
+    error = f"{medians[index]:.4g} at λ = {result.lams[index]:g}"
+    return f"Least held-out effect error (ITE RMSE, median over replicates): {error}."

@@ -134,7 +134,7 @@ def error_along_lam(
             }
         )
     traces += level_lines(lams, references, colours, linear=False)
-    traces += curve(lams, spread, colours, "ITE RMSE", values.shape[0], strong=True)
+    traces += curve(lams, spread, colours, "Effect error", values.shape[0], strong=True)
     traces += _casualties(lams, status, spread, high / (high / low) ** 0.05, colours)
     traces += in_view(lams, spread.median, lam, colours, size=15)
     inner = height - 34 - 48

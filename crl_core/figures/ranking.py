@@ -107,7 +107,7 @@ def error_ranking(rows: Sequence[ErrorRow], colours: Palette, *, title: str, low
         height=HEIGHT,
         margin={"l": 8, "r": 8},
         annotations=notes,
-        xaxis=axis(colours, "ITE RMSE, log scale", **log_axis(low, high)),
+        xaxis=axis(colours, "Effect error, log scale", **log_axis(low, high)),
         yaxis=axis(colours, ticks=False, range=[-len(rows) + 0.6, 0.75], fixedrange=True),
     )
 

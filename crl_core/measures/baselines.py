@@ -331,7 +331,7 @@ def best_said(evidence: Mapping[str, np.ndarray] | None) -> str:
     if not found:
         return ""
     return (
-        f"Best without a penalty: {found[0].name}, ITE RMSE {found[0].ite_rmse:.3g}, of {len(found)} baselines. "
+        f"Best without a penalty: {found[0].name}, effect error {found[0].ite_rmse:.3g}, of {len(found)} baselines. "
         "Which one is best is known only in simulation."
     )
 

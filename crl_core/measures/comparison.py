@@ -23,7 +23,7 @@ from crl_core.measures.lam_choice import best_elsewhere
 from crl_core.metrics import SHOWN, Metric
 from crl_core.results import RunResult
 
-AT_BEST = "ITE RMSE at the λ best in the other replicates (oracle)"
+AT_BEST = "Effect error at the λ best in the other replicates (oracle)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ UNSEEN = tuple(
         id=f"unseen.{item.id}",
         title=item.title,
         series=f"unseen.{item.id}.ite_rmse",
-        label="ITE RMSE",
+        label="Effect error",
         log=True,
         share="unseen",
     )
@@ -47,17 +47,17 @@ LEFT_OUT = (
         id="left.ite",
         title="Effect error, environment left out",
         series="left_out.ite_rmse",
-        label="ITE RMSE",
+        label="Effect error",
         log=True,
     ),
     Panel(
         id="left.factual",
         title="Factual error, environment left out",
         series="left_out.factual_mse",
-        label="factual MSE",
+        label="factual error",
         log=True,
     ),
-    Panel(id="gap", title="Generalisation gap", series="within.gap_ite", label="ITE RMSE, worst − mean", log=True),
+    Panel(id="gap", title="Generalisation gap", series="within.gap_ite", label="Effect error, worst − mean", log=True),
 )
 OVERLAP = (
     Panel(

@@ -83,7 +83,7 @@ def _nuisance_unneeded(scenario: Scenario) -> Assumption:
     elif scenario.interaction:
         least = error_without_s(scenario)
         says = f"y contains {_text(scenario.interaction)} · z · s." + (
-            "" if least is None else f" Without s the factual MSE cannot fall below {least:.3g}."
+            "" if least is None else f" Without s the factual error cannot fall below {least:.3g}."
         )
     elif scenario.leak:
         says = "s is an effect of y, not a cause: it helps to predict y and says nothing about the effect."

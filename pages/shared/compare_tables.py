@@ -38,7 +38,7 @@ def differences_from_a(runs: Sequence[RunInView]) -> None:
             "Mean difference over replicates [95 % interval]; A is what others are compared with.",
         )
         for letter, apart in zip(letters[1:], found, strict=True):
-            say(outcome(METRIC["ite_rmse"].word, apart[METRIC["ite_rmse"].word], "A", letter))
+            say(outcome(METRIC["ite_rmse"].heading, apart[METRIC["ite_rmse"].word], "A", letter))
         medians = [[_median(values) for values in own.values()] for own in figures]
         cells = [[_cell(one) for one in apart.values()] for apart in found]
         heads = [f"{letter} − A" for letter in letters[1:]]

@@ -71,7 +71,7 @@ def _of_the_first(run: RunInView) -> str:
     if count == 1:
         return ""
     return (
-        f" of the first of {count} replicates, whose ITE RMSE is "
+        f" of the first of {count} replicates, whose effect error is "
         f"{three(None if error is None else float(error[run.m]))}; the figures above are medians"
     )
 
@@ -122,8 +122,8 @@ def baselines(run: RunInView) -> None:
         )
         lines.append((kind, raw[0], z_scored[0], raw[1], z_scored[1]))
         reasons += [f"{item.name}: {item.reason}." for item in both if item is not None and item.reason]
-    panel_title("Baselines", "raw, and with x z-scored within its environment; the least ITE RMSE first")
-    table(["baseline", "ITE RMSE", "z-scored", "factual MSE", "z-scored"], lines, strong=0)
+    panel_title("Baselines", "raw, and with x z-scored within its environment; the least effect error first")
+    table(["baseline", "effect error", "z-scored", "factual error", "z-scored"], lines, strong=0)
     quiet(" ".join([f"Held out; medians over replicates. A dash: not defined. {best_said(run.evidence)}", *reasons]))
 
 
@@ -147,7 +147,7 @@ def by_environment(run: RunInView, found: Effects) -> None:
         strict=True,
     )
     lines += [line(*figures) for figures in by_env]
-    table(["rows", "n", "ITE RMSE", "bias", "corr."], lines, strong=0)
+    table(["rows", "n", "effect error", "bias", "corr."], lines, strong=0)
     quiet(f"Held-out rows{f'; medians over {replicates} replicates' if replicates > 1 else ''}.")
     if found.constant:
         quiet("Correlation is not defined: the true effect is the same for everyone.")

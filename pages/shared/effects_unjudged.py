@@ -67,7 +67,7 @@ def without_effect(run: RunInView) -> None:
 
 def label_numbers(run: RunInView) -> list[tuple[str, str]]:
     """The large figures of a world whose outcome is a label that treatment has no part in."""
-    return [(f"{run.lam:g}", "λ in view"), (figure(run.at_lam(run.result.factual_mse)), "factual MSE, held out")]
+    return [(f"{run.lam:g}", "λ in view"), (figure(run.at_lam(run.result.factual_mse)), "factual error, held out")]
 
 
 def draw(run: RunInView) -> None:

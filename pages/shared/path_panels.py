@@ -103,7 +103,7 @@ def _beside(run: RunInView, name: str) -> tuple[list[Level], str]:
     if name == "use_effect_rms":
         return [], "How far the estimated effect moves as s moves and z stays, ∂τ̂/∂s, root mean square; in truth 0."
     if name == "generalisation_gap":
-        return [], "Factual MSE in the environment where it is largest, less its mean over environments, held out."
+        return [], "Factual error in the environment where it is largest, less its mean over environments, held out."
     if name == "left_out_mse":
         return [], LEFT_OUT
     return [], "Held out."
@@ -122,7 +122,7 @@ def rules(run: RunInView, found: Sequence[Choice], without_pick: Mapping[str, st
         for choice in found
     ]
     lines += [(words_of(name).title, "–", "–", "–", f"No pick: {why}.") for name, why in without_pick.items()]
-    table(["Choosing λ", "λ picked", "ITE RMSE", "regret", "What it looks at"], lines, words_from=4, strong=0)
+    table(["Choosing λ", "λ picked", "effect error", "regret", "What it looks at"], lines, words_from=4, strong=0)
     quiet(
         (
             "Median [smallest, largest] over replicates; in brackets behind λ, how many picked it. "

@@ -19,7 +19,6 @@ from pages.shared.runs_table import shown_settings, titles, value_text
 from pages.shared.tables import chart
 
 _NO_GROUP = "all alike"
-_PLAIN = {"ite_rmse": "effect error", "factual_mse": "factual error"}  # one word for one thing on all pages
 
 
 def panel(runs: Sequence[RunSummary], choose: Callable[[int], None]) -> None:
@@ -34,7 +33,7 @@ def panel(runs: Sequence[RunSummary], choose: Callable[[int], None]) -> None:
         shown = runs[:MOST_READ]
         log = metric.window is None
         dots = [_dot(name, run, metric, where, setting, group) for name, run in zip(titles(shown), shown, strict=True)]
-        word = _PLAIN.get(metric.name, metric.word)
+        word = metric.word
         drawn = runs_scatter(
             dots,
             palette(style.theme()),
@@ -55,7 +54,7 @@ def _controls(settings: dict[str, Setting]) -> tuple[Metric, str, Setting, Setti
         "Figure",
         list(metrics),
         index=list(metrics).index("ite_rmse"),
-        format_func=lambda name: _PLAIN.get(name, metrics[name].word),
+        format_func=lambda name: metrics[name].word,
         key="runs.scatter.metric",
         persist_state="session",
     )

@@ -137,10 +137,9 @@ def worlds(preset: Preset) -> None:
         if preset.id in measured:
             seeds = measured[preset.id].seeds
             quiet(
-                f"Figures are ITE RMSE, of a label the share that is wrong in a next hospital; medians over {seeds} "
-                f"seeds that nothing was tuned on; λ is the largest that "
-                "predicts at most twice as badly as the best. python -m crl_core presets --measure prints them with "
-                "their intervals."
+                "Figures are effect errors, of a label the share that is wrong in a next hospital; medians over "
+                f"{seeds} seeds that nothing was tuned on; λ is the largest that predicts at most twice as badly as "
+                "the best. python -m crl_core presets --measure prints them with their intervals."
             )
 
 

@@ -125,7 +125,7 @@ def _draw(power: Power, where: str, ink: Palette) -> None:
     quiet(
         f"{where} {seed_words(power.seeds, power.first_seed).capitalize()}. The batches of a seed share their 300 "
         "reference latents, so they err together. In the four boxes the monitor is latent MMD² against all "
-        "environments, or residuals. ITE RMSE: the median true error, known only in simulation. The command: "
+        "environments, or residuals. Effect error: the median true error, known only in simulation. The command: "
         f"python -m crl_core unseen --preset {power.preset_id} --first-seed {power.first_seed}."
     )
 
@@ -149,7 +149,7 @@ def rates_table(cases: Mapping[Case, Mapping[str, Rate]], ink: Palette) -> str:
         return '<p class="crl-quiet">Nothing has been measured yet.</p>'
     tests = [test for test in _TESTS if all(test in found for found in cases.values())]
     head = "".join(
-        f'<th scope="col">{escape(name)}</th>' for name in ("", *(_TESTS[test] for test in tests), "ITE RMSE")
+        f'<th scope="col">{escape(name)}</th>' for name in ("", *(_TESTS[test] for test in tests), "effect error")
     )
     lines = []
     for case, found in cases.items():
@@ -172,5 +172,5 @@ def _rate(rate: Rate, error: str) -> str:
     kinds = ("often" if often else "") + (" silent" if rate.wrong and not often else "")
     share = 100 * rate.rejection_rate if isfinite(rate.rejection_rate) else 0.0
     says = decimals(rate.rejection_rate, 2)
-    told = f"{says} of batches alarm; true ITE RMSE {error}"
+    told = f"{says} of batches alarm; true effect error {error}"
     return f'<td class="rate {kinds}" style="--share: {share:.0f}%" title="{told}">{says}</td>'

@@ -47,7 +47,7 @@ def test_every_plotly_figure_is_told_in_a_sentence_with_its_numbers(server: Serv
     page.locator(".js-plotly-plot").first.wait_for()
     sentences = page.locator(".stMain [role=img].crl-spoken").evaluate_all("found => found.map(e => e.ariaLabel)")
     assert len(sentences) == page.locator(".stMain .js-plotly-plot").count()
-    assert any("ITE RMSE" in said and " at 100" in said for said in sentences), sentences
+    assert any("ffect error" in said and " at 100" in said for said in sentences), sentences
     page.context.close()
 
 

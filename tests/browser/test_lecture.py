@@ -49,7 +49,7 @@ def test_there_is_one_slider_for_lambda_with_a_name_a_value_and_a_text(opened: O
     assert hand.slider.count() == 1
     assert hand.slider.get_attribute("aria-valuemin") == "0"
     assert hand.slider.get_attribute("aria-valuemax") == "4"
-    assert re.fullmatch(r"λ = 0, ITE RMSE [\d.]+", hand.text)
+    assert re.fullmatch(r"λ = 0, effect error [\d.]+", hand.text)
 
 
 def test_a_drag_across_the_range_shows_the_numbers_of_each_model_it_passes(opened: Open) -> None:

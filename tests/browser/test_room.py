@@ -90,7 +90,7 @@ def test_four_runs_of_many_environments_are_compared_on_a_phone(server: Server, 
     own = next((server.cache / "runs").iterdir()).name
     page = opened(chromium, server.url("compare") + "?" + "&".join(f"runs={key}" for key in [own, *keys]))
     settled(page)
-    assert "D, ITE RMSE" in page.locator("body").inner_text()
+    assert "D, effect error" in page.locator("body").inner_text()
     found = faults(page, [PHONE])
     page.context.close()
     assert not any(found.values()), found

@@ -57,7 +57,7 @@ def test_a_treatment_that_is_never_seen_is_said_and_no_lambda_is_praised(propens
     (said,) = cautions_of(result)
     assert f"{word} training row is treated" in said
     assert "scenario.propensity" in said
-    assert "least ITE RMSE" not in run_table(result, cached=False)
+    assert "least effect error" not in run_table(result, cached=False)
 
 
 def test_one_environment_alone_has_nothing_to_compare() -> None:
@@ -78,7 +78,7 @@ def test_the_command_line_warns_on_standard_error_and_ends_with_0(
     assert "warning: One treatment is never seen" in err
     assert "no effect can be learnt" in err
     assert "warning" not in out
-    assert "least ITE RMSE" not in out
+    assert "least effect error" not in out
 
 
 @given(

@@ -94,7 +94,7 @@ def test_json_goes_to_a_file_and_the_table_to_the_screen(capsys: Output, tmp_pat
     assert len(json.loads((tmp_path / "run.json").read_text())["models"]) == 6
     lines = out.splitlines()
     assert lines[0].startswith("run ")
-    assert lines[2].split()[:2] == ["λ", "ITE"]
+    assert lines[2].split()[:2] == ["λ", "effect"]
     assert [line.split()[0] for line in lines[3:5]] == ["0", "1"]
 
 
@@ -157,7 +157,7 @@ def test_a_number_that_is_not_finite_is_null_in_json_and_a_word_in_the_table() -
     assert "inf" not in table
     assert "none  " in table
     assert "1 of 1 diverged" in table
-    assert "least ITE RMSE; 1 of 1 collapsed" in table
+    assert "least effect error; 1 of 1 collapsed" in table
 
 
 def test_a_run_without_truth_has_a_table_and_json() -> None:
@@ -235,7 +235,7 @@ def test_runs_are_listed_shown_deleted_and_restored(capsys: Output) -> None:
     assert main(["runs", "show", key[:6], "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["key"] == key
     assert main(["runs", "show", key]) == 0
-    assert "ITE RMSE" in capsys.readouterr().out
+    assert "effect error" in capsys.readouterr().out
     assert main(["runs", "delete", key]) == 0
     assert f"runs restore {key}" in capsys.readouterr().out
     assert main(["runs", "show", key]) == 2

@@ -276,14 +276,14 @@ def test_runs_are_compared_by_figures_that_may_be_missing_and_paired_where_they_
         return np.full(6, np.nan) if metric.name == "mmd2" else run.metric(metric, None)
 
     a, b = (figures_at(run, 1.0, partial(without_mmd2, run)) for run in (one, other))
-    np.testing.assert_array_equal(a["ITE RMSE"], [2, 3, 1])
-    np.testing.assert_array_equal(a["factual MSE"], one.factual_mse[1::2])
+    np.testing.assert_array_equal(a["effect error"], [2, 3, 1])
+    np.testing.assert_array_equal(a["factual error"], one.factual_mse[1::2])
     assert np.isnan(a["MMD²"]).all()
     assert np.isnan(a["domain AUC"]).all()
     found = differences(config, config, a, b)
     assert list(found) == list(a)
-    assert (found["ITE RMSE"].mean, found["ITE RMSE"].low, found["ITE RMSE"].high) == (-0.5, -0.5, -0.5)
-    assert found["ITE RMSE"].paired
+    assert (found["effect error"].mean, found["effect error"].low, found["effect error"].high) == (-0.5, -0.5, -0.5)
+    assert found["effect error"].paired
     assert not found["domain AUC"].known
     larger = replace(config, scenario=replace(config.scenario, n_samples=300))
-    assert not differences(config, larger, a, b)["ITE RMSE"].paired
+    assert not differences(config, larger, a, b)["effect error"].paired

@@ -211,7 +211,7 @@ def test_a_stream_that_takes_nothing_stops_no_training_and_is_named(stream: str,
     assert len(list((tmp_path / "runs").iterdir())) == 1
     if stream == "2":
         assert done.returncode == 0
-        assert "ITE RMSE" in done.stdout
+        assert "effect error" in done.stdout
     else:
         assert done.returncode == 2
         assert "standard output: No space left on device" in done.stderr

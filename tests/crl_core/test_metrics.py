@@ -121,11 +121,11 @@ def test_every_name_that_is_stored_printed_or_drawn_is_what_it_always_was(tmp_pa
     assert list(summary.figures) == ["ite_rmse", "factual_mse", "mmd2"]
     names = list(summary_content(summary))
     assert names[names.index("lams") :] == ["lams", "ite_rmse", "factual_mse", "mmd2", "config"]
-    assert "λ  ITE RMSE  factual MSE  MMD²" in run_table(result, cached=False)
+    assert "λ  effect error  factual error  MMD²" in run_table(result, cached=False)
     lecture = frames(run_of(), None, evidence_of(run_of()), naming=Naming(title="w"), palettes=THEME, n_rows=40)
     assert lecture["all_lanes"] == ["ite_rmse", "factual_mse", "mmd2", "domain_auc", "generalisation_gap"]
     assert [lecture["metrics"][name]["label"] for name in lecture["all_lanes"]] == [
-        *("ITE RMSE", "factual MSE", "MMD²", "domain AUC", "generalisation gap"),
+        *("effect error", "factual error", "MMD²", "domain AUC", "generalisation gap"),
     ]
     figures = figures_of(run_of(), 1.0, ("a", "b"), {"evidence": evidence_of(run_of())})
     assert list(figures) == ["effect-error", "factual-error", "mmd2", "domain-auc", "generalisation-gap", "effects"]

@@ -95,11 +95,11 @@ def test_only_the_settings_that_differ_are_shown(one: RunResult, other: RunResul
 def test_curves_of_both_runs_are_their_medians_in_the_runs_colours(one: RunResult, other: RunResult) -> None:
     app = compare(one.config.key, other.config.key)
     assert not app.exception
-    lines = [t for t in titled(app, "Effect error")["data"] if t.get("mode") == "lines+markers"]
+    lines = [t for t in titled(app, "Effect error along")["data"] if t.get("mode") == "lines+markers"]
     for line, result, colour in zip(lines, (one, other), palette("dark")["runs"], strict=False):
         np.testing.assert_allclose(numbers(line["y"]), np.median(result.by_lam(result.ite_rmse), axis=0), rtol=1e-6)
         assert line["line"]["color"] == colour
-    epochs = titled(app, "ITE RMSE, held out")["data"]
+    epochs = titled(app, "Effect error, held out")["data"]
     at = one.lams.index(1.0)
     expected = np.median(one.history["ite_rmse"].reshape(-1, 2, 4), axis=1)[:, at]
     np.testing.assert_allclose(numbers(epochs[0]["y"]), expected, rtol=1e-5)
@@ -238,7 +238,7 @@ def test_a_link_with_nine_runs_shows_eight_in_the_curves_four_in_pictures_and_sa
     assert not app.exception
     assert chosen(app) == keys[:8]
     assert f"run {keys[8]} is left out" in app.error[0].value
-    lines = [t for t in titled(app, "Effect error")["data"] if t.get("mode") == "lines+markers"]
+    lines = [t for t in titled(app, "Effect error along")["data"] if t.get("mode") == "lines+markers"]
     assert [line["name"] for line in lines] == [
         "A  base",
         *(f"{'ABCDEFGH'[seed]}  seed {seed}" for seed in range(1, 8)),
@@ -268,5 +268,5 @@ def test_runs_whose_true_effects_are_not_known_are_compared_in_what_is(tiny: Tin
     app = compare(*keys)
     assert not app.exception
     assert "Factual error along λ" in str([f["layout"]["title"]["text"] for f in figures(app)])
-    assert "ITE RMSE: no difference between A and B can be stated" in words(app)
+    assert "Effect error: no difference between A and B can be stated" in words(app)
     assert "A is paired" in words(app)

@@ -161,7 +161,7 @@ def test_of_a_label_it_is_shown_how_often_it_is_right_in_the_trial_and_elsewhere
     assert accuracy_said(found, labelled.lams.index(1.0), 1.0) in unescape(words(app))
     of_next = np.median(labelled.by_lam(found.auc["next"])[:, labelled.lams.index(1.0)])
     assert f"{of_next:.2f} in a next hospital" in words(app)
-    assert page != "train" or "<span>ITE RMSE</span>" not in words(app)  # there is none
+    assert page != "train" or "<span>effect error</span>" not in words(app)  # there is none
 
 
 def test_an_unseen_environment_of_a_label_is_another_machine(
@@ -171,7 +171,7 @@ def test_an_unseen_environment_of_a_label_is_another_machine(
     app = open_app("unseen", **link(LABEL))
     assert not app.exception
     assert "no effect can be wrong" in words(app)
-    assert "ITE RMSE" not in words(app)
+    assert "effect error" not in words(app)
     assert titled(app, "Share of labels that flip")
     assert app.selectbox(key="unseen.what").value == "hum"
     model = reference_of(labelled, float(labelled.lams[-1]))

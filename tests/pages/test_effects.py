@@ -64,7 +64,7 @@ def test_error_bias_and_correlation_are_those_of_all_held_out_rows(open_app: Ope
         gap = (y1_hat - y0_hat)[0].astype(np.float64) - rows.ite
         errors.append(np.sqrt(np.mean(gap**2)))
         biases.append(np.mean(gap))
-    assert f"<b>{np.median(errors):.3f}</b><span>ITE RMSE (√PEHE)</span>" in said
+    assert f"<b>{np.median(errors):.3f}</b><span>effect error</span>" in said
     assert f"<b>{np.median(biases):+.3f}</b><span>bias</span>".replace("-", "−") in said
 
 

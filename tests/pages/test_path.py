@@ -45,7 +45,7 @@ def test_the_four_curves_are_medians_over_replicates(
     assert not app.exception
     for title, values in (
         (MAIN, tiny.result.ite_rmse),
-        ("Factual MSE", tiny.result.factual_mse),
+        ("Factual error", tiny.result.factual_mse),
         ("MMD²", tiny.result.mmd2),
         ("Domain AUC", evidence["domain_auc"]),
     ):
@@ -101,7 +101,7 @@ def test_noise_is_called_a_floor_only_where_x_does_not_leak_it(
     leaky = fields.build("leaky", {"epochs": 3, "samples": 400, "replicates": 2, "set": PARAMS["set"]})
     store.save(replace(tiny.result, config=leaky))
     app = open_app("path", **(PARAMS | {"preset": "leaky"}), lam="1")
-    assert titled(app, "Factual MSE")["data"]
+    assert titled(app, "Factual error")["data"]
     assert "nobody gets below the noise" not in words(app)
 
 
@@ -143,6 +143,6 @@ def test_a_run_whose_true_effects_are_not_known_opens_on_every_page(
     assert not app.exception
     if page == "path":
         assert len(figures(app)) == 4
-        for title in ("Factual MSE", "MMD²", "Domain AUC", "Generalisation gap"):
+        for title in ("Factual error", "MMD²", "Domain AUC", "Generalisation gap"):
             assert np.isfinite(curve(titled(app, title))).all()
         assert "no λ has an effect error" in words(app)

@@ -35,7 +35,7 @@ def test_as_it_comes_a_preset_says_what_was_measured_and_why(open_app: Open) -> 
     text = words(open_app("scenario", preset="recipe"))
     assert PRESETS["recipe"].why in text
     assert "the verdict may not hold" not in text
-    assert "Without s the factual MSE cannot fall below 0.507" in text
+    assert "Without s the factual error cannot fall below 0.507" in text
 
 
 def test_the_figures_behind_a_verdict_stand_beside_it_and_those_of_all_worlds_in_a_table(

@@ -94,7 +94,7 @@ def test_the_lambda_path_shows_what_can_be_known(table: Trained, opened: Open) -
     assert "Table “Trial of 2019”: one trained network for every λ" in text
     assert "the noise" not in text
     medians = np.median(table.result.by_lam(table.result.factual_mse), axis=0)
-    lines = [numbers(trace["y"]) for trace in titled(app, "Factual MSE")["data"] if "y" in trace]
+    lines = [numbers(trace["y"]) for trace in titled(app, "Factual error")["data"] if "y" in trace]
     assert any(len(line) == 3 and np.allclose(line, medians, rtol=1e-5) for line in lines)
 
 
@@ -104,7 +104,7 @@ def test_two_splits_of_a_table_are_compared_seed_by_seed(table: Trained, store: 
     text = said(app)
     assert "B − A is paired: 2 seeds in both, which draw the same units" in text
     assert "learning rate" in text
-    title = "Effect error along λ" if table.kind == "judged" else "Factual MSE along λ"
+    title = "Effect error along λ" if table.kind == "judged" else "Factual error along λ"
     assert title in str([figure["layout"]["title"]["text"] for figure in figures(app)])
     buttons = {button.key: button.disabled for button in app.button}
     assert buttons["compare.open_A"]

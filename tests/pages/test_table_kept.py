@@ -86,7 +86,7 @@ def test_a_kept_table_and_its_runs_are_found_by_a_new_session_of_a_server_that_w
     assert store.has(key)
 
     other = open_app("runs")
-    assert other.dataframe[0].value.loc[0, "Run"] == "table “trial.csv”"
+    assert other.dataframe[0].value.loc[0, "Name"] == "table “trial.csv”"
     other = open_app("data")
     assert "Kept on this machine" in said(other)
     other = press(other, "data.kept_open")

@@ -97,7 +97,7 @@ def test_a_finished_run_is_shown_with_its_figures(open_app: Open, tiny: Tiny, st
     app = open_app(**tiny.params, lam="1")
     assert not app.exception
     column = tiny.result.by_lam(tiny.result.ite_rmse)[:, 2]
-    assert f"<b>{(column[0] + column[1]) / 2:.3f}</b><span>ITE RMSE</span>" in words(app)
+    assert f"<b>{(column[0] + column[1]) / 2:.3f}</b><span>effect error</span>" in words(app)
     assert not app.error
 
 

@@ -117,7 +117,7 @@ def test_the_power_table_that_comes_along_is_drawn(open_app: Open, tiny: Tiny, s
         "silent"
     ] * 4  # framed: no test sees that effects are wrong
     assert "1.000 wrong" in table
-    assert "0.04 of batches alarm; true ITE RMSE 0.050" in table
+    assert "0.04 of batches alarm; true effect error 0.050" in table
     assert "Measured before the program was shipped" in words(app)
     assert not [button for button in app.button if button.label == "Measure it for this world"]
 

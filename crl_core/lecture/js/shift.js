@@ -84,7 +84,7 @@ function probeText(it) {
   const text = "Distribution-shift probe: this model never saw these data.";
   if (!network.hasTruth) return text;
   const here = figure(it.shift.errors[near]), before = figure(frames.metrics.ite_rmse.value[near]);
-  return `${text} ITE RMSE ${here} here, ${before} on data like its own.`;
+  return `${text} Effect error ${here} here, ${before} on data like its own.`;
 }
 
 /** A figure for the shifted rows; a dash where it is not known for them. */
