@@ -77,7 +77,6 @@ def main() -> None:
 
 def head() -> None:
     page_header(
-        "Claims put to the test",
         "What teaching material says about these worlds, each as an exact statement that is measured over replicates.",
         _DEFINITIONS,
     )

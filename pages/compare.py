@@ -55,7 +55,7 @@ def main() -> None:
         runs = [at_own_lam(run) for run in runs]
     asked = "their own" if apart else lam_text(lam)
     with head:
-        page_header("Compare", _SAYS, _DEFINITIONS, numbers(runs, asked) if len(runs) > 1 else ())
+        page_header(_SAYS, _DEFINITIONS, numbers(runs, asked) if len(runs) > 1 else ())
     if len(runs) < 2:
         invite(stored, runs)
         return

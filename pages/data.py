@@ -28,7 +28,6 @@ require()
 table = own_table.loaded()
 if table is None:
     page_header(
-        "Your own table",
         "Load a file, say what its columns are, and read what it can tell of effects, before anything is trained.",
         _DEFINITIONS,
     )
@@ -40,9 +39,9 @@ if table is None:
 n_rows = count(table.raw.n_rows, "row") if table.raw.n_rows == 1 else f"{table.raw.n_rows:,} rows"
 if not table.confirmed:
     page_header(
-        table.label,
         f"{n_rows}, {len(table.held)} columns. Say what each column is, and confirm it: nothing is trained before.",
         _DEFINITIONS,
+        world=table.label,
     )
     data_load.refusal()
     data_panels.reading_notes(table)
@@ -55,7 +54,6 @@ assert source is not None
 assert look is not None
 verdict = table_verdict(source, look, measured_before=table.measured_before)
 page_header(
-    table.label,
     f"{source.n_rows:,} of {n_rows} are used. Outcome: {source.named('outcome')}. Treated means "
     f"{source.named('treatment')} = {source.arms[1]}, untreated {source.arms[0]}.",
     _DEFINITIONS,
@@ -63,6 +61,7 @@ page_header(
         (verdict.word, "what this table can tell"),
         (f"{100 * look.outside:.0f} %", "rows with hardly a counterpart"),
     ],
+    world=table.label,
 )
 data_load.refusal()
 table_kept.messages()

@@ -32,16 +32,15 @@ With more than two inputs everything else is held at the data's mean.
 """
 
 require()
-run = run_in_view("Effects")
+run = run_in_view()
 if run.config.without_effect:
     effects_unjudged.without_effect(run)
     edits_panel.draw(run)
     st.stop()
 if run.result.ite_rmse is None or run.view.ite is None:
     page_header(
-        "Effects",
-        f"{run.naming.title}: what the network says treatment does to each row. The true effects of this data are not "
-        "known, so the rows themselves are asked whether it holds.",
+        "What the network says treatment does to each row. The true effects of this data are not known, "
+        " so the rows themselves are asked whether it holds.",
         effects_unjudged.DEFINITIONS,
         effects_unjudged.header_numbers(run),
     )
@@ -53,8 +52,7 @@ scores = found.scores
 bias = None if scores is None else run.at_lam(scores.bias)
 correlation = None if scores is None else run.at_lam(scores.correlation)
 page_header(
-    "Effects",
-    f"{run.naming.title}: what the network says treatment does to each held-out unit, beside what it really does. "
+    "What the network says treatment does to each held-out unit, beside what it really does. "
     "The truth is known only in simulation.",
     _DEFINITIONS,
     [

@@ -37,7 +37,7 @@ def main(preset_id: str) -> None:
     try:
         wanted, said = runs_of(preset_id, seeds), cautions_before(preset_id)
     except ValueError as error:
-        page_header("What does another environment buy?", asked.preset.title, _DEFINITIONS)
+        page_header(asked.preset.title, _DEFINITIONS)
         style.notice("This world cannot be studied", str(error)[:1].upper() + str(error)[1:])
         return
     study, where = None, ""
@@ -53,9 +53,9 @@ def main(preset_id: str) -> None:
     except (RunsFailed, StoreError, ValueError) as error:
         st.error(str(error)[:1].upper() + str(error)[1:])
     page_header(
-        "What does another environment buy?",
-        f"{asked.preset.title}, with two to five environments; the preset's own world, whatever else the sidebar says.",
+        "Trained with two to five environments, and tried on one never seen.",
         _DEFINITIONS,
+        world=asked.preset.title,
     )
     warn(said if study is None else cautions(study))
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -46,9 +46,8 @@ require()
 
 def main() -> None:
     page_header(
-        "Can the cause be recovered at all?",
-        "Alignment hides the differences between environments; identifiability uses them. A laboratory of its own: "
-        "the sidebar's world is not used here.",
+        "Alignment hides the differences between environments; identifiability uses them. A laboratory of its own, "
+        "with worlds of its own.",
         _DEFINITIONS,
     )
     found = question()

@@ -49,7 +49,7 @@ z stays, in units of the outcome. What can be read need not be used. In truth th
 """
 
 require()
-run = run_in_view("Latent space")
+run = run_in_view()
 waiting = "being computed" if run.computing else "not computed"
 
 
@@ -60,7 +60,6 @@ def measured(name: str) -> float | None:
 
 p_value = None if run.evidence is None else run.p_at_lam(run.evidence["mmd2_p"])
 page_header(
-    "Latent space",
     f"Held-out rows as the encoder sees them at λ = {run.lam:g}, beside the inputs it was given. A mixed picture "
     "proves nothing by itself, so three measures and two probes stand beside it.",
     _DEFINITIONS,

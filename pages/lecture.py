@@ -36,7 +36,7 @@ def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None
 
 def finished() -> None:
     with above:
-        run = run_in_view("Lecture")
+        run = run_in_view()
     naming = naming_of(run.config, run.naming.env_word)
     parts = [name for name, part in (("projection", run.projection), ("evidence", run.evidence)) if part is not None]
     stamp = f"{run.key}|{'+'.join(parts)}"

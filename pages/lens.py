@@ -38,14 +38,13 @@ spreads.
 """
 
 require()
-run = run_in_view("MMD lens")
+run = run_in_view()
 
 
 def main() -> None:
     page_header(
-        "MMD lens",
-        f"{run.naming.title}: the same latents, their MMD as other sources compute it. This changes what is reported "
-        f"on this page, never what was trained.",
+        "The same latents, their MMD as other sources compute it. This changes what is reported "
+        "on this page, never what was trained.",
         _DEFINITIONS,
     )
     phi, groups = latents(run)

@@ -40,7 +40,7 @@ since a logarithmic axis has no 0.
 """
 
 require()
-run = run_in_view("λ path")
+run = run_in_view()
 found, without_pick = choices_of(run.result, run.evidence)
 oracle, factual = found[0], found[1]
 best = float(np.nanmedian(oracle.ite_rmse)) if np.isfinite(oracle.ite_rmse).any() else None
@@ -52,8 +52,7 @@ says = (
     else "The curve says what the penalty buys; the lanes below it say which λ one would have chosen."
 )
 page_header(
-    "λ path",
-    f"{run.naming.title}: one trained network for every λ, {run.config.training.replicates} times over. {says}",
+    f"One trained network for every λ, {run.config.training.replicates} times over. {says}",
     _DEFINITIONS,
     [
         (f"{run.lam:g}", "λ in view"),

@@ -47,7 +47,6 @@ asked = controls()
 
 def main() -> None:
     page_header(
-        "Which invariance?",
         f"{len(PENALTY_WORDS)} penalties, each along a λ path of its own, on the same units. The world is the "
         "preset's, changed only by what is set here.",
         _DEFINITIONS,

@@ -19,7 +19,6 @@ require()
 def main() -> None:
     runs = server_cache.library().runs()
     page_header(
-        "Library",
         "Every stored run, and the settings that vary among those shown. Select runs to open, name or compare them.",
         numbers=room(Usage.of(runs, server_cache.store())),
     )

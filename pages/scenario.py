@@ -44,14 +44,14 @@ _MEASURED = {
 require()
 asked = controls()
 if asked.config is None:
-    page_header(asked.preset.title, asked.preset.sentence)
+    page_header(asked.preset.sentence)
     notice("These settings cannot be a world", asked.problem or "")
     st.stop()
 
 if asked.config.table is not None:
-    page_header(asked.naming.title, asked.sentence)
+    page_header(asked.sentence)
     notice("This page draws equations", "The rows come from a table, of which none are known.")
-    st.page_link(page_file("data"), label="What its rows hold: arms, overlap and balance, on the Data page")
+    st.page_link(page_file("data"), label="What its rows hold: arms, overlap and balance, on “Your table”")
     st.stop()
 
 config, preset, names = asked.config, asked.preset, asked.env_names
@@ -60,7 +60,6 @@ word = preset.env_word
 said = cautions_before(config)
 expected = outlook(scenario, align, word)
 page_header(
-    preset.title,
     asked.sentence,
     _DEFINITIONS,
     [(expected.word, "expectation from the numbers")]

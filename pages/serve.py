@@ -39,7 +39,7 @@ ones; an alarm at p ≤ .05 / 200, so that a label's first 200 tests together al
 """
 
 require()
-run = run_in_view("Export & serve")
+run = run_in_view()
 store = server_cache.store()
 folder = exports.folder_of(store, run.result, run.lam)
 
@@ -63,7 +63,6 @@ def waits() -> None:
 def main() -> None:
     error = None if run.result.ite_rmse is None else float(run.result.ite_rmse[run.m])
     page_header(
-        "Export & serve",
         _SAYS,
         _DEFINITIONS,
         [(f"{run.lam:g}", "λ in view"), (figure(error), "effect error, replicate 0")],

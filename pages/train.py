@@ -60,7 +60,7 @@ def draw(config: RunConfig, state: JobState, lam: float) -> None:
         curves = train_curves.curves_of(config, state)
         cautions = run_view.cautions(config, trained=state.phase in ("finished", "completed"))
     except StoreError as error:
-        page_header("Train", asked.sentence)
+        page_header(asked.sentence)
         run_view.damaged(asked, error)
         return
     run_view.warn(cautions)
@@ -81,7 +81,7 @@ def head(config: RunConfig, state: JobState, curves: Curves, lam: float, *, prom
             if "epoch" in m.kept and not (m.needs_truth and config.without_effect)
         ),
     ]
-    page_header(asked.naming.title, asked.look_for if promised else asked.sentence, _DEFINITIONS, figures)
+    page_header(asked.look_for if promised else asked.sentence, _DEFINITIONS, figures)
     with st.container(key="train_status"):
         if state.active:
             share, line = job_panel.progress_line(state)
@@ -93,7 +93,7 @@ def head(config: RunConfig, state: JobState, curves: Curves, lam: float, *, prom
 
 
 if asked.config is None:
-    page_header(asked.preset.title, asked.sentence)
+    page_header(asked.sentence)
     style.notice("These settings cannot be trained", asked.problem or "")
 else:
     now = job_panel.state_of(asked.config.key)

@@ -41,7 +41,7 @@ placed in it. A t-SNE cannot place rows it was not made with.
 """
 
 require()
-run = run_in_view("Unseen environment")
+run = run_in_view()
 ink = palette(run.theme)
 
 
@@ -56,7 +56,7 @@ def main() -> None:
     asked = asked_deployment(run.config.scenario)
     if run.status == "diverged":
         with head:
-            page_header("Unseen environment", asked.intervention.sentence, _DEFINITIONS)
+            page_header(asked.intervention.sentence, _DEFINITIONS)
         notice("There is no model to deploy", f"At λ = {run.lam:g} the first replicate diverged; {run.others}.")
     else:
         deployed(head, asked)
@@ -76,8 +76,7 @@ def deployed(head: DeltaGenerator, asked: Asked) -> None:
 
 def header(asked: Asked, found: Deployment) -> None:
     page_header(
-        "Unseen environment",
-        f"{run.naming.title}: the network of λ = {run.lam:g} is deployed somewhere new. {asked.intervention.sentence}",
+        f"The network of λ = {run.lam:g} is deployed somewhere new. {asked.intervention.sentence}",
         _DEFINITIONS,
         [
             (f"{run.lam:g}", "λ in view"),

@@ -1,4 +1,4 @@
-"""What pages share: `require()` first, then `run_in_view(title)` for the run and `page_header(...)` above it."""
+"""What pages share: `require()` first, then `run_in_view()` for the run and `page_header(...)` above it."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crl_core.figures.palette import FONT, Theme, palette
 from pages.shared import shell
+from pages.shared.places import TITLES
 
 STATIC = Path(st.__file__).parent / "static"
 _INDEX = STATIC / "index.html"
@@ -164,11 +165,10 @@ def chunks(*stems: str) -> list[str]:
 
 def _screen(stem: str) -> str:
     """What is read while the app loads: what this page answers, and what the others do."""
-    titles = {name: title for pages in shell.PAGES.values() for name, title in pages}
-    others = "".join(f"<p><b>{escape(title)}</b> {escape(_answers(name))}</p>" for name, title in titles.items())
+    others = "".join(f"<p><b>{escape(title)}</b> {escape(_answers(name))}</p>" for name, title in TITLES.items())
     return (
         f"<style>{_ARRIVING}{_look('light')}@media (prefers-color-scheme: dark) {{ {_look('dark')} }}</style>"
-        f'<div id="first-screen" role="status"><p><b>CRL Explorer</b> {escape(titles[stem])}</p>'
+        f'<div id="first-screen" role="status"><p><b>CRL Explorer</b> {escape(TITLES[stem])}</p>'
         f"<p>{escape(_answers(stem))}</p><p>Loading; on a slow line the first visit takes half a minute, and the "
         f"browser keeps what it has loaded.</p><div>{others}</div></div>"
         f"<script>{_WATCH.replace('LATEST', str(_LATEST_MS))}</script>"

@@ -57,8 +57,7 @@ def header_numbers(run: RunInView) -> list[tuple[str, str]]:
 def without_effect(run: RunInView) -> None:
     """The head of the page where treatment has no part in the outcome."""
     page_header(
-        "Effects",
-        f"{run.naming.title}: the outcome is a yes or no that treatment has no part in, so there is no effect to "
+        "The outcome is a yes or no that treatment has no part in, so there is no effect to "
         "estimate. The network predicts the label.",
         None,
         label_numbers(run),

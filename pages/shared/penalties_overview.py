@@ -71,6 +71,9 @@ def _heat(contest: Contest | None, ink: Palette) -> None:
         "Blue: smaller than without a penalty; orange: larger; bold: by more than chance, all penalties of a world "
         "judged together, and by more than 1 %. Tap a cell to see its path."
     )
+    for world, column in zip(found.worlds, found.ratio.T, strict=True):
+        if np.isnan(column).all():
+            quiet(f"{world}: no model of any penalty is usable.")
 
 
 def _same(one: Contest, other: Contest) -> bool:

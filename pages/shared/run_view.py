@@ -21,7 +21,7 @@ from crl_core.metrics import Metric
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
-from pages.shared import job_panel, server_cache, sidebar, style, table_kept
+from pages.shared import job_panel, places, server_cache, sidebar, style, table_kept
 from pages.shared.sidebar import Controls
 
 _OLDER = "older"  # of the URL: a run of the settings in view, made under an older RECIPE_VERSION
@@ -102,13 +102,21 @@ def naming_near(config: RunConfig) -> Naming:
     return Naming.of(PRESETS[nearest(config)[0]]) if config.table is None else naming_of(config)
 
 
-def page_header(title: str, says: str, definitions: str | None = None, numbers: Iterable[tuple[str, str]] = ()) -> None:
-    """Title, what the page shows in two sentences, its definitions a click away, and large figures on the right."""
+def page_header(
+    says: str, definitions: str | None = None, numbers: Iterable[tuple[str, str]] = (), *, world: str | None = None
+) -> None:
+    """The page's title, what it shows in two sentences, its definitions a click away, and large figures on the right.
+
+    world: how that which is shown is called; where it is None, a page of a run says it of the settings in force.
+    """
+    here = places.here()
+    if world is None and here.of_a_run:
+        world = sidebar.controls().naming.title
     figures = list(numbers)
     left, right = st.columns([5, 6], vertical_alignment="bottom") if figures else (st.container(), None)
     with left, st.container(gap="xxsmall"):
-        st.title(title, anchor=False)
-        style.quiet(says)
+        st.title(here.title, anchor=False)
+        style.lead(world, says)
         if definitions:
             with st.popover("Definitions", type="tertiary"):
                 st.markdown(definitions)
@@ -117,21 +125,21 @@ def page_header(title: str, says: str, definitions: str | None = None, numbers: 
             style.numbers(figures)
 
 
-def run_in_view(page: str, *, warned: bool = False) -> RunInView:
+def run_in_view(*, warned: bool = False) -> RunInView:
     """The stored run of the sidebar's settings. Where there is none: the view that says so, and the page ends there.
 
     warned: the page has said already what the run lacks.
     """
     controls = sidebar.controls()
     if controls.config is None:
-        page_header(page, controls.sentence)
+        page_header(controls.sentence)
         style.notice("These settings cannot be trained", controls.problem or "")
         st.stop()
     config = controls.config
     older = older_in_view(config)
     state = job_panel.state_of(config.key)
     if older is None and state.phase not in ("finished", "completed"):
-        page_header(page, controls.sentence)
+        page_header(controls.sentence)
         without_run(controls)
         st.stop()
     key = config.key if older is None else older.key
@@ -151,7 +159,7 @@ def run_in_view(page: str, *, warned: bool = False) -> RunInView:
             computing=older is None and state.active,
         )
     except (RunCorrupted, RunNotFound, StoreError) as error:
-        page_header(page, controls.sentence)
+        page_header(controls.sentence)
         damaged(controls, error)
         st.stop()
     st.session_state[LAST_SEEN] = config

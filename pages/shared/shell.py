@@ -19,36 +19,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from crl_core.runs.sealing import StoreError
-from pages.shared import server_cache, sidebar, style
+from pages.shared import places, server_cache, sidebar, style
+from pages.shared.places import DEFAULT_PAGE, SECTIONS, TITLES
 
 ROOT = Path(__file__).parents[2]
-# section -> (file, title): a page is listed once its file is there; its address is the file's stem. Pages of the
-# section without a name stand in the bar itself, the others in a menu each, so that all fit beside the sidebar.
-PAGES = {
-    "": (
-        ("train", "Train"),
-        ("data", "Data"),
-        ("scenario", "Scenario"),
-        ("latent", "Latent"),
-        ("effects", "Effects"),
-        ("path", "λ path"),
-        ("lecture", "Lecture"),
-    ),
-    "Questions": (
-        ("claims", "Claims"),
-        ("environments", "Environments"),
-        ("penalties", "Penalties"),
-        ("lens", "MMD lens"),
-        ("unseen", "Unseen environment"),
-        ("identify", "Identifiability"),
-    ),
-    "Runs": (
-        ("runs", "Library"),
-        ("compare", "Compare"),
-        ("serve", "Export & serve"),
-    ),
-}
-DEFAULT_PAGE = "train"
 _ASKED = "shell.asked"  # an address of no page, told once where its visitor has been sent
 # Other words that a person types for a page; its stem and its title are understood anyway.
 _ALSO = {
@@ -57,6 +31,9 @@ _ALSO = {
     "app": DEFAULT_PAGE,
     "lambda": "path",
     "mmd": "lens",
+    "mmdlens": "lens",
+    "unseenenvironment": "unseen",
+    "identifiability": "identify",
     "export": "serve",
     "table": "data",
     "upload": "data",
@@ -71,7 +48,7 @@ def page_of(address: str) -> str | None:
     """Stem of the page that a person means by `address`: its stem or a title, in any case, however the words are
     parted, with or without an ending. None where no page is meant."""
     asked = _plain(re.sub(r"\.(py|html?)$", "", address.strip().lower()))
-    by_name = {_plain(name): stem for pages in PAGES.values() for page in pages for stem in page[:1] for name in page}
+    by_name = {_plain(name): stem for stem, title in TITLES.items() for name in (stem, title)}
     return (_ALSO | by_name).get(asked)
 
 
@@ -81,17 +58,16 @@ def _plain(name: str) -> str:
 
 def _pages() -> dict[str, list[Any]]:
     return {
-        section: [
+        name: [
             st.Page(
-                page_file(stem),
-                title=title,
-                url_path="" if stem == DEFAULT_PAGE else stem,
-                default=stem == DEFAULT_PAGE,
+                page_file(place.stem),
+                title=place.title,
+                url_path="" if place.stem == DEFAULT_PAGE else place.stem,
+                default=place.stem == DEFAULT_PAGE,
             )
-            for stem, title in pages
-            if (ROOT / page_file(stem)).exists()
+            for place in section
         ]
-        for section, pages in PAGES.items()
+        for name, section in SECTIONS.items()
     }
 
 
@@ -125,6 +101,7 @@ def main() -> None:
     st.set_page_config(page_title=f"{page.title} · CRL Explorer")
     st.session_state["shell.framed"] = True
     try:
+        places.arrive(page.url_path)
         style.inject()
         try:
             server_cache.store()
@@ -133,10 +110,9 @@ def main() -> None:
             st.stop()
         sidebar.draw(page.url_path)
         if asked := st.session_state.pop(_ASKED, None):
-            titles = {stem: title for pages in PAGES.values() for stem, title in pages}
             st.warning(
                 style.plain(
-                    f"There is no page at “{asked[:40]}”. Shown: {titles[DEFAULT_PAGE]}; the bar above lists all pages."
+                    f"There is no page at “{asked[:40]}”. Shown: {TITLES[DEFAULT_PAGE]}; the bar above lists all pages."
                 )
             )
         page.run()

@@ -14,9 +14,9 @@ from typing import Any
 import streamlit as st
 
 from crl_core.config import MAX_ENVS, RunConfig
-from crl_core.config.presets import DEFAULT_PRESET, PRESETS
+from crl_core.config.presets import DEFAULT_PRESET, Preset
 from crl_core.config.text import imagined, nearest_lam
-from pages.shared import fields, job_panel, sidebar_table, style, table_run
+from pages.shared import fields, job_panel, sidebar_place, sidebar_table, style, table_run
 from pages.shared.asked import Controls as Controls
 from pages.shared.fields import Field, Value, lam_text
 
@@ -71,7 +71,9 @@ def draw(page: str) -> Controls:
     with st.sidebar:
         found = _widgets() if own is None else sidebar_table.widgets(own, _lam_slider)
         st.session_state[_CONTROLS] = found
-        job_panel.sidebar_panel(found.config, found.problem, found.lam, show)
+        with st.container(key="controls_train"):
+            job_panel.sidebar_panel(found.config, found.problem, found.lam, show)
+    sidebar_place.only_used(own is not None)
     for note in st.session_state.get(_NOTES, ()):
         st.warning(style.plain(note))  # above the page, where it is seen also with the sidebar closed
     return found
@@ -174,18 +176,34 @@ def _envs_changed() -> None:
 
 
 def _widgets() -> Controls:
-    preset_id = st.selectbox(
-        "Preset",
-        list(PRESETS),
-        key="preset",
-        bind="query-params",
-        on_change=_preset_changed,
-        help="A world to try alignment on. Changing it resets the fields below to its values.",
-    )
-    preset = PRESETS[preset_id]
-    world_slot = st.container()
+    with st.container(key="controls_preset"):
+        preset = sidebar_place.preset_by_title(_preset_changed)
+        world_slot = st.container()
     values: dict[str, Value] = {}
-    home = fields.defaults(preset_id)
+    with st.container(key="controls_world"):
+        n_envs = _envs_and_sigma(preset, values)
+    lam_slot = st.container(key="controls_lam")  # filled below: which λ there are is known once all fields are read
+    with st.container(key="controls_world_further"):
+        values["epochs"] = _number(fields.BY_NAME["epochs"], fields.defaults(preset.id, n_envs))
+        with st.expander("Advanced"):
+            _advanced(preset, values, n_envs)
+    config, problem = None, None
+    try:
+        config = fields.build(preset.id, values)
+    except ValueError as error:
+        problem = str(error)
+    with lam_slot:
+        lam = _lam_slider((config or preset.config).training.lams)
+    found = Controls(preset=preset, values=values, config=config, problem=problem, lam=lam)
+    with world_slot:
+        sidebar_place.graph(preset)
+        st.html(f'<p class="crl-world">{found.sentence}</p>')
+    return found
+
+
+def _envs_and_sigma(preset: Preset, values: dict[str, Value]) -> int:
+    """How many environments there are, which is returned, and σ of each."""
+    home = fields.defaults(preset.id)
     values["envs"] = st.slider(
         "Environments",
         1,
@@ -200,54 +218,46 @@ def _widgets() -> Controls:
     st.session_state[_N_ENVS] = n_envs
     if n_envs == 1 and st.session_state.get("align", home["align"]) != "treatment":
         style.quiet("With one environment there is nothing to align: every λ trains the same network.")
-    shown, names = fields.defaults(preset_id, n_envs), preset.env_names(n_envs)
+    shown, names = fields.defaults(preset.id, n_envs), preset.env_names(n_envs)
     columns = st.columns(2) if n_envs > 3 else [st.container()]
     for env in range(n_envs):
         with columns[env % len(columns)]:
             name = fields.per_env_name(fields.SIGMA, env)
             label, help = f"σ{_subscript(env + 1)}", f"Standard deviation of s in {names[env]}."
             values[name] = _per_env(st.slider, fields.SIGMA, name, shown, label, help)
-    lam_slot = st.container()  # filled below: which λ there are is known once all fields are read
-    values["epochs"] = _number(fields.BY_NAME["epochs"], shown)
-    with st.expander("Advanced"):
-        for field in (fields.PROPENSITY, fields.OFFSET):
-            st.caption(f"{field.label} in each {preset.env_word}")
-            columns = st.columns(2)
-            for env in range(n_envs):
-                with columns[env % 2]:
-                    name = fields.per_env_name(field, env)
-                    widget = st.slider if field is fields.PROPENSITY else st.number_input
-                    values[name] = _per_env(widget, field, name, shown, names[env])
+    return n_envs
+
+
+def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
+    """All further fields."""
+    shown, names = fields.defaults(preset.id, n_envs), preset.env_names(n_envs)
+    for field in (fields.PROPENSITY, fields.OFFSET):
+        st.caption(f"{field.label} in each {preset.env_word}")
         columns = st.columns(2)
-        for index, field in enumerate(field for field in fields.SINGLE if field.name not in ("epochs", "encoder")):
-            with columns[index % 2] if not field.options else st.container():
-                values[field.name] = _choice(field, shown) if field.options else _number(field, shown)
-        encoder_slot = st.container()  # whether x is a signal is known once the further settings are read
-        values[fields.SET] = st.text_input(
-            "More settings",
-            key=fields.SET,
-            bind="query-params",
-            placeholder="training.hidden=32",
-            on_change=_forget_notes,
-            help="Anything else a config holds, written as on the command line, e.g. training.lams=0,0.1,1 "
-            "scenario.cause_mean=1,-1. It wins over the fields above.",
-        )
+        for env in range(n_envs):
+            with columns[env % 2]:
+                name = fields.per_env_name(field, env)
+                widget = st.slider if field is fields.PROPENSITY else st.number_input
+                values[name] = _per_env(widget, field, name, shown, names[env])
+    columns = st.columns(2)
+    for index, field in enumerate(field for field in fields.SINGLE if field.name not in ("epochs", "encoder")):
+        with columns[index % 2] if not field.options else st.container():
+            values[field.name] = _choice(field, shown) if field.options else _number(field, shown)
+    encoder_slot = st.container()  # whether x is a signal is known once the further settings are read
+    values[fields.SET] = st.text_input(
+        "More settings",
+        key=fields.SET,
+        bind="query-params",
+        placeholder="training.hidden=32",
+        on_change=_forget_notes,
+        help="Anything else a config holds, written as on the command line, e.g. training.lams=0,0.1,1 "
+        "scenario.cause_mean=1,-1. It wins over the fields above.",
+    )
     asked = st.session_state.get("encoder", st.query_params.get("encoder", shown["encoder"]))
-    if asked != shown["encoder"] or fields.reads_signals(preset_id, values):
+    if asked != shown["encoder"] or fields.reads_signals(preset.id, values):
         with encoder_slot:
             values["encoder"] = _choice(fields.BY_NAME["encoder"], shown)
             style.quiet(_ENCODERS)
-    config, problem = None, None
-    try:
-        config = fields.build(preset_id, values)
-    except ValueError as error:
-        problem = str(error)
-    with lam_slot:
-        lam = _lam_slider((config or preset.config).training.lams)
-    found = Controls(preset=preset, values=values, config=config, problem=problem, lam=lam)
-    with world_slot:
-        st.html(f'<p class="crl-world"><b>{preset.title}.</b> {found.sentence}</p>')
-    return found
 
 
 def _lam_slider(lams: Sequence[float]) -> float:

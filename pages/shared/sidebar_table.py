@@ -8,7 +8,7 @@ from typing import get_args
 
 import streamlit as st
 
-from crl_core.config import LIMITS, Align
+from crl_core.config import LIMITS, Align, RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from crl_core.config.table import LAMS
 from pages.shared import table_run
@@ -22,6 +22,17 @@ _ALIKE = {"environment": "environments", "treatment": "arms"}
 
 def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Controls:
     """The fields of a table's training. Nothing of the table stands in the address."""
+    with st.container(key="controls_table"):
+        _what_it_is(run)
+    lam_slot = st.container(key="controls_lam")
+    with st.container(key="controls_table_further"):
+        config, problem = _training(run)
+    with lam_slot:
+        lam = lam_slider(config.training.lams if config else LAMS)
+    return Controls(preset=PRESETS[DEFAULT_PRESET], values={}, config=config, problem=problem, lam=lam)
+
+
+def _what_it_is(run: TableRun) -> None:
     source = run.source
     st.html(f'<p class="crl-world"><b>{plain(source.label)}</b></p>')
     quiet(
@@ -30,8 +41,11 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
         + ("It is kept on this machine." if run.table.kept else "Only this session sees it.")
     )
     st.button("Back to simulated worlds", key="table.leave", on_click=table_run.leave, width="stretch", type="tertiary")
+
+
+def _training(run: TableRun) -> tuple[RunConfig | None, str | None]:
+    """The fields of its training: the config they make, or the sentence why they make none."""
     chosen = run.settings
-    lam_slot = st.container()
     can = run.can_align
     align = st.segmented_control(
         "Make alike",
@@ -73,9 +87,7 @@ def widgets(run: TableRun, lam_slider: Callable[[Sequence[float]], float]) -> Co
         config = None if problem else run.config()
     except ValueError as error:
         problem = str(error)
-    with lam_slot:
-        lam = lam_slider(config.training.lams if config else LAMS)
-    return Controls(preset=PRESETS[DEFAULT_PRESET], values={}, config=config, problem=problem, lam=lam)
+    return config, problem
 
 
 def forget_fields() -> None:

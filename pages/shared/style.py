@@ -45,6 +45,7 @@ _CSS = """
   .js-plotly-plot .legendtext { font-size: 10px !important; }
 }
 .crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
+.crl-lead b { color: var(--text); font-weight: 650; }
 .crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end;
   text-align: right; }
 .crl-numbers div { min-width: 3rem; }
@@ -63,6 +64,10 @@ _CSS = """
 .stApp [data-tag], .stApp [data-tag] * { color: var(--on-accent); }
 .crl-world { color: var(--quiet); font-size: .84rem; line-height: 1.45; margin: -.35rem 0 .2rem 0; }
 .crl-world b { color: inherit; font-weight: 650; }
+.crl-graph { text-align: center; margin: -.2rem 0; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-controls_train) { position: sticky; bottom: 0; z-index: 2;
+  background: linear-gradient(transparent, var(--side) .7rem); padding: .7rem 0 .5rem 0; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-bound_preset) { display: none; }
 .crl-brand { font-weight: 650; font-size: .98rem; letter-spacing: .01em; }
 @media (max-width: 640px) {
   .crl-numbers { justify-content: flex-start; text-align: left; gap: .3rem 1.3rem; }
@@ -87,7 +92,12 @@ def inject() -> None:
     ink = palette(theme())
     on_accent = ink["bg"] if theme() == "dark" else ink["panel"]
     names = {"panel": ink["panel"], "hairline": ink["grid"], "quiet": ink["muted"], "on-accent": on_accent}
-    names |= {"accent": ink["accent"], "chosen": ink["accent"] if theme() == "dark" else ink["text"]}
+    names |= {
+        "side": st.get_option(f"theme.{theme()}.sidebar.backgroundColor"),
+        "text": ink["text"],
+        "accent": ink["accent"],
+    }
+    names |= {"chosen": ink["accent"] if theme() == "dark" else ink["text"]}
     tokens = "".join(f"--{name}: {colour};" for name, colour in names.items())
     scripts = "".join(f"<script>(() => {{\n{script}}})()</script>" for script in _SCRIPTS)
     st.html(
@@ -110,6 +120,12 @@ def plain(text: str) -> str:
 def quiet(text: str) -> None:
     """A line that explains, in the quiet colour."""
     st.html(f'<p class="crl-quiet">{escape(text)}</p>')
+
+
+def lead(name: str | None, text: str) -> None:
+    """What a page shows, after the name of what is shown."""
+    named = f"<b>{escape(name)}</b> · " if name else ""
+    st.html(f'<p class="crl-quiet crl-lead">{named}{escape(text)}</p>')
 
 
 def notice(title: str, *lines: str) -> None:

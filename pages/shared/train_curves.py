@@ -77,7 +77,7 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
 def right_labels(config: RunConfig) -> None:
     """Of a run that is there and predicts a label: how often it is right, here and in other hospitals."""
     if config.without_effect:
-        prediction_panel.draw(run_view.run_in_view("Train", warned=True))
+        prediction_panel.draw(run_view.run_in_view(warned=True))
 
 
 def _error(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:

@@ -48,8 +48,7 @@ def draw(run: RunInView) -> None:
 def _header(head: DeltaGenerator, run: RunInView, asked: Asked, numbers: list[tuple[str, str]]) -> None:
     with head:
         page_header(
-            "Unseen environment",
-            f"{run.naming.title}: the outcome is a yes or no that treatment has no part in, so no effect can be wrong "
+            "The outcome is a yes or no that treatment has no part in, so no effect can be wrong "
             f"somewhere new; a label can. {asked.intervention.sentence}",
             _DEFINITIONS,
             numbers,

@@ -6,12 +6,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from pages.shared.shell import PAGES
+from pages.shared.places import TITLES
 from tests.browser.conftest import WAIT_MS, Server
 from tests.browser.test_app import settled
 
 pytestmark = pytest.mark.browser
-TITLES = {stem: title for pages in PAGES.values() for stem, title in pages}
 SERIOUS = ("serious", "critical")
 
 

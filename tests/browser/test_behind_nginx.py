@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from crl_core import preset
-from pages.shared.shell import DEFAULT_PAGE, PAGES
+from pages.shared.places import DEFAULT_PAGE, TITLES
 from tests.browser.conftest import ROOT, drawn, free_port, needed, start_server
 from tests.browser.test_app import TINY, said, settled
 
@@ -100,7 +100,7 @@ def test_every_page_opens_by_link_and_by_the_bar_and_stays_under_its_path(proxie
     page.on("websocket", lambda socket: asked.append(socket.url))
     page.goto(proxied.url(APP))  # without the last slash
     settled(page)
-    for stem in (entry[0] for pages in PAGES.values() for entry in pages):
+    for stem in TITLES:
         page.goto(proxied.url(f"{APP}/{stem}?preset=leaky"))
         drawn(page)
         page.wait_for_url(re.compile(rf"{APP}/{'' if stem == DEFAULT_PAGE else stem}\?"))

@@ -21,7 +21,7 @@ from crl_core.config.presets import PRESETS
 from crl_core.runs.store import RunStore
 from crl_core.serve.app import create_app
 from crl_core.serve.settings import Settings
-from pages.shared.shell import PAGES
+from pages.shared.places import SECTIONS
 from tests.browser.conftest import ROOT, WAIT_MS, Server, start_server
 from tests.browser.pressing import Visitor, buttons_in_source, is_pressed, presses
 from tests.browser.test_app import TINY, params, said
@@ -87,12 +87,13 @@ def test_every_page_is_reached_from_the_bar_and_defines_its_words(visitor: Visit
     page = visitor.page
     visitor.open("serve")
     without = []
-    for section, pages in PAGES.items():
-        for stem, title in pages:
+    for section, places in SECTIONS.items():
+        for stem, title in ((place.stem, place.title) for place in places):
             if section:
                 page.get_by_text(section, exact=True).first.click()
-            page.locator("a").filter(has_text=re.compile(f"^{title}$")).last.click()
+            page.locator("a").filter(has_text=re.compile(f"^{re.escape(title)}$")).last.click()
             page.wait_for_url(re.compile(rf"/{'' if stem == 'train' else stem}(\?|$)"))
+            expect(page.locator("h1").or_(page.locator(".lecture .title")).first).to_be_visible()
             page.wait_for_timeout(100)
             visitor.settle()
             words = page.get_by_role("button", name="Definitions")
@@ -199,7 +200,7 @@ def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor)
     expect(visitor.main).to_contain_text("So it was said.")
     visitor.unfold("Load another table", "It takes the place of this one")
     visitor.press("data-leave")
-    expect(visitor.main.locator("h1")).to_have_text("Your own table")
+    expect(visitor.main.locator("h1")).to_have_text("Your table")
 
 
 @presses(
@@ -247,14 +248,14 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     expect(visitor.sidebar).to_contain_text("Already trained", timeout=8 * WAIT_MS)
     assert "ward" not in visitor.page.url
 
-    go("Data")
+    go("Your table")
     visitor.press("Average effects along λ", at=visitor.main.get_by_role("link", name="Average effects along λ"))
     expect(visitor.of("panel_path_average")).to_contain_text("Chosen: λ =")
     expect(visitor.of("panel_path_average").locator(".js-plotly-plot").first).to_be_visible()
     visitor.sidebar.get_by_role("slider", name="λ in view").press("End")
     visitor.press("rows-chosen")
     expect(visitor.of("rows-chosen")).to_have_count(0)
-    go("Data")
+    go("Your table")
     visitor.press("Effects of the rows", at=visitor.main.get_by_role("link", name="Effects of the rows"))
     expect(visitor.of("panel_effects_average")).to_contain_text("doubly robust")
     home = pd.read_csv(io.BytesIO(visitor.take("effects-csv")))
@@ -268,7 +269,7 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     expect(visitor.of("panel_planted")).to_contain_text("sd a row", timeout=8 * WAIT_MS)
     expect(visitor.of("panel_planted").locator(".js-plotly-plot").first).to_be_visible()
 
-    goes(visitor, "Questions", "Unseen environment")
+    goes(visitor, "Questions", "Will it hold elsewhere?")
     visitor.pressed.add("unseen-file-*")
     later = frame(seed=5)
     later["age"] += 60
@@ -308,14 +309,14 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     visitor.settle()
     expect(visitor.sidebar).to_contain_text("4 λ × 5 replicates")
     visitor.press("table-leave", at=visitor.sidebar.get_by_role("button", name="Back to simulated worlds"))
-    expect(visitor.sidebar.get_by_role("combobox", name=re.compile("Preset"))).to_be_visible()
+    expect(visitor.of("table-leave")).to_have_count(0)
     own = [path for path in (visitor.server.cache / "runs").iterdir() if b'"private"' in manifest_of(path)]
     assert len(own) == 1
     visitor.press("data-again", at=visitor.main.get_by_role("button", name="Show this table again"))
     expect(visitor.sidebar).to_contain_text("Only this session sees it")
     visitor.unfold("Load another table", "It takes the place of this one")
     visitor.press("data-leave")
-    expect(visitor.sidebar.get_by_role("combobox", name=re.compile("Preset"))).to_be_visible()
+    expect(visitor.of("table-leave")).to_have_count(0)
     for _ in range(100):
         if not own[0].exists():
             break
@@ -355,14 +356,14 @@ def test_a_table_is_kept_opened_by_another_session_and_forgotten(visitor: Visito
     visitor.press(link, at=visitor.main.get_by_role("link", name=link))
     expect(visitor.main.locator("h1")).to_have_text("Library")
     visitor.open("data")  # as another session
-    expect(visitor.main.locator("h1")).to_have_text("Your own table")
+    expect(visitor.main.locator("h1")).to_have_text("Your table")
     visitor.press("data-kept_open", at=visitor.main.get_by_role("button", name="Open this table"))
     expect(visitor.main.locator("h1")).to_have_text("ward-8.csv")
     expect(visitor.main).to_contain_text("What can this table tell?")
     visitor.settle()
     visitor.unfold("Load another table", "It takes the place of this one")
     visitor.press("data-leave", at=visitor.main.get_by_role("button", name="Put this table away"))
-    expect(visitor.main.locator("h1")).to_have_text("Your own table")
+    expect(visitor.main.locator("h1")).to_have_text("Your table")
     visitor.press("data-kept_open", at=visitor.main.get_by_role("button", name="Open this table"))
     expect(visitor.main.locator("h1")).to_have_text("ward-8.csv")
     visitor.settle()
@@ -370,7 +371,7 @@ def test_a_table_is_kept_opened_by_another_session_and_forgotten(visitor: Visito
     visitor.press("Forget this table", at=forget)
     visitor.press("data-forget", at=page.get_by_role("button", name="Delete its rows"))
     expect(visitor.main).to_contain_text("ward-8.csv is forgotten")
-    expect(visitor.main.locator("h1")).to_have_text("Your own table")
+    expect(visitor.main.locator("h1")).to_have_text("Your table")
     assert list(folder.iterdir()) == []
 
 
@@ -381,7 +382,7 @@ def test_an_example_is_loaded_with_its_roles(visitor: Visitor) -> None:
     expect(visitor.of("data-confirm")).to_be_visible()
     visitor.unfold("Load another table", "It takes the place of this one")
     visitor.press("data-leave")
-    expect(visitor.main.locator("h1")).to_have_text("Your own table")
+    expect(visitor.main.locator("h1")).to_have_text("Your table")
 
 
 # -- scenario, latent, effects -----------------------------------------------------------------------------------------
@@ -695,7 +696,7 @@ def test_a_deployment_is_drawn_again_certified_and_its_alarms_measured(visitor: 
     expect(visitor.main).to_contain_text("Run 1 of 1")
     for world in ("shifted", "hospital"):  # what was asked for one world is not trained for another
         visitor.sidebar.get_by_role("combobox", name=re.compile("Preset")).click()
-        visitor.page.get_by_role("option", name=world, exact=True).click()
+        visitor.page.get_by_role("option", name=PRESETS[world].title, exact=True).click()
         expect(start).to_have_count(1 if world == "shifted" else 0)
     with suppress(PlaywrightTimeout):  # it ended before the hand was there: then its answer is measured
         visitor.main.get_by_role("button", name="Cancel").click(timeout=8_000)

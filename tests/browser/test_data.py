@@ -50,7 +50,7 @@ def test_a_file_is_dropped_confirmed_and_judged_and_another_visitor_sees_nothing
     expect(one.main.locator("h1")).to_have_text(f"{CANARY}.csv")
     stranger = page.context.new_page()  # another tab is another session
     stranger.goto(page.url)
-    expect(stranger.get_by_test_id("stMain")).to_contain_text("Your own table")
+    expect(stranger.get_by_test_id("stMain")).to_contain_text("Your table")
     assert CANARY not in (stranger.get_by_test_id("stMain").text_content() or "")
     for file in server.cache.parent.rglob("*"):
         assert not file.is_file() or CANARY.encode() not in file.read_bytes(), file

@@ -49,9 +49,9 @@ def test_an_edited_world_is_in_the_link_and_comes_back_from_it(server: Server, p
     command = "--scales 1,1,1 2,1,1 --means 0,0,0 1,0,0 --edges soft --dim-x 5 --seeds 1 --first-seed 0"
     expect(page.get_by_text(command)).to_be_visible()
     page.get_by_text("Latent", exact=True).first.click()
-    expect(page.get_by_role("heading", name="Latent space")).to_be_visible()
+    expect(page.get_by_role("heading", name="Latent", exact=True)).to_be_visible()
     page.get_by_text("Questions", exact=True).first.click()
-    page.get_by_text("Identifiability", exact=True).click()
+    page.get_by_text("Can the cause be recovered?", exact=True).click()
     expect(page.get_by_text(command)).to_be_visible()  # leaving the page kept it
     page.wait_for_url(re.compile("scales="))
     other_page.goto(page.url)

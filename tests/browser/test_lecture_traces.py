@@ -68,7 +68,7 @@ def test_without_the_hum_the_labels_flip_at_no_penalty_and_hardly_any_does_at_th
     """The preset as it is chosen in the sidebar; the numbers are those of its stored run."""
     page.goto(server.url("lecture"))
     page.get_by_test_id("stSidebar").get_by_role("combobox", name=re.compile("Preset")).click()
-    page.get_by_role("option", name="hum-label").click()
+    page.get_by_role("option", name="The hum and the label").click()
     playwright.expect(page.locator(".lecture .title")).to_have_text("The hum and the label")
     hand = Hand(page)
     trace, lams = Trace(hand), preset("hum-label").training.lams

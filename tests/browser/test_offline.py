@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from crl_core.config.presets import PRESETS
 from crl_core.export.figure_page import figure_page
 from crl_core.runs.store import RunStore
-from pages.shared.shell import PAGES
+from pages.shared.places import TITLES
 from tests.browser.conftest import Server, drawn
 
 pytestmark = pytest.mark.browser
@@ -22,11 +22,11 @@ def test_no_page_asks_for_anything_from_outside(server: Server, page: Page) -> N
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda socket: asked.append(socket.url))
     page.context.route(lambda url: urlparse(url).hostname not in ("127.0.0.1", None), lambda route: route.abort())
-    for stem in (page_[0] for pages in PAGES.values() for page_ in pages):
+    for stem in TITLES:
         page.goto(server.url(stem))
         drawn(page)
         page.wait_for_load_state("networkidle")
-    assert len([url for url in asked if url.startswith("ws:")]) >= len(PAGES)
+    assert len([url for url in asked if url.startswith("ws:")]) >= len(TITLES)
     assert {urlparse(url).netloc for url in asked if urlparse(url).scheme not in ("data", "blob")} == {
         f"127.0.0.1:{server.port}"
     }

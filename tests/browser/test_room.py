@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, TimeoutError
 
 from crl_core.config.presets import PRESETS
-from pages.shared.shell import PAGES
+from pages.shared.places import TITLES
 from tests.browser.conftest import ROOT, WAIT_MS, Server
 from tests.browser.test_app import settled
 
@@ -26,7 +26,7 @@ PHONE = (360, 740)
 SIZES = [(1280, 720), (720, 450), PHONE]  # 720 x 450: 1440 x 900 at 200 %
 DRAW_MS = 300  # a figure takes its new width some frames after its window
 PATIENCE_MS = 8_000  # on a busy machine many frames after
-STEMS = [stem for pages in PAGES.values() for stem, _ in pages]
+STEMS = list(TITLES)
 TEN = {"preset": "hospitals", "envs": "10", "epochs": "2", "samples": "800", "replicates": "1"}
 
 

@@ -10,11 +10,11 @@ from crl_core.data.matching import matches
 from crl_core.results import data_of
 from crl_core.runs.store import RunStore
 from pages.shared import fields
-from pages.shared.shell import PAGES
+from pages.shared.places import TITLES
 from tests.any_config import MANY, configs, drawing
 from tests.pages.conftest import Open, words
 
-STEMS = [stem for pages in PAGES.values() for stem, _ in pages]
+STEMS = list(TITLES)
 SOME = drawing(few=3, many=max(3, MANY // (20 * len(STEMS))))  # a twentieth of all, shared among the pages
 
 

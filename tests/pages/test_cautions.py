@@ -80,7 +80,7 @@ def test_the_penalties_page_of_a_contest_without_a_usable_model_says_so(open_app
     assert not app.exception
     assert "No penalty has a number" in words(app)
     assert "lower mean error" not in words(app)
-    assert "No model of any penalty is usable" in words(app)
+    assert "no model of any penalty is usable" in words(app)
 
 
 def test_the_environments_page_of_a_study_without_a_usable_model_says_so(open_app: Open, store: RunStore) -> None:

@@ -21,7 +21,9 @@ from crl_core.config.presets import PRESETS
 from crl_core.lecture.frames import frames
 from crl_core.lecture.handout import naming_of
 from crl_core.runs.store import RunStore
-from pages.shared import delivery, server_cache, shell
+from pages.shared import delivery, server_cache
+from pages.shared.places import DEFAULT_PAGE, TITLES
+from pages.shared.shell import page_file, page_of
 from tests.browser.conftest import ROOT, Server, start_server
 
 FIRST_LOAD = 700_000  # bytes of scripts and styles before anything of a page can be drawn; 12 s at 60 kB/s
@@ -68,11 +70,11 @@ def test_the_first_load_is_small_compressed_whole_and_kept_by_the_browser(runnin
 def test_every_address_has_a_first_screen_that_names_its_page_and_no_font(running: Server, address: str) -> None:
     answer, body = get(running, address, Accept_Encoding="gzip")
     text = gzip.decompress(body).decode()
-    stem = shell.page_of(address.partition("?")[0].rpartition("/")[2]) or shell.DEFAULT_PAGE
-    title = {name: title for pages in shell.PAGES.values() for name, title in pages}[stem]
+    stem = page_of(address.partition("?")[0].rpartition("/")[2]) or DEFAULT_PAGE
+    title = TITLES[stem]
     assert answer.headers["Cache-Control"] == "no-cache"
     assert f"<b>CRL Explorer</b> {title}</p>" in text
-    assert (ROOT / shell.page_file(stem)).read_text(encoding="utf-8").removeprefix('"""')[:40] in unescape(text)
+    assert (ROOT / page_file(stem)).read_text(encoding="utf-8").removeprefix('"""')[:40] in unescape(text)
     assert "woff2" not in text
     assert '<div id="root"></div>' in text  # Streamlit's own part of it is there
 

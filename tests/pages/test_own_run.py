@@ -25,7 +25,7 @@ from crl_core.measures.projection import project_run
 from crl_core.runs.library import Library
 from crl_core.runs.store import RunStore
 from pages.shared import data_load, job_panel, table_run
-from pages.shared.shell import PAGES
+from pages.shared.places import TITLES
 from tests.crl_core.test_own_tables import frame
 from tests.pages.conftest import Open, words
 from tests.pages.figures import rows_drawn, titled, written
@@ -96,7 +96,7 @@ def with_truth() -> pd.DataFrame:
 def test_every_page_opens_on_ones_own_table_and_names_nothing_of_it_in_the_address(trained: Trained) -> None:
     app = trained(frame())
     assert "trial.csv" in said(go(app, "train"))
-    for stem in (stem for pages in PAGES.values() for stem, _ in pages):
+    for stem in TITLES:
         text = said(go(app, stem))
         assert "nan" not in text.lower()
         assert not {"trial", "site", "treated"} & set(str(dict(app.query_params)).split("'"))
@@ -295,7 +295,7 @@ def test_another_visitor_finds_neither_the_run_nor_the_table(trained: Trained, s
     trained(frame())
     other = open_app("runs")
     assert "trial.csv" not in said(other)
-    assert "Your own table" in said(go(other, "data"))
+    assert "Your table" in said(go(other, "data"))
     assert store.summaries() == []
 
 

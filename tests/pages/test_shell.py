@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pages.shared.shell import PAGES, page_of
+from pages.shared.places import TITLES
+from pages.shared.shell import page_of
 
-NAMES = [(stem, title) for pages in PAGES.values() for stem, title in pages]
+NAMES = list(TITLES.items())
 
 
 @pytest.mark.parametrize(("stem", "title"), NAMES)

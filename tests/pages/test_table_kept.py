@@ -22,7 +22,7 @@ from crl_core.runs.kept_tables import PUBLIC, KeptTables
 from crl_core.runs.library import Library
 from crl_core.runs.store import RunStore
 from pages.shared import table_kept
-from pages.shared.shell import PAGES
+from pages.shared.places import TITLES
 from tests.crl_core.test_own_tables import frame
 from tests.pages.conftest import Open, Tiny
 from tests.pages.figures import figures, numbers, titled
@@ -96,7 +96,7 @@ def test_a_kept_table_and_its_runs_are_found_by_a_new_session_of_a_server_that_w
     np.testing.assert_allclose(numbers(again[0]["y"]), numbers(effects[0]["y"]))
     assert np.isfinite(numbers(again[0]["y"])).all()
     assert other.session_state["table.run"].config().key == key
-    for page in (stem for pages in PAGES.values() for stem, _ in pages):
+    for page in TITLES:
         assert "nan" not in said(go(other, page)).lower().split()
 
 
@@ -119,7 +119,7 @@ def test_forgetting_a_kept_table_deletes_its_rows_and_runs_and_no_word_of_it_is_
     exported.rename(exported.with_name(f"{Library(store).runs()[0].key}-0"))
     app = press(app, "data.forget")
     assert "trial.csv is forgotten: its rows and 1 run were deleted from this machine." in said(app)
-    assert "Your own table" in said(app)
+    assert "Your table" in said(app)
     assert files_with_canary(store) == []
     assert Library(store).runs() == []
     assert list((store.root / "exports").iterdir()) == []
@@ -184,7 +184,7 @@ def test_who_only_opened_a_kept_table_has_it_no_more_once_it_is_forgotten(
     press(first, "data.forget")
     text = said(go(second, "data"))
     assert "trial.csv was forgotten by somebody who uses this server" in text
-    assert "Your own table" in text
+    assert "Your table" in text
     assert "What can this table tell?" not in text
 
 
