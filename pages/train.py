@@ -5,11 +5,24 @@ from __future__ import annotations
 import streamlit as st
 
 from crl_core.config import RunConfig
+from crl_core.config.settings import title_of
+from crl_core.config.text import nearest_lam
 from crl_core.jobs.manager import JobState
 from crl_core.measures.curves import Curves
 from crl_core.metrics import LISTED
 from crl_core.runs.sealing import StoreError
-from pages.shared import Controls, controls, figure, job_panel, page_header, require, run_view, style, train_curves
+from pages.shared import (
+    Controls,
+    controls,
+    figure,
+    job_panel,
+    last_run,
+    page_header,
+    require,
+    run_view,
+    style,
+    train_curves,
+)
 
 _POLL_S = 0.4
 _DEFINITIONS = """
@@ -81,7 +94,7 @@ def head(config: RunConfig, state: JobState, curves: Curves, lam: float, *, prom
             if "epoch" in m.kept and not (m.needs_truth and config.without_effect)
         ),
     ]
-    page_header(asked.look_for if promised else asked.sentence, _DEFINITIONS, figures)
+    page_header(asked.look_for if promised else asked.sentence, _DEFINITIONS, figures, world=title_of(config))
     with st.container(key="train_status"):
         if state.active:
             share, line = job_panel.progress_line(state)
@@ -97,10 +110,13 @@ if asked.config is None:
     style.notice("These settings cannot be trained", asked.problem or "")
 else:
     now = job_panel.state_of(asked.config.key)
-    live = moves(now)
-    if live:
+    live, last = moves(now), last_run.kept(asked.config, now)
+    if last is not None:
+        last_run.bar(asked, last, now, run_view.look_at)
+        draw(last, job_panel.state_of(last.key), nearest_lam(last.training.lams, asked.lam))
+    elif live:
         st.fragment(watch, run_every=_POLL_S)(asked.config, asked.lam)
     else:
         draw(asked.config, now, asked.lam)
     if not live and now.phase in ("finished", "completed"):
-        st.session_state[run_view.LAST_SEEN] = asked.config
+        last_run.saw(asked.config)

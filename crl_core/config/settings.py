@@ -17,6 +17,8 @@ from crl_core.config.run import ABOUT, LIMITS, RunConfig
 from crl_core.config.text import N_ENVS, PART_OF, ROWS, TRAINING, imagined, nearest, said, value_of, word_of
 
 UNCHANGED = "base"  # a run that nothing sets apart from most of the others
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_TOLD = 3  # of a title; more would fill the line
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _NO_SETTINGS = frozenset({"device"})  # it changes no number
 
@@ -124,6 +126,38 @@ def world_of(config: RunConfig) -> str:
     """The title of the world that a run is nearest to: a preset's, or its table's name."""
     preset_id = nearest(config)[0]
     return PRESETS[preset_id].title if preset_id in PRESETS else preset_id
+
+
+def title_of(config: RunConfig) -> str:
+    """What stands above every page of a run: its preset's title while the world is as it comes, else what is other in
+    it ("Your world: three hospitals, σ₂ 0.5"); of a table its name.
+
+    How the run is trained, and on how many units, changes no world.
+    """
+    if config.scenario is None:
+        return f"Table “{config.source.label}”"
+    preset = PRESETS[nearest(config)[0]]
+    own = [s for s in changed(config) if s.field not in TRAINING and s.field != "n_samples"]
+    if not own:
+        return preset.title
+    n_envs = config.scenario.n_envs
+    told = [f"{_NUMBERS[n_envs]} {preset.env_word}{'' if n_envs == 1 else 's'}"]
+    told += [setting.told(setting.of(config)) for setting in own if setting.field != N_ENVS]
+    more = f" and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+    return f"Your world: {', '.join(told[:_TOLD])}{more}"
+
+
+def moves(before: RunConfig, after: RunConfig) -> list[str]:
+    """Which settings differ between two runs, each from what to what: "σ₂ 1 → 0.5"; the number of environments first.
+
+    What only one of them has is left out: the number of environments says so already.
+    """
+    found = []
+    for setting in all_settings([before, after]):
+        old, new = setting.of(before), setting.of(after)
+        if old != new and old is not None and new is not None:
+            found.append(f"{setting.word} {said(setting.field, old)} → {said(setting.field, new)}")
+    return found
 
 
 def name_of(config: RunConfig) -> str:

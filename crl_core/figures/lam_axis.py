@@ -24,6 +24,12 @@ def positions(lams: Sequence[float]) -> np.ndarray:
         return np.where(values > 0, np.log10(values), start)
 
 
+def places_of(others: Sequence[float], lams: Sequence[float]) -> np.ndarray:
+    """Where λ of another run sit on the axis of `lams`, [len(others)]; 0 where that axis has it."""
+    start = positions([0.0, *lams])[0]
+    return np.array([np.log10(lam) if lam > 0 else start for lam in others])
+
+
 def edges(lams: Sequence[float]) -> Range:
     """Ends of the axis: all λ, and some room beside them."""
     at = finite_of(positions(lams))
@@ -32,26 +38,32 @@ def edges(lams: Sequence[float]) -> Range:
     return low - room, high + room
 
 
-def lam_axis(
-    lams: Sequence[float], colours: Palette, *, title: str = "λ", most: int = 4, **more: Any
-) -> dict[str, Any]:
-    """The axis itself: ticks at 0 and at every decade, labels at every second one where there are more than `most`."""
+def ticks(lams: Sequence[float], most: int = 4) -> tuple[list[float], list[str]]:
+    """Places and labels of the ticks: 0 and every decade; every second label where there are more than `most`."""
     at = positions(lams)
     positive = [float(place) for lam, place in zip(lams, at, strict=True) if lam > 0]
-    ticks: list[float] = [float(at[0])] if len(lams) and lams[0] == 0 else []
-    labels = ["0"] if ticks else []
+    places: list[float] = [float(at[0])] if len(lams) and lams[0] == 0 else []
+    labels = ["0"] if places else []
     if positive:
         decades = range(int(np.ceil(positive[0] - 1e-9)), int(np.floor(positive[-1] + 1e-9)) + 1)
         marks: list[float] = [float(decade) for decade in decades[:: max(1, -(-len(decades) // _MOST_DECADES))]]
         if len(marks) < 2:
             marks = positive if len(positive) <= 6 else [positive[0], positive[len(positive) // 2], positive[-1]]
-        ticks += marks
+        places += marks
         words = [
             f"{10 ** min(mark, 308.25):.2g}" if abs(mark - round(mark)) > 1e-9 else _decade(round(mark))
             for mark in marks
         ]
         labels += [word if len(words) <= most or index % 2 else "" for index, word in enumerate(words)]
-    return axis(colours, title, tickvals=ticks, ticktext=labels, range=list(edges(lams)), tickangle=0, **more)
+    return places, labels
+
+
+def lam_axis(
+    lams: Sequence[float], colours: Palette, *, title: str = "λ", most: int = 4, **more: Any
+) -> dict[str, Any]:
+    """The axis itself, with its `ticks`."""
+    places, labels = ticks(lams, most)
+    return axis(colours, title, tickvals=places, ticktext=labels, range=list(edges(lams)), tickangle=0, **more)
 
 
 def _decade(power: int) -> str:

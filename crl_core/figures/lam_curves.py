@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from crl_core.events import COLLAPSED, DIVERGED, STATUS_WORDS
 from crl_core.figures.axes import interval, joined, log_axis, log_range, share_of
 from crl_core.figures.base import Trace, axis, empty, figure, note, number, rgba
-from crl_core.figures.lam_axis import break_marks, edges, lam_axis, positions
+from crl_core.figures.lam_axis import break_marks, edges, lam_axis, places_of, positions
 from crl_core.figures.palette import Palette
 from crl_core.figures.rule_lanes import lane_labels, lane_lines, lanes
 from crl_core.measures.lam_choice import Choice
@@ -109,16 +109,19 @@ def error_along_lam(
     references: Sequence[Level] = (),
     earlier: Sequence[tuple[int, np.ndarray]] = (),
     choices: Sequence[Choice] = (),
+    before: tuple[Sequence[float], np.ndarray] | None = None,
 ) -> go.Figure:
-    """ITE RMSE along λ, and under it a lane for every rule with the λ it picks in each replicate.
+    """Effect error along λ, and under it a lane for every rule with the λ it picks in each replicate.
 
     values, status: [R, L].  earlier: (epoch, [L]) of some earlier epochs, drawn faint.
+    before: λ and medians of the run that was seen before, drawn dashed.
     """
     height = _MAIN_HEIGHT + _LANE * len(choices)
     if values.size == 0 or not np.isfinite(values).any():
         return empty(title, "No λ of this run has an effect error.", colours, height=height)
     spread = band(values)
-    low, high = _log_range(spread, references, [values for _, values in earlier])
+    faint = [row for _, row in earlier] + ([] if before is None else [before[1]])
+    low, high = _log_range(spread, references, faint)
     traces: list[Trace] = []
     at = positions(lams)
     for epoch, row in earlier:
@@ -131,6 +134,19 @@ def error_along_lam(
                 "showlegend": False,
                 "line": {"color": rgba(colours["muted"], 0.42), "width": 1},
                 "hovertemplate": f"after epoch {epoch}: %{{y:.3g}}<extra></extra>",
+            }
+        )
+    if before is not None:
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": places_of(before[0], lams),
+                "y": np.where(before[1] > 0, before[1], np.nan),
+                "name": "before the change",
+                "showlegend": False,
+                "line": {"color": colours["muted"], "width": 1.8, "dash": "dash"},
+                "hovertemplate": "before the change: %{y:.3g}<extra></extra>",
             }
         )
     traces += level_lines(lams, references, colours, linear=False)

@@ -16,6 +16,7 @@ import numpy as np
 
 from crl_core.events import COLLAPSED, DIVERGED, OK, STATUS_WORDS
 from crl_core.figures.axes import axis_range, linear_ticks, log_ticks
+from crl_core.figures.lam_axis import edges, places_of, positions, ticks
 from crl_core.figures.live_along import Along, error_along
 from crl_core.figures.palette import FONT, Palette
 from crl_core.measures.curves import Curves
@@ -37,16 +38,6 @@ _ZOOM: Spec = {
 
 # Ranges that usual runs stay in; an axis never shows less, so it does not move while they train.
 USUAL: Mapping[str, tuple[float, float]] = {m.name: m.usual for m in METRICS if m.usual is not None}
-
-
-def lam_position(lams: tuple[float, ...]) -> np.ndarray:
-    """Where each λ sits on a log axis, [L]; 0 one step (at most a decade) left of the smallest positive one."""
-    positive = np.log10([lam for lam in lams if lam > 0])
-    if len(positive) == len(lams):
-        return np.asarray(positive)
-    step = min(1.0, float(np.median(np.diff(positive)))) if len(positive) > 1 else 1.0
-    start = positive[0] - step if len(positive) else 0.0
-    return np.concatenate([[start], positive])
 
 
 def epoch_rows(curves: Curves, name: str, lam: float, max_epochs: int = MAX_EPOCHS_DRAWN) -> Columns:
@@ -135,7 +126,7 @@ def path_rows(curves: Curves, lam: float, along: Along | None = None) -> Columns
     now = np.repeat(drawn == n_epochs - 1, n_lams)
     low = np.where(along.low <= 0, along.limits[0], along.low) if along.log else along.low  # at the foot of a log axis
     rows = {
-        "x": np.tile(lam_position(curves.lams), len(drawn)),
+        "x": np.tile(positions(curves.lams), len(drawn)),
         "lam": np.tile(np.asarray(curves.lams), len(drawn)),
         "value": along.values[drawn].ravel(),
         "low": np.where(now, np.tile(low, len(drawn)), np.nan),
@@ -150,37 +141,39 @@ def path_rows(curves: Curves, lam: float, along: Along | None = None) -> Columns
     return {name: column[drawable] for name, column in rows.items()}
 
 
-def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bool, along: Along | None = None) -> Spec:
+def path_spec(
+    curves: Curves,
+    ink: Palette,
+    *,
+    height: int,
+    label: str,
+    zoom: bool,
+    along: Along | None = None,
+    before: tuple[Sequence[float], np.ndarray] | None = None,
+) -> Spec:
     """The error against λ as it forms, or what `along` says: now, its replicates' band, and a few earlier epochs,
-    faint."""
+    faint. before: λ and values [L] of the run that was seen before, drawn dashed."""
     along = along or error_along(curves)
-    positions = lam_position(curves.lams)
-    span = float(positions[-1] - positions[0]) or 1.0
     low, high = along.limits
-    names = [f"{lam:g}" for lam in curves.lams]
+    places, labels = ticks(curves.lams)
     spelled = " : ".join(
-        f"abs(datum.value - {position:.6f}) < 1e-4 ? '{name}'" for position, name in zip(positions, names, strict=True)
+        f"abs(datum.value - {place:.6f}) < 1e-4 ? '{label}'" for place, label in zip(places, labels, strict=True)
     )
     x = {
         "field": "x",
         "type": "quantitative",
         "title": "λ",
-        "scale": {"domain": [float(positions[0]) - 0.03 * span, float(positions[-1]) + 0.03 * span], "nice": False},
-        "axis": {
-            "values": [round(float(p), 6) for p in positions],
-            "labelExpr": f"{spelled} : ''",
-            "labelOverlap": "greedy",
-            "labelSeparation": 6,
-        },
+        "scale": {"domain": list(edges(curves.lams)), "nice": False},
+        "axis": {"values": [round(place, 6) for place in places], "labelExpr": f"{spelled} : ''"},
     }
     scale = {"type": "log" if along.log else "linear", "domain": [low, high], "nice": False}
-    ticks = log_ticks(low, high, _MOST_TICKS)["tickvals"] if along.log else linear_ticks(low, high)
+    of_y = log_ticks(low, high, _MOST_TICKS)["tickvals"] if along.log else linear_ticks(low, high)
     y = {
         "field": "value",
         "type": "quantitative",
         "title": None,
         "scale": scale,
-        "axis": {"values": ticks, "format": "~g" if along.log else ".6~g"},  # Vega rounds a quarter to a tenth
+        "axis": {"values": of_y, "format": "~g" if along.log else ".6~g"},  # Vega rounds a quarter to a tenth
     }
     tip = [
         {"field": "lam", "type": "nominal", "title": "λ"},
@@ -208,6 +201,7 @@ def path_spec(curves: Curves, ink: Palette, *, height: int, label: str, zoom: bo
     }
     layers: list[Spec] = [
         *_level_layers(along.levels, y, ink),
+        *_before_layers(before, curves.lams, x, y, ink),
         ghosts,
         {
             "transform": now,
@@ -256,6 +250,19 @@ def _level_layers(levels: Sequence[tuple[str, float]], y: Spec, ink: Palette) ->
         layers.append({"data": own, "mark": line, "encoding": {"y": y}})
         layers.append({"data": own, "mark": text, "encoding": {"y": y, "text": {"field": "name", "type": "nominal"}}})
     return layers
+
+
+def _before_layers(
+    before: tuple[Sequence[float], np.ndarray] | None, lams: Sequence[float], x: Spec, y: Spec, ink: Palette
+) -> list[Spec]:
+    """The curve of another run, dashed; what cannot stand on a log axis is left out."""
+    if before is None:
+        return []
+    places = places_of(before[0], lams)
+    drawn = np.isfinite(before[1]) & ((before[1] > 0) | (y["scale"]["type"] != "log"))
+    rows = [{"x": float(at), "value": float(value)} for at, value in zip(places[drawn], before[1][drawn], strict=True)]
+    line = {"type": "line", "strokeDash": [6, 4], "strokeWidth": 1.8, "color": ink["muted"], "clip": True}
+    return [{"data": {"values": rows}, "mark": line, "encoding": {"x": x, "y": y}}]
 
 
 def _ended_layer(x: Spec, y: Spec, ink: Palette, lam: Spec) -> Spec:

@@ -9,6 +9,7 @@ import html
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from crl_core.config import CONFIG_VERSION, RECIPE_VERSION, RunConfig
 from crl_core.config.presets import ENV_WORD, PRESETS
+from crl_core.config.settings import title_of
 from crl_core.config.text import preset_of, reproducing_command
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.frames import frames
@@ -31,9 +33,11 @@ _LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy")
 def naming_of(config: RunConfig, env_word: str = ENV_WORD) -> Naming:
     """The naming of a config: its preset's, its table's, or one of its own with `env_word` for its environments."""
     if config.table is not None:
-        return Naming(title=f"Table “{config.table.label}”", row_word="rows", names=config.table.env_names)
+        return Naming(title=title_of(config), row_word="rows", names=config.table.env_names)
     name = preset_of(config)
-    return Naming.of(PRESETS[name]) if name else Naming(title="Your own world", env_word=env_word)
+    if name is None:
+        return Naming(title=title_of(config), env_word=env_word)
+    return replace(Naming.of(PRESETS[name]), title=title_of(config))
 
 
 def _versions() -> dict[str, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crl_core.config import RunConfig
 from crl_core.config.presets import Preset
+from crl_core.config.settings import title_of
 from crl_core.config.text import TRAINING, differing
 from crl_core.lecture.handout import naming_of
 from crl_core.lecture.naming import Naming
@@ -35,7 +36,11 @@ class Controls:
     @property
     def naming(self) -> Naming:
         """How it is called: as the preset, or as its table."""
-        return Naming.of(self.preset) if self.config is None or self.config.table is None else naming_of(self.config)
+        if self.config is None:
+            return Naming.of(self.preset)
+        if self.config.table is not None:
+            return naming_of(self.config)
+        return replace(Naming.of(self.preset), title=title_of(self.config))
 
     @property
     def sentence(self) -> str:

@@ -11,9 +11,10 @@ from crl_core.measures.baselines import best_said, ranked, views_said, word_of
 from crl_core.measures.curves import earlier
 from crl_core.measures.lam_choice import Choice, picked_text, words_of
 from crl_core.metrics import DRAWN, METRIC, Metric
+from pages.shared import last_run
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
-from pages.shared.tables import chart, spread, table
+from pages.shared.tables import chart, say, spread, table
 
 LEFT_OUT = (
     "Each environment in turn is left out of a shorter training of some of the λ, first replicate; mean factual error "
@@ -25,6 +26,7 @@ _LEVELS = 4  # baselines drawn: the best ones; more would cover each other
 
 def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
     """ITE RMSE along λ, with baselines, earlier epochs, and below it a lane for each rule's choice."""
+    before = last_run.before(run.config)
     drawn = error_along_lam(
         run.result.lams,
         run.result.by_lam(run.result.ite_rmse),
@@ -35,8 +37,11 @@ def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
         references=_baselines(run),
         earlier=earlier(run.result, "ite_rmse", _GHOSTS),
         choices=found,
+        before=None if before is None else before.along("ite_rmse"),
     )
     chart(drawn, "path.ite_rmse")
+    if before is not None:
+        say(before.says(run.result))
     count = run.config.training.replicates
     band = f"median of {count} replicates, band smallest to largest" if count > 1 else "one replicate"
     beside = (

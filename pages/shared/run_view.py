@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.config.presets import PRESETS
-from crl_core.config.text import nearest
+from crl_core.config.settings import title_of
+from crl_core.config.text import nearest, nearest_lam
 from crl_core.data.scm import MultiEnvData, aligned_groups
 from crl_core.events import OK, STATUS_WORDS
 from crl_core.lecture.handout import naming_of
@@ -21,11 +22,11 @@ from crl_core.metrics import Metric
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
-from pages.shared import job_panel, places, server_cache, sidebar, style, table_kept
+from pages.shared import job_panel, last_run, places, server_cache, sidebar, style
 from pages.shared.sidebar import Controls
 
 _OLDER = "older"  # of the URL: a run of the settings in view, made under an older RECIPE_VERSION
-LAST_SEEN = "run.last_seen"  # config of the last run that was drawn
+_SHOWN = "run.shown"  # config of the run that the page shows, where it is not that of the sidebar
 _DAMAGE = "run.damage"  # key and sentence of the last run that turned out to be damaged, until it is trained again
 
 
@@ -111,7 +112,8 @@ def page_header(
     """
     here = places.here()
     if world is None and here.of_a_run:
-        world = sidebar.controls().naming.title
+        shown: RunConfig | None = st.session_state.get(_SHOWN)
+        world = sidebar.controls().naming.title if shown is None else title_of(shown)
     figures = list(numbers)
     left, right = st.columns([5, 6], vertical_alignment="bottom") if figures else (st.container(), None)
     with left, st.container(gap="xxsmall"):
@@ -131,17 +133,25 @@ def run_in_view(*, warned: bool = False) -> RunInView:
     warned: the page has said already what the run lacks.
     """
     controls = sidebar.controls()
+    st.session_state.pop(_SHOWN, None)
     if controls.config is None:
         page_header(controls.sentence)
         style.notice("These settings cannot be trained", controls.problem or "")
         st.stop()
-    config = controls.config
+    config, lam, naming, env_names = controls.config, controls.lam, controls.naming, controls.env_names
     older = older_in_view(config)
     state = job_panel.state_of(config.key)
-    if older is None and state.phase not in ("finished", "completed"):
+    last = last_run.kept(config, state) if older is None else None
+    if last is not None:
+        last_run.bar(controls, last, state, look_at)
+        config, lam = last, nearest_lam(last.training.lams, lam)
+        naming = replace(naming_near(last), title=title_of(last))
+        env_names = naming.env_names(last.source.n_envs)
+    elif older is None and state.phase not in ("finished", "completed"):
         page_header(controls.sentence)
         without_run(controls)
         st.stop()
+    st.session_state[_SHOWN] = last
     key = config.key if older is None else older.key
     try:
         result = server_cache.load(key)
@@ -149,20 +159,20 @@ def run_in_view(*, warned: bool = False) -> RunInView:
             config=config,
             key=key,
             result=result,
-            lam=controls.lam,
-            m=result.model(controls.lam),
-            naming=controls.naming,
-            env_names=controls.env_names,
+            lam=lam,
+            m=result.model(lam),
+            naming=naming,
+            env_names=env_names,
             theme=style.theme(),
             projection=server_cache.load_part(key, "projection"),
             evidence=server_cache.load_part(key, "evidence"),
-            computing=older is None and state.active,
+            computing=older is None and last is None and state.active,
         )
     except (RunCorrupted, RunNotFound, StoreError) as error:
         page_header(controls.sentence)
         damaged(controls, error)
         st.stop()
-    st.session_state[LAST_SEEN] = config
+    last_run.saw(config)
     if older is not None:
         st.warning(
             f"This run was made by version {older.recipe_version} of the recipe; this program trains by version "
@@ -235,7 +245,6 @@ def without_run(controls: Controls) -> None:
         style.notice("Training was cancelled", job_panel.resting_line(config, state))
     else:
         style.notice("These settings have not been trained yet", job_panel.cost_line(config))
-    last: RunConfig | None = st.session_state.get(LAST_SEEN)
     older = next((run for run in server_cache.library().runs() if run.outdated and run.config.key == config.key), None)
     if older is not None:
         style.quiet(f"Version {older.recipe_version} of the recipe has trained them; its numbers differ from today's.")
@@ -249,5 +258,3 @@ def without_run(controls: Controls) -> None:
         )
         if older is not None:
             st.button("Look at the older run", key="run.older", on_click=look_at, args=(older,))
-        if last is not None and last.table is None and last.key != config.key and server_cache.store().has(last.key):
-            st.button("Back to the last run", key="run.back", on_click=table_kept.open_run, args=(last,))

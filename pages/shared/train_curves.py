@@ -15,7 +15,7 @@ from crl_core.figures.palette import palette
 from crl_core.jobs.manager import JobState
 from crl_core.measures.curves import Curves, empty
 from crl_core.metrics import METRIC, kept_in
-from pages.shared import prediction_panel, run_view, server_cache, style, table_run
+from pages.shared import last_run, prediction_panel, run_view, server_cache, style, table_run
 
 _SAYS = {
     "loss": "factual error + λ · penalty{unit}",
@@ -44,12 +44,17 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
     ink = palette(style.theme())
     own = config.table is not None and "ate" in curves.values
     columns = st.columns(3) if own else st.columns([3, 2])
+    before = last_run.before(config)
+    dashed = None if before is None else before.along(curves.error_name)
     quantities = [("path", *_error(config, curves)), *([("ate", *_effect(config, curves))] if own else [])]
     for column, (name, title, says, label, along) in zip(columns, quantities, strict=False):
         with column, st.container(key=f"panel_{name}"):
             style.panel_title(title, says)
-            spec = live.path_spec(curves, ink, height=290, label=label, zoom=final, along=along)
+            behind = dashed if name == "path" and along.log else None
+            spec = live.path_spec(curves, ink, height=290, label=label, zoom=final, along=along, before=behind)
             _chart(live.path_rows(curves, lam, along), spec, name, f"{label} against λ")
+            if behind is not None and before is not None and final and curves.n_epochs > 0:
+                style.quiet(before.says(server_cache.load(config.key)))
 
     def over_epochs(name: str, label: str, height: int, alt: str) -> None:
         most = live.MAX_EPOCHS_DRAWN if final else live.MAX_EPOCHS_LIVE

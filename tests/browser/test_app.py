@@ -121,9 +121,12 @@ def test_the_pages_own_button_trains_before_the_eyes_and_the_one_beside_it_leads
     sidebar = page.get_by_test_id("stSidebar")
     sidebar.get_by_role("spinbutton", name="Epochs").fill("1000")
     sidebar.get_by_role("spinbutton", name="Epochs").press("Enter")
-    main.get_by_role("button", name="Back to the last run").click()
+    expect(main).to_contain_text("epochs 3 → 1000")
+    expect(main.locator(".st-key-panel_path")).to_have_css("opacity", "0.45")  # the last picture, dimmed
+    main.get_by_role("button", name="Undo").click()
     expect(sidebar.get_by_role("spinbutton", name="Epochs")).to_have_value("3")
     said(page, re.compile(r"Already trained|Trained"))
+    expect(main.locator(".st-key-panel_path")).to_have_css("opacity", "1")
     sidebar.get_by_role("spinbutton", name="Epochs").fill("1000")
     sidebar.get_by_role("spinbutton", name="Epochs").press("Enter")
     main.get_by_role("button", name="Train these settings").click()

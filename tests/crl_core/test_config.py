@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from crl_core import PRESETS, RunConfig, Scenario, Training, preset
 from crl_core.config import DEFAULT_LAMS, LIMITS, MAX_ENVS
-from crl_core.config.text import imagined
+from crl_core.config.settings import moves, title_of
+from crl_core.config.text import altered, imagined
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
@@ -232,3 +233,21 @@ def test_a_hypothetical_config_is_allowed_or_none(config: RunConfig) -> None:
     assert imagined(config) == config
     assert imagined(config, sigma=(-1.0,)) is None
     assert imagined(config, epochs=0) is None
+
+
+def test_a_world_as_it_comes_has_its_presets_title_and_another_says_what_is_other_in_it() -> None:
+    home = preset("hospital")
+    assert title_of(home) == "Two hospitals, one cause"
+    assert title_of(altered(home, epochs=3, seed=9, n_samples=400)) == "Two hospitals, one cause"
+    assert title_of(altered(home, sigma=(0.1, 0.5))) == "Your world: two hospitals, σ₂ 0.5"
+    assert title_of(altered(home, n_envs=3)) == "Your world: three hospitals"
+    many = altered(home, sigma=(0.2, 0.5), noise=0.7, dim_causal=3)
+    assert title_of(many).startswith("Your world: two hospitals, ")
+    assert title_of(many).endswith(" and 2 more")
+
+
+def test_what_was_changed_between_two_runs_is_said_setting_by_setting() -> None:
+    home = preset("hospital")
+    assert moves(home, home) == []
+    assert moves(home, altered(home, sigma=(0.1, 0.5), epochs=20)) == ["σ₂ 1 → 0.5", "epochs 50 → 20"]
+    assert moves(home, altered(home, n_envs=3))[0] == "environments 2 → 3"

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from crl_core import preset, replace, train_path
 from crl_core.events import DIVERGED, EpochEnded, Event, RunFinished, RunStarted
 from crl_core.figures.axes import axis_range
+from crl_core.figures.lam_axis import places_of, positions
 from crl_core.figures.live import (
     USUAL,
     epoch_rows,
     epoch_spec,
-    lam_position,
     path_rows,
     path_spec,
 )
@@ -193,7 +193,8 @@ def test_of_a_long_run_evenly_spaced_epochs_and_the_last_one_are_drawn() -> None
 @given(st.sets(st.floats(1e-6, 1e4), min_size=1, max_size=8), st.booleans())
 def test_lam_positions_ascend_with_zero_at_most_a_decade_left(positive: set[float], with_zero: bool) -> None:
     lams = ((0.0,) if with_zero else ()) + tuple(sorted(positive))
-    positions = lam_position(lams)
-    assert len(positions) == len(lams)
+    places = positions(lams)
+    assert len(places) == len(lams)
     if with_zero:
-        assert 0 < positions[1] - positions[0] <= 1 + 1e-9
+        assert 0 < places[1] - places[0] <= 1 + 1e-9
+    np.testing.assert_array_equal(places_of(lams, lams), places)

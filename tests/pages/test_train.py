@@ -161,7 +161,11 @@ def test_going_back_to_the_last_run_restores_its_settings(open_app: Open, tiny: 
     app = open_app(**tiny.params)
     app.sidebar.slider(key="sigma1").set_value(0.6).run()
     assert "have not been trained yet" in words(app)
-    next(button for button in app.button if button.label == "Back to the last run").click().run()
+    assert "σ₁ 0.1 → 0.6" in words(app)
+    assert "Shown, dimmed, is what was trained last: Two hospitals, one cause." in words(app)
+    column = tiny.result.by_lam(tiny.result.ite_rmse)[:, tiny.result.lams.index(1.0)]
+    assert f"<b>{(column[0] + column[1]) / 2:.3f}</b><span>effect error</span>" in words(app)
+    next(button for button in app.button if button.label == "Undo").click().run()
     assert app.session_state["sidebar.controls"].config == tiny.config
 
 
