@@ -70,7 +70,7 @@ class Before:
         """What was changed, and what it did."""
         changes = moves(self.config, after.config)
         more = f" and {len(changes) - _MOST} more" if len(changes) > _MOST else ""
-        return f"Long dashes: before {', '.join(changes[:_MOST])}{more}. {said(self.result, after)}"
+        return f"Dashed curve: before {', '.join(changes[:_MOST])}{more}. {said(self.result, after)}"
 
 
 def before(config: RunConfig) -> Before | None:
