@@ -45,13 +45,13 @@ def starts(server: Server) -> int:
     return sum(json.loads(line)["event"] == "RunStarted" for log in logs for line in log.read_text().splitlines())
 
 
-@pytest.mark.parametrize("address", ["runs", "train"])
+@pytest.mark.parametrize("address", ["latent", "train"])
 def test_a_link_opens_its_page_with_all_settings_on_a_server_nobody_has_visited(
     cold_server: Server, page: Page, address: str
 ) -> None:
-    page.goto(cold_server.url(address, preset="leaky", sigma1="0.5", lam="10" if address == "runs" else "14"))
+    page.goto(cold_server.url(address, preset="leaky", sigma1="0.5", lam="10" if address == "latent" else "14"))
     settled(page)
-    said(page, "The sensor that leaks the answer")
+    said(page, "Your world: two sites, σ₁ 0.5")
     expect(page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")).to_have_attribute(
         "aria-valuetext", "14"
     )
@@ -65,9 +65,9 @@ def test_a_link_opens_its_page_with_all_settings_on_a_server_nobody_has_visited(
 @pytest.mark.parametrize(
     ("typed", "shown", "title"),
     [
-        ("train", "", "The sensor that leaks the answer"),
-        ("Library", "runs", "Library"),
-        ("runs/of/mine", "runs", "Library"),
+        ("train", "", "Train"),
+        ("Latent", "latent", "Latent"),
+        ("latent/of/mine", "latent", "Latent"),
     ],
 )
 def test_a_page_opens_by_the_name_a_person_types_also_on_a_server_nobody_has_visited(
@@ -76,7 +76,7 @@ def test_a_page_opens_by_the_name_a_person_types_also_on_a_server_nobody_has_vis
     for visitor in (page, other_page):  # the second finds the server warm
         visitor.goto(cold_server.url(typed, preset="leaky", sigma1="0.5"))
         settled(visitor)
-        expect(visitor.get_by_role("heading", name=title)).to_be_visible()
+        expect(visitor.get_by_role("heading", name=title, exact=True)).to_be_visible()
         expect(visitor.get_by_role("dialog")).to_have_count(0)
         assert urlparse(visitor.url).path.strip("/") == shown
         assert params(visitor) == {"preset": ["leaky"], "sigma1": ["0.5"]}
@@ -91,7 +91,7 @@ def test_an_address_of_no_page_shows_the_home_page_and_says_so(server: Server, p
     page.goto(server.url(typed, preset="leaky"))
     settled(page)
     said(page, "There is no page at")
-    expect(page.get_by_role("heading", name="The sensor that leaks the answer")).to_be_visible()
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert params(page) == {"preset": ["leaky"]}
 
@@ -176,6 +176,7 @@ def test_the_sidebar_survives_page_changes_and_the_url_is_the_state(
     assert params(page) == {"sigma1": ["0.15"], "lam": ["0.27"]}
     other_page.goto(page.url)
     settled(other_page)
+    other_page.get_by_text("Effects", exact=True).first.click()
     expect(other_page.get_by_test_id("stSidebar").get_by_role("slider", name=re.compile("σ₁"))).to_have_attribute(
         "aria-valuetext", "0.15"
     )

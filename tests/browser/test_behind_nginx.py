@@ -123,7 +123,7 @@ def test_every_page_opens_by_link_and_by_the_bar_and_stays_under_its_path(proxie
 @pytest.mark.parametrize(
     ("typed", "shown", "words"),
     [
-        ("/train", "/", "The sensor that leaks the answer"),
+        ("/train", "/", "Train"),
         ("/Library", "/runs", "Library"),
         ("/runs/", "/runs", "Library"),
         ("/runs/of/mine", "/runs", "Library"),
