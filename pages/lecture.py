@@ -54,12 +54,7 @@ def finished() -> None:
             quiet(f"{words[:1].upper()}{words[1:]} {verb}; until then PCA stands in and a dash is shown.")
         else:
             training = run.config.training
-            several = (
-                f" Pictures and figures: seed {training.seed}; "
-                f"other pages: medians of {training.replicates} replicates."
-                if training.replicates > 1
-                else ""
-            )
+            several = f" Pictures: seed {training.seed}." if training.replicates > 1 else ""
             turns = ", T turns to the map and back" if data["map"] else ""
             traced = f" {TRACE_KEYS}{turns}." if data["trace"] else ""
             quiet(

@@ -9,20 +9,8 @@ from crl_core.config.settings import title_of
 from crl_core.config.text import nearest_lam
 from crl_core.jobs.manager import JobState
 from crl_core.measures.curves import Curves
-from crl_core.metrics import LISTED
 from crl_core.runs.sealing import StoreError
-from pages.shared import (
-    Controls,
-    controls,
-    figure,
-    job_panel,
-    last_run,
-    page_header,
-    require,
-    run_view,
-    style,
-    train_curves,
-)
+from pages.shared import Controls, controls, job_panel, last_run, page_header, require, run_view, style, train_curves
 
 _POLL_S = 0.4
 _DEFINITIONS = """
@@ -79,21 +67,13 @@ def draw(config: RunConfig, state: JobState, lam: float) -> None:
     run_view.warn(cautions)
     head(config, state, curves, lam, promised=not cautions)
     train_curves.draw(config, curves, lam, final=not moves(state))
-    if state.phase in ("finished", "completed"):
+    if state.phase in ("finished", "completed") and config is asked.config:
         train_curves.right_labels(config)
 
 
 def head(config: RunConfig, state: JobState, curves: Curves, lam: float, *, promised: bool) -> None:
     """Title, the four figures of the λ in view, and how the run stands. promised: the preset's words may hold."""
-    alone = config.source.n_envs == 1 and config.training.align == "environment"  # nothing was compared
-    figures = [
-        (f"{lam:g}", "λ in view"),
-        *(
-            (figure(None if alone and m.name == "mmd2" else curves.last(m.name, lam)), m.word)
-            for m in LISTED
-            if "epoch" in m.kept and not (m.needs_truth and config.without_effect)
-        ),
-    ]
+    figures = train_curves.figures(config, curves, lam)
     page_header(asked.look_for if promised else asked.sentence, _DEFINITIONS, figures, world=title_of(config))
     with st.container(key="train_status"):
         if state.active:

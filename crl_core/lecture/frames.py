@@ -1,6 +1,7 @@
 """All that the λ scrubber shows of one run, packed once, so that dragging needs no server.
 
-The models in view are those of replicate 0; the other replicates appear as bands. Rows are the run's view rows.
+Numbers and curves are medians over replicates, as on every page, with bands from the smallest to the largest. Pictures
+are of the models of replicate 0, whose own error stands beside them. Rows are the run's view rows.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.events import DIVERGED, OK, finite
 from crl_core.figures.axes import effect_limits, span
+from crl_core.figures.lam_curves import band
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.averages import (
     Averages,
@@ -44,16 +46,16 @@ def _plain(values: np.ndarray) -> list[float | None]:
 
 
 def metric_view(name: str, values: np.ndarray) -> dict[str, Any]:
-    """The model in view and the range over replicates of values [R, L]."""
-    finite = np.isfinite(values)
-    low = np.where(finite, values, np.inf).min(axis=0)
-    high = np.where(finite, values, -np.inf).max(axis=0)
+    """Median and range over replicates of values [R, L]; of several also the number of the one that pictures show."""
+    spread = band(values)
     metric: dict[str, Any] = {
         "label": METRIC[name].word,
-        "value": _plain(values[0]),
-        "low": _plain(low),
-        "high": _plain(high),
+        "value": _plain(spread.median),
+        "low": _plain(spread.low),
+        "high": _plain(spread.high),
     }
+    if len(values) > 1:
+        metric["own"] = _plain(values[0])
     if (linear := METRIC[name].linear) is not None:
         metric |= {"linear": True, "floor": linear[0], "ceiling": linear[1]}
     return metric
@@ -80,22 +82,29 @@ def _epochs(count: int) -> np.ndarray:
 def curve_arrays(
     config: RunConfig, history: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]:
-    """Curves over epochs of replicate 0: description, arrays, and the earlier epochs of the main curve along λ."""
-    n_lams = len(config.training.lams)
-    first = {name: np.asarray(history[name], dtype=np.float64)[:, :n_lams] for name in HISTORY if name in history}
+    """Curves over epochs, medians over replicates: description, arrays, and the earlier epochs of the main curve along
+    λ."""
+    known = {name: np.asarray(history[name], dtype=np.float64) for name in HISTORY if name in history}
     if config.training.standardise and "penalty" in history:  # as part of the loss it has the loss's unit
-        weighed = np.array(config.training.lams) * np.asarray(history["penalty"], dtype=np.float64)[:, :n_lams]
-        first["factual_train"] = np.maximum(first["loss"] - weighed, 0)
-    count = len(next(iter(first.values()))) if first else 0
+        lams = np.tile(np.array(config.training.lams), config.training.replicates)
+        weighed = lams * np.asarray(history["penalty"], dtype=np.float64)
+        known["factual_train"] = np.maximum(known["loss"] - weighed, 0)
+    count = len(next(iter(known.values()))) if known else 0
     kept = _epochs(count)
-    arrays = {f"history.{name}": pack_f32(values[kept]) for name, values in first.items()}
+    arrays = {f"history.{name}": pack_f32(medians_of(config, values[kept])) for name, values in known.items()}
     main = next((history[name] for name in ("ite_rmse", "factual_mse") if history.get(name) is not None), None)
     earlier = None
     if main is not None and count > 1:
         at = np.unique(np.rint(np.geomspace(1, count - 1, 7)).astype(int)) - 1  # the last epoch is the bold line
-        values = [_plain(row) for row in np.asarray(main, dtype=np.float64)[at][:, :n_lams]]
+        values = [_plain(row) for row in medians_of(config, np.asarray(main, dtype=np.float64)[at])]
         earlier = {"epochs": [int(e) + 1 for e in at], "values": values}
     return {"epochs": [int(e) + 1 for e in kept]}, arrays, earlier
+
+
+def medians_of(config: RunConfig, values: np.ndarray) -> np.ndarray:
+    """[T, M] -> [T, L]: medians over the replicates that have a number."""
+    by_lam = values.reshape(len(values), config.training.replicates, len(config.training.lams))
+    return np.array([band(at_epoch).median for at_epoch in by_lam]).reshape(len(values), by_lam.shape[2])
 
 
 def scatter_axes(ite: np.ndarray | None, ite_hat: np.ndarray, factual: np.ndarray) -> dict[str, Any]:
@@ -188,7 +197,7 @@ def frames(
     maps = effect_map(result, view, size=MAP_SIZE)
 
     by_metric = _metrics(result, evidence)
-    mine = {name: values[0] for name, values in by_metric.items()}
+    mine = {name: band(values).median for name, values in by_metric.items()}
     numbers = numbers_by_lam(config, status, mine, evidence, n_pairs_of(config))
     nan = np.full(n_lams, np.nan)
     ite_rmse, chosen_by, story_id = mine.get("ite_rmse", nan), mine.get("factual_mse", nan), naming.preset_id

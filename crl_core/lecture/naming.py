@@ -63,9 +63,9 @@ def captions(
     else:
         effect = f"predicted for {rows}; the true effects are not known here"
     replicates = training.replicates
-    band = f"; band: {replicates} replicates" if replicates > 1 else ""
+    several = f"median and range of {replicates} replicates" if replicates > 1 else f"seed {training.seed}"
     pulled = "treated and untreated" if training.align == "treatment" else f"the {naming.env_word}s"
-    about = f"how hard {pulled} are pulled together\nheld out; seed {training.seed}{band}; faint: earlier epochs"
+    about = f"how hard {pulled} are pulled together\nheld out; {several}; faint: earlier epochs"
     return {
         "latent": {
             "title": "Latent space",
@@ -90,7 +90,8 @@ def captions(
 def numbers_by_lam(
     config: RunConfig, status: np.ndarray, metrics: Mapping[str, np.ndarray], evidence: Arrays, n_pairs: int
 ) -> list[dict[str, float]]:
-    """The numbers that the texts may speak of, for each λ of replicate 0."""
+    """The numbers that the texts may speak of, for each λ: medians over replicates; the status is that of replicate 0,
+    [L], whose models the pictures show."""
     lams = config.training.lams
     nan = np.full(len(lams), np.nan)
     ite, factual = metrics.get("ite_rmse", nan), metrics.get("factual_mse", nan)
@@ -114,9 +115,8 @@ def numbers_by_lam(
         }
         each |= {name: float(values[i]) for name, values in metrics.items()}
         for latent in ("z", "s"):
-            r2 = [
-                float(evidence[k][i]) for k in (f"r2_{latent}_ridge", f"r2_{latent}_knn") if evidence and k in evidence
-            ]
+            readers = (f"r2_{latent}_ridge", f"r2_{latent}_knn")
+            r2 = [float(np.median(evidence[k][i :: len(lams)])) for k in readers if evidence and k in evidence]
             if r2:
                 each[f"r2_{latent}"] = max(r2)  # the better reader of the two
         every.append(each)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crl_core.events import OK
+from crl_core.events import DIVERGED
 from crl_core.metrics import METRIC
 from crl_core.results import RunResult
 
@@ -65,17 +65,18 @@ def said(before: RunResult, after: RunResult) -> str:
 
 
 def medians(result: RunResult, name: str) -> np.ndarray | None:
-    """Over the usable replicates, [L], NaN where there are none; None where the run has no such number."""
+    """Over the replicates that have a number, [L], NaN where there are none; None where the run has no such number."""
     values = _values(result, name)
     return None if values is None else np.array([np.median(of) if len(of) else np.nan for of in map(_known, values.T)])
 
 
 def _values(result: RunResult, name: str) -> np.ndarray | None:
-    """[R, L], NaN where a model is lost."""
+    """[R, L], NaN where a model has diverged."""
     values = result.metric(METRIC[name], None)
     if values is None:
         return None
-    return np.where(result.by_lam(result.status) == OK, result.by_lam(np.asarray(values, dtype=np.float64)), np.nan)
+    values = np.where(result.status == DIVERGED, np.nan, np.asarray(values, dtype=np.float64))
+    return result.by_lam(values)
 
 
 def _known(values: np.ndarray) -> np.ndarray:
@@ -83,7 +84,7 @@ def _known(values: np.ndarray) -> np.ndarray:
 
 
 def _at(result: RunResult, name: str, lam: float | None) -> np.ndarray:
-    """The usable replicates' numbers at a λ."""
+    """The replicates' numbers at a λ."""
     values = _values(result, name)
     return np.empty(0) if values is None or lam is None else _known(values[:, result.lams.index(lam)])
 

@@ -62,7 +62,7 @@ class Before:
     result: RunResult
 
     def along(self, name: str) -> tuple[tuple[float, ...], np.ndarray] | None:
-        """λ, and the medians [L] of a metric over the replicates that are usable; None where it has none."""
+        """λ, and the medians [L] of a metric over the replicates; None where it has none."""
         values = medians(self.result, name)
         return None if values is None else (self.result.lams, values)
 

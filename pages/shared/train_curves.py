@@ -14,7 +14,7 @@ from crl_core.figures.live_along import Along, effect_along, error_along, explai
 from crl_core.figures.palette import palette
 from crl_core.jobs.manager import JobState
 from crl_core.measures.curves import Curves, empty
-from crl_core.metrics import METRIC, kept_in
+from crl_core.metrics import LISTED, METRIC, kept_in
 from pages.shared import last_run, prediction_panel, run_view, server_cache, style, table_run
 
 _SAYS = {
@@ -37,6 +37,19 @@ def curves_of(config: RunConfig, state: JobState) -> Curves:
     if state.phase in ("running", "failed", "cancelled"):
         return server_cache.follower(config.key).follow() or nothing
     return nothing
+
+
+def figures(config: RunConfig, curves: Curves, lam: float) -> list[tuple[str, str]]:
+    """The figures of the λ in view, by their last epoch, and what they are."""
+    alone = config.source.n_envs == 1 and config.training.align == "environment"  # nothing was compared
+    return [
+        (f"{lam:g}", "λ in view"),
+        *(
+            (style.figure(None if alone and m.name == "mmd2" else curves.last(m.name, lam)), m.word)
+            for m in LISTED
+            if "epoch" in m.kept and not (m.needs_truth and config.without_effect)
+        ),
+    ]
 
 
 def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:

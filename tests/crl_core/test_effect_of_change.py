@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_core.events import COLLAPSED, OK
+from crl_core.events import DIVERGED, OK
 from crl_core.measures.effect_of_change import medians, move_at_best, move_at_least_lam, said
 from crl_core.results import RunResult
 from tests.lecture_runs import run_of
@@ -42,10 +42,10 @@ def test_an_error_whose_replicates_are_all_lower_fell_and_else_there_is_no_clear
     assert said(high, near).count("no clear change") == 2
 
 
-def test_a_lost_replicate_has_no_part_in_it(result: RunResult) -> None:
+def test_a_diverged_replicate_has_no_part_in_it(result: RunResult) -> None:
     replicates, n_lams = shape(result)
     errors, status = np.ones((replicates, n_lams)), np.full((replicates, n_lams), OK)
-    errors[0], status[0] = 50, COLLAPSED
+    errors[0], status[0] = 50, DIVERGED
     found = medians(with_errors(result, errors, status), "ite_rmse")
     assert found is not None
     np.testing.assert_array_equal(found, np.ones(n_lams))

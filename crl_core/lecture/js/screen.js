@@ -115,6 +115,12 @@ function progress(it) {
   if (told) { it.$(".track").setAttribute("aria-valuetext", told.words); put(it, ".far", told.words); }
 }
 
+/** Whose picture it is: one of several replicates, while the figures are medians. */
+function ownError(frames, i) {
+  const own = frames.metrics.ite_rmse?.own;
+  return own && finite(own[i]) ? `. This picture: seed ${frames.seed}, its own error ${figure(own[i])}` : "";
+}
+
 /** What is written of the model in view. What is not known for shifted rows is not shown. */
 function numbers(it) {
   const { frames, near, shift, step } = it;
@@ -128,6 +134,7 @@ function numbers(it) {
     const called = shift ? `${word}, shifted` : instead ? instead.word : word;
     if (name === "ite_rmse") put(it, `[data-word=${name}]`, called);
   }
+  put(it, "[data-view=effect] .caption", frames.captions.effect.caption + ownError(frames, near));
   const told = step >= 0 && !shift && frames.story[step].index === near ? frames.story[step] : null;
   put(it, ".says", shift ? probeText(it) : told ? told.sentence : frames.readings[near] || "");
   it.root.classList.toggle("telling", !!told);

@@ -83,7 +83,8 @@ function probeText(it) {
   if (!drawable(frames, near)) return frames.readings[near];
   const text = "Distribution-shift probe: this model never saw these data.";
   if (!network.hasTruth) return text;
-  const here = figure(it.shift.errors[near]), before = figure(frames.metrics.ite_rmse.value[near]);
+  const here = figure(it.shift.errors[near]), error = frames.metrics.ite_rmse,
+    before = figure((error.own || error.value)[near]);
   return `${text} Effect error ${here} here, ${before} on data like its own.`;
 }
 

@@ -1,0 +1,31 @@
+"""One λ has one number: whoever reads the effect error of a run at a λ finds the same on every page."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from crl_core.runs.store import RunStore
+from pages.shared.style import figure
+from tests.pages.conftest import Open, Tiny, words
+from tests.pages.test_lecture import sent
+
+
+@pytest.mark.parametrize("lam", [0.0, 1.0, 10.0])
+def test_the_effect_error_at_a_lam_is_one_number_on_every_page(
+    lam: float, open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    store.save(tiny.result)
+    at = tiny.result.lams.index(lam)
+    median = float(np.median(tiny.result.by_lam(tiny.result.ite_rmse)[:, at]))
+    for page in ("train", "effects", "path"):
+        app = open_app(page, **tiny.params, lam=f"{lam:g}")
+        assert not app.exception
+        found = re.search(r"<b>([^<]+)</b><span>effect error</span>", words(app))
+        assert found is not None
+        assert found[1] == figure(median)
+    frames = sent(open_app("lecture", **tiny.params, lam=f"{lam:g}"))["frames"]
+    assert frames["metrics"]["ite_rmse"]["value"][at] == pytest.approx(median, rel=1e-5)
+    assert frames["metrics"]["ite_rmse"]["own"][at] == pytest.approx(tiny.result.ite_rmse[at], rel=1e-5)
