@@ -23,6 +23,7 @@ from pages.shared import (
     sidebar,
 )
 from pages.shared.lecture_scrubber import scrubber
+from pages.shared.lecture_stage import stage_of
 
 
 def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None:
@@ -43,7 +44,7 @@ def finished() -> None:
     averages = None if run.config.table is None else (row_views.average(run), row_views.levels(run))
     data = server_cache.lecture_frames(stamp, naming, run.result, run.projection, run.evidence, averages)
     with st.container():  # as a fragment has one: in its place the scrubber stays, in full screen too
-        scrubber(data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma))
+        scrubber(data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma), stage_of(now))
     missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
     waiting = [what for name, what in missing.items() if name not in parts]
     left, right = st.columns([4, 1], vertical_alignment="center")
@@ -59,7 +60,7 @@ def finished() -> None:
             traced = f" {TRACE_KEYS}{turns}." if data["trace"] else ""
             quiet(
                 "Arrow keys step, Home and End jump, space plays, Page Down tells the story, 1 to 5 enlarge, F fills "
-                f"the screen, P is for projectors.{traced}{several}"
+                f"the screen, P is for projectors, ? lists all keys.{traced}{several}"
             )
     with right:
         lecture_handout.offer(run, naming)

@@ -25,6 +25,7 @@ _SCRIPTS = (  # in the order in which they use each other
     "motion",
     "live",
     "pointer",
+    "stage",
     "keys",
     "shift",
     "scrubber",
@@ -43,4 +44,4 @@ def script() -> str:
 
 @cache
 def style() -> str:
-    return (HERE / "scrubber.css").read_text(encoding="utf-8")
+    return "\n".join((HERE / f"{name}.css").read_text(encoding="utf-8") for name in ("scrubber", "stage"))

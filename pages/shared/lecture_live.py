@@ -10,6 +10,7 @@ from crl_core.lecture.training_frames import training_frames
 from pages.shared import job_panel, server_cache, table_run
 from pages.shared.asked import Controls
 from pages.shared.lecture_scrubber import scrubber
+from pages.shared.lecture_stage import stage_of
 
 _POLL_S = 1.0
 
@@ -36,6 +37,6 @@ def draw(now: Controls, config: RunConfig) -> None:
             progress=progress,
         )
         stamp = f"{config.key}|epoch {len(so_far.epochs)}|{so_far.views and so_far.views.epoch}|{progress[1]}"
-        scrubber(data, stamp, now.lam, lambda sigma: None)
+        scrubber(data, stamp, now.lam, lambda sigma: None, stage_of(now))
 
     live()

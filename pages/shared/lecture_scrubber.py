@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from crl_core.lecture.assets import script, style
-from pages.shared import sidebar
+from pages.shared import lecture_stage, sidebar
 
 KEY = "lecture.scrubber"
 _AT = "lecture.at"  # λ that browser and sidebar agree on
@@ -32,8 +32,8 @@ function themeOf(host) {
 export default function (component) {
   const { parentElement, data, setStateValue, setTriggerValue } = component;
   const host = parentElement.host || parentElement;
-  const frames = { ...data.frames, lam: data.lam, lam_turn: data.turn };
-  const stamp = data.stamp + "|" + data.turn;
+  const frames = { ...data.frames, lam: data.lam, lam_turn: data.turn, stage: data.stage };
+  const stamp = data.stamp + "|" + data.turn + "|" + JSON.stringify(data.stage);
   let it = mounted.get(parentElement);
   if (it && it.root.isConnected) {
     if (it.stamp !== stamp) { it.stamp = stamp; it.place = data.frames.key + "|" + data.turn;
@@ -48,6 +48,8 @@ export default function (component) {
       theme: () => themeOf(host),
       settled: (lam) => { lastSeen.clear(); lastSeen.set(it.place, lam); it.setState("lam", lam); },
       train: (sigma) => it.setTrigger("train", sigma),
+      choose: (preset) => it.setTrigger("preset", preset),
+      go: () => it.setTrigger("go", true),
     });
     mounted.set(parentElement, it);
     if (document.activeElement === document.body) root.querySelector("[role=slider]").focus({ preventScroll: true });
@@ -77,10 +79,17 @@ def _follow() -> None:
         st.session_state[_AT] = lam
 
 
-def scrubber(frames: Mapping[str, Any], stamp: str, lam: float, on_train: Callable[[Sequence[float]], None]) -> None:
+def scrubber(
+    frames: Mapping[str, Any],
+    stamp: str,
+    lam: float,
+    on_train: Callable[[Sequence[float]], None],
+    stage: Mapping[str, Any] | None,
+) -> None:
     """Show the frames. `stamp` names their version: equal stamps are taken for equal frames.
 
     lam:      λ of the sidebar; where somebody moved it there, the handle goes to it.
+    stage:    what is offered in full screen, see `lecture_stage`.
     on_train: called with one σ an environment when somebody wants to train for the σ they dragged to.
     """
     sent: tuple[float, int] = st.session_state.get(_SENT, (lam, 0))
@@ -93,12 +102,18 @@ def scrubber(frames: Mapping[str, Any], stamp: str, lam: float, on_train: Callab
         if sigma:
             on_train([float(value) for value in sigma])
 
+    def chosen() -> None:
+        if preset := st.session_state[KEY].get("preset"):
+            lecture_stage.choose(str(preset))
+
     _component(_GLUE_AND_SCRIPT, style() + _STYLE)(
         key=KEY,
-        data={"frames": dict(frames), "stamp": stamp, "lam": sent[0], "turn": sent[1]},
+        data={"frames": dict(frames), "stamp": stamp, "lam": sent[0], "turn": sent[1], "stage": stage},
         default={"lam": lam},
         on_lam_change=_follow,
         on_train_change=wish,
+        on_preset_change=chosen,
+        on_go_change=lecture_stage.train,
         height="content",
     )
 

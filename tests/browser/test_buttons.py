@@ -513,6 +513,55 @@ def test_the_lecture_tells_its_story_plays_enlarges_and_is_handed_out(visitor: V
         expect(large).to_have_attribute("aria-pressed", "false")
 
 
+@presses(*(f"scrubber-{act}" for act in ("keys", "scene", "go")))
+def test_a_lecture_is_given_from_a_full_screen_with_other_worlds_and_training_in_it(visitor: Visitor) -> None:
+    page = visitor.page
+    page.set_viewport_size({"width": 1280, "height": 720})
+    visitor.open("lecture")
+    title, path = page.locator(".lecture .title"), page.locator(".lecture [data-view=path] .plot")
+
+    def does(what: str) -> Locator:
+        return page.locator(f".lecture [data-do={what}]").first
+
+    def is_full() -> bool:
+        return bool(page.evaluate("document.fullscreenElement !== null"))
+
+    page.locator(".lecture [role=slider]").focus()
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement !== null")
+    for _ in range(3):
+        page.keyboard.press("PageDown")
+        page.wait_for_timeout(300)
+        box = path.bounding_box()
+        assert box is not None
+        assert box["height"] >= 220
+        large = page.locator(".lecture .views .panel").evaluate_all("all => all.map(e => e.offsetHeight)")
+        assert max(large) >= 220
+    visitor.press("scrubber-keys", at=does("keys"))
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+    assert is_full()
+    visitor.press("scrubber-scene", at=does("scene"))
+    expect(title).to_have_text(PRESETS["shifted"].title)
+    expect(does("story")).to_have_text(re.compile("Story 1 of"))
+    page.locator(".lecture .preset").select_option("hospital")
+    expect(title).to_have_text(PRESETS["hospital"].title)
+    assert is_full()
+    page.evaluate("document.exitFullscreen()")
+    epochs = visitor.sidebar.get_by_role("spinbutton", name="Epochs")
+    epochs.fill("2")
+    epochs.press("Enter")
+    expect(visitor.main).to_contain_text("epochs 50 → 2")
+    page.locator(".lecture [role=slider]").focus()
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement !== null")
+    visitor.press("scrubber-go", at=does("go"))
+    expect(does("go")).to_be_disabled()
+    assert is_full()
+    expect(visitor.sidebar).to_contain_text("Already trained")
+
+
 @presses(*(f"scrubber-{act}" for act in ("edit", "trace-next", "trace-back", "face")))
 def test_the_lecture_records_a_trace_again_steps_to_the_next_and_turns_to_the_map(visitor: Visitor) -> None:
     visitor.open("lecture", **link(FILTER))

@@ -89,6 +89,9 @@ def test_what_is_computed_after_training_is_only_said_once_it_is_known(name):
 
 def test_every_preset_has_a_story_of_its_own():
     assert set(story.texts()["presets"]) == set(PRESETS)
+    scenes = story.texts()["scenes"]
+    assert len(set(scenes)) == len(scenes) > 1
+    assert set(scenes) <= set(PRESETS)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ const ACTS = {
   "trace-next": (it) => stepTrace(it, 1),
   edit: (it, button) => toggleEdit(it, button ? Number(button.dataset.edit) : it.trace && it.trace.edit),
   face: (it) => it.trace && turnFace(it, showsTrace(it.trace) ? "map" : "trace"),
+  keys: (it) => showKeys(it, it.$(".keys").hidden),
+  scene: nextScene,
+  go: (it) => it.hooks.go && it.frames.stage && it.frames.stage.cost && it.hooks.go(),
   train: (it) => it.hooks.train && it.hooks.train([...it.shift.sigma]),
 };
 
@@ -22,15 +25,19 @@ function listenToKeysAndButtons(it) {
   const signal = it.ending.signal, pace = it.$(".pace");
   const on = (target, type, act) => target.addEventListener(type, act, { signal });
   on(it.root, "click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
+    const button = event.target.closest("button"), panel = event.target.closest(".views [data-view]");
+    if (!button) {
+      if (panel && isFull(it) && panel.dataset.view !== stageView(it)) putOnStage(it, panel.dataset.view);
+      return;
+    }
     if (button.dataset.do) ACTS[button.dataset.do](it, button);
-    else if (button.classList.contains("enlarge")) enlarge(it, button.closest("[data-view]").dataset.view);
+    else if (button.classList.contains("enlarge")) show(it, button.closest("[data-view]").dataset.view);
   });
   on(it.root, "dblclick", (event) => {
     const panel = event.target.closest("[data-view]");
     if (panel && panel.dataset.view !== "path" && !event.target.closest("button")) enlarge(it, panel.dataset.view);
   });
+  on(it.$(".preset"), "change", (event) => chooseWorld(it, event.target.value));
   pace.selectedIndex = it.pace;
   on(pace, "change", () => {
     if (it.motion === "play") { it.playFrom = it.position; it.played = 0; }
@@ -52,14 +59,23 @@ function key(it, event) {
   else if (event.key === "PageDown") ACTS.next(it);
   else if (event.key === "PageUp") ACTS.back(it);
   else if (event.key === " ") { if (tag === "BUTTON") return; play(it); }
-  else if (/^[1-5]$/.test(event.key)) enlarge(it, VIEWS[event.key - 1]);
+  else if (/^[1-5]$/.test(event.key)) show(it, VIEWS[event.key - 1]);
   else if (event.key === "f" || event.key === "F") full(it);
   else if (event.key === "p" || event.key === "P") ACTS.projector(it);
   else if (it.trace && TRACE_KEYS[event.key]) ACTS[TRACE_KEYS[event.key]](it);
+  else if (event.key === "?") ACTS.keys(it);
+  else if (event.key === "s" || event.key === "S") nextScene(it);
+  else if (event.key === "r" || event.key === "R") ACTS.go(it);
+  else if (event.key === "Escape" && !it.$(".keys").hidden) showKeys(it, false);
   else if (event.key === "Escape" && it.large) enlarge(it, it.large);
   else if (event.key === "Escape" && it.shift) leaveShift(it);
   else return;
   event.preventDefault(); event.stopPropagation();
+}
+
+/** A view by its number: large beside the path in full screen, else alone above it. */
+function show(it, view) {
+  if (isFull(it) && view !== "path") putOnStage(it, view); else enlarge(it, view);
 }
 
 /** One view alone above the path; the same again brings all back. */

@@ -3,6 +3,14 @@
 const VIEWS = ["latent", "effect", "map", "training", "path"];
 const PACES = [["slow", 1.6], ["steady", 0.8], ["quick", 0.4]]; // seconds a grid step
 
+const KEYS = [
+  ["← →", "step along λ; Home and End jump"], ["Space", "play and pause"], ["Page Down, Page Up", "the story, on and back"],
+  ["1 to 4", "which panel is large; out of full screen: alone"], ["5", "the path alone"], ["F", "full screen"],
+  ["P", "colours and type for a projector"], ["S", "next scene: another world, and its story"],
+  ["R", "train what is set, where it is not trained yet"], ["N, E, T", "of traces: next one, its edit, the map"],
+  ["?", "this list; Escape closes it"],
+];
+
 const TRACED = `<div class="traced" hidden>
   <p class="choose"><span class="stepper"><button type="button" data-do="trace-back"
     aria-label="Previous trace, key Shift N">‹</button><span class="which chip"></span><button type="button"
@@ -42,9 +50,14 @@ const PAGE = `
       aria-label="Pace of play">${PACES.map(([name]) => `<option>${name}</option>`).join("")}</select>
     <button type="button" data-do="shift" aria-pressed="false">Shift σ</button>
     <button type="button" data-do="projector" aria-pressed="false">Projector</button>
+    <span class="offers"><select class="preset" aria-label="Preset"></select><button type="button"
+      data-do="scene"></button><button type="button" data-do="go">Train</button></span>
     <button type="button" data-do="full">Full screen</button>
+    <button type="button" data-do="keys" aria-label="Keys" aria-expanded="false">?</button>
     <button class="enlarge" type="button" aria-pressed="false">5</button></span></div>
   <div class="plot"><div class="grip" role="slider" tabindex="0" aria-label="λ"
     aria-orientation="horizontal" aria-valuemin="0"></div></div>
-</section>`;
+</section>
+<div class="keys" role="dialog" aria-label="Keys" hidden><h3>Keys</h3><dl>${KEYS.map(([keys, what]) => `<dt>${keys}</dt>
+  <dd>${what}</dd>`).join("")}</dl><button type="button" data-do="keys">Close</button></div>`;
 

@@ -44,6 +44,7 @@ function words(it) {
     return chip;
   }));
   progress(it);
+  offers(it);
   traceButtons(it);
   legend.insertAdjacentHTML("beforeend", '<span class="entry">○ untreated</span><span class="entry">◆ treated</span>');
   grip.setAttribute("aria-valuemax", lastIndex(it));
@@ -136,6 +137,7 @@ function numbers(it) {
   }
   put(it, "[data-view=effect] .caption", frames.captions.effect.caption + ownError(frames, near));
   const told = step >= 0 && !shift && frames.story[step].index === near ? frames.story[step] : null;
+  arrange(it);
   put(it, ".says", shift ? probeText(it) : told ? told.sentence : frames.readings[near] || "");
   it.root.classList.toggle("telling", !!told);
   for (const view of VIEWS) it.$(`[data-view=${view}]`).classList.toggle("pointed", !!told && viewOf(told) === view);

@@ -67,7 +67,8 @@ function newScrubber(root, hooks) {
     told: -1, // the model that the page was last told of
     step: -1, // of the story; -1: nothing is being told
     // the picture
-    theme: "auto", large: null, style: null, size: "",
+    theme: "auto", large: null, staged: "latent", scene: null, // the world whose story begins when it is there
+    style: null, size: "",
     stale: true, dirty: true, drawnAt: null, // sizes or colours changed; something changed; the position painted last
     queued: 0, last: 0, gone: false, // the frame that is asked for, the time of the one before
   };
@@ -143,4 +144,5 @@ function take(it, next) {
   restyle(it); words(it); numbers(it);
   if (it.shift) renewShift(it);
   redo(it);
+  arriveAtScene(it);
 }

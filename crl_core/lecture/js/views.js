@@ -48,6 +48,22 @@ const latentView = {
   },
 };
 
+/** A box as wide as it is high, in the middle of the one it was. */
+function squared(box) {
+  const w = box.right - box.left, h = box.bottom - box.top, spare = Math.abs(w - h) / 2;
+  if (w > h) { box.left += spare; box.right -= spare; } else { box.top += spare; box.bottom -= spare; }
+}
+
+/** How many rows lie beyond each end of the axis of predictions, in words; "" where none does. */
+function beyond(values, from, n, spec) {
+  const hair = (spec.high - spec.low) / 65000; // they are sent clipped to the axis
+  let over = 0, under = 0;
+  for (let i = from; i < from + n; i++) {
+    if (values[i] >= spec.high - hair) over++; else if (values[i] <= spec.low + hair) under++;
+  }
+  return [over && `${over} beyond ↑`, under && `${under} beyond ↓`].filter(Boolean).join(", ");
+}
+
 const effectView = {
   still(panel, scene) {
     const { frames, style } = scene, c = panel.still, spec = frames.scatter;
@@ -55,6 +71,7 @@ const effectView = {
     if (!spec) return;
     const gap = style.size, bottom = panel.h - gap * (spec.by_env ? 2 : 3);
     const box = { left: gap * 2.6, top: gap * 0.6, right: panel.w - gap * 0.8, bottom };
+    if (!spec.by_env) squared(box); // the line of truth rises by 45°
     const radius = style.radius * clamp(Math.min(panel.w, panel.h) / 330, 0.7, 1.5);
     this.sprite = sprites(style.envs, radius, panel.ratio, style.alpha);
     const y = { low: spec.low, high: spec.high };
@@ -73,8 +90,9 @@ const effectView = {
     } else {
       const scale = axes(c, box, { low: spec.low, high: spec.high }, y, style), ite = frames.arrays.ite.values;
       c.textAlign = "right"; c.textBaseline = "bottom"; c.fillStyle = style.muted;
-      write(panel, c, "true effect →", box.right, panel.h - 1);
-      c.textAlign = "left"; c.textBaseline = "top"; write(panel, c, "↑ predicted", box.left + gap * 0.4, box.top);
+      write(panel, c, "true effect →", box.right, Math.min(panel.h - 1, box.bottom + gap * 2.6));
+      c.textAlign = "left"; c.textBaseline = "top";
+      if (panel.h > gap * 12) write(panel, c, "↑ predicted", box.left + gap * 0.4, box.top);
       this.Y = scale.Y;
       this.px = Float32Array.from(ite, (v) => scale.X(clamp(v, spec.low, spec.high)));
       this.truth(c, style, [scale.X(spec.low), scale.Y(spec.low)], [scale.X(spec.high), scale.Y(spec.high)]);
@@ -98,6 +116,11 @@ const effectView = {
     const a = scene.low * n, b = scene.high * n;
     const at = (i) => Y(hat[a + i] + (hat[b + i] - hat[a + i]) * f), row = ringedRow(scene);
     drawPoints(c, scene, this.sprite, (i) => px[i], at);
+    const more = spec.by_env ? "" : beyond(hat, scene.near * n, n, spec);
+    if (more) {
+      c.font = scene.style.small; c.fillStyle = scene.style.muted; c.textAlign = "right"; c.textBaseline = "top";
+      c.fillText(more, panel.w - scene.style.size * 0.4, 0);
+    }
     if (row >= 0) ringed(c, scene, this.sprite.side, px[row], at(row), Y(clamp(answerNow(scene), spec.low, spec.high)));
   },
 };

@@ -1,0 +1,59 @@
+// The full screen: two large panels, the story's and the path, the others small; presets, scenes and Train within it;
+// the keys as a list.
+
+const isFull = (it) => it.root.matches(":fullscreen");
+
+/** Which panel is large beside the path: what the story points at, else what was chosen last. */
+function stageView(it) {
+  const told = it.step >= 0 && it.frames.story[it.step] ? viewOf(it.frames.story[it.step]) : null;
+  return told && told !== "path" ? told : it.staged;
+}
+
+function arrange(it) {
+  const view = stageView(it);
+  if (it.root.dataset.stage !== view) { it.root.dataset.stage = view; if (isFull(it)) redo(it); }
+}
+
+function putOnStage(it, view) {
+  it.staged = view;
+  it.step = -1;
+  if (it.large) enlarge(it, it.large);
+  arrange(it); numbers(it); repaint(it);
+}
+
+/** What the page offers in full screen: presets by title, scenes, and Train where something is not trained. */
+function offers(it) {
+  const stage = it.frames.stage, select = it.$(".preset");
+  it.$(".offers").hidden = !stage;
+  if (!stage) return;
+  select.replaceChildren(...stage.presets.map(({ id, title }) => new Option(title, id, false, id === stage.preset)));
+  const train = it.$("[data-do=go]"), at = stage.scenes.findIndex(({ preset }) => preset === stage.preset);
+  train.disabled = !stage.cost;
+  train.title = stage.cost || "Already trained, or in training.";
+  it.$("[data-do=scene]").textContent = at >= 0 ? `Scene ${at + 1} of ${stage.scenes.length}` : "Scenes";
+}
+
+function chooseWorld(it, preset) {
+  if (it.hooks.choose && preset !== it.frames.stage.preset) it.hooks.choose(preset);
+}
+
+/** The next scene is told from its first step, as soon as its run is there. */
+function nextScene(it) {
+  const stage = it.frames.stage;
+  if (!stage || !stage.scenes.length) return;
+  const at = stage.scenes.findIndex(({ preset }) => preset === stage.preset);
+  it.scene = stage.scenes[(at + 1) % stage.scenes.length].preset;
+  if (it.scene === stage.preset) tell(it, 0); else chooseWorld(it, it.scene);
+}
+
+function arriveAtScene(it) {
+  if (!it.scene || !it.frames.stage || it.frames.stage.preset !== it.scene || !it.frames.story.length) return;
+  it.scene = null;
+  tell(it, 0);
+}
+
+function showKeys(it, open) {
+  it.$(".keys").hidden = !open;
+  it.$("[data-do=keys]").setAttribute("aria-expanded", String(open));
+  (open ? it.$(".keys button") : it.grip).focus({ preventScroll: true });
+}
