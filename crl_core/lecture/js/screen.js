@@ -135,7 +135,7 @@ function numbers(it) {
     const called = shift ? `${word}, shifted` : instead ? instead.word : word;
     if (name === "ite_rmse") put(it, `[data-word=${name}]`, called);
   }
-  put(it, "[data-view=effect] .caption", frames.captions.effect.caption + ownError(frames, near));
+  put(it, "[data-view=effect] .caption", frames.captions.effect.caption + ownError(frames, near) + beyond(frames, near));
   const told = step >= 0 && !shift && frames.story[step].index === near ? frames.story[step] : null;
   arrange(it);
   put(it, ".says", shift ? probeText(it) : told ? told.sentence : frames.readings[near] || "");

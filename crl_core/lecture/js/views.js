@@ -54,14 +54,17 @@ function squared(box) {
   if (w > h) { box.left += spare; box.right -= spare; } else { box.top += spare; box.bottom -= spare; }
 }
 
-/** How many rows lie beyond each end of the axis of predictions, in words; "" where none does. */
-function beyond(values, from, n, spec) {
+/** How many rows of a model lie beyond each end of the axis of predictions, in words; "" where none does. */
+function beyond({ scatter: spec, arrays, n }, i) {
+  if (!spec || !arrays.ite_hat) return "";
+  const values = arrays.ite_hat.values, from = i * n;
   const hair = (spec.high - spec.low) / 65000; // they are sent clipped to the axis
   let over = 0, under = 0;
-  for (let i = from; i < from + n; i++) {
-    if (values[i] >= spec.high - hair) over++; else if (values[i] <= spec.low + hair) under++;
+  for (let k = from; k < from + n; k++) {
+    if (values[k] >= spec.high - hair) over++; else if (values[k] <= spec.low + hair) under++;
   }
-  return [over && `${over} beyond ↑`, under && `${under} beyond ↓`].filter(Boolean).join(", ");
+  const said = [over && `${over} above`, under && `${under} below`].filter(Boolean).join(", ");
+  return said && `. Beyond the axis: ${said}`;
 }
 
 const effectView = {
@@ -116,11 +119,6 @@ const effectView = {
     const a = scene.low * n, b = scene.high * n;
     const at = (i) => Y(hat[a + i] + (hat[b + i] - hat[a + i]) * f), row = ringedRow(scene);
     drawPoints(c, scene, this.sprite, (i) => px[i], at);
-    const more = spec.by_env ? "" : beyond(hat, scene.near * n, n, spec);
-    if (more) {
-      c.font = scene.style.small; c.fillStyle = scene.style.muted; c.textAlign = "right"; c.textBaseline = "top";
-      c.fillText(more, panel.w - scene.style.size * 0.4, 0);
-    }
     if (row >= 0) ringed(c, scene, this.sprite.side, px[row], at(row), Y(clamp(answerNow(scene), spec.low, spec.high)));
   },
 };
