@@ -60,8 +60,7 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float, sho
         watch(config.key, state.phase, state.active)
     else:
         done = state.phase == "completed"
-        small = smaller(config) if config.table is None else config  # the sidebar has no fields for a table
-        reason = None if done or state.phase == "finished" or small == config else machine.why_small()
+        small, reason = _small_instead(config, state)
         if reason is not None:
             _offer_small(small, lam, show, reason)
         label = "Compute what is missing" if state.phase == "finished" else "Train"
@@ -79,14 +78,43 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float, sho
         st.error(style.plain(st.session_state.pop("job.refusal")))
 
 
+def next_step(
+    config: RunConfig, lam: float, show: Callable[[RunConfig], None]
+) -> tuple[str, Callable[[], None] | None]:
+    """What the first button of the panel does, in a short word, and its callback; None where all is done."""
+    state = state_of(config.key)
+    if state.active:
+        return "Cancel", lambda: cancel(config.key)
+    if state.phase == "completed":
+        return "Trained", None
+    small, reason = _small_instead(config, state)
+    if reason is not None:
+        return "Train small", lambda: _train_small(small, lam, show)
+    return ("Compute" if state.phase == "finished" else "Train"), lambda: train(config, lam)
+
+
+def _small_instead(config: RunConfig, state: JobState) -> tuple[RunConfig, str | None]:
+    """The smaller run to offer first, and why; None where there is no reason to."""
+    small = smaller(config) if config.table is None else config  # the sidebar has no fields for a table
+    full = state.phase in ("completed", "finished") or small == config
+    return small, None if full else machine.why_small()
+
+
+def _train_small(small: RunConfig, lam: float, show: Callable[[RunConfig], None]) -> None:
+    show(small)
+    train(small, lam)
+
+
 def _offer_small(small: RunConfig, lam: float, show: Callable[[RunConfig], None], reason: str) -> None:
     """On a small machine the first button trains less, and says so; the settings change with it, never unseen."""
-
-    def take() -> None:
-        show(small)
-        train(small, lam)
-
-    st.button("Train a small run", type="primary", width="stretch", key="job.train_small", on_click=take)
+    st.button(
+        "Train a small run",
+        type="primary",
+        width="stretch",
+        key="job.train_small",
+        on_click=_train_small,
+        args=(small, lam, show),
+    )
     style.quiet(
         f"This machine has {reason}. Small: 1 replicate, {style.count(small.training.epochs, 'epoch')}, "
         f"about {style.duration(server_cache.estimate_s(small))}; it shows the shape, not the spread."

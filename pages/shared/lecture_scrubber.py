@@ -16,6 +16,8 @@ _SENT = "lecture.sent"  # (λ, turn): where the browser was last told to go
 
 _STYLE = """
 .lecture-frame { container-type: inline-size; --tall: max(36rem, calc(100vh - 8.2rem)); }
+/* A phone on its side is too low for four pictures in a row: two and two, and the page scrolls. */
+@media (max-height: 480px) and (hover: none) { .lecture-frame { max-width: 50rem; } }
 """
 
 # The page's script: keeps one scrubber for each mount, and gives it new frames when they come.

@@ -19,7 +19,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from crl_core.runs.sealing import StoreError
-from pages.shared import places, server_cache, sidebar, style
+from pages.shared import bottom_bar, places, server_cache, sidebar, style
 from pages.shared.places import DEFAULT_PAGE, SECTIONS, TITLES
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +97,7 @@ def _navigation(**options: Any) -> Any:
 def main() -> None:
     """What `app.py` does."""
     st.set_page_config(page_title="CRL Explorer", layout="wide", initial_sidebar_state="auto")
-    page = _navigation(position="top")
+    page = _navigation(position="top", expanded=True)  # a phone has the menu in its drawer: all of it
     st.set_page_config(page_title=f"{page.title} · CRL Explorer")
     st.session_state["shell.framed"] = True
     try:
@@ -108,7 +108,9 @@ def main() -> None:
         except StoreError as error:  # CRL_CACHE names what is not there
             st.error(str(error))
             st.stop()
-        sidebar.draw(page.url_path)
+        asked_for = sidebar.draw(page.url_path)
+        if places.here().of_a_run:
+            bottom_bar.draw(asked_for)
         if asked := st.session_state.pop(_ASKED, None):
             st.warning(
                 style.plain(

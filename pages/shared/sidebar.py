@@ -79,6 +79,12 @@ def draw(page: str) -> Controls:
     return found
 
 
+def choose_preset(preset_id: str) -> None:
+    """Take another preset, as it comes. For callbacks."""
+    st.session_state["preset"] = preset_id
+    _preset_changed()
+
+
 def show(config: RunConfig) -> None:
     """Set the sidebar to `config`. For callbacks."""
     _forget_notes()

@@ -39,6 +39,15 @@ _CSS = """
 @media (hover: none), (max-width: 640px) { .js-plotly-plot .modebar-container { display: none; } }
 @media (max-width: 640px) { .stMain .stButtonGroup button { height: auto; }  /* a long choice takes two lines */
   .stMain .stButtonGroup button * { white-space: normal; overflow: visible; text-align: start; } }
+.stMain .st-key-bottom_bar { position: absolute; width: 0; } /* what it shows is fixed; it leaves no gap here */
+@media (max-width: 640px), (max-height: 480px) and (hover: none) {  /* a phone, upright or on its side */
+  .stMainBlockContainer:has(.st-key-bottom_bar) { padding-bottom: 6rem; }  /* the bar covers no end of a page */
+  [data-testid="stExpandSidebarButton"] { width: auto; min-width: 44px; min-height: 44px; }
+  [data-testid="stExpandSidebarButton"]::after { content: "Menu"; font-size: .95rem; margin-left: .3rem; }
+  [data-testid="stSidebarNavLink"] { min-height: 36px; }
+  .stApp button, .stApp summary, .stApp [role="tab"] { min-height: 32px; min-width: 32px; }
+  .stApp [data-testid="stTooltipHoverTarget"] { padding: 8px; margin: -8px; }  /* its icon is 16 px */
+}
 .stMain [data-testid="stPlotlyChart"] { container-type: inline-size; }
 @container (max-width: 19.5rem) {  /* words of a figure in a narrow panel: smaller rather than cut */
   .js-plotly-plot .gtitle { font-size: 11px !important; }
@@ -83,8 +92,10 @@ def theme() -> Theme:
     return "light" if st.context.theme.type == "light" else "dark"
 
 
-# They read what is typed into number fields, and taps on figures; each starts once a page, however many runs bring it.
-_SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("number_fields.js", "taps.js")]
+# They read what is typed into number fields, taps on figures and on the drawer's menu; each starts once a page, however
+# many runs bring it.
+_NAMES = ("number_fields.js", "taps.js", "drawer.js")
+_SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _NAMES]
 
 
 def inject() -> None:

@@ -41,7 +41,17 @@ _CSS = """
 @container (max-width: 340px) { .crl-table { font-size: .78rem; } .crl-table th, .crl-table td {
   padding-right: .35rem; } }
 .crl-say { font-size: .98rem; line-height: 1.5; margin: .15rem 0 0 0; max-width: 62rem; }
-@media (max-width: 640px) { .crl-table { font-size: .8rem; } }
+@media (max-width: 640px) {
+  .crl-table { font-size: .8rem; }
+  .carded, .carded tbody, .carded tr { display: block; }  /* a card a row, a line a figure */
+  .carded thead { display: none; }  /* each figure says its column */
+  .carded tr { padding: .4rem 0; border-bottom: 1px solid var(--hairline); }
+  .carded tr:last-child { border-bottom: 0; }
+  .carded td { display: flex; justify-content: space-between; gap: 1rem; white-space: normal; border-bottom: 0;
+    padding: .1rem 0; }
+  .carded td:first-child { font-weight: 650; }
+  .carded td:not(:first-child)::before { content: attr(data-of); color: var(--quiet); text-align: left; }
+}
 </style>
 """
 
@@ -53,7 +63,7 @@ def table(
     words_from: int | None = None,
     strong: int | None = None,
 ) -> None:
-    """A quiet table. Columns from `words_from` on are sentences; row `strong` is set bold."""
+    """A quiet table; on a phone a card a row. Columns from `words_from` on are sentences; row `strong` is set bold."""
 
     def cell(tag: str, index: int, text: str, bold: bool) -> str:
         says = words_from is not None and index >= words_from
@@ -61,14 +71,16 @@ def table(
         kinds += ["strong"] if bold and not kinds else []
         # In a sentence a range does not break in two; a narrow column of figures has to break it.
         whole = _RANGE.sub(lambda found: found[0].replace(" ", "\u00a0"), text) if says else text
-        return f'<{tag} class="{" ".join(kinds)}">{escape(whole)}</{tag}>'
+        of = f' data-of="{escape(header[index])}"' if tag == "td" else ""
+        return f'<{tag} class="{" ".join(kinds)}"{of}>{escape(whole)}</{tag}>'
 
     head = "".join(cell("th", index, text, False) for index, text in enumerate(header))
     body = "".join(
         "<tr>" + "".join(cell("td", index, text, place == strong) for index, text in enumerate(row)) + "</tr>"
         for place, row in enumerate(rows)
     )
-    worded = "" if words_from is None else f' worded" style="--figures: {words_from - 1}'
+    carded = " carded" if len(header) > 2 else ""  # of two columns a phone shows both
+    worded = carded if words_from is None else f' worded" style="--figures: {words_from - 1}'
     st.html(
         f'{_CSS}<div class="crl-scroll"><table class="crl-table{worded}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
