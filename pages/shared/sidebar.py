@@ -148,12 +148,6 @@ def _forget_notes() -> None:
     st.session_state[_NOTES] = []
 
 
-def choose_preset(preset_id: str) -> None:
-    """Another preset, as it comes. For callbacks."""
-    st.session_state["preset"] = preset_id
-    _preset_changed()
-
-
 def _preset_changed() -> None:
     _forget_notes()
     preset_id = st.session_state["preset"]
