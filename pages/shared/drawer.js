@@ -7,5 +7,11 @@ if (!window.crlDrawer) {
     const link = target.closest?.("[data-testid=stSidebarNavLink]");
     if (link && matchMedia("(max-width: 768px), (max-height: 480px) and (hover: none)").matches) setTimeout(close);
   });
-  if (matchMedia("(min-width: 769px) and (max-height: 480px) and (hover: none)").matches) close();
+  if (matchMedia("(min-width: 769px) and (max-height: 480px) and (hover: none)").matches) {
+    const look = setInterval(() => { // the sidebar may come after this script
+      if (!document.querySelector("[data-testid=stSidebarCollapseButton] button")) return;
+      clearInterval(look);
+      close();
+    }, 100);
+  }
 }

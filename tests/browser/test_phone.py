@@ -41,7 +41,8 @@ _END_IS_SEEN = """bar => {
   const main = document.querySelector('[data-testid=stMain]');
   main.scrollTo(0, main.scrollHeight);
   const parts = [...main.querySelectorAll('[data-testid=stElementContainer]:not(.st-key-bottom_bar)')];
-  return Math.max(...parts.map(part => part.getBoundingClientRect().bottom)) <= bar;
+  const seen = parts.filter(part => part.checkVisibility());  // not what is folded away
+  return Math.max(...seen.map(part => part.getBoundingClientRect().bottom)) <= bar;
 }"""
 
 
@@ -114,7 +115,8 @@ def test_a_page_fits_its_width_and_a_finger_and_is_not_covered(phone: Page, serv
     bar = phone.locator(BAR).filter(visible=True)
     assert bar.count() == PLACES[stem].of_a_run
     if bar.count():
-        phone.wait_for_function(_END_IS_SEEN, arg=bar.bounding_box()["y"], timeout=PATIENCE_MS, polling=300)  # type: ignore[index]
+        upper_edge = bar.evaluate("e => e.getBoundingClientRect().top")
+        phone.wait_for_function(_END_IS_SEEN, arg=upper_edge, timeout=PATIENCE_MS, polling=300)
 
 
 def test_on_its_side_the_lecture_has_its_pictures_and_the_bar(phone: Page, server: Server) -> None:
@@ -122,7 +124,7 @@ def test_on_its_side_the_lecture_has_its_pictures_and_the_bar(phone: Page, serve
     opened(phone, server, "lecture")
     expect(phone.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
     expect(phone.locator(BAR)).to_be_visible()
-    phone.wait_for_timeout(500)
+    phone.wait_for_timeout(500)  # a canvas takes its size some frames after its window
     heights = phone.locator(".lecture .plot").evaluate_all("found => found.map(e => e.clientHeight)")
     assert len(heights) == 5
     assert min(heights) >= 220
