@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.shared import (
     edits_panel,
+    effects_live,
     effects_panels,
     effects_unjudged,
     figure,
@@ -32,7 +33,7 @@ With more than two inputs everything else is held at the data's mean.
 """
 
 require()
-run = run_in_view()
+run = run_in_view(live=effects_live.draw)
 if run.config.without_effect:
     effects_unjudged.without_effect(run)
     edits_panel.draw(run)

@@ -8,6 +8,7 @@ from crl_core.measures.probe_words import p_text
 from pages.shared import (
     figure,
     latent_covariates,
+    latent_live,
     latent_panels,
     page_header,
     quiet,
@@ -49,7 +50,7 @@ z stays, in units of the outcome. What can be read need not be used. In truth th
 """
 
 require()
-run = run_in_view()
+run = run_in_view(live=latent_live.draw)
 waiting = "being computed" if run.computing else "not computed"
 
 

@@ -10,6 +10,7 @@ from pages.shared import (
     figure,
     page_header,
     path_averages,
+    path_live,
     path_panels,
     prediction_panel,
     quiet,
@@ -40,7 +41,7 @@ since a logarithmic axis has no 0.
 """
 
 require()
-run = run_in_view()
+run = run_in_view(live=path_live.draw)
 found, without_pick = choices_of(run.result, run.evidence)
 oracle, factual = found[0], found[1]
 best = float(np.nanmedian(oracle.ite_rmse)) if np.isfinite(oracle.ite_rmse).any() else None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from crl_core.data.scm import MultiEnvData
 from crl_core.figures import (
     ErrorRow,
     effect_distribution,
@@ -17,7 +18,9 @@ from crl_core.figures import (
     outside,
     palette,
 )
+from crl_core.figures.palette import Palette
 from crl_core.measures.baselines import Baseline, best_said, medians, ranked, side_by_side, views_said, word_of
+from crl_core.measures.effect_map import EffectMap
 from pages.shared.model_views import Effects
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
@@ -159,29 +162,8 @@ def maps(run: RunInView, found: Effects) -> None:
     if plane is None:
         quiet("There is no effect map: the equations of this data are not known.")
         return
-    view, tau_hat = run.view, plane.tau_hat[run.result.lams.index(run.lam)]
-    same, apart = plane.limits, (-plane.half, plane.half)
-    panels = (
-        (f"Estimate τ̂ at λ = {run.lam:g}", tau_hat, same, "estimate", "What this network believes."),
-        ("Truth τ", plane.tau, same, "truth", "Known only in simulation. Same colours as the estimate."),
-        ("Difference τ̂ − τ", tau_hat - plane.tau, apart, "difference", "Estimate minus truth."),
-    )
-    for column, (title, values, limits, name, says) in zip(st.columns(3), panels, strict=True):
-        with column, st.container(key=f"panel_effects_{name}", height="stretch"):
-            drawn = effect_plane(
-                values,
-                plane.z,
-                plane.s,
-                palette(run.theme),
-                title=title,
-                limits=limits,
-                rows=plane.rows,
-                env=view.env,
-                t=view.t,
-                env_names=run.env_names,
-            )
-            chart(drawn, f"effects.map_{name}")
-            quiet(says)
+    tau_hat = plane.tau_hat[run.result.lams.index(run.lam)]
+    planes(plane, tau_hat, run.view, run.lam, run.env_names, palette(run.theme))
     words = "A model that ignores s has vertical bands only. Where no points lie, a map is extrapolation."
     if plane.is_slice:
         dims = run.config.scenario.dim_causal + run.config.scenario.dim_spurious
@@ -196,3 +178,31 @@ def maps(run: RunInView, found: Effects) -> None:
         f"{words} Colours are centred on the average effect. Points: held-out rows, coloured by environment; diamonds "
         "are treated."
     )
+
+
+def planes(
+    plane: EffectMap, tau_hat: np.ndarray, rows: MultiEnvData, lam: float, env_names: Sequence[str], ink: Palette
+) -> None:
+    """The estimate at a λ, the truth, and their difference."""
+    same, apart = plane.limits, (-plane.half, plane.half)
+    panels = (
+        (f"Estimate τ̂ at λ = {lam:g}", tau_hat, same, "estimate", "What this network believes."),
+        ("Truth τ", plane.tau, same, "truth", "Known only in simulation. Same colours as the estimate."),
+        ("Difference τ̂ − τ", tau_hat - plane.tau, apart, "difference", "Estimate minus truth."),
+    )
+    for column, (title, values, limits, name, says) in zip(st.columns(3), panels, strict=True):
+        with column, st.container(key=f"panel_effects_{name}", height="stretch"):
+            drawn = effect_plane(
+                values,
+                plane.z,
+                plane.s,
+                ink,
+                title=title,
+                limits=limits,
+                rows=plane.rows,
+                env=rows.env,
+                t=rows.t,
+                env_names=env_names,
+            )
+            chart(drawn, f"effects.map_{name}")
+            quiet(says)

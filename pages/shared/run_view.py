@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +22,8 @@ from crl_core.metrics import Metric
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
-from pages.shared import job_panel, last_run, places, server_cache, sidebar, style
+from pages.shared import job_panel, last_run, live_views, places, server_cache, sidebar, style
+from pages.shared.live_views import Live
 from pages.shared.sidebar import Controls
 
 _OLDER = "older"  # of the URL: a run of the settings in view, made under an older RECIPE_VERSION
@@ -127,10 +128,11 @@ def page_header(
             style.numbers(figures)
 
 
-def run_in_view(*, warned: bool = False) -> RunInView:
+def run_in_view(*, warned: bool = False, live: Callable[[Live], None] | None = None) -> RunInView:
     """The stored run of the sidebar's settings. Where there is none: the view that says so, and the page ends there.
 
     warned: the page has said already what the run lacks.
+    live:   draws the page of a run under way.
     """
     controls = sidebar.controls()
     st.session_state.pop(_SHOWN, None)
@@ -141,6 +143,9 @@ def run_in_view(*, warned: bool = False) -> RunInView:
     config, lam, naming, env_names = controls.config, controls.lam, controls.naming, controls.env_names
     older = older_in_view(config)
     state = job_panel.state_of(config.key)
+    if older is None and live is not None and live_views.moves(config):
+        live_views.watch(controls, config, live)
+        st.stop()
     last = last_run.kept(config, state) if older is None else None
     if last is not None:
         last_run.bar(controls, last, state, look_at)

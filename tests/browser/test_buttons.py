@@ -145,6 +145,8 @@ def test_a_page_without_its_run_trains_it_shows_the_way_to_watch_and_leads_back(
     epochs.fill(LONG["epochs"])
     epochs.press("Enter")
     visitor.press("run-train")
+    expect(visitor.main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))  # it moves here, too
+    visitor.open("lens", **TINY | {"samples": LONG["samples"], "epochs": LONG["epochs"]})
     expect(visitor.main).to_contain_text("This run is being trained")
     visitor.press("Watch it live", at=page.get_by_test_id("stPageLink").get_by_role("link"))
     expect(visitor.main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))

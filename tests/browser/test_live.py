@@ -53,3 +53,27 @@ def test_every_panel_of_the_lecture_moves_while_it_trains_and_ends_with_the_fina
     assert lecture.evaluate("root => root.marked")  # never taken away, so that full screen is kept
     third = pictures(lecture)
     assert [view for view in VIEWS if second[view] == third[view]] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "panel", "final"),
+    [
+        ("latent", "panel_latent", "domain AUC"),
+        ("effects", "panel_effects_scatter", "Baselines"),
+        ("path", "panel_path_error", "cost of choosing blind"),
+    ],
+)
+def test_latents_effects_and_the_path_move_while_they_train_and_give_way_to_the_finished_run(
+    server: Server, page: Page, address: str, panel: str, final: str
+) -> None:
+    train(server, page, address, epochs="40", seed="32" if address == "latent" else f"{33 + len(address)}")
+    main = page.get_by_test_id("stMain")
+    picture = main.locator(f".st-key-{panel} .js-plotly-plot").first
+    expect(main).to_contain_text(re.compile(r"Epoch \d+ of 40, .* left"), timeout=90_000)
+    expect(picture).to_be_visible()
+    first = page.screenshot(clip=picture.bounding_box())  # type: ignore[arg-type]
+    expect(main).to_contain_text("In training")
+    page.wait_for_timeout(4000)
+    assert page.screenshot(clip=picture.bounding_box()) != first  # type: ignore[arg-type]
+    expect(main).to_contain_text(final, timeout=120_000)
+    expect(main).not_to_contain_text("In training")
