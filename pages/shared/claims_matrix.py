@@ -35,7 +35,7 @@ a.crl-mark:hover { outline: 2px solid var(--accent); outline-offset: 1px; }
 .crl-marks-key { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; align-items: center; font-size: .84rem;
   color: var(--quiet); margin: .5rem 0 0 0; }
 .crl-marks-key .crl-mark { width: 1.15rem; height: 1.15rem; font-size: .7rem; margin-right: .3rem; }
-@media (max-width: 640px) {
+@media (max-width: 900px) {
   .crl-matrix tbody th { white-space: normal; }
   .crl-matrix, .crl-matrix tbody, .crl-matrix tr, .crl-matrix tbody th { display: block; }
   .crl-matrix thead { display: none; }

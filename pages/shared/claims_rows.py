@@ -32,8 +32,6 @@ _CSS = """
 .crl-world-claims[open] summary::before { content: "▾"; }
 .crl-world-claims summary b { font-weight: 650; font-size: .95rem; }
 .crl-world-claims summary span { color: var(--quiet); font-size: .84rem; }
-.crl-world-claims summary .about { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.crl-world-claims[open] summary .about { white-space: normal; }
 .crl-claim { display: grid; grid-template-columns: minmax(16rem, 5fr) minmax(13rem, 4fr) 9.5rem; gap: .2rem 1.6rem;
   align-items: center; padding: .75rem 0; border-top: 1px solid var(--hairline); }
 .crl-claim.here { box-shadow: -1rem 0 0 var(--panel), calc(-1rem - 3px) 0 0 var(--accent); }

@@ -47,7 +47,7 @@ def _base(chosen: Sequence[RunSummary]) -> RunConfig | None:
         bases[f"the selected run: {chosen[0].label.name or name_of(chosen[0].config)}"] = chosen[0].config
     own = sidebar.controls().config
     if own is not None and not isinstance(own.table, PrivateRows):
-        bases.setdefault(f"the settings in view: {name_of(own)}", own)
+        bases.setdefault(f"in view: {name_of(own)}", own)
     if not bases:
         style.quiet("Select a run of a stored world above; a sweep varies its settings.")
         return None

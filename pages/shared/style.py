@@ -73,6 +73,8 @@ _CSS = """
 .stApp [data-tag], .stApp [data-tag] * { color: var(--on-accent); }
 .crl-world { color: var(--quiet); font-size: .84rem; line-height: 1.45; margin: -.35rem 0 .2rem 0; }
 .crl-world b { color: inherit; font-weight: 650; }
+.st-key-runs_tools [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+.st-key-runs_tools [data-testid="stColumn"] { min-width: 9.5rem; }
 .crl-graph { text-align: center; margin: -.2rem 0; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-controls_train) { position: sticky; bottom: 0; z-index: 2;
   background: linear-gradient(transparent, var(--side) .7rem); padding: .7rem 0 .5rem 0; }

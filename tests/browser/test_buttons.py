@@ -223,7 +223,7 @@ def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor)
     *(
         "Average effects along λ",
         "Effects of the rows",
-        "What its rows hold: arms, overlap and balance, on the Data page",
+        "What its rows hold: arms, overlap and balance, on “Your table”",
     ),
 )
 def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new_row(visitor: Visitor) -> None:
@@ -302,7 +302,7 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     assert 'FILE = \\"\\"' in visitor.take("serve-notebook").decode()
 
     go("Scenario")
-    link = "What its rows hold: arms, overlap and balance, on the Data page"
+    link = "What its rows hold: arms, overlap and balance, on “Your table”"
     visitor.press(link, at=visitor.main.get_by_role("link", name=link))
     expect(visitor.main.locator("h1")).to_have_text("ward-7.csv")
     visitor.press("table-align", at=visitor.of("table-align").get_by_text("arms", exact=True))
