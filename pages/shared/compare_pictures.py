@@ -25,6 +25,7 @@ from crl_core.metrics import DRAWN
 from pages.shared import server_cache, style
 from pages.shared.compare_runs import MOST_PICTURES, cut, estimates, names_of
 from pages.shared.fields import lam_text
+from pages.shared.lam_tap import chart_along
 from pages.shared.model_views import Layout, pca_layout, tsne_layout
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
@@ -44,7 +45,8 @@ def errors_and_settings(runs: Sequence[RunInView], ink: Palette) -> None:
             for name, run in zip(names_of(runs), runs, strict=True)
         ]
         title = "Effect error along λ" if has_truth else "Factual error along λ"
-        chart(runs_along_lam(lines, ink, title=title), "compare.error")
+        grid = sorted({lam for line in lines for lam in line.lams})
+        chart_along(runs_along_lam(lines, ink, title=title), "compare.error", grid)
         quiet("Median over replicates, band smallest to largest, held out. Rings: the λ at which a run is shown below.")
     with right, st.container(key="panel_compare_settings", height="stretch"):
         configs = [run.config for run in runs]

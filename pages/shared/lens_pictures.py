@@ -10,6 +10,7 @@ from crl_core.figures import along_lam, palette
 from crl_core.figures.lens import chance_at_lam, reading_along_lam
 from crl_core.measures.mmd_conventions import SOURCES, equal_weight, formula
 from crl_core.measures.probes import norm_and_rank
+from pages.shared.lam_tap import chart_along
 from pages.shared.lens_controls import OWN
 from pages.shared.lens_readings import Lens
 from pages.shared.lens_words import range_text, value_text, weight_text
@@ -34,7 +35,7 @@ def path_and_chance(lens: Lens, n_rows: int) -> None:
             palette(run.theme),
             title=f"{lens.symbol} along λ",
         )
-        chart(drawn, "lens.path")
+        chart_along(drawn, "lens.path", run.result.lams)
         quiet(
             f"{n_rows} held-out rows of the first replicate. The axis is linear as far as chance reaches, "
             f"logarithmic beyond." + _lost(lens)
@@ -121,7 +122,7 @@ def sizes(lens: Lens, phi: np.ndarray) -> None:
             title="Latent norm along λ",
             y_title="latent norm",
         )
-        chart(drawn, "lens.norm")
+        chart_along(drawn, "lens.norm", run.result.lams)
     with right, st.container(key="panel_lens_rank"):
         top = float(np.nanmax(rank)) * 1.08 if np.isfinite(rank).any() else 0.0
         drawn = along_lam(
@@ -134,7 +135,7 @@ def sizes(lens: Lens, phi: np.ndarray) -> None:
             y_title="effective rank",
             linear=(0.0, max(2.0, top)),
         )
-        chart(drawn, "lens.rank")
+        chart_along(drawn, "lens.rank", run.result.lams)
     start = next((float(value) for value in norm if np.isfinite(value) and value > 0), float("nan"))
     here = float(norm[lens.at])
     if np.isfinite(here) and np.isfinite(start):

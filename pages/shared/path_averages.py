@@ -10,10 +10,11 @@ import streamlit as st
 from crl_core.figures import effects_along_lam, palette
 from crl_core.measures.lam_choice import picked_by
 from pages.shared import row_views, sidebar
+from pages.shared.lam_tap import chart_along
 from pages.shared.row_views import effect_said
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
-from pages.shared.tables import chart, say
+from pages.shared.tables import say
 
 
 def draw(run: RunInView) -> None:
@@ -28,7 +29,7 @@ def draw(run: RunInView) -> None:
         palette(run.theme),
         title="Average effects along λ",
     )
-    chart(drawn, "path.average")
+    chart_along(drawn, "path.average", found.lams)
     quiet(
         f"Mean effect over all rows and over the treated; band: {len(found.ate)} fits. Dashed: without a network, "
         "least squares (LS) per arm for both. Where a large λ draws both curves to the naive "

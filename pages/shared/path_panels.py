@@ -12,9 +12,10 @@ from crl_core.measures.curves import earlier
 from crl_core.measures.lam_choice import Choice, picked_text, words_of
 from crl_core.metrics import DRAWN, METRIC, Metric
 from pages.shared import last_run
+from pages.shared.lam_tap import chart_along
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
-from pages.shared.tables import chart, say, spread, table
+from pages.shared.tables import say, spread, table
 
 LEFT_OUT = (
     "Each environment in turn is left out of a shorter training of some of the λ, first replicate; mean factual error "
@@ -39,7 +40,7 @@ def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
         choices=found,
         before=None if before is None else before.along("ite_rmse"),
     )
-    chart(drawn, "path.ite_rmse")
+    chart_along(drawn, "path.ite_rmse", run.result.lams)
     if before is not None:
         say(before.says(run.result))
     count = run.config.training.replicates
@@ -52,9 +53,9 @@ def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
         f"{views_said(ranked(run.evidence)[:_LEVELS])}"
     )
     quiet(
-        f"Held out; {band}. Faint: earlier epochs. Leftmost, λ = 0: TARNet, plain ERM. {beside} Lanes: the λ each rule "
-        "picks, its mark as large as its replicates are many, and its regret; the oracle knows the truth, which only a "
-        "simulation has."
+        f"Held out; {band}. Faint: earlier epochs. A tap on a point takes its λ. Leftmost, λ = 0: TARNet, plain ERM. "
+        f"{beside} Lanes: the λ each rule picks, its mark as large as its replicates are many, "
+        "and its regret; the oracle knows the truth, which only a simulation has."
     )
 
 
@@ -85,7 +86,7 @@ def along(run: RunInView, metric: Metric, page: str = "path") -> None:
             linear=metric.window,
             references=references,
         )
-    chart(drawn, f"{page}.{metric.name}")
+    chart_along(drawn, f"{page}.{metric.name}", run.result.lams)
     quiet(says)
 
 

@@ -7,10 +7,11 @@ import streamlit as st
 
 from crl_core.figures import Level, along_lam, palette
 from crl_core.measures.prediction import PLACES, THE_CAUSE, WORDS, Prediction, said
+from pages.shared.lam_tap import chart_along
 from pages.shared.model_views import predicted
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, quiet
-from pages.shared.tables import chart, say
+from pages.shared.tables import say
 
 _EXPLAINED = (
     "A next hospital: s is drawn around the mean of the offsets with standard deviation 1, whatever the label is, and "
@@ -42,7 +43,7 @@ def draw(run: RunInView) -> None:
                     linear=(0.0, 1.0),
                     references=ceiling if place == "trial" else [],
                 )
-                chart(drawn, f"prediction.{place}")
+                chart_along(drawn, f"prediction.{place}", result.lams)
         cause = THE_CAUSE[run.config.scenario.observation]
         if sentence := said(found, result.lams.index(run.lam), run.lam, cause):
             say(sentence)

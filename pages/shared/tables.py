@@ -93,23 +93,31 @@ def say(text: str) -> None:
     st.html(f'{_CSS}<p class="crl-say">{escape(whole)}</p>')
 
 
-def chart(drawn: Any, key: str, on_tap: Callable[[int], None] | None = None) -> None:
+def chart(
+    drawn: Any,
+    key: str,
+    on_tap: Callable[[int], None] | None = None,
+    on_place: Callable[[float], None] | None = None,
+) -> None:
     """A Plotly figure as it is, with a toolbar that saves it; for who does not see it, a sentence beforehand.
 
-    on_tap: told the number that is the custom data of a point that is tapped.
+    on_tap:   told the number that is the custom data of a point that is tapped.
+    on_place: told where on the x axis that point is.
     """
 
     def tapped() -> None:
         points = st.session_state[key].selection.points
         if on_tap is not None and points:
             on_tap(int(np.ravel(points[0]["customdata"])[0]))
+        if on_place is not None and points:
+            on_place(float(points[0]["x"]))
 
     st.html(f'<span class="crl-spoken" role="img" aria-label="{escape(spoken(drawn))}"></span>')
     st.plotly_chart(
         drawn,
         theme=None,
         key=key,
-        on_select="ignore" if on_tap is None else tapped,
+        on_select="ignore" if on_tap is None and on_place is None else tapped,
         selection_mode="points",
         config={
             "displaylogo": False,
