@@ -49,7 +49,7 @@ def main() -> int:
             page.locator(".js-plotly-plot").nth(5).wait_for(timeout=60_000)
             page.wait_for_timeout(3000)
             page.evaluate(_WATCH)
-            handle = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")
+            handle = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")
             handle.focus()
             taken = []
             for move in range(options.moves):
@@ -90,7 +90,7 @@ def script_ms(link: str) -> list[float]:
     taken = []
     for turn in range(4):
         for lam in lams if turn % 2 else reversed(lams):
-            slider = next(item for item in app.select_slider if item.label == "λ in view")
+            slider = next(item for item in app.select_slider if item.label == "λ shown")
             start = time.perf_counter()
             slider.set_value(lam).run()
             taken.append(1000 * (time.perf_counter() - start))

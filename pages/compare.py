@@ -21,7 +21,7 @@ from pages.shared.table_kept import can_open, open_run
 _MOST_NUMBERS = 4  # runs whose errors stand in the head of the page
 _SAYS = (
     "Stored runs side by side: where their settings differ, what they learned, and whether their figures differ by "
-    "more than chance. All are shown at the λ in view; runs of different penalties each at a λ of its own."
+    "more than chance. All runs are shown at the λ of the sidebar; runs of different penalties each at a λ of its own."
 )
 _DEFINITIONS = """
 **Difference**: mean over replicates of a run’s figure minus that of run A. **Paired**: replicate r of a run has seed
@@ -73,8 +73,8 @@ def main() -> None:
 def numbers(runs: Sequence[RunInView], lam: str) -> list[tuple[str, str]]:
     """The λ that was asked for, and each run's error where there is room, in large figures."""
     if len(runs) > _MOST_NUMBERS:
-        return [(str(len(runs)), "runs"), (lam, "λ in view")]
-    return [(lam, "λ in view")] + [
+        return [(str(len(runs)), "runs"), (lam, "λ shown")]
+    return [(lam, "λ shown")] + [
         (figure(run.at_lam(run.result.ite_rmse)), f"{letter}, effect error")
         for letter, run in zip(LETTERS, runs, strict=False)
     ]

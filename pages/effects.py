@@ -57,7 +57,7 @@ page_header(
     "The truth is known only in simulation.",
     _DEFINITIONS,
     [
-        (f"{run.lam:g}", "λ in view"),
+        (f"{run.lam:g}", "λ shown"),
         (figure(run.at_lam(run.result.ite_rmse)), "effect error"),
         (signed(bias), "bias"),
         ("–" if found.constant else figure(correlation), "correlation"),

@@ -65,7 +65,7 @@ page_header(
     "proves nothing by itself, so three measures and two probes stand beside it.",
     _DEFINITIONS,
     [
-        (f"{run.lam:g}", "λ in view"),
+        (f"{run.lam:g}", "λ shown"),
         (figure(measured("domain_auc"), 2), "domain AUC"),
         (figure(measured("knn_mixing"), 2), "kNN mixing"),
         (figure(run.at_lam(run.mmd2)), "MMD²"),

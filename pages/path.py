@@ -50,13 +50,13 @@ has_truth = run.result.ite_rmse is not None
 says = (
     "What the penalty costs can be measured by anyone; what it buys shows where the same rows are recorded otherwise."
     if run.config.without_effect
-    else "The curve says what the penalty buys; the lanes below it say which λ one would have chosen."
+    else "The curve says what the penalty buys; the rows of marks below it say which λ one would have chosen."
 )
 page_header(
     f"One trained network for every λ, {run.config.training.replicates} times over. {says}",
     _DEFINITIONS,
     [
-        (f"{run.lam:g}", "λ in view"),
+        (f"{run.lam:g}", "λ shown"),
         (figure(run.at_lam(run.result.ite_rmse)), "effect error"),
         (figure(best), "effect error, oracle"),
         ("–" if cost is None else f"×{cost:.1f}", "cost of choosing blind"),

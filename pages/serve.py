@@ -19,7 +19,10 @@ from pages.shared import (
 from pages.shared.style import figure, notice, panel_title, plain
 from pages.shared.tables import say
 
-_SAYS = "The network at the λ in view as a file for other programs, and the endpoint that watches its own assumptions."
+_SAYS = (
+    "The network at the λ shown, as a file for other programs, and as a web service that warns when new rows look "
+    "different."
+)
 _DEFINITIONS = """
 **Effect error (ITE RMSE, √PEHE), factual error**: of the exported file on held-out units; *pytorch* is
 the float32 network that all are compared with.
@@ -65,7 +68,7 @@ def main() -> None:
     page_header(
         _SAYS,
         _DEFINITIONS,
-        [(f"{run.lam:g}", "λ in view"), (figure(error), "effect error, replicate 0")],
+        [(f"{run.lam:g}", "λ shown"), (figure(error), "effect error, replicate 0")],
     )
     if run.status == "diverged":
         notice("There is no model to export", f"At λ = {run.lam:g} training diverged: {run.others}.")

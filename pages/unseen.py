@@ -79,7 +79,7 @@ def header(asked: Asked, found: Deployment) -> None:
         f"The network of λ = {run.lam:g} is deployed somewhere new. {asked.intervention.sentence}",
         _DEFINITIONS,
         [
-            (f"{run.lam:g}", "λ in view"),
+            (f"{run.lam:g}", "λ shown"),
             (str(found.alarms), f"of {len(found.report.findings)} tests alarm"),
             (figure(found.usual), "effect error, unchanged"),
             (figure(found.error), "effect error here, truth"),

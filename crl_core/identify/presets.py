@@ -24,14 +24,12 @@ def _touched(dim: int, targets: tuple[int, ...]) -> tuple[tuple[float, ...], ...
 LATENT_PRESETS: Mapping[str, LatentPreset] = {
     "each": LatentPreset(
         title="Each latent changed once",
-        lesson=(
-            "Three latents, a reference and one environment for each: all are recovered up to order, sign and scale."
-        ),
+        lesson="Three latents, each changed in its own environment: all are recovered up to order, sign and scale.",
         world=LatentWorld(scales=single_targets(3, 4)),
     ),
     "each-4": LatentPreset(
         title="Four latents, each changed once",
-        lesson="Four latents, a reference and one environment for each: all are recovered up to order, sign and scale.",
+        lesson="Four latents, each changed in its own environment: all are recovered up to order, sign and scale.",
         world=LatentWorld(scales=single_targets(4, 5)),
     ),
     "untouched-pair": LatentPreset(
@@ -70,7 +68,7 @@ LATENT_PRESETS: Mapping[str, LatentPreset] = {
     ),
     "each-5": LatentPreset(
         title="Five latents, each changed once",
-        lesson="Five latents, a reference and one environment for each: all are recovered up to order, sign and scale.",
+        lesson="Five latents, each changed in its own environment: all are recovered up to order, sign and scale.",
         world=LatentWorld(scales=single_targets(5, 6)),
     ),
     "perfect": LatentPreset(

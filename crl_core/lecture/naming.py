@@ -65,7 +65,7 @@ def captions(
     replicates = training.replicates
     several = f"median and range of {replicates} replicates" if replicates > 1 else f"seed {training.seed}"
     pulled = "treated and untreated" if training.align == "treatment" else f"the {naming.env_word}s"
-    about = f"how hard {pulled} are pulled together\nheld out; {several}; faint: earlier epochs"
+    about = f"how hard {pulled} are pulled together\non held-out rows; {several}; pale: earlier epochs"
     return {
         "latent": {
             "title": "Latent space",
@@ -78,7 +78,7 @@ def captions(
         "map": {"title": "What the model believes", "caption": drawn},
         "training": {
             "title": "Loss and MMD²",
-            "caption": f"of this λ over {training.epochs} epochs; faint: the other λ",
+            "caption": f"of this λ over {training.epochs} epochs; pale: the other λ",
         },
         "path": {
             "title": "Drag λ" if len(training.lams) > 1 else "One λ was trained",

@@ -69,8 +69,8 @@ def _same_cause(scenario: Scenario, align: Align, env_word: str) -> Assumption:
         status="granted" if gap < NEAR else "in part" if gap < FAR else "violated",
         says=says,
         why=(
-            "The penalty removes every difference it sees. One in z is signal: different units are forced onto one "
-            "point."
+            "The penalty removes every difference it sees. Where the environments differ in z, the cause, it makes "
+            "unlike units look alike, and their effects with them."
         ),
     )
 

@@ -48,7 +48,7 @@ class Controls:
         if self.config is not None and self.config.table is not None:
             table = self.config.table
             return f"{table.n_rows:,} rows of {style.count(table.n_envs, 'environment')}, from a table."
-        return f"Changed from the preset. There: {self.preset.sentence}" if self.changed else self.preset.sentence
+        return f"You changed this world. As it came: {self.preset.sentence}" if self.changed else self.preset.sentence
 
     @property
     def look_for(self) -> str:

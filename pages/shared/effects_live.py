@@ -24,7 +24,7 @@ def draw(live: Live) -> None:
         "In training: what the network says by now "
         + ("of each row's label." if label else "treatment does to each held-out row."),
         None,
-        [(f"{live.lam:g}", "λ in view"), (live.figure(error), METRIC[error].word)],
+        [(f"{live.lam:g}", "λ shown"), (live.figure(error), METRIC[error].word)],
     )
     live.progress()
     if live.seen is None:
@@ -41,7 +41,9 @@ def draw(live: Live) -> None:
     if at.plane is not None and views.plane is not None:
         maps = at.plane.under(views.plane)
         effects_panels.planes(maps, maps.tau_hat[live.at], at.rows, live.lam, live.asked.env_names, live.ink)
-        quiet("A model that ignores s has vertical bands only. Where no points lie, a map is extrapolation.")
+        quiet(
+            "Vertical bands: the predicted effect depends on z alone, not on s. Where no points lie, a map is a guess."
+        )
     else:
         quiet(
             "Treatment has no part in this outcome, so there is no effect, and no map of it."

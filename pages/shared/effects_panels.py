@@ -164,7 +164,7 @@ def maps(run: RunInView, found: Effects) -> None:
         return
     tau_hat = plane.tau_hat[run.result.lams.index(run.lam)]
     planes(plane, tau_hat, run.view, run.lam, run.env_names, palette(run.theme))
-    words = "A model that ignores s has vertical bands only. Where no points lie, a map is extrapolation."
+    words = "Vertical bands: the predicted effect depends on z alone, not on s. Where no points lie, a map is a guess."
     if plane.is_slice:
         dims = run.config.scenario.dim_causal + run.config.scenario.dim_spurious
         words += (

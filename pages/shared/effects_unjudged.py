@@ -47,7 +47,7 @@ def header_numbers(run: RunInView) -> list[tuple[str, str]]:
     line, means = checked.calibration, checked.verdict.kind != "worthless"
     slope = "–" if not (means and np.isfinite(line.slope)) else f"{line.slope:.2f} ± {line.se:.2f}"
     return [
-        (f"{run.lam:g}", "λ in view"),
+        (f"{run.lam:g}", "λ shown"),
         (effect_said(run, float(np.nanmean(found.ate[:, at]))), "average effect"),
         (effect_said(run, float(np.nanmean(found.att[:, at]))), "on the treated"),
         (slope.replace("-", "−"), "slope: 1 as predicted, 0 none" if means else "slope: means nothing here"),
@@ -66,7 +66,7 @@ def without_effect(run: RunInView) -> None:
 
 def label_numbers(run: RunInView) -> list[tuple[str, str]]:
     """The large figures of a world whose outcome is a label that treatment has no part in."""
-    return [(f"{run.lam:g}", "λ in view"), (figure(run.at_lam(run.result.factual_mse)), "factual error, held out")]
+    return [(f"{run.lam:g}", "λ shown"), (figure(run.at_lam(run.result.factual_mse)), "factual error, held out")]
 
 
 def draw(run: RunInView) -> None:

@@ -7,17 +7,21 @@ changes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
 from crl_core.config import RunConfig
+from crl_core.config.settings import name_of
 from crl_core.jobs import machine
 from crl_core.jobs.cost import smaller
 from crl_core.jobs.manager import JobState, queue_line
+from crl_core.runs.labels import MAX_NAME, Label
 from crl_core.runs.sealing import StoreError
 from pages.shared import server_cache, style
 
 _POLL_S = 0.7
+_NAME = "job.name"
 _STAGES = {"projection": "t-SNE maps", "evidence": "overlap and baselines"}
 
 
@@ -30,8 +34,12 @@ def state_of(key: str) -> JobState:
 
 
 def train(config: RunConfig, lam: float) -> None:
-    """Submit a run. A callback; the sidebar shows a refusal."""
+    """Submit a run, with the name that stands beside Train. A callback; the sidebar shows a refusal."""
     try:
+        if name := str(st.session_state.get(_NAME) or ""):
+            label = Label(name=name)
+            with suppress(StoreError):  # somebody has it in hand already: it is joined, and keeps its name
+                server_cache.store().label_ahead(config.key, label)
         server_cache.jobs().submit(config, lam_in_view=lam)
     except (ValueError, StoreError) as error:
         st.session_state["job.refusal"] = str(error)
@@ -63,6 +71,14 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float, sho
         small, reason = _small_instead(config, state)
         if reason is not None:
             _offer_small(small, lam, show, reason)
+        if not done and state.phase != "finished":
+            st.text_input(
+                "Name of the run",
+                key=_NAME,
+                max_chars=MAX_NAME,
+                placeholder=f"Name: {name_of(config)}",
+                label_visibility="collapsed",
+            )
         label = "Compute what is missing" if state.phase == "finished" else "Train"
         st.button(
             label if reason is None else "Train in full",

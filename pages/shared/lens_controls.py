@@ -16,7 +16,7 @@ def chosen(named: Mapping[str, Convention]) -> Convention:
     """The convention of the controls, at first this dashboard's. Raises ValueError for a bandwidth that is none."""
     slot = st.container()
     with (
-        st.expander("Choose each part of the reading"),
+        st.expander("Choose how the MMD is computed"),
         st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="lens_parts"),
     ):
         parts = _parts(named[OWN])

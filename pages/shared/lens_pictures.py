@@ -50,7 +50,7 @@ def path_and_chance(lens: Lens, n_rows: int) -> None:
         )
         chart(drawn, "lens.chance")
         quiet(
-            f"{found.null.shape[1]} shuffles of the groups (bars) and the reading (line). An arrow: too far out to be "
+            f"{found.null.shape[1]} shuffles of the groups (bars) and this MMD (line). An arrow: too far out to be "
             f"drawn to scale."
         )
 
@@ -75,7 +75,7 @@ def conventions(lens: Lens) -> None:
     with left, st.container(key="panel_lens_named"):
         panel_title("The same latents, read four ways", f"MMD² at λ = {lens.run.lam:g}")
         table(
-            ["Convention", "MMD²", "chance", "p", "λ of equal weight"],
+            ["Convention", "MMD²", "chance", "p", "λ of equal penalty"],
             [
                 (
                     name,
@@ -89,9 +89,9 @@ def conventions(lens: Lens) -> None:
             strong=current,
         )
         quiet(
-            "λ of equal weight: the λ′ at which λ′ times that reading is as large a penalty as this run's λ times its "
-            "own, on these latents; where a reading is not above 0 there is none. It is another number at every λ: no "
-            "single factor turns the λ of one paper into that of another."
+            "λ of equal penalty: the λ with which that MMD² would weigh as much as this run's own does with its λ, on "
+            "these latents; where an MMD² is not above 0 there is none. It is another number at every λ: no single "
+            "factor turns the λ of one paper into that of another."
         )
     with right, st.container(key="panel_lens_differ"):
         panel_title("What they differ in", "h as it comes out on these latents")

@@ -43,7 +43,7 @@ def header_numbers(run: RunInView) -> list[tuple[str, str]]:
     """The large figures of a run without true effects."""
     found, at = row_views.average(run), run.result.lams.index(run.lam)
     return [
-        (f"{run.lam:g}", "λ in view"),
+        (f"{run.lam:g}", "λ shown"),
         (effect_said(run, float(np.nanmean(found.ate[:, at]))), "average effect"),
         (effect_said(run, float(np.nanmean(found.att[:, at]))), "on the treated"),
         ("–" if found.lam is None else f"{found.lam:g}", "λ chosen"),

@@ -20,7 +20,7 @@ def draw(live: Live) -> None:
         f"In training: every λ at once, {live.config.training.replicates} times over. Rules, regrets and what needs "
         "the finished networks come after training.",
         None,
-        [(f"{live.lam:g}", "λ in view"), *((live.figure(metric.name), metric.word) for metric in known[:3])],
+        [(f"{live.lam:g}", "λ shown"), *((live.figure(metric.name), metric.word) for metric in known[:3])],
     )
     live.progress()
     if not live.so_far.epochs or not known:

@@ -53,9 +53,10 @@ def effect_error(run: RunInView, found: Sequence[Choice]) -> None:
         f"{views_said(ranked(run.evidence)[:_LEVELS])}"
     )
     quiet(
-        f"Held out; {band}. Faint: earlier epochs. A tap on a point takes its λ. Leftmost, λ = 0: TARNet, plain ERM. "
-        f"{beside} Lanes: the λ each rule picks, its mark as large as its replicates are many, "
-        "and its regret; the oracle knows the truth, which only a simulation has."
+        f"On held-out rows; {band}. Pale curves: earlier epochs. A tap on a point takes its λ. Leftmost, λ = 0: no "
+        f"penalty (TARNet, plain ERM). {beside} Marks below, a row for each rule: the λ it picks, larger where more "
+        "replicates do, and its error as a multiple of the least; the oracle knows the truth, which only a simulation "
+        "has."
     )
 
 

@@ -50,7 +50,7 @@ def answer(contest: Contest) -> None:
     text = "; ".join(parts)
     oracle, _ = better_than_none(contest, "at_others")
     more = [name for name in oracle if name not in better]
-    ending = f" With λ chosen by the truth, in the other replicates, {named(more)} would have one, too." if more else ""
+    ending = f" If λ were chosen by the truth in the other replicates: also {named(more)}." if more else ""
     say(f"With λ chosen by held-out factual error, {text}.{ending}")
     quiet(
         f"Lower and higher: by Student’s t of log errors, paired by replicate, of {len(contest.ran)} comparisons at "

@@ -142,6 +142,6 @@ def _effects(runs: Mapping[str, RunInView], ink: Palette) -> None:
             )
             chart(drawn, f"penalties.map.{name}")
     quiet(
-        "The effect over cause z and nuisance s. A model that ignores s has vertical bands only; where no points lie, "
-        "a map is extrapolation."
+        "The effect over cause z and nuisance s. Vertical bands: the predicted effect depends on z alone; where no "
+        "points lie, a map is extrapolation."
     )

@@ -75,7 +75,7 @@ def section(chosen: RunSummary, lam: float) -> None:
                 disabled=bool(diverged),
                 help="This model diverged and has no weights."
                 if diverged
-                else "Weights of replicate 0 at the λ in view, as safetensors for plain PyTorch.",
+                else "Weights of replicate 0 at the λ shown, as safetensors for plain PyTorch.",
             )
             st.download_button(
                 "Notebook",
@@ -115,7 +115,7 @@ def section(chosen: RunSummary, lam: float) -> None:
                 on_click="ignore",
                 disabled=not here,
                 help=(
-                    "Every figure at the λ in view, interactive without a network; each can be saved as SVG or PNG "
+                    "Every figure at the λ shown, interactive without a network; each can be saved as SVG or PNG "
                     "from there." + (" Of a table: with a point for each held-out row." if of_person else "")
                 )
                 if here

@@ -137,7 +137,7 @@ def estimate_s(config: RunConfig) -> float:
 def device_line() -> str:
     """Where a run is trained, as far as a server without torch can say."""
     own = [item for item in recent() if not item.baked]
-    return f"device: {own[0].device}" if own else "device: the best that is found"
+    return f"on {own[0].device}" if own else "on the fastest device of this machine"
 
 
 @pictures

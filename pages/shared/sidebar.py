@@ -268,7 +268,7 @@ def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
 
 def _lam_slider(lams: Sequence[float]) -> float:
     lam = st.select_slider(
-        "λ in view",
+        "λ shown",
         lams,
         value=nearest_lam(lams, fields.DEFAULT_LAM),
         format_func=lam_text,

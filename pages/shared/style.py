@@ -159,7 +159,7 @@ def lam_legend(ink: Palette, lams: tuple[float, ...], lam: float, *, zoom: bool)
     one = f'<i style="width:1.4rem;background:{ink["accent"]}"></i>'
     how = " Drag to move, Ctrl and scroll to zoom, double-click to reset." if zoom else ""
     st.html(
-        f'<p class="crl-legend">λ = {lams[0]:g} {bar} {lams[-1]:g}&emsp;{one} λ in view, {lam:g}. '
+        f'<p class="crl-legend">λ = {lams[0]:g} {bar} {lams[-1]:g}&emsp;{one} λ shown, {lam:g}. '
         f"Curves are medians over replicates, not smoothed.{how}</p>"
     )
 

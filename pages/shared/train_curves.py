@@ -43,7 +43,7 @@ def figures(config: RunConfig, curves: Curves, lam: float) -> list[tuple[str, st
     """The figures of the λ in view, by their last epoch, and what they are."""
     alone = config.source.n_envs == 1 and config.training.align == "environment"  # nothing was compared
     return [
-        (f"{lam:g}", "λ in view"),
+        (f"{lam:g}", "λ shown"),
         *(
             (style.figure(None if alone and m.name == "mmd2" else curves.last(m.name, lam)), m.word)
             for m in LISTED
@@ -107,7 +107,7 @@ def _error(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:
         rows = "rows kept for validation" if curves.error_name == "validation_mse" else "held-out rows"
         return "R² along λ", rows + band, "R²", explained_along(curves, variance)
     title = "Effect error along λ" if known and curves.error_name == "ite_rmse" else "Error along λ"
-    return title, f"{label}, held out; faint: earlier{band or ' epochs'}", label, error_along(curves)
+    return title, f"{label} on held-out rows; pale: earlier epochs{band}", label, error_along(curves)
 
 
 def _effect(config: RunConfig, curves: Curves) -> tuple[str, str, str, Along]:

@@ -47,7 +47,7 @@ def draw(run: RunInView, definitions: str) -> None:
     if batch is not None:  # its tests draw hundreds of permutations: not at every run of the page
         one, what = batch, f"batch {batch.number} at {run.lam:g}"
         found = row_views.once(run, what, lambda: _report(run, own.source, one))
-    numbers = [(f"{run.lam:g}", "λ in view")]
+    numbers = [(f"{run.lam:g}", "λ shown")]
     if isinstance(found, tuple):
         alarms = sum(finding.alarm is True for finding in found[1].findings)
         numbers += [(str(alarms), f"of {len(found[1].findings)} tests alarm"), (f"{found[1].n_rows:,}", "rows tested")]

@@ -33,7 +33,7 @@ def draw(run: RunInView) -> None:
     head = st.container()
     asked = asked_deployment(run.config.scenario)
     if run.status == "diverged":
-        _header(head, run, asked, [(f"{run.lam:g}", "λ in view")])
+        _header(head, run, asked, [(f"{run.lam:g}", "λ shown")])
         notice("There is no model to deploy", f"At λ = {run.lam:g} the first replicate diverged; {run.others}.")
     else:
         _deployed(head, run, asked)
@@ -60,7 +60,7 @@ def _deployed(head: DeltaGenerator, run: RunInView, asked: Asked) -> None:
     found = _found(run.key, run.lam, asked.intervention.id, asked.dose, asked.n, asked.draw, model)
     alarms = sum(bool(finding.alarm) for finding in found.report.findings)
     numbers = [
-        (f"{run.lam:g}", "λ in view"),
+        (f"{run.lam:g}", "λ shown"),
         (f"{alarms}", f"of {len(found.report.findings)} tests alarm"),
         (f"{100 * found.usual['accuracy']:.1f} %", "right, unchanged"),
         (f"{100 * found.here['accuracy']:.1f} %", f"right here, AUC {found.here['auc']:.2f}"),

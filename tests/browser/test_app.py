@@ -52,7 +52,7 @@ def test_a_link_opens_its_page_with_all_settings_on_a_server_nobody_has_visited(
     page.goto(cold_server.url(address, preset="leaky", sigma1="0.5", lam="10" if address == "latent" else "14"))
     settled(page)
     said(page, "Your world: two sites, σ₁ 0.5")
-    expect(page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")).to_have_attribute(
+    expect(page.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")).to_have_attribute(
         "aria-valuetext", "14"
     )
     assert urlparse(page.url).path.strip("/") in (address, "")
@@ -80,7 +80,7 @@ def test_a_page_opens_by_the_name_a_person_types_also_on_a_server_nobody_has_vis
         expect(visitor.get_by_role("dialog")).to_have_count(0)
         assert urlparse(visitor.url).path.strip("/") == shown
         assert params(visitor) == {"preset": ["leaky"], "sigma1": ["0.5"]}
-        slider = visitor.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")
+        slider = visitor.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")
         slider.press("ArrowRight")  # nothing lies over the controls
         visitor.wait_for_url(re.compile("lam="))
         expect(visitor.get_by_role("dialog")).to_have_count(0)
@@ -164,7 +164,7 @@ def test_the_sidebar_survives_page_changes_and_the_url_is_the_state(
     slider = page.get_by_test_id("stSidebar").get_by_role("slider", name=re.compile("σ₁"))
     slider.focus()
     slider.press("ArrowRight")
-    lam = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")
+    lam = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")
     lam.focus()
     lam.press("ArrowLeft")
     page.wait_for_url(re.compile("sigma1=0.15.*lam=0.27|lam=0.27.*sigma1=0.15"))

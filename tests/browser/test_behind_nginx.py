@@ -149,7 +149,7 @@ def test_a_run_is_trained_watched_and_taken_home_through_the_proxy(
     settled(page)
     page.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click()
     said(page, re.compile(r"Already trained|Trained"))
-    lam = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")
+    lam = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")
     lam.focus()
     lam.press("ArrowLeft")
     page.wait_for_url(re.compile(rf"{APP}/\?.*lam="))

@@ -254,7 +254,7 @@ def test_a_table_goes_all_the_way_from_its_file_to_an_endpoint_that_scores_a_new
     visitor.press("Average effects along λ", at=visitor.main.get_by_role("link", name="Average effects along λ"))
     expect(visitor.of("panel_path_average")).to_contain_text("Chosen: λ =")
     expect(visitor.of("panel_path_average").locator(".js-plotly-plot").first).to_be_visible()
-    visitor.sidebar.get_by_role("slider", name="λ in view").press("End")
+    visitor.sidebar.get_by_role("slider", name="λ shown").press("End")
     visitor.press("rows-chosen")
     expect(visitor.of("rows-chosen")).to_have_count(0)
     go("Your table")
@@ -449,7 +449,7 @@ def test_a_tapped_point_shows_its_trace_and_the_gradient_unfolds(visitor: Visito
     trace = visitor.of("panel_trace").locator(".gtitle").first
     row = tap_a_point(visitor.page, lambda x, y: visitor.page.mouse.click(x, y))
     expect(trace).to_contain_text(f"Row {row + 1}, hospital")
-    visitor.sidebar.get_by_role("slider", name="λ in view").press("End")
+    visitor.sidebar.get_by_role("slider", name="λ shown").press("End")
     expect(visitor.of("panel_latent").locator(".gtitle").first).to_contain_text("Latent at λ = 10")
     expect(trace).to_contain_text(f"Row {row + 1}, hospital")
     visitor.settle()
@@ -612,7 +612,7 @@ def test_while_a_run_is_trained_lambda_stays_where_the_lecture_was_dragged_to(vi
     page = visitor.page
     visitor.press("job-train")
     expect(page.locator(".lecture .far")).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))
-    lam = visitor.sidebar.get_by_role("slider", name="λ in view")
+    lam = visitor.sidebar.get_by_role("slider", name="λ shown")
     for _ in range(5):  # a poll that is under way at that moment, on a busy machine, can take the move back
         page.locator(".lecture [role=slider]").focus()
         page.keyboard.press("Home")
@@ -720,11 +720,11 @@ def test_a_penalty_is_trained_to_its_end_and_seen_at_either_lambda(visitor: Visi
     visitor.turn_to("penalties-two_where", "label-free λ", title)
 
 
-@presses("lens-named", "Choose each part of the reading", "lens-estimator", "lens-kernel", "lens-root", "lens-latents")
+@presses("lens-named", "Choose how the MMD is computed", "lens-estimator", "lens-kernel", "lens-root", "lens-latents")
 def test_every_choice_of_a_reading_is_said_and_a_named_one_sets_them_all(visitor: Visitor) -> None:
     visitor.open("lens")
     says = visitor.main.get_by_text(re.compile(r"^Read .* at λ = "))
-    visitor.unfold("Choose each part of the reading", "Estimate")
+    visitor.unfold("Choose how the MMD is computed", "Estimate")
     for name, option in (
         ("lens-named", "cfrnet"),
         ("lens-estimator", "biased"),

@@ -32,7 +32,7 @@ def test_four_runs_follow_one_lambda_and_their_link_brings_them_back(
     settled(page)
     expect(page.locator(".js-plotly-plot").nth(3)).to_be_visible()
     titles = page.locator(".js-plotly-plot").all_inner_texts()
-    handle = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")
+    handle = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")
     handle.focus()
     handle.press("ArrowRight")
     page.wait_for_url("**lam=1.9**")
@@ -45,7 +45,7 @@ def test_four_runs_follow_one_lambda_and_their_link_brings_them_back(
     expect(other.locator(".js-plotly-plot").nth(3)).to_be_visible()
     for key in FOUR:
         assert f"runs={key}" in other.url
-    expect(other.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")).to_have_attribute(
+    expect(other.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")).to_have_attribute(
         "aria-valuetext", "1.9"
     )
     other.close()

@@ -30,7 +30,7 @@ def test_a_tap_on_a_point_takes_its_lam_also_twice(server: Server, chromium: Bro
     page.set_default_timeout(WAIT_MS)
     page.goto(server.url(address, preset="hospital"))
     settled(page)
-    slider = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ in view")
+    slider = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")
     tap(page, panel, 3)
     settled(page)
     third = slider.get_attribute("aria-valuetext")

@@ -66,7 +66,7 @@ def opened(phone: Page, server: Server, stem: str, **params: str) -> None:
 
 def test_the_bar_moves_lam_and_the_preset_and_the_page_follows(phone: Page, server: Server) -> None:
     opened(phone, server, "latent")
-    lam = phone.locator(BAR).get_by_role("slider", name="λ in view")
+    lam = phone.locator(BAR).get_by_role("slider", name="λ shown")
     expect(phone.locator(f"{BAR} .now")).to_have_text("λ = 0.72")
     lam.press("End")
     expect(phone.locator(".crl-numbers")).to_contain_text("100")

@@ -36,7 +36,7 @@ def test_while_lambda_is_dragged_up_the_share_of_labels_that_flip_without_the_hu
     panel = page.locator(".st-key-panel_edits")
     expect(panel).to_contain_text("the share of labels that flip", timeout=SLOW_MS)
     drawn(page)
-    thumb = sidebar.get_by_role("slider", name="λ in view")
+    thumb = sidebar.get_by_role("slider", name="λ shown")
     drag(page, thumb, 0.0)
     expect(thumb).to_have_attribute("aria-valuetext", "0")
     drawn(page)

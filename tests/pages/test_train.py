@@ -15,6 +15,7 @@ from crl_core.jobs.manager import JobState
 from crl_core.runs.eventlog import EventLog
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore
+from pages.shared import server_cache
 from tests.pages.conftest import ROOT, Open, Tiny, charts, words
 
 CHARTS = 5
@@ -252,3 +253,17 @@ def test_a_number_field_shows_the_value_in_force_with_all_its_digits(open_app: O
     (field,) = [item for item in app.number_input if item.key == "noise"]
     assert field.value == float(noise)
     assert field.proto.format == "%.12g"
+
+
+def test_a_run_gets_its_name_when_it_is_trained(
+    open_app: Open, tiny: Tiny, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    app = open_app(**tiny.params)
+    monkeypatch.setattr(server_cache.jobs(), "submit", lambda config, **_: asked.append(config.key))
+    app.text_input(key="job.name").set_value(" three epochs ").run()
+    app.button(key="job.train").click().run()
+    assert asked == [tiny.config.key]
+    store.save(tiny.result)
+    assert store.summary(tiny.config.key).label.name == "three epochs"
+    assert not [field for field in open_app(**tiny.params).text_input if field.key == "job.name"]  # it has been trained

@@ -19,9 +19,9 @@ from tests.pages.conftest import Open, Tiny, words
 def test_a_changed_world_is_not_described_as_the_preset(open_app: Open, page: str) -> None:
     hospital = PRESETS["hospital"]
     home = words(open_app(page, samples="400"))
-    assert "Changed from the preset. There" not in home
+    assert "You changed this world" not in home
     changed = words(open_app(page, samples="400", propensity2="1.0"))
-    assert f"Changed from the preset. There: {hospital.sentence}" in changed
+    assert f"You changed this world. As it came: {hospital.sentence}" in changed
     assert hospital.look_for not in changed
 
 
