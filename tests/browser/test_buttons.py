@@ -103,7 +103,7 @@ def test_every_page_is_reached_from_the_bar_and_defines_its_words(visitor: Visit
             visitor.press("Definitions", at=words)
             expect(page.get_by_test_id("stPopoverBody").locator("strong").first).to_be_visible()
             page.keyboard.press("Escape")
-    assert without == ["lecture", "runs"]
+    assert without == ["runs"]
 
 
 @presses("Advanced", "align")
@@ -531,8 +531,8 @@ def test_a_lecture_is_given_from_a_full_screen_with_other_worlds_and_training_in
     page.locator(".lecture [role=slider]").focus()
     page.keyboard.press("f")
     page.wait_for_function("document.fullscreenElement !== null")
-    for _ in range(3):
-        page.keyboard.press("PageDown")
+    for number in range(4):
+        page.keyboard.press("p" if number == 3 else "PageDown")
         page.wait_for_timeout(300)
         box = path.bounding_box()
         assert box is not None

@@ -313,7 +313,7 @@ def test_a_diverged_and_a_collapsed_lambda_say_so_and_the_drag_passes_over_them(
 @pytest.mark.parametrize("n_envs", [1, 10])
 def test_one_environment_and_ten_can_be_dragged(opened: Open, n_envs: int) -> None:
     hand = opened(run_of(n_envs=n_envs), evidence=n_envs > 1)
-    assert hand.page.locator(".legend .chip").count() == n_envs
+    assert hand.page.locator("[data-view=latent] .legend .chip").count() == n_envs
     hand.drag(0, 3)
     hand.settle(3)
     if n_envs == 1:

@@ -37,7 +37,7 @@ function listenToKeysAndButtons(it) {
     const panel = event.target.closest("[data-view]");
     if (panel && panel.dataset.view !== "path" && !event.target.closest("button")) enlarge(it, panel.dataset.view);
   });
-  on(it.$(".preset"), "change", (event) => chooseWorld(it, event.target.value));
+  on(it.$(".preset"), "change", (event) => { it.scene = null; chooseWorld(it, event.target.value); });
   pace.selectedIndex = it.pace;
   on(pace, "change", () => {
     if (it.motion === "play") { it.playFrom = it.position; it.played = 0; }

@@ -6,9 +6,9 @@ const PACES = [["slow", 1.6], ["steady", 0.8], ["quick", 0.4]]; // seconds a gri
 const KEYS = [
   ["← →", "step along λ; Home and End jump"], ["Space", "play and pause"], ["Page Down, Page Up", "the story, on and back"],
   ["1 to 4", "which panel is large; out of full screen: alone"], ["5", "the path alone"], ["F", "full screen"],
-  ["P", "colours and type for a projector"], ["S", "next scene: another world, and its story"],
-  ["R", "train what is set, where it is not trained yet"], ["N, E, T", "of traces: next one, its edit, the map"],
-  ["?", "this list; Escape closes it"],
+  ["P", "colours and type for a projector"], ["S", "next scene: another world, and its story", "staged"],
+  ["R", "train what is set, where it is not trained yet", "staged"], ["N, E, T", "of traces: next one, its edit, the map"],
+  ["?", "this list, and away with it"],
 ];
 
 const TRACED = `<div class="traced" hidden>
@@ -21,7 +21,7 @@ const TRACED = `<div class="traced" hidden>
 
 const PAGE = `
 <header class="head">
-  <div class="words"><h2 class="title"></h2><p class="says" aria-live="polite"></p>
+  <div class="words"><h2 class="title"></h2><p class="legend everyone"></p><p class="says" aria-live="polite"></p>
     <div class="progress" hidden><span class="track" role="progressbar" aria-label="Training" aria-valuemin="0"
       aria-valuemax="100"><span class="gone"></span></span><span class="far"></span></div></div>
   <dl class="figures">
@@ -58,6 +58,6 @@ const PAGE = `
   <div class="plot"><div class="grip" role="slider" tabindex="0" aria-label="λ"
     aria-orientation="horizontal" aria-valuemin="0"></div></div>
 </section>
-<div class="keys" role="dialog" aria-label="Keys" hidden><h3>Keys</h3><dl>${KEYS.map(([keys, what]) => `<dt>${keys}</dt>
-  <dd>${what}</dd>`).join("")}</dl><button type="button" data-do="keys">Close</button></div>`;
+<div class="keys" role="dialog" aria-label="Keys" hidden><h3>Keys</h3><dl>${KEYS.map(([keys, what, which = ""]) => `<dt
+  class="${which}">${keys}</dt><dd class="${which}">${what}</dd>`).join("")}</dl><button type="button" data-do="keys">Close</button></div>`;
 

@@ -35,18 +35,19 @@ function words(it) {
   const { $, frames, grip } = it;
   $(".title").textContent = frames.title;
   for (const view of VIEWS) panelWords(it, view, frames.captions[view]);
-  const legend = $(".legend");
-  legend.replaceChildren(...frames.envs.map((name, e) => {
-    const chip = document.createElement("span");
-    chip.textContent = envLabel(frames, name);
-    chip.title = name; chip.style.setProperty("--dot", `var(--env${e})`);
-    chip.className = "chip";
-    return chip;
-  }));
+  for (const legend of it.root.querySelectorAll(".legend")) {
+    legend.replaceChildren(...frames.envs.map((name, e) => {
+      const chip = document.createElement("span");
+      chip.textContent = envLabel(frames, name);
+      chip.title = name; chip.style.setProperty("--dot", `var(--env${e})`);
+      chip.className = "chip";
+      return chip;
+    }));
+    legend.insertAdjacentHTML("beforeend", '<span class="entry">○ untreated</span><span class="entry">◆ treated</span>');
+  }
   progress(it);
   offers(it);
   traceButtons(it);
-  legend.insertAdjacentHTML("beforeend", '<span class="entry">○ untreated</span><span class="entry">◆ treated</span>');
   grip.setAttribute("aria-valuemax", lastIndex(it));
   $(".story").hidden = !frames.story.length;
   $("[data-do=shift]").hidden = !it.network;

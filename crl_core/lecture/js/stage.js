@@ -25,6 +25,7 @@ function putOnStage(it, view) {
 function offers(it) {
   const stage = it.frames.stage, select = it.$(".preset");
   it.$(".offers").hidden = !stage;
+  it.$(".keys").classList.toggle("lone", !stage);
   if (!stage) return;
   select.replaceChildren(...stage.presets.map(({ id, title }) => new Option(title, id, false, id === stage.preset)));
   const train = it.$("[data-do=go]"), at = stage.scenes.findIndex(({ preset }) => preset === stage.preset);
