@@ -41,7 +41,7 @@ if run.config.without_effect:
 if run.result.ite_rmse is None or run.view.ite is None:
     page_header(
         "What the network says treatment does to each row. The true effects of this data are not known, "
-        " so the rows themselves are asked whether it holds.",
+        "so the rows themselves are asked whether it holds.",
         effects_unjudged.DEFINITIONS,
         effects_unjudged.header_numbers(run),
     )
