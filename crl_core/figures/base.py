@@ -42,6 +42,14 @@ def axis(colours: Palette, title: str = "", *, ticks: bool = True, **more: Any) 
     return look | more
 
 
+def square(anchor: str = "x") -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the x axis `anchor` and its y axis are given where both have one range: the line of truth rises by 45°."""
+    return (
+        {"constrain": "domain", "constraintoward": "left"},
+        {"constrain": "domain", "constraintoward": "top", "scaleanchor": anchor},
+    )
+
+
 def figure(
     title: str,
     traces: Sequence[Trace],

@@ -20,6 +20,7 @@ from crl_core.figures.base import (
     env_legend,
     figure,
     rgba,
+    square,
     truth_legend,
     truth_line,
 )
@@ -69,8 +70,8 @@ def estimated_against_true(
         height=HEIGHT,
         legend_items=len(legend),
         outside=beyond,
-        xaxis=axis(colours, f"{_word(planted)} effect τ", range=list(limits), nticks=7),
-        yaxis=axis(colours, "estimated effect τ̂", range=list(limits), nticks=7),
+        xaxis=axis(colours, f"{_word(planted)} effect τ", range=list(limits), nticks=7, **square()[0]),
+        yaxis=axis(colours, "estimated effect τ̂", range=list(limits), nticks=7, **square()[1]),
     )
 
 
@@ -143,17 +144,22 @@ def _apart(
         suffix = "" if e == 0 else str(e + 1)
         last_line, first = e + columns >= n_envs, e % columns == 0
         place: dict[str, Any] = {"range": list(limits), "nticks": 5}
+        square_x, square_y = square(f"x{suffix}")
         x = axis(
             colours,
             "true effect τ" if last_line else "",
             domain=grid.layout[f"xaxis{suffix}"].domain,
             **place,
+            **square_x,
         )
-        y = axis(colours, "estimated τ̂" if first else "", domain=grid.layout[f"yaxis{suffix}"].domain, **place)
+        y = axis(
+            colours, "estimated τ̂" if first else "", domain=grid.layout[f"yaxis{suffix}"].domain, **place, **square_y
+        )
         x["anchor"], y["anchor"] = f"y{suffix}", f"x{suffix}"
         x["showticklabels"], y["showticklabels"] = last_line, first
         drawn.layout[f"xaxis{suffix}"] = x
         drawn.layout[f"yaxis{suffix}"] = y
+        note.x, note.xanchor = grid.layout[f"xaxis{suffix}"].domain[0], "left"  # above its square
         note.font.color, note.font.size = colours["envs"][e], 12.5 * colours["scale"]
         notes.append(note)
     drawn.layout.annotations = notes

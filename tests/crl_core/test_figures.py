@@ -236,6 +236,16 @@ def test_wild_estimates_do_not_squeeze_the_truth_and_are_counted() -> None:
     assert effect_limits(ite, np.stack([ite, wild])) == (low, high)
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_line_of_truth_rises_by_45_degrees(apart: bool) -> None:
+    ite = RNG.normal(size=N)
+    drawn = estimated_against_true(ite, ite, ENV, T, NAMES, DARK, limits=(-2, 2), title="Effects", apart=apart)
+    for x, y in zip(drawn.select_xaxes(), drawn.select_yaxes(), strict=True):
+        assert x.range == y.range == (-2, 2)
+        assert y.scaleanchor == x.plotly_name.replace("axis", "")
+        assert x.constrain == y.constrain == "domain"  # the picture shrinks, the ranges stay
+
+
 def test_where_the_effect_is_constant_the_shares_of_each_environment_add_up() -> None:
     ite_hat = RNG.normal(1.0, 0.2, N)
     limits = effect_limits(np.ones(N), ite_hat[None])
