@@ -28,7 +28,7 @@ def chart_along(drawn: go.Figure, key: str, lams: Sequence[float]) -> None:
     def choose(place: float) -> None:
         lam = lams[int(np.abs(positions(lams) - place).argmin())]
         taken = nearest_lam((asked.config or asked.preset.config).training.lams, lam)
-        sidebar.move_lam(taken)
+        sidebar.move_lam(taken, polled=False)  # a figure that can be tapped is of a run at rest
         state[f"{key}.tapped"] = taken, turn
 
     for trace in drawn.data:  # what is not tapped is not dimmed: the λ in view has its ring

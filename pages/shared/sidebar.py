@@ -39,9 +39,9 @@ def controls() -> Controls:
     return found
 
 
-def move_lam(lam: float) -> None:
-    """Set λ. For callbacks."""
-    st.session_state[_MOVED] = (st.session_state.get("lam"), lam, time.monotonic())
+def move_lam(lam: float, *, polled: bool = True) -> None:
+    """Set λ. For callbacks. polled: by a page that polls; for a while the slider cannot go back to the λ before."""
+    st.session_state[_MOVED] = (st.session_state.get("lam"), lam, time.monotonic()) if polled else (None, None, 0.0)
     st.session_state["lam"] = lam
 
 
