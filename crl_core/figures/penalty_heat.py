@@ -15,7 +15,7 @@ from crl_core.figures.palette import Palette
 
 _ROW = 31  # pixels
 _FULL = 4.0  # times as large, or as small, from which on the colour is full
-_LETTERS = 15  # of a world's name in a line
+_LETTERS = 11  # of a world's name in a line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,7 +99,7 @@ def penalty_heat(found: Ratios, colours: Palette, *, title: str, chosen: tuple[i
             ticktext=["<br>".join(wrap(world, _LETTERS)) for world in found.worlds],
             range=[-0.5, n_worlds - 0.5],
             ticklen=0,
-            automargin="height",  # a phone has room for the names only upright
+            tickangle=0,
             showgrid=False,
             fixedrange=True,
         ),

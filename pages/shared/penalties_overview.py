@@ -19,7 +19,15 @@ from pages.shared.style import notice, panel_title, quiet
 from pages.shared.tables import chart, say
 
 SHOWN = "penalties.shown"  # the penalty whose path is drawn large
-_WHERE = {"at_blind": "λ chosen without the truth", "at_best": "own best λ, which only a simulation knows"}
+_WHERE = {"at_blind": "label-free λ", "at_best": "own best λ"}  # the second is known to a simulation alone
+_PHONE = """
+<style>
+@media (max-width: 640px) {  /* the names of the worlds have room in a row; the figure is moved sideways */
+  .st-key-penalties-heat_wide { overflow-x: auto; }
+  .st-key-penalties-heat { min-width: 430px; }
+}
+</style>
+"""
 
 
 def overview(contest: Contest | None, ink: Palette) -> None:
@@ -62,11 +70,13 @@ def _heat(contest: Contest | None, ink: Palette) -> None:
         penalty, world = divmod(at, len(contests))
         _show(contests[world].setting, list(PENALTY_WORDS)[penalty])
 
-    chart(
-        penalty_heat(found, ink, title="Effect error over that of no penalty", chosen=frame),
-        "penalties.heat",
-        on_tap=tapped,
-    )
+    st.html(_PHONE)
+    with st.container(key="penalties.heat_wide"):
+        chart(
+            penalty_heat(found, ink, title="Effect error over that of no penalty", chosen=frame),
+            "penalties.heat",
+            on_tap=tapped,
+        )
     quiet(
         "Blue: smaller than without a penalty; orange: larger; bold: by more than chance, all penalties of a world "
         "judged together, and by more than 1 %. Tap a cell to see its path."

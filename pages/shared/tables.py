@@ -12,6 +12,7 @@ import streamlit as st
 
 from crl_core.figures.spoken import spoken
 
+_PHONE = 36  # letters of a table that a phone of 360 pixels has room for
 _RANGE = re.compile(r"\[[^\]]*\]")
 _CSS = """
 <style>
@@ -63,7 +64,10 @@ def table(
     words_from: int | None = None,
     strong: int | None = None,
 ) -> None:
-    """A quiet table; on a phone a card a row. Columns from `words_from` on are sentences; row `strong` is set bold."""
+    """A quiet table; on a phone a card a row where it is too wide for one.
+
+    Columns from `words_from` on are sentences; row `strong` is set bold.
+    """
 
     def cell(tag: str, index: int, text: str, bold: bool) -> str:
         says = words_from is not None and index >= words_from
@@ -71,19 +75,34 @@ def table(
         kinds += ["strong"] if bold and not kinds else []
         # In a sentence a range does not break in two; a narrow column of figures has to break it.
         whole = _RANGE.sub(lambda found: found[0].replace(" ", "\u00a0"), text) if says else text
-        of = f' data-of="{escape(header[index])}"' if tag == "td" else ""
-        return f'<{tag} class="{" ".join(kinds)}"{of}>{escape(whole)}</{tag}>'
+        kind = f' class="{kinds[0]}"' if kinds else ""
+        of = f' data-of="{escape(header[index])}"' if tag == "td" and index else ""
+        return f"<{tag}{kind}{of}>{escape(whole)}</{tag}>"
 
+    rows = list(rows)
     head = "".join(cell("th", index, text, False) for index, text in enumerate(header))
     body = "".join(
         "<tr>" + "".join(cell("td", index, text, place == strong) for index, text in enumerate(row)) + "</tr>"
         for place, row in enumerate(rows)
     )
-    carded = " carded" if len(header) > 2 else ""  # of two columns a phone shows both
+    carded = "" if _letters(header, rows) <= _PHONE else " carded"
     worded = carded if words_from is None else f' worded" style="--figures: {words_from - 1}'
     st.html(
         f'{_CSS}<div class="crl-scroll"><table class="crl-table{worded}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _letters(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """How many letters wide a table is at least: heads and first cells break between words, figures do not."""
+
+    def longest(text: str) -> int:
+        return max((len(word) for word in re.split(r"[\s-]", text)), default=0)
+
+    columns = zip(*rows, strict=True) if rows else [() for _ in header]
+    return sum(
+        max([longest(head), *(len(cell) if index else longest(cell) for cell in cells)]) + 1
+        for index, (head, cells) in enumerate(zip(header, columns, strict=True))
     )
 
 

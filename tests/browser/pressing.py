@@ -77,6 +77,11 @@ class Visitor:
         return self.page.get_by_test_id("stMain")
 
     @property
+    def world(self) -> Locator:
+        """What the page shows, by name, below its heading."""
+        return self.main.locator(".crl-lead b")
+
+    @property
     def sidebar(self) -> Locator:
         return self.page.get_by_test_id("stSidebar")
 

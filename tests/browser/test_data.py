@@ -32,7 +32,7 @@ def test_a_file_is_dropped_confirmed_and_judged_and_another_visitor_sees_nothing
     table["note"] = CANARY
     table.loc[::2, "note"] = "plain"
     drop(one, f"{CANARY}.csv", table.to_csv(index=False).encode())
-    expect(one.main.locator("h1")).to_have_text(f"{CANARY}.csv")
+    expect(one.world).to_have_text(f"{CANARY}.csv")
     expect(one.main).not_to_contain_text("What can this table tell?")
     one.press("data-confirm")
     expect(one.main).to_contain_text("Do not trust an effect that is estimated from this table")
@@ -43,11 +43,11 @@ def test_a_file_is_dropped_confirmed_and_judged_and_another_visitor_sees_nothing
     assert not {name for name in params(page) if name not in ("preset", "lam")}
 
     drop(other, "trial.csv", frame().to_csv(index=False).encode())
-    expect(other.main.locator("h1")).to_have_text("trial.csv")
+    expect(other.world).to_have_text("trial.csv")
     other.press("data-confirm")
     expect(other.main).to_contain_text("like a trial")
     expect(other.main).not_to_contain_text(CANARY)
-    expect(one.main.locator("h1")).to_have_text(f"{CANARY}.csv")
+    expect(one.world).to_have_text(f"{CANARY}.csv")
     stranger = page.context.new_page()  # another tab is another session
     stranger.goto(page.url)
     expect(stranger.get_by_test_id("stMain")).to_contain_text("Your table")
@@ -62,7 +62,7 @@ def test_a_file_that_is_no_table_costs_a_sentence_and_the_next_is_read(server: S
     drop(visitor, "trial.csv", b"PK\x03\x04 not a table")
     expect(visitor.main).to_contain_text("The file is a zip archive or an Excel workbook")
     drop(visitor, "trial.csv", frame().to_csv(index=False).encode())
-    expect(visitor.main.locator("h1")).to_have_text("trial.csv")
+    expect(visitor.world).to_have_text("trial.csv")
     expect(visitor.main).not_to_contain_text("zip archive")
 
 

@@ -35,7 +35,7 @@ def test_effects_and_latents_are_seen_by_any_column_and_words_have_room(server: 
     drop(visitor, "a file with a rather long name, of the year 2019.csv", table.to_csv(index=False).encode())
     visitor.press("data-confirm", at=visitor.main.get_by_role("button", name="Confirm roles"))
     visitor.press("data-train", at=visitor.main.get_by_role("button", name="Train on this table"))
-    expect(visitor.main.locator("h1")).to_contain_text("Table “")
+    expect(visitor.world).to_contain_text("Table “")
     expect(visitor.sidebar).to_contain_text("Already trained", timeout=8 * WAIT_MS)
 
     bar = page.get_by_test_id("stTopNavLinkContainer")

@@ -443,7 +443,9 @@ def test_content_of_names_seeds_epochs_and_recipe() -> None:
 
 @pytest.mark.parametrize("quantity", ["ite_rmse", "u_shape", "regret_factual"])
 def test_a_claim_about_effects_on_a_run_without_truth_is_refused_in_a_sentence(quantity: str) -> None:
-    with pytest.raises(ValueError, match=r"has no ITE RMSE, since its true effects are not known; .* simulated world"):
+    with pytest.raises(
+        ValueError, match=r"has no effect error, since its true effects are not known; .* simulated world"
+    ):
         QUANTITIES[quantity].of(without_truth(made_up_result()), {}, 0)
     assert np.isfinite(QUANTITIES["factual_mse"].of(without_truth(made_up_result()), {}, 0)).all()
 

@@ -4,10 +4,12 @@ const VIEWS = ["latent", "effect", "map", "training", "path"];
 const PACES = [["slow", 1.6], ["steady", 0.8], ["quick", 0.4]]; // seconds a grid step
 
 const KEYS = [
-  ["← →", "step along λ; Home and End jump"], ["Space", "play and pause"], ["Page Down, Page Up", "the story, on and back"],
+  ["← →", "step along λ; Home and End jump"], ["Space", "play and pause"],
+  ["Page Down, Page Up", "the story, on and back"],
   ["1 to 4", "which panel is large; out of full screen: alone"], ["5", "the path alone"], ["F", "full screen"],
   ["P", "colours and type for a projector"], ["S", "next scene: another world, and its story", "staged"],
-  ["R", "train what is set, where it is not trained yet", "staged"], ["N, E, T", "of traces: next one, its edit, the map"],
+  ["R", "train what is set, where it is not trained yet", "staged"],
+  ["N, E, T", "of traces: next one, its edit, the map"],
   ["?", "this list, and away with it"],
 ];
 
@@ -59,5 +61,6 @@ const PAGE = `
     aria-orientation="horizontal" aria-valuemin="0"></div></div>
 </section>
 <div class="keys" role="dialog" aria-label="Keys" hidden><h3>Keys</h3><dl>${KEYS.map(([keys, what, which = ""]) => `<dt
-  class="${which}">${keys}</dt><dd class="${which}">${what}</dd>`).join("")}</dl><button type="button" data-do="keys">Close</button></div>`;
+  class="${which}">${keys}</dt><dd class="${which}">${what}</dd>`).join("")}</dl>
+  <button type="button" data-do="keys">Close</button></div>`;
 

@@ -8,7 +8,8 @@ function lamTicks({ lams, lam_labels: labels }) {
     let i = first;
     while (i < lams.length - 2 && Math.log10(lams[i + 1]) < d) i++;
     const from = Math.log10(lams[i]), to = Math.log10(lams[Math.min(i + 1, lams.length - 1)]);
-    ticks.push({ at: i + (to > from ? (d - from) / (to - from) : 0), label: d < 0 && d >= -6 ? (10 ** d).toFixed(-d) : tickText(10 ** d) });
+    const label = d < 0 && d >= -6 ? (10 ** d).toFixed(-d) : tickText(10 ** d);
+    ticks.push({ at: i + (to > from ? (d - from) / (to - from) : 0), label });
   }
   return ticks.length - first >= 2 ? ticks : lams.map((_, i) => ({ at: i, label: labels[i] }));
 }

@@ -43,7 +43,8 @@ function words(it) {
       chip.className = "chip";
       return chip;
     }));
-    legend.insertAdjacentHTML("beforeend", '<span class="entry">○ untreated</span><span class="entry">◆ treated</span>');
+    const arms = ["○ untreated", "◆ treated"].map((arm) => `<span class="entry">${arm}</span>`);
+    legend.insertAdjacentHTML("beforeend", arms.join(""));
   }
   progress(it);
   offers(it);
@@ -136,7 +137,8 @@ function numbers(it) {
     const called = shift ? `${word}, shifted` : instead ? instead.word : word;
     if (name === "ite_rmse") put(it, `[data-word=${name}]`, called);
   }
-  put(it, "[data-view=effect] .caption", frames.captions.effect.caption + ownError(frames, near) + beyond(frames, near));
+  const seen = frames.captions.effect.caption + ownError(frames, near) + beyond(frames, near);
+  put(it, "[data-view=effect] .caption", seen);
   const told = step >= 0 && !shift && frames.story[step].index === near ? frames.story[step] : null;
   arrange(it);
   put(it, ".says", shift ? probeText(it) : told ? told.sentence : frames.readings[near] || "");

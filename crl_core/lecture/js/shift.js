@@ -83,7 +83,7 @@ function probeText(it) {
   if (!drawable(frames, near)) return frames.readings[near];
   const still = it.shift.sigma.every((sigma, e) => sigma === frames.probe.sigma[e]);
   it.root.classList.toggle("moved", !still);
-  if (still) return "Move a σ: units that the model never saw come from there, and the picture says what it makes of them.";
+  if (still) return "Move a σ: units that the model never saw come from there; the picture says what it makes of them.";
   const text = "Distribution-shift probe: this model never saw these data.";
   if (!network.hasTruth) return text;
   const here = figure(it.shift.errors[near]), error = frames.metrics.ite_rmse,
