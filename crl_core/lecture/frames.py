@@ -6,7 +6,7 @@ are of the models of replicate 0, whose own error stands beside them. Rows are t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.events import DIVERGED, OK, finite
 from crl_core.figures.axes import effect_limits, span
+from crl_core.figures.lam_axis import positions, ticks
 from crl_core.figures.lam_curves import band
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.averages import (
@@ -132,9 +133,17 @@ def head_of(config: RunConfig, naming: Naming, palettes: Mapping[str, Any]) -> d
         "epochs": training.epochs,
         "lams": list(training.lams),
         "lam_labels": [story_texts.lam_text(lam) for lam in training.lams],
+        "lam_ticks": _lam_ticks(training.lams),
         "envs": list(naming.env_names(config.source.n_envs)),
         "palettes": {name: _colours(palette) for name, palette in palettes.items()},
     }
+
+
+def _lam_ticks(lams: Sequence[float]) -> list[dict[str, Any]]:
+    """0 and the decades of λ, and where each lies on the slider, whose steps are the grid's."""
+    places, labels = ticks(lams, most=len(lams) + 99)  # the picture leaves out those for which it has no room
+    at = np.interp(places, positions(lams), np.arange(len(lams)))
+    return [{"at": round(float(step), 4), "label": label} for step, label in zip(at, labels, strict=True)]
 
 
 def _colours(palette: Any) -> dict[str, Any]:

@@ -44,6 +44,33 @@ def test_the_handout_opens_from_disk_without_a_network_and_says_where_it_comes_f
     playwright.expect(hand.page.locator(".provenance dl")).to_contain_text("python -m crl_core train --preset hospital")
 
 
+_ALPHA = """() => [...document.querySelectorAll('[data-view=effect] canvas')].map((c) =>
+  [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((_, i) => i % 4 === 3))"""
+
+
+def test_printed_the_handout_is_a_sheet_of_two_pages_that_shows_all_and_the_screen_is_as_it_was(opened: Open) -> None:
+    hand = opened(run_of())
+    page, before = hand.page, hand.picture("effect")
+    sheet = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type /Page\b(?!s)", sheet)) == 2
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".lecture").get_attribute("data-theme") == "light"
+    still, moving = (np.array(alpha) for alpha in page.evaluate(_ALPHA))
+    assert (moving > 0).sum() > 1000
+    assert (still >= moving).all()  # paper shows one canvas of two
+    page.emulate_media(media="print")
+    for told in ("What happens along λ", "Before: what will the penalty do", "The same again: python -m crl_core"):
+        playwright.expect(page.locator("section.sheet")).to_contain_text(told)
+        playwright.expect(page.locator("section.sheet")).to_be_visible()
+    assert page.locator(".sheet li").count() >= 4
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    playwright.expect(page.locator("section.sheet")).to_be_hidden()
+    assert page.locator(".lecture").get_attribute("data-theme") == "dark"
+    page.wait_for_timeout(200)
+    assert hand.picture("effect") == before
+
+
 def test_there_is_one_slider_for_lambda_with_a_name_a_value_and_a_text(opened: Open) -> None:
     hand = opened(run_of())
     assert hand.slider.count() == 1

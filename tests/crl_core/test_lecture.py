@@ -163,6 +163,15 @@ def test_one_lambda_has_a_picture_and_no_slider_to_promise():
     assert data["captions"]["path"]["title"] == "One λ was trained"
 
 
+def test_the_ticks_of_the_slider_are_0_and_the_decades_between_the_models_beside_them() -> None:
+    lams = (0.0, 0.01, 0.03, 0.3, 1.0)
+    config = altered(config_of(), lams=lams)
+    ticks = frames_module.head_of(config, Naming.of(PRESETS["hospital"]), {})["lam_ticks"]
+    assert [tick["label"] for tick in ticks] == ["0", "0.01", "0.1", "1"]
+    between = np.log(0.1 / 0.03) / np.log(0.3 / 0.03)
+    np.testing.assert_allclose([tick["at"] for tick in ticks], [0, 1, 2 + between, 4], atol=1e-3)
+
+
 def test_a_constant_effect_is_drawn_by_environment_around_its_truth():
     data = frames_of(run_of("recipe"))
     assert data["scatter"]["by_env"]

@@ -19,9 +19,9 @@ function surface(host) {
 }
 
 /** Fits both canvases to their host. Returns whether there is anything to draw on. */
-function fit(panel) {
+function fit(panel, sharp) {
   const w = Math.round(panel.host.clientWidth), h = Math.round(panel.host.clientHeight);
-  const ratio = Math.min(2, globalThis.devicePixelRatio || 1); // more than 2 is work that no eye sees
+  const ratio = sharp * Math.min(2, globalThis.devicePixelRatio || 1); // more than 2 is work that no eye sees
   panel.w = w; panel.h = h; panel.ratio = ratio;
   if (panel.words) panel.words.hidden = true;
   panel.shortened.clear();
@@ -33,6 +33,12 @@ function fit(panel) {
     c.clearRect(0, 0, w, h);
   }
   return w > 40 && h > 40;
+}
+
+/** What moves, drawn onto what stays: on paper a canvas hides the one below it. */
+function flatten(still, moving) {
+  still.setTransform(1, 0, 0, 1, 0, 0);
+  still.drawImage(moving.canvas, 0, 0);
 }
 
 /** Draws one picture. Where that fails, its place says so in words, and whatever stands beside it goes on. */

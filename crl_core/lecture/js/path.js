@@ -1,19 +1,5 @@
 // The metric curves along λ. The cursor on them is the handle: this picture is the slider.
 
-/** 0 and the decades between the ends, where they lie on a grid of equal steps; the grid itself where there are few. */
-function lamTicks({ lams, lam_labels: labels }) {
-  const first = lams[0] === 0 ? 1 : 0, low = Math.log10(lams[first]), high = Math.log10(lams[lams.length - 1]);
-  const ticks = first ? [{ at: 0, label: labels[0] }] : [];
-  for (let d = Math.ceil(low - 1e-9); d <= Math.floor(high + 1e-9); d++) {
-    let i = first;
-    while (i < lams.length - 2 && Math.log10(lams[i + 1]) < d) i++;
-    const from = Math.log10(lams[i]), to = Math.log10(lams[Math.min(i + 1, lams.length - 1)]);
-    const label = d < 0 && d >= -6 ? (10 ** d).toFixed(-d) : tickText(10 ** d);
-    ticks.push({ at: i + (to > from ? (d - from) / (to - from) : 0), label });
-  }
-  return ticks.length - first >= 2 ? ticks : lams.map((_, i) => ({ at: i, label: labels[i] }));
-}
-
 const pathView = {
   lanes(frames, tall) {
     return (tall ? frames.all_lanes : frames.lanes).map((name) => ({ name, ...frames.metrics[name] }));
@@ -37,7 +23,7 @@ const pathView = {
     // λ labels: as many as fit
     c.font = style.small; c.fillStyle = style.muted; c.textAlign = "center"; c.textBaseline = "top";
     let taken = -Infinity;
-    for (const { at, label } of lamTicks(frames)) {
+    for (const { at, label } of frames.lam_ticks) {
       const width = c.measureText(label).width, from = this.X(at) - width / 2;
       if (from < taken + gap) continue;
       c.fillText(label, this.X(at), bottom + gap * 0.55);

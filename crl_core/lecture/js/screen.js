@@ -172,7 +172,7 @@ function layout(it) {
   const at = scene(it);
   for (const view of VIEWS) {
     const panel = it.panels[view];
-    panel.live = panel.host.offsetParent !== null && fit(panel);
+    panel.live = panel.host.offsetParent !== null && fit(panel, it.sharp);
     if (!panel.live) continue;
     guarded(panel, () => painterOf(it, view).still(panel, at));
     panel.host.title = [...panel.shortened].join("\n");

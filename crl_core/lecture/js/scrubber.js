@@ -21,6 +21,11 @@ function mountScrubber(root, data, hooks) {
   root.scrubber = {
     update: (next) => update(it, next),
     restyle: () => redo(it),
+    paper(on) { // at once, since a printer waits for no frame; in finer points than a screen's
+      it.sharp = on ? 3 : 1; it.stale = true;
+      it.frame(performance.now());
+      if (on) for (const { live, still, moving } of Object.values(it.panels)) if (live) flatten(still, moving);
+    },
     get index() { return it.near; },
     get position() { return it.position; },
     get probe() { return it.shift; },
@@ -68,7 +73,7 @@ function newScrubber(root, hooks) {
     step: -1, // of the story; -1: nothing is being told
     // the picture
     theme: "auto", large: null, staged: "latent", scene: null, // the world whose story begins when it is there
-    style: null, size: "",
+    style: null, size: "", sharp: 1,
     stale: true, dirty: true, drawnAt: null, // sizes or colours changed; something changed; the position painted last
     queued: 0, last: 0, gone: false, // the frame that is asked for, the time of the one before
   };
