@@ -73,7 +73,7 @@ def test_a_visitor_of_a_small_container_sees_a_run_trains_one_looks_at_it_and_re
     page: Page = chromium.new_page()
     page.set_default_timeout(WAIT_MS)
     page.goto(container.server.url())  # the baked run, at once
-    expect(page.get_by_role("heading", name="Two hospitals")).to_be_visible()
+    expect(page.locator(".crl-lead b")).to_contain_text("Two hospitals")
     expect(page.get_by_text("Already trained").first).to_be_visible()
 
     page.goto(container.server.url(samples="2000", epochs="30"))
