@@ -80,7 +80,7 @@ def test_a_visitor_of_a_small_container_sees_a_run_trains_one_looks_at_it_and_re
     page.get_by_test_id("stSidebar").get_by_role("button", name="Train a small run").click()
     expect(
         page.get_by_test_id("stSidebar").get_by_text(re.compile("Already trained: 16 λ × 1 replicate"))
-    ).to_be_visible(timeout=2 * WAIT_MS)
+    ).to_be_visible(timeout=4 * WAIT_MS)
     assert "replicates=1" in page.url
     assert "epochs=20" in page.url
     for address in ("latent", "effects", "path"):
@@ -88,7 +88,7 @@ def test_a_visitor_of_a_small_container_sees_a_run_trains_one_looks_at_it_and_re
         expect(page.locator(".js-plotly-plot").first).to_be_visible()
     page.goto(container.server.url("identify"))
     page.get_by_test_id("stMain").get_by_role("button", name="Train", exact=True).click()
-    expect(page.get_by_text("CPU seconds")).to_be_visible(timeout=2 * WAIT_MS)
+    expect(page.get_by_text("CPU seconds")).to_be_visible(timeout=4 * WAIT_MS)
     time.sleep(0.5)
     page.close()
     assert not container.killed, f"server and worker took {container.peak / 1e6:.0f} MB"
