@@ -86,9 +86,11 @@ SINGLE = (
     Field("replicates", "replicates"),
     Field("seed", "seed"),
     Field("align", "align"),
+    Field("penalty", "penalty"),
     Field("encoder", "encoder"),  # drawn only where x is a signal; see `reads_signals`
 )
 BY_NAME = {field.name: field for field in SINGLE}
+LAMS = "lams"  # the λ grid, as text; empty where it is the preset's
 SET = "set"
 DEFAULT_LAM = 1.0  # the λ in view of a first visit is the grid's nearest to it
 
@@ -116,14 +118,14 @@ def defaults(preset_id: str, n_envs: int | None = None) -> dict[str, Value]:
 
 
 def values_of(config: RunConfig) -> dict[str, Value]:
-    """What the fields show for `config`, `set` left empty."""
+    """What the fields show for `config`; `lams` and `set` left empty."""
     values: dict[str, Value] = {"envs": config.scenario.n_envs}
     for field in PER_ENV:
         for env, value in enumerate(getattr(config.scenario, field.attribute)):
             values[per_env_name(field, env)] = value
     for field in SINGLE:
         values[field.name] = getattr(getattr(config, field.part), field.attribute)
-    return values | {SET: ""}
+    return values | {LAMS: "", SET: ""}
 
 
 def build(preset_id: str, values: Mapping[str, Any]) -> RunConfig:
@@ -138,8 +140,20 @@ def build(preset_id: str, values: Mapping[str, Any]) -> RunConfig:
     for field in SINGLE:
         if field.name in values:
             changed[field.attribute] = values[field.name]
-    changed |= dict(overrides(str(values.get(SET) or "")))
+    changed |= dict(_further(values))
     return altered(base, **changed)
+
+
+def _further(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What the fields for text ask for, the last word last. Raises ValueError with one sentence."""
+    text = str(values.get(LAMS) or "")
+    if text.strip():
+        try:
+            lams = sorted({float(lam) for lam in numbers.numbers(text, LAMS)})
+        except ValueError as error:
+            raise ValueError(f"“λ grid”: {error}") from None
+        yield LAMS, tuple(lams)
+    yield from overrides(str(values.get(SET) or ""))
 
 
 def reads_signals(preset_id: str, values: Mapping[str, Any]) -> bool:
@@ -163,11 +177,11 @@ def overrides(text: str) -> Iterator[tuple[str, Any]]:
         yield attribute, value
 
 
-def grid(preset_id: str, text: str) -> tuple[float, ...]:
-    """The λ that a preset has with these further settings; its own where they cannot be read."""
+def grid(preset_id: str, values: Mapping[str, Any]) -> tuple[float, ...]:
+    """The λ that a preset has with these values; its own where they cannot be read."""
     own = PRESETS[preset_id].config.training
     try:
-        asked = [value for attribute, value in overrides(text) if attribute == "lams"]
+        asked = [value for attribute, value in _further(values) if attribute == LAMS]
     except ValueError:
         return own.lams
     found = imagined(own, replicates=1, lams=asked[-1]) if asked else None
@@ -185,6 +199,9 @@ def describe(config: RunConfig) -> tuple[str, dict[str, Value]]:
     own, shown = values_of(config), defaults(preset_id, config.scenario.n_envs)
     told = []
     for change in changed:
+        if change.name == LAMS:
+            shown[LAMS] = change.assignment.partition("=")[2]
+            continue
         held = {name: field for name in own if (field := field_of(name)) and field.attribute == change.name}
         fits = [name for name, field in held.items() if field.allows(own[name])]
         shown |= {name: own[name] for name in fits}
@@ -246,6 +263,11 @@ def mend(params: Mapping[str, str]) -> tuple[dict[str, Value], list[str]]:
         mended[name] = int(value) if near else shown[name]
         why = two.removesuffix(".") or f"it must be {field.allowed}"
         said.append(f"The link has {name} = {text[:20]}; {why}. Shown: {written(mended[name])}.")
+    if LAMS in params and (error := _problem(preset_id, {LAMS: params[LAMS]})):
+        said.append(f"The link's λ grid was left out: {error}")
+        mended[LAMS] = ""
+    elif LAMS in params:
+        kept[LAMS] = params[LAMS]
     if SET in params:
         further = {SET: params[SET]}
         error = _problem(preset_id, shown | kept | further)

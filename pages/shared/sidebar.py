@@ -115,7 +115,7 @@ def _arrive() -> None:
     preset_id = str(mended.get("preset", params.get("preset", DEFAULT_PRESET)))
     at_home = {"preset": DEFAULT_PRESET, **fields.defaults(preset_id)}
     if "lam" in params:
-        lams = fields.grid(preset_id, str(mended.get(fields.SET, params.get(fields.SET, ""))))
+        lams = fields.grid(preset_id, {**params, **mended})
         at_home["lam"] = nearest_lam(lams, fields.DEFAULT_LAM)
         try:
             asked = fields.number(params["lam"], "lams")
@@ -163,7 +163,8 @@ def _envs_changed() -> None:
     try:
         old = fields.build(
             state["preset"],
-            {name: state.get(name, value) for name, value in shown.items()} | {"envs": old_n, fields.SET: ""},
+            {name: state.get(name, value) for name, value in shown.items()}
+            | {"envs": old_n, fields.LAMS: "", fields.SET: ""},
         )
     except ValueError:
         return  # the sidebar says what is wrong; the preset's values are good enough to go on with
@@ -248,7 +249,19 @@ def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
     columns = st.columns(2)
     for index, field in enumerate(field for field in fields.SINGLE if field.name not in ("epochs", "encoder")):
         with columns[index % 2] if not field.options else st.container():
-            values[field.name] = _choice(field, shown) if field.options else _number(field, shown)
+            if field.name == "penalty":
+                values[field.name] = sidebar_place.penalty_by_word(field, str(shown[field.name]), _forget_notes)
+            else:
+                values[field.name] = _choice(field, shown) if field.options else _number(field, shown)
+    values[fields.LAMS] = st.text_input(
+        "λ grid",
+        key=fields.LAMS,
+        bind="query-params",
+        placeholder=_as_it_comes(preset.config.training.lams),
+        on_change=_forget_notes,
+        help="The λ that are trained, with commas between them, such as 0, 0.1, 1, 10. Empty: the preset's. "
+        "λ counts in units of the penalty, so that another penalty may need another grid.",
+    )
     encoder_slot = st.container()  # whether x is a signal is known once the further settings are read
     values[fields.SET] = st.text_input(
         "More settings",
@@ -256,7 +269,7 @@ def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
         bind="query-params",
         placeholder="training.hidden=32",
         on_change=_forget_notes,
-        help="Anything else a config holds, written as on the command line, e.g. training.lams=0,0.1,1 "
+        help="Anything else a config holds, written as on the command line, e.g. training.hidden=32 "
         "scenario.cause_mean=1,-1. It wins over the fields above.",
     )
     asked = st.session_state.get("encoder", st.query_params.get("encoder", shown["encoder"]))
@@ -264,6 +277,10 @@ def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
         with encoder_slot:
             values["encoder"] = _choice(fields.BY_NAME["encoder"], shown)
             style.quiet(_ENCODERS)
+
+
+def _as_it_comes(lams: Sequence[float]) -> str:
+    return f"{len(lams)} λ, {lam_text(lams[0])} to {lam_text(lams[-1])}"
 
 
 def _lam_slider(lams: Sequence[float]) -> float:

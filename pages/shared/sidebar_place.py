@@ -6,19 +6,20 @@ What a page does not use is drawn and hidden: a widget that is not drawn would l
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 
 import streamlit as st
 
-from crl_core.config.presets import PRESETS, Preset
+from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config.presets import DEFAULT_PRESET, PRESETS, Preset
 from crl_core.figures.palette import palette
 from crl_core.world.graph import said
 from crl_core.world.thumbnail import svg
 from pages.shared import places
+from pages.shared.fields import Field
 from pages.shared.style import theme
 
-_TITLED = "preset.titled"
 _ALL_HIDDEN = """
 @media (min-width: 769px) {  /* below, the menu is in it */
   [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] { display: none; }
@@ -47,22 +48,32 @@ def only_used(own_table: bool) -> None:
 def preset_by_title(changed: Callable[[], None]) -> Preset:
     """The world, chosen by title; the address holds its id. `changed` is called where another one was chosen."""
 
+    says = "A world to try alignment on. Changing it resets the fields below to its values."
+    titles = {name: preset.title for name, preset in PRESETS.items()}
+    return PRESETS[_by_word("preset", "Preset", titles, DEFAULT_PRESET, says, changed)]
+
+
+def penalty_by_word(field: Field, home: str, changed: Callable[[], None]) -> str:
+    """The penalty, chosen by its name on the page “Which penalty?”; the address holds its id."""
+    words = {name: PENALTY_WORDS[name].short for name in field.options}
+    return _by_word(field.name, field.label, words, home, field.help, changed)
+
+
+def _by_word(key: str, label: str, words: Mapping[str, str], home: str, says: str, changed: Callable[[], None]) -> str:
+    """One of `words`, chosen by its word; the address holds its id, and nothing while that is `home`."""
+    worded = f"{key}.by_word"
+
     def take() -> None:
-        st.session_state["preset"] = st.session_state[_TITLED]
+        st.session_state[key] = st.session_state[worded]
         changed()
 
-    with st.container(key="bound_preset"):  # hidden: it binds the id to the address
-        preset_id = st.selectbox("Preset's id", list(PRESETS), key="preset", bind="query-params", on_change=changed)
-    st.session_state[_TITLED] = preset_id
-    st.selectbox(
-        "Preset",
-        list(PRESETS),
-        key=_TITLED,
-        format_func=lambda name: PRESETS[name].title,
-        on_change=take,
-        help="A world to try alignment on. Changing it resets the fields below to its values.",
-    )
-    return PRESETS[preset_id]
+    with st.container(key=f"bound_{key}"):  # hidden: it binds the id to the address
+        chosen = st.selectbox(
+            f"{label}'s id", list(words), list(words).index(home), key=key, bind="query-params", on_change=changed
+        )
+    st.session_state[worded] = chosen
+    st.selectbox(label, list(words), key=worded, format_func=words.__getitem__, on_change=take, help=says)
+    return chosen
 
 
 def graph(preset: Preset) -> None:

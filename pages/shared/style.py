@@ -78,7 +78,7 @@ _CSS = """
 .crl-graph { text-align: center; margin: -.2rem 0; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-controls_train) { position: sticky; bottom: 0; z-index: 2;
   background: linear-gradient(transparent, var(--side) .7rem); padding: .7rem 0 .5rem 0; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-bound_preset) { display: none; }
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-bound_"]) { display: none; }
 .crl-brand { font-weight: 650; font-size: .98rem; letter-spacing: .01em; }
 @media (max-width: 640px) {
   .crl-numbers { justify-content: flex-start; text-align: left; gap: .3rem 1.3rem; }

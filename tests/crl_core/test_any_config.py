@@ -59,7 +59,7 @@ def by_link(config: RunConfig) -> RunConfig:
     preset_id, values = fields.describe(config)
     link = {"preset": preset_id} | {name: str(value) for name, value in values.items()}
     assert fields.mend(link) == ({}, [])
-    assert fields.grid(preset_id, link[fields.SET]) == config.training.lams
+    assert fields.grid(preset_id, link) == config.training.lams
     read_back = {name: value if isinstance(value, str) else float(link[name]) for name, value in values.items()}
     return fields.build(preset_id, read_back)
 

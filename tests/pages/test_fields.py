@@ -29,6 +29,7 @@ NAMES = [field.name for field in fields.SINGLE] + [
     "propensity2",
     "envs",
     "preset",
+    "lams",
     "set",
 ]
 
@@ -140,6 +141,25 @@ def test_more_settings_without_a_finite_number_are_left_out_and_the_field_is_nam
     assert mended == {"set": ""}
     assert len(notes) == 1
     assert f"{name.partition('.')[2]} is" in notes[0]
+
+
+@pytest.mark.parametrize("text", ["0, 0.1, 10", "10,0.1 ,0", "0, 0.1, 10, 10"])
+def test_a_grid_of_ones_own_is_trained_and_comes_back_from_its_run(text: str) -> None:
+    config = fields.build("hospital", {fields.LAMS: text})
+    assert config.training.lams == (0.0, 0.1, 10.0)
+    assert fields.grid("hospital", {fields.LAMS: text}) == config.training.lams
+    assert fields.grid("hospital", {fields.LAMS: text, fields.SET: "training.lams=0,1"}) == (0.0, 1.0)
+    preset_id, values = fields.describe(config)
+    assert (preset_id, values[fields.LAMS], values[fields.SET]) == ("hospital", "0,0.1,10", "")
+
+
+def test_a_grid_that_cannot_be_read_is_named_and_a_link_with_it_shows_the_presets() -> None:
+    with pytest.raises(ValueError, match=r"“λ grid”: .*many"):
+        fields.build("hospital", {fields.LAMS: "0, many"})
+    assert fields.grid("hospital", {fields.LAMS: "0, many"}) == PRESETS["hospital"].config.training.lams
+    mended, said = fields.mend({"preset": "hospital", "lams": "0, many"})
+    assert mended == {fields.LAMS: ""}
+    assert "The link's λ grid was left out" in said[0]
 
 
 def test_lam_in_a_link_goes_to_the_nearest_of_the_grid_with_zero_a_decade_below() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from crl_core import PRESETS, train_path
+from crl_core.config.text import altered
 from crl_core.events import EpochEnded, RunCancelled, RunFailed, RunStarted
 from crl_core.jobs.manager import JobState
 from crl_core.runs.eventlog import EventLog
@@ -245,6 +246,22 @@ def test_another_penalty_is_named_and_takes_back_what_the_preset_promises(open_a
     wrong = open_app(set="training.penalty=nonsense")
     assert not wrong.exception
     assert "penalty is 'nonsense'" in words(wrong)
+
+
+def test_a_penalty_and_a_grid_chosen_in_the_sidebar_are_what_is_trained_and_a_preset_takes_them_back(
+    open_app: Open,
+) -> None:
+    app = open_app()
+    home = PRESETS["hospital"].config
+    app.selectbox(key="penalty.by_word").set_value("coral").run()
+    app.text_input(key="lams").set_value("0, 1, 10").run()
+    assert not app.exception
+    asked = app.session_state["sidebar.controls"].config
+    assert asked == altered(home, penalty="coral", lams=(0.0, 1.0, 10.0))
+    assert app.select_slider(key="lam").options == ["0", "1", "10"]
+    app.selectbox(key="preset.by_word").set_value("shifted").run()
+    assert app.session_state["sidebar.controls"].config == PRESETS["shifted"].config
+    assert app.text_input(key="lams").value == ""
 
 
 @pytest.mark.parametrize("noise", ["0.004", "0.0000125", "1.5"])
