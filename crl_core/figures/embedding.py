@@ -31,6 +31,9 @@ _BASE: Trace = {"type": "scatter", "mode": "markers", "showlegend": False, "hove
 _SIZE = 5.6  # pixels of a point
 _REST = "(all others)"
 _LONGEST_KIND = 24  # letters of its name
+_MOST_NAMED = 6  # environments whose names stand among their points
+_LONGEST_CODE = 12  # letters of such a name
+_NAME_ROW = 18.0  # pixels that it is high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,7 +92,28 @@ def embedding(
         xaxis=axis(colours, range=list(limits[0]), **bare),
         yaxis=axis(colours, range=list(limits[1]), scaleanchor="x", **bare),
         uirevision=title,
+        annotations=_names(x, y, rows, colours) if colour_by == "environment" else [],
     )
+
+
+def _names(x: np.ndarray, y: np.ndarray, rows: Units, colours: Palette) -> list[dict[str, Any]]:
+    """Each environment's last word in the middle of its points, one above the other in the order of their heights."""
+    there = [env for env in range(len(rows.env_names)) if (rows.env == env).any()]
+    if not 1 < len(there) <= _MOST_NAMED:
+        return []
+    middles = sorted((float(np.mean(y[rows.env == env])), env) for env in there)
+    look = {"showarrow": False, "bgcolor": colours["panel"], "opacity": 0.85, "borderpad": 1}
+    return [
+        look
+        | {
+            "x": float(np.mean(x[rows.env == env])),
+            "y": middle,
+            "yshift": _NAME_ROW * colours["scale"] * (rank - (len(there) - 1) / 2),
+            "text": f"<b>{escape(short(rows.env_names[env].split(' ')[-1], _LONGEST_CODE))}</b>",
+            "font": {"color": colours["text"], "size": 12 * colours["scale"]},
+        }
+        for rank, (middle, env) in enumerate(middles)
+    ]
 
 
 def _ring(x: float, y: float, colours: Palette) -> Trace:

@@ -515,7 +515,7 @@ def test_the_lecture_tells_its_story_plays_enlarges_and_is_handed_out(visitor: V
         expect(large).to_have_attribute("aria-pressed", "false")
 
 
-@presses(*(f"scrubber-{act}" for act in ("keys", "scene", "go")))
+@presses(*(f"scrubber-{act}" for act in ("keys", "scene", "scene-back", "go")))
 def test_a_lecture_is_given_from_a_full_screen_with_other_worlds_and_training_in_it(visitor: Visitor) -> None:
     page = visitor.page
     page.set_viewport_size({"width": 1280, "height": 720})
@@ -547,6 +547,15 @@ def test_a_lecture_is_given_from_a_full_screen_with_other_worlds_and_training_in
     visitor.press("scrubber-scene", at=does("scene"))
     expect(title).to_have_text(PRESETS["shifted"].title)
     expect(does("story")).to_have_text(re.compile("Story 1 of"))
+    visitor.press("scrubber-scene-back", at=does("scene-back"))
+    expect(title).to_have_text(PRESETS["hospital"].title)
+    expect(does("story")).to_have_text(re.compile("Story 1 of"))
+    page.keyboard.press("s")
+    expect(title).to_have_text(PRESETS["shifted"].title)
+    page.keyboard.press("Shift+S")
+    expect(title).to_have_text(PRESETS["hospital"].title)
+    page.locator(".lecture .preset").select_option("shifted")
+    expect(title).to_have_text(PRESETS["shifted"].title)
     page.locator(".lecture .preset").select_option("hospital")
     expect(title).to_have_text(PRESETS["hospital"].title)
     assert is_full()

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.isotonic import isotonic_regression
 
 from crl_core.lecture import assets
 from tests.crl_core.lecture_axes import AXES, Axes
@@ -181,6 +183,23 @@ def test_an_ordinary_lane_keeps_round_ticks(js: Axes) -> None:
         "1.2e−4",
     ]
     assert js.ask("tickTexts([1.00001, 1.00002])") == ["1.00001", "1.00002"]
+
+
+@settings(max_examples=200)
+@given(values=st.lists(st.floats(-500, 500) | st.none(), max_size=10), gap=st.floats(0, 40))
+def test_names_of_clouds_keep_their_order_and_their_distance_and_move_no_more_than_isotonic_regression_asks(
+    js: Axes, values: list[float | None], gap: float
+) -> None:
+    placed = js.ask("spaced(given.values, given.gap, -400, 400)", values=values, gap=gap)
+    known = [(value, place) for value, place in zip(values, placed, strict=True) if value is not None]
+    assert [place for value, place in zip(values, placed, strict=True) if value is None] == [None] * values.count(None)
+    known.sort(key=lambda pair: pair[0])
+    steps = gap * np.arange(len(known))
+    if len(known) == 0 or steps[-1] > 800:
+        return
+    asked = np.array([value for value, _ in known])
+    expected = isotonic_regression(asked - steps, y_min=-400, y_max=400 - steps[-1]) + steps
+    np.testing.assert_allclose([place for _, place in known], expected, atol=1e-6)
 
 
 def test_no_other_script_of_the_lecture_computes_a_logarithm_a_tick_or_an_extreme_of_data() -> None:

@@ -180,3 +180,23 @@ function levels(low, high) {
   const [from, to] = interval(low, high), middle = from / 2 + to / 2, unit = (to - from) / 65534;
   return (i) => middle + i * unit;
 }
+
+/**
+ * Values between two ends, moved as little as needed so that each is `gap` or more from the next, in the same order;
+ * nearer together where there is no room for that. Missing ones stay.
+ */
+function spaced(values, gap, low, high) {
+  const [from, to] = interval(low, high), pools = [];
+  const order = values.map((_, i) => i).filter((i) => finite(values[i])).sort((i, j) => values[i] - values[j] || i - j);
+  const room = clamp(finite(gap) ? gap : 0, 0, (to - from) / Math.max(1, order.length - 1));
+  order.forEach((i, k) => {
+    let last = { sum: clamp(values[i], -MOST, MOST) - k * room, count: 1 };
+    const above = () => pools.length && pools.at(-1).sum / pools.at(-1).count > last.sum / last.count;
+    for (; above(); pools.pop()) last = { sum: pools.at(-1).sum + last.sum, count: pools.at(-1).count + last.count };
+    pools.push(last);
+  });
+  const level = pools.flatMap(({ sum, count }) => new Array(count).fill(sum / count)), placed = [...values];
+  const most = Math.max(from, to - (order.length - 1) * room);
+  order.forEach((i, k) => { placed[i] = clamp(level[k], from, most) + k * room; });
+  return placed;
+}

@@ -14,7 +14,8 @@ const ACTS = {
   edit: (it, button) => toggleEdit(it, button ? Number(button.dataset.edit) : it.trace && it.trace.edit),
   face: (it) => it.trace && turnFace(it, showsTrace(it.trace) ? "map" : "trace"),
   keys: (it) => showKeys(it, it.$(".keys").hidden),
-  scene: nextScene,
+  scene: (it) => turnScene(it, 1),
+  "scene-back": (it) => turnScene(it, -1),
   go: (it) => it.hooks.go && it.frames.stage && it.frames.stage.cost && it.hooks.go(),
   train: (it) => it.hooks.train && it.hooks.train([...it.shift.sigma]),
 };
@@ -64,7 +65,7 @@ function key(it, event) {
   else if (event.key === "p" || event.key === "P") ACTS.projector(it);
   else if (it.trace && TRACE_KEYS[event.key]) ACTS[TRACE_KEYS[event.key]](it);
   else if (event.key === "?") ACTS.keys(it);
-  else if (event.key === "s" || event.key === "S") nextScene(it);
+  else if (event.key === "s" || event.key === "S") turnScene(it, event.shiftKey ? -1 : 1);
   else if (event.key === "r" || event.key === "R") ACTS.go(it);
   else if (event.key === "Escape" && !it.$(".keys").hidden) showKeys(it, false);
   else if (event.key === "Escape" && it.large) enlarge(it, it.large);

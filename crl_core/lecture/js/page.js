@@ -7,7 +7,8 @@ const KEYS = [
   ["← →", "step along λ; Home and End jump"], ["Space", "play and pause"],
   ["Page Down, Page Up", "the story, on and back"],
   ["1 to 4", "which panel is large; out of full screen: alone"], ["5", "the path alone"], ["F", "full screen"],
-  ["P", "colours and type for a projector"], ["S", "next scene: another world, and its story", "staged"],
+  ["P", "colours and type for a projector"],
+  ["S, Shift S", "next scene, or the one before: another world, and its story", "staged"],
   ["R", "train what is set, where it is not trained yet", "staged"],
   ["N, E, T", "of traces: next one, its edit, the map"],
   ["?", "this list, and away with it"],
@@ -53,7 +54,8 @@ const PAGE = `
     <button type="button" data-do="shift" aria-pressed="false">Shift σ</button>
     <button type="button" data-do="projector" aria-pressed="false">Projector</button>
     <span class="offers"><select class="preset" aria-label="Preset"></select><button type="button"
-      data-do="scene"></button><button type="button" data-do="go">Train</button></span>
+      data-do="scene-back" aria-label="Previous scene">‹</button><button
+      type="button" data-do="scene"></button><button type="button" data-do="go">Train</button></span>
     <button type="button" data-do="full">Full screen</button>
     <button type="button" data-do="keys" aria-label="Keys" aria-expanded="false">?</button>
     <button class="enlarge" type="button" aria-pressed="false">5</button></span></div>

@@ -38,12 +38,12 @@ function chooseWorld(it, preset) {
   if (it.hooks.choose && preset !== it.frames.stage.preset) it.hooks.choose(preset);
 }
 
-/** The next scene is told from its first step, as soon as its run is there. */
-function nextScene(it) {
+/** The next scene, or the one before, is told from its first step, as soon as its run is there. */
+function turnScene(it, by) {
   const stage = it.frames.stage;
   if (!stage || !stage.scenes.length) return;
-  const at = stage.scenes.findIndex(({ preset }) => preset === stage.preset);
-  it.scene = stage.scenes[(at + 1) % stage.scenes.length].preset;
+  const at = stage.scenes.findIndex(({ preset }) => preset === stage.preset), count = stage.scenes.length;
+  it.scene = stage.scenes[(at < 0 && by < 0 ? count - 1 : at + by + count) % count].preset;
   if (it.scene === stage.preset) tell(it, 0); else chooseWorld(it, it.scene);
 }
 

@@ -43,10 +43,30 @@ const latentView = {
     const X = (i) => x0 + scale * (xy[a + 2 * i] + (xy[b + 2 * i] - xy[a + 2 * i]) * f);
     const Y = (i) => y0 - scale * (xy[a + 2 * i + 1] + (xy[b + 2 * i + 1] - xy[a + 2 * i + 1]) * f);
     drawPoints(c, scene, this.sprite, X, Y);
+    nameClouds(c, panel, scene, X, Y);
     const row = ringedRow(scene);
     if (row >= 0) ringed(c, scene, this.sprite.side, X(row), Y(row));
   },
 };
+
+/** Each environment's last word in the middle of its points: whose they are, also for who cannot tell the colours. */
+function nameClouds(c, panel, { frames, style }, X, Y) {
+  const env = frames.arrays.env.values, words = frames.envs.map((name) => name.split(" ").pop().slice(0, 12));
+  if (words.length < 2) return;
+  const x = words.map(() => 0), y = words.map(() => 0), count = words.map(() => 0);
+  for (let i = 0; i < frames.n; i++) {
+    const px = X(i), py = Y(i);
+    if (px === px && py === py) { x[env[i]] += px; y[env[i]] += py; count[env[i]] += 1; }
+  }
+  c.font = style.strong; c.textAlign = "center"; c.textBaseline = "middle"; c.lineJoin = "round";
+  c.strokeStyle = style.panel; c.lineWidth = style.size * 0.35; c.fillStyle = style.text;
+  const middles = spaced(y.map((sum, e) => sum / count[e]), style.size * 1.5, style.size, panel.h - style.size);
+  words.forEach((word, e) => {
+    if (!count[e]) return;
+    const half = c.measureText(word).width / 2, at = clamp(x[e] / count[e], half, panel.w - half);
+    c.strokeText(word, at, middles[e]); c.fillText(word, at, middles[e]);
+  });
+}
 
 /** A box as wide as it is high, in the middle of the one it was. */
 function squared(box) {
