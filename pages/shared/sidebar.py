@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from crl_core.config import MAX_ENVS, RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, Preset
@@ -40,7 +41,7 @@ def controls() -> Controls:
 
 
 def move_lam(lam: float, *, polled: bool = True) -> None:
-    """Set λ. For callbacks. polled: by a page that polls; for a while the slider cannot go back to the λ before."""
+    """Set λ. For callbacks. polled: by a page that polls; for a while no poll takes λ back to the one before."""
     st.session_state[_MOVED] = (st.session_state.get("lam"), lam, time.monotonic()) if polled else (None, None, 0.0)
     st.session_state["lam"] = lam
 
@@ -50,6 +51,15 @@ def _keep_lam() -> None:
     before, after, since = st.session_state.get(_MOVED, (None, None, 0.0))
     if after is not None and st.session_state.get("lam") == before and time.monotonic() - since < _STALE_S:
         st.session_state["lam"] = after
+
+
+def _lam_by_hand() -> None:
+    _forget_notes()
+    context = get_script_run_ctx()
+    if (
+        context is None or not context.fragment_ids_this_run
+    ):  # not a poll's, which is a fragment's: a hand on the slider
+        st.session_state[_MOVED] = (None, None, 0.0)
 
 
 def _keep_link(page: str) -> None:
@@ -291,7 +301,7 @@ def _lam_slider(lams: Sequence[float]) -> float:
         format_func=lam_text,
         key="lam",
         bind="query-params",
-        on_change=_forget_notes,
+        on_change=_lam_by_hand,
         help="Weight of the penalty. All λ are trained at once; this one is drawn. Arrow keys move it.",
     )
     return float(lam)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from crl_core.jobs.manager import JobState
 from crl_core.runs.eventlog import EventLog
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore
-from pages.shared import server_cache
+from pages.shared import server_cache, sidebar
 from tests.pages.conftest import ROOT, Open, Tiny, charts, words
 
 CHARTS = 5
@@ -246,6 +247,18 @@ def test_another_penalty_is_named_and_takes_back_what_the_preset_promises(open_a
     wrong = open_app(set="training.penalty=nonsense")
     assert not wrong.exception
     assert "penalty is 'nonsense'" in words(wrong)
+
+
+def test_the_slider_goes_back_at_once_to_the_lam_before_another_control_moved_it(open_app: Open) -> None:
+    app = open_app()
+    before = app.select_slider(key="lam").value
+    app.session_state[sidebar._MOVED] = (before, 14.0, time.monotonic())  # as the bottom bar does
+    app.session_state["lam"] = 14.0
+    app.run()
+    assert app.session_state["sidebar.controls"].lam == 14.0
+    app.select_slider(key="lam").set_value(before).run()
+    assert app.session_state["lam"] == before
+    assert app.session_state["sidebar.controls"].lam == before
 
 
 def test_a_penalty_and_a_grid_chosen_in_the_sidebar_are_what_is_trained_and_a_preset_takes_them_back(
