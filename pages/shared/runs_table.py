@@ -96,8 +96,9 @@ def table(
     rest = settings[len(own) :]
     key = "" if shown is None else shown.key
     look: dict[str, Any] = {}
-    frame = pd.DataFrame({"View": ["●" if run.key == key else "" for run in runs], "Name": titles(runs)})
-    if every or len(set(worlds)) > 1:
+    names = titles(runs)
+    frame = pd.DataFrame({"View": ["●" if run.key == key else "" for run in runs], "Name": names})
+    if every or (len(set(worlds)) > 1 and names != worlds):
         frame["World"] = worlds
     for setting in own:
         frame[setting.word] = _column([setting.of(run.config) for run in runs], setting)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from crl_core.config.text import altered
 from crl_core.runs.store import RunStore
 from pages.shared.style import figure
 from tests.pages.conftest import Open, Tiny, words
@@ -26,6 +28,14 @@ def test_the_effect_error_at_a_lam_is_one_number_on_every_page(
         found = re.search(r"<b>([^<]+)</b><span>effect error</span>", words(app))
         assert found is not None
         assert found[1] == figure(median)
+    other = altered(tiny.config, seed=9)
+    store.save(replace(tiny.result, config=other))
+    app = open_app("compare", **tiny.params, lam=f"{lam:g}", runs=[tiny.config.key, other.key])
+    assert not app.exception
+    assert re.search(rf'<td data-of="A">{re.escape(figure(median))}</td>', words(app))
+    least = open_app("runs").dataframe[0].value["Least error"]
+    medians = np.median(tiny.result.by_lam(tiny.result.ite_rmse), axis=0)
+    np.testing.assert_allclose(least, [medians.min()] * 2, rtol=1e-6)
     frames = sent(open_app("lecture", **tiny.params, lam=f"{lam:g}"))["frames"]
     assert frames["metrics"]["ite_rmse"]["value"][at] == pytest.approx(median, rel=1e-5)
     assert frames["metrics"]["ite_rmse"]["own"][at] == pytest.approx(tiny.result.ite_rmse[at], rel=1e-5)

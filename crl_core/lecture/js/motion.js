@@ -58,7 +58,7 @@ function rest(it) {
 /** Tells the page where the position came to rest, once. */
 function settled(it) {
   const index = shown(it);
-  if (index === it.told) return;
+  if (index === it.told || awaits(it)) return;
   it.told = index;
   it.hooks.settled(it.frames.lams[index], index);
 }

@@ -73,6 +73,7 @@ function newScrubber(root, hooks) {
     step: -1, // of the story; -1: nothing is being told
     // the picture
     theme: "auto", large: null, staged: "latent", scene: null, // the world whose story begins when it is there
+    awaited: null, // the world that was asked for last, and until when (stage.js)
     style: null, size: "", sharp: 1,
     stale: true, dirty: true, drawnAt: null, // sizes or colours changed; something changed; the position painted last
     queued: 0, last: 0, gone: false, // the frame that is asked for, the time of the one before
