@@ -27,6 +27,7 @@ _N_ENVS = "sidebar.n_envs"
 _PAGE = "sidebar.page"
 _MOVED = "sidebar.lam_moved"  # λ before and after it was moved by code, and when
 _STALE_S = 10.0
+_HAND_S = 2.0  # from another control to the slider
 _ENCODERS = (  # measured by benchmarks/encoders.py
     "Conv1d takes about 3 times as long. On “The hum and the label” it trusts the hum as much as the MLP does, and "
     "with batches of 128 it collapses at a λ where the MLP does not."
@@ -54,11 +55,12 @@ def _keep_lam() -> None:
 
 
 def _lam_by_hand() -> None:
+    """A hand on the slider may go back to the λ before: what no poll sends, and not at once after the move, when any
+    message can still bring that λ."""
     _forget_notes()
     context = get_script_run_ctx()
-    if (
-        context is None or not context.fragment_ids_this_run
-    ):  # not a poll's, which is a fragment's: a hand on the slider
+    of_poll = context is not None and bool(context.fragment_ids_this_run)
+    if not of_poll and time.monotonic() - st.session_state.get(_MOVED, (None, None, 0.0))[2] > _HAND_S:
         st.session_state[_MOVED] = (None, None, 0.0)
 
 
