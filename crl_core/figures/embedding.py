@@ -109,7 +109,7 @@ def _names(x: np.ndarray, y: np.ndarray, rows: Units, colours: Palette) -> list[
             "x": float(np.mean(x[rows.env == env])),
             "y": middle,
             "yshift": _NAME_ROW * colours["scale"] * (rank - (len(there) - 1) / 2),
-            "text": f"<b>{escape(short(rows.env_names[env].split(' ')[-1], _LONGEST_CODE))}</b>",
+            "text": f"<b>{short(rows.env_names[env].split(' ')[-1], _LONGEST_CODE)}</b>",
             "font": {"color": colours["text"], "size": 12 * colours["scale"]},
         }
         for rank, (middle, env) in enumerate(middles)

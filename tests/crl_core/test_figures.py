@@ -180,6 +180,16 @@ def test_environment_is_colour_and_treatment_is_symbol() -> None:
     assert list(drawn_points[0].marker.symbol) == list(np.where(T[ENV == 0] == 1, "diamond", "circle"))
 
 
+def test_each_environments_name_stands_once_among_its_points_as_it_is_written() -> None:
+    xy = layout_of()
+    rows = replace(ROWS, env_names=("ward R&D", "ward B"))
+    drawn = embedding(xy, rows, DARK, title="Latent", colour_by="environment", limits=path_limits(xy[None]))
+    assert {name.text for name in drawn.layout.annotations} >= {"<b>R&amp;D</b>", "<b>B</b>"}
+    for name, env in (("R&amp;D", 0), ("B", 1)):
+        (named,) = [note for note in drawn.layout.annotations if note.text == f"<b>{name}</b>"]
+        assert abs(named.x - xy[env == ENV, 0].mean()) < 0.2 * np.ptp(xy[:, 0])
+
+
 def test_a_window_of_the_path_holds_still_while_lam_moves_and_counts_what_lies_beyond() -> None:
     path = RNG.normal(size=(4, N, 2))
     path[2, 0] = (50.0, -50.0)
