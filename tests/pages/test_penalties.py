@@ -163,7 +163,7 @@ def test_the_unit_tests_stand_on_the_page_with_either_way_of_choosing(open_app: 
         assert not app.exception
         shown = words(app)
         for line in lines(found, where):
-            assert "".join(f'>{cell}</td>' in shown and "." for cell in line) == "." * len(line)
+            assert "".join(f">{cell}</td>" in shown and "." for cell in line) == "." * len(line)
         assert ("At the end of its grid" in shown) <= (where == "oracle")
     assert "python -m crl_core unit-tests" in shown
 
