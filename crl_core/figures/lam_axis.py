@@ -38,8 +38,8 @@ def edges(lams: Sequence[float]) -> Range:
     return low - room, high + room
 
 
-def ticks(lams: Sequence[float], most: int = 4) -> tuple[list[float], list[str]]:
-    """Places and labels of the ticks: 0 and every decade; every second label where there are more than `most`."""
+def ticks(lams: Sequence[float], most: int | None = 4) -> tuple[list[float], list[str]]:
+    """Places and labels of the ticks: 0 and every decade; every second label where they are more than `most`."""
     at = positions(lams)
     positive = [float(place) for lam, place in zip(lams, at, strict=True) if lam > 0]
     places: list[float] = [float(at[0])] if len(lams) and lams[0] == 0 else []
@@ -54,7 +54,8 @@ def ticks(lams: Sequence[float], most: int = 4) -> tuple[list[float], list[str]]
             f"{10 ** min(mark, 308.25):.2g}" if abs(mark - round(mark)) > 1e-9 else _decade(round(mark))
             for mark in marks
         ]
-        labels += [word if len(words) <= most or index % 2 else "" for index, word in enumerate(words)]
+        all_said = most is None or len(words) <= most
+        labels += [word if all_said or index % 2 else "" for index, word in enumerate(words)]
     return places, labels
 
 

@@ -141,7 +141,7 @@ def head_of(config: RunConfig, naming: Naming, palettes: Mapping[str, Any]) -> d
 
 def _lam_ticks(lams: Sequence[float]) -> list[dict[str, Any]]:
     """0 and the decades of λ, and where each lies on the slider, whose steps are the grid's."""
-    places, labels = ticks(lams, most=len(lams) + 99)  # the picture leaves out those for which it has no room
+    places, labels = ticks(lams, most=None)  # the picture leaves out those for which it has no room
     at = np.interp(places, positions(lams), np.arange(len(lams)))
     return [{"at": round(float(step), 4), "label": label} for step, label in zip(at, labels, strict=True)]
 

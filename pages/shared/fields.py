@@ -149,10 +149,9 @@ def _further(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     text = str(values.get(LAMS) or "")
     if text.strip():
         try:
-            lams = sorted({float(lam) for lam in numbers.numbers(text, LAMS)})
+            yield LAMS, lams_of(text)
         except ValueError as error:
             raise ValueError(f"“λ grid”: {error}") from None
-        yield LAMS, tuple(lams)
     yield from overrides(str(values.get(SET) or ""))
 
 
@@ -208,6 +207,11 @@ def describe(config: RunConfig) -> tuple[str, dict[str, Value]]:
         if change.name != N_ENVS and (len(fits) < len(held) or not held):
             told.append(change.assignment)
     return preset_id, shown | {SET: " ".join(told)}
+
+
+def lams_of(text: str) -> tuple[float, ...]:
+    """The λ of a list as people write it, ascending, each once. Raises ValueError where one cannot be read."""
+    return tuple(sorted({float(lam) for lam in numbers.numbers(text, LAMS)}))
 
 
 def lam_text(lam: float) -> str:

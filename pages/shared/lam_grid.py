@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from crl_core.config.numbers import numbers
 from crl_core.config.table import LAMS, QUICK_LAMS
-from pages.shared.fields import lam_text
+from pages.shared.fields import lam_text, lams_of
 
 _GRIDS = {"quick": QUICK_LAMS, "usual": LAMS}
 _OWN = "own list"
@@ -40,4 +39,4 @@ def lam_grid(place: str, chosen: tuple[float, ...]) -> tuple[float, ...]:
         persist_state="session",
         help="Numbers with commas between them, such as 0, 0.1, 1, 10. 0 is the network that aligns nothing.",
     )
-    return tuple(sorted({float(lam) for lam in numbers(text, "lams")}))
+    return lams_of(text)

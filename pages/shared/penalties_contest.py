@@ -121,7 +121,7 @@ def differences(contest: Contest, ink: Palette) -> None:
         )
         where = st.segmented_control(
             "At which λ",
-            ["at_blind", "at_others", "at_best"],
+            _COLUMNS,
             default="at_blind",
             key="penalties.against_where",
             required=True,

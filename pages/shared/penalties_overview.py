@@ -12,14 +12,14 @@ from crl_core.config.presets import PRESETS
 from crl_core.figures import Palette
 from crl_core.figures.penalties import LARGE, path_of_penalty
 from crl_core.figures.penalty_heat import Ratios, penalty_heat
-from crl_core.studies.penalties import Contest, ContestSetting, baked_contests, ratios
+from crl_core.studies.penalties import WHERE, Contest, ContestSetting, baked_contests, ratios
 from pages.shared import server_cache, table_kept
 from pages.shared.penalties_paths import chosen_quantity, limits_of, marks
 from pages.shared.style import notice, panel_title, quiet
 from pages.shared.tables import chart, say
 
 SHOWN = "penalties.shown"  # the penalty whose path is drawn large
-_WHERE = {"at_blind": "label-free λ", "at_best": "own best λ"}  # the second is known to a simulation alone
+_WHERE = ("at_blind", "at_best")  # the second is known to a simulation alone
 _PHONE = """
 <style>
 @media (max-width: 640px) {  /* the names of the worlds have room in a row; the figure is moved sideways */
@@ -53,11 +53,11 @@ def _heat(contest: Contest | None, ink: Palette) -> None:
         return
     where = st.segmented_control(
         "At which λ",
-        list(_WHERE),
+        _WHERE,
         default="at_blind",
         key="penalties.heat_where",
         required=True,
-        format_func=lambda name: _WHERE[name],
+        format_func=WHERE.__getitem__,
         label_visibility="collapsed",
     )
     found = _ratios(contests, where or "at_blind")

@@ -26,6 +26,7 @@ _NOTES = "sidebar.notes"
 _N_ENVS = "sidebar.n_envs"
 _PAGE = "sidebar.page"
 _MOVED = "sidebar.lam_moved"  # λ before and after it was moved by code, and when
+_UNMOVED = (None, None, 0.0)
 _STALE_S = 10.0
 _HAND_S = 2.0  # from another control to the slider
 _ENCODERS = (  # measured by benchmarks/encoders.py
@@ -43,13 +44,13 @@ def controls() -> Controls:
 
 def move_lam(lam: float, *, polled: bool = True) -> None:
     """Set λ. For callbacks. polled: by a page that polls; for a while no poll takes λ back to the one before."""
-    st.session_state[_MOVED] = (st.session_state.get("lam"), lam, time.monotonic()) if polled else (None, None, 0.0)
+    st.session_state[_MOVED] = (st.session_state.get("lam"), lam, time.monotonic()) if polled else _UNMOVED
     st.session_state["lam"] = lam
 
 
 def _keep_lam() -> None:
     """A poll that was under way when λ was moved by code still brings the λ of before, which nobody asks for."""
-    before, after, since = st.session_state.get(_MOVED, (None, None, 0.0))
+    before, after, since = st.session_state.get(_MOVED, _UNMOVED)
     if after is not None and st.session_state.get("lam") == before and time.monotonic() - since < _STALE_S:
         st.session_state["lam"] = after
 
@@ -60,8 +61,8 @@ def _lam_by_hand() -> None:
     _forget_notes()
     context = get_script_run_ctx()
     of_poll = context is not None and bool(context.fragment_ids_this_run)
-    if not of_poll and time.monotonic() - st.session_state.get(_MOVED, (None, None, 0.0))[2] > _HAND_S:
-        st.session_state[_MOVED] = (None, None, 0.0)
+    if not of_poll and time.monotonic() - st.session_state.get(_MOVED, _UNMOVED)[2] > _HAND_S:
+        st.session_state[_MOVED] = _UNMOVED
 
 
 def _keep_link(page: str) -> None:
@@ -261,10 +262,7 @@ def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
     columns = st.columns(2)
     for index, field in enumerate(field for field in fields.SINGLE if field.name not in ("epochs", "encoder")):
         with columns[index % 2] if not field.options else st.container():
-            if field.name == "penalty":
-                values[field.name] = sidebar_place.penalty_by_word(field, str(shown[field.name]), _forget_notes)
-            else:
-                values[field.name] = _choice(field, shown) if field.options else _number(field, shown)
+            values[field.name] = _choice(field, shown) if field.options else _number(field, shown)
     values[fields.LAMS] = st.text_input(
         "λ grid",
         key=fields.LAMS,
@@ -352,6 +350,8 @@ def _number(field: Field, shown: Mapping[str, Value]) -> Value:
 
 
 def _choice(field: Field, shown: Mapping[str, Value]) -> Value:
+    if field.name == "penalty":  # too many to stand side by side
+        return sidebar_place.penalty_by_word(field, str(shown[field.name]), _forget_notes)
     value: Value | None = st.segmented_control(
         field.label,
         field.options,

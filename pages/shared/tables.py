@@ -71,11 +71,9 @@ def table(
 
     def cell(tag: str, index: int, text: str, bold: bool) -> str:
         says = words_from is not None and index >= words_from
-        kinds = ["says"] if says else []
-        kinds += ["strong"] if bold and not kinds else []
+        kind = ' class="says"' if says else ' class="strong"' if bold else ""
         # In a sentence a range does not break in two; a narrow column of figures has to break it.
         whole = _RANGE.sub(lambda found: found[0].replace(" ", "\u00a0"), text) if says else text
-        kind = f' class="{kinds[0]}"' if kinds else ""
         of = f' data-of="{escape(header[index])}"' if tag == "td" and index else ""
         return f"<{tag}{kind}{of}>{escape(whole)}</{tag}>"
 

@@ -249,7 +249,7 @@ def test_another_penalty_is_named_and_takes_back_what_the_preset_promises(open_a
     assert "penalty is 'nonsense'" in words(wrong)
 
 
-def test_the_slider_goes_back_at_once_to_the_lam_before_another_control_moved_it(open_app: Open) -> None:
+def test_a_hand_on_the_slider_takes_back_the_lam_that_another_control_moved(open_app: Open) -> None:
     app = open_app()
     before = app.select_slider(key="lam").value
     app.session_state[sidebar._MOVED] = (before, 14.0, time.monotonic() - 3)  # as the bottom bar does
