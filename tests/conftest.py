@@ -4,8 +4,23 @@
 Neither has a deadline: how long an example takes depends on what else the machine does.
 """
 
+import functools
+import os
+
+import pytest
 from hypothesis import settings
+from streamlit.components.v2 import manifest_scanner
 
 settings.register_profile("the same for all", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile("the same for all")
+
+# Every new AppTest reads the metadata of every installed package anew, for half of the time that a page's test takes;
+# what is installed does not change while the suite runs.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where several workers share the cores, one thread each: more wait for each other, for a third of their time."""
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
