@@ -13,6 +13,7 @@ from crl_core.lecture.traces import TRACE_KEYS
 from pages.shared import (
     controls,
     job_panel,
+    last_run,
     lecture_handout,
     lecture_live,
     quiet,
@@ -24,6 +25,7 @@ from pages.shared import (
 )
 from pages.shared.lecture_scrubber import scrubber
 from pages.shared.lecture_stage import stage_of
+from pages.shared.tables import say
 
 _DEFINITIONS = """
 **Effect error** (ITE RMSE, √PEHE) = √mean((τ̂ − τ)²) on held-out units, τ the effect of the treatment on a unit; it
@@ -55,7 +57,12 @@ def finished() -> None:
     averages = None if run.config.table is None else (row_views.average(run), row_views.levels(run))
     data = server_cache.lecture_frames(stamp, naming, run.result, run.projection, run.evidence, averages)
     with st.container():  # as a fragment has one: in its place the scrubber stays, in full screen too
-        scrubber(data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma), stage_of(now))
+        before = last_run.before(run.config)
+        scrubber(
+            data, stamp, run.lam, lambda sigma: train_shifted(run.config, run.lam, sigma), stage_of(now), before=before
+        )
+    if before is not None:
+        say(before.says(run.result))
     missing = {"projection": "the aligned t-SNE maps", "evidence": "domain AUC"}
     waiting = [what for name, what in missing.items() if name not in parts]
     left, right = st.columns([4, 1], vertical_alignment="center")

@@ -25,6 +25,7 @@ from crl_core.figures.base import (
     note,
     number,
     rgba,
+    square,
     truth_legend,
     truth_line,
 )
@@ -234,21 +235,22 @@ def _row(
         x_look = (
             looks[0] if place + n_cols >= n else {name: value for name, value in looks[0].items() if name != "title"}
         )
-        shared: dict[str, Any] = {} if first else {"matches": "x"}
+        across, up = square(f"x{suffix}") if truth else ({}, {})
+        if not first:
+            across, up = across | {"matches": "x"}, up | {"matches": "y"}
         axes[f"xaxis{suffix}"] = axis(
-            colours, range=list(limits[0]), domain=[start, start + width], anchor=f"y{suffix}", **x_look, **shared
+            colours, range=list(limits[0]), domain=[start, start + width], anchor=f"y{suffix}", **x_look, **across
         ) | _framed(colours)
         y_look: dict[str, Any] = (
             looks[1] if leftmost else {name: value for name, value in looks[1].items() if name != "title"}
         )
-        matched: dict[str, Any] = {} if first else {"matches": "y"}
         side = axis(
             colours,
             range=list(limits[1]),
             domain=[max(0.0, top - tall), top],
             anchor=f"x{suffix}",
             **y_look,
-            **matched,
+            **up,
         )
         side |= _framed(colours) | ({} if leftmost else {"showticklabels": False})
         axes[f"yaxis{suffix}"] = side

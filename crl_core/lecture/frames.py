@@ -14,7 +14,7 @@ import numpy as np
 from crl_core.config import RunConfig
 from crl_core.events import DIVERGED, OK, finite
 from crl_core.figures.axes import effect_limits, span
-from crl_core.figures.lam_axis import positions, ticks
+from crl_core.figures.lam_axis import places_of, positions, ticks
 from crl_core.figures.lam_curves import band
 from crl_core.lecture import story as story_texts
 from crl_core.lecture.averages import (
@@ -144,6 +144,14 @@ def _lam_ticks(lams: Sequence[float]) -> list[dict[str, Any]]:
     places, labels = ticks(lams, most=None)  # the picture leaves out those for which it has no room
     at = np.interp(places, positions(lams), np.arange(len(lams)))
     return [{"at": round(float(step), 4), "label": label} for step, label in zip(at, labels, strict=True)]
+
+
+def curve_before(lams: Sequence[float], values: np.ndarray, shown: Sequence[float]) -> dict[str, Any]:
+    """The main curve of the run seen before, λ `lams` and medians `values` [L], on the slider of the λ `shown`."""
+    places, grid = places_of(lams, shown), positions(shown)
+    there = np.isfinite(values) & (places >= grid[0]) & (places <= grid[-1])
+    at = np.interp(places[there], grid, np.arange(len(grid)))
+    return {"at": _plain(at), "value": _plain(values[there])}
 
 
 def _colours(palette: Any) -> dict[str, Any]:

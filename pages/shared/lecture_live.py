@@ -7,7 +7,7 @@ import streamlit as st
 from crl_core.config import RunConfig
 from crl_core.lecture.handout import naming_of
 from crl_core.lecture.training_frames import training_frames
-from pages.shared import job_panel, server_cache, table_run
+from pages.shared import job_panel, last_run, server_cache, table_run
 from pages.shared.asked import Controls
 from pages.shared.lecture_scrubber import scrubber
 from pages.shared.lecture_stage import stage_of
@@ -18,6 +18,7 @@ _POLL_S = 1.0
 def draw(now: Controls, config: RunConfig) -> None:
     """The curves so far and what is seen of the models; the whole page is drawn again when the run is there."""
     naming, levels = naming_of(config, now.preset.env_word), table_run.levels_of(config)
+    before = last_run.before(config)
 
     @st.fragment(run_every=_POLL_S)
     def live() -> None:
@@ -37,6 +38,6 @@ def draw(now: Controls, config: RunConfig) -> None:
             progress=progress,
         )
         stamp = f"{config.key}|epoch {len(so_far.epochs)}|{so_far.views and so_far.views.epoch}|{progress[1]}"
-        scrubber(data, stamp, now.lam, lambda sigma: None, stage_of(now))
+        scrubber(data, stamp, now.lam, lambda sigma: None, stage_of(now), before=before)
 
     live()

@@ -8,7 +8,9 @@ from typing import Any
 import streamlit as st
 
 from crl_core.lecture.assets import script, style
+from crl_core.lecture.frames import curve_before
 from pages.shared import lecture_stage, sidebar
+from pages.shared.last_run import Before
 
 KEY = "lecture.scrubber"
 _AT = "lecture.at"  # λ that browser and sidebar agree on
@@ -34,8 +36,8 @@ function themeOf(host) {
 export default function (component) {
   const { parentElement, data, setStateValue, setTriggerValue } = component;
   const host = parentElement.host || parentElement;
-  const frames = { ...data.frames, lam: data.lam, lam_turn: data.turn, stage: data.stage };
-  const stamp = data.stamp + "|" + data.turn + "|" + JSON.stringify(data.stage);
+  const frames = { ...data.frames, lam: data.lam, lam_turn: data.turn, stage: data.stage, before: data.before };
+  const stamp = data.stamp + "|" + data.turn + "|" + JSON.stringify([data.stage, data.before]);
   let it = mounted.get(parentElement);
   if (it && it.root.isConnected) {
     if (it.stamp !== stamp) { it.stamp = stamp; it.place = data.frames.key + "|" + data.turn;
@@ -81,17 +83,25 @@ def _follow() -> None:
         st.session_state[_AT] = lam
 
 
+def _behind(frames: Mapping[str, Any], before: Before | None) -> dict[str, Any] | None:
+    """The curve of before, of what the first lane of the path shows; None where that run has no such numbers."""
+    known = before.along(frames["lanes"][0]) if before is not None and frames["lanes"] else None
+    return None if known is None else curve_before(*known, frames["lams"])
+
+
 def scrubber(
     frames: Mapping[str, Any],
     stamp: str,
     lam: float,
     on_train: Callable[[Sequence[float]], None],
     stage: Mapping[str, Any] | None,
+    before: Before | None = None,
 ) -> None:
     """Show the frames. `stamp` names their version: equal stamps are taken for equal frames.
 
     lam:      λ of the sidebar; where somebody moved it there, the handle goes to it.
     stage:    what is offered in full screen, see `lecture_stage`.
+    before:   the run whose curve stays behind the main one of the path.
     on_train: called with one σ an environment when somebody wants to train for the σ they dragged to.
     """
     sent: tuple[float, int] = st.session_state.get(_SENT, (lam, 0))
@@ -110,7 +120,14 @@ def scrubber(
 
     _component(_GLUE_AND_SCRIPT, style() + _STYLE)(
         key=KEY,
-        data={"frames": dict(frames), "stamp": stamp, "lam": sent[0], "turn": sent[1], "stage": stage},
+        data={
+            "frames": dict(frames),
+            "stamp": stamp,
+            "lam": sent[0],
+            "turn": sent[1],
+            "stage": stage,
+            "before": _behind(frames, before),
+        },
         default={"lam": lam},
         on_lam_change=_follow,
         on_train_change=wish,

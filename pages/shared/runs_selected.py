@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from crl_core.runs.store import RunSummary
-from pages.shared import sidebar
+from pages.shared import sidebar, style
 from pages.shared.runs_table import order, table
 
 _SELECT = "runs.select"  # rows of a table that is drawn for the first time
@@ -36,7 +36,7 @@ def selected(found: Sequence[RunSummary], *, every: bool) -> list[RunSummary]:
         selection_mode="multi-row",
         selection_default={"selection": {"rows": st.session_state.pop(_SELECT, [])}},
         column_config=look,
-        column_order=order(frame, every=every),
+        column_order=order(frame, every=every, phone=style.on_phone()),
         height="auto" if len(found) <= _MOST_ROWS else 530,
         placeholder="",
         alt="Stored runs with the settings that vary and their main figures",

@@ -54,6 +54,7 @@ FIXED: dict[str, Any] = {
         help="baked: comes with the program; pinned: the quota never takes it; recipe N: made by an older version",
     ),
 }
+_PHONE = ("Name", "Least error", "at λ")
 _ONLY_ALL = ("λ = 0", "Trained at", "Took", "MB", "Run")  # beside all settings
 
 
@@ -144,8 +145,11 @@ def _figures(frame: pd.DataFrame, look: dict[str, Any], runs: Sequence[RunSummar
         frame["Which"] = [found[0] if found else "" for found in baselines]
 
 
-def order(frame: pd.DataFrame, *, every: bool = False) -> list[str]:
-    """The columns that are shown."""
+def order(frame: pd.DataFrame, *, every: bool = False, phone: bool = False) -> list[str]:
+    """The columns that are shown. phone: what a run is called and how good it is fit its width, and come first."""
+    if phone:
+        first = [name for name in _PHONE if name in frame.columns]
+        return first + [name for name in order(frame, every=every) if name not in first]
     if every:  # figures first, since so many settings go on beyond the screen
         first = [name for name in frame.columns if name in FIXED]
         return first + [name for name in frame.columns if name not in first]

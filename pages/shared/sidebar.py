@@ -336,7 +336,7 @@ def _per_env(
 def _number(field: Field, shown: Mapping[str, Value]) -> Value:
     kind: Any = int if field.whole else float
     value: Value = st.number_input(
-        field.label,
+        field.label.replace("Heterogeneity", "Hetero\u00adgeneity"),  # the one word that its column cannot hold
         *field.range,
         value=kind(shown[field.name]),
         step=kind(field.step),

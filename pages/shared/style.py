@@ -36,7 +36,8 @@ _CSS = """
 .stApp a:focus-visible, .stApp summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .stButtonGroup [data-selected="true"] p { color: var(--chosen); }
 @media (min-width: 901px) { .katex-display { overflow: visible !important; } } /* it fits; a phone scrolls it */
-@media (hover: none), (max-width: 640px) { .js-plotly-plot .modebar-container { display: none; } }
+@media (hover: none), (max-width: 640px) {  /* a finger would have to aim around it, and it covers what stands above */
+  .js-plotly-plot .modebar-container, .stMain [data-testid="stElementToolbar"] { display: none; } }
 @media (max-width: 640px) { .stMain .stButtonGroup button { height: auto; }  /* a long choice takes two lines */
   .stMain .stButtonGroup button * { white-space: normal; overflow: visible; text-align: start; } }
 .stMain .st-key-bottom_bar { position: absolute; width: 0; } /* what it shows is fixed; it leaves no gap here */
@@ -45,7 +46,8 @@ _CSS = """
   [data-testid="stExpandSidebarButton"] { width: auto; min-width: 44px; min-height: 44px; }
   [data-testid="stExpandSidebarButton"]::after { content: "Menu"; font-size: .95rem; margin-left: .3rem; }
   [data-testid="stSidebarNavLink"] { min-height: 36px; }
-  .stApp button, .stApp summary, .stApp [role="tab"] { min-height: 32px; min-width: 32px; }
+  .stApp button, .stApp summary, .stApp [role="tab"], .stApp [data-testid="stCheckbox"] label {
+    min-height: 32px; min-width: 32px; align-items: center; }
   .stApp [data-testid="stTooltipHoverTarget"] { padding: 8px; margin: -8px; }  /* its icon is 16 px */
 }
 .stMain [data-testid="stPlotlyChart"] { container-type: inline-size; }
@@ -92,6 +94,11 @@ _CSS = """
 def theme() -> Theme:
     """ "dark" or "light", as the viewer's menu says."""
     return "light" if st.context.theme.type == "light" else "dark"
+
+
+def on_phone() -> bool:
+    """Whether the browser says that it is a phone's. Only for what is put first: a narrow window has the same."""
+    return "Mobi" in (st.context.headers.get("User-Agent") or "")
 
 
 # They read what is typed into number fields, taps on figures and on the drawer's menu; each starts once a page, however

@@ -20,13 +20,14 @@ UPRIGHT, ON_ITS_SIDE = {"width": 390, "height": 844}, {"width": 844, "height": 3
 LEAST_PX = 32
 PATIENCE_MS = 10_000
 BAR = ".st-key-bottom_bar .bar"
-# Buttons and the like that are shown, in the page and in the components, and are too small for a finger.
+# Buttons, fields and the like that are shown, in the page and in the components, and are too small for a finger.
 _TOO_SMALL = """least => {
   const found = [], all = root => { for (const e of root.querySelectorAll('*')) {
-    if (e.matches('button, summary, select, [role=tab], [data-testid=stTooltipHoverTarget], ' +
-        '[data-testid=stSidebarNavLink]')
+    if (e.matches('button, summary, select, input:not([type=range]), textarea, label:has(> input), [role=tab], ' +
+        '[role=slider], [data-testid=stTooltipHoverTarget], [data-testid=stSidebarNavLink]')
         && e.checkVisibility({ opacityProperty: true, visibilityProperty: true })) {
-      const { width, height, right } = e.getBoundingClientRect();
+      const finger = e.matches('input') ? e.closest('label, [role=group]') ?? e : e; // what takes a tap in its place
+      const { width, height, right } = finger.getBoundingClientRect();
       if (width > 0 && height > 0 && right > 0 && Math.min(width, height) < least - .5)
         found.push(`${e.dataset.testid ?? e.className} “${e.innerText.trim()}” ${width} × ${height}`);
     }

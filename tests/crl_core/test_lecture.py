@@ -172,6 +172,14 @@ def test_the_ticks_of_the_slider_are_0_and_the_decades_between_the_models_beside
     np.testing.assert_allclose([tick["at"] for tick in ticks], [0, 1, 2 + between, 4], atol=1e-3)
 
 
+def test_the_curve_of_before_lies_where_its_lambdas_are_on_the_slider_and_what_is_beyond_it_is_left_out() -> None:
+    found = frames_module.curve_before(
+        (0.0, 0.01, 0.1, 1.0, 10.0), np.array([4.0, np.nan, 2.0, 1.0, 3.0]), (0, 0.01, 0.03, 0.3, 1)
+    )
+    np.testing.assert_allclose(found["at"], [0, 2 + np.log(0.1 / 0.03) / np.log(10), 4], rtol=1e-4)
+    assert found["value"] == [4.0, 2.0, 1.0]
+
+
 def test_a_constant_effect_is_drawn_by_environment_around_its_truth():
     data = frames_of(run_of("recipe"))
     assert data["scatter"]["by_env"]

@@ -9,6 +9,7 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from crl_core import train
+from crl_core.config.text import altered
 from crl_core.events import RunFailed, RunStarted
 from crl_core.measures.edits import EDITS, moved
 from crl_core.results import view_rows
@@ -52,6 +53,22 @@ def test_a_sealed_run_is_sent_whole_and_what_it_lacks_is_named(open_app: Open, t
     )
     assert "PCA stands in" in words(app)
     assert "Domain auc" not in words(app)
+
+
+def test_after_a_change_the_curve_of_before_stays_behind_the_new_one_and_a_sentence_says_what_it_did(
+    open_app: Open, tiny: Tiny, store: RunStore
+) -> None:
+    other = train(altered(tiny.config, epochs=4))
+    for result in (tiny.result, other):
+        store.save(result)
+    app = open_app("lecture", **tiny.params)
+    assert sent(app)["before"] is None
+    app.number_input(key="epochs").set_value(4).run()
+    assert sent(app)["frames"]["key"] == other.config.key
+    curve = sent(app)["before"]
+    assert curve["at"] == [0, 1, 2, 3]
+    np.testing.assert_allclose(curve["value"], np.median(tiny.result.by_lam(tiny.result.ite_rmse), axis=0), rtol=1e-4)
+    assert "Dashed curve: before" in words(app)
 
 
 def test_with_its_parts_the_tsne_and_the_domain_auc_are_shown(open_app: Open, tiny: Tiny, store: RunStore) -> None:

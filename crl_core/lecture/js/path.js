@@ -34,9 +34,10 @@ const pathView = {
   },
   lane(panel, lane, box, frames, style, main) {
     const L = frames.lams.length, X = this.X, gap = style.size, c = panel.still;
-    const before = main && frames.earlier ? frames.earlier.values : [];
+    const earlier = main && frames.earlier ? frames.earlier.values : [];
+    const before = main && frames.before && frames.before.at.length > 1 ? frames.before : null; // the run seen before
     const level = main && lane.name === "ite_rmse" && frames.unpenalised ? frames.unpenalised.value : null;
-    const everything = [...lane.value, ...lane.low, ...lane.high, ...before.flat(), ...(finite(level) ? [level] : [])];
+    const everything = [lane.value, lane.low, lane.high, earlier, before ? before.value : [], [level]].flat(2);
     const y = axisOf(everything, { ...lane, least: 3, room: [0.85, 1.18] });
     if (y.kind === "log") y.ticks = logTicks(y.low, y.high, (box.bottom - box.top) / (gap * (main ? 1.9 : 1.3)));
     // the handle never covers a tick's text
@@ -65,7 +66,8 @@ const pathView = {
       write(panel, c, "best without a penalty", box.right, scale.Y(level) - 2, box.right - box.left);
     }
     c.strokeStyle = style.faint; c.lineWidth = style.hair;
-    for (const earlier of before) line(c, L, X, scale.Y, (i) => earlier[i]);
+    for (const epoch of earlier) line(c, L, X, scale.Y, (i) => epoch[i]);
+    if (before) this.before(panel, before, lane, box, scale, style);
     c.strokeStyle = colour; c.lineWidth = main ? style.bold : style.bold * 0.55;
     c.lineJoin = "round"; c.lineCap = "round";
     line(c, L, X, scale.Y, (i) => lane.value[i]);
@@ -92,6 +94,20 @@ const pathView = {
     const beside = box.right + gap * 2.1, room = panel.w - beside - (stacked ? 0 : gap * 4); // the figure's own place
     write(panel, c, lane.label, beside, stacked ? middle - gap * 0.75 : middle, room);
     return { lane, scale, box, colour, main, middle, stacked };
+  },
+  /** The curve of the run seen before the change, dashed, and its name where it is furthest from the new one. */
+  before(panel, { at, value }, lane, box, scale, style) {
+    const c = panel.still, X = (i) => this.X(at[i]);
+    const lower = (i) => scale.Y(value[i]) - scale.Y(this.between(lane, at[i])); // than the new curve, in pixels
+    c.save();
+    c.strokeStyle = style.muted; c.lineWidth = style.bold * 0.7; c.setLineDash([7, 5]);
+    line(c, at.length, X, scale.Y, (i) => value[i]);
+    c.restore();
+    const apart = at.map((_, i) => Math.abs(lower(i) || 0));
+    const i = apart.reduce((most, v, k) => (v > apart[most] ? k : most), 0);
+    c.font = style.small; c.fillStyle = style.muted; c.textAlign = X(i) > (box.left + box.right) / 2 ? "right" : "left";
+    c.textBaseline = lower(i) > 0 ? "top" : "bottom";
+    write(panel, c, "before the change", X(i), scale.Y(value[i]) + (lower(i) > 0 ? 4 : -4), box.right - box.left);
   },
   /** Height of a lane's line at a position between two grid values: straight from model to model. */
   between(lane, p) {
