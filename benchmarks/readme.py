@@ -57,6 +57,12 @@ SPEED = {
         "≤ 4 s",
         "{:.1f} s",
     ),
+    "watching_share": (
+        "looks at a run while it trains, share of the training's processor time",
+        "≤ 5 %",
+        "{:.1f} %",
+    ),
+    "look_kb": ("a line that a look writes, at most", "≤ 10 kB", "{:.1f} kB"),
     "open_stored_run_cold_s": ("opening a stored run in a fresh process, without torch", "≤ 3 s", "{:.2f} s"),
     "worker_mb": ("memory of the worker after a default run", "≤ 700 MB", "{:.0f} MB"),
     "server_mb": ("memory of the server with one visitor", "≤ 300 MB", "{:.0f} MB"),

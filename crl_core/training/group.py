@@ -31,6 +31,7 @@ from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for, str
 from crl_core.events import COLLAPSED, DIVERGED, OK
 from crl_core.network import LINK, folded
 from crl_core.results import mmd_rows, view_of
+from crl_core.training.adam import Adam
 from crl_core.training.batches import balanced_order, pair_rows
 from crl_core.training.collapse import COLLAPSED_SHARE, arm_variance, explained_variance
 from crl_core.training.nets import Ensemble, Pass, initial_weights
@@ -95,7 +96,7 @@ class Group:
             device=device,
             dtype=dtype,
         )
-        self.optimiser = torch.optim.Adam(
+        self.optimiser = Adam(
             [self.net.flat], lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
         )
         self._order = [rng_for(s, Stream.BATCHES) for s in seeds]

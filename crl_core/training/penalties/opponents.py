@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crl_core.training.adam import Adam
 from crl_core.training.penalties.base import Batch, Penalty, present
 from crl_core.training.penalties.risks import risks
 
@@ -38,7 +39,7 @@ class Critic:
             ]
             for param in self._params:
                 param.requires_grad_()
-            self._optimiser = torch.optim.Adam(self._params, lr=CRITIC_RATE)
+            self._optimiser = Adam(self._params, lr=CRITIC_RATE)
 
     def learn(self, batch: Batch) -> tuple[Tensor, ...]:
         """One step towards telling the groups of `batch` apart; the weights after it, detached.
