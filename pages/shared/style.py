@@ -101,9 +101,9 @@ def on_phone() -> bool:
     return "Mobi" in (st.context.headers.get("User-Agent") or "")
 
 
-# They read what is typed into number fields, taps on figures and on the drawer's menu; each starts once a page, however
-# many runs bring it.
-_NAMES = ("number_fields.js", "taps.js", "drawer.js")
+# They read what is typed into number fields, taps on figures and on the drawer's menu, and the theme; each starts
+# once a page, however many runs bring it.
+_NAMES = ("number_fields.js", "taps.js", "drawer.js", "theme.js")
 _SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _NAMES]
 
 

@@ -34,6 +34,7 @@ def test_a_file_is_dropped_confirmed_and_judged_and_another_visitor_sees_nothing
     drop(one, f"{CANARY}.csv", table.to_csv(index=False).encode())
     expect(one.world).to_have_text(f"{CANARY}.csv")
     expect(one.main).not_to_contain_text("What can this table tell?")
+    one.settle()
     one.press("data-confirm")
     expect(one.main).to_contain_text("Do not trust an effect that is estimated from this table")
     expect(one.main.get_by_text("Do treated and untreated rows overlap?")).to_be_in_viewport()

@@ -25,10 +25,15 @@ _PLACES = """gd => { const box = gd.getBoundingClientRect(), { xaxis, yaxis } = 
     t.customdata[i], box.left + xaxis._offset + xaxis.l2p(x), box.top + yaxis._offset + yaxis.l2p(t.y[i])])); }"""
 
 
+# A figure that is being replaced has points already, and no axes yet.
+_LAID_OUT = "() => document.querySelector('.st-key-panel_latent .js-plotly-plot')?._fullLayout?.xaxis"
+
+
 def tap_a_point(page: Page, tap: Callable[[float, float], None], rank: int = 0) -> int:
     """Tap the point that stands `rank` places from the loneliest; its row."""
     plot = page.locator(".st-key-panel_latent .js-plotly-plot").first
     expect(plot.locator(".point").first).to_be_visible()
+    page.wait_for_function(_LAID_OUT)
     plot.scroll_into_view_if_needed()
     found = np.array(plot.evaluate(_PLACES))
     apart = np.hypot(*(found[:, None, 1:] - found[None, :, 1:]).transpose(2, 0, 1))
