@@ -22,23 +22,6 @@ from pages.shared import (
 )
 from pages.shared.run_view import warn
 
-_DEFINITIONS = """
-**Verdict**: from the 95 % bootstrap interval of the median over replicates. *Holds*: all of it is on the claim's side
-of the threshold; *does not hold*: all of it is on the other; *undecided*: it contains the threshold, so more replicates
-are needed. No verdict below five. **Rates** (how often a monitor alarms): the mean over replicates, with an interval
-over replicates and batches (Korn and Graubard’s, after Clopper and Pearson), so that one that alarms all the time
-counts.
-
-**A replicate**: other data, other initial weights, other batches. **Effect error (ITE RMSE, √PEHE)**: root mean square
-error of the estimated individual effects.
-
-**Ratios** compare two λ, or two worlds, replicate by replicate. A model that diverged has an infinite error; a value
-that is not defined because of it counts against the claim.
-
-**Adding a claim** is adding one entry to `crl_core/studies/claims.toml`, or to a study's
-`crl_core/studies/<name>_claims.toml`.
-"""
-
 require()
 
 
@@ -78,7 +61,6 @@ def main() -> None:
 def head() -> None:
     page_header(
         "What teaching material says about these worlds, each as an exact statement that is measured over replicates.",
-        _DEFINITIONS,
     )
 
 

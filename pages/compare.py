@@ -23,22 +23,6 @@ _SAYS = (
     "Stored runs side by side: where their settings differ, what they learned, and whether their figures differ by "
     "more than chance. All runs are shown at the λ of the sidebar; runs of different penalties each at a λ of its own."
 )
-_DEFINITIONS = """
-**Difference**: mean over replicates of a run’s figure minus that of run A. **Paired**: replicate r of a run has seed
-*seed + r*. Where two scenarios have as many units, environments and dimensions, equal seeds draw the same units and the
-same noise, so the difference is taken seed by seed. Otherwise the replicates are two independent samples.
-
-**95 % interval**: Student’s t over replicates, Welch’s of two samples. One that contains 0 reads “no difference seen”,
-which is not the same as no difference. Several runs against A are judged together (Holm), measure by measure.
-
-**Few replicates**: below five nothing is concluded: the interval holds its 95 %, and is wide.
-
-**Best λ (oracle)**: chosen by the truth over the other replicates, never in the one where it is judged.
-
-**Effect error** (ITE RMSE, √PEHE), **|ATE error|**: on held-out units; they need the truth, which only a simulation
-has. **Factual error**: held out, mean square. **MMD²**: Gaussian kernel, biased estimate, no root, h the median
-distance. **Domain AUC**: 0.5 is chance.
-"""
 
 require()
 
@@ -55,7 +39,7 @@ def main() -> None:
         runs = [at_own_lam(run) for run in runs]
     asked = "their own" if apart else lam_text(lam)
     with head:
-        page_header(_SAYS, _DEFINITIONS, numbers(runs, asked) if len(runs) > 1 else ())
+        page_header(_SAYS, numbers(runs, asked) if len(runs) > 1 else ())
     if len(runs) < 2:
         invite(stored, runs)
         return

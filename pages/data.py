@@ -9,27 +9,11 @@ from pages.shared.data_roles import roles_form
 from pages.shared.style import count, panel_title, theme
 from pages.shared.tables import say
 
-_DEFINITIONS = """
-**Outcome**: what the treatment may change. **Treatment**: who received it. **Covariates**: what is known of a row from
-before. **Environment**: where a row comes from, such as a site. Alignment makes environments, or arms, alike.
-
-**Propensity**: the chance of the treatment by the covariates, from a cross-fitted logistic regression. Where it is
-below 0.05 or above 0.95, a row has hardly a counterpart in the other arm. **Overlap**: that rows have one.
-
-**AUC**: how well the covariates tell the arms apart: 0.5 is no better than chance, as in a trial; 1 is always.
-
-**Standardised difference**: of the arms' means, in units of their spread; within ± 0.1 it is usually taken for none.
-
-**Difference in means**: mean outcome of the treated minus that of the untreated. **Least squares per arm**: a straight
-line for each arm, and the mean of their difference over all rows.
-"""
-
 require()
 table = own_table.loaded()
 if table is None:
     page_header(
         "Load a file, say what its columns are, and read what it can tell of effects, before anything is trained.",
-        _DEFINITIONS,
     )
     table_kept.messages()
     data_load.invite()
@@ -40,7 +24,6 @@ n_rows = count(table.raw.n_rows, "row") if table.raw.n_rows == 1 else f"{table.r
 if not table.confirmed:
     page_header(
         f"{n_rows}, {len(table.held)} columns. Say what each column is, and confirm it: nothing is trained before.",
-        _DEFINITIONS,
         world=table.label,
     )
     data_load.refusal()
@@ -56,7 +39,6 @@ verdict = table_verdict(source, look, measured_before=table.measured_before)
 page_header(
     f"{source.n_rows:,} of {n_rows} are used. Outcome: {source.named('outcome')}. Treated means "
     f"{source.named('treatment')} = {source.arms[1]}, untreated {source.arms[0]}.",
-    _DEFINITIONS,
     [
         (verdict.word, "what this table can tell"),
         (f"{100 * look.outside:.0f} %", "rows with hardly a counterpart"),

@@ -16,22 +16,6 @@ from pages.shared import (
 from pages.shared.model_views import effects
 from pages.shared.tables import say, signed
 
-_DEFINITIONS = """
-**Effect** of a unit (ITE): τ = y¹ − y⁰, the outcome with treatment minus the one without, noise left out. **Estimate**
-τ̂ = ŷ¹ − ŷ⁰, from the two heads.
-
-**Effect error** (ITE RMSE, √PEHE) = √mean((τ̂ − τ)²) on held-out rows. **Bias** = mean(τ̂ − τ). **Correlation** of τ̂
-and τ; not defined where either is the same for everyone.
-
-**Baselines** are fitted on the same training rows and judged on the same held-out rows; “per arm”: a model for each
-treatment arm. X-learner (Künzel et al. 2019) and DR-learner (Kennedy 2023) are boosted, cross-fitted in three folds,
-with the propensity held between .05 and .95. “z-scored”: x less its environment's mean, over its standard deviation.
-λ = 0 is TARNet: plain empirical risk minimisation (ERM), the same network without a penalty.
-
-**Effect map**: z and s along the directions with which they enter the equations; a point becomes an input as data does.
-With more than two inputs everything else is held at the data's mean.
-"""
-
 require()
 run = run_in_view(live=effects_live.draw)
 if run.config.without_effect:
@@ -42,8 +26,8 @@ if run.result.ite_rmse is None or run.view.ite is None:
     page_header(
         "What the network says treatment does to each row. The true effects of this data are not known, "
         "so the rows themselves are asked whether it holds.",
-        effects_unjudged.DEFINITIONS,
         effects_unjudged.header_numbers(run),
+        terms="effects.unjudged",
     )
     effects_unjudged.draw(run)
     planted_panel.draw(run)
@@ -55,7 +39,6 @@ correlation = None if scores is None else run.at_lam(scores.correlation)
 page_header(
     "What the network says treatment does to each held-out unit, beside what it really does. "
     "The truth is known only in simulation.",
-    _DEFINITIONS,
     [
         (f"{run.lam:g}", "λ shown"),
         (figure(run.at_lam(run.result.ite_rmse)), "effect error"),

@@ -10,24 +10,6 @@ from crl_core.studies.environments import BAKED, SEEDS, baked_environments, caut
 from pages.shared import controls, environments_report, many_runs, page_header, require, server_cache, style
 from pages.shared.run_view import warn
 
-_DEFINITIONS = """
-**Unseen environment**: 2,000 fresh rows of a place that no network was trained on; there a coin decides the treatment.
-**Sets**: new environments widen the range of s, fill the gap between the first two, or repeat the first two exactly.
-Every training set has the same number of rows.
-
-**Left out**: of E environments each is left out in turn, the network is trained on the others and judged on the one
-left out. Not defined where the others treat everyone or no one.
-
-**Generalisation gap**: effect error of the worst environment minus the mean over environments, held out.
-
-**kNN mixing**: share of nearest neighbours from other environments over that of full mixing. **Domain AUC**: how well a
-kNN classifier tells the environments apart, 0.5 is chance. **MMD²**: Gaussian kernel, median bandwidth, no root; here
-the unbiased estimate (U-statistic), since the biased one grows as the same rows are shared by more environments.
-
-**Bars** reach from the least to the largest value over seeds; points are medians. A model that broke counts as the
-worst. *Lower* and *higher* in the answer: Student’s t of log errors, paired by seed, three comparisons at once (Holm).
-"""
-
 require()
 asked = controls()
 
@@ -37,7 +19,7 @@ def main(preset_id: str) -> None:
     try:
         wanted, said = runs_of(preset_id, seeds), cautions_before(preset_id)
     except ValueError as error:
-        page_header(asked.preset.title, _DEFINITIONS)
+        page_header(asked.preset.title)
         style.notice("This world cannot be studied", str(error)[:1].upper() + str(error)[1:])
         return
     study, where = None, ""
@@ -54,7 +36,6 @@ def main(preset_id: str) -> None:
         st.error(str(error)[:1].upper() + str(error)[1:])
     page_header(
         "Trained with two to five environments, and tried on one never seen.",
-        _DEFINITIONS,
         world=asked.preset.title,
     )
     warn(said if study is None else cautions(study))

@@ -18,29 +18,6 @@ from pages.shared.run_view import warn
 from pages.shared.server_cache import trainer
 from pages.shared.tables import say
 
-_DEFINITIONS = """
-**World**: latents z (independent, or along a chain) are mixed by a smooth invertible map into what is observed.
-Environment 1 is the reference; every other one changes the scale of some latents, as the matrix says. No label on the
-latents and no outcome is used.
-
-**Flow**: an invertible map, the same for all environments, to coordinates that are Gaussian and independent in each,
-fitted by exact maximum likelihood; three restarts, chosen by likelihood on rows kept for that, never by the truth.
-
-**MCC**: mean absolute correlation of true and recovered latents after the best one-to-one assignment, found on half of
-the reference environment's test rows and taken on the other half. **Chance**: what random rotations of the truth
-score, from their median to the point that one in twenty exceeds: .92 to .999 for two latents, .83 to .96 for three, .77
-to .90 for four, .73 to .84 for five. An MCC inside that band shows nothing. **Linear R²** of z from what was recovered
-stays high for any rotation: it does not test identification.
-
-**Restarts agree**: MCC between what two fits recovered of the same rows, up to what the prediction leaves open (order,
-sign and scale; where nothing is predicted, any monotone map). It needs no truth. Fits that disagree are not all right;
-fits that agree can all be wrong: see the world of that name.
-
-**Predicted** is this program's own argument for Gaussian noises and a fit without error, made from the matrix before
-anything is trained; only what is said of perfect interventions is quoted, from the abstracts of the papers named. The
-page shows beside it what was recovered.
-"""
-
 require()
 
 
@@ -48,7 +25,6 @@ def main() -> None:
     page_header(
         "Alignment hides the differences between environments; identifiability uses them. A laboratory of its own, "
         "with worlds of its own.",
-        _DEFINITIONS,
     )
     found = question()
     if found is not None:

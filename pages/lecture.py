@@ -12,6 +12,7 @@ from crl_core.lecture.handout import naming_of
 from crl_core.lecture.traces import TRACE_KEYS
 from pages.shared import (
     controls,
+    glossary,
     job_panel,
     last_run,
     lecture_handout,
@@ -26,17 +27,6 @@ from pages.shared import (
 from pages.shared.lecture_scrubber import scrubber
 from pages.shared.lecture_stage import stage_of
 from pages.shared.tables import say
-
-_DEFINITIONS = """
-**Effect error** (ITE RMSE, √PEHE) = √mean((τ̂ − τ)²) on held-out units, τ the effect of the treatment on a unit; it
-needs the truth, which only a simulation has. **Factual error**: mean squared error of the outcome under the treatment
-that was given.
-
-**Penalty λ**: how strongly the latents of the environments are pulled together. **MMD²**: how far apart they are.
-**Domain AUC**: how well a classifier tells the environments apart in the latent; 0.5 is a coin flip.
-
-Figures and curves are medians over replicates: other data, other initial weights. A picture is of the first of them.
-"""
 
 
 def train_shifted(config: RunConfig, lam: float, sigma: Sequence[float]) -> None:
@@ -82,8 +72,7 @@ def finished() -> None:
             )
     with right:
         lecture_handout.offer(run, naming)
-        with st.popover("Definitions", type="tertiary"):
-            st.markdown(_DEFINITIONS)
+        glossary.popover("lecture")
 
 
 require()

@@ -16,27 +16,6 @@ from pages.shared.lens_words import sentence
 from pages.shared.style import notice
 from pages.shared.tables import say
 
-_DEFINITIONS = """
-**MMD²** of two samples: mean kernel value within the first, plus that within the second, less twice that between them;
-over several groups, the mean over their pairs.
-
-**Biased** (V-statistic): a row's kernel with itself counts, so it is never below 0 and above 0 even without any
-difference. **Unbiased** (U-statistic): it does not count; without a difference the estimate is 0 on average, and so
-below 0 about as often as above.
-
-**Bandwidth h**: how far the kernel sees. A fixed h sees a latent that merely shrinks as more alike; a median of
-distances shrinks with it.
-
-**Chance**: the same rows with their groups shuffled, that is, two samples of one distribution. **p** = (k + 1) / (n +
-1), k of n shuffles at least as large; never 0. (alibi-detect reports k / n.)
-
-**Length 1**: each latent divided by its length, as cfrnet does if its
-option `normalization` is `divide` (by default it is not).
-
-**Latent norm**: root mean square distance from the centre. **Effective rank**: in how many directions the latent
-spreads.
-"""
-
 require()
 run = run_in_view()
 
@@ -45,7 +24,6 @@ def main() -> None:
     page_header(
         "The same latents, their MMD as other sources compute it. This changes what is reported "
         "on this page, never what was trained.",
-        _DEFINITIONS,
     )
     phi, groups = latents(run)
     kept = readable_groups(groups)

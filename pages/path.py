@@ -19,27 +19,6 @@ from pages.shared import (
 )
 from pages.shared.tables import say
 
-_DEFINITIONS = """
-**Effect error** (ITE RMSE, √PEHE) = √mean((τ̂ − τ)²) on held-out rows; needs the truth, which only a simulation has.
-**Factual error**: mean squared error of the outcome under the treatment received, held out; anyone can compute it.
-
-**MMD²** between environments in the latent: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate (V-statistic), no
-root, h the median distance of the pooled sample. λ means nothing without these choices.
-
-**Domain AUC**: how well a classifier, the best of three, tells the environments apart in the latent; 0.5 is chance.
-
-**Use of s**: root mean square of ∂τ̂/∂s̄, z held fixed. A latent from which s can be read need not use it.
-
-**Generalisation gap**: factual error of the worst environment less the mean over environments. **Environment left
-out**: factual error on rows of an environment that a shorter training did not see; needs three environments.
-
-**Oracle**: the λ with the least effect error. **Regret** of a rule: effect error of the λ that it picks over that
-of the oracle, in each replicate; 1 is perfect.
-
-**λ = 0** is TARNet: plain empirical risk minimisation (ERM), the network without a penalty. It stands left of a break,
-since a logarithmic axis has no 0.
-"""
-
 require()
 run = run_in_view(live=path_live.draw)
 found, without_pick = choices_of(run.result, run.evidence)
@@ -54,7 +33,6 @@ says = (
 )
 page_header(
     f"One trained network for every λ, {run.config.training.replicates} times over. {says}",
-    _DEFINITIONS,
     [
         (f"{run.lam:g}", "λ shown"),
         (figure(run.at_lam(run.result.ite_rmse)), "effect error"),

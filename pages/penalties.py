@@ -18,29 +18,6 @@ from pages.shared.penalties_two import two_of_them
 from pages.shared.penalties_unit_tests import unit_tests
 from pages.shared.run_view import warn
 
-_DEFINITIONS = """
-**Penalty**: what λ weighs. Every one trains the same network on the same units, from the same initial weights, with the
-same minibatches; at λ = 0 all are one network. λ of different penalties are **not comparable**: each has units and a
-grid of its own. **Effect error (ITE RMSE, √PEHE)**: root mean square error of the estimated individual effects.
-
-**Label-free λ** (diamond): least held-out factual error, which asks for no true effect. **Own best λ** (ring): least
-effect error, which only a simulation can know. A median over replicates; in each the λ is chosen anew. **Best in other
-replicates**: by the truth, too, but for each replicate chosen in the others, since at its own best a path beats λ = 0
-whatever λ does.
-
-**Grids** go on by their own ratio while a replicate’s least effect error is at their last λ: four λ at a time, eight at
-most, up to a million. Only the two columns that know the truth look at what was added; the label-free λ is one of the
-first sixteen.
-
-**Shared units** are seen in every environment, with the same z. Contrastive pairs are made of them; no other penalty
-looks at who is who. *oracle*: pairs of the nearest in true z, which only a simulation knows. *rank*: pairs of equal
-outcome quantile.
-
-**Differences** are ratios of errors, paired by replicate: Student’s t of their logarithms, each with its own 95 %
-interval, and the geometric mean over replicates. Below five there is no verdict. Ten comparisons at once are judged by
-Holm’s adjustment, so that in 95 of 100 contests none is seen by chance.
-"""
-
 require()
 asked = controls()
 
@@ -49,7 +26,6 @@ def main() -> None:
     page_header(
         f"{len(PENALTY_WORDS)} penalties, each along a λ path of its own, on the same units. The world is the "
         "preset's, changed only by what is set here.",
-        _DEFINITIONS,
     )
     top, ink = st.container(), palette(style.theme())
     st.subheader("The world that is in view", anchor=False)

@@ -18,20 +18,6 @@ from pages.shared.shell import page_file
 from pages.shared.style import notice, panel_title, theme
 from pages.shared.tables import say
 
-_DEFINITIONS = """
-**Graph**: an arrow says that one variable enters the equation of another. Dashed circles (z, s) are hidden in real
-data, boxes are seen. Arrows out of e, in the colours of the environments, lead to what differs between environments.
-
-**z** is the cause of the outcome, **s** the nuisance, **t** the treatment, **y** the outcome under the treatment
-received, **x** what the network is given. z̄ and s̄ are the scalars that enter the equations where z and s have several
-coordinates.
-
-**Alignment** is the penalty, λ · MMD² unless another is chosen, between the latents of the groups: the environments, or
-the treated and the untreated.
-
-**Verdict**: what was measured on the preset as it comes, over several seeds. **Expectation**: what the numbers in the
-sidebar let expect of a standardised run; its λ is in units of the outcome's variance.
-"""
 _ROWS = 900  # rows drawn, of all environments together
 _MEASURED = {
     "helps": "alignment helps",
@@ -61,7 +47,6 @@ said = cautions_before(config)
 expected = outlook(scenario, align, word)
 page_header(
     asked.sentence,
-    _DEFINITIONS,
     [(expected.word, "expectation from the numbers")]
     + ([] if said else [(preset.verdict, "verdict measured on the preset")]),
 )

@@ -23,23 +23,6 @@ _SAYS = (
     "The network at the λ shown, as a file for other programs, and as a web service that warns when new rows look "
     "different."
 )
-_DEFINITIONS = """
-**Effect error (ITE RMSE, √PEHE), factual error**: of the exported file on held-out units; *pytorch* is
-the float32 network that all are compared with.
-
-**Largest difference**: of any held-out row's ŷ⁰ or ŷ¹ from that network's.
-
-**Latency**: one call in one process on one thread of this machine, NumPy to NumPy; p50, p95 and p99 of 1,000 calls of
-one row, or 100 of 1,024.
-
-**Inside each file**: configuration, key, λ, metrics, names and ranges of the features, versions, and 300 held-out
-latents that the endpoint compares its traffic with. Send covariates as drawn: whatever standardising they need is in
-the first layer. The batch is free.
-
-**Invariance**: the endpoint keeps the newest 200 latents of each environment label and tests them against the held-out
-ones; an alarm at p ≤ .05 / 200, so that a label's first 200 tests together alarm falsely with probability of at most
-.05.
-"""
 
 require()
 run = run_in_view()
@@ -67,7 +50,6 @@ def main() -> None:
     error = None if run.result.ite_rmse is None else float(run.result.ite_rmse[run.m])
     page_header(
         _SAYS,
-        _DEFINITIONS,
         [(f"{run.lam:g}", "λ shown"), (figure(error), "effect error, replicate 0")],
     )
     if run.status == "diverged":

@@ -13,26 +13,6 @@ from crl_core.runs.sealing import StoreError
 from pages.shared import Controls, controls, job_panel, last_run, page_header, require, run_view, style, train_curves
 
 _POLL_S = 0.4
-_DEFINITIONS = """
-**Loss** of a model is its factual error plus λ times the penalty, as a mean over the epoch's batches; of a standardised
-run it is, like λ, in units of the outcome's variance, while the factual error stands in the outcome's own. Nothing is
-smoothed.
-
-**Factual error**: mean squared error of the outcome under the treatment that was given. Where rows are kept for
-validation, the figures above are of the epoch that erred least on them; the curves go on to the last.
-
-**Penalty**: unless another is chosen, mean over pairs of environments (or of treated and untreated units) of MMD²
-between their
-latents: Gaussian kernel exp(−‖a − b‖² / 2h²), biased estimate, no root, h the median distance in the pooled batch.
-
-**Effect error** (ITE RMSE, √PEHE): root mean square error of the estimated individual effects. It needs the
-truth, which only a simulation has.
-
-Of a table of your own: **R²** is 1 less the validation error over the outcome's variance; **average effect** is the
-mean of what a model says of held-out rows; the difference in means and least squares per arm beside it are of all rows.
-
-A **collapsed** λ gives the same answer to everyone; a **diverged** one has no finite loss any more.
-"""
 
 require()
 asked: Controls = controls()
@@ -74,7 +54,7 @@ def draw(config: RunConfig, state: JobState, lam: float) -> None:
 def head(config: RunConfig, state: JobState, curves: Curves, lam: float, *, promised: bool) -> None:
     """Title, the four figures of the λ in view, and how the run stands. promised: the preset's words may hold."""
     figures = train_curves.figures(config, curves, lam)
-    page_header(asked.look_for if promised else asked.sentence, _DEFINITIONS, figures, world=title_of(config))
+    page_header(asked.look_for if promised else asked.sentence, figures, world=title_of(config))
     with st.container(key="train_status"):
         if state.active:
             share, line = job_panel.progress_line(state)

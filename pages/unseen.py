@@ -6,9 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from crl_core.figures import palette
-from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO
 from crl_core.studies.deployed_view import Deployment, deployment
-from crl_core.studies.detection_rates import WRONG
 from pages.shared import (
     figure,
     page_header,
@@ -23,23 +21,6 @@ from pages.shared.unseen_findings import headline, tests_and_truth
 from pages.shared.unseen_power import power_table
 from pages.shared.unseen_scene import pictures, scene
 
-_DEFINITIONS = f"""
-**Latent MMD²**: deployed latents against 300 held-out training latents; Gaussian kernel, median bandwidth, biased, no
-root; p = (k + 1) / (n + 1) from {PERMUTATIONS} relabellings; an alarm at p ≤ {LEVEL:g}. *All environments*: against all
-of them together. *Nearest environment*: against each alone, the largest p counts; for a batch of one site.
-
-**Residuals**: root mean square of y − ŷ in the batch over that of held-out rows, for each arm that has outcomes; an
-alarm above {RATIO:g}.
-
-**Classifier**: how often five nearest neighbours tell new rows from training rows; 0.5 is chance.
-
-**Wrong**: the true effect error (ITE RMSE, √PEHE) here is more than {WRONG:g} times that of unchanged rows. Only the
-simulation knows it; no test uses it.
-
-**The latent view** is a fixed plane, the two directions of largest variance of the training latents: new rows can be
-placed in it. A t-SNE cannot place rows it was not made with.
-"""
-
 require()
 run = run_in_view()
 ink = palette(run.theme)
@@ -47,7 +28,7 @@ ink = palette(run.theme)
 
 def main() -> None:
     if "equations" not in run.config.source.knows:
-        unseen_batch.draw(run, _DEFINITIONS)
+        unseen_batch.draw(run)
         return
     if run.config.without_effect:
         unseen_labels.draw(run)
@@ -56,7 +37,7 @@ def main() -> None:
     asked = asked_deployment(run.config.scenario)
     if run.status == "diverged":
         with head:
-            page_header(asked.intervention.sentence, _DEFINITIONS)
+            page_header(asked.intervention.sentence)
         notice("There is no model to deploy", f"At λ = {run.lam:g} the first replicate diverged; {run.others}.")
     else:
         deployed(head, asked)
@@ -77,7 +58,6 @@ def deployed(head: DeltaGenerator, asked: Asked) -> None:
 def header(asked: Asked, found: Deployment) -> None:
     page_header(
         f"The network of λ = {run.lam:g} is deployed somewhere new. {asked.intervention.sentence}",
-        _DEFINITIONS,
         [
             (f"{run.lam:g}", "λ shown"),
             (str(found.alarms), f"of {len(found.report.findings)} tests alarm"),

@@ -23,7 +23,6 @@ def draw(live: Live) -> None:
     page_header(
         "In training: what the network says by now "
         + ("of each row's label." if label else "treatment does to each held-out row."),
-        None,
         [(f"{live.lam:g}", "λ shown"), (live.figure(error), METRIC[error].word)],
     )
     live.progress()

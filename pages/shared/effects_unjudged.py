@@ -19,26 +19,6 @@ from pages.shared.run_view import RunInView, page_header
 from pages.shared.style import figure, notice, panel_title, quiet
 from pages.shared.tables import chart, say, table
 
-DEFINITIONS = """
-**Effect** of a row: τ̂ = ŷ¹ − ŷ⁰, the mean over fits, each to rows drawn anew. Nobody knows the true one: a row shows
-one of its two outcomes only.
-
-**Doubly robust score**: the difference of two outcome models plus what the outcome leaves over them, weighted by the
-propensity (AIPW). A single score is noise; the mean over many rows is right if either model is, and if nothing hidden
-drives both treatment and outcome.
-
-**Slope**: of scores on τ̂, on rows that a fit did not see, with its robust standard error: 1, effects differ as
-predicted; 0, nothing of the predicted differences is found.
-
-**On the treated** (ATT): the average effect over those who were treated. **Overlap rows**: those with a propensity
-between .05 and .95 (Crump et al. 2009). **Per arm**: a regression for each arm.
-
-**Best linear projection**: least squares of the scores on all inputs, each with mean 0 and standard deviation 1; HC3
-standard errors (Semenova, Chernozhukov 2021). A category's levels are compared with its most frequent one.
-
-**Clipped**: rows with a propensity below .05 or above .95, which is held there where it is divided by.
-"""
-
 
 def header_numbers(run: RunInView) -> list[tuple[str, str]]:
     """The large figures."""
@@ -59,7 +39,6 @@ def without_effect(run: RunInView) -> None:
     page_header(
         "The outcome is a yes or no that treatment has no part in, so there is no effect to "
         "estimate. The network predicts the label.",
-        None,
         label_numbers(run),
     )
 

@@ -17,7 +17,6 @@ def draw(live: Live) -> None:
     page_header(
         f"In training: held-out rows as the encoder sees them by now at λ = {live.lam:g}, beside the inputs it is "
         "given. t-SNE, measures and probes come after training.",
-        None,
         [(f"{live.lam:g}", "λ shown"), (live.figure("mmd2"), "MMD²")],
     )
     live.progress()

@@ -19,7 +19,6 @@ def draw(live: Live) -> None:
     page_header(
         f"In training: every λ at once, {live.config.training.replicates} times over. Rules, regrets and what needs "
         "the finished networks come after training.",
-        None,
         [(f"{live.lam:g}", "λ shown"), *((live.figure(metric.name), metric.word) for metric in known[:3])],
     )
     live.progress()

@@ -57,6 +57,7 @@ SECTIONS: dict[str, tuple[Place, ...]] = {
         Place("lens", "Which MMD?"),
         Place("unseen", "Will it hold elsewhere?"),
         Place("identify", "Can the cause be recovered?", _NONE),
+        Place("words", "What does a word mean?", _NONE),
     ),
     "Runs": (
         Place("runs", "Library", _NONE),

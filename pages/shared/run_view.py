@@ -22,7 +22,7 @@ from crl_core.metrics import Metric
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
-from pages.shared import job_panel, last_run, live_views, places, server_cache, sidebar, style
+from pages.shared import glossary, job_panel, last_run, live_views, places, server_cache, sidebar, style
 from pages.shared.live_views import Live
 from pages.shared.sidebar import Controls
 
@@ -105,11 +105,12 @@ def naming_near(config: RunConfig) -> Naming:
 
 
 def page_header(
-    says: str, definitions: str | None = None, numbers: Iterable[tuple[str, str]] = (), *, world: str | None = None
+    says: str, numbers: Iterable[tuple[str, str]] = (), *, world: str | None = None, terms: str | None = None
 ) -> None:
     """The page's title, what it shows in two sentences, its definitions a click away, and large figures on the right.
 
     world: how that which is shown is called; where it is None, a page of a run says it of the settings in force.
+    terms: whose definitions they are, where a page has several kinds.
     """
     here = places.here()
     if world is None and here.of_a_run:
@@ -120,9 +121,7 @@ def page_header(
     with left, st.container(gap="xxsmall"):
         st.title(here.title, anchor=False)
         style.lead(world, says)
-        if definitions:
-            with st.popover("Definitions", type="tertiary"):
-                st.markdown(definitions)
+        glossary.popover(terms or here.stem)
     if right is not None:
         with right:
             style.numbers(figures)

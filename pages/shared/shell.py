@@ -19,7 +19,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from crl_core.runs.sealing import StoreError
-from pages.shared import bottom_bar, places, server_cache, sidebar, style
+from pages.shared import bottom_bar, glossary, places, server_cache, sidebar, style
 from pages.shared.places import DEFAULT_PAGE, SECTIONS, TITLES
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +103,7 @@ def main() -> None:
     try:
         places.arrive(page.url_path)
         style.inject()
+        glossary.end()  # the sidebar explains its fields itself
         try:
             server_cache.store()
         except StoreError as error:  # CRL_CACHE names what is not there
@@ -117,6 +118,7 @@ def main() -> None:
                     f"There is no page at “{asked[:40]}”. Shown: {TITLES[DEFAULT_PAGE]}; the bar above lists all pages."
                 )
             )
+        glossary.begin()
         page.run()
     finally:
         st.session_state["shell.framed"] = False

@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from crl_core.figures.palette import Palette, Theme, palette
+from pages.shared.glossary import explained
 
 _CSS = """
 <style>
@@ -33,7 +34,8 @@ _CSS = """
 .stMain [data-testid="stElementContainer"], .stMain [data-testid="stLayoutWrapper"] { max-width: 100%; }
 .stApp button .stMarkdownEllipsis, .stApp button .stMarkdownEllipsis p { white-space: normal; overflow: visible; }
 [data-testid="stElementContainer"]:has(.crl-spoken) { position: absolute; } /* it is read aloud, and takes no room */
-.stApp a:focus-visible, .stApp summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.stApp a:focus-visible, .stApp summary:focus-visible, .crl-word:focus-visible {
+  outline: 2px solid var(--accent); outline-offset: 2px; }
 .stButtonGroup [data-selected="true"] p { color: var(--chosen); }
 @media (min-width: 901px) { .katex-display { overflow: visible !important; } } /* it fits; a phone scrolls it */
 @media (hover: none), (max-width: 640px) {  /* a finger would have to aim around it, and it covers what stands above */
@@ -56,6 +58,14 @@ _CSS = """
   .js-plotly-plot .legendtext { font-size: 10px !important; }
 }
 .crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
+.crl-quiet, .crl-numbers, .crl-panel { position: relative; } /* what a term means stands below these, as wide as they */
+.crl-word { text-decoration: underline dotted var(--quiet); text-underline-offset: .22em; cursor: help; }
+.crl-word:hover::after, .crl-word:focus::after { content: attr(aria-description); position: absolute; z-index: 9;
+  left: 0; top: calc(100% + .35rem); width: max-content; max-width: min(100%, 27rem); padding: .55rem .75rem;
+  border: 1px solid var(--hairline); border-radius: 8px; background: var(--panel); color: var(--text);
+  font-size: .86rem; font-weight: 400; line-height: 1.45; text-align: left; white-space: normal;
+  box-shadow: 0 4px 18px #0004; }
+.crl-numbers .crl-word:hover::after, .crl-numbers .crl-word:focus::after { left: auto; right: 0; }
 .crl-lead b { color: var(--text); font-weight: 650; }
 .crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end;
   text-align: right; }
@@ -128,7 +138,7 @@ def inject() -> None:
 
 def numbers(items: Iterable[tuple[str, str]]) -> None:
     """Large figures, right-aligned: (figure, what it is)."""
-    cells = "".join(f"<div><b>{escape(value)}</b><span>{escape(label)}</span></div>" for value, label in items)
+    cells = "".join(f"<div><b>{escape(value)}</b><span>{explained(label)}</span></div>" for value, label in items)
     st.html(f'<div class="crl-numbers">{cells}</div>')
 
 
@@ -139,13 +149,13 @@ def plain(text: str) -> str:
 
 def quiet(text: str) -> None:
     """A line that explains, in the quiet colour."""
-    st.html(f'<p class="crl-quiet">{escape(text)}</p>')
+    st.html(f'<p class="crl-quiet">{explained(text)}</p>')
 
 
 def lead(name: str | None, text: str) -> None:
     """What a page shows, after the name of what is shown."""
     named = f"<b>{escape(name)}</b> · " if name else ""
-    st.html(f'<p class="crl-quiet crl-lead">{named}{escape(text)}</p>')
+    st.html(f'<p class="crl-quiet crl-lead">{named}{explained(text)}</p>')
 
 
 def notice(title: str, *lines: str) -> None:
@@ -157,7 +167,7 @@ def notice(title: str, *lines: str) -> None:
 def panel_title(title: str, says: str) -> None:
     """Head of a panel: what is drawn, and from what."""
     heading = f'<b role="heading" aria-level="2">{escape(title)}</b>'
-    st.html(f'<div class="crl-panel">{heading}<span>{escape(says)}</span></div>')
+    st.html(f'<div class="crl-panel">{heading}<span>{explained(says)}</span></div>')
 
 
 def lam_legend(ink: Palette, lams: tuple[float, ...], lam: float, *, zoom: bool) -> None:

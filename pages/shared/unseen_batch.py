@@ -34,11 +34,11 @@ class Batch:
     content: str  # of the table that it is held against
 
 
-def draw(run: RunInView, definitions: str) -> None:
+def draw(run: RunInView) -> None:
     """The whole page for a table."""
     own = table_run.current()
     if own is None or own.rows != run.config.table:
-        page_header("No equations of this data are known to intervene on.", definitions)
+        page_header("No equations of this data are known to intervene on.")
         return
     batch: Batch | None = st.session_state.get(_BATCH)
     if batch is not None and batch.content != own.table.content:
@@ -51,7 +51,7 @@ def draw(run: RunInView, definitions: str) -> None:
     if isinstance(found, tuple):
         alarms = sum(finding.alarm is True for finding in found[1].findings)
         numbers += [(str(alarms), f"of {len(found[1].findings)} tests alarm"), (f"{found[1].n_rows:,}", "rows tested")]
-    page_header(SAYS, definitions, numbers)
+    page_header(SAYS, numbers)
     if isinstance(found, str):
         refused("These rows cannot be tested", found)
     elif found is not None and batch is not None:

@@ -17,16 +17,6 @@ from pages.shared.tables import chart
 from pages.shared.unseen_controls import Asked, asked_deployment
 from pages.shared.unseen_findings import curves_along_dose, gauges
 
-_DEFINITIONS = """
-**Accuracy**: the share of rows whose label is right, saying yes where ŷ is above one half. **AUC**: the chance that a
-row with the label has the larger ŷ; 0.5 tells nothing, below it the model tells the opposite. Both need the labels of
-the new rows, which a monitor has later or never.
-
-**Latent MMD²**: deployed latents against 300 held-out training latents. **Residuals**: of y − ŷ, for each arm.
-
-An intervention on the machine records the same rows otherwise: what is behind a row, its label too, stays as it is.
-"""
-
 
 def draw(run: RunInView) -> None:
     """The whole page."""
@@ -50,8 +40,8 @@ def _header(head: DeltaGenerator, run: RunInView, asked: Asked, numbers: list[tu
         page_header(
             "The outcome is a yes or no that treatment has no part in, so no effect can be wrong "
             f"somewhere new; a label can. {asked.intervention.sentence}",
-            _DEFINITIONS,
             numbers,
+            terms="unseen.labels",
         )
 
 
