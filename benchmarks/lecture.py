@@ -1,6 +1,6 @@
 """How fast the λ scrubber follows a pointer: a real browser with software rendering, 16 λ × 1,500 points.
 
-    python benchmarks/lecture.py [--json FILE] [--url PAGE] [--preset NAME] [--drags N]
+    python benchmarks/lecture.py [--json FILE] [--url PAGE] [--preset NAME] [--drags N] [--full]
 
 Without --url it measures the handout file of a preset, opened from disk; a world of traces with its edit pressed.
 Latency: from the time stamp of a pointer event to the task after the frame that painted it. Every move is painted, or
@@ -92,7 +92,7 @@ def heap(session: Any) -> float:
     return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
 
 
-def measure(url: str, drags: int) -> dict[str, float]:
+def measure(url: str, drags: int, *, full: bool = False) -> dict[str, float]:
     """One page, opened, dragged across the whole range, and dragged `drags` more times for its memory."""
     from playwright.sync_api import sync_playwright
 
@@ -110,6 +110,10 @@ def measure(url: str, drags: int) -> dict[str, float]:
         edit = page.locator("[data-do=edit]").first
         if edit.count():
             edit.click()
+        if full:
+            page.locator("[data-do=full]").click()
+            page.wait_for_timeout(1500)
+            assert page.evaluate("document.fullscreenElement !== null"), "the page did not take the full screen"
         page.evaluate(PROBE)
         page.wait_for_timeout(500)
         box = slider.bounding_box()
@@ -165,6 +169,7 @@ def main() -> None:
     parser.add_argument("--url", help="measure this page instead of a fresh handout")
     parser.add_argument("--preset", default="hospital", metavar="NAME", help="whose handout is measured")
     parser.add_argument("--drags", type=int, default=1000, help="drags for the memory figure")
+    parser.add_argument("--full", action="store_true", help="drag in full screen, as a lecturer does")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         url, size = options.url, 0.0
@@ -174,7 +179,7 @@ def main() -> None:
             path.write_text(text, encoding="utf-8")
             size, url = len(text.encode()) / 1e6, path.as_uri()
         known = {"payload_mb": size, "points": N_POINTS} if options.url is None else {}
-        figures = known | measure(url, options.drags)
+        figures = known | measure(url, options.drags, full=options.full)
     for name, value in figures.items():
         print(f"{name:24} {value:10.2f}" if isinstance(value, float) else f"{name:24} {value:10d}")
     if options.json:
