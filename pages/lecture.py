@@ -72,7 +72,7 @@ def finished() -> None:
             )
     with right:
         lecture_handout.offer(run, naming)
-        glossary.popover("lecture")
+        glossary.definitions("lecture")
 
 
 require()

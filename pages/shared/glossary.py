@@ -26,7 +26,7 @@ def filled(text: str) -> str:
     return text.format(**numbers)
 
 
-def popover(page: str) -> None:
+def definitions(page: str) -> None:
     """The definitions of a page, a click away; nothing where it has none."""
     if found := of_page(page):
         with st.popover("Definitions", type="tertiary"):

@@ -121,7 +121,7 @@ def page_header(
     with left, st.container(gap="xxsmall"):
         st.title(here.title, anchor=False)
         style.lead(world, says)
-        glossary.popover(terms or here.stem)
+        glossary.definitions(terms or here.stem)
     if right is not None:
         with right:
             style.numbers(figures)
