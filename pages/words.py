@@ -33,8 +33,7 @@ def searched(word: Word) -> str:
 
 def where(word: Word) -> str:
     """The titles of the pages on which a term is explained."""
-    stems = dict.fromkeys(page.partition(".")[0] for page in word.pages)
-    return ", ".join(f"“{TITLES[stem]}”" for stem in stems)
+    return ", ".join(f"“{TITLES[stem]}”" for stem in word.stems)
 
 
 main()

@@ -34,6 +34,11 @@ class Word:
         return (self.term, *self.also) if self.marked is None else self.marked
 
     @property
+    def stems(self) -> tuple[str, ...]:
+        """The pages by their file; one of several kinds has a point and the kind after it."""
+        return tuple(dict.fromkeys(page.partition(".")[0] for page in self.pages))
+
+    @property
     def heading(self) -> str:
         """The term as it begins a line, other names in brackets."""
         names = f" ({', '.join(self.also)})" if self.also else ""

@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from crl_core.config.words import Word, of_page, words
 from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO
+from pages.shared import places
 
 _SEEN = "glossary.seen"  # by its id, the text in which a term was explained in this run of a page; without digits
 _DIGITS = re.compile(r"[\d.,–−]+")
@@ -44,7 +45,7 @@ def end() -> None:
 
 
 def explained(text: str) -> str:
-    """`text` as HTML; each term that stands on the page for the first time is underlined, and says what it is.
+    """`text` as HTML; each term of the page that stands there for the first time is underlined, and says what it is.
 
     A fragment is drawn again without the rest of its page: a term stays where it was explained, whatever the numbers.
     """
@@ -52,15 +53,15 @@ def explained(text: str) -> str:
     seen: dict[str, str] | None = st.session_state.get(_SEEN)
     if seen is None or context is None:
         return escape(text)
-    again, here = bool(context.fragment_ids_this_run), _DIGITS.sub("", text)
+    again, here, around = bool(context.fragment_ids_this_run), places.here().stem, _DIGITS.sub("", text)
     done: set[str] = set()
 
     def mark(found: re.Match[str]) -> str:
         word = _by_spelling()[found[0]]
-        if word.id in done or (word.id in seen and not (again and seen[word.id] == here)):
+        if here not in word.stems or word.id in done or (word.id in seen and not (again and seen[word.id] == around)):
             return escape(found[0])
         done.add(word.id)
-        seen[word.id] = here
+        seen[word.id] = around
         says = escape(_plain(filled(word.says)))  # as an attribute, so that no text of the page has it twice
         return f'<span class="crl-word" tabindex="0" role="term" aria-description="{says}">{escape(found[0])}</span>'
 

@@ -76,6 +76,7 @@ LABEL = RunConfig(
     training=Training(lams=(0.0, 1.0), epochs=20, replicates=2, learning_rate=0.005),
 )
 _SPOKEN = re.compile(r'<span class="crl-spoken"[^>]*></span>')
+_EXPLAINED = re.compile(r'<span class="crl-word"[^>]*>(.*?)</span>')  # a term, and what it means
 
 
 def words(app: AppTest) -> str:
@@ -86,7 +87,7 @@ def words(app: AppTest) -> str:
         for element in app.get(kind):
             proto = getattr(element, "proto", None)
             texts.append(str(getattr(proto, "text", "") or getattr(proto, "body", "") or getattr(element, "value", "")))
-    return _SPOKEN.sub("", " ".join(texts))
+    return _EXPLAINED.sub(r"\1", _SPOKEN.sub("", " ".join(texts)))
 
 
 def charts(app: AppTest) -> int:

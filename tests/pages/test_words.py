@@ -26,7 +26,7 @@ def marked(app: AppTest) -> list[tuple[str, str]]:
 
 def test_every_page_that_a_word_names_is_there_and_no_placeholder_is_left() -> None:
     for word in words().values():
-        assert {page.partition(".")[0] for page in word.pages} <= TITLES.keys()
+        assert set(word.stems) <= TITLES.keys()
         assert "{" not in filled(word.text())
     assert str(PERMUTATIONS) in filled(words()["deployed_mmd"].text())
 
@@ -55,7 +55,7 @@ def test_a_term_is_explained_where_it_first_stands_on_a_page_and_only_there(
     found = marked(app)
     assert len(found) >= 2
     assert len({says for _, says in found}) == len(found)
-    spelled = {spelling.casefold(): word for word in words().values() for spelling in word.spellings}
+    spelled = {spelling.casefold(): word for word in of_page(page) for spelling in word.spellings}
     for term, says in found:
         assert unescape(says) == re.sub(r"[*`]", "", filled(spelled[term.casefold()].says))
 
