@@ -150,6 +150,15 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
+def phone(chromium: Browser) -> Iterator[Page]:
+    """A visitor with a phone, upright."""
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context.set_default_timeout(WAIT_MS)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
 def other_page(chromium: Browser) -> Iterator[Page]:
     """Another visitor, with a browser profile of their own."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")

@@ -94,12 +94,8 @@ def test_who_goes_by_keyboard_sees_where_they_are_in_the_menu(server: Server, ch
     page.context.close()
 
 
-def test_on_a_phone_no_toolbar_lies_on_a_figure(server: Server, chromium: Browser) -> None:
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    context.set_default_timeout(WAIT_MS)
-    page = context.new_page()
-    page.goto(server.url("effects"))
-    settled(page)
-    page.locator(".js-plotly-plot").first.wait_for()
-    assert page.locator(".modebar-container").filter(visible=True).count() == 0
-    context.close()
+def test_on_a_phone_no_toolbar_lies_on_a_figure(server: Server, phone: Page) -> None:
+    phone.goto(server.url("effects"))
+    settled(phone)
+    phone.locator(".js-plotly-plot").first.wait_for()
+    assert phone.locator(".modebar-container").filter(visible=True).count() == 0

@@ -21,7 +21,7 @@ RECORDER = """(panel) => {
     const main = document.querySelector('[data-testid=stMain]');
     const picture = main && main.querySelector(`.st-key-${panel} .js-plotly-plot`);
     if (!picture || !picture.checkVisibility() || !main.innerText.includes('In training')) return;
-    window.pictures.add(JSON.stringify(picture.data));
+    window.pictures.add(picture.querySelector('.cartesianlayer').innerHTML);  // what is drawn, not what was asked for
     const epoch = /Epoch (\\d+) of 40, .* left/.exec(main.innerText);
     if (epoch) window.epochs.add(epoch[1]);
   }, 100);

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from crl_core.config.presets import PRESETS
 from pages.shared.places import PLACES, TITLES
-from tests.browser.conftest import WAIT_MS, Server
+from tests.browser.conftest import Server
 from tests.browser.test_app import settled
 
 pytestmark = pytest.mark.browser
-UPRIGHT, ON_ITS_SIDE = {"width": 390, "height": 844}, {"width": 844, "height": 390}
+ON_ITS_SIDE = {"width": 844, "height": 390}
 LEAST_PX = 32
 PATIENCE_MS = 10_000
 BAR = ".st-key-bottom_bar .bar"
@@ -45,14 +44,6 @@ _END_IS_SEEN = """bar => {
   const seen = parts.filter(part => part.checkVisibility());  // not what is folded away
   return Math.max(...seen.map(part => part.getBoundingClientRect().bottom)) <= bar;
 }"""
-
-
-@pytest.fixture
-def phone(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport=UPRIGHT, has_touch=True, is_mobile=True)
-    context.set_default_timeout(WAIT_MS)
-    yield context.new_page()
-    context.close()
 
 
 def opened(phone: Page, server: Server, stem: str, **params: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from crl_core.config.words import words
-from tests.browser.conftest import WAIT_MS, Server
+from tests.browser.conftest import Server
 from tests.browser.test_app import settled
 
 pytestmark = pytest.mark.browser
@@ -30,19 +30,15 @@ def test_hover_or_focus_on_a_dotted_term_says_what_it_means(server: Server, page
     assert page.get_by_test_id("stSidebar").locator(".crl-word").count() == 0
 
 
-def test_a_tap_on_a_phone_says_it_too_and_another_ends_it(server: Server, chromium: Browser) -> None:
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    context.set_default_timeout(WAIT_MS)
-    page = context.new_page()
-    page.goto(server.url("latent"))
-    settled(page)
-    term = page.locator(".stMain .crl-word").filter(has_text="domain AUC")
+def test_a_tap_on_a_phone_says_it_too_and_another_ends_it(server: Server, phone: Page) -> None:
+    phone.goto(server.url("latent"))
+    settled(phone)
+    term = phone.locator(".stMain .crl-word").filter(has_text="domain AUC")
     term.tap()
     assert term.evaluate(f"e => {SHOWN}") == SAYS
-    assert page.locator(".stMain").evaluate("e => e.scrollWidth - e.clientWidth") <= 1
-    page.get_by_role("heading", name="Latent", exact=True).tap()
+    assert phone.locator(".stMain").evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+    phone.get_by_role("heading", name="Latent", exact=True).tap()
     assert term.evaluate(f"e => document.activeElement === e ? 'focused' : {SHOWN}") == "none"
-    context.close()
 
 
 def test_the_glossary_is_in_the_menu_and_finds_a_term_by_any_word(server: Server, page: Page) -> None:
