@@ -34,7 +34,7 @@ def main() -> None:
     verdicts = claims_rows.verdicts_of(answers)
     head()
     if problems := baked_problems(server_cache.store().baked):
-        st.error(problems)
+        st.error(style.plain(problems))
     if content is None:
         style.notice(
             "Nothing has been measured yet",

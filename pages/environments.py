@@ -31,9 +31,9 @@ def main(preset_id: str) -> None:
             study = baked_environments(server_cache.store().baked, preset_id)
             where = "Measured before the program was shipped."
             if study is None and (problem := BAKED.problem(server_cache.store().baked)):
-                st.error(problem)
+                st.error(style.plain(problem))
     except (RunsFailed, StoreError, ValueError) as error:
-        st.error(str(error)[:1].upper() + str(error)[1:])
+        st.error(style.plain(str(error)[:1].upper() + str(error)[1:]))
     page_header(
         "Trained with two to five environments, and tried on one never seen.",
         world=asked.preset.title,

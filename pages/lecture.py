@@ -17,6 +17,7 @@ from pages.shared import (
     last_run,
     lecture_handout,
     lecture_live,
+    lesson_share,
     quiet,
     require,
     row_views,
@@ -72,6 +73,8 @@ def finished() -> None:
             )
     with right:
         lecture_handout.offer(run, naming)
+        if st.button("Share", key="lecture.share", width="stretch", help="A link for a class, with a QR code."):
+            lesson_share.dialogue()
         glossary.definitions("lecture")
 
 

@@ -13,7 +13,7 @@ from pages.shared.lens_controls import OWN, chosen
 from pages.shared.lens_pictures import conventions, path_and_chance, sizes
 from pages.shared.lens_readings import Lens, by_environment, latents
 from pages.shared.lens_words import sentence
-from pages.shared.style import notice
+from pages.shared.style import notice, plain
 from pages.shared.tables import say
 
 require()
@@ -35,7 +35,7 @@ def main() -> None:
         try:
             convention = chosen(named)
         except ValueError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
             convention = named[OWN]
     lens = Lens(run=run, named=named, convention=convention)
     say(sentence(lens))

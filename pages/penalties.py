@@ -49,7 +49,7 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         many_runs.panel(runs_name, wanted, start="Train the penalties here", again=contest is not None)
     if contest is None:
-        if not many_runs.under_way(runs_name):
+        if not many_runs.under_way(runs_name, wanted):
             not_tried(asked.preset, setting)
         return
     provenance(contest, where, setting)

@@ -6,9 +6,19 @@ import streamlit as st
 
 from crl_core.runs.library import Usage
 from crl_core.runs.store import RunSummary
-from pages.shared import page_header, require, runs_scatter, runs_search, runs_sweep, server_cache, sidebar, style
+from pages.shared import (
+    page_header,
+    require,
+    runs_scatter,
+    runs_search,
+    runs_sweep,
+    server_cache,
+    sidebar,
+    strangers,
+    style,
+)
 from pages.shared.runs_actions import actions
-from pages.shared.runs_callbacks import check, messages
+from pages.shared.runs_callbacks import check, empty_trash, messages
 from pages.shared.runs_names import editor
 from pages.shared.runs_selected import choose, selected
 from pages.shared.runs_take_home import section, uploader
@@ -23,6 +33,11 @@ def main() -> None:
         numbers=room(Usage.of(runs, server_cache.store())),
     )
     messages()
+    if n := server_cache.foreign_runs():
+        style.quiet(
+            f"{style.count(n, 'run')} {'was' if n == 1 else 'were'} not sealed by this installation and cannot be "
+            "opened. Your own of before this version are marked by “Check every file”, once; others come in as bundles."
+        )
     if not runs:
         style.notice(
             "Nothing is stored yet",
@@ -67,11 +82,21 @@ def main() -> None:
 
 
 def upkeep() -> None:
-    """Bring a run in; check what is stored."""
+    """Bring a run in; check what is stored. Not for strangers."""
+    if not strangers.may_upkeep():
+        strangers.said()
+        return
     with st.container(key="panel_runs_upkeep"):
         style.panel_title("Import and check", "a bundle from another copy of the program; every file by its checksum")
         uploader()
-        st.button("Check every file", key="runs.check", on_click=check, help="Damaged runs are put aside.")
+        with st.container(horizontal=True):
+            st.button("Check every file", key="runs.check", on_click=check, help="Damaged runs are put aside.")
+            st.button(
+                "Empty the trash",
+                key="runs.empty",
+                on_click=empty_trash,
+                help="Deleted and damaged runs go for good, which makes room on a full disk.",
+            )
 
 
 def room(usage: Usage) -> list[tuple[str, str]]:

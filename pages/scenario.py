@@ -13,8 +13,8 @@ from crl_core.world.graph import said as graph_said
 from crl_core.world.outlook import outlook
 from pages.shared import controls, page_header, quiet, require, scenario_panels, server_cache
 from pages.shared.checks import checks
+from pages.shared.places import page_file
 from pages.shared.run_view import warn
-from pages.shared.shell import page_file
 from pages.shared.style import notice, panel_title, theme
 from pages.shared.tables import say
 

@@ -10,7 +10,18 @@ from crl_core.config.text import nearest_lam
 from crl_core.jobs.manager import JobState
 from crl_core.measures.curves import Curves
 from crl_core.runs.sealing import StoreError
-from pages.shared import Controls, controls, job_panel, last_run, page_header, require, run_view, style, train_curves
+from pages.shared import (
+    Controls,
+    controls,
+    job_panel,
+    last_run,
+    load,
+    page_header,
+    require,
+    run_view,
+    style,
+    train_curves,
+)
 
 _POLL_S = 0.4
 
@@ -75,7 +86,7 @@ else:
         last_run.bar(asked, last, now, run_view.look_at)
         draw(last, job_panel.state_of(last.key), nearest_lam(last.training.lams, asked.lam))
     elif live:
-        st.fragment(watch, run_every=_POLL_S)(asked.config, asked.lam)
+        st.fragment(watch, run_every=load.pace(_POLL_S))(asked.config, asked.lam)
     else:
         draw(asked.config, now, asked.lam)
     if not live and now.phase in ("finished", "completed"):

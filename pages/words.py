@@ -7,6 +7,7 @@ import streamlit as st
 from crl_core.config.words import Word, words
 from pages.shared import page_header, require
 from pages.shared.glossary import end, filled
+from pages.shared.language import language, tr
 from pages.shared.places import TITLES
 from pages.shared.style import notice, quiet
 
@@ -15,11 +16,15 @@ require()
 
 def main() -> None:
     end()  # here every term is explained anyway
-    page_header("Every term of these pages: what it means in one sentence, how it is computed, and where it is used.")
-    asked = st.text_input("Find a term", key="words.find", placeholder="for instance overlap, MMD², oracle", width=420)
-    found = [word for word in words().values() if all(part in searched(word) for part in asked.casefold().split())]
+    page_header(
+        tr("Every term of these pages: what it means in one sentence, how it is computed, and where it is used.")
+    )
+    placeholder = tr("for instance overlap, MMD², oracle")
+    asked = st.text_input(tr("Find a term"), key="words.find", placeholder=placeholder, width=420)
+    known = words(language())
+    found = [word for word in known.values() if all(part in searched(word) for part in asked.casefold().split())]
     if not found:
-        notice("No term has these words", f"There are {len(words())} terms; clear the field to see all.")
+        notice("No term has these words", f"There are {len(known)} terms; clear the field to see all.")
     with st.container(width=780):
         for word in sorted(found, key=lambda word: word.term.casefold().lstrip("|")):
             with st.container(key=f"word_{word.id}", gap="xxsmall"):

@@ -6,6 +6,7 @@ Neither has a deadline: how long an example takes depends on what else the machi
 
 import functools
 import os
+import tempfile
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,12 @@ settings.load_profile("the same for all")
 # Every new AppTest reads the metadata of every installed package anew, for half of the time that a page's test takes;
 # what is installed does not change while the suite runs.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+
+
+# Runs are sealed with a key of the tests, never with the one of who runs them; workers and servers inherit it.
+_KEPT = tempfile.TemporaryDirectory(prefix="crl-tests-") if "CRL_SEAL_KEY" not in os.environ else None
+if _KEPT is not None:
+    os.environ["CRL_SEAL_KEY"] = os.path.join(_KEPT.name, "seal.key")
 
 
 def pytest_configure(config: pytest.Config) -> None:

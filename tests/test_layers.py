@@ -23,7 +23,7 @@ ORDER = [
     "world jobs",
     "lecture identify",
     "export studies",
-    "serve",
+    "serve lessons",
     "cli",
     # What starts the program, and names of version 1 that notebooks and readers of its README import.
     "__main__ projection deployment falsifiers",
@@ -109,10 +109,10 @@ def test_no_folder_of_a_package_leads_back_to_itself(package: str) -> None:
 
 def test_the_top_floor_can_be_taken_in_at_a_glance() -> None:
     top = [path for path in (ROOT / "crl_core").iterdir() if not path.name.startswith("__pycache__")]
-    assert len([path for path in top if path.suffix == ".py"]) <= 14
-    assert len([path for path in top if path.is_dir()]) <= 14
+    assert len([path for path in top if path.suffix == ".py"]) <= 11
+    assert len([path for path in top if path.is_dir()]) <= 15
     arrows = {(room(name), room(imported)) for name in LIBRARY for imported in imports(FILES[name]) & set(LIBRARY)}
-    assert len({(a, b) for a, b in arrows if a != b}) <= 92
+    assert len({(a, b) for a, b in arrows if a != b}) <= 100  # eight of them from `lessons`, which asks all others
 
 
 def test_the_library_never_imports_streamlit_or_the_pages() -> None:

@@ -14,6 +14,7 @@ from crl_core.cli.table import ProgressBar
 from crl_core.config.presets import PRESETS
 from crl_core.jobs.bake import bake, remove_outdated
 from crl_core.jobs.executors import Here
+from crl_core.runs import keyed
 from crl_core.runs.store import RunStore
 from crl_core.runs.temporary import check_temporary_folder
 from crl_core.studies.bake import ANSWERS
@@ -58,6 +59,8 @@ def _bake(options: argparse.Namespace) -> int:
     presets = [name for name in PRESETS if name in wanted or "runs" in wanted]
     keys = bake(presets, store, bar)
     removed = remove_outdated(store) if presets else []
+    if presets:
+        keyed.list_shipped(store.baked)
     files = [make(store, Here(store, bar), say).name for name, make in ANSWERS.items() if name in wanted]
     bar.close()
     put(

@@ -14,6 +14,7 @@ from typing import Any
 from crl_core.data.user_files import expanded, place
 from crl_core.events import finite
 from crl_core.runs.sealing import write_atomically
+from crl_core.runs.store import FOLDERS, RunStore
 
 PROGRAM = "python -m crl_core"
 
@@ -57,6 +58,10 @@ def check_target(target: str | None, option: str = "--json") -> None:
     if target is None or target == "-":
         return
     path = Path(target)
+    store = RunStore()
+    kept = (store.baked, *(store.root / name for name in FOLDERS))
+    if any(path.resolve().is_relative_to(folder.resolve()) for folder in kept):
+        raise ValueError(f"{option} {target}: that is inside the store of runs; give a file outside of it.")
     if path.exists() and not path.is_file() and not path.is_dir() and os.access(path, os.W_OK):
         return  # a device or a pipe
     if path.is_dir() or not path.absolute().parent.is_dir() or not os.access(path.absolute().parent, os.W_OK):

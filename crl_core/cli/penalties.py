@@ -12,11 +12,11 @@ import numpy as np
 from crl_core.cli.output import PROGRAM, put, tell, warn
 from crl_core.cli.seeds import add_seed_options
 from crl_core.cli.table import ProgressBar, text_table
+from crl_core.cli.workers import add_worker_options, workers
 from crl_core.config import RunConfig
 from crl_core.config.numbers import option
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
-from crl_core.jobs.executors import Here
 from crl_core.measures.intervals import too_few
 from crl_core.runs.store import RunStore
 from crl_core.studies.penalties import (
@@ -43,6 +43,7 @@ def add_penalties_command(command: Callable[..., Any]) -> None:
         "--lam", nargs="+", type=option("lams", several=True), metavar="λ", help="another grid, for one penalty only"
     )
     add_seed_options(parser, SEEDS)
+    add_worker_options(parser)
     parser.add_argument(
         "--epochs", type=option("epochs", whole=True), default=EPOCHS, metavar="N", help=f"default {EPOCHS}"
     )
@@ -90,7 +91,8 @@ def _penalties(options: argparse.Namespace) -> int:
         balanced=options.balanced,
     )
     lams = tuple(options.lam) if options.lam else None
-    contest = run_contest(setting, store, options.only, lams, Here(store, bar), on_run)
+    with workers(options, store, bar) as executor:
+        contest = run_contest(setting, store, options.only, lams, executor, on_run)
     bar.close()
     said = cautions(contest)
     put(options.json, contest.to_dict() | {"cautions": list(said)}, lambda: contest_table(contest))

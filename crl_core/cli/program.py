@@ -25,12 +25,14 @@ from crl_core.cli.bake import add_bake_command
 from crl_core.cli.config import config_of
 from crl_core.cli.export import add_export_command
 from crl_core.cli.identify import add_identify_command
+from crl_core.cli.licences import add_licences_command
 from crl_core.cli.output import PROGRAM, OutputRefused, check_target, path_given, put, tell, warn
 from crl_core.cli.own_table import add_table_command
 from crl_core.cli.penalties import add_penalties_command
 from crl_core.cli.presets import add_presets_command
 from crl_core.cli.runs import add_run_commands
 from crl_core.cli.studies import add_study_commands
+from crl_core.cli.study import add_study_file_commands
 from crl_core.cli.unit_tests import add_unit_tests_command
 from crl_core.cli.unseen import add_unseen_command
 from crl_core.config import RunConfig
@@ -44,7 +46,7 @@ from crl_core.results import RunResult
 from crl_core.runs.eventlog import read_entries
 from crl_core.runs.kept_tables import KeptTables
 from crl_core.runs.sealing import StoreError
-from crl_core.runs.store import RunCorrupted, RunNotFound, RunStore, default_root
+from crl_core.runs.store import RunCorrupted, RunForeign, RunNotFound, RunStore, default_root
 from crl_core.runs.temporary import culprit, ensure_temporary_folder
 from crl_core.serve.server import add_serve_command
 
@@ -168,7 +170,10 @@ def _parser() -> _Parser:
     add_identify_command(command)
     add_export_command(command)
     add_serve_command(command)
+    add_licences_command(command)
 
+    study = commands.add_parser("study", help="a grid of runs that a file describes")
+    add_study_file_commands(partial(command, where=study.add_subparsers(required=True, metavar="ACTION")))
     runs = commands.add_parser("runs", help="list and look after the stored runs")
     add_run_commands(partial(command, where=runs.add_subparsers(required=True, metavar="ACTION")))
     return parser
@@ -227,7 +232,7 @@ def _with_store(
             return store.load(config.key), True, None
         except RunCorrupted as error:
             tell(f"{PROGRAM}: {error}")
-        except RunNotFound:
+        except (RunNotFound, RunForeign):
             pass
         outcome = train_and_store(config, store, with_parts=False, listen=listen)
         if outcome.ending == "busy":

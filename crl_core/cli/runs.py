@@ -21,6 +21,7 @@ from crl_core.runs.library import Library, Usage, retagged, search
 from crl_core.runs.store import RunStore
 
 OK, BAD_INPUT = 0, 2
+LEAST_OF_KEY = 4  # a slip of the finger deletes no run
 
 
 def add_run_commands(command: Callable[..., Any]) -> None:
@@ -40,6 +41,7 @@ def add_run_commands(command: Callable[..., Any]) -> None:
         _verify,
         "check every byte of every run and rebuild the index; damaged runs go to quarantine",
     )
+    command("empty-trash", _empty_trash, "delete for good the runs in trash and quarantine")
     for name, does, text in (
         ("show", _show, "the figures of a run"),
         ("delete", _delete, "move a run to the trash"),
@@ -137,11 +139,13 @@ def _verify(options: argparse.Namespace) -> int:
     damaged = store.verify()
     Library(store).rebuild()
     whole = store.keys()
+    foreign = store.foreign()
     content = {
         "intact": whole,
         "damaged": [{"key": e.key, "file": e.file, "reason": str(e)} for e in damaged],
+        "foreign": [e.key for e in foreign],
     }
-    put(options.json, content, lambda: table.integrity(len(whole), [str(error) for error in damaged]))
+    put(options.json, content, lambda: table.integrity(len(whole), [str(error) for error in (*damaged, *foreign)]))
     return BAD_INPUT if damaged else OK
 
 
@@ -162,6 +166,12 @@ def _restore(options: argparse.Namespace) -> int:
     key = _key(options.key, store.trashed())
     store.restore(key)
     put(options.json, {"restored": key}, lambda: f"Run {key} is back.")
+    return OK
+
+
+def _empty_trash(options: argparse.Namespace) -> int:
+    gone = RunStore().empty_trash()
+    put(options.json, {"destroyed": gone}, lambda: f"Deleted for good: {gone} of trash and quarantine.")
     return OK
 
 
@@ -201,6 +211,8 @@ def _rows_here(store: RunStore, key: str) -> bool:
 def _key(text: str, keys: Sequence[str]) -> str:
     """The key that `text` is, or is the beginning of; `text` itself if there is none."""
     found = [key for key in dict.fromkeys(keys) if text and key.startswith(text.lower())]
+    if len(text) < LEAST_OF_KEY:
+        raise ValueError(f"{text or 'nothing'} is too short to name a run; type {LEAST_OF_KEY} digits of its key.")
     if len(found) > 1 and text.lower() not in found:
         raise ValueError(f"{len(found)} runs begin with {text}; type more of the key: {', '.join(found[:5])}.")
     return text.lower() if text.lower() in found else found[0] if found else text

@@ -12,10 +12,10 @@ from typing import Any
 from crl_core.cli.output import check_target, path_given, put, tell, warn, write_text
 from crl_core.cli.seeds import add_seed_options
 from crl_core.cli.table import ProgressBar, text_table
+from crl_core.cli.workers import add_worker_options, workers
 from crl_core.config import RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, PRESETS
 from crl_core.config.text import TRAINING, preset_of, seed_words
-from crl_core.jobs.executors import Here
 from crl_core.measures.intervals import too_few
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims_run
@@ -41,9 +41,11 @@ def add_study_commands(command: Callable[..., Any]) -> None:
         choices=("paths", *STUDIES),
         help="only the claims about λ paths, or those of one laboratory",
     )
+    add_worker_options(claims)
     envs = command("environments", _environments, "what does another environment buy? E from 2 to 5")
     envs.add_argument("--preset", default=DEFAULT_PRESET, metavar="NAME", help=f"one of {', '.join(PRESETS)}")
     add_seed_options(envs, SEEDS)
+    add_worker_options(envs)
     envs.add_argument("--report", type=path_given, metavar="FILE", help="also write a report, .md or .html")
 
 
@@ -58,15 +60,16 @@ def _claims(options: argparse.Namespace) -> int:
         tell(f"run {done + 1} of {total}: {world}, {models}")
 
     paths = [claim for claim in claims if isinstance(claim, Claim)]
-    measured = claims_run.run_claims(
-        paths, options.seeds, store, Here(store, bar), first_seed=options.first_seed, on_run=on_run
-    )
-    for study in STUDIES.values():
-        asked = [claim for claim in claims if isinstance(claim, StudyClaim) and claim.study == study.id]
-        if asked:
-            bar.close()
-            tell(f"laboratory: {study.title}, {len(asked)} claims")
-            measured += measure_study(asked, options.seeds, store, Here(store, bar), options.first_seed)
+    with workers(options, store, bar) as executor:
+        measured = claims_run.run_claims(
+            paths, options.seeds, store, executor, first_seed=options.first_seed, on_run=on_run
+        )
+        for study in STUDIES.values():
+            asked = [claim for claim in claims if isinstance(claim, StudyClaim) and claim.study == study.id]
+            if asked:
+                bar.close()
+                tell(f"laboratory: {study.title}, {len(asked)} claims")
+                measured += measure_study(asked, options.seeds, store, executor, options.first_seed)
     bar.close()
     content = claims_run.content_of(measured, options.seeds, first_seed=options.first_seed)
     said = claims_run.cautions(claims, content)
@@ -116,9 +119,10 @@ def _environments(options: argparse.Namespace) -> int:
         places = ", ".join(f"{offset:g}" for offset in config.scenario.offset)
         tell(f"run {done + 1} of {total}: environments at {places}")
 
-    study = run_environments(
-        options.preset, options.seeds, store, Here(store, bar), first_seed=options.first_seed, on_run=on_run
-    )
+    with workers(options, store, bar) as executor:
+        study = run_environments(
+            options.preset, options.seeds, store, executor, first_seed=options.first_seed, on_run=on_run
+        )
     bar.close()
     said = cautions(study)
     put(options.json, study_report.report_content(study) | {"cautions": list(said)}, lambda: study_table(study))

@@ -10,10 +10,10 @@ from typing import Any
 from crl_core.cli.output import put, tell, warn
 from crl_core.cli.seeds import add_seed_options
 from crl_core.cli.table import ProgressBar, text_table
+from crl_core.cli.workers import add_worker_options, workers
 from crl_core.config.numbers import option
 from crl_core.config.presets import PRESETS
 from crl_core.config.text import seed_words
-from crl_core.jobs.executors import Here
 from crl_core.runs.store import RunStore
 from crl_core.studies.detection_rates import DRAWS, SEEDS, Power, cautions, name_of, run_power
 
@@ -23,6 +23,7 @@ def add_unseen_command(command: Callable[..., Any]) -> None:
     unseen = command("unseen", _unseen, "deploy somewhere new: which tests alarm, and are the effects wrong?")
     unseen.add_argument("--preset", default="hospitals", metavar="NAME", help=f"one of {', '.join(PRESETS)}")
     add_seed_options(unseen, SEEDS)
+    add_worker_options(unseen)
     unseen.add_argument(
         "--draws",
         type=option(unit="draws batches", whole=True),
@@ -41,15 +42,16 @@ def _unseen(options: argparse.Namespace) -> int:
         bar.close()
         tell(f"intervention {done + 1} of {total}")
 
-    power = run_power(
-        options.preset,
-        store,
-        seeds=options.seeds,
-        first_seed=options.first_seed,
-        draws=options.draws,
-        executor=Here(store, bar),
-        on_spec=on_spec,
-    )
+    with workers(options, store, bar) as executor:
+        power = run_power(
+            options.preset,
+            store,
+            seeds=options.seeds,
+            first_seed=options.first_seed,
+            draws=options.draws,
+            executor=executor,
+            on_spec=on_spec,
+        )
     bar.close()
     said = cautions(power)
     put(options.json, power.to_dict() | {"cautions": list(said)}, lambda: power_table(power))

@@ -9,9 +9,9 @@ from typing import Any
 
 from crl_core.config.numbers import NotANumber, number, tidy
 from crl_core.config.penalty_words import PENALTY_WORDS
-from crl_core.config.run import LIMITS, MAX_ENVS, RunConfig
+from crl_core.config.run import LIMITS, MAX_ENVS, PARTS, RunConfig
 from crl_core.config.settings import Setting, settings_of
-from crl_core.config.text import N_ENVS, altered
+from crl_core.config.text import N_ENVS, PART_OF, altered
 
 _NO_AXES = frozenset({"lams", "latents", "rows"})  # values with commas of their own; another table is another base
 
@@ -61,34 +61,62 @@ def expand(base: RunConfig, axes: Sequence[Axis], *, own_grids: bool = False) ->
     for values in product(*(axis.values for axis in axes)):
         name = ", ".join(setting.told(value) for setting, value in zip(settings, values, strict=True))
         try:
-            config = base
-            for setting, value in sorted(zip(settings, values, strict=True), key=lambda item: item[0].field != N_ENVS):
-                config = with_setting(config, setting, value)
-                if setting.field == "penalty" and own_grids and value != base.training.penalty:
-                    config = altered(config, lams=PENALTY_WORDS[value].lams)
+            config = combined(base, list(zip(settings, values, strict=True)), own_grids=own_grids)
         except ValueError as error:
             raise ValueError(f"{name} cannot be: {error}") from None
         found.setdefault(config.key, Member(config=config, name=name))
     return list(found.values())
 
 
-def with_setting(config: RunConfig, setting: Setting, value: Any) -> RunConfig:
-    """The run with another value of one setting. Raises ValueError with one sentence where that is not allowed."""
-    if setting.env is None:
-        return altered(config, **{setting.field: value})
-    whole = getattr(config.scenario, setting.field)
-    if setting.env >= len(whole):
-        raise ValueError(
-            f"there are {len(whole)} environments, and {setting.word} is of environment {setting.env + 1}; "
-            "leave it out, or take more environments."
-        )
-    return altered(config, **{setting.field: (*whole[: setting.env], value, *whole[setting.env + 1 :])})
+def combined(
+    config: RunConfig,
+    values: Sequence[tuple[Setting, Any]],
+    *,
+    own_grids: bool = False,
+    kept: dict[Any, Any] | None = None,
+) -> RunConfig:
+    """The run with other values of some settings; the number of environments comes first, the others at once.
+
+    own_grids: as for `expand`.
+    kept:      parts of configs made before, for who makes thousands of them.
+    Raises:    ValueError with one sentence where that is not allowed.
+    """
+    changes: dict[str, Any] = {}
+    for setting, value in values:
+        if setting.field == N_ENVS:
+            config = altered(config, n_envs=value)
+        elif setting.field == "penalty" and own_grids and value != config.training.penalty and value in PENALTY_WORDS:
+            changes["lams"] = PENALTY_WORDS[value].lams
+    for setting, value in values:
+        if setting.env is not None:
+            if config.scenario is None:
+                raise ValueError(f"the rows of a table have no {setting.word}; leave it out.")
+            whole = changes.get(setting.field, getattr(config.scenario, setting.field))
+            if setting.env >= len(whole):
+                raise ValueError(
+                    f"there are {len(whole)} environments, and {setting.word} is of environment {setting.env + 1}; "
+                    "leave it out, or take more environments."
+                )
+            value = (*whole[: setting.env], value, *whole[setting.env + 1 :])
+        if setting.field != N_ENVS:
+            changes[setting.field] = value
+    if kept is None:
+        return altered(config, **changes)
+    parts: dict[str, Any] = {}
+    for part in PARTS:
+        own = {name: value for name, value in changes.items() if PART_OF[name] == part}
+        if own and getattr(config, part) is None:
+            return altered(config, **changes)  # which says why not
+        if own:
+            asked = getattr(config, part), *own.items()
+            parts[part] = kept.get(asked) or kept.setdefault(asked, altered(getattr(config, part), **own))
+    return altered(config, **parts)
 
 
 def _value(setting: Setting, word: str) -> Any:
-    known = _known(setting)
-    if word.casefold() in known:
-        return known[word.casefold()]
+    words = known(setting)
+    if word.casefold() in words:
+        return words[word.casefold()]
     if setting.numeric:
         field = setting.field if setting.field in LIMITS else None
         try:
@@ -116,14 +144,14 @@ def _words(setting: Setting) -> tuple[str, ...]:
     return setting.options or ("yes", "no")
 
 
-def _known(setting: Setting) -> dict[str, Any]:
+def known(setting: Setting) -> dict[str, Any]:
     """What a person may write for each word, folded: the word itself, and what a penalty is called in a figure."""
     if not setting.numeric and not setting.options:
         return {"yes": True, "no": False}
-    known: dict[str, Any] = {option.casefold(): option for option in setting.options}
+    found: dict[str, Any] = {option.casefold(): option for option in setting.options}
     if setting.field == "penalty":
-        known = {words.short.casefold(): name for name, words in PENALTY_WORDS.items()} | known
-    return known
+        found = {words.short.casefold(): name for name, words in PENALTY_WORDS.items()} | found
+    return found
 
 
 def _example(setting: Setting) -> str:

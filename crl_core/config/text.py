@@ -172,8 +172,18 @@ def preset_of(
 ) -> str | None:
     """The preset whose world this is: `config` differs from it in `free` fields only, and in the fewest of them; None
     for a world of its own."""
-    apart = {name: set(differing([preset.config, config])) for name, preset in PRESETS.items()}
-    return min((name for name in apart if apart[name] <= set(free)), key=lambda name: len(apart[name]), default=None)
+    asked = config.key, frozenset(free)  # a page asks for the same at every view
+    if asked not in _PRESET_OF:
+        apart = {name: set(differing([preset.config, config])) for name, preset in PRESETS.items()}
+        fitting = (name for name in apart if apart[name] <= asked[1])
+        if len(_PRESET_OF) >= _MOST_KEPT:
+            _PRESET_OF.clear()
+        _PRESET_OF[asked] = min(fitting, key=lambda name: len(apart[name]), default=None)
+    return _PRESET_OF[asked]
+
+
+_PRESET_OF: dict[tuple[str, frozenset[str]], str | None] = {}
+_MOST_KEPT = 4096
 
 
 # -- other ones --------------------------------------------------------------------------------------------------------

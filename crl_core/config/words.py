@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from crl_core.config.language import in_language
+
 
 class WordsError(ValueError):
     """An entry that cannot be had: which, why, and what is allowed."""
@@ -81,12 +83,17 @@ def _word(name: str, entry: Any, known: set[str]) -> Word:
     return word
 
 
+TEXTS = frozenset({"term", "also", "says", "formula", "more", "on"})  # what is translated
+
+
 @cache
-def words() -> dict[str, Word]:
+def words(language: str = "en") -> dict[str, Word]:
     """All terms by id, in their order."""
+    if language != "en":
+        return {name: in_language(word, language, only=TEXTS) for name, word in words().items()}
     return parse((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
 
 
-def of_page(page: str) -> Sequence[Word]:
+def of_page(page: str, language: str = "en") -> Sequence[Word]:
     """The terms that a page's definitions explain."""
-    return [word for word in words().values() if page in word.pages]
+    return [word for word in words(language).values() if page in word.pages]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import unicodedata
 from pathlib import Path
 
@@ -36,6 +37,16 @@ def read_text(path: str | Path) -> str:
     if len(content) > MOST_BYTES:
         raise ValueError(f"it has more than {MOST_BYTES / 1e6:.0f} MB; give a smaller file.")
     return decode(content)
+
+
+def irregular(path: str | Path) -> str | None:
+    """What a path names that is no file with an end, "a device", "a pipe"; None for a file, a folder, or nothing."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return None
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    return kinds.get(stat.S_IFMT(mode))
 
 
 def expanded(path: str) -> str:

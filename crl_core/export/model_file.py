@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from crl_core.data.user_files import expanded, place
+from crl_core.data.user_files import expanded, irregular, place
 from crl_core.export.formats import INSTALL, METADATA, OUTPUTS
 from crl_core.runs.temporary import culprit
 
@@ -48,6 +48,8 @@ def open_model(file: str | Path) -> Model:
     """
     path = Path(expanded(str(file)))
     try:
+        if (kind := irregular(path)) is not None:
+            raise ModelRefused(f"{str(file)!s:.200} is {kind}, whose end nobody knows; give the file of a model.")
         if path.stat().st_size > MOST_BYTES:
             raise ModelRefused(
                 f"{path.name} has {path.stat().st_size / 1e6:.0f} MB; a model has at most {MOST_BYTES / 1e6:.0f} MB."

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from crl_core.figures.axes import bin_counts, bin_edges, held_in
 from crl_core.figures.base import (
@@ -19,6 +18,7 @@ from crl_core.figures.base import (
     empty,
     env_legend,
     figure,
+    note,
     rgba,
     square,
     truth_legend,
@@ -28,6 +28,7 @@ from crl_core.figures.palette import Palette
 
 HEIGHT = 520
 _FACETS = 3  # environments side by side
+_ACROSS, _DOWN = 0.05, 0.17  # between facets, in shares of the figure; down: of all lines together
 _BINS = 60  # of a distribution
 
 
@@ -127,10 +128,23 @@ def _apart(
     n_envs = len(env_names)
     columns = 2 if n_envs == 4 else min(_FACETS, n_envs)  # four make a square
     lines = -(-n_envs // columns)
-    grid = make_subplots(
-        lines, columns, subplot_titles=list(env_names), horizontal_spacing=0.05, vertical_spacing=0.17 / lines
-    )
-    drawn = figure(
+    wide, high = (1 - _ACROSS * (columns - 1)) / columns, (1 - _DOWN / lines * (lines - 1)) / lines
+    axes: dict[str, Any] = {}
+    notes = []
+    for e, name in enumerate(env_names):
+        suffix = "" if e == 0 else str(e + 1)
+        last_line, first = e + columns >= n_envs, e % columns == 0
+        left, top = (e % columns) * (wide + _ACROSS), 1 - (e // columns) * (high + _DOWN / lines)
+        place: dict[str, Any] = {"range": list(limits), "nticks": 5}
+        square_x, square_y = square(f"x{suffix}")
+        x = axis(colours, "true effect τ" if last_line else "", domain=[left, left + wide], **place, **square_x)
+        y = axis(colours, "estimated τ̂" if first else "", domain=[top - high, top], **place, **square_y)
+        x["anchor"], y["anchor"] = f"y{suffix}", f"x{suffix}"
+        x["showticklabels"], y["showticklabels"] = last_line, first
+        axes |= {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
+        above = note(name, left, "left", top, "paper", colours["envs"][e], colours, yanchor="bottom")  # its square
+        notes.append(above | {"font": {"color": colours["envs"][e], "size": 12.5 * colours["scale"]}})
+    return figure(
         title,
         [*traces, *legend],
         colours,
@@ -138,32 +152,9 @@ def _apart(
         legend_items=len(legend),
         outside=beyond,
         margin={"t": 58},
+        annotations=notes,
+        **axes,
     )
-    notes = []
-    for e, note in enumerate(grid.layout.annotations):
-        suffix = "" if e == 0 else str(e + 1)
-        last_line, first = e + columns >= n_envs, e % columns == 0
-        place: dict[str, Any] = {"range": list(limits), "nticks": 5}
-        square_x, square_y = square(f"x{suffix}")
-        x = axis(
-            colours,
-            "true effect τ" if last_line else "",
-            domain=grid.layout[f"xaxis{suffix}"].domain,
-            **place,
-            **square_x,
-        )
-        y = axis(
-            colours, "estimated τ̂" if first else "", domain=grid.layout[f"yaxis{suffix}"].domain, **place, **square_y
-        )
-        x["anchor"], y["anchor"] = f"y{suffix}", f"x{suffix}"
-        x["showticklabels"], y["showticklabels"] = last_line, first
-        drawn.layout[f"xaxis{suffix}"] = x
-        drawn.layout[f"yaxis{suffix}"] = y
-        note.x, note.xanchor = grid.layout[f"xaxis{suffix}"].domain[0], "left"  # above its square
-        note.font.color, note.font.size = colours["envs"][e], 12.5 * colours["scale"]
-        notes.append(note)
-    drawn.layout.annotations = notes
-    return drawn
 
 
 def effect_distribution(

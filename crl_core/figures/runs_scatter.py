@@ -16,7 +16,7 @@ from crl_core.figures.palette import Palette
 HEIGHT = 380
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "triangle-down", "hexagon")
 _MOST_PLACES = 12  # values that stand side by side, evenly; more of them, if numbers, stand where they are
-_BESIDE = 0.34  # of a place's width, shared out among the groups
+BESIDE = 0.34  # of a place's width, shared out among the groups
 _BASELINE = "best baseline"
 
 
@@ -55,23 +55,19 @@ def runs_scatter(
     if not shown:
         return empty(title, "None of the runs shown has such a number.", colours, height=HEIGHT)
     xs: list[float | str] = [dot.x for _, dot in shown if dot.x is not None]
-    at, x_axis = _places(xs, x_title, colours)
+    at, x_axis = places(xs, x_title, colours)
     groups = sorted({dot.group for _, dot in shown}, key=[dot.group for dot in dots].index)
-    step = _step(list(at.values()))
+    apart = step(list(at.values()))
     traces: list[Trace] = []
     for index, group in enumerate(groups):
-        beside = step * _BESIDE * ((index + 0.5) / len(groups) - 0.5) if len(groups) > 1 else 0.0
+        beside = apart * BESIDE * ((index + 0.5) / len(groups) - 0.5) if len(groups) > 1 else 0.0
         traces += _group([item for item in shown if item[1].group == group], index, at, beside, log, colours)
-    levels = _baselines(shown, at, 0.42 * step, log, colours)
+    levels = _baselines(shown, at, 0.42 * apart, log, colours)
     everything = joined(_known(dot.values, log) for _, dot in shown)
     ends = finite_of([dot.baseline for _, dot in shown if dot.baseline is not None], positive=log)
     everything = joined([everything, ends])
-    y_axis = axis(colours, y_title, **(log_axis(*log_range(everything)) if log else _linear(everything)))
-    keys = [
-        key_entry(group, _colour(index, colours), SYMBOLS[index % len(SYMBOLS)], colours, legendgroup=f"g{index}")
-        for index, group in enumerate(groups)
-        if len(groups) > 1
-    ]
+    y_axis = axis(colours, y_title, **(log_axis(*log_range(everything)) if log else linear(everything)))
+    keys = group_keys(groups, colours)
     keys += [_baseline_key(colours)] if levels else []
     return figure(
         title,
@@ -89,7 +85,7 @@ def _known(values: np.ndarray, log: bool) -> np.ndarray:
     return finite_of(values, positive=log)
 
 
-def _places(xs: Sequence[float | str], title: str, colours: Palette) -> tuple[dict[float | str, float], dict[str, Any]]:
+def places(xs: Sequence[float | str], title: str, colours: Palette) -> tuple[dict[float | str, float], dict[str, Any]]:
     """Where each value of the setting stands, and the axis."""
     numeric = all(isinstance(x, int | float) for x in xs)
     values = sorted(set(xs)) if numeric else sorted(set(xs), key=lambda x: (isinstance(x, str), str(x)))
@@ -112,19 +108,30 @@ def _places(xs: Sequence[float | str], title: str, colours: Palette) -> tuple[di
     )
 
 
-def _step(places: Sequence[float]) -> float:
+def step(places: Sequence[float]) -> float:
     """The least distance between two places; 1 where there is one."""
     apart = np.diff(sorted(set(places)))
     return float(apart.min()) if len(apart) else 1.0
 
 
-def _linear(values: np.ndarray) -> dict[str, Any]:
+def linear(values: np.ndarray) -> dict[str, Any]:
+    """What a linear axis of these values is given."""
     low, high = span(values)
     room = 0.08 * (high - low)
     return {"range": [low - room, high + room], "nticks": 6}
 
 
-def _colour(index: int, colours: Palette) -> str:
+def group_keys(groups: Sequence[str], colours: Palette) -> list[Trace]:
+    """Entries of the legend, one a group; none where there is one group only."""
+    return [
+        key_entry(group, colour(index, colours), SYMBOLS[index % len(SYMBOLS)], colours, legendgroup=f"g{index}")
+        for index, group in enumerate(groups)
+        if len(groups) > 1
+    ]
+
+
+def colour(index: int, colours: Palette) -> str:
+    """Of the group at a place."""
     return colours["runs"][index % len(colours["runs"])]
 
 
@@ -137,7 +144,7 @@ def _group(
     colours: Palette,
 ) -> list[Trace]:
     """The bars of one group's runs, and the dots on them."""
-    colour, group = _colour(index, colours), f"g{index}"
+    own, group = colour(index, colours), f"g{index}"
     x = [at[dot.x] + beside for _, dot in dots if dot.x is not None]
     known = [_known(dot.values, log) for _, dot in dots]
     medians = [float(np.median(values)) for values in known]
@@ -156,7 +163,7 @@ def _group(
         "legendgroup": group,
         "showlegend": False,
         "hoverinfo": "skip",
-        "line": {"color": rgba(colour, 0.5), "width": 3 * colours["scale"]},
+        "line": {"color": rgba(own, 0.5), "width": 3 * colours["scale"]},
     }
     points: Trace = {
         "type": "scatter",
@@ -169,7 +176,7 @@ def _group(
         "showlegend": False,
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {
-            "color": colour,
+            "color": own,
             "symbol": SYMBOLS[index % len(SYMBOLS)],
             "size": 10 * colours["scale"],
             "line": {"color": colours["panel"], "width": 1},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from crl_core.config import RunConfig
@@ -15,6 +15,18 @@ RECENT = 5  # runs that the rate is taken from
 # so that the first surprise is a pleasant one.
 DEFAULT_RATE = 8e-10
 _STEP = 4e6  # work that a step costs however few models and rows it has: the calls themselves
+
+
+def estimates(configs: Iterable[RunConfig], runs: Sequence[RunSummary]) -> list[float]:
+    """`estimate_seconds` of many."""
+    rates: dict[str, float] = {}
+    found = []
+    for config in configs:
+        device, amount = config.training.device, work(config)
+        if device not in rates:
+            rates[device] = estimate_seconds(config, runs) / amount
+        found.append(amount * rates[device])
+    return found
 
 
 def estimate_seconds(config: RunConfig, runs: Iterable[RunSummary]) -> float:
@@ -58,3 +70,11 @@ def work(config: RunConfig) -> float:
 
 def _rate(item: RunSummary) -> float:
     return item.seconds / work(item.config)
+
+
+def duration(seconds: float) -> str:
+    """ "8 s", "2 min", "1 h 10 min": as exact as an estimate deserves."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

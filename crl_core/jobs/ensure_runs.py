@@ -1,22 +1,20 @@
 """Several runs: each taken from the store, or trained and stored where it is not there.
 
 A study that holds an executor calls `ensure_runs` and waits. A page, which shares a server's `JobManager` with other
-visitors, asks for a few runs at a time with `SeveralRuns`.
+visitors, hands its runs to `jobs.background`.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.jobs.executors import Executor, Job
-from crl_core.jobs.manager import JobManager, JobState
 from crl_core.jobs.train_and_store import Outcome
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
@@ -55,34 +53,64 @@ def each_run(
     Runs begin in the order of `wanted`. One that another process has in hand is waited for. Runs under way are stopped
     when the caller asks for no more.
     """
+    evidence = dict(wanted)
+    for config, outcome in each_outcome(wanted, store, executor, on_run):
+        yield config, found_of(config, evidence[config], outcome, store)
+
+
+def each_outcome(
+    wanted: Wanted,
+    store: RunStore,
+    executor: Executor,
+    on_run: OnRun | None = None,
+    *,
+    retries: int = 0,
+    on_retry: Callable[[RunConfig, str], None] | None = None,
+) -> Generator[tuple[RunConfig, Outcome], None, None]:
+    """How every run ended, as they end: "trained", "stored", "cancelled" or "failed".
+
+    retries:  how often a run that failed is begun again, after all others; not where its config is refused.
+    on_retry: hears of each, with the reason.
+    """
     waiting, under_way = deque(wanted), dict[Future[Outcome], tuple[RunConfig, bool]]()
+    tried, begun = Counter[str](), set[str]()
     try:
         while waiting or under_way:
             while waiting and len(under_way) < executor.slots:
-                if on_run is not None:
-                    on_run(len(wanted) - len(waiting), len(wanted), waiting[0][0])
                 item = waiting.popleft()
+                if on_run is not None and item[0].key not in begun:
+                    on_run(len(begun), len(wanted), item[0])
+                begun.add(item[0].key)
                 under_way[_start(executor, *item)] = item
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                config, evidence = item = under_way.pop(future)
+                config, _ = item = under_way.pop(future)
                 outcome = future.result()
                 if outcome.ending == "busy":
                     while store.busy(config.key):
                         time.sleep(0.2)
                     under_way[_start(executor, *item)] = item
+                elif _worth_another_try(outcome) and tried[config.key] < retries and executor.alive():
+                    tried[config.key] += 1
+                    if on_retry is not None:
+                        on_retry(config, outcome.reason or "")
+                    waiting.append(item)
                 else:
-                    yield config, _found(config, evidence, outcome, store)
+                    yield config, outcome
     finally:
         for config, _ in under_way.values():
             executor.stop(config.key)
 
 
+def _worth_another_try(outcome: Outcome) -> bool:
+    return (outcome.ending == "failed" or outcome.reason is not None) and not isinstance(outcome.error, ValueError)
+
+
 def _start(executor: Executor, config: RunConfig, evidence: bool) -> Future[Outcome]:
     parts = frozenset({"evidence"} if evidence else ())
-    return executor.start(Job(key=config.key, asked_at=time.time(), config=config, parts=parts))
+    return executor.start(Job(key=config.key, config=config, parts=parts))
 
 
-def _found(config: RunConfig, evidence: bool, outcome: Outcome, store: RunStore) -> Found | RunsFailed:
+def found_of(config: RunConfig, evidence: bool, outcome: Outcome, store: RunStore) -> Found | RunsFailed:
     """The result and evidence of a run that has ended. Raises StoreError."""
     if outcome.ending not in ("trained", "stored") or outcome.reason is not None:
         if isinstance(outcome.error, StoreError):
@@ -97,42 +125,11 @@ def _found(config: RunConfig, evidence: bool, outcome: Outcome, store: RunStore)
 
 def is_there(config: RunConfig, store: RunStore, *, evidence: bool = False) -> bool:
     """Whether a run is stored, with its evidence if that is needed, by its manifest alone."""
-    summary = store.summary(config.key)
-    return summary is not None and not summary.outdated and (not evidence or "evidence" in summary.parts)
+    key = config.key
+    summary = store.summary(key) if store.has(key) else None
+    return summary is not None and (not evidence or "evidence" in summary.parts)
 
 
 def missing(wanted: Wanted, store: RunStore) -> list[tuple[RunConfig, bool]]:
     """Those of `wanted` that are not stored."""
     return [(config, evidence) for config, evidence in wanted if not is_there(config, store, evidence=evidence)]
-
-
-@dataclass(slots=True)
-class SeveralRuns:
-    """Runs asked of a server's `JobManager` a few at a time, so that other visitors' runs do not wait behind them all.
-
-    What has been stored stays, so runs that were left go on where they were.
-    submitted: keys asked for so far.
-    problem:   why nothing more is asked for; None while all goes well.
-    """
-
-    submitted: set[str] = field(default_factory=set)
-    problem: str | None = None
-
-    def advance(self, wanted: Wanted, jobs: JobManager) -> list[JobState]:
-        """Ask for the next runs; returns how each missing run stood before. None missing: all are stored."""
-        lacking = missing(wanted, jobs.store)
-        try:
-            states = [jobs.state(config.key) for config, _ in lacking]
-            for (config, _), state in zip(lacking, states, strict=True):
-                if config.key in self.submitted and not state.active:
-                    why = "One of its runs was cancelled." if state.phase == "cancelled" else state.reason
-                    self.problem = self.problem or why
-            ahead = jobs.executor.slots + 1 - sum(state.active for state in states)  # one waits, so that no slot does
-            resting = [item for item, state in zip(lacking, states, strict=True) if not state.active]
-            for config, evidence in resting[: max(0, ahead)]:
-                if self.problem is None:
-                    self.submitted.add(config.key)
-                    jobs.submit(config, parts=("evidence",) if evidence else ())
-        except (ValueError, StoreError) as error:
-            self.problem, states = str(error), []
-        return states

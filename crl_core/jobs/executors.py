@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -34,27 +35,30 @@ class Job:
     """A run to train and store, or a task: another computation, by name, that writes its answer into files of its own.
 
     key:         the run's; a task's has the same form.
-    asked_at:    seconds since 1970; a cancel flag older than that is stale.
+    attempt:     tells one time of asking from the next, so that no earlier cancel stops it.
     config:      None for a task.
     lam_in_view: λ whose projection is computed first; None: the middle of the grid.
     parts:       of the run, to compute after training.
     task:        {"name": one of TASKS, and what it needs}, as JSON values.
+    visitor:     who asked, for a fair order; "" where nobody in particular did.
     rows_file:   what holds the rows of a private table until the worker has read it; "" where there are none.
     """
 
     key: str
-    asked_at: float
+    attempt: str = field(default_factory=lambda: secrets.token_hex(8))
     config: RunConfig | None = None
     lam_in_view: float | None = None
     parts: frozenset[str] = frozenset()
     task: Mapping[str, Any] = field(default_factory=dict)
+    visitor: str = ""
     rows_file: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             "key": self.key,
-            "asked_at": self.asked_at,
+            "attempt": self.attempt,
+            "visitor": self.visitor,
             "config": None if self.config is None else self.config.to_dict(),
             "lam_in_view": self.lam_in_view,
             "parts": sorted(self.parts),
@@ -115,14 +119,14 @@ def carry_out_job(job: Job, store: RunStore, listen: Listener | None = None) -> 
                 store,
                 lam_in_view=job.lam_in_view,
                 with_parts=job.parts,
-                asked_at=job.asked_at,
+                attempt=job.attempt,
                 listen=listen,
             )
         finally:
             if private is not None and job.rows_file:
                 forget_rows(private.token)
     module = import_module(TASKS[job.task["name"]])
-    module.carry_out_task(job.task, store.locks.cancellation(job.key, job.asked_at))
+    module.carry_out_task(job.task, store.locks.cancellation(job.key, job.attempt))
     store.locks.lower_flag(job.key)
     return Outcome(ending="stored")
 
@@ -138,21 +142,22 @@ class Here:
 
     def __init__(self, store: RunStore, listen: Listener | None = None) -> None:
         self._store, self._listen = store, listen
-        self._key: str | None = None
+        self._job: Job | None = None
         self._closed = False
 
     def start(self, job: Job) -> Future[Outcome]:
         future: Future[Outcome] = Future()
-        self._key = job.key
+        self._job = job
         try:
             future.set_result(_closed() if self._closed else carry_out_job(job, self._store, self._listen))
         finally:
-            self._key = None
+            self._job = None
         return future
 
     def stop(self, key: str) -> None:
-        if key == self._key:
-            self._store.locks.ask_to_stop(key)
+        job = self._job
+        if job is not None and key == job.key:
+            self._store.locks.ask_to_stop(key, job.attempt)
 
     def warm(self) -> None:
         pass
@@ -161,9 +166,9 @@ class Here:
         return not self._closed
 
     def close(self) -> None:
-        self._closed, key = True, self._key
-        if key is not None:
-            self.stop(key)
+        self._closed, job = True, self._job
+        if job is not None:
+            self.stop(job.key)
 
 
 class LocalProcess:
@@ -171,28 +176,31 @@ class LocalProcess:
 
     Started by the first job or `warm`, kept, replaced after a crash. It ends when its standard input closes, so it
     never outlives the process that started it.
+
+    threads: that it computes with; default what torch takes.
     """
 
     slots = 1
 
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
+    def __init__(self, store: RunStore, threads: int | None = None) -> None:
+        self._store, self._threads = store, threads
         self._mutex = threading.Lock()  # around the worker and its end
         self._worker: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
-        self._key: str | None = None
+        self._job: Job | None = None
         self._closed = False
 
     def start(self, job: Job) -> Future[Outcome]:
         future: Future[Outcome] = Future()
-        self._key = job.key
+        self._job = job
         self._thread = threading.Thread(target=self._serve, args=(job, future), name="crl jobs", daemon=True)
         self._thread.start()
         return future
 
     def stop(self, key: str) -> None:
-        if key == self._key:
-            self._store.locks.ask_to_stop(key)
+        job = self._job
+        if job is not None and key == job.key:
+            self._store.locks.ask_to_stop(key, job.attempt)
 
     def warm(self) -> None:
         """Start the worker now, so that the first job begins at once."""
@@ -235,7 +243,7 @@ class LocalProcess:
             outcome = Outcome(ending="failed", reason=_obituary(worker))
             if job.config is not None:
                 _record_failure(self._store, job.key, outcome.reason or "")
-        self._key = None
+        self._job = None
         future.set_result(outcome)
 
     def _ready_worker(self) -> subprocess.Popen[str] | None:
@@ -244,7 +252,7 @@ class LocalProcess:
                 return None
             if self._worker is None or self._worker.poll() is not None:
                 try:
-                    self._worker = _new_worker(self._store)
+                    self._worker = _new_worker(self._store, self._threads)
                 except OSError:  # no memory for another process
                     self._worker = None
             return self._worker
@@ -266,7 +274,8 @@ def _record_failure(store: RunStore, key: str, reason: str) -> None:
         pass  # the outcome says it
 
 
-def _new_worker(store: RunStore) -> subprocess.Popen[str]:
+def _new_worker(store: RunStore, threads: int | None) -> subprocess.Popen[str]:
+    at_most = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     package_parent = str(Path(__file__).parents[2])
     paths = [package_parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(
@@ -282,7 +291,7 @@ def _new_worker(store: RunStore) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | at_most,
     )
 
 

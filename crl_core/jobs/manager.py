@@ -1,7 +1,9 @@
 """JobManager: a server's queue of runs before an executor, without torch.
 
 State: read from the run's files (manifest, events, lock), so it survives reloads and restarts and is the same for
-       every process that looks. Only the queue, and why a run failed if the disk would not take it, are kept in memory.
+       every process that looks. Why a run failed, if the disk would not take it, is kept in memory.
+Queue: in memory and on disk, so that the next server goes on with it (`take_up`). In order, but fair: who asked for
+       many has one before what others asked for later.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -21,10 +23,12 @@ from crl_core.config import MAX_QUEUE, RunConfig
 from crl_core.events import Event, Stage
 from crl_core.jobs.cost import estimate_seconds
 from crl_core.jobs.executors import STOPPED, Executor, Job, LocalProcess
+from crl_core.jobs.kept_queue import KeptQueue
 from crl_core.jobs.progress import Progress, Tail
 from crl_core.jobs.train_and_store import Outcome
 from crl_core.runs.eventlog import latest_attempt, read_entries
 from crl_core.runs.records import PART_NAMES
+from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore
 
 __all__ = ["STOPPED", "JobManager", "JobState", "Phase", "estimate_seconds", "queue_line"]
@@ -74,14 +78,22 @@ class JobManager:
         self._current: dict[str, _UnderWay] = {}
         self._reasons: dict[str, str] = {}
         self._tails: dict[str, Tail] = {}
+        self._kept = KeptQueue(store.root)
         atexit.register(self.close)
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
-    def submit(self, config: RunConfig, lam_in_view: float | None = None, parts: Collection[str] = PART_NAMES) -> str:
+    def submit(
+        self,
+        config: RunConfig,
+        lam_in_view: float | None = None,
+        parts: Collection[str] = PART_NAMES,
+        visitor: str = "",
+    ) -> str:
         """Ask for a run; returns its key. A stored run is there at once, one under way is joined.
 
-        parts: of those, what the run lacks is computed.
+        parts:   of those, what the run lacks is computed.
+        visitor: who asks, for the order.
         """
         key, wanted = config.key, frozenset(parts)
         with self._mutex:
@@ -89,6 +101,7 @@ class JobManager:
             waiting, current = self._waiting(key), self._current.get(key)
             if waiting is not None:
                 self._queue[self._queue.index(waiting)] = replace(waiting, parts=waiting.parts | wanted)
+                self._keep()
                 return key
             if current is not None and not self._ending(key):
                 if wanted <= current.job.parts:
@@ -97,7 +110,7 @@ class JobManager:
                 return key
             if current is None and self.store.busy(key):
                 return key  # another process has it in hand
-            self._append(Job(key=key, asked_at=time.time(), config=config, lam_in_view=lam_in_view, parts=wanted))
+            self._append(Job(key=key, config=config, lam_in_view=lam_in_view, parts=wanted, visitor=visitor))
         return key
 
     def submit_task(self, key: str, task: Mapping[str, Any]) -> None:
@@ -105,14 +118,14 @@ class JobManager:
         with self._mutex:
             self._check_open()
             if self._waiting(key) is None and self._ending(key):
-                self._append(Job(key=key, asked_at=time.time(), task=task))
+                self._append(Job(key=key, task=task))
 
     def task_state(self, key: str) -> JobState:
         """State of a task: "queued" with its position, "running", "failed" with the reason, "absent" after its end."""
         with self._mutex:
             waiting = self._waiting(key)
             if waiting is not None:
-                return JobState(phase="queued", active=True, position=self._queue.index(waiting) + 1)
+                return JobState(phase="queued", active=True, position=self._position(waiting))
             if key in self._current:
                 return JobState(phase="running", active=True)
             reason = self._reasons.get(key)
@@ -124,6 +137,7 @@ class JobManager:
             waiting = self._waiting(key)
             if waiting is not None:
                 self._queue.remove(waiting)
+                self._keep()
             if key in self._current:
                 self.executor.stop(key)
             elif self.store.busy(key):  # by another process
@@ -134,11 +148,34 @@ class JobManager:
         self.executor.warm()
 
     def close(self) -> None:
-        """Close the executor and forget the queue. A run under way is left unfinished; what is sealed stays."""
+        """Close the executor. A run under way is left unfinished, what is sealed stays, and what waited is on disk."""
         atexit.unregister(self.close)
         self.executor.close()
         with self._mutex:
             self._queue.clear()
+            self._kept.close()
+
+    def take_up(self) -> tuple[int, int]:
+        """Go on with what servers that have ended were asked for, in its order: how many that are, and how many entries
+        could not be read or do not fit into the queue."""
+        with self._mutex, self._kept.orphans() as (jobs, lost):
+            for job in jobs:
+                try:
+                    if job.config is not None:
+                        self.submit(job.config, job.lam_in_view, job.parts, job.visitor)
+                    else:
+                        self.submit_task(job.key, job.task)
+                except (ValueError, StoreError):
+                    lost += 1
+        return len(jobs), lost
+
+    def ahead(self, key: str) -> list[RunConfig]:
+        """The runs that are under way or wait before this one."""
+        with self._mutex:
+            waiting = self._waiting(key)
+            before = [] if waiting is None else self._in_order()[: self._position(waiting) - 1]
+            jobs = [*(current.job for current in self._current.values()), *before]
+        return [job.config for job in jobs if job.config is not None]
 
     @property
     def training(self) -> int:
@@ -173,7 +210,7 @@ class JobManager:
         """What is known of the run at this moment. Raises StoreError if its files cannot be read."""
         with self._mutex:
             waiting, current = self._waiting(key), self._current.get(key)
-            position = 0 if waiting is None else self._queue.index(waiting) + 1
+            position = 0 if waiting is None else self._position(waiting)
             reason = self._reasons.get(key)
             tail = self._tail(key)
         active = waiting is not None or current is not None or self.store.busy(key)
@@ -210,11 +247,12 @@ class JobManager:
         self._reasons.pop(job.key, None)
         self._queue.append(job)
         self._fill()
+        self._keep()
 
     def _fill(self) -> None:
-        """Start what waits, first come first served, while the executor has free slots."""
+        """Start what waits, in its order, while the executor has free slots."""
         while len(self._current) < self.executor.slots and self.executor.alive():
-            job = next((job for job in self._queue if job.key not in self._current), None)
+            job = next((job for job in self._in_order() if job.key not in self._current), None)
             if job is None:
                 return
             self._queue.remove(job)
@@ -228,6 +266,24 @@ class JobManager:
                 self._reasons[key] = reason
             del self._current[key]
             self._fill()
+            if self.executor.alive():  # what a closing server leaves unfinished waits on disk
+                self._keep()
+
+    def _in_order(self) -> list[Job]:
+        """What waits, as it will be started: the first of each visitor, then the second of each, and so on."""
+        rank: Counter[str] = Counter()
+        ranked = []
+        for job in self._queue:
+            ranked.append((rank[job.visitor], job))
+            rank[job.visitor] += 1
+        return [job for _, job in sorted(ranked, key=lambda item: item[0])]
+
+    def _position(self, waiting: Job) -> int:
+        """Its place among those that wait, from 1."""
+        return self._in_order().index(waiting) + 1
+
+    def _keep(self) -> None:
+        self._kept.write([*(current.job for current in self._current.values()), *self._queue])
 
     def _waiting(self, key: str) -> Job | None:
         return next((job for job in self._queue if job.key == key), None)
@@ -235,7 +291,7 @@ class JobManager:
     def _ending(self, key: str) -> bool:
         """Whether a new attempt may begin: no job of this key is under way, or it has failed or is being cancelled."""
         current = self._current.get(key)
-        if current is None or self.store.locks.asked_to_stop(key, current.job.asked_at):
+        if current is None or self.store.locks.asked_to_stop(key, current.job.attempt):
             return True
         progress = self._tail(key).follow(self.store.events_path(key))
         return progress.ending in ("cancelled", "failed") and progress.began >= current.log_size

@@ -19,6 +19,7 @@ from crl_core.config import RunConfig
 from crl_core.events import Event, RunCancelled, RunCompleted, RunFailed, RunFinished, Stage, StageAdvanced
 from crl_core.measures.view_samples import ViewSampler
 from crl_core.results import RunResult
+from crl_core.runs.bundle_arrays import result_bytes
 from crl_core.runs.eventlog import EventLog
 from crl_core.runs.records import PART_NAMES
 from crl_core.runs.sealing import StoreError
@@ -57,14 +58,14 @@ def train_and_store(
     *,
     lam_in_view: float | None = None,
     with_parts: bool | Collection[str] = True,
-    asked_at: float | None = None,
+    attempt: str = "",
     listen: Listener | None = None,
 ) -> Outcome:
     """Train and store `config` unless it is stored already, then add the parts that it lacks.
 
     with_parts:  which: all, none, or some of PART_NAMES.
     lam_in_view: λ whose projection is computed first; default the middle of the grid.
-    asked_at:    when the run was asked for, seconds since 1970; a cancel flag older than that is stale. Default now.
+    attempt:     of asking for it; a cancel of another attempt is stale. Default a new one.
     listen:      is given every event as it is written.
     Raises:      KeyboardInterrupt, after RunCancelled was written. Everything else is in the outcome.
     """
@@ -72,19 +73,22 @@ def train_and_store(
     wanted = (PART_NAMES if with_parts else ()) if isinstance(with_parts, bool) else tuple(with_parts)
     try:
         with store.lock(key, wait_s=1.0):
+            attempt = store.locks.begin(key, attempt)
             try:
                 stored = store.intact(key)
                 if stored and not set(wanted) & set(store.missing_parts(key)):
                     return Outcome(ending="stored")
+                if not stored:
+                    store.check_room(result_bytes(config))
                 with EventLog(store.events_path(key)) as log:
-                    job = _Job(config, store, log, time.time() if asked_at is None else asked_at, listen)
+                    job = _Job(config, store, log, attempt, listen)
                     outcome = Outcome(ending="stored") if stored else job.train()
                     if wanted and outcome.ending in ("stored", "trained"):
                         reason = job.add_parts(outcome.result, lam_in_view, wanted)
                         outcome = replace(outcome, reason=reason or outcome.reason)
                     return outcome
             finally:
-                store.locks.lower_flag(key)
+                store.locks.end(key)
     except RunBusy:
         return Outcome(ending="busy")
     except StoreError as error:
@@ -110,15 +114,15 @@ class _Job:
     """One attempt at one run, under its lock."""
 
     def __init__(
-        self, config: RunConfig, store: RunStore, log: EventLog, asked_at: float, listen: Listener | None
+        self, config: RunConfig, store: RunStore, log: EventLog, attempt: str, listen: Listener | None
     ) -> None:
         self.config, self.store, self.log, self.listen = config, store, log, listen
         self.key = config.key
         self.began = time.perf_counter()
-        self.should_stop = store.locks.cancellation(self.key, since=asked_at)
+        self.should_stop = store.locks.cancellation(self.key, attempt)
 
     def say(self, event: Event) -> None:
-        self.log.append(event)
+        self.store.in_room(lambda: self.log.append(event))
         if self.listen is not None:
             self.listen(event)
 

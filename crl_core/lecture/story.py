@@ -25,7 +25,7 @@ _COMPARE = {
     ">=": operator.ge,
     "==": operator.eq,
 }
-_CONDITION = re.compile(r"(\w+) (<=|>=|==|<|>) ([\d.]+)(?: \* (\w+))?")
+_CONDITION = re.compile(r"(\w+) (<=|>=|==|<|>) (-?[\d.]+)(?: \* (\w+))?")
 
 
 @cache
@@ -54,8 +54,8 @@ def lam_text(lam: float) -> str:
     return np.format_float_positional(float(f"{lam:.6g}"), trim="-")
 
 
-def holds(condition: str, numbers: Numbers) -> bool:
-    """Whether "name op constant" or "name op constant * name" is true; False where a number is missing or not finite.
+def condition_of(condition: str) -> tuple[str, str, str, str | None]:
+    """Name, comparison, constant and the name it is multiplied with, if any, of a condition.
 
     Raises: ValueError if the condition cannot be read.
     """
@@ -63,6 +63,15 @@ def holds(condition: str, numbers: Numbers) -> bool:
     if match is None:
         raise ValueError(f"the condition {condition!r} cannot be read; write e.g. 'ite_rmse > 2 * best_ite_rmse'.")
     name, sign, constant, other = match.groups()
+    return name, sign, constant, other
+
+
+def holds(condition: str, numbers: Numbers) -> bool:
+    """Whether "name op constant" or "name op constant * name" is true; False where a number is missing or not finite.
+
+    Raises: ValueError if the condition cannot be read.
+    """
+    name, sign, constant, other = condition_of(condition)
     left = numbers.get(name, math.nan)
     right = float(constant) * (numbers.get(other, math.nan) if other else 1.0)
     return math.isfinite(left) and math.isfinite(right) and bool(_COMPARE[sign](left, right))

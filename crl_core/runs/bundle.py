@@ -41,7 +41,7 @@ import numpy as np
 from crl_core.config import RECIPE_VERSION, RunConfig
 from crl_core.data.tables.private import PrivateRows
 from crl_core.data.tables.source import TableSource
-from crl_core.data.user_files import expanded, place
+from crl_core.data.user_files import expanded, irregular, place
 from crl_core.events import EpochEnded, RunCompleted, RunFinished, RunStarted, StageAdvanced
 from crl_core.metrics import EPOCH_NAMES
 from crl_core.results import RunResult, of_table
@@ -238,6 +238,10 @@ def import_run(store: RunStore, file: str | Path | bytes) -> str:
             being trained; StoreError where the disk refuses. In all these cases nothing has changed.
     """
     bundle = read_bundle(file if isinstance(file, bytes) else _content(Path(expanded(str(file)))))
+    return store.in_room(lambda: _stored(store, bundle))
+
+
+def _stored(store: RunStore, bundle: Bundle) -> str:
     key = bundle.key
     with store.lock(key):
         if store.intact(key):
@@ -262,13 +266,15 @@ def import_run(store: RunStore, file: str | Path | bytes) -> str:
             aside.label(key, bundle.label)
             store.adopt(key, aside)
         finally:
-            shutil.rmtree(aside.root, ignore_errors=True)
-            with suppress(OSError):
+            with suppress(OSError):  # `ignore_errors` does not cover the closing of its folders
+                shutil.rmtree(aside.root, ignore_errors=True)
                 incoming.rmdir()
     return key
 
 
 def _content(path: Path) -> bytes:
+    if (kind := irregular(path)) is not None:
+        raise BundleRefused(f"{str(path)!s:.200} is {kind}, whose end nobody knows; give the file of a bundle.")
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crl_core.events import Event, RunStarted, from_json, to_json
-from crl_core.runs.sealing import StoreError, disk_error
+from crl_core.runs.sealing import StoreError, disk_error, make_folder, write_atomically
 
 _CRC = b'{"crc":"'
 _BODY = len(_CRC) + 8 + 2  # where a line goes on after its checksum
@@ -39,11 +39,15 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            size = os.lseek(self._handle, 0, os.SEEK_END)
-            os.lseek(self._handle, max(0, size - 1), os.SEEK_SET)
-            self._ragged = os.read(self._handle, 1) not in (b"", b"\n")  # a killed writer left half a line
+            try:
+                size = os.lseek(self._handle, 0, os.SEEK_END)
+                os.lseek(self._handle, max(0, size - 1), os.SEEK_SET)
+                self._ragged = os.read(self._handle, 1) not in (b"", b"\n")  # a killed writer left half a line
+            except OSError:
+                self.close()
+                raise
         except OSError as error:
             raise self._refused(error) from None
 
@@ -52,7 +56,7 @@ class EventLog:
         try:
             size = os.fstat(self._handle).st_size
             try:
-                _write_all(self._handle, line)
+                write_all(self._handle, line)
             except OSError:
                 self._ragged = True
                 with suppress(OSError):
@@ -66,7 +70,9 @@ class EventLog:
         return disk_error(f"write the events of the run in {self._path.parent}", error)
 
     def close(self) -> None:
-        os.close(self._handle)
+        """Close the file. What the disk says only now concerns no run: events are flushed before they are sealed."""
+        with suppress(OSError):
+            os.close(self._handle)
 
     def __enter__(self) -> EventLog:
         return self
@@ -75,7 +81,8 @@ class EventLog:
         self.close()
 
 
-def _write_all(handle: int, content: bytes) -> None:
+def write_all(handle: int, content: bytes) -> None:
+    """Write every byte, though one call may write a part. Raises OSError."""
     while content:
         content = content[os.write(handle, content) :]
 
@@ -98,6 +105,17 @@ def decode(line: bytes) -> tuple[Event, float | None]:
     return event, at if isinstance(at, (int, float)) else None
 
 
+def salvage(path: Path) -> None:
+    """Keep of a damaged log the lines that are whole. Raises OSError."""
+    kept = []
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+        with suppress(ValueError, RecursionError):
+            decode(line.rstrip(b"\r\n"))
+            if line.endswith(b"\n"):
+                kept.append(line)
+    write_atomically(path, b"".join(kept))
+
+
 def read_entries(path: Path, offset: int = 0) -> tuple[list[Entry], int]:
     """Whole lines from `offset` on, and where to go on reading. No file: nothing.
 
@@ -118,7 +136,7 @@ def read_entries(path: Path, offset: int = 0) -> tuple[list[Entry], int]:
     entries = []
     position = offset
     for line in content.splitlines(keepends=True):
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             event, at = decode(line.rstrip(b"\r\n"))
             entries.append(Entry(event=event, at=at, offset=position))
         position += len(line)

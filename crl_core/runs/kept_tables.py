@@ -32,13 +32,18 @@ from crl_core.runs.sealing import MANIFEST, StoreError, disk_error, write_atomic
 from crl_core.runs.store import RunStore
 
 PUBLIC = "CRL_PUBLIC"  # set to anything but these, it says that strangers use this server
+_CLOUD = "/mount/src"  # where Streamlit's cloud lays an app
 _NO = ("", "0", "no", "false")
 _SOURCE = b"crl_source"  # of the file's metadata
 
 
 def public_server() -> bool:
-    """Whether strangers use this server, so that no table is kept on it and none that was is found."""
-    return os.environ.get(PUBLIC, "").strip().lower() not in _NO
+    """Whether strangers use this server, so that no table is kept on it and none that was is found, and nobody changes
+    what he did not start. Unless it says otherwise, that is so on Streamlit's cloud."""
+    asked = os.environ.get(PUBLIC)
+    if asked is None:
+        return Path(__file__).is_relative_to(_CLOUD)
+    return asked.strip().lower() not in _NO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

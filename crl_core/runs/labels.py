@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crl_core.data.user_files import folded
-from crl_core.runs.sealing import write_atomically
+from crl_core.runs.sealing import sync_folder, write_atomically
 
 FILE = "label.json"
 MAX_NAME, MAX_TAG, MAX_TAGS, MAX_NOTE = 80, 24, 12, 2000
@@ -70,7 +70,7 @@ def read_label(folder: Path) -> Label:
     """The label of a run's folder; an empty one where there is none, or none that can be read."""
     try:
         return Label.from_dict(json.loads((folder / FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return Label()
 
 
@@ -78,5 +78,6 @@ def write_label(folder: Path, label: Label) -> None:
     """Raises OSError, with the former label still in force."""
     if label == Label():
         (folder / FILE).unlink(missing_ok=True)
+        sync_folder(folder)
     else:
         write_atomically(folder / FILE, json.dumps(label.to_dict(), ensure_ascii=False, indent=1).encode())

@@ -23,11 +23,10 @@ from crl_core.data.user_files import folded
 from crl_core.runs.labels import Label
 from crl_core.runs.query import matching, parse
 from crl_core.runs.records import RunSummary, from_row
-from crl_core.runs.sealing import Damaged, StoreError, write_atomically
-from crl_core.runs.store import RunStore
+from crl_core.runs.sealing import write_atomically
+from crl_core.runs.store import UNREADABLE, RunStore
 
 INDEX_FORMAT = 1  # raise when a row changes
-_UNREADABLE = (StoreError, Damaged, OSError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ class Library:
             fresh = {}
             for key, stamp in stamps.items():
                 if key not in current:
-                    with suppress(*_UNREADABLE):
+                    with suppress(*UNREADABLE):
                         content = self.store.row(key)
                         fresh[key] = (stamp, content, from_row(content))
             changed = bool(fresh) or len(current) < len(self._known)
@@ -91,7 +90,7 @@ class Library:
                 return {}
             rows = content["rows"].items()
             return {key: (stamp, row, from_row(row)) for key, (stamp, row) in rows if row["key"] == key}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except UNREADABLE:
             return {}
 
     def _write(self) -> None:

@@ -1,12 +1,13 @@
 """One process at a time for each run: a lock file a key, which the operating system frees when its holder dies.
 
-Beside it lies a flag, <key>.cancel, that asks the holder to stop. It holds the time of asking, so that a flag from
-before a run was asked for again is known to be stale.
+Beside it lie <key>.attempt, where the holder says which attempt at the run it is, and a flag, <key>.cancel, that asks
+an attempt to stop, by its name: a flag of an earlier one is stale, whatever a clock says.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from crl_core.runs.sealing import StoreError, disk_error
+from crl_core.runs.sealing import StoreError, disk_error, make_in_store
 
 LOOK_S = 0.05  # how often `Cancellation` looks at the disk
 
@@ -39,7 +40,7 @@ class Locks:
         with self._mutex:
             lock = self._locks.setdefault((os.getpid(), key), FileLock(path))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_in_store(self._folder)
             lock.acquire(timeout=wait_s, poll_interval=0.02)
         except Timeout:
             raise RunBusy(f"Run {key} is being trained or changed just now; wait for its end, or cancel it.") from None
@@ -65,26 +66,41 @@ class Locks:
         probe.release()
         return False
 
-    def ask_to_stop(self, key: str) -> None:
-        """Raise the flag. Raises StoreError if the disk refuses."""
+    def begin(self, key: str, attempt: str = "") -> str:
+        """Say which attempt the holder of the lock is at; a new one where it has no name yet. Its name."""
+        attempt = attempt or secrets.token_hex(8)
+        with suppress(OSError):  # then only who knows the name can ask it to stop
+            self._attempt(key).write_text(attempt)
+        return attempt
+
+    def end(self, key: str) -> None:
+        """The holder's attempt is over."""
+        with suppress(OSError):
+            self._attempt(key).unlink()
+        self.lower_flag(key)
+
+    def ask_to_stop(self, key: str, attempt: str = "") -> None:
+        """Raise the flag for an attempt; default the one under way. Raises StoreError if the disk refuses."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._flag(key).write_text(repr(time.time()))
+            make_in_store(self._folder)
+            self._flag(key).write_text(attempt or self._attempt(key).read_text())
+        except FileNotFoundError:
+            return  # nobody is at it
         except OSError as error:
             raise disk_error(f"ask run {key} to stop", error) from None
 
-    def asked_to_stop(self, key: str, since: float = 0.0) -> bool:
-        """Whether the flag has been raised at `since` (seconds since 1970) or later."""
+    def asked_to_stop(self, key: str, attempt: str) -> bool:
+        """Whether the flag has been raised for this attempt."""
         try:
-            return float(self._flag(key).read_text()) >= since
-        except (OSError, ValueError):  # none, or written this very moment
+            return self._flag(key).read_text() == attempt
+        except (OSError, ValueError):
             return False
 
     def lower_flag(self, key: str) -> None:
         with suppress(OSError):
             self._flag(key).unlink()
 
-    def cancellation(self, key: str, since: float) -> Callable[[], bool]:
+    def cancellation(self, key: str, attempt: str) -> Callable[[], bool]:
         """A cheap `should_stop`: looks at the flag at most every LOOK_S, and stays True once it has been."""
         looked, stopped = 0.0, False
 
@@ -92,13 +108,16 @@ class Locks:
             nonlocal looked, stopped
             now = time.monotonic()
             if not stopped and now - looked >= LOOK_S:
-                looked, stopped = now, self.asked_to_stop(key, since)
+                looked, stopped = now, self.asked_to_stop(key, attempt)
             return stopped
 
         return should_stop
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.lock"
+
+    def _attempt(self, key: str) -> Path:
+        return self._folder / f"{key}.attempt"
 
     def _flag(self, key: str) -> Path:
         return self._folder / f"{key}.cancel"

@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -154,6 +155,7 @@ def _medians(result: RunResult, values: np.ndarray | None) -> list[float | None]
     return [float(np.median(column)) if len(column) else None for column in finite]
 
 
+@cache
 def _version(library: str) -> str | None:
     try:
         return version(library)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +21,7 @@ from crl_core.export.model_file import Model, open_model
 from crl_core.serve.answers import effects_of
 from crl_core.serve.bodies import About, Effects, Health, Problem, request_body
 from crl_core.serve.docs import add_docs
-from crl_core.serve.middleware import Guard
+from crl_core.serve.middleware import ALIVE, Guard
 from crl_core.serve.monitor import DRIFTED, OK, WARMING_UP, Monitor, State
 from crl_core.serve.prometheus import Measures
 from crl_core.serve.proxy import BehindProxy
@@ -31,7 +30,7 @@ from crl_core.serve.settings import MOST_ABS, Settings
 
 UNNAMED = "unnamed"  # the label of rows that came without one
 _RANK = {OK: 0, WARMING_UP: 1, DRIFTED: 2}
-_REFUSALS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (400, 401, 405, 408, 413, 422)}
+_REFUSALS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (400, 401, 405, 408, 413, 422, 503)}
 
 
 def create_app(model_file: str | Path, settings: Settings | None = None) -> FastAPI:
@@ -63,7 +62,8 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
     app.add_middleware(Guard, settings=settings, done=measures.answered)  # outermost
     add_docs(app)
     _answer_problems(app, model.features)
-    guarded = [Depends(_key_check(settings.api_key))] if settings.api_key is not None else []
+    # The guard asks for the key; here the description says so.
+    guarded = [Depends(APIKeyHeader(name="X-API-Key", auto_error=False))] if settings.api_key is not None else []
     refusals = {code: said for code, said in _REFUSALS.items() if settings.api_key is not None or code != 401}
     body_type, columns = request_body(model, settings), covariates_of(model.metadata)
 
@@ -113,7 +113,7 @@ def create_app(model_file: str | Path, settings: Settings | None = None) -> Fast
             **{name: said[name] for name in kept},
         }
 
-    @app.get("/healthz", response_model=Health, summary="Is it up?")
+    @app.get(ALIVE, response_model=Health, summary="Is it up?")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
@@ -162,16 +162,6 @@ def _watch(monitor: Monitor, labels: list[str], phi: np.ndarray) -> dict[str, St
     return states
 
 
-def _key_check(expected: str) -> Any:
-    scheme = APIKeyHeader(name="X-API-Key", auto_error=False)
-
-    def check(given: str | None = Depends(scheme)) -> None:
-        if given is None or not hmac.compare_digest(given.encode(), expected.encode()):
-            raise HTTPException(401, "the API key is missing or wrong; send it as the header X-API-Key.")
-
-    return check
-
-
 def _answer_problems(app: FastAPI, features: Sequence[str]) -> None:
     """Refusals are one sentence each, and never repeat what was sent."""
 
@@ -192,6 +182,7 @@ def _answer_problems(app: FastAPI, features: Sequence[str]) -> None:
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         said = {
+            400: f"the body is not JSON that can be read; see {_docs(request)} for what is expected.",
             404: f"there is nothing at this address; see {_docs(request)} for those there are.",
             405: f"this address takes {(error.headers or {}).get('Allow', 'another method')} only; see "
             f"{_docs(request)}.",

@@ -47,6 +47,7 @@ class _Watch:
     state: State = field(default_factory=State)
     seen: int = 0
     tested_at: int = 0
+    last: float = 0.0  # when rows came, by the monotonic clock
 
 
 class Monitor:
@@ -71,6 +72,8 @@ class Monitor:
         """Note the latents [n, k] of a request."""
         window = self._settings.window
         with self._changed:
+            if self._place(label) != label:
+                self._forget_idle()
             place = self._place(label)
             watch = self._watches.get(place)
             if watch is None:
@@ -79,6 +82,7 @@ class Monitor:
             first = watch.seen + len(phi) - len(kept)
             watch.latents[(first + np.arange(len(kept))) % window] = kept
             watch.seen += len(phi)
+            watch.last = time.monotonic()
             if watch.seen - watch.tested_at >= self._settings.least:
                 self._changed.notify_all()
 
@@ -105,9 +109,16 @@ class Monitor:
         self._tester.close()
 
     def _place(self, label: str) -> str:
-        if label in self._watches or len(self._watches) < self._settings.max_labels:
+        own = len(self._watches) - (OTHERS in self._watches)
+        if label in self._watches or own < self._settings.max_labels:
             return label
         return OTHERS
+
+    def _forget_idle(self) -> None:
+        """Where all places are taken: make one where no rows came for longest, if that is long enough."""
+        idlest = min((label for label in self._watches if label != OTHERS), key=lambda name: self._watches[name].last)
+        if time.monotonic() - self._watches[idlest].last > self._settings.idle_s:
+            del self._watches[idlest]
 
     def _due(self) -> str | None:
         """The label that waits longest since its last test."""

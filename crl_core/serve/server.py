@@ -13,6 +13,7 @@ from typing import Any
 
 from crl_core.config.numbers import option
 from crl_core.export.formats import INSTALL
+from crl_core.serve.descriptors import raise_limit
 
 SAYS = "an exported model as a web service that watches its own assumptions"
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client")
@@ -71,6 +72,7 @@ def run_server(options: argparse.Namespace) -> int:
         trusted_proxies=options.trusted_proxies,
         max_body=max(1_000_000, 1000 * options.max_rows),
     )
+    raise_limit()
     listening = _socket(options.host, options.port)
     with listening:
         from crl_core.serve.middleware import log
@@ -84,6 +86,7 @@ def run_server(options: argparse.Namespace) -> int:
         import uvicorn
 
         from crl_core.serve.app import create_app
+        from crl_core.serve.protocol import DeadlineProtocol
 
         app = create_app(options.file, settings)
         config = uvicorn.Config(
@@ -92,7 +95,7 @@ def run_server(options: argparse.Namespace) -> int:
             access_log=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=5,
-            limit_concurrency=200,
+            http=DeadlineProtocol,
             proxy_headers=False,  # read by crl_core.serve.proxy, once
             server_header=False,
         )

@@ -27,13 +27,14 @@ class Settings:
     max_labels: int = (
         50  # environments watched one by one; the rest share one window, so memory and metrics stay bounded
     )
+    idle_s: float = 600.0  # after which a label gives way to a new one where all places are taken
     max_label: int = 64  # characters of a label
     window: int = 200  # newest rows of a label that are tested
     least: int = 50  # rows before the first test, and between two
     seed: int = 0  # of the permutations
 
     def __post_init__(self) -> None:
-        for name in ("max_rows", "max_body", "timeout_s", "max_labels", "max_label", "window", "least"):
+        for name in ("max_rows", "max_body", "timeout_s", "max_labels", "idle_s", "max_label", "window", "least"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be > 0.")
         if not 10 <= self.least <= self.window <= 500:

@@ -16,7 +16,7 @@ import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -131,13 +131,18 @@ class Setting:
     @property
     def trained_on(self) -> RunConfig:
         """The preset's config in this world; claims about the same one share a run, whatever their λ and seeds."""
-        base = preset(self.preset)
-        scenario = base.scenario if self.envs is None else altered(base.scenario, n_envs=self.envs)
-        changes = dict(self.scenario)
-        if "sigma" in changes:  # per-environment fields that are not given are then one value for all
-            kept = {f.name: getattr(scenario, f.name) for f in fields(scenario)}
-            changes = {n: kept[n][:1] for n in PER_ENV if len(set(kept[n])) == 1} | changes
-        return altered(base, scenario=altered(scenario, **changes))
+        return _trained_on(self.preset, self.envs, tuple(dict(self.scenario).items()))
+
+
+@lru_cache(maxsize=512)  # a page of claims asks for each several times
+def _trained_on(preset_id: str, envs: int | None, changed: tuple[tuple[str, Any], ...]) -> RunConfig:
+    base = preset(preset_id)
+    scenario = base.scenario if envs is None else altered(base.scenario, n_envs=envs)
+    changes = dict(changed)
+    if "sigma" in changes:  # per-environment fields that are not given are then one value for all
+        kept = {f.name: getattr(scenario, f.name) for f in fields(scenario)}
+        changes = {n: kept[n][:1] for n in PER_ENV if len(set(kept[n])) == 1} | changes
+    return altered(base, scenario=altered(scenario, **changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

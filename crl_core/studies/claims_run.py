@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +32,20 @@ def runs_of(
     """The runs that `claims` need, and for each whether its evidence is needed. Raises ValueError on too many seeds."""
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
+    return list(_runs_of(tuple(claims), seeds, epochs, first_seed))
+
+
+@lru_cache(maxsize=64)  # a page of claims asks at every view
+def _runs_of(claims: tuple[Claim, ...], seeds: int, epochs: int, first_seed: int) -> tuple[tuple[RunConfig, bool], ...]:
     asking: dict[Any, bool] = {}
     for claim in claims:
         for setting in (claim.setting, claim.against):
             if setting is not None:
                 asking[setting.trained_on] = asking.get(setting.trained_on, False) or needs_evidence(claim)
-    return [
+    return tuple(
         (config, asking[trained_on])
         for trained_on, config in plan(claims, seeds, epochs=epochs, first_seed=first_seed).items()
-    ]
+    )
 
 
 def run_claims(

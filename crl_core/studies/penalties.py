@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -163,14 +164,8 @@ class Contestant:
         return bool(np.isfinite(self.ite_rmse).any())
 
     def picked(self, where: str) -> np.ndarray:
-        """Index of λ of every seed [R], -1 where there is none. where: one of `WHERE`."""
-        if where == "at_others":
-            return best_elsewhere(self.ite_rmse)
-        if where == "at_zero":
-            return np.where(np.isfinite(self.ite_rmse[:, 0]), 0, -1)
-        seen = np.isfinite(self.ite_rmse) & (np.arange(len(self.lams)) < self.own)
-        oracle, blind = choices(self.ite_rmse, np.where(seen, self.factual_mse, np.nan))[:2]
-        return {"at_best": oracle, "at_blind": blind}[where].index
+        """Index of λ of every seed [R], -1 where there is none; not to be changed. where: one of `WHERE`."""
+        return _picked(self, where)
 
     def error(self, where: str) -> np.ndarray:
         """ITE RMSE of every seed [R] at that λ; infinite where no model is usable."""
@@ -226,6 +221,17 @@ class Contestant:
             own=content.get("own", len(content["lams"])),  # none went on before
             **arrays,
         )
+
+
+@lru_cache(maxsize=2048)  # every visitor of a page asks for the same
+def _picked(row: Contestant, where: str) -> np.ndarray:
+    if where == "at_others":
+        return best_elsewhere(row.ite_rmse)
+    if where == "at_zero":
+        return np.where(np.isfinite(row.ite_rmse[:, 0]), 0, -1)
+    seen = np.isfinite(row.ite_rmse) & (np.arange(len(row.lams)) < row.own)
+    oracle, blind = choices(row.ite_rmse, np.where(seen, row.factual_mse, np.nan))[:2]
+    return {"at_best": oracle, "at_blind": blind}[where].index
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:
@@ -428,6 +434,7 @@ def cautions(contest: Contest) -> tuple[str, ...]:
     return (*cautions_of_runs(configs), *nothing_measured("penalty", errors, way))
 
 
+@lru_cache(maxsize=2048)
 def against(a: Contestant, b: Contestant, where: str, b_where: str = "") -> Difference:
     """Logarithm of b's ITE RMSE over a's, paired by seed, over seeds with usable models.
 
@@ -448,7 +455,8 @@ def ratio_words(apart: Difference) -> str:
     return f"{mean} [{low}, {high}]" if apart.has_interval else mean
 
 
-def from_none(contest: Contest, where: str) -> dict[str, Difference]:
+@lru_cache(maxsize=256)
+def from_none(contest: Contest, where: str) -> Mapping[str, Difference]:
     """`against` λ = 0, of each penalty; judged together: p by Holm over all that ran."""
     rows = contest.ran
     found = together([against(row, row, "at_zero", where) for row in rows])

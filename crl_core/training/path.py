@@ -26,6 +26,12 @@ Dtype = Literal["float32", "float64"]
 Watch = Callable[[int, MultiEnvData, Callable[[], Mapping[str, np.ndarray]]], Iterable[ViewSampled]]
 
 
+# Of every operation the algorithm that gives the same bits each time; on a GPU, where some have none, torch warns. The
+# public function for it would import torch's compiler, 60 MB that nothing here uses.
+torch._C._set_deterministic_algorithms(True, warn_only=torch.cuda.is_available() or torch.backends.mps.is_available())
+torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing reads such memory
+
+
 def resolve_device(name: str) -> str:
     """cuda, mps or cpu for "auto" or one of them. Raises ValueError if the one asked for is not there."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from crl_core.config.presets import PRESETS
-from pages.shared import job_panel, sidebar
+from pages.shared import job_panel, locks, sidebar
 from pages.shared.asked import Controls
+from pages.shared.component import component
 from pages.shared.fields import lam_text
 
 KEY = "bottom_bar"
-_HERE = Path(__file__).parent
-
-
-@st.cache_resource(show_spinner=False)
-def _component(html: str, css: str, js: str) -> Callable[..., Any]:
-    """Registered once a server, and again only when its source changes."""
-    return st.components.v2.component(KEY, html=html, css=css, js=js)
+_HTML, _JS, _CSS = (
+    Path(__file__).with_name(f"{KEY}.{kind}").read_text(encoding="utf-8") for kind in ("html", "js", "css")
+)
 
 
 def draw(controls: Controls) -> None:
@@ -45,7 +40,7 @@ def draw(controls: Controls) -> None:
                 st.toast(refusal)  # the sidebar, which says it too, is closed on a phone
 
     own_table = config is not None and config.table is not None
-    _component(*((_HERE / f"{KEY}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")))(
+    component(KEY, _HTML, _JS, _CSS)(
         key=KEY,
         data={
             "lams": [lam_text(lam) for lam in lams],
@@ -53,7 +48,7 @@ def draw(controls: Controls) -> None:
             "presets": {id: preset.title for id, preset in PRESETS.items()},
             "preset": "" if own_table else controls.preset.id,
             "train": word,
-            "can_train": act is not None,
+            "can_train": act is not None and not locks.locked("train"),
         },
         on_lam_change=move,
         on_preset_change=choose,

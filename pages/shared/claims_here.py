@@ -12,6 +12,7 @@ from crl_core.runs.sealing import StoreError
 from crl_core.studies import claims_run
 from crl_core.studies.claims_run import SEEDS, baked_claims
 from pages.shared import many_runs, server_cache
+from pages.shared.style import plain
 
 
 def known_answers(seeds: int, wanted: Wanted) -> tuple[Mapping[str, Any] | None, str]:
@@ -24,7 +25,7 @@ def known_answers(seeds: int, wanted: Wanted) -> tuple[Mapping[str, Any] | None,
             where = f"Measured on this machine, {claims_run.seeds_of(content)}."
             return {**content, "claims": [*content["claims"], *labs]}, where
     except (RunsFailed, StoreError) as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
     if baked is None:
         return None, ""
     return baked, f"Measured before the program was shipped, {claims_run.seeds_of(baked)}."

@@ -123,4 +123,4 @@ def _take(name: str) -> None:
         st.session_state[_REFUSED] = (f"{example.title} was not loaded", str(error))
         return
     st.session_state.pop(_REFUSED, None)
-    own_table.take(example.title, raw, example.roles, example.treated or "", frozenset(example.categories))
+    own_table.take_example(example, raw)

@@ -11,7 +11,7 @@ from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
 from pages.shared import job_panel, sidebar_table, table_run
 from pages.shared.lam_grid import lam_grid
 from pages.shared.own_table import OwnTable
-from pages.shared.shell import page_file
+from pages.shared.places import page_file
 from pages.shared.style import panel_title, plain, quiet
 
 _GO = "data.go"  # set by the button, read by the run of the script after it

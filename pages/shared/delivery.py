@@ -26,8 +26,8 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crl_core.figures.palette import FONT, Theme, palette
-from pages.shared import shell
-from pages.shared.places import TITLES
+from pages.shared import load, shell
+from pages.shared.places import TITLES, page_file
 
 STATIC = Path(st.__file__).parent / "static"
 _INDEX = STATIC / "index.html"
@@ -69,6 +69,7 @@ class Delivery:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        load.prepare()
         MultiPartParser.spool_max_size = (int(st.get_option("server.maxUploadSize")) + 1) * 2**20
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,6 +101,8 @@ def _instead_of_index(scope: Scope, packed: bool) -> Response | None:
     if (page := page_above(scope["raw_path"].decode("latin-1"))) is not None:
         query = scope["query_string"].decode("latin-1")
         return RedirectResponse(page + (f"?{query}" if query else ""), 302)
+    if load.full():
+        return Response(load.FULL, 503, {"Retry-After": "20", "Cache-Control": "no-store"}, "text/html")
     if not packed:
         return None
     body = first_page(shell.page_of(scope["path"].rstrip("/").rpartition("/")[2]) or shell.DEFAULT_PAGE)
@@ -188,5 +191,5 @@ def _look(theme: Theme) -> str:
 
 def _answers(stem: str) -> str:
     """The first line of the page's file: the question it answers."""
-    source = (shell.ROOT / shell.page_file(stem)).read_text(encoding="utf-8")
+    source = (shell.ROOT / page_file(stem)).read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]

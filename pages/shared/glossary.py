@@ -12,6 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from crl_core.config.words import Word, of_page, words
 from crl_core.measures.falsifiers import LEVEL, PERMUTATIONS, RATIO
 from pages.shared import places
+from pages.shared.language import language, tr
 
 _SEEN = "glossary.seen"  # by its id, the text in which a term was explained in this run of a page; without digits
 _DIGITS = re.compile(r"[\d.,–−]+")
@@ -29,8 +30,8 @@ def filled(text: str) -> str:
 
 def definitions(page: str) -> None:
     """The definitions of a page, a click away; nothing where it has none."""
-    if found := of_page(page):
-        with st.popover("Definitions", type="tertiary"):
+    if found := of_page(page, language()):
+        with st.popover(tr("Definitions"), type="tertiary"):
             st.markdown("\n\n".join(f"**{word.heading}**: {filled(word.text(page))}" for word in found))
 
 
@@ -62,7 +63,8 @@ def explained(text: str) -> str:
             return escape(found[0])
         done.add(word.id)
         seen[word.id] = around
-        says = escape(_plain(filled(word.says)))  # as an attribute, so that no text of the page has it twice
+        meaning = words(language())[word.id].says
+        says = escape(_plain(filled(meaning)))  # as an attribute, so that no text of the page has it twice
         return f'<span class="crl-word" tabindex="0" role="term" aria-description="{says}">{escape(found[0])}</span>'
 
     parts, at = [], 0

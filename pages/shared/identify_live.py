@@ -11,7 +11,7 @@ from crl_core.identify.latent_worlds import LatentWorld
 from crl_core.identify.live import State
 from crl_core.identify.promises import Promise, promise_of
 from crl_core.identify.recovered import RECOVERED, sentence
-from pages.shared import style
+from pages.shared import load, style
 from pages.shared.identify_measured import STATUS
 from pages.shared.identify_world import MOST_SEED, SEED
 from pages.shared.server_cache import trainer
@@ -54,7 +54,7 @@ def _train(world: LatentWorld, seed: int) -> None:
 def training(world: LatentWorld, seed: int, state: State) -> None:
     """The training's pictures, as they come; nothing before there is one."""
     if state.active:
-        st.fragment(_watch, run_every=_POLL_S)(world, seed)
+        st.fragment(_watch, run_every=load.pace(_POLL_S))(world, seed)
     elif state.done:
         _pictures(world, state)
 

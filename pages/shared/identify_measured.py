@@ -29,7 +29,7 @@ def measured(ink: Palette) -> None:
     st.subheader("Over seeds", anchor=False)
     if content is None:
         if problem := BAKED.problem(server_cache.store().baked):
-            st.error(problem)
+            st.error(style.plain(problem))
         style.notice(
             "Nothing measured comes with this copy",
             "python -m crl_core bake --only identify measures it, in about a quarter of an hour.",

@@ -18,7 +18,7 @@ from crl_core.jobs.cost import smaller
 from crl_core.jobs.manager import JobState, queue_line
 from crl_core.runs.labels import MAX_NAME, Label
 from crl_core.runs.sealing import StoreError
-from pages.shared import server_cache, style
+from pages.shared import load, locks, server_cache, strangers, style
 
 _POLL_S = 0.7
 _NAME = "job.name"
@@ -35,12 +35,16 @@ def state_of(key: str) -> JobState:
 
 def train(config: RunConfig, lam: float) -> None:
     """Submit a run, with the name that stands beside Train. A callback; the sidebar shows a refusal."""
+    if locks.locked("train"):
+        st.session_state["job.refusal"] = "The link that you came by holds Train fast; open the page without lock."
+        return
     try:
+        strangers.start([config.key])
         if name := str(st.session_state.get(_NAME) or ""):
             label = Label(name=name)
             with suppress(StoreError):  # somebody has it in hand already: it is joined, and keeps its name
                 server_cache.store().label_ahead(config.key, label)
-        server_cache.jobs().submit(config, lam_in_view=lam)
+        server_cache.jobs().submit(config, lam_in_view=lam, visitor=strangers.visitor())
     except (ValueError, StoreError) as error:
         st.session_state["job.refusal"] = str(error)
     else:
@@ -49,6 +53,9 @@ def train(config: RunConfig, lam: float) -> None:
 
 def cancel(key: str) -> None:
     """Cancel a run. A callback; the sidebar shows a refusal."""
+    if not strangers.may_change(key):
+        st.session_state["job.refusal"] = strangers.FOREIGN
+        return
     try:
         server_cache.jobs().cancel(key)
     except StoreError as error:
@@ -63,8 +70,17 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float, sho
         return
     state = state_of(config.key)
     if state.active:
-        st.button("Cancel", width="stretch", key="job.cancel", on_click=cancel, args=(config.key,))
-        watch = st.fragment(_watch, run_every=_POLL_S)
+        own = strangers.may_change(config.key)
+        st.button(
+            "Cancel",
+            width="stretch",
+            key="job.cancel",
+            on_click=cancel,
+            args=(config.key,),
+            disabled=not own,
+            help=None if own else strangers.FOREIGN,
+        )
+        watch = st.fragment(_watch, run_every=load.pace(_POLL_S))
         watch(config.key, state.phase, state.active)
     else:
         done = state.phase == "completed"
@@ -83,7 +99,7 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float, sho
         st.button(
             label if reason is None else "Train in full",
             type="primary" if reason is None else "secondary",
-            disabled=done,
+            disabled=done or locks.locked("train"),
             width="stretch",
             key="job.train",
             on_click=train,
@@ -186,6 +202,8 @@ def progress_line(state: JobState) -> tuple[float, str]:
 def _watch(key: str, phase: str, active: bool) -> None:
     state = state_of(key)
     share, line = progress_line(state)
+    if state.position and (ahead := server_cache.jobs().ahead(key)):
+        line += f". Its turn comes in at most about {style.duration(sum(map(server_cache.estimate_s, ahead)))}"
     st.progress(min(1.0, share), text=line)
     if (state.phase, state.active) != (phase, active):
         st.rerun()

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from crl_core.config.text import nearest_lam
+from crl_core.figures.base import Drawn, Trace, written
 from crl_core.figures.lam_axis import positions
 from pages.shared import sidebar
 from pages.shared.tables import chart
@@ -31,7 +32,16 @@ def chart_along(drawn: go.Figure, key: str, lams: Sequence[float]) -> None:
         sidebar.move_lam(taken, polled=False)  # a figure that can be tapped is of a run at rest
         state[f"{key}.tapped"] = taken, turn
 
-    for trace in drawn.data:  # what is not tapped is not dimmed: the λ in view has its ring
-        if trace.type == "scatter":
-            trace.unselected = {"marker": {"opacity": 1}, "textfont": {"color": trace.textfont.color}}
-    chart(drawn, f"{key}.{turn}" if turn else key, on_place=choose)
+    chart(_undimmed(drawn), f"{key}.{turn}" if turn else key, on_place=choose)
+
+
+def _undimmed(drawn: go.Figure) -> go.Figure:
+    """The figure, of which a tap on one point leaves the others as they are."""
+
+    def as_they_are(trace: Trace) -> Trace:
+        colour = (trace.get("textfont") or {}).get("color")
+        texts = {} if colour is None else {"textfont": {"color": colour}}
+        return trace | {"unselected": {"marker": {"opacity": 1}} | texts} if trace.get("type") == "scatter" else trace
+
+    plain = written(drawn)
+    return Drawn([as_they_are(trace) for trace in plain["data"]], plain["layout"])

@@ -7,7 +7,7 @@ import streamlit as st
 from crl_core.config import RunConfig
 from crl_core.lecture.handout import naming_of
 from crl_core.lecture.training_frames import training_frames
-from pages.shared import job_panel, last_run, server_cache, table_run
+from pages.shared import job_panel, last_run, load, server_cache, table_run
 from pages.shared.asked import Controls
 from pages.shared.lecture_scrubber import scrubber
 from pages.shared.lecture_stage import stage_of
@@ -20,7 +20,7 @@ def draw(now: Controls, config: RunConfig) -> None:
     naming, levels = naming_of(config, now.preset.env_word), table_run.levels_of(config)
     before = last_run.before(config)
 
-    @st.fragment(run_every=_POLL_S)
+    @st.fragment(run_every=load.pace(_POLL_S))
     def live() -> None:
         state = job_panel.state_of(config.key)
         moved = st.session_state["lam"] != now.lam  # by hand: the sidebar is outside of this fragment

@@ -10,6 +10,7 @@ import streamlit as st
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.frames import curve_before
 from pages.shared import lecture_stage, sidebar
+from pages.shared.component import component
 from pages.shared.last_run import Before
 
 KEY = "lecture.scrubber"
@@ -21,6 +22,8 @@ _STYLE = """
 /* A phone on its side is too low for four pictures in a row: two and two, and the page scrolls. */
 @media (max-height: 480px) and (hover: none) { .lecture-frame { max-width: 50rem; } }
 """
+
+_HTML = '<div class="lecture-frame">\n<div class="root"></div></div>'
 
 # The page's script: keeps one scrubber for each mount, and gives it new frames when they come.
 _GLUE = """
@@ -62,17 +65,6 @@ export default function (component) {
   return () => { it.handle.destroy(); mounted.delete(parentElement); };
 }
 """
-
-
-@st.cache_resource(show_spinner=False)
-def _component(code: str, look: str) -> Callable[..., Any]:
-    """Registered once a server, and again only when the script changes."""
-    return st.components.v2.component(
-        "lambda_scrubber",
-        html='<div class="lecture-frame">\n<div class="root"></div></div>',
-        css=look,
-        js=code,
-    )
 
 
 def _follow() -> None:
@@ -118,7 +110,7 @@ def scrubber(
         if preset := st.session_state[KEY].get("preset"):
             lecture_stage.choose(str(preset))
 
-    _component(_GLUE_AND_SCRIPT, style() + _STYLE)(
+    component("lambda_scrubber", _HTML, _GLUE_AND_SCRIPT, style() + _STYLE)(
         key=KEY,
         data={
             "frames": dict(frames),

@@ -65,7 +65,7 @@ def latents(run: RunInView) -> tuple[np.ndarray, np.ndarray]:
 
 
 @server_cache.pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=server_cache.HELD, show_spinner=False)
 def _latents(key: str, _run: RunInView) -> tuple[np.ndarray, np.ndarray]:
     rows = mmd_rows(_run.view)
     return _run.result.predict(rows.x)[0], aligned_groups(rows, _run.config.training.align)

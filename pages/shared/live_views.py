@@ -14,7 +14,7 @@ from crl_core.measures.curves import Curves, empty
 from crl_core.measures.so_far import SoFar, Views
 from crl_core.measures.view_samples import LookedAt
 from crl_core.metrics import METRIC
-from pages.shared import job_panel, server_cache, style
+from pages.shared import job_panel, load, server_cache, style
 from pages.shared.asked import Controls
 
 _POLL_S = 1.0
@@ -78,7 +78,7 @@ def waits() -> None:
 def watch(asked: Controls, config: RunConfig, draw: Callable[[Live], None]) -> None:
     """Draw the page of a run under way, again and again; the whole page is drawn anew when something else is so."""
 
-    @st.fragment(run_every=_POLL_S)
+    @st.fragment(run_every=load.pace(_POLL_S))
     def look() -> None:
         state = job_panel.state_of(config.key)
         moved = st.session_state["lam"] != asked.lam  # by hand: the sidebar is outside of this fragment

@@ -1,45 +1,44 @@
-"""Several runs, submitted as ordinary jobs: their button, their progress, and their end.
-
-A view of `crl_core.jobs.ensure_runs.SeveralRuns`: the page that shows the progress submits the next run.
-"""
+"""Several runs: their button, their progress, and their end. A view of `crl_core.jobs.background`."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from crl_core.jobs.ensure_runs import SeveralRuns, Wanted, missing
-from pages.shared import job_panel, server_cache, style
+from crl_core.jobs.ensure_runs import Wanted, missing
+from pages.shared import job_panel, load, server_cache, strangers, style
 
 _POLL_S = 1.0
 
 
 def panel(name: str, wanted: Wanted, *, start: str, again: bool) -> bool:
-    """Draw the runs `wanted`, in a horizontal container; whether all are stored. `name` is their session key.
+    """Draw the runs `wanted`, in a horizontal container; whether all are stored. `name` is what they are called.
 
     start: the button's words.  again: whether there is something to show already, so that the button is a quiet one.
     """
     lacking = missing(wanted, server_cache.store())
-    running: SeveralRuns | None = st.session_state.get(name)
     if not lacking:
-        st.session_state.pop(name, None)
         return True
-    if running is not None and under_way(name):
+    which = _id(name, wanted)
+    if which in server_cache.background().under_way():
         with st.container():
-            st.fragment(_watch, run_every=_POLL_S)(name, wanted)
+            st.fragment(_watch, run_every=load.pace(_POLL_S))(name, which, wanted)
         return False
     seconds = sum(server_cache.estimate_s(config) for config, _ in lacking)
     done = len(wanted) - len(lacking)
+    allowed = strangers.may_upkeep()
     st.button(
         "Continue" if done else start,
         type="secondary" if again else "primary",
         key=f"{name}.start",
         on_click=_start,
-        args=(name,),
+        args=(which, wanted),
+        disabled=not allowed,
+        help=None if allowed else strangers.OWNERS,
     )
     stored = f"{done} of {len(wanted)} runs are stored. " if done else ""
     with st.container():
-        if running is not None:
-            st.error(running.problem or "")
+        if problem := server_cache.background().problem(which):
+            st.error(style.plain(problem))
         style.quiet(
             f"{stored}Trains {len(lacking)} {'run' if len(lacking) == 1 else 'runs'}, about "
             f"{style.duration(seconds)} ({server_cache.device_line()})."
@@ -47,36 +46,35 @@ def panel(name: str, wanted: Wanted, *, start: str, again: bool) -> bool:
     return False
 
 
-def under_way(name: str) -> bool:
-    """Whether this visitor's runs `name` go on."""
-    running: SeveralRuns | None = st.session_state.get(name)
-    return running is not None and running.problem is None
+def under_way(name: str, wanted: Wanted) -> bool:
+    """Whether these runs go on, whoever started them."""
+    return _id(name, wanted) in server_cache.background().under_way()
 
 
-def _start(name: str) -> None:
-    st.session_state[name] = SeveralRuns()
+def _id(name: str, wanted: Wanted) -> str:
+    """Of these very runs: under one name a page may ask for others."""
+    return f"{name}.{hash(tuple(config.key for config, _ in wanted))}"
 
 
-def _cancel(name: str, wanted: Wanted) -> None:
-    st.session_state.pop(name, None)
-    for config, _ in wanted:
-        if job_panel.state_of(config.key).active:
-            job_panel.cancel(config.key)
+def _start(which: str, wanted: Wanted) -> None:
+    server_cache.background().train(which, wanted, strangers.visitor())
 
 
-def _watch(name: str, wanted: Wanted) -> None:
-    """Progress of the runs; submits what comes next. A fragment: drawn again by itself."""
-    running: SeveralRuns | None = st.session_state.get(name)
-    if running is None:
+def _watch(name: str, which: str, wanted: Wanted) -> None:
+    """Progress of the runs. A fragment: drawn again by itself."""
+    lacking = missing(wanted, server_cache.store())
+    if not lacking or which not in server_cache.background().under_way():
         st.rerun()
-        return
-    states = running.advance(wanted, server_cache.jobs())
-    if not states or running.problem is not None:
-        st.rerun()
-    done, total = len(wanted) - len(states), len(wanted)
+    states = [job_panel.state_of(config.key) for config, _ in lacking]
+    done, total = len(wanted) - len(lacking), len(wanted)
     here = next((state for state in states if state.active and state.phase != "queued"), None)
     share, line = job_panel.progress_line(here) if here is not None else (0.0, "Waiting for the worker")
     st.progress(min(1.0, (done + min(share, 0.99)) / total), text=f"Run {min(done + 1, total)} of {total}. {line}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Cancel", key=f"{name}.cancel", on_click=_cancel, args=(name, wanted))
-        style.quiet("Runs that are done stay stored. The others go on while this page is open.")
+        allowed = strangers.may_upkeep()
+        st.button("Cancel", key=f"{name}.cancel", on_click=_cancel, args=(which,), disabled=not allowed)
+        style.quiet("The runs go on if you leave this page; what is done stays stored.")
+
+
+def _cancel(which: str) -> None:
+    server_cache.background().stop(which)

@@ -58,7 +58,7 @@ def effects(run: RunInView) -> Effects:
 
 
 @server_cache.pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=server_cache.HELD, show_spinner=False)
 def _effects(key: str, _run: RunInView) -> Effects:
     view = _run.view
     ite_hat = _run.result.effects(view.x)
@@ -82,7 +82,7 @@ def predicted(run: RunInView) -> Prediction:
 
 
 @server_cache.pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=server_cache.HELD, show_spinner=False)
 def _predicted(key: str, _run: RunInView) -> Prediction:
     return prediction(_run.result)
 
@@ -92,7 +92,7 @@ def recorded(run: RunInView, edit: Edit) -> Recorded:
 
 
 @server_cache.pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=server_cache.HELD, show_spinner=False)
 def _recorded(key: str, edit: Edit, _run: RunInView) -> Recorded:
     rows, other = data_of(_run.config)[1], edited(_run.config, edit)
     replicates = range(min(_run.config.training.replicates, MOST_REPLICATES))
@@ -112,13 +112,13 @@ def looked(run: RunInView) -> list[Looks]:
 
 
 @server_cache.pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=server_cache.HELD, show_spinner=False)
 def _looked(key: str, _run: RunInView) -> list[Looks]:
     return [looks(_run.result, at) for at in range(min(_run.config.training.replicates, MOST_REPLICATES))]
 
 
 @server_cache.pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=server_cache.HELD, show_spinner=False)
 def tsne_layout(key: str, _projection: dict[str, np.ndarray]) -> Layout:
     return _layout(one_size(_projection["tsne_xy"]), one_size(_projection["tsne_x"][None])[0])
 
@@ -128,7 +128,7 @@ def pca_layout(run: RunInView) -> Layout:
 
 
 @server_cache.pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=server_cache.HELD, show_spinner=False)
 def _pca_layout(key: str, _run: RunInView) -> Layout:
     from crl_core.measures.projection import (
         pca_path,  # brings scikit-learn, which no other view of a run needs

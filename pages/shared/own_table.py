@@ -15,6 +15,7 @@ import numpy as np
 import streamlit as st
 
 from crl_core.data.tables.columns import OTHER, Raw, Role
+from crl_core.data.tables.examples import Example
 from crl_core.data.tables.guess import guessed_roles
 from crl_core.data.tables.making import table_source
 from crl_core.data.tables.source import TableSource, forget, load
@@ -115,6 +116,11 @@ def take(
     )
     st.session_state[_TABLE] = table
     return table
+
+
+def take_example(example: Example, raw: Raw) -> OwnTable:
+    """`take` of an example, with its own roles."""
+    return take(example.title, raw, example.roles, example.treated or "", frozenset(example.categories))
 
 
 def say(

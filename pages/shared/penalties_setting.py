@@ -121,7 +121,7 @@ def known_contest(
             return _measured_here(setting, server_cache.stamp(wanted)), "Measured on this machine."
         contest = contest_of(setting, baked_contests(store.baked))
         if contest is None and (problem := BAKED.problem(store.baked)):
-            st.error(problem)
+            st.error(plain(problem))
         return contest, "Measured before the program was shipped."
     except (RunsFailed, StoreError, ValueError) as error:
         st.error(plain(str(error)))

@@ -30,7 +30,7 @@ def unit_tests() -> None:
     if found is None:
         problem = BAKED.problem(folder)
         if problem:
-            st.error(problem)
+            st.error(style.plain(problem))
         else:
             style.notice("The unit tests have not been measured yet", "python -m crl_core bake --only unit-tests")
         return

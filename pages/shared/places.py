@@ -15,6 +15,7 @@ CONTROLS: tuple[Control, ...] = get_args(Control)
 _RUN = frozenset(CONTROLS)
 _NONE: frozenset[Control] = frozenset()
 DEFAULT_PAGE = "train"
+START = "lessons"  # where a first visit begins
 _HERE = "places.here"
 
 
@@ -42,6 +43,7 @@ class Place:
 # sidebar.
 SECTIONS: dict[str, tuple[Place, ...]] = {
     "": (
+        Place("lessons", "Learn", _NONE),
         Place("train", "Train"),
         Place("data", "Your table", frozenset({"table", "train"})),
         Place("scenario", "Scenario"),
@@ -62,11 +64,16 @@ SECTIONS: dict[str, tuple[Place, ...]] = {
     "Runs": (
         Place("runs", "Library", _NONE),
         Place("compare", "Compare", frozenset({"lam"})),
+        Place("studies", "Studies", _NONE),
         Place("serve", "Export & serve"),
     ),
 }
 PLACES = {place.stem: place for places in SECTIONS.values() for place in places}
 TITLES = {stem: place.title for stem, place in PLACES.items()}
+
+
+def page_file(stem: str) -> str:
+    return f"pages/{stem}.py"
 
 
 def arrive(stem: str) -> None:

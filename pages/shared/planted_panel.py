@@ -15,7 +15,7 @@ from crl_core.measures.average_effects import NORMAL_90
 from crl_core.measures.planted import USUAL, USUAL_OF_TWO
 from crl_core.studies.planted import lines_of
 from crl_core.studies.planted_live import PlantedTraining
-from pages.shared import server_cache, table_run
+from pages.shared import load, server_cache, table_run
 from pages.shared.run_view import RunInView
 from pages.shared.style import panel_title, plain, quiet
 from pages.shared.table_run import TableRun
@@ -38,7 +38,7 @@ def draw(run: RunInView) -> None:
         asked = own.planted.get(run.key)
         phase = "absent" if asked is None else asked.state().phase
         if asked is not None and phase in ("queued", "running"):
-            st.fragment(_watch, run_every=_POLL_S)(asked)
+            st.fragment(_watch, run_every=load.pace(_POLL_S))(asked)
         else:
             if asked is not None:
                 _answer(run, asked)

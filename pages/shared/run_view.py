@@ -22,7 +22,7 @@ from crl_core.metrics import Metric
 from crl_core.results import RunResult
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunCorrupted, RunNotFound, RunSummary
-from pages.shared import glossary, job_panel, last_run, live_views, places, server_cache, sidebar, style
+from pages.shared import glossary, job_panel, last_run, lesson_draw, live_views, places, server_cache, sidebar, style
 from pages.shared.live_views import Live
 from pages.shared.sidebar import Controls
 
@@ -117,14 +117,16 @@ def page_header(
         shown: RunConfig | None = st.session_state.get(_SHOWN)
         world = sidebar.controls().naming.title if shown is None else title_of(shown)
     figures = list(numbers)
-    left, right = st.columns([5, 6], vertical_alignment="bottom") if figures else (st.container(), None)
-    with left, st.container(gap="xxsmall"):
-        st.title(here.title, anchor=False)
-        style.lead(world, says)
-        glossary.definitions(terms or here.stem)
-    if right is not None:
-        with right:
-            style.numbers(figures)
+    with st.container(key="page_head"):
+        left, right = st.columns([5, 6], vertical_alignment="bottom") if figures else (st.container(), None)
+        with left, st.container(gap="xxsmall"):
+            st.title(here.title, anchor=False)
+            style.lead(world, says)
+            glossary.definitions(terms or here.stem)
+        if right is not None:
+            with right:
+                style.numbers(figures)
+    lesson_draw.under_header()
 
 
 def run_in_view(*, warned: bool = False, live: Callable[[Live], None] | None = None) -> RunInView:
@@ -178,10 +180,11 @@ def run_in_view(*, warned: bool = False, live: Callable[[Live], None] | None = N
         st.stop()
     last_run.saw(config)
     if older is not None:
-        st.warning(
+        text = (
             f"This run was made by version {older.recipe_version} of the recipe; this program trains by version "
             f"{RECIPE_VERSION}, whose numbers differ. Train these settings again to have them by the present one."
         )
+        st.warning(style.plain(text))
     if not warned:
         warn(cautions_of(result))
     return run

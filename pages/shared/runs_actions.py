@@ -9,6 +9,7 @@ import streamlit as st
 
 from crl_core.runs.labels import MAX_NAME, MAX_NOTE
 from crl_core.runs.store import RunSummary
+from pages.shared import strangers
 from pages.shared.compare_runs import MOST
 from pages.shared.runs_callbacks import compare, delete, open_run, pin, save
 from pages.shared.style import quiet
@@ -20,7 +21,7 @@ def actions(chosen: Sequence[RunSummary]) -> None:
     if not chosen:
         quiet("Select a row to open, name, compare or delete.")
         return
-    own = [run for run in chosen if not run.baked]
+    own = [run for run in chosen if not run.baked and strangers.may_change(run.key)]
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
             _for_one(chosen[0])
@@ -50,7 +51,7 @@ def _for_one(run: RunSummary) -> None:
         disabled=not here,
         help=None if here else not_here(),
     )
-    with st.popover("Name, tags, note", disabled=run.baked):
+    with st.popover("Name, tags, note", disabled=run.baked or not strangers.may_change(run.key)):
         _write_on(run)
 
 

@@ -10,11 +10,12 @@ import streamlit as st
 from crl_core.runs.labels import Label
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunSummary
-from pages.shared import compare_runs, run_view, server_cache, style, table_kept
+from pages.shared import compare_runs, run_view, server_cache, strangers, style, table_kept
 
 _DELETED = "runs.deleted"  # keys of the last deletion
 _PROBLEMS = "runs.problems"
 _CHECKED = "runs.checked"  # sentences of the last check; one empty sentence: nothing was found
+_EMPTIED = "runs.emptied"  # what emptying the trash did, in a sentence
 _GO = "runs.go"  # the page to go to
 
 
@@ -26,6 +27,9 @@ def save(key: str, was: Label, fields: dict[str, str]) -> None:
 
 def write(key: str, was: Label, fields: Mapping[str, Any]) -> None:
     """Write a label's fields on the run whose label was `was`; what cannot be is said on top of the page."""
+    if not strangers.may_change(key):
+        _problem(strangers.FOREIGN)
+        return
     try:
         server_cache.store().label(key, Label(**fields), was=was)
     except (StoreError, ValueError) as error:
@@ -63,17 +67,39 @@ def restore(keys: Sequence[str]) -> None:
 
 def check() -> None:
     """Compare every run with its checksum, and make the index anew."""
+    if not strangers.may_upkeep():
+        _problem(strangers.OWNERS)
+        return
     try:
-        st.session_state[_CHECKED] = [str(damage) for damage in server_cache.store().verify()] or [""]
+        store = server_cache.store()
+        st.session_state[_CHECKED] = [str(found) for found in (*store.verify(), *store.foreign())] or [""]
         server_cache.library().rebuild()
+        server_cache.foreign_runs.clear()
     except StoreError as error:
         st.session_state[_CHECKED] = [str(error)]
+
+
+def empty_trash() -> None:
+    """Delete for good what was deleted."""
+    if not strangers.may_upkeep():
+        _problem(strangers.OWNERS)
+        return
+    try:
+        gone = server_cache.store().empty_trash()
+    except StoreError as error:
+        _problem(str(error))
+        return
+    st.session_state.pop(_DELETED, None)
+    st.session_state[_EMPTIED] = f"{style.count(gone, 'run')} deleted for good." if gone else "The trash is empty."
 
 
 def _each(keys: Sequence[str], act: Callable[[str], None]) -> list[str]:
     """Act on every run; the keys where it worked."""
     done = []
     for key in keys:
+        if not strangers.may_change(key):
+            _problem(strangers.FOREIGN)
+            continue
         try:
             act(key)
             done.append(key)
@@ -97,9 +123,11 @@ def messages() -> None:
         st.error(style.plain(problem))
     for sentence in st.session_state.pop(_CHECKED, []):
         if sentence:
-            st.error(sentence)
+            st.error(style.plain(sentence))
         else:
             st.success("Every byte of every run is as it was stored.")
+    if emptied := st.session_state.pop(_EMPTIED, None):
+        style.quiet(emptied)
     keys = st.session_state.get(_DELETED)
     if keys:
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -15,7 +15,7 @@ from crl_core.data.tables.private import PrivateRows
 from crl_core.runs.labels import MAX_NAME, Label
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunSummary
-from pages.shared import job_panel, server_cache, sidebar, style
+from pages.shared import job_panel, load, server_cache, sidebar, strangers, style
 from pages.shared.table_kept import rows_here
 
 _POLL_S = 1.0
@@ -31,7 +31,7 @@ def panel(chosen: Sequence[RunSummary]) -> None:
     with st.container(key="panel_runs_sweep", height="stretch"):
         style.panel_title("New sweep", "each value of one setting, or each pair of two")
         if asked := st.session_state.get(_ASKED):
-            st.fragment(_watch, run_every=_POLL_S)(asked)
+            st.fragment(_watch, run_every=load.pace(_POLL_S))(asked)
             return
         base = _base(chosen)
         if base is not None:
@@ -119,7 +119,7 @@ def _offer(members: Sequence[Member]) -> None:
     if members:
         style.quiet(_says(members, lacking))
     if refusal and members:
-        st.error(refusal)
+        st.error(style.plain(refusal))
     count = style.count(len(lacking), "run") if lacking else "runs"
     st.button(
         f"Queue {count}",
@@ -160,12 +160,17 @@ def _too_many(wanted: int, room: int) -> str:
 def _queue(members: Sequence[Member]) -> None:
     """Submit the runs, each with its name. A callback."""
     asked, refused = [], []
+    try:
+        strangers.start([member.config.key for member in members])
+    except ValueError as error:
+        st.session_state[_ASKED], st.session_state[_REFUSED] = [], [str(error)]
+        return
     for member in members:
         key = member.config.key
         with suppress(StoreError, ValueError):  # somebody has it in hand already: it is joined, and keeps its name
             server_cache.store().label_ahead(key, Label(name=member.name[:MAX_NAME]))
         try:
-            server_cache.jobs().submit(member.config)
+            server_cache.jobs().submit(member.config, visitor=strangers.visitor())
             asked.append((key, member.name))
         except (StoreError, ValueError) as error:
             refused = [str(error)]

@@ -38,7 +38,7 @@ def section(chosen: RunSummary, lam: float) -> None:
     try:
         result = server_cache.load(chosen.key)
     except StoreError as error:
-        st.error(str(error))
+        st.error(style.plain(str(error)))
         return
     store, stem = server_cache.store(), file_stem(result.config)
     m = result.model(lam)

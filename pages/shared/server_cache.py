@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from threading import Thread
 from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
+from threadpoolctl import threadpool_limits
 
 from crl_core.config import RunConfig, Scenario
 from crl_core.data.scm import MultiEnvData, sample
@@ -16,6 +18,7 @@ from crl_core.export import exporter as exports
 from crl_core.figures import palette
 from crl_core.identify.live import Trainer
 from crl_core.jobs import manager as crl_jobs
+from crl_core.jobs.background import Background
 from crl_core.jobs.manager import JobManager
 from crl_core.lecture.averages import Averages
 from crl_core.lecture.frames import frames
@@ -31,10 +34,15 @@ from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore, RunSummary
 from crl_core.runs.temporary import ensure_temporary_folder
 from crl_core.studies import claims, claims_run, environments
+from crl_core.studies.grid.live import Driver
 
+# Streamlit's own hash of a config, field by field, takes longer than to draw a figure.
+_BY_KEY = {RunConfig: lambda config: config.key, Scenario: repr}
 _PICTURES: list[Any] = []  # functions with a cache that may hold rows, latents or estimates of a private table
 
+_LOG = logging.getLogger(__name__)
 F = TypeVar("F")
+HELD = 16  # runs whose results, rows and pictures are kept in memory for all visitors: the shipped ones, and some own
 
 
 def pictures(cached: F) -> F:
@@ -51,6 +59,7 @@ def forget_pictures() -> None:
 
 @st.cache_resource(show_spinner=False)
 def store() -> RunStore:
+    threadpool_limits(1, user_api="blas")  # visitors share the processors; threads of one would wait for each other
     found = RunStore()
     ensure_temporary_folder(found.root)
     KeptTables(found).serve_rows()
@@ -61,6 +70,15 @@ def store() -> RunStore:
 @st.cache_resource(show_spinner=False)
 def library() -> Library:
     return Library(store())
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def foreign_runs() -> int:
+    """How many stored runs this installation did not seal, as of some seconds ago."""
+    try:
+        return len(store().foreign())
+    except StoreError:
+        return 0
 
 
 def kept_tables() -> KeptTables:
@@ -84,26 +102,42 @@ def trainer() -> Trainer:
     return Trainer(store().root / "identify", jobs())
 
 
+@st.cache_resource(show_spinner=False)
+def background() -> Background:
+    """Runs of which a page needs several."""
+    return Background(jobs())
+
+
+@st.cache_resource(show_spinner=False)
+def studies() -> Driver:
+    """Drives a study of runs, which wait their turn among those of visitors."""
+    return Driver(jobs())
+
+
 def _warm(manager: JobManager) -> JobManager:
-    """The worker is started with the server, so that the first click on Train is answered at once."""
+    """The worker is started with the server, so that the first click on Train is answered at once; what the server
+    before was asked for goes on."""
     manager.warm()
+    taken, lost = manager.take_up()
+    if taken or lost:
+        _LOG.warning("%d runs that were asked for before are taken up; %d entries of that queue are lost", taken, lost)
     return manager
 
 
 @pictures
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=HELD, show_spinner=False)
 def _result(key: str, sealed_at: float) -> RunResult:
     return store().load(key)
 
 
 @pictures
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=2 * HELD, show_spinner=False)
 def _part(key: str, name: str, sealed_at: float) -> dict[str, np.ndarray] | None:
     return store().part(key, name)
 
 
 @pictures
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=HELD, show_spinner=False, hash_funcs=_BY_KEY)
 def view_data(config: RunConfig) -> MultiEnvData:
     """The held-out rows of replicate 0 that pictures show."""
     return view_rows(config)
@@ -155,14 +189,14 @@ def watcher(key: str) -> Watcher:
 
 
 @pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=_BY_KEY)
 def looked_at(config: RunConfig) -> LookedAt:
     """The rows that are looked at while a run trains."""
     return LookedAt.of(config, view_data(config))
 
 
 @pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=HELD, show_spinner=False)
 def _final_curves(key: str, sealed_at: float) -> Curves:
     return of_result(load(key))
 
@@ -173,14 +207,14 @@ def final_curves(key: str) -> Curves:
     return of_result(load(key)) if summary is None else _final_curves(key, summary.created)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_KEY)
 def rows_of(scenario: Scenario, seed: int) -> MultiEnvData:
     """All rows of a scenario, as the Scenario page draws them before anything is trained."""
     return sample(scenario, seed)
 
 
 @pictures
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=HELD, show_spinner=False)
 def lecture_frames(
     stamp: str,
     naming: Naming,

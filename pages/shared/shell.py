@@ -13,16 +13,34 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from crl_core.config.language import LANGUAGES
 from crl_core.runs.sealing import StoreError
-from pages.shared import bottom_bar, glossary, places, server_cache, sidebar, style
-from pages.shared.places import DEFAULT_PAGE, SECTIONS, TITLES
+from pages.shared import (
+    bottom_bar,
+    glossary,
+    language,
+    lesson_answers,
+    lesson_card,
+    lesson_place,
+    lesson_room,
+    locks,
+    masks,
+    places,
+    server_cache,
+    sidebar,
+    style,
+)
+from pages.shared.link_notes import say_in_vain
+from pages.shared.places import DEFAULT_PAGE, SECTIONS, START, TITLES, page_file
 
 ROOT = Path(__file__).parents[2]
+_VISITED = "shell.visited"
 _ASKED = "shell.asked"  # an address of no page, told once where its visitor has been sent
 # Other words that a person types for a page; its stem and its title are understood anyway.
 _ALSO = {
@@ -40,10 +58,6 @@ _ALSO = {
 }
 
 
-def page_file(stem: str) -> str:
-    return f"pages/{stem}.py"
-
-
 def page_of(address: str) -> str | None:
     """Stem of the page that a person means by `address`: its stem or a title, in any case, however the words are
     parted, with or without an ending. None where no page is meant."""
@@ -57,6 +71,7 @@ def _plain(name: str) -> str:
 
 
 def _pages() -> dict[str, list[Any]]:
+    only = locks.pages()
     return {
         name: [
             st.Page(
@@ -64,6 +79,7 @@ def _pages() -> dict[str, list[Any]]:
                 title=place.title,
                 url_path="" if place.stem == DEFAULT_PAGE else place.stem,
                 default=place.stem == DEFAULT_PAGE,
+                visibility="visible" if only is None or place.stem in only else "hidden",
             )
             for place in section
         ]
@@ -94,24 +110,57 @@ def _navigation(**options: Any) -> Any:
     return found
 
 
+def _come_back(stem: str) -> None:
+    """Who comes to the bare address for the first time begins with the lessons; who comes back lands where he was."""
+    first = not st.session_state.get(_VISITED)
+    st.session_state[_VISITED] = True
+    if not first or stem != DEFAULT_PAGE or st.query_params.to_dict() or not st.context.headers:  # or no browser
+        return
+    last = st.context.cookies.get("crl_last")
+    if last is None:
+        st.switch_page(page_file(START))
+    page, _, query = unquote(last).partition("?")
+    if (page in TITLES and page != DEFAULT_PAGE) or query:
+        params = {name: values[-1] for name, values in parse_qs(query[:2000]).items()}
+        st.switch_page(page_file(page if page in TITLES else DEFAULT_PAGE), query_params=params)
+
+
 def main() -> None:
     """What `app.py` does."""
     st.set_page_config(page_title="CRL Explorer", layout="wide", initial_sidebar_state="auto")
+    locks.arrive()
     page = _navigation(position="top", expanded=True)  # a phone has the menu in its drawer: all of it
     st.set_page_config(page_title=f"{page.title} · CRL Explorer")
     st.session_state["shell.framed"] = True
     try:
         places.arrive(page.url_path)
+        _come_back(places.here().stem)
+        language.arrive()
+        lesson_place.arrive(places.here().stem)
         style.inject()
         glossary.end()  # the sidebar explains its fields itself
         try:
             server_cache.store()
         except StoreError as error:  # CRL_CACHE names what is not there
-            st.error(str(error))
+            st.error(style.plain(str(error)))
             st.stop()
-        asked_for = sidebar.draw(page.url_path)
-        if places.here().of_a_run:
+        lesson = lesson_place.here()
+        masks.mask_figures(())  # those of a lesson, which was perhaps left before its answer was shown
+        with st.sidebar:
+            card = st.container(key="lesson_card")
+        asked_for = sidebar.draw(page.url_path, None if lesson is None else lesson.step.controls)
+        if lesson is not None:
+            with card:
+                lesson_card.draw(lesson)
+                lesson_answers.keep()
+        elif places.here().of_a_run:
             bottom_bar.draw(asked_for)
+        locks.hide()
+        with st.container(key="page_notes"):  # what a link asked for in vain
+            locks.say_in_vain()
+            lesson_place.notes()
+            lesson_room.refused()
+            say_in_vain({"lang": list(LANGUAGES)})
         if asked := st.session_state.pop(_ASKED, None):
             st.warning(
                 style.plain(

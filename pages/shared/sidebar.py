@@ -17,7 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from crl_core.config import MAX_ENVS, RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, Preset
 from crl_core.config.text import imagined, nearest_lam
-from pages.shared import fields, job_panel, sidebar_place, sidebar_table, style, table_run
+from pages.shared import fields, job_panel, locks, sidebar_place, sidebar_table, style, table_run
 from pages.shared.asked import Controls as Controls
 from pages.shared.fields import Field, Value, lam_text
 
@@ -43,9 +43,26 @@ def controls() -> Controls:
 
 
 def move_lam(lam: float, *, polled: bool = True) -> None:
-    """Set λ. For callbacks. polled: by a page that polls; for a while no poll takes λ back to the one before."""
+    """Set λ, unless a link holds it fast. For callbacks.
+
+    polled: by a page that polls; for a while no poll takes λ back to the one before.
+    """
+    if locks.locked("lam"):
+        return
     st.session_state[_MOVED] = (st.session_state.get("lam"), lam, time.monotonic()) if polled else _UNMOVED
     st.session_state["lam"] = lam
+
+
+def set_view(preset_id: str, lam: float) -> None:
+    """Put a preset, as it comes, and λ in view, whatever a link holds fast. Before the controls of a run are drawn."""
+    st.session_state["preset"] = preset_id
+    _preset_changed()
+    st.session_state["lam"] = lam
+
+
+def arrived() -> bool:
+    """Whether the session's first run has mended its link, so that controls are bound to the address."""
+    return _CONTROLS in st.session_state
 
 
 def _keep_lam() -> None:
@@ -75,8 +92,11 @@ def _keep_link(page: str) -> None:
     st.session_state[_PAGE] = page
 
 
-def draw(page: str) -> Controls:
-    """Draw the sidebar beside `page`. Called once a run, by the shell."""
+def draw(page: str, of_lesson: Sequence[str] | None = None) -> Controls:
+    """Draw the sidebar beside `page`. Called once a run, by the shell.
+
+    of_lesson: the controls that a lesson leaves in reach; None outside lessons.
+    """
     _arrive()
     _keep_lam()
     _keep_link(page)
@@ -86,16 +106,17 @@ def draw(page: str) -> Controls:
         st.session_state[_CONTROLS] = found
         with st.container(key="controls_train"):
             job_panel.sidebar_panel(found.config, found.problem, found.lam, show)
-    sidebar_place.only_used(own is not None)
+    sidebar_place.only_used(own is not None, of_lesson)
     for note in st.session_state.get(_NOTES, ()):
         st.warning(style.plain(note))  # above the page, where it is seen also with the sidebar closed
     return found
 
 
 def choose_preset(preset_id: str) -> None:
-    """Take another preset, as it comes. For callbacks."""
-    st.session_state["preset"] = preset_id
-    _preset_changed()
+    """Take another preset, as it comes, unless a link holds it fast. For callbacks."""
+    if not locks.locked("preset"):
+        st.session_state["preset"] = preset_id
+        _preset_changed()
 
 
 def show(config: RunConfig) -> None:
@@ -217,6 +238,7 @@ def _widgets() -> Controls:
     found = Controls(preset=preset, values=values, config=config, problem=problem, lam=lam)
     with world_slot:
         sidebar_place.graph(preset)
+        sidebar_place.say_locked()
         st.html(f'<p class="crl-world">{found.sentence}</p>')
     return found
 
@@ -232,6 +254,7 @@ def _envs_and_sigma(preset: Preset, values: dict[str, Value]) -> int:
         key="envs",
         bind="query-params",
         on_change=_envs_changed,
+        disabled=locks.locked("world"),
         help="How many sites the data comes from. With one there is nothing to align.",
     )
     n_envs = int(values["envs"])
@@ -269,6 +292,7 @@ def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
         bind="query-params",
         placeholder=_as_it_comes(preset.config.training.lams),
         on_change=_forget_notes,
+        disabled=locks.locked("world"),
         help="The λ that are trained, with commas between them, such as 0, 0.1, 1, 10. Empty: the preset's. "
         "λ counts in units of the penalty, so that another penalty may need another grid.",
     )
@@ -279,6 +303,7 @@ def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
         bind="query-params",
         placeholder="training.hidden=32",
         on_change=_forget_notes,
+        disabled=locks.locked("world"),
         help="Anything else a config holds, written as on the command line, e.g. training.hidden=32 "
         "scenario.cause_mean=1,-1. It wins over the fields above.",
     )
@@ -302,6 +327,7 @@ def _lam_slider(lams: Sequence[float]) -> float:
         key="lam",
         bind="query-params",
         on_change=_lam_by_hand,
+        disabled=locks.locked("lam"),
         help="Weight of the penalty. All λ are trained at once; this one is drawn. Arrow keys move it.",
     )
     return float(lam)
@@ -330,6 +356,7 @@ def _per_env(
         bind="query-params",
         help=help or None,
         on_change=_forget_notes,
+        disabled=locks.locked("world"),
     )
 
 
@@ -345,6 +372,7 @@ def _number(field: Field, shown: Mapping[str, Value]) -> Value:
         bind="query-params",
         help=field.help,
         on_change=_forget_notes,
+        disabled=locks.locked("world"),
     )
     return value
 
@@ -361,5 +389,6 @@ def _choice(field: Field, shown: Mapping[str, Value]) -> Value:
         required=True,
         help=field.help,
         on_change=_forget_notes,
+        disabled=locks.locked("world"),
     )
     return value if value is not None else shown[field.name]

@@ -5,9 +5,7 @@ What a page does not use is drawn and hidden: a widget that is not drawn would l
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable, Mapping
-from html import escape
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -16,9 +14,9 @@ from crl_core.config.presets import DEFAULT_PRESET, PRESETS, Preset
 from crl_core.figures.palette import palette
 from crl_core.world.graph import said
 from crl_core.world.thumbnail import svg
-from pages.shared import places
+from pages.shared import locks, places
 from pages.shared.fields import Field
-from pages.shared.style import theme
+from pages.shared.style import picture, quiet, theme
 
 _ALL_HIDDEN = """
 @media (min-width: 769px) {  /* below, the menu is in it */
@@ -27,22 +25,25 @@ _ALL_HIDDEN = """
 """
 
 
-def only_used(own_table: bool) -> None:
+def only_used(own_table: bool, of_lesson: Sequence[str] | None = None) -> None:
     """Hide the controls that the page does not use; the sidebar itself where it uses none.
 
     own_table: a table is in view, so that its fields stand in place of those of simulated worlds.
+    of_lesson: those that a lesson leaves in reach, whose card stands in the sidebar; None outside lessons.
     """
     idle = {"preset", "world"} if own_table else {"table"}
     uses = places.here().uses - idle
     if uses <= {"train"}:  # there is nothing to train
         uses = frozenset()
+    if of_lesson is not None:
+        uses &= set(of_lesson)
     hidden = ", ".join(
         f'[data-testid="stLayoutWrapper"]:has(> [class*="st-key-controls_{name}"])'
         for name in places.CONTROLS
         if name not in uses
     )
     css = f"{hidden} {{ display: none; }}" if hidden else ""
-    st.html(f"<style>{css}{'' if uses else _ALL_HIDDEN}</style>")
+    st.html(f"<style>{css}{'' if uses or of_lesson is not None else _ALL_HIDDEN}</style>")
 
 
 def preset_by_title(changed: Callable[[], None]) -> Preset:
@@ -72,8 +73,17 @@ def _by_word(key: str, label: str, words: Mapping[str, str], home: str, says: st
             f"{label}'s id", list(words), list(words).index(home), key=key, bind="query-params", on_change=changed
         )
     st.session_state[worded] = chosen
-    st.selectbox(label, list(words), key=worded, format_func=words.__getitem__, on_change=take, help=says)
+    held = locks.locked("preset" if key == "preset" else "world")
+    word = words.__getitem__
+    st.selectbox(label, list(words), key=worded, format_func=word, on_change=take, help=says, disabled=held)
     return chosen
+
+
+def say_locked() -> None:
+    """Which controls a link holds fast."""
+    held = [words for name, words in locks.WORDS.items() if name != "all" and locks.locked(name)]
+    if held:
+        quiet(f"🔒 Set by your lecturer: {'; '.join(held)}.")
 
 
 def graph(preset: Preset) -> None:
@@ -81,6 +91,4 @@ def graph(preset: Preset) -> None:
     scenario = preset.config.scenario
     if scenario is not None:
         drawn = svg(scenario, palette(theme())["muted"], preset.env_word)
-        source = b64encode(drawn.encode()).decode()  # as a picture: the page's own SVG would be taken out of its HTML
-        words = escape(said(scenario, preset.env_word))
-        st.html(f'<div class="crl-graph"><img alt="{words}" src="data:image/svg+xml;base64,{source}"></div>')
+        st.html(f'<div class="crl-graph">{picture(drawn, said(scenario, preset.env_word))}</div>')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import streamlit as st
 
 from crl_core.figures.palette import Palette, Theme, palette
+from crl_core.jobs.cost import duration as duration
 from pages.shared.glossary import explained
+from pages.shared.masks import MASKED, masked
 
 _CSS = """
 <style>
@@ -66,6 +69,7 @@ _CSS = """
   font-size: .86rem; font-weight: 400; line-height: 1.45; text-align: left; white-space: normal;
   box-shadow: 0 4px 18px #0004; }
 .crl-numbers .crl-word:hover::after, .crl-numbers .crl-word:focus::after { left: auto; right: 0; }
+.crl-learn { font-size: 1.08rem; line-height: 1.55; margin: 0; max-width: 40rem; }
 .crl-lead b { color: var(--text); font-weight: 650; }
 .crl-numbers { display: flex; flex-wrap: wrap; gap: .4rem clamp(.9rem, 2.1vw, 2.1rem); justify-content: flex-end;
   text-align: right; }
@@ -111,9 +115,9 @@ def on_phone() -> bool:
     return "Mobi" in (st.context.headers.get("User-Agent") or "")
 
 
-# They read what is typed into number fields, taps on figures and on the drawer's menu, and the theme; each starts
-# once a page, however many runs bring it.
-_NAMES = ("number_fields.js", "taps.js", "drawer.js", "theme.js")
+# They read what is typed into number fields, taps on figures and on the drawer's menu, the theme, and the address; each
+# starts once a page, however many runs bring it.
+_NAMES = ("number_fields.js", "taps.js", "drawer.js", "theme.js", "visit.js")
 _SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _NAMES]
 
 
@@ -128,6 +132,7 @@ def inject() -> None:
         "accent": ink["accent"],
     }
     names |= {"chosen": ink["accent"] if theme() == "dark" else ink["text"]}
+    names |= {"theme": theme()}
     tokens = "".join(f"--{name}: {colour};" for name, colour in names.items())
     scripts = "".join(f"<script>(() => {{\n{script}}})()</script>" for script in _SCRIPTS)
     st.html(
@@ -138,8 +143,20 @@ def inject() -> None:
 
 def numbers(items: Iterable[tuple[str, str]]) -> None:
     """Large figures, right-aligned: (figure, what it is)."""
-    cells = "".join(f"<div><b>{escape(value)}</b><span>{explained(label)}</span></div>" for value, label in items)
+    shown = [(MASKED if masked(label) else value, label) for value, label in items]
+    cells = "".join(f"<div><b>{escape(value)}</b><span>{explained(label)}</span></div>" for value, label in shown)
     st.html(f'<div class="crl-numbers">{cells}</div>')
+
+
+def picture(svg: str, says: str, look: str = "") -> str:
+    """HTML of an SVG as a picture with an alternative text, since the page's own SVG would be taken out of its HTML."""
+    source = b64encode(svg.encode()).decode()
+    return f'<img alt="{escape(says)}" {look} src="data:image/svg+xml;base64,{source}">'
+
+
+def listed(lines: Iterable[tuple[str, str]]) -> str:
+    """HTML of named values, a line each; what has no value is left out."""
+    return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(value)}</dd>' for name, value in lines if value)}</dl>"
 
 
 def plain(text: str) -> str:
@@ -193,11 +210,3 @@ def figure(value: float | None, digits: int = 3) -> str:
 def count(number: int, word: str) -> str:
     """ "1 replicate", "3 replicates"."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
-def duration(seconds: float) -> str:
-    """ "8 s", "2 min", "1 h 10 min": as exact as an estimate deserves."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -17,7 +17,7 @@ from crl_core.runs.kept_tables import content_of, public_server
 from crl_core.runs.sealing import StoreError
 from pages.shared import own_table, server_cache, sidebar, table_run
 from pages.shared.own_table import OwnTable
-from pages.shared.shell import page_file
+from pages.shared.places import page_file
 from pages.shared.style import count, panel_title, plain, quiet
 from pages.shared.table_run import PROBLEM, TableRun
 

@@ -28,7 +28,7 @@ from crl_core.studies.detection_rates import (
 )
 from pages.shared import many_runs, server_cache
 from pages.shared.run_view import warn
-from pages.shared.style import panel_title, quiet
+from pages.shared.style import panel_title, plain, quiet
 
 _SEEDS, _DRAWS = 3, 4  # of a table that is measured here, while somebody waits
 _TESTS = {
@@ -71,7 +71,7 @@ def power_table(preset_id: str, ink: Palette) -> None:
     power = baked_power(server_cache.store().baked, preset_id)
     where = f"Measured before the program was shipped: {DRAWS} batches a seed."
     if power is None and (problem := BAKED.problem(server_cache.store().baked)):
-        st.error(problem)
+        st.error(plain(problem))
     with st.container(key="panel_unseen_power"):
         panel_title(
             "How often does each test alarm?",
@@ -102,7 +102,7 @@ def _measured(preset_id: str) -> Power | None:
     try:
         return _run_power(preset_id)
     except (RunsFailed, StoreError) as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
 
 

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from crl_core.lecture.handout import handout_html
 from crl_core.results import RunResult
@@ -32,6 +33,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# To a browser with this cookie the bare address is that of Train; who was never here begins with the lessons.
+BEEN_HERE = {"name": "crl_last", "value": "", "url": "http://127.0.0.1"}
 WAIT_MS = 40_000  # generous: the machine may be busy, and nothing here measures time
 expect.set_options(timeout=WAIT_MS)
 
@@ -71,12 +74,44 @@ def needed(*names: str, what: str) -> str:
     pytest.skip(f"{what} is missing.")
 
 
-def start_server(cache: Path, prefix: str = "") -> Server:
-    """The app on a free port, under a path prefix such as /tools/crl; returns once it answers."""
+@contextmanager
+def nginx_serving(folder: Path, site: str, ready: str) -> Iterator[None]:
+    """A real nginx with this configuration of a site, logging to `folder`/access.log, once `ready` is answered."""
+    nginx = needed("nginx", "/usr/sbin/nginx", what="nginx")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
+        f"http {{\naccess_log {folder}/access.log;\n{temporary}\n{site}\n}}\n"
+    )
+    process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(file), "-e", f"{folder}/error.log"])
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with urllib.request.urlopen(ready, timeout=20):
+                    break
+            except OSError:
+                assert process.poll() is None, (folder / "error.log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=15)
+
+
+def start_server(cache: Path, prefix: str = "", before: Sequence[str] = ()) -> Server:
+    """The app on a free port, under a path prefix such as /tools/crl; returns once it answers.
+
+    before: a command that starts the rest of its line, such as one that sets limits.
+    """
     port = free_port()
     log = (cache.parent / f"server-{port}.log").open("wb")
     process = subprocess.Popen(
         [
+            *before,
             sys.executable,
             "-m",
             "streamlit",
@@ -120,6 +155,15 @@ def chromium() -> Iterator[Browser]:
     path = needed("chromium", "chromium-browser", what="Chromium")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        new_context = browser.new_context
+
+        def been_here(**options) -> BrowserContext:
+            context = new_context(**options)
+            context.add_cookies([BEEN_HERE])
+            return context
+
+        browser.new_context = been_here
+        browser.new_page = lambda **options: been_here(**options).new_page()
         yield browser
         browser.close()
 

@@ -6,8 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from crl_core import preset
 from pages.shared.places import DEFAULT_PAGE, TITLES
-from tests.browser.conftest import ROOT, drawn, free_port, needed, start_server
+from tests.browser.conftest import ROOT, drawn, free_port, nginx_serving, start_server
 from tests.browser.test_app import TINY, said, settled
 
 pytestmark = pytest.mark.browser
@@ -61,7 +59,6 @@ def endpoint(exported: Path) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory, chromium: Browser, endpoint: int) -> Iterator[Proxied]:
-    nginx = needed("nginx", "/usr/sbin/nginx", what="nginx")
     folder = tmp_path_factory.mktemp("nginx")
     app, port = start_server(folder / "cache", APP), free_port()
     site = readme_configuration()
@@ -69,28 +66,9 @@ def proxied(tmp_path_factory: pytest.TempPathFactory, chromium: Browser, endpoin
     for written, here in ((":8501", f":{app.port}"), (":8000", f":{endpoint}"), listen):
         assert written in site
         site = site.replace(written, here)
-    temporary = "\n".join(
-        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    file, log = folder / "nginx.conf", folder / "access.log"
-    file.write_text(
-        f"daemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
-        f"http {{\naccess_log {log};\n{temporary}\n{site}\n}}\n"
-    )
-    process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(file), "-e", f"{folder}/error.log"])
-    found = Proxied(f"http://tools.localhost:{port}", log)  # browsers resolve names under localhost themselves
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{ENDPOINT}/healthz", timeout=20):
-                break
-        except OSError:
-            assert process.poll() is None, (folder / "error.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    yield found
-    process.terminate()
-    process.wait(timeout=15)
+    with nginx_serving(folder, site, f"http://127.0.0.1:{port}{ENDPOINT}/healthz"):
+        # browsers resolve names under localhost themselves
+        yield Proxied(f"http://tools.localhost:{port}", folder / "access.log")
     app.stop()
 
 

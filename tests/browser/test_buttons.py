@@ -18,6 +18,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from crl_core import train
 from crl_core.config.presets import PRESETS
+from crl_core.lessons.lesson import lessons
 from crl_core.runs.store import RunStore
 from crl_core.serve.app import create_app
 from crl_core.serve.settings import Settings
@@ -103,7 +104,7 @@ def test_every_page_is_reached_from_the_bar_and_defines_its_words(visitor: Visit
             visitor.press("Definitions", at=words)
             expect(page.get_by_test_id("stPopoverBody").locator("strong").first).to_be_visible()
             page.keyboard.press("Escape")
-    assert without == ["words", "runs"]
+    assert without == ["lessons", "words", "runs"]
 
 
 @presses("Advanced", "align")
@@ -478,6 +479,110 @@ def test_the_same_digits_are_taken_under_another_lamp(visitor: Visitor) -> None:
 
 
 @presses(
+    "lessons-first",
+    "share-waits",
+    "lessons-begin-*",
+    "lessons-language",
+    "lessons-moving",
+    "lessons-forget",
+    "lessons-sheet",
+    "lessons-handout",
+    "lessons-all",
+    "Explore freely",
+    "Teach with it",
+    "For a course page",
+    "As text, to copy",
+    "lesson-reveal",
+    "lesson-skip",
+    "lesson-next",
+    "lesson-back",
+    "lesson-stay",
+    "lesson-finish",
+    "lesson-leave",
+    "lesson-whole-*",
+    "lessons-result-*",
+)
+def test_lessons_are_begun_read_left_finished_forgotten_and_taught_with(visitor: Visitor) -> None:
+    visitor.open("lessons")
+    main = visitor.main
+    visitor.press("lessons-language", "Deutsch")
+    expect(main).to_contain_text(lessons("de")["coin"].title)
+    visitor.of("lessons-language").get_by_text("English", exact=True).click()
+    expect(main).to_contain_text("The machine gives it away")
+    visitor.press("lessons-moving", at=visitor.of("lessons-moving").locator("label"))
+    expect(main.locator(".crl-moving")).to_be_visible()
+    visitor.press("Teach with it", at=main.locator("summary").filter(has_text="Teach with it"))
+    expect(main.locator("img[alt^='QR code']")).to_be_visible()
+    visitor.press("share-waits", at=visitor.of("share-waits").locator("label"))
+    expect(main.get_by_test_id("stCode").first).to_contain_text("reveal=off")
+    visitor.press("For a course page", at=main.locator("summary").filter(has_text="For a course page"))
+    expect(main.get_by_text("<iframe").first).to_be_visible()
+    visitor.press("lessons-first")
+    card = visitor.of("lesson_card")
+    expect(card).to_contain_text("step 1 of 5")
+    visitor.settle()
+    visitor.press("lesson-leave")
+    expect(visitor.of("panel_lesson_coin")).to_contain_text("not begun")
+    visitor.settle()
+    visitor.press("lessons-begin-*", at=visitor.of("lessons-begin-4").get_by_role("button"))
+    for step in range(1, 6):
+        expect(card).to_contain_text(f"step {step} of 5")
+        visitor.settle()
+        if step == 1:
+            visitor.press("lesson-whole-*", at=card.locator("[class*=st-key-lesson-whole] label"))
+            expect(main.locator(".st-key-panel_equations")).to_be_visible()
+        elif step == 2:
+            visitor.press("lesson-skip")
+            expect(card).to_contain_text("skipped")
+            visitor.settle()
+            visitor.press("lesson-back")
+            expect(card).to_contain_text("step 1 of 5")
+            visitor.settle()
+            visitor.press("lesson-next")
+            expect(card).to_contain_text("step 2 of 5")
+        elif step == 3:
+            visitor.press("lesson-skip")
+        elif step == 4:
+            visitor.press("lesson-stay")
+            expect(visitor.of("lesson-reveal").get_by_role("button")).to_be_enabled()
+            visitor.settle()
+            visitor.press("lesson-reveal")
+        if 1 < step < 5:
+            expect(card.locator(".crl-lesson-found")).to_be_visible()
+        visitor.settle()
+        visitor.press("lesson-finish" if step == 5 else "lesson-next")
+    expect(main).to_contain_text("The code stands for")
+    visitor.settle()
+    assert b"AUC 0.93" in visitor.take("lessons-sheet")
+    assert b"AUC 0.93" not in visitor.take("lessons-handout")
+    visitor.unfold("As text, to copy", "A coin leaves nothing to gain")
+    visitor.press("lessons-all")
+    expect(visitor.of("panel_lesson_coin")).to_contain_text("done")
+    visitor.settle()
+    visitor.press("lessons-result-*", at=visitor.of("lessons-result-4").get_by_role("button"))
+    expect(main).to_contain_text("The code stands for")
+    visitor.settle()
+    visitor.press("lessons-all")
+    visitor.press("lessons-forget")
+    expect(visitor.of("panel_lesson_coin")).to_contain_text("not begun")
+    visitor.settle()
+    visitor.press("Explore freely", at=main.get_by_role("link", name="Explore freely"))
+    expect(main.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+
+
+@presses("lecture-share", "lecture-handout")
+def test_the_lecture_is_shared_as_a_link_a_code_and_a_frame(visitor: Visitor) -> None:
+    visitor.open("lecture")
+    visitor.press("lecture-share")
+    dialogue = visitor.page.get_by_role("dialog")
+    expect(dialogue.locator("img[alt^='QR code']")).to_be_visible()
+    expect(dialogue.get_by_test_id("stCode").first).to_contain_text("/lecture")
+    visitor.page.keyboard.press("Escape")
+    expect(dialogue).to_have_count(0)
+    visitor.take("lecture-handout")
+
+
+@presses(
     "lecture-handout",
     *(f"scrubber-{act}" for act in ("back", "story", "next", "play", "projector", "full", "enlarge")),
 )
@@ -835,6 +940,51 @@ def search(visitor: Visitor, text: str) -> None:
     visitor.settle()
 
 
+STUDY = """
+title = "Two penalties"
+penalties = ["mmd", "coral"]
+own_grids = false
+[base]
+set = { n_samples = 20000, epochs = 1000, replicates = 3, lams = [0, 1] }
+"""
+
+
+@presses(
+    "studies-start", "studies-cancel", "studies-open", "studies-csv", "studies-parquet", "The file", "studies-file-*"
+)
+def test_a_study_is_dropped_started_cancelled_carried_out_and_a_run_of_it_opened(visitor: Visitor) -> None:
+    page, main = visitor.page, visitor.main
+
+    def drop(name: str, text: str) -> None:
+        content = {"name": f"{name}.toml", "mimeType": "application/toml", "buffer": text.encode()}
+        main.locator("input[type=file]").set_input_files(content)
+        expect(visitor.of("panel_studies_plan")).to_contain_text(f"study run {name}.toml")
+        visitor.settle()
+
+    visitor.open("studies")
+    visitor.pressed.add("studies-file-*")
+    drop("long", STUDY)
+    visitor.unfold("The file", "own_grids = false")
+    visitor.press("studies-start")
+    panel = visitor.of("panel_studies_watch")
+    expect(panel).to_contain_text(re.compile(r"0 of 2 runs\. .*Epoch [1-9]"), timeout=5 * WAIT_MS)
+    visitor.press("studies-cancel")
+    expect(panel).to_contain_text("It was left before its end", timeout=2 * WAIT_MS)
+    drop("short", STUDY.replace("epochs = 1000", "epochs = 2").replace("n_samples = 20000", "n_samples = 400"))
+    visitor.press("studies-start")
+    expect(panel).to_contain_text("2 of 2 runs done.", timeout=5 * WAIT_MS)
+    visitor.settle()
+    figure = visitor.of("panel_studies_figure")
+    expect(figure.locator(".js-plotly-plot").first).to_be_visible()
+    assert visitor.take("studies-csv").splitlines()[0].startswith(b"run,penalty,lam")
+    assert visitor.take("studies-parquet").startswith(b"PAR1")
+    grid = visitor.of("panel_studies_table").get_by_test_id("stDataFrame")
+    grid.scroll_into_view_if_needed()
+    grid.click(position={"x": 18, "y": 52})
+    visitor.press("studies-open")
+    page.wait_for_url(re.compile("epochs=2"))
+
+
 @presses("runs-every", "runs-edit")
 def test_a_search_is_in_the_link_all_settings_are_a_switch_away_and_a_name_is_typed_into_the_table(
     visitor: Visitor,
@@ -894,7 +1044,7 @@ def test_a_sweep_is_queued_named_watched_and_cancelled(visitor: Visitor) -> None
 
 
 @presses(
-    *("runs-open", "runs-pin", "runs-delete", "runs-undo", "Name, tags, note", "Save", "runs-check"),
+    *("runs-open", "runs-pin", "runs-delete", "runs-undo", "Name, tags, note", "Save", "runs-check", "runs-empty"),
 )
 def test_a_run_is_opened_named_pinned_deleted_and_brought_back(visitor: Visitor) -> None:
     key, page = run_of("shifted").config.key, visitor.page
@@ -919,6 +1069,8 @@ def test_a_run_is_opened_named_pinned_deleted_and_brought_back(visitor: Visitor)
     expect(visitor.main.get_by_test_id("stDataFrame")).to_contain_text("third lecture")
     visitor.press("runs-check")
     said(page, "Every byte of every run is as it was stored.")
+    visitor.press("runs-empty")
+    said(page, re.compile(r"The trash is empty\.|\d+ runs? deleted for good\."))  # others may have put one there
 
 
 TAKEN = ("bundle", "checkpoint", "notebook", "metrics", "curves", "figures", "citation", "bibtex")

@@ -349,9 +349,9 @@ def test_a_bad_config_file_is_one_clear_line(capsys: Output, tmp_path: Path, con
 
 
 def test_two_runs_that_begin_alike_are_told_apart(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RunStore, "keys", lambda self: ["ab" + "0" * 14, "ab" + "1" * 14])
-    assert main(["runs", "show", "ab"]) == 2
-    assert "2 runs begin with ab; type more of the key" in said(capsys)
+    monkeypatch.setattr(RunStore, "keys", lambda self: ["abab" + "0" * 12, "abab" + "1" * 12])
+    assert main(["runs", "show", "abab"]) == 2
+    assert "2 runs begin with abab; type more of the key" in said(capsys)
 
 
 # -- trouble -------------------------------------------------------------------------------------------------------

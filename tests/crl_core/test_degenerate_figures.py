@@ -53,6 +53,7 @@ from crl_core.figures.embedding import Limits, Units, embedding, path_limits
 from crl_core.figures.kept_covariates import kept_covariates
 from crl_core.figures.palette import palette
 from crl_core.figures.spoken import spoken
+from crl_core.figures.study_panel import MeanDot, study_panel
 from crl_core.measures.average_effects import AverageLevels
 from crl_core.measures.covariate_probes import CovariateProbes
 from crl_core.measures.curves import Curves
@@ -217,6 +218,23 @@ def _dots(run: Drawn) -> list[runs_scatter.RunDot]:
     ]
 
 
+def _study_panel(run: Drawn) -> go.Figure:
+    """Means along an axis of numbers or of words, as a study's page draws them; two panels share the axes."""
+    xs: tuple[float | str, ...] = ((0.0, 1e-3, 10.0), ("median", "0.5", "CORAL"))[run.replicates % 2]
+    among = [
+        MeanDot(
+            x=xs[at % 3],
+            group=("", "CORAL")[at % run.replicates > 0],
+            mean=run.number(),
+            low=run.number(),
+            high=run.number(),
+            n=at,
+        )
+        for at in range(run.n)
+    ]
+    return study_panel(among[::2], INK, among=among, title="T", x_title="σ₂", y_title="y", log=len(run.lams) > 1)
+
+
 def _embedding(run: Drawn, colour_by: str) -> go.Figure:
     return embedding(run.array(run.n, 2), _units(run), INK, title="T", colour_by=colour_by, limits=run.window)
 
@@ -247,6 +265,7 @@ FIGURES: dict[str, Callable[[Drawn], go.Figure]] = {
     "runs_scatter": lambda run: runs_scatter.runs_scatter(
         _dots(run), INK, title="T", x_title="σ₂", y_title="y", log=run.replicates > 1
     ),
+    "study_panel": _study_panel,
     "runs_along_lam": lambda run: compare.runs_along_lam(_runs(run), INK, title="T"),
     "runs_over_epochs": _over_epochs,
     "latents_in_a_row": lambda run: compare.latents_in_a_row(_panes(run), NAMES, INK, title="T", limits=run.window),

@@ -1,17 +1,19 @@
 """Several runs: each once, in order, on every slot there is, and one clear failure."""
 
+import threading
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from crl_core import RunConfig, RunStore
-from crl_core.jobs.ensure_runs import RunsFailed, SeveralRuns, each_run, ensure_runs, missing
+from crl_core.jobs.background import Background
+from crl_core.jobs.ensure_runs import RunsFailed, each_run, ensure_runs, missing
 from crl_core.jobs.executors import Job
 from crl_core.jobs.manager import JobManager
 from crl_core.jobs.train_and_store import Outcome
 from crl_core.runs.sealing import StoreError
-from tests.crl_core.made_up import assert_same, made_up_part, made_up_result, store_in, tiny_config
+from tests.crl_core.made_up import assert_same, made_up_part, made_up_result, store_in, tiny_config, wait_until
 
 
 class Held:
@@ -51,6 +53,15 @@ class Held:
 
     def close(self) -> None:
         self.open = False
+
+
+class Cancellable(Held):
+    """One whose jobs end when they are cancelled."""
+
+    def stop(self, key: str) -> None:
+        super().stop(key)
+        if not self.futures[key].done():
+            self.futures[key].set_result(Outcome(ending="cancelled"))
 
 
 @pytest.fixture
@@ -162,30 +173,60 @@ def _done(outcome: Outcome) -> Future[Outcome]:
 # -- a few at a time, beside other visitors ----------------------------------------------------------------------------
 
 
-def test_a_page_asks_for_one_run_more_than_there_are_slots_until_all_are_stored(store: RunStore) -> None:
+def test_runs_in_the_background_go_on_by_themselves_a_few_at_a_time(store: RunStore) -> None:
     executor = Held(store, slots=1)
-    jobs, several, wanted = JobManager(store, executor), SeveralRuns(), [(config, False) for config in CONFIGS]
-    assert len(several.advance(wanted, jobs)) == 4
-    assert several.submitted == {CONFIGS[0].key, CONFIGS[1].key}
-    several.advance(wanted, jobs)
-    assert len(several.submitted) == 2
-    for left in (3, 2, 1, 0):
+    jobs, wanted = JobManager(store, executor), [(config, False) for config in CONFIGS]
+    background = Background(jobs)
+    background.train("study", wanted)
+    background.train("study", wanted)  # pressed twice: joined
+    for n in range(1, len(CONFIGS) + 1):
+        wait_until(lambda n=n: len(executor.jobs) == n)  # type: ignore[misc]
+        assert sum(jobs.state(config.key).active for config in CONFIGS) <= 2  # one waits, so that the slot does not
+        assert background.under_way() == ("study",)
         executor.end(executor.jobs[-1])
-        assert len(several.advance(wanted, jobs)) == left
-    assert several.problem is None
+    wait_until(lambda: background.under_way() == ())
+    assert background.problem("study") == ""
     assert [job.key for job in executor.jobs] == [config.key for config in CONFIGS]
+    assert missing(wanted, store) == []
     jobs.close()
 
 
-def test_a_page_asks_for_nothing_more_once_a_run_has_failed_or_was_refused(store: RunStore) -> None:
+def test_the_first_run_that_fails_ends_the_work_with_its_reason_and_pressing_again_goes_on(store: RunStore) -> None:
     executor = Held(store, slots=1)
-    jobs, several, wanted = JobManager(store, executor), SeveralRuns(), [(config, False) for config in CONFIGS]
-    several.advance(wanted, jobs)
+    jobs, wanted = JobManager(store, executor), [(config, False) for config in CONFIGS]
+    background = Background(jobs)
+    background.train("study", wanted)
+    wait_until(lambda: bool(executor.jobs))
     executor.end(executor.jobs[0], Outcome(ending="failed", reason="The disk is on fire."))
-    several.advance(wanted, jobs)
-    assert several.problem == "The disk is on fire."
-    assert len(several.submitted) == 2
+    wait_until(lambda: background.under_way() == ())
+    assert background.problem("study") == "The disk is on fire."
+    executor.at_once = True
+    for future, job in ((executor.futures[job.key], job) for job in executor.jobs):
+        if not future.done():
+            executor.end(job, Outcome(ending="cancelled"))
+    background.train("study", wanted)
+    wait_until(lambda: background.under_way() == ())
+    assert background.problem("study") == ""
+    assert missing(wanted, store) == []
     jobs.close()
-    refused = SeveralRuns()
-    refused.advance(wanted, jobs)
-    assert "shutting down" in str(refused.problem)
+
+
+def test_work_that_is_stopped_cancels_its_runs_and_is_no_failure(store: RunStore) -> None:
+    executor = Held(store, slots=1)
+    jobs, wanted = JobManager(store, executor), [(config, False) for config in CONFIGS]
+    background = Background(jobs)
+    background.train("study", wanted)
+    wait_until(lambda: bool(executor.jobs))
+    stopper = threading.Thread(target=background.stop, args=("study",))
+    stopper.start()
+    wait_until(lambda: executor.stopped == [CONFIGS[0].key])
+    executor.end(executor.jobs[0], Outcome(ending="cancelled"))
+    stopper.join()
+    assert background.under_way() == ()
+    wait_until(lambda: not any(jobs.state(config.key).active for config in CONFIGS))
+    assert background.problem("study") == ""
+    assert len(executor.jobs) == 1
+    jobs.close()
+    background.train("late", wanted)
+    wait_until(lambda: background.under_way() == ())
+    assert "shutting down" in background.problem("late")

@@ -2,7 +2,6 @@
 
 import pickle
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -27,11 +26,13 @@ class Threads:
     def __init__(self, store: RunStore) -> None:
         self._store = pickle.loads(pickle.dumps(store))
         self._under_way: dict[str, Future[Outcome]] = {}
+        self._attempts: dict[str, str] = {}
         self._closed = False
 
     def start(self, job: Job) -> Future[Outcome]:
         future: Future[Outcome] = Future()
         self._under_way[job.key] = future
+        self._attempts[job.key] = job.attempt
         threading.Thread(target=self._carry_out, args=(job, future), daemon=True).start()
         return future
 
@@ -45,7 +46,7 @@ class Threads:
 
     def stop(self, key: str) -> None:
         if key in self._under_way and not self._under_way[key].done():
-            self._store.locks.ask_to_stop(key)
+            self._store.locks.ask_to_stop(key, self._attempts[key])
 
     def warm(self) -> None:
         pass
@@ -74,7 +75,7 @@ def executor(request: pytest.FixtureRequest, store: RunStore) -> Iterator[Execut
 
 
 def job_of(config: RunConfig, *parts: str) -> Job:
-    return Job(key=config.key, asked_at=time.time(), config=config, parts=frozenset(parts))
+    return Job(key=config.key, config=config, parts=frozenset(parts))
 
 
 def kinds(store: RunStore, key: str) -> list[str]:
@@ -157,7 +158,7 @@ def test_a_closed_executor_leaves_the_job_under_way_unfinished_and_begins_no_oth
 def test_a_job_survives_the_way_to_a_worker() -> None:
     job = job_of(tiny_config(), "evidence", "projection")
     assert Job.from_dict(job.to_dict()) == job
-    task = Job(key=job.key, asked_at=1.5, task={"name": "latents", "seed": 3})
+    task = Job(key=job.key, attempt="one", task={"name": "latents", "seed": 3})
     assert Job.from_dict(task.to_dict()) == task
 
 

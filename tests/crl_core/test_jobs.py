@@ -171,7 +171,7 @@ def test_a_run_tells_its_story_in_order_and_is_sealed_before_it_is_said_to_be(
     assert store.intact(config.key)
     content = store.events_path(config.key).read_bytes()
     store.events_path(config.key).write_bytes(content[:-1])  # the last line is under the seal
-    assert not store.intact(config.key)
+    assert [damage.file for damage in store.verify()] == ["events.jsonl"]
 
 
 def test_a_stored_run_is_not_trained_again_but_gets_the_parts_that_it_lacks(
@@ -206,9 +206,8 @@ def test_a_flag_from_before_the_run_was_asked_for_does_not_cancel_it(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made_up_training(monkeypatch)
-    store.locks.ask_to_stop(tiny_config().key)
-    time.sleep(0.01)
-    assert train_and_store(tiny_config(), store, with_parts=False, asked_at=time.time()).ending == "trained"
+    store.locks.ask_to_stop(tiny_config().key, "an earlier attempt")
+    assert train_and_store(tiny_config(), store, with_parts=False).ending == "trained"
 
 
 def test_cancelling_during_the_parts_keeps_the_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -593,3 +592,88 @@ def test_the_whole_of_a_real_run_is_stored(manager: JobManager, store: RunStore)
     assert projection is not None
     assert projection["tsne_xy"].shape == (2, 40, 2)
     assert np.isfinite(projection["tsne_xy"]).all()
+
+
+# -- a queue that outlives its server ---------------------------------------------------------------------------------
+
+
+def waiting_server(store: RunStore, *configs: RunConfig) -> subprocess.Popen[str]:
+    """A process that asks for runs, says so, and waits to be killed."""
+    code = (
+        "import json, sys, time\nfrom crl_core import RunConfig, RunStore\n"
+        "from crl_core.jobs.manager import JobManager\n"
+        "jobs = JobManager(RunStore(sys.argv[1], sys.argv[2]))\n"
+        "for text in sys.argv[3:]:\n    jobs.submit(RunConfig.from_dict(json.loads(text)), parts=())\n"
+        "print('asked', flush=True)\ntime.sleep(600)"
+    )
+    texts = [json.dumps(config.to_dict()) for config in configs]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(store.root), str(store.baked), *texts], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "asked\n"
+    return process
+
+
+def test_what_a_killed_server_was_asked_for_is_trained_by_the_next_in_its_order(store: RunStore) -> None:
+    configs = [endless_config(0), *(tiny_config(seed) for seed in (1, 2, 3))]
+    server = waiting_server(store, *configs)
+    server.kill()
+    server.wait()
+    wait_until(lambda: not store.busy(configs[0].key))
+    jobs = JobManager(store)
+    assert jobs.take_up() == (4, 0)
+    keys = [config.key for config in configs]
+    assert [jobs.state(key).position for key in keys] == [0, 1, 2, 3]
+    assert [config.key for config in jobs.ahead(keys[2])] == keys[:2]
+    wait_until(lambda: jobs.state(keys[0]).phase == "running")
+    jobs.cancel(keys[0])
+    wait_until(all_ended(jobs, *keys))
+    assert [store.has(key) for key in keys] == [False, True, True, True]
+    jobs.close()
+    assert JobManager(store).take_up() == (0, 0)
+
+
+def test_a_server_that_lives_keeps_its_own_queue_and_one_that_closes_hands_it_on(store: RunStore) -> None:
+    first, second = JobManager(store), JobManager(store)
+    for seed in (0, 1):
+        first.submit(endless_config(seed), parts=())
+    assert second.take_up() == (0, 0)
+    first.close()
+    assert second.take_up() == (2, 0)
+    for seed in (0, 1):
+        second.cancel(endless_config(seed).key)
+    wait_until(all_ended(second, *(endless_config(seed).key for seed in (0, 1))))
+    second.close()
+
+
+def test_a_queue_that_cannot_be_read_is_counted_as_lost_and_stops_nothing(store: RunStore) -> None:
+    folder = store.root / "queue"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text("[" * 100_000)
+    (folder / "b.json").write_text(json.dumps([{"key": 1}, None]))
+    jobs = JobManager(store)
+    assert jobs.take_up() == (0, 3)
+    assert list(folder.glob("*.json")) == []
+    jobs.close()
+
+
+def test_what_concerns_a_table_is_never_kept_on_disk(store: RunStore) -> None:
+    jobs = JobManager(store)
+    jobs.submit(endless_config(0), parts=())
+    jobs.submit_task("0" * 16, {"name": "planted", "config": {"table": {"columns": ["the patient's name"]}}})
+    kept = "".join(path.read_text() for path in (store.root / "queue").glob("*.json"))
+    assert endless_config(0).key in kept
+    assert "patient" not in kept
+    jobs.close()
+
+
+def test_who_asks_for_many_runs_has_one_before_what_others_ask_for(store: RunStore) -> None:
+    jobs = JobManager(store)
+    jobs.submit(endless_config(9), parts=(), visitor="first")
+    for seed in range(3):
+        jobs.submit(endless_config(seed), parts=(), visitor="many")
+    jobs.submit(endless_config(5), parts=(), visitor="one")
+    position = [jobs.state(endless_config(seed).key).position for seed in (0, 5, 1, 2)]
+    assert position == [1, 2, 3, 4]
+    jobs.close()

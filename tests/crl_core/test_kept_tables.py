@@ -202,7 +202,7 @@ def test_the_worker_and_the_command_line_find_a_kept_tables_rows(
     tables.forget(source.content)
     executor = LocalProcess(store)
     try:
-        outcome = executor.start(Job(key=config.key, asked_at=0.0, config=config)).result(timeout=300)
+        outcome = executor.start(Job(key=config.key, config=config)).result(timeout=300)
     finally:
         executor.close()
     assert (outcome.ending, outcome.reason) == ("trained", None)

@@ -153,6 +153,14 @@ NUMERIC = {  # command, option: is it the option that says it must be whole? Of 
     "serve --port": True,
     "serve --max-rows": True,
     "serve --timeout": False,
+    **dict.fromkeys(
+        (
+            f"{command} --workers"
+            for command in ("claims", "environments", "penalties", "unseen", "study plan", "study run")
+        ),
+        True,
+    ),
+    "study run --retries": True,
 }
 READ = {
     f"{name} {action.option_strings[0]}": action.type

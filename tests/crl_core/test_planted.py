@@ -474,7 +474,7 @@ class Never(Here):
 
     def __init__(self) -> None:
         self.jobs: list[Any] = []
-        self._key = None
+        self._job = None
         self._closed = False
 
     def start(self, job: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +139,7 @@ def test_a_private_run_whose_session_ended_before_its_turn_fails_in_a_sentence(t
     forget_rows(rows.token)
     executor = LocalProcess(store)
     try:
-        outcome = executor.start(Job(key=config.key, asked_at=time.time(), config=config)).result(timeout=120)
+        outcome = executor.start(Job(key=config.key, config=config)).result(timeout=120)
     finally:
         executor.close()
     assert outcome.ending == "failed"

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from crl_core.config import RECIPE_VERSION
 from crl_core.config import run as config_room
 from crl_core.events import EpochEnded, RunFailed, RunStarted
-from crl_core.runs import records, sealing
+from crl_core.runs import keyed, records, sealing
 from crl_core.runs import store as runs
 from crl_core.runs.eventlog import EventLog, decode, encode, read_entries
 from crl_core.runs.store import RunBusy, RunCorrupted, RunNotFound, RunStore, StoreError
@@ -196,9 +197,7 @@ def test_a_run_of_a_newer_format_is_refused_and_left_alone(store: RunStore, monk
 # -- damage --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "file", ["events.jsonl", "result.joblib", "evidence.joblib", "projection.joblib", "manifest.json"]
-)
+@pytest.mark.parametrize("file", ["result.joblib", "evidence.joblib", "projection.joblib", "manifest.json"])
 @pytest.mark.parametrize("where", [0.0, 0.37, 0.61, 1.0])
 def test_one_flipped_byte_refuses_that_run_and_no_other(
     store: RunStore, tmp_path: Path, file: str, where: float
@@ -236,7 +235,7 @@ def test_no_changed_bit_of_a_manifest_is_read_as_a_number(
         store.load(KEY)
 
 
-@pytest.mark.parametrize("file", ["events.jsonl", "result.joblib", "projection.joblib", "manifest.json"])
+@pytest.mark.parametrize("file", ["result.joblib", "projection.joblib", "manifest.json"])
 def test_a_missing_or_shortened_file_is_damage(store: RunStore, file: str) -> None:
     key = complete_run(store)
     path = store.root / "runs" / key / file
@@ -283,9 +282,29 @@ def test_a_result_of_another_config_is_damage_even_under_a_good_seal(store: RunS
     wrong = sealing.pack(records.plain(made_up_result(tiny_config(1))))
     (folder / "result.joblib").write_bytes(wrong)
     manifest["files"]["result.joblib"] = sealing.sealed_entry(wrong)
-    sealing.write_manifest(folder, manifest)
+    keyed.seal(folder, manifest)
     with pytest.raises(RunCorrupted, match=f"is the result of run {tiny_config(1).key}"):
         store.load(key)
+
+
+@pytest.mark.parametrize("how", ["flipped", "shortened", "gone"])
+def test_a_damaged_log_costs_its_damaged_lines_and_never_the_run(store: RunStore, how: str) -> None:
+    key = complete_run(store)
+    path = store.events_path(key)
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1  # in the first of two lines
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content if how == "flipped" else path.read_bytes()[:-9])
+    assert_same(store.load(key), made_up_result(tiny_config()))
+    (told,) = store.verify()
+    assert (told.file, told.moved_to) == ("events.jsonl", None)
+    assert "the result is as it was sealed" in str(told)
+    assert store.verify() == []  # mended
+    kept = [type(entry.event) for entry in read_entries(path)[0]]
+    assert kept == {"flipped": [EpochEnded], "shortened": [RunStarted], "gone": []}[how]
+    assert_same(store.load(key), made_up_result(tiny_config()))
 
 
 def test_an_added_part_never_seals_damaged_events(store: RunStore) -> None:
@@ -294,8 +313,10 @@ def test_an_added_part_never_seals_damaged_events(store: RunStore) -> None:
     content = bytearray(path.read_bytes())
     content[40] ^= 1
     path.write_bytes(content)
-    with pytest.raises(RunCorrupted, match=r"events\.jsonl"):
-        store.add(key, "projection", made_up_part())
+    store.add(key, "projection", made_up_part())
+    assert [type(entry.event) for entry in read_entries(path)[0]] == [EpochEnded]
+    assert bytes(content[:60]) not in path.read_bytes()
+    assert store.verify() == []
 
 
 # -- killed at any moment ------------------------------------------------------------------------------------------
@@ -615,12 +636,24 @@ def test_a_lock_is_held_once_and_seen_by_everyone(store: RunStore) -> None:
     assert not other.busy(KEY)
 
 
-def test_a_cancel_flag_from_before_a_run_was_asked_for_is_stale(store: RunStore) -> None:
-    store.locks.ask_to_stop(KEY)
-    assert store.locks.asked_to_stop(KEY)
-    assert not store.locks.asked_to_stop(KEY, since=float((store.root / "locks" / f"{KEY}.cancel").read_text()) + 1)
-    store.locks.lower_flag(KEY)
-    assert not store.locks.asked_to_stop(KEY)
+def test_a_cancel_is_for_one_attempt_whatever_the_clocks_say(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    locks = store.locks
+    locks.ask_to_stop(KEY)  # nobody is at it
+    with store.lock(KEY):
+        first = locks.begin(KEY)
+        assert not locks.asked_to_stop(KEY, first)
+        for clock in (1e10, 0.0):  # far ahead, far behind
+            monkeypatch.setattr(time, "time", lambda clock=clock: clock)
+            locks.ask_to_stop(KEY)
+            assert locks.asked_to_stop(KEY, first)
+            second = locks.begin(KEY)
+            assert not locks.asked_to_stop(KEY, second)
+            first = second
+        locks.ask_to_stop(KEY, "a job that has not begun")
+        assert locks.asked_to_stop(KEY, "a job that has not begun")
+        locks.end(KEY)
+    assert not locks.asked_to_stop(KEY, first)
+    assert list((store.root / "locks").glob("*.attempt")) == []
 
 
 # -- events --------------------------------------------------------------------------------------------------------
@@ -684,3 +717,22 @@ def test_a_file_that_was_replaced_by_a_shorter_one_is_read_from_its_beginning(tm
     entries, end = read_entries(path, 100_000)
     assert len(entries) == 1
     assert end == path.stat().st_size
+
+
+def test_a_save_does_not_measure_every_run_while_there_is_room_and_keeps_to_the_quota_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    measured = runs.make_room
+    monkeypatch.setattr(runs, "make_room", lambda *given: looks.append(1) or measured(*given))  # type: ignore[func-returns-value]
+    plenty = store_in(tmp_path / "plenty")
+    for seed in range(6):
+        plenty.save(made_up_result(tiny_config(seed)))
+    assert len(looks) == 1
+    size = sum(file.stat().st_size for file in (plenty.root / "runs" / plenty.keys()[0]).iterdir())
+    looks.clear()
+    little = RunStore(tmp_path / "little", baked=tmp_path / "none", quota_bytes=int(3.5 * size))
+    for seed in range(8):
+        little.save(made_up_result(tiny_config(seed)))
+        assert len(little.keys()) == min(seed + 1, 3)
+    assert len(looks) < 8

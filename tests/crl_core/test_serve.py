@@ -28,6 +28,7 @@ from crl_core.export.models import Subject, export_model, subject
 from crl_core.serve.app import create_app
 from crl_core.serve.monitor import ALARM, OTHERS, Monitor
 from crl_core.serve.monitor_process import test_window as p_of_window
+from crl_core.serve.protocol import DeadlineProtocol
 from crl_core.serve.settings import Settings
 
 CONFIG = PRESETS["linear"].config
@@ -56,7 +57,12 @@ class Server:
         self.app, self.socket = app, socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, proxy_headers=False
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            proxy_headers=False,
+            http=DeadlineProtocol,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self.socket]}, daemon=True)
@@ -627,6 +633,24 @@ def test_memory_stays_bounded_whatever_labels_come(file: Path) -> None:
     assert list(states) == ["label-0", "label-1", "label-2", OTHERS]
     assert states[OTHERS].rows == 497
     assert monitor.place("label-400") == OTHERS
+
+
+def test_labels_that_idle_give_way_to_new_ones(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from crl_core.serve import monitor as module
+
+    model, clock = read_model(file.read_bytes(), "m"), [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monitor = Monitor(model.reference, model.environment, Settings(max_labels=3, idle_s=600))
+    for label in ("junk 1", "junk 2", "site"):
+        monitor.add(label, model.reference[:1])
+    monitor.add("early", model.reference[:1])
+    assert monitor.place("early") == OTHERS
+    clock[0] = 500.0
+    monitor.add("site", model.reference[:1])
+    clock[0] = 700.0
+    monitor.add("clinic", model.reference[:1])
+    assert set(monitor.states()) == {"site", "junk 2", "clinic", OTHERS}
+    monitor.close()
 
 
 def test_a_window_is_the_newest_rows_and_one_row_is_warming_up(file: Path, monitor: Monitor) -> None:

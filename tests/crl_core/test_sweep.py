@@ -21,7 +21,7 @@ from crl_core.config.settings import (
     varying,
     world_of,
 )
-from crl_core.config.sweep import Axis, axes_of, expand, read_axis, with_setting
+from crl_core.config.sweep import Axis, axes_of, combined, expand, read_axis
 from crl_core.config.text import N_ENVS, altered
 
 BASE = PRESETS["hospital"].config
@@ -139,7 +139,8 @@ def test_every_setting_that_can_be_swept_is_read_back_from_its_own_value() -> No
         value = setting.of(BASE)
         text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
         assert read_axis(setting, text).values == (value,), setting
-        assert with_setting(BASE, setting, value) == BASE
+        for kept in (None, {}):
+            assert combined(BASE, [(setting, value)], kept=kept) == BASE
 
 
 # -- the runs ----------------------------------------------------------------------------------------------------------

@@ -34,10 +34,8 @@ def tiny() -> Tiny:
     return Tiny(PARAMS, config, train(config))
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    """The app's store, empty, without baked runs; no worker is started unless a test trains."""
-    own = RunStore(root=tmp_path / "cache", baked=tmp_path / "baked")
+def served(own: RunStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
+    """The app on this store; no worker is started unless a test trains."""
     monkeypatch.setattr(server_cache, "RunStore", lambda: own)
     monkeypatch.setattr(server_cache, "_warm", lambda manager: manager)
     st.cache_resource.clear()
@@ -46,23 +44,30 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]
     st.cache_resource.clear()
 
 
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
+    """The app's store, empty, without baked runs."""
+    yield from served(RunStore(root=tmp_path / "cache", baked=tmp_path / "baked"), monkeypatch)
+
+
 Open = Callable[..., AppTest]
+
+
+def opened(page: str = "train", **params: str) -> AppTest:
+    """The app at that page and link, run once; on the store of the test's fixtures."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.run()
+    if page != "train":
+        app.switch_page(f"pages/{page}.py").run()
+    return app
 
 
 @pytest.fixture
 def open_app(store: RunStore) -> Open:
     """open_app("runs", preset="leaky", ...): the app at that page and link, run once."""
-
-    def run(page: str = "train", **params: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
-        for name, value in params.items():
-            app.query_params[name] = value
-        app.run()
-        if page != "train":
-            app.switch_page(f"pages/{page}.py").run()
-        return app
-
-    return run
+    return opened
 
 
 FILTER = RunConfig(

@@ -16,6 +16,8 @@ from crl_core.studies.claims import load_claims, pick
 from crl_core.studies.claims_own import entry_of, own_claim
 from crl_core.studies.claims_run import BAKED, baked_claims, content_of, run_claims, runs_of
 from pages.shared import server_cache
+from tests.crl_core.made_up import wait_until
+from tests.crl_core.test_ensure_runs import Cancellable
 from tests.pages.conftest import Open, Tiny, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
@@ -162,19 +164,18 @@ def test_runs_that_are_stored_here_are_measured_here(few: None, open_app: Open, 
 
 
 def test_the_button_submits_the_runs_and_cancel_takes_it_back(few: None, open_app: Open, store: RunStore) -> None:
-    asked: list[tuple[str, tuple[str, ...]]] = []
     app = open_app("claims")
-    manager = server_cache.jobs()
-    manager.submit = lambda config, lam_in_view=None, parts=(): asked.append((config.key, tuple(parts))) or config.key  # type: ignore[method-assign,assignment,func-returns-value]
+    executor = server_cache.jobs().executor = Cancellable(store, slots=1)
     next(button for button in app.button if button.label == "Put them to the test here").click().run()
     assert not app.exception
     ((config, _),) = runs_of(pick(["recipe-with", "recipe-without"], load_claims()))
-    assert asked == [(config.key, ())]
+    wait_until(lambda: [(job.key, job.parts) for job in executor.jobs] == [(config.key, frozenset())])
     assert "Run 1 of 1" in words(app)
     next(
         button for button in app.button if button.label == "Cancel" and button.key == "claims.runs.10.cancel"
     ).click().run()
     assert not app.exception
+    assert executor.stopped == [config.key]
     assert [button for button in app.button if button.label == "Put them to the test here"]
 
 

@@ -13,7 +13,8 @@ from crl_core.runs.store import RunStore
 from crl_core.studies.environments import BAKED, LAMS, SIZES, runs_of
 from crl_core.studies.environments_report import headline
 from pages.shared import server_cache
-from tests.crl_core.made_up import plain_answer
+from tests.crl_core.made_up import plain_answer, wait_until
+from tests.crl_core.test_ensure_runs import Cancellable
 from tests.pages.conftest import Open, words
 
 SHIPPED = Path(__file__).parents[2] / "cache" / "baked" / BAKED.file
@@ -81,11 +82,13 @@ def test_values_that_are_not_defined_leave_a_page_without_nan(open_app: Open, st
 
 def test_one_click_submits_the_next_runs_and_keeps_the_queue_short(open_app: Open, store: RunStore) -> None:
     ship(store)
-    asked: list[str] = []
     app = open_app("environments")
-    server_cache.jobs().submit = lambda config, lam_in_view=None, parts=(): asked.append(config.key) or config.key  # type: ignore[method-assign,assignment,func-returns-value]
+    executor = server_cache.jobs().executor = Cancellable(store, slots=1)
     next(button for button in app.button if button.label == "Run the study here").click().run()
     assert not app.exception
     wanted = [config.key for config, _ in runs_of("hospital")]
-    assert asked == wanted[:2]
+    wait_until(lambda: server_cache.jobs().state(wanted[1]).active)
+    assert [job.key for job in executor.jobs] == wanted[:1]
+    assert not any(server_cache.jobs().state(key).active for key in wanted[2:])
     assert f"Run 1 of {len(wanted)}" in words(app)
+    server_cache.background().stop(*server_cache.background().under_way())

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import streamlit as st
 
 from crl_core import RunConfig, preset
 from crl_core.config import RECIPE_VERSION
@@ -13,6 +14,7 @@ from crl_core.config.presets import PRESETS
 from crl_core.config.text import altered
 from crl_core.jobs.manager import JobManager
 from crl_core.runs.labels import Label
+from crl_core.runs.sealing import read_manifest, write_manifest
 from crl_core.runs.store import RunStore
 from pages.shared import server_cache
 from pages.shared.runs_names import edited_label
@@ -399,3 +401,18 @@ def test_a_cache_that_names_an_unset_variable_is_said_on_every_page_and_is_no_st
         app = open_app("train")
     assert not app.exception
     assert "NOT_SET, which is not set" in app.error[0].value
+
+
+def test_runs_of_before_are_told_and_opened_after_one_check(open_app: Open, store: RunStore) -> None:
+    key = store.save(made_up_result())
+    folder = store.root / "runs" / key
+    manifest = read_manifest(folder)
+    manifest.pop("mark")
+    write_manifest(folder, manifest)
+    st.cache_data.clear()
+    app = open_app("runs")
+    assert "1 run was not sealed by this installation" in words(app)
+    app = press(app, "Check every file")
+    assert not app.exception
+    assert "not sealed by this installation" not in words(app)
+    assert store.load(key)
