@@ -1,8 +1,10 @@
 """The alphabet of a run: frozen, past-tense events, each complete in itself, with a JSON line for every one.
 
-Order:   RunStarted, EpochEnded*, then one ending: RunFinished (from `training`), RunCancelled or RunFailed (from the
-         worker). After RunFinished the worker adds to a run that is already usable: StageAdvanced*, one RunCompleted.
-         Where somebody may watch, some EpochEnded are followed by ViewSampled, one or more for all λ of that epoch.
+Order:   RunStarted, StepsTaken*, EpochEnded*, then one ending: RunFinished (from `training`), RunCancelled or RunFailed
+         (from the worker). After RunFinished the worker adds to a run that is already usable: StageAdvanced*, one
+         RunCompleted.
+         Where somebody may watch, StepsTaken come before the first EpochEnded, and some EpochEnded are followed by
+         ViewSampled, one or more for all λ of that epoch.
 JSON:    {"event": "EpochEnded", "at": 1764000000.0, ...}; arrays are lists, a number that is not finite is null.
 """
 
@@ -12,7 +14,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -42,10 +44,9 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class EpochEnded:
-    """All M models have completed `epoch`. Sent once per epoch, in order. Losses are means over the epoch's batches."""
+class Readings:
+    """What is read of all M models at a moment of their training. Losses are means over the epoch's batches by then."""
 
-    epoch: int  # from 1
     elapsed_s: float
     loss: np.ndarray  # [M] factual_train + λ · penalty
     factual_train: np.ndarray  # [M]
@@ -56,6 +57,20 @@ class EpochEnded:
     status: np.ndarray  # [M] int, index into STATUS_WORDS
     validation_mse: np.ndarray | None = None  # [M] on training rows kept for that; None where there are none
     ate: np.ndarray | None = None  # [M] mean effect of the held-out rows of a table; None elsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StepsTaken(Readings):
+    """The models of the first replicates are within the first epoch; the others, which wait, read NaN and OK."""
+
+    epoch: float  # above 0, below 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EpochEnded(Readings):
+    """All M models have completed `epoch`. Sent once per epoch, in order."""
+
+    epoch: int  # from 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,12 +126,9 @@ class RunCompleted:
     elapsed_s: float
 
 
-Event = RunStarted | EpochEnded | ViewSampled | RunFinished | RunCancelled | RunFailed | StageAdvanced | RunCompleted
-TrainingEvent = RunStarted | EpochEnded | ViewSampled | RunFinished
-_TYPES: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (RunStarted, EpochEnded, ViewSampled, RunFinished, RunCancelled, RunFailed, StageAdvanced, RunCompleted)
-}
+TrainingEvent = RunStarted | StepsTaken | EpochEnded | ViewSampled | RunFinished
+Event = TrainingEvent | RunCancelled | RunFailed | StageAdvanced | RunCompleted
+_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def finite(content: Any) -> Any:

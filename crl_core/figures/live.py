@@ -41,13 +41,13 @@ USUAL: Mapping[str, tuple[float, float]] = {m.name: m.usual for m in METRICS if 
 
 
 def epoch_rows(curves: Curves, name: str, lam: float, max_epochs: int = MAX_EPOCHS_DRAWN) -> Columns:
-    """One row a λ and epoch drawn: epoch, order (0 smallest λ .. 1 largest), lam, value, in_view, ended (status or 0).
+    """One row a λ and moment drawn: epoch, order (0 smallest λ .. 1 largest), lam, value, in_view, ended (status or 0).
 
     A λ of which replicates have diverged or collapsed has `ended` at its last value.
     """
     values = curves.values.get(name, np.empty((0, len(curves.lams))))
-    n_epochs, n_lams = values.shape
-    drawn = _evenly(n_epochs, max_epochs)
+    n_moments, n_lams = values.shape
+    drawn = _evenly(n_moments, max_epochs)
     kept = values[drawn]  # [D, L]
     ended = np.zeros(kept.shape, dtype=np.int64)
     for column in np.flatnonzero(curves.status != OK):
@@ -56,7 +56,7 @@ def epoch_rows(curves: Curves, name: str, lam: float, max_epochs: int = MAX_EPOC
             ended[finite[-1], column] = curves.status[column]
     order = np.arange(n_lams) / max(1, n_lams - 1)
     rows = {
-        "epoch": np.repeat(drawn + 1, n_lams),
+        "epoch": np.repeat(curves.at[drawn], n_lams),
         "order": np.tile(order, len(drawn)),
         "lam": np.tile(np.asarray(curves.lams), len(drawn)),
         "value": kept.ravel(),
@@ -86,7 +86,7 @@ def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: s
     }
     tip = [
         {"field": "lam", "type": "nominal", "title": "λ"},
-        {"field": "epoch", "type": "quantitative", "title": "epoch"},
+        {"field": "epoch", "type": "quantitative", "title": "epoch", "format": ".3~g"},
         {"field": "value", "type": "quantitative", "title": label, "format": ".4g"},
     ]
     colour = {
@@ -96,12 +96,12 @@ def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: s
         "scale": {"domain": [0, 1], "range": ink["lam_scale"]},
     }
     every: Spec = {
-        "mark": {"type": "line", "strokeWidth": 1.1, "opacity": 0.75, "clip": True},
+        "mark": {"type": "line", "strokeWidth": 1.1, "strokeCap": "round", "opacity": 0.75, "clip": True},
         "encoding": {"x": x, "y": y, "detail": {"field": "order"}, "color": colour},
     }
     one: Spec = {
         "transform": [{"filter": "datum.in_view"}],
-        "mark": {"type": "line", "strokeWidth": 2.8, "color": ink["accent"], "clip": True},
+        "mark": {"type": "line", "strokeWidth": 2.8, "strokeCap": "round", "color": ink["accent"], "clip": True},
         "encoding": {"x": x, "y": y},
     }
     hover: Spec = {
@@ -116,14 +116,15 @@ def epoch_spec(curves: Curves, name: str, ink: Palette, *, height: int, label: s
 
 
 def path_rows(curves: Curves, lam: float, along: Along | None = None) -> Columns:
-    """One row a λ and epoch shown: x, lam, value, low, high, when (0 earliest .. 1 now), epoch, in_view, ended.
+    """One row a λ and moment shown: x, lam, value, low, high, when (0 earliest .. 1 now), epoch, in_view, ended.
 
     along: what is drawn; the error if None.
     """
     along = along or error_along(curves)
-    n_epochs, n_lams = along.values.shape
-    drawn = _ghost_epochs(n_epochs)
-    now = np.repeat(drawn == n_epochs - 1, n_lams)
+    n_moments, n_lams = along.values.shape
+    drawn = _ghosts(n_moments)
+    at = curves.at[drawn]
+    now = np.repeat(drawn == n_moments - 1, n_lams)
     low = np.where(along.low <= 0, along.limits[0], along.low) if along.log else along.low  # at the foot of a log axis
     rows = {
         "x": np.tile(positions(curves.lams), len(drawn)),
@@ -132,8 +133,8 @@ def path_rows(curves: Curves, lam: float, along: Along | None = None) -> Columns
         "low": np.where(now, np.tile(low, len(drawn)), np.nan),
         "high": np.where(now, np.tile(along.high, len(drawn)), np.nan),
         "now": now,
-        "when": np.repeat((drawn + 1) / max(1, n_epochs), n_lams),
-        "epoch": np.repeat(drawn + 1, n_lams),
+        "when": np.repeat(at / at.max(initial=0.0), n_lams),
+        "epoch": np.repeat(at, n_lams),
         "in_view": np.tile(np.asarray(curves.lams) == lam, len(drawn)),
         "ended": np.where(now, np.tile(curves.status, len(drawn)), 0),
     }
@@ -180,7 +181,7 @@ def path_spec(
         {"field": "value", "type": "quantitative", "title": label, "format": ".4g"},
         {"field": "low", "type": "quantitative", "title": "smallest of the replicates", "format": ".4g"},
         {"field": "high", "type": "quantitative", "title": "largest", "format": ".4g"},
-        {"field": "epoch", "type": "quantitative", "title": "epoch"},
+        {"field": "epoch", "type": "quantitative", "title": "epoch", "format": ".3~g"},
     ]
     now = [{"filter": "datum.now"}]
     seen = [{"filter": "datum.now && datum.in_view"}]
@@ -329,9 +330,9 @@ def _evenly(n: int, most: int) -> np.ndarray:
     return np.unique(np.append(np.arange(0, n, step), n - 1))
 
 
-def _ghost_epochs(n_epochs: int) -> np.ndarray:
-    """The last epoch and a few before it, spaced by factors, since most happens early."""
-    if n_epochs == 0:
+def _ghosts(n_moments: int) -> np.ndarray:
+    """The last moment and a few before it, spaced by factors, since most happens early."""
+    if n_moments == 0:
         return np.arange(0)
-    spaced = np.geomspace(1, n_epochs, _GHOSTS + 1).round().astype(np.int64) - 1
+    spaced = np.geomspace(1, n_moments, _GHOSTS + 1).round().astype(np.int64) - 1
     return np.unique(spaced)

@@ -17,6 +17,7 @@ from crl_core.events import (
     RunStarted,
     Stage,
     StageAdvanced,
+    StepsTaken,
     ViewSampled,
 )
 from crl_core.runs.eventlog import Entry, read_entries
@@ -47,7 +48,7 @@ def advanced(progress: Progress, entry: Entry) -> Progress:
             return Progress(began=entry.offset, started_at=entry.at, epochs=event.epochs)
         case EpochEnded():
             return replace(progress, epoch=event.epoch, elapsed_s=event.elapsed_s)
-        case ViewSampled():
+        case StepsTaken() | ViewSampled():
             return progress
         case RunFinished():
             return replace(progress, ending="finished", elapsed_s=event.elapsed_s)

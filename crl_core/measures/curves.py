@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from crl_core.events import OK, EpochEnded, Event, RunStarted
+from crl_core.events import OK, EpochEnded, Event, Readings, RunStarted, StepsTaken
 from crl_core.metrics import kept_in
 from crl_core.results import RunResult
 
@@ -21,8 +21,9 @@ _ERRORS = ("ite_rmse", "validation_mse", "factual_mse")  # the first that there 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Curves:
-    """What is known of the curves by now; T epochs of `epochs`, L = len(lams).
+    """What is known of the curves by now, at T moments of `epochs` epochs; L = len(lams).
 
+    at:      [T] epochs that each moment is after; while a run trains, some within the first.
     values:  name of CURVES -> [T, L], median over replicates; no "ite_rmse" where the truth is not known.
     low, high: [L] smallest and largest of `error_name` over the replicates, last epoch.
     ate_range: the same of "ate"; None where that is not looked at.
@@ -34,6 +35,7 @@ class Curves:
     lams: tuple[float, ...]
     epochs: int
     replicates: int
+    at: np.ndarray
     values: dict[str, np.ndarray]
     low: np.ndarray
     high: np.ndarray
@@ -43,21 +45,17 @@ class Curves:
     ate_range: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
-    def n_epochs(self) -> int:
-        return len(self.values["loss"])
-
-    @property
     def error_name(self) -> str:
         """What is drawn against λ: the effect error where it is known, else the error that chooses λ."""
         return next(name for name in _ERRORS if name in self.values)
 
     def now(self, name: str) -> np.ndarray:
-        """A curve's value that counts by now, [L]; there is an epoch at least."""
+        """A curve's value that counts by now, [L]; there is a moment at least."""
         return self.kept[name] if name in self.kept else np.asarray(self.values[name][-1])
 
     def last(self, name: str, lam: float) -> float | None:
         """The latest value of a curve at a λ of the grid; None where there is none."""
-        if name not in self.values or not self.n_epochs or lam not in self.lams:
+        if name not in self.values or not len(self.at) or lam not in self.lams:
             return None
         value = float(self.now(name)[self.lams.index(lam)])
         return value if np.isfinite(value) else None
@@ -70,6 +68,7 @@ def empty(lams: tuple[float, ...], epochs: int, replicates: int = 1) -> Curves:
         lams=lams,
         epochs=epochs,
         replicates=replicates,
+        at=np.empty(0),
         values={name: np.empty((0, len(lams))) for name in CURVES},
         low=nothing,
         high=nothing,
@@ -93,6 +92,7 @@ def of_result(result: RunResult) -> Curves:
         lams=lams,
         epochs=result.config.training.epochs,
         replicates=replicates,
+        at=1.0 + np.arange(len(values["loss"])),
         values=values,
         low=low,
         high=high,
@@ -128,7 +128,8 @@ class Follower:
     _offset: int = 0
     _started: RunStarted | None = None
     _rows: dict[str, list[np.ndarray]] = field(default_factory=dict)
-    _latest: EpochEnded | None = None
+    _at: list[float] = field(default_factory=list)
+    _latest: Readings | None = None
     _mutex: threading.Lock = field(default_factory=threading.Lock)
 
     def follow(self) -> Curves | None:
@@ -142,8 +143,8 @@ class Follower:
             for event in events:
                 if isinstance(event, RunStarted):
                     self._started, self._latest = event, None
-                    self._rows = {name: [] for name in CURVES}
-                elif isinstance(event, EpochEnded) and self._started is not None:
+                    self._rows, self._at = {name: [] for name in CURVES}, []
+                elif isinstance(event, StepsTaken | EpochEnded) and self._started is not None:
                     self._add(event)
             return self._curves()
 
@@ -152,7 +153,8 @@ class Follower:
         replicates = int(self._started.replicate.max()) + 1
         return replicates, len(self._started.lam) // replicates
 
-    def _add(self, event: EpochEnded) -> None:
+    def _add(self, event: StepsTaken | EpochEnded) -> None:
+        self._at.append(event.epoch)
         for name, rows in self._rows.items():
             values = getattr(event, name)
             if values is not None:
@@ -174,6 +176,7 @@ class Follower:
             lams=blank.lams,
             epochs=blank.epochs,
             replicates=replicates,
+            at=np.array(self._at),
             values={name: np.array(rows) for name, rows in self._rows.items() if rows},
             low=low,
             high=high,
@@ -183,7 +186,7 @@ class Follower:
         )
 
 
-def _error_of(found: RunResult | EpochEnded) -> np.ndarray:
+def _error_of(found: RunResult | Readings) -> np.ndarray:
     """What is drawn against λ, of every model, [M]."""
     return next(np.asarray(error) for name in _ERRORS if (error := getattr(found, name)) is not None)
 

@@ -80,7 +80,7 @@ _SMALL = 200_000  # bytes of manifest.json, config.json and summary.json
 
 _JSON = ("manifest.json", "config.json", "summary.json")
 _NEEDED = (*_JSON, "metrics.npz", "history.npz", "weights.safetensors")
-_SAMPLE = b'"event":"ViewSampled"'  # its result has the final models, of all rows
+_WATCHED = (b'"event":"ViewSampled"', b'"event":"StepsTaken"')  # its result has the final models, of all rows
 _OPTIONAL = ("events.jsonl", "evidence.npz", "projection.npz")
 _CLUTTER = (".ds_store", "thumbs.db", "desktop.ini", ".directory")
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}  # why a member is refused
@@ -221,7 +221,7 @@ def _events_of(store: RunStore, key: str, result: RunResult) -> bytes | None:
         return None
     try:
         lines = path.read_bytes()[latest_attempt(entries)[0].offset : end].splitlines(keepends=True)
-        content = b"".join(line for line in lines if _SAMPLE not in line)
+        content = b"".join(line for line in lines if not any(kind in line for kind in _WATCHED))
         _check_events(content, key, result)
     except (OSError, *_MALFORMED):
         return None

@@ -14,7 +14,7 @@ Bandwidth:      median heuristic on the batch, detached, taken anew at every `BA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -224,24 +224,33 @@ class Group:
             return ipm.median_distance(phi)
         return torch.full((len(phi),), float(fixed), device=phi.device, dtype=phi.dtype)
 
-    def train_epoch(self, epoch: int, should_stop: Callable[[], bool] | None = None) -> dict[str, np.ndarray] | None:
-        """The steps of an epoch, counted from 1; mean losses over its batches, each [M]. None if asked to stop."""
-        losses = self._pass_over_rows(self.steps[epoch - 1], should_stop)
-        if losses is None:
-            return None
-        found = {name: value.cpu().numpy().astype(np.float64) for name, value in losses.items()}
-        return found | {"factual_train": found["factual_train"] * self._y_sd**2}
+    def train_epoch(
+        self, epoch: int, should_stop: Callable[[], bool] | None = None, pauses: Collection[int] = ()
+    ) -> Iterator[tuple[int, dict[str, np.ndarray] | None]]:
+        """The steps of an epoch, counted from 1: how many by then, and mean losses over their batches, each [M].
+
+        At the end, and before that after each number of steps in `pauses`. None, and no more, if asked to stop.
+        """
+        for step, losses in self._pass_over_rows(self.steps[epoch - 1], should_stop, pauses):
+            if losses is None:
+                yield step, None
+                return
+            found = {name: value.cpu().numpy().astype(np.float64) for name, value in losses.items()}
+            yield step, found | {"factual_train": found["factual_train"] * self._y_sd**2}
 
     @torch.inference_mode()
-    def _pass_over_rows(self, steps: int, should_stop: Callable[[], bool] | None) -> dict[str, Tensor] | None:
-        """The steps of an epoch. Nothing here waits for the device: losses stay there until the epoch is over."""
+    def _pass_over_rows(
+        self, steps: int, should_stop: Callable[[], bool] | None, pauses: Collection[int] = ()
+    ) -> Iterator[tuple[int, dict[str, Tensor] | None]]:
+        """The steps of an epoch. Nothing here waits for the device: losses stay there until they are asked for."""
         factual_sum = torch.zeros_like(self.lam)
         penalty_sum = torch.zeros_like(self.lam)
         bandwidth = torch.ones_like(self.lam)
         lam = self.lam[:, None, None]
         for step, (x, y, arm, left, right, *valid) in enumerate(self._epoch_batches(steps)):
             if should_stop is not None and step % STOP_STEPS == 0 and should_stop():
-                return None
+                yield step, None
+                return
             done = self.net(x)
             if step % BANDWIDTH_STEPS == 0:
                 bandwidth = self._bandwidth(done.phi[:, : self.batch])
@@ -266,8 +275,10 @@ class Group:
             penalty_sum += penalty
             self.net.gradient(done, d_phi, d_y)
             self.optimiser.step()
-        factual, penalty = factual_sum / steps, penalty_sum / steps
-        return {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
+            done_steps = step + 1
+            if done_steps == steps or done_steps in pauses:
+                factual, penalty = factual_sum / done_steps, penalty_sum / done_steps
+                yield done_steps, {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
 
     def _other_penalty(
         self, done: Pass, y: Tensor, arm: Tensor, left: Tensor, bandwidth: Tensor, valid: Tensor | None = None
@@ -314,8 +325,11 @@ class Group:
         ]
         return torch.cat(values).cpu().numpy().astype(np.float64)
 
-    def evaluate(self) -> dict[str, np.ndarray]:
-        """Held-out factual MSE, MMD², ITE RMSE and average effect of every model, and what became of it, each [M]."""
+    def evaluate(self, *, keep: bool = True) -> dict[str, np.ndarray]:
+        """Held-out factual MSE, MMD², ITE RMSE and average effect of every model, and what became of it, each [M].
+
+        keep: whether weights that have never done better on validation rows are kept.
+        """
         y0_hat, y1_hat = self._outcomes(self._x_held_out)
         mmd2 = self._held_out_mmd2()
         by_replicate = self._by_replicate(self.held_out, y0_hat, y1_hat)
@@ -325,7 +339,7 @@ class Group:
             "status": self._status(y0_hat, y1_hat, mmd2),
         }
         if self._x_validation is not None:
-            numbers["validation_mse"] = self._validate(self._x_validation, numbers["status"] != DIVERGED)
+            numbers["validation_mse"] = self._validate(self._x_validation, keep & (numbers["status"] != DIVERGED))
         if self.config.table is not None:
             with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
                 numbers["ate"] = (y1_hat - y0_hat).mean(axis=1)

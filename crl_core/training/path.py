@@ -17,11 +17,12 @@ import torch
 from crl_core import metrics
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData
-from crl_core.events import DIVERGED, EpochEnded, RunFinished, RunStarted, TrainingEvent, ViewSampled
+from crl_core.events import DIVERGED, OK, EpochEnded, RunFinished, RunStarted, StepsTaken, TrainingEvent, ViewSampled
 from crl_core.results import RunResult, data_of
 from crl_core.training.group import Group, Rows
 
 Dtype = Literal["float32", "float64"]
+FIRST_STEPS = tuple(2 * 4**k for k in range(10))  # of the first epoch, after which whoever watches is told
 # (epoch, held-out rows of replicate 0, its weights if asked for) -> what is to be seen of them
 Watch = Callable[[int, MultiEnvData, Callable[[], Mapping[str, np.ndarray]]], Iterable[ViewSampled]]
 
@@ -67,7 +68,8 @@ def train_path(
     dtype:       precision of the networks; float64 is for tests.
     should_stop: asked every few steps; when it says True the stream ends at once, without RunFinished.
     data:        training and held-out rows of each replicate, instead of those that the config asks for.
-    watch:       is asked after every epoch what is to be seen of replicate 0; it reads, and changes nothing.
+    watch:       is asked after every epoch what is to be seen of replicate 0; it reads, and changes nothing. Where
+                 there is one, StepsTaken say how the first replicates begin.
     Raises:      ValueError if the device is not there.
     """
     began = time.perf_counter()
@@ -99,10 +101,17 @@ def train_path(
     for epoch in range(1, config.training.epochs + 1):
         parts = []
         for group in groups:
-            losses = group.train_epoch(epoch, should_stop)
-            if losses is None:
-                return
-            parts.append(losses | group.evaluate())
+            pauses = FIRST_STEPS if watch is not None and epoch == 1 and group is groups[0] else ()
+            for step, losses in group.train_epoch(epoch, should_stop, pauses):
+                if losses is None:
+                    return
+                ended = step == group.steps[epoch - 1]
+                numbers = losses | group.evaluate(keep=ended)
+                if not ended:
+                    began_s = time.perf_counter() - began
+                    share = step / group.steps[0]
+                    yield StepsTaken(epoch=share, elapsed_s=began_s, **_numbers([_among(numbers, len(lam))]))
+            parts.append(numbers)
         history.append(EpochEnded(epoch=epoch, elapsed_s=time.perf_counter() - began, **_numbers(parts)))
         yield history[-1]
         if watch is not None:
@@ -153,6 +162,14 @@ def _replicate_groups(config: RunConfig, device: str) -> list[list[int]]:
 
 def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _among(numbers: dict[str, np.ndarray], n_models: int) -> dict[str, np.ndarray]:
+    """Numbers of the first models among those of all, [m] -> [M]; of the others nothing is known."""
+    found = {name: np.full(n_models, OK if name == "status" else np.nan) for name in numbers}
+    for name, values in numbers.items():
+        found[name][: len(values)] = values
+    return found
 
 
 def _numbers(parts: list[dict[str, np.ndarray]]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
             behind = dashed if name == "path" and along.log else None
             spec = live.path_spec(curves, ink, height=290, label=label, zoom=final, along=along, before=behind)
             _chart(live.path_rows(curves, lam, along), spec, name, f"{label} against λ")
-            if behind is not None and before is not None and final and curves.n_epochs > 0:
+            if behind is not None and before is not None and final and len(curves.at) > 0:
                 style.quiet(before.says(server_cache.load(config.key)))
 
     def over_epochs(name: str, label: str, height: int, alt: str) -> None:
@@ -87,7 +87,7 @@ def draw(config: RunConfig, curves: Curves, lam: float, *, final: bool) -> None:
         with column, st.container(key=f"panel_{name}"):
             style.panel_title(title, says.format(penalty=penalty, unit=unit, square=square))
             over_epochs(name, title, 200, title)
-    style.lam_legend(ink, curves.lams, lam, zoom=final and curves.n_epochs > 0)
+    style.lam_legend(ink, curves.lams, lam, zoom=final and len(curves.at) > 0)
     if (curves.n_bad > 0).any():
         style.quiet(_casualties(curves))
 

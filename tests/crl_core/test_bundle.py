@@ -102,7 +102,7 @@ def refused(store: RunStore, file: bytes) -> str:
 def without_looks(store: RunStore, key: str) -> bytes:
     """The events of a run less what was seen while it trained, which no bundle takes along."""
     lines = store.events_path(key).read_bytes().splitlines(keepends=True)
-    return b"".join(line for line in lines if b"ViewSampled" not in line)
+    return b"".join(line for line in lines if b"ViewSampled" not in line and b"StepsTaken" not in line)
 
 
 def same_bits(a: Any, b: Any) -> bool:

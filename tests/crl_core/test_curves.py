@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crl_core import preset, replace, train_path
-from crl_core.events import DIVERGED, EpochEnded, Event, RunFinished, RunStarted
+from crl_core.events import DIVERGED, EpochEnded, Event, RunFinished, RunStarted, StepsTaken
 from crl_core.figures.axes import axis_range
 from crl_core.figures.lam_axis import places_of, positions
 from crl_core.figures.live import (
@@ -117,7 +117,7 @@ def test_events_that_come_one_by_one_give_the_same_curves_as_all_at_once(events:
 def test_a_new_attempt_begins_with_empty_curves() -> None:
     again = follower([started(1), epoch(1, [1, 2, 3], [0, 0, 0]), started(1)]).follow()
     assert again is not None
-    assert again.n_epochs == 0
+    assert len(again.at) == 0
 
 
 def test_curves_are_medians_of_the_replicates_that_have_a_number() -> None:
@@ -128,6 +128,22 @@ def test_curves_are_medians_of_the_replicates_that_have_a_number() -> None:
     assert (list(live.n_bad), list(live.status)) == ([0, 1, 3], [0, DIVERGED, DIVERGED])
     assert (live.low[0], live.high[0]) == (1, 9)
     assert live.last("loss", 1.0) is None
+
+
+def test_the_curve_begins_within_the_first_epoch_with_what_is_known_by_then() -> None:
+    nan = float("nan")
+    values = np.array([1, 2, 3, nan, nan, nan])
+    numbers = dict.fromkeys(("loss", "factual_train", "penalty", "factual_mse", "mmd2", "ite_rmse"), values)
+    begun = StepsTaken(epoch=0.25, elapsed_s=0.1, status=np.zeros(6, dtype=np.int64), **numbers)
+    live = follower([started(2), begun]).follow()
+    assert live is not None
+    np.testing.assert_array_equal(live.values["loss"], [[1, 2, 3]])
+    assert live.last("ite_rmse", 1.0) == 3
+    assert set(path_rows(live, 0.1)["epoch"]) == {0.25}
+    later = follower([started(2), begun, epoch(1, [5, 6, 7, 7, 8, 9], [0] * 6)]).follow()
+    assert later is not None
+    rows = epoch_rows(later, "loss", 0.1)
+    assert list(zip(rows["epoch"][rows["in_view"]], rows["value"][rows["in_view"]], strict=True)) == [(0.25, 2), (1, 7)]
 
 
 def test_a_diverged_lam_ends_with_a_mark_at_its_last_value() -> None:

@@ -484,6 +484,7 @@ def test_the_live_charts_have_finite_axes_from_the_first_epoch_on(run: Drawn, ep
         lams=run.lams,
         epochs=3,
         replicates=2,
+        at=np.arange(1.0, epochs + 1),
         values=values,
         low=run.array(count),
         high=run.array(count),

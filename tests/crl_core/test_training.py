@@ -214,10 +214,10 @@ def test_a_model_that_diverges_is_flagged_and_its_neighbours_are_unharmed() -> N
 
     original = Group.train_epoch
 
-    def poisoned(self: Group, epoch: int, should_stop: object = None) -> object:
-        losses = original(self, epoch, should_stop)  # type: ignore[arg-type]
-        self.net.params["encoder.0.weight"][1].fill_(float("inf"))
-        return losses
+    def poisoned(self: Group, *arguments: object) -> object:
+        for found in original(self, *arguments):  # type: ignore[arg-type]
+            self.net.params["encoder.0.weight"][1].fill_(float("inf"))
+            yield found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Group, "train_epoch", poisoned)
@@ -279,7 +279,7 @@ def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> Non
         # "meta" stands for the accelerator, which a processor's build of torch cannot name; Adam refuses to fuse on it.
         patch.setattr(torch.optim, "Adam", lambda params, lr, **_: torch.optim.SGD(params, lr, foreach=False))
         group = Group(run, [0, 1], [data_of(run, r) for r in (0, 1)], torch.device("meta"), torch.float32)
-        losses = group._pass_over_rows(group.steps[0], None)
+        ((_, losses),) = group._pass_over_rows(group.steps[0], None)
         phi = group.net(group._along_lams(group._x_view)).phi
         mmd2 = ipm.grouped_mmd2(phi, group._view_weights, group._bandwidth(phi))
     assert losses is not None

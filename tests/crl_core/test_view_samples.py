@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from crl_core import RunConfig, RunStore, preset
+from crl_core import RunConfig, RunStore, Training, preset
 from crl_core.config.text import altered
-from crl_core.events import EpochEnded, Event, RunFinished, RunStarted, ViewSampled, from_json, to_json
+from crl_core.events import EpochEnded, Event, RunFinished, RunStarted, StepsTaken, ViewSampled, from_json, to_json
 from crl_core.jobs.train_and_store import train_and_store
 from crl_core.measures.effect_map import effect_map
 from crl_core.measures.so_far import SoFar, Watcher, so_far
@@ -26,9 +27,10 @@ from crl_core.measures.view_samples import (
     is_due,
     layouts,
 )
-from crl_core.results import RunResult, view_rows
+from crl_core.results import RunResult, data_of, view_rows
 from crl_core.runs.bundle import export_bytes
 from crl_core.runs.eventlog import read_entries
+from crl_core.training.group import Group
 from crl_core.training.path import train_path
 from tests.crl_core.made_up import tiny_config
 
@@ -54,12 +56,42 @@ def through_the_log(events: list[Event]) -> SoFar:
     return so_far(from_json(to_json(event, at=1.0)) for event in events)
 
 
-def test_who_watches_changes_not_a_bit_of_what_is_trained(seen: tuple[list[Event], RunResult]) -> None:
-    alone = next(e.result for e in train_path(SMALL) if isinstance(e, RunFinished) and e.result is not None)
+@pytest.mark.parametrize("validation", [0.0, 0.3])
+def test_who_watches_changes_not_a_bit_of_what_is_trained(validation: float) -> None:
+    config = altered(SMALL, validation=validation)
+    alone = next(e.result for e in train_path(config) if isinstance(e, RunFinished) and e.result is not None)
+    _, result = watched(config)
     for name, value in alone.weights.items():
-        np.testing.assert_array_equal(seen[1].weights[name], value)
+        np.testing.assert_array_equal(result.weights[name], value)
     for name, rows in alone.history.items():
-        np.testing.assert_array_equal(seen[1].history[name], rows)
+        np.testing.assert_array_equal(result.history[name], rows)
+
+
+def test_whoever_watches_is_told_of_the_first_steps_before_the_first_epoch_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Training, "models_at_once", 3)  # one replicate after the other
+    config = altered(SMALL, n_samples=3000, batch_size=64)
+    events, _ = watched(config)
+    steps = config.training.steps_of_epochs(2400)[0]
+    told = [event for event in events if isinstance(event, StepsTaken)]
+    assert [round(event.epoch * steps) for event in told] == [2, 8, 32]
+    assert [type(event) for event in events[: len(told) + 2]] == [RunStarted, *[StepsTaken] * 3, EpochEnded]
+    group = Group(config, [0], [data_of(config, 0)], torch.device("cpu"), torch.float32)
+    group.steps = [8, *group.steps[1:]]  # an epoch that ends there
+    ((_, losses),) = group.train_epoch(1)
+    assert losses is not None
+    numbers = losses | group.evaluate()
+    for name in ("loss", "penalty", "mmd2", "ite_rmse", "status"):  # of replicate 0; the other waits
+        np.testing.assert_allclose(getattr(told[1], name)[:3], numbers[name], rtol=1e-4)
+    assert np.isnan(told[1].loss[3:]).all()
+    for event in told:
+        line = to_json(event, at=1.0)
+        assert len(line) < 10_000
+        again = from_json(line)
+        assert isinstance(again, StepsTaken)
+        np.testing.assert_array_equal(again.ite_rmse, event.ite_rmse)  # type: ignore[arg-type]
+    assert not [event for event in train_path(config) if isinstance(event, StepsTaken)]
 
 
 def test_the_last_look_is_what_the_trained_models_say(seen: tuple[list[Event], RunResult]) -> None:
