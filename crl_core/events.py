@@ -61,7 +61,10 @@ class Readings:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepsTaken(Readings):
-    """The models of the first replicates are within the first epoch; the others, which wait, read NaN and OK."""
+    """The models of the first replicates are within the first epoch; the others, which wait, read NaN and OK.
+
+    Nothing is called collapsed so early.
+    """
 
     epoch: float  # above 0, below 1
 

@@ -24,6 +24,7 @@ from pages.shared import (
 )
 
 _POLL_S = 0.4
+_FIRST_S = 0.1  # until the first point: it comes a tenth of a second after the click
 
 require()
 asked: Controls = controls()
@@ -34,8 +35,8 @@ def moves(state: JobState) -> bool:
     return state.active and state.phase in ("queued", "running")
 
 
-def watch(config: RunConfig, lam: float) -> None:
-    """A fragment: the page drawn again and again while the run is trained.
+def watch(config: RunConfig, lam: float, begun: bool) -> None:
+    """A fragment: the page drawn again and again while the run is trained. begun: whether there was a point before.
 
     Nothing else may be one here: a button pressed inside a fragment redraws the fragment alone, so that a page at rest
     would neither see the run that its own button has started nor begin to poll.
@@ -43,23 +44,25 @@ def watch(config: RunConfig, lam: float) -> None:
     state = job_panel.state_of(config.key)
     if not moves(state):
         st.rerun()
-    draw(config, state, lam)
+    if draw(config, state, lam) != begun:
+        st.rerun()  # to look again less often
 
 
-def draw(config: RunConfig, state: JobState, lam: float) -> None:
-    """The whole page for one state of the run."""
+def draw(config: RunConfig, state: JobState, lam: float) -> bool:
+    """The whole page for one state of the run; whether there is a point of its curves."""
     try:
         curves = train_curves.curves_of(config, state)
         cautions = run_view.cautions(config, trained=state.phase in ("finished", "completed"))
     except StoreError as error:
         page_header(asked.sentence)
         run_view.damaged(asked, error)
-        return
+        return False
     run_view.warn(cautions)
     head(config, state, curves, lam, promised=not cautions)
     train_curves.draw(config, curves, lam, final=not moves(state))
     if state.phase in ("finished", "completed") and config is asked.config:
         train_curves.right_labels(config)
+    return len(curves.at) > 0
 
 
 def head(config: RunConfig, state: JobState, curves: Curves, lam: float, *, promised: bool) -> None:
@@ -86,7 +89,9 @@ else:
         last_run.bar(asked, last, now, run_view.look_at)
         draw(last, job_panel.state_of(last.key), nearest_lam(last.training.lams, asked.lam))
     elif live:
-        st.fragment(watch, run_every=load.pace(_POLL_S))(asked.config, asked.lam)
+        begun = len(train_curves.curves_of(asked.config, now).at) > 0
+        look = st.fragment(watch, run_every=load.pace(_POLL_S if begun else _FIRST_S))
+        look(asked.config, asked.lam, begun)
     else:
         draw(asked.config, now, asked.lam)
     if not live and now.phase in ("finished", "completed"):

@@ -17,7 +17,17 @@ import torch
 from crl_core import metrics
 from crl_core.config import RunConfig
 from crl_core.data.scm import MultiEnvData
-from crl_core.events import DIVERGED, OK, EpochEnded, RunFinished, RunStarted, StepsTaken, TrainingEvent, ViewSampled
+from crl_core.events import (
+    COLLAPSED,
+    DIVERGED,
+    OK,
+    EpochEnded,
+    RunFinished,
+    RunStarted,
+    StepsTaken,
+    TrainingEvent,
+    ViewSampled,
+)
 from crl_core.results import RunResult, data_of
 from crl_core.training.group import Group, Rows
 
@@ -165,10 +175,11 @@ def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def _among(numbers: dict[str, np.ndarray], n_models: int) -> dict[str, np.ndarray]:
-    """Numbers of the first models among those of all, [m] -> [M]; of the others nothing is known."""
+    """Numbers of the first models after a few steps among those of all, [m] -> [M]; of the others nothing is known."""
     found = {name: np.full(n_models, OK if name == "status" else np.nan) for name in numbers}
     for name, values in numbers.items():
         found[name][: len(values)] = values
+    found["status"][found["status"] == COLLAPSED] = OK  # after a few steps every model predicts about the same
     return found
 
 

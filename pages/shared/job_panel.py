@@ -190,6 +190,8 @@ def progress_line(state: JobState) -> tuple[float, str]:
             return 0.0, "Starting"
         return 0.0, queue_line(state.position, server_cache.jobs().executor.slots)
     if state.phase == "running":
+        if state.epoch == 0:
+            return 0.0, f"In epoch 1 of {state.epochs}"
         share = state.epoch / max(1, state.epochs)
         left = f", {style.duration(state.eta_s)} left" if state.eta_s is not None else ""
         return share, f"Epoch {state.epoch} of {state.epochs}{left}"
