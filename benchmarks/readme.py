@@ -65,6 +65,7 @@ SPEED = {
         "{:.1f} %",
     ),
     "look_kb": ("a line that a look writes, at most", "≤ 10 kB", "{:.1f} kB"),
+    "import_s": ("`import crl_core` in a fresh process", "≤ 0.15 s", "{:.2f} s"),
     "open_stored_run_cold_s": ("opening a stored run in a fresh process, without torch", "≤ 3 s", "{:.2f} s"),
     "worker_mb": ("memory of the worker after a default run", "≤ 700 MB", "{:.0f} MB"),
     "server_mb": ("memory of the server with one visitor", "≤ 300 MB", "{:.0f} MB"),

@@ -149,6 +149,16 @@ def stored_run_figures() -> dict[str, float]:
         return found | {"open_stored_run_cold_s": float(opened.stdout)}
 
 
+def import_figures() -> dict[str, float]:
+    """`import crl_core` in fresh processes, median of ten, less what Python itself takes to start."""
+
+    def started(code: str) -> float:
+        return seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
+
+    taken = [started("import crl_core") - started("pass") for _ in range(10)]
+    return {"import_s": statistics.median(taken)}
+
+
 def page_figures() -> dict[str, float]:
     """In a real browser: from the click on Train to the first point on the page, and the server's memory.
 
@@ -229,7 +239,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures = training_ratios(options.rounds, options.epochs) | stored_run_figures() | page_figures()
+    figures = training_ratios(options.rounds, options.epochs) | stored_run_figures() | import_figures() | page_figures()
     about = {"python": platform.python_version(), "torch": torch.__version__, "cores": os.cpu_count()}
     budgets = {
         "one_model_vs_lightning": "at least 8",
@@ -240,6 +250,7 @@ def main() -> None:
         "server_mb": "at most 300",
         "worker_mb": "at most 700",
         "open_stored_run_cold_s": "at most 3",
+        "import_s": "at most 0.15",
     }
     for name, value in figures.items():
         print(f"{name:32} {value:10.3f}   {budgets.get(name, '')}")

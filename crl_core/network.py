@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import expit
 
 from crl_core.encoders import CHANNELS as CHANNELS
 from crl_core.encoders import ENCODERS, back, dense, elu_slope
@@ -60,6 +59,8 @@ def predict(weights: Mapping[str, np.ndarray], x: np.ndarray) -> tuple[np.ndarra
         arms = arms.reshape(*arms.shape[:-1], 2, -1) * weights["head.1.weight"][:, None]  # [M, n, 2, units]
         y_hat = arms.sum(axis=-1) + weights["head.1.bias"][:, None]  # [M, n, 2]
         if LINK in weights:
+            from scipy.special import expit  # few networks need it, and it is slow to load
+
             y_hat = expit(y_hat)
     return phi, y_hat[..., 0], y_hat[..., 1]
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import ndtr
 
 from crl_core.data.streams import Stream, rng_for
 
@@ -62,6 +61,8 @@ def pool(seed: int, *, trained: bool) -> np.ndarray:
 
 def which(z: np.ndarray, separation: float, trained: np.ndarray, seed: int) -> np.ndarray:
     """The image of each row, as a place in `all_images`, [n].  z: [n].  trained: [n] bool."""
+    from scipy.special import ndtr  # slow to load, and few worlds are of digits
+
     place = (ndtr(z - separation) + ndtr(z + separation)) / 2
     found = np.empty(len(z), dtype=np.int64)
     for mine in (True, False):

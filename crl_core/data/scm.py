@@ -23,7 +23,6 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.special import expit, logit
 
 from crl_core.data.observations import OBSERVATIONS, AlterMachine, Hidden, seen
 from crl_core.data.observations import machine_of as machine_of
@@ -135,6 +134,8 @@ def propensity(scenario: Scenario, z_bar: np.ndarray | float, env: np.ndarray | 
 
     An environment that treats everyone or no one stays certain: its logit is ±inf.
     """
+    from scipy.special import expit, logit  # more to load than the rest of a config
+
     return np.asarray(expit(logit(np.asarray(scenario.propensity)[env]) + scenario.confounding * z_bar))
 
 

@@ -288,11 +288,21 @@ def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> Non
         assert value.shape == (6,)
 
 
-def test_importing_the_library_does_not_load_torch() -> None:
+def test_importing_the_library_loads_numpy_and_nothing_else_that_is_slow() -> None:
     import subprocess
     import sys
 
-    code = "import sys, crl_core, crl_core.results, crl_core.events; assert 'torch' not in sys.modules"
+    code = "import sys, crl_core, crl_core.events; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    slow = {"torch", "scipy", "sklearn", "pandas", "plotly", "streamlit", "joblib", "safetensors"}
+    assert slow & set(loaded) == set()
+
+
+def test_opening_a_result_does_not_load_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, crl_core.results, crl_core.runs.store; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
