@@ -107,6 +107,55 @@ def grouped_mmd2_and_gradient(phi: Tensor, weights: Tensor, bandwidth: Tensor) -
     return row_sum.sum(dim=(1, 2)).clamp_min_(0), gradient
 
 
+@torch.no_grad()
+def fourier_mmd2_and_gradient(
+    phi: Tensor, left: Tensor, right: Tensor, frequencies: Tensor, bandwidth: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`grouped_mmd2_and_gradient` with the kernel estimated by random Fourier features, in time linear in the rows.
+
+    k(u, v) ≈ ψ(u)·ψ(v) with ψ = √(1/D) [cos(ω·u / h), sin(ω·u / h)] for D frequencies ω, so that with S = F F'ᵀ the
+    value is Σ (Fᵀψ) ∘ (F'ᵀψ), and its derivative with respect to ψ is 2 F (F'ᵀψ).
+
+    phi: [M, b, k].  left, right: `pair_factors`, [G, b, P].  frequencies: of standard normal entries, [G, k, D].
+    bandwidth: h, [M].  Returns: value [M], unbiased over frequencies, and its gradient with respect to `phi`.
+    Source: Rahimi, Recht (2007), Random Features for Large-Scale Kernel Machines, NeurIPS.
+    """
+    models, rows, k = phi.shape
+    groups, n_frequencies = len(frequencies), frequencies.shape[-1]
+    each = models // groups
+    h = bandwidth[:, None, None]
+    c = (phi - phi.mean(dim=1, keepdim=True)).div_(h)  # a shift turns every ψ alike; small angles are exact ones
+    angles = torch.bmm(c.view(groups, each * rows, k), frequencies).view(models, rows, n_frequencies)
+    psi = torch.cat([angles.cos(), angles.sin()], dim=-1)
+    left, right = (side.repeat_interleave(each, dim=0) for side in (left, right))
+    of_right = torch.bmm(right.mT, psi)  # [M, P, 2 D]
+    value = (torch.bmm(left.mT, psi) * of_right).sum(dim=(1, 2)) / n_frequencies
+    d_cos, d_sin = torch.bmm(left, of_right).mul_(2 / n_frequencies).chunk(2, dim=-1)
+    cos, sin = psi.chunk(2, dim=-1)
+    d_angles = (d_sin * cos).sub_(d_cos * sin).view(groups, each * rows, n_frequencies)
+    gradient = torch.bmm(d_angles, frequencies.mT).view(models, rows, k).div_(h)
+    return value.clamp_min_(0), gradient
+
+
+@torch.no_grad()
+def block_mmd2_and_gradient(phi: Tensor, left: Tensor, right: Tensor, bandwidth: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of `grouped_mmd2_and_gradient` over blocks of the rows, in time linear in the number of blocks.
+
+    phi: [M, b, k], rows in random order.  left, right: `pair_factors` of each block by itself, [G, blocks, rows of one,
+    P]; rows beyond the last block are left out.  Biased as MMD² of a sample as small as a block is.
+    Source: Zaremba, Gretton, Blaschko (2013), B-test: A Non-parametric, Low Variance Kernel Two-sample Test, NeurIPS.
+    """
+    models, _, k = phi.shape
+    groups, blocks, rows, _ = left.shape
+    each = models // groups
+    used = phi[:, : blocks * rows].reshape(groups, each, blocks, rows, k).transpose(1, 2)
+    h = bandwidth.view(groups, 1, each).expand(groups, blocks, each)
+    value, found = grouped_mmd2_and_gradient(used.reshape(-1, rows, k), (left @ right.mT).flatten(0, 1), h.reshape(-1))
+    gradient = torch.zeros_like(phi)
+    gradient[:, : blocks * rows] = found.view(used.shape).transpose(1, 2).reshape(models, -1, k) / blocks
+    return value.view(groups, blocks, each).mean(dim=1).flatten(), gradient
+
+
 class _WeightedKernelSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, phi: Tensor, weights: Tensor, bandwidth: Tensor) -> Tensor:

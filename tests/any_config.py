@@ -96,6 +96,8 @@ def configs(draw: st.DrawFn, *, small: bool = False) -> RunConfig:
         drawn |= {"outcome": "binary", "dim_causal": 1, "dim_spurious": 1, "mixing": "none"}
     if drawn["align"] == "environment within outcome":
         drawn |= {"outcome": "binary", "penalty": "mmd"}
+    if drawn["ipm_estimate"] != "exact":
+        drawn["penalty"] = "mmd"
     if drawn["encoder"] == "conv1d":
         drawn["encoder"] = "conv1d" if drawn["observation"] == "ecg" else "mlp"
         drawn["x_scale"] = "whole" if drawn["x_scale"] == "columns" else drawn["x_scale"]

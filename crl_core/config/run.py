@@ -40,6 +40,7 @@ Penalty = Literal[
     "contrastive",
 ]
 ArmWeight = Literal["balanced", "plain"]
+IpmEstimate = Literal["exact", "rff", "block"]
 Resample = Literal["none", "bootstrap"]
 XScale = Literal["auto", "columns", "whole"]
 EncoderName = Literal["mlp", "conv1d"]
@@ -161,6 +162,14 @@ class Training:
         options=Resample,
         before="none",
     )
+    ipm_estimate: IpmEstimate = described(
+        "exact",
+        "estimate of MMD²",
+        "Of the penalty: exact compares every pair of a batch's rows; rff (512 random Fourier features, drawn anew at "
+        "every step) and block (the mean over blocks of 128 rows) cost linearly in the batch.",
+        options=IpmEstimate,
+        before="exact",
+    )
     seed: int = described(0, "seed", "Determines data, split, initial weights and batches.", (0, 2**31 - 1))
     device: Device = described("auto", "device", "Where it is computed; changes no key.", options=Device)
 
@@ -237,6 +246,11 @@ class RunConfig:
                     f"the penalty {training.penalty} aligns no environments within the outcome; set training.penalty "
                     "to mmd, or training.align to environment."
                 )
+        if training.ipm_estimate != "exact" and training.penalty != "mmd":
+            raise ValueError(
+                f"ipm_estimate is {training.ipm_estimate}, which estimates the penalty mmd, and the penalty is "
+                f"{training.penalty}; set training.penalty to mmd, or training.ipm_estimate to exact."
+            )
         if training.encoder == "conv1d":
             self._check_convolution()
         epochs, n_rows = training.epochs, self.source.n_rows

@@ -26,6 +26,7 @@ class Stream(IntEnum):
     RESAMPLE = 13
     PLACEBO = 14
     TRACES = 15
+    FEATURES = 16
 
 
 def rng_for(seed: int, stream: Stream) -> np.random.Generator:

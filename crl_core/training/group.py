@@ -9,7 +9,8 @@ Standardised:   loss and λ are then in units of the outcome's variance. All els
 Batches:        views of data permuted once an epoch; a last, incomplete batch is left out (other rows each epoch).
 Validation:     where rows are kept for it, each model's weights of the epoch that erred least on them are what it ends
                 with.
-Bandwidth:      median heuristic on the batch, detached, taken anew at every `BANDWIDTH_STEPS`th step; or fixed.
+Bandwidth:      median heuristic on the batch, detached, taken anew at every `BANDWIDTH_STEPS`th step; or fixed. Where
+                MMD² is estimated, the median is of `BLOCK_ROWS` of its rows, so that no step is quadratic in the batch.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
 BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would cost as much as the network
 BATCHED_STEPS = 64  # whose rows are gathered at once, at most;
 BATCHED_NUMBERS = 8_000_000  # and how many numbers of x these come to, those of all models counted
+FREQUENCIES = 256  # of random Fourier features; each gives two
+BLOCK_ROWS = 128  # of the block estimator
 STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds
 EVALUATED_ROWS, EVALUATED_MODELS = 256, 4  # at once, for the same reason as `config.run.GROUP_MODELS`
 
@@ -69,6 +72,7 @@ class Group:
         train_rows = [train.rows(fit) for (train, _), (fit, _) in zip(data, fits, strict=True)]
         self.validation = [train.rows(kept) for (train, _), (_, kept) in zip(data, fits, strict=True) if len(kept)]
         self.config, self.device, self.dtype = config, device, dtype
+        self._estimate = training.ipm_estimate
         self.penalty = None if training.penalty == "mmd" else REGISTRY[training.penalty]
         self.held_out: list[MultiEnvData] = [held_out for _, held_out in data]
         self.n_train = len(train_rows[0])
@@ -83,6 +87,7 @@ class Group:
             if self.penalty is not None and self.penalty.needs_pairs
             else None
         )
+        self._feature_rngs = [rng_for(s, Stream.FEATURES) for s in seeds]
         self._pair_rngs = [rng_for(s, Stream.PAIRS) for s in seeds]
         self.lam = self._tensor(np.tile(training.lams, len(seeds)))
         self.net = Ensemble(
@@ -168,10 +173,11 @@ class Group:
 
     def _epoch_batches(self, steps: int) -> Iterator[tuple[Tensor, ...]]:
         """The epoch's batches, rows in a new order: x [M, b, d], y [M, b, 1], arm [M, b, 2], and the two factors of the
-        pair weights [G, b, P + 1]. arm is a row's weight in the loss where a row is of that arm, else 0.
+        pair weights [G, b, P + 1], of blocks [G, blocks, rows of one, P + 1]. arm is a row's weight in the loss where a
+        row is of that arm, else 0.
 
         Where the penalty needs pairs, 2 · PAIRS more rows of x follow in every batch, and a sixth part says which of
-        the pairs are real, [M, PAIRS].
+        the pairs are real, [M, PAIRS]. Where MMD² is estimated by features, the sixth part are their frequencies.
         """
         order = np.stack([self._epoch_order(g, steps) for g in range(len(self._order))])
         pairs = None
@@ -208,15 +214,37 @@ class Group:
         else:
             arm = arm * (2 / self.batch)
         stratum = None if self._stratum is None else self._stratum[replicate, index]
-        factors = ipm.pair_factors(self._label[replicate, index], self.n_labels, self.dtype, stratum)
+        label = self._label[replicate, index]
+        if self._estimate == "block":
+            label = self._in_blocks(label)
+            stratum = None if stratum is None else self._in_blocks(stratum)
+        factors = ipm.pair_factors(label, self.n_labels, self.dtype, stratum)
         x = self._x[replicate, index]
-        pairs = []
+        more = []
         if drawn is not None:
             rows, valid = (torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*drawn, strict=True))
             x = torch.cat([x, self._x[replicate, rows]], dim=2)
-            pairs = [self._along_lams(valid.to(self.dtype))]
+            more = [self._along_lams(valid.to(self.dtype))]
+        if self._estimate == "rff":
+            shape = (order.shape[1], self.config.training.latent_dim, FREQUENCIES)
+            more = [self._tensor(np.stack([rng.standard_normal(shape, np.float32) for rng in self._feature_rngs]))]
         along_lams = (self._along_lams(part) for part in (x, self._y[replicate, index].unsqueeze(-1), arm))
-        return zip(*(part.unbind(1) for part in (*along_lams, *factors, *pairs)), strict=True)
+        return zip(*(part.unbind(1) for part in (*along_lams, *factors, *more)), strict=True)
+
+    def _in_blocks(self, values: Tensor) -> Tensor:
+        """[G, steps, b] -> [G, steps, blocks, rows of one]; rows beyond the last block are left out."""
+        rows = min(BLOCK_ROWS, self.batch)
+        return values[..., : self.batch // rows * rows].reshape(*values.shape[:-1], -1, rows)
+
+    def _mmd2(
+        self, phi: Tensor, left: Tensor, right: Tensor, bandwidth: Tensor, frequencies: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The batch's MMD² as the config asks for it, [M], and its gradient with respect to φ."""
+        if frequencies is not None:
+            return ipm.fourier_mmd2_and_gradient(phi, left, right, frequencies, bandwidth)
+        if self._estimate == "block":
+            return ipm.block_mmd2_and_gradient(phi, left, right, bandwidth)
+        return ipm.grouped_mmd2_and_gradient(phi, left @ right.mT, bandwidth)
 
     def _bandwidth(self, phi: Tensor) -> Tensor:
         fixed = self.config.training.bandwidth
@@ -247,13 +275,14 @@ class Group:
         penalty_sum = torch.zeros_like(self.lam)
         bandwidth = torch.ones_like(self.lam)
         lam = self.lam[:, None, None]
-        for step, (x, y, arm, left, right, *valid) in enumerate(self._epoch_batches(steps)):
+        for step, (x, y, arm, left, right, *more) in enumerate(self._epoch_batches(steps)):
             if should_stop is not None and step % STOP_STEPS == 0 and should_stop():
                 yield step, None
                 return
             done = self.net(x)
             if step % BANDWIDTH_STEPS == 0:
-                bandwidth = self._bandwidth(done.phi[:, : self.batch])
+                rows = self.batch if self._estimate == "exact" else min(self.batch, BLOCK_ROWS)
+                bandwidth = self._bandwidth(done.phi[:, :rows])
             outcomes = done.y_hat[:, : self.batch]
             if self._logits:
                 factual_sum += (arm * (softplus(outcomes) - y * outcomes)).sum(dim=(1, 2))
@@ -264,12 +293,12 @@ class Group:
                 factual_sum += (d_y * error).sum(dim=(1, 2))
                 d_y.mul_(2)
             if self.penalty is None:
-                penalty, d_phi = ipm.grouped_mmd2_and_gradient(done.phi, left @ right.mT, bandwidth)
+                penalty, d_phi = self._mmd2(done.phi, left, right, bandwidth, *more)
                 d_phi.mul_(lam)
             else:
-                penalty, d_phi, d_own = self._other_penalty(done, y, arm, left, bandwidth, *valid)
+                penalty, d_phi, d_own = self._other_penalty(done, y, arm, left, bandwidth, *more)
                 d_y += lam * d_own
-                if valid:  # the pairs' outcomes are not asked for
+                if more:  # the pairs' outcomes are not asked for
                     d_y = torch.cat([d_y, d_y.new_zeros((len(d_y), 2 * PAIRS, 2))], dim=1)
                 d_phi.mul_(lam)
             penalty_sum += penalty

@@ -83,6 +83,7 @@ def test_every_field_but_the_device_changes_the_key() -> None:
         "surface": "waves",
         "arm_weight": "plain",
         "resample": "bootstrap",
+        "ipm_estimate": "rff",
         "validation": 0.3,
         "x_scale": "whole",
         "outcome": "binary",
