@@ -72,6 +72,13 @@ STUDIES: Mapping[str, Study] = {
             seeds=5,  # seven worlds times five penalties: ten seeds would take most of an hour
         ),
         Study(
+            id="estimates",
+            title="MMD² in linear time",
+            sentence="The penalty compares every pair of a batch's rows. Does it matter if features or blocks do?",
+            module="crl_core.studies.estimates_claims",
+            page="penalties",
+        ),
+        Study(
             id="identify",
             title="Identifiability",
             sentence="Can latents be recovered from several environments, without labels and without an outcome?",
