@@ -9,6 +9,7 @@ for P groups and pairs = P (P - 1) / 2. S depends on the labels alone, so it is 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -182,8 +183,15 @@ def median_distance(phi: Tensor) -> Tensor:
         return phi.new_ones(len(phi))
     first, second = torch.triu_indices(rows, rows, offset=1, device=phi.device)
     pairs = squared_distances(phi).flatten(1).index_select(1, first * rows + second)
-    median = pairs.kthvalue((pairs.shape[1] + 1) // 2, dim=1).values.sqrt()
+    median = _smallest(pairs, (pairs.shape[1] + 1) // 2).sqrt()
     return torch.where(median > 0, median, torch.ones_like(median))
+
+
+def _smallest(values: Tensor, k: int) -> Tensor:
+    """The k-th smallest of each row, [M, n] -> [M]; NaN counts as the largest."""
+    if values.device.type == "cpu":  # NumPy's selection takes a ninth of torch's time
+        return torch.from_numpy(np.partition(values.numpy(), k - 1, axis=1)[:, k - 1].copy())
+    return values.kthvalue(k, dim=1).values
 
 
 def squared_distances(phi: Tensor) -> Tensor:

@@ -31,6 +31,9 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """One step along the gradients."""
+        if self._fused:  # torch's function sorts its tensors by device at every step, which costs as much as the kernel
+            self._fused_step()
+            return
         adam(
             self._params,
             [param.grad for param in self._params if param.grad is not None],
@@ -39,12 +42,30 @@ class Adam:
             [],
             self._steps,
             foreach=False,
-            fused=self._fused,
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
             lr=self._lr,
             weight_decay=self._weight_decay,
             eps=1e-8,
+            maximize=False,
+        )
+
+    def _fused_step(self) -> None:
+        for step in self._steps:
+            step += 1
+        torch._fused_adam_(
+            self._params,
+            [param.grad for param in self._params],
+            self._means,
+            self._squares,
+            [],
+            self._steps,
+            lr=self._lr,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=self._weight_decay,
+            eps=1e-8,
+            amsgrad=False,
             maximize=False,
         )

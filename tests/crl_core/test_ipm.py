@@ -118,6 +118,16 @@ def test_the_bandwidth_is_the_median_pairwise_distance(rows: int) -> None:
     np.testing.assert_allclose(ipm.median_distance(torch.from_numpy(phi)), want, rtol=1e-10)
 
 
+@given(
+    st.lists(st.floats(width=32) | st.sampled_from([0.0, float("nan"), float("inf")]), min_size=1, max_size=40),
+    st.data(),
+)
+def test_the_kth_smallest_is_torchs_to_the_last_bit(values: list[float], data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, len(values)))
+    rows = torch.tensor([values, values[::-1]], dtype=torch.float32)
+    torch.testing.assert_close(ipm._smallest(rows, k), rows.kthvalue(k, dim=1).values, rtol=0, atol=0, equal_nan=True)
+
+
 def test_a_bandwidth_that_cannot_be_found_is_one_and_never_zero() -> None:
     assert float(ipm.median_distance(torch.zeros(1, 8, 3))) == 1
     assert float(ipm.median_distance(torch.randn(1, 1, 3))) == 1
