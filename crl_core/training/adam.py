@@ -56,7 +56,7 @@ class Adam:
             step += 1
         torch._fused_adam_(
             self._params,
-            [param.grad for param in self._params],
+            [param.grad for param in self._params if param.grad is not None],
             self._means,
             self._squares,
             [],

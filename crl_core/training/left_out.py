@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData, joined
 from crl_core.events import EpochEnded, RunFinished
 from crl_core.results import RunResult, data_of
 from crl_core.training.path import train_path
+from crl_core.training.threads import one_thread
 
 LAMS, MOST = 5, 4
 LEAST_ROWS = 10  # of each arm, in the environments that stay
@@ -48,9 +48,7 @@ def left_out_mse(
         steps=training.steps and max(1, training.steps // 2),
     )
     errors = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so few models are no work for several, which would wait for each other
-    try:
+    with one_thread():  # so few models are no work for several, which would wait for each other
         for turn, env in enumerate(envs):
             rest, judged = train.rows(np.flatnonzero(train.env != env)), _of_env(train, held_out, env)
             for event in train_path(config, should_stop=should_stop, data=[(rest, judged)]):
@@ -60,8 +58,6 @@ def left_out_mse(
                     errors.append(event.result.factual_mse)
             if len(errors) == turn:
                 return None
-    finally:
-        torch.set_num_threads(threads)
     found[at] = np.mean(errors, axis=0)
     return found
 

@@ -30,6 +30,7 @@ from crl_core.events import (
 )
 from crl_core.results import RunResult, data_of
 from crl_core.training.group import Group, Rows
+from crl_core.training.threads import is_small, one_thread
 
 Dtype = Literal["float32", "float64"]
 FIRST_STEPS = tuple(2 * 4**k for k in range(10))  # of the first epoch, after which whoever watches is told
@@ -82,6 +83,17 @@ def train_path(
                  there is one, StepsTaken say how the first replicates begin.
     Raises:      ValueError if the device is not there.
     """
+    with one_thread(is_small(config.training)):
+        yield from _events(config, dtype, should_stop, data, watch)
+
+
+def _events(
+    config: RunConfig,
+    dtype: Dtype,
+    should_stop: Callable[[], bool] | None,
+    data: Sequence[Rows] | None,
+    watch: Watch | None,
+) -> Iterator[TrainingEvent]:
     began = time.perf_counter()
     device = resolve_device(config.training.device)
     groups = [

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import torch
 
 from crl_core.config import RunConfig
 from crl_core.config.text import altered
@@ -19,6 +18,7 @@ from crl_core.events import OK, EpochEnded, RunFinished
 from crl_core.metrics import kept_in
 from crl_core.results import RunResult
 from crl_core.training.path import train_path
+from crl_core.training.threads import one_thread
 
 DECAYS = (1e-2,)  # each costs a fifteenth of a default run; weaker ones are seldom picked before none
 TOLD = 10  # times that progress is told of a training
@@ -57,9 +57,8 @@ def _trained(
     config: RunConfig, told: Callable[[int], None] | None, should_stop: Callable[[], bool] | None
 ) -> RunResult | None:
     """The result of a config; None if asked to stop. told(parts of TOLD that are done)."""
-    epochs, threads = config.training.epochs, torch.get_num_threads()
-    torch.set_num_threads(1)  # so few models are no work for several, which would wait for each other
-    try:
+    epochs = config.training.epochs
+    with one_thread():  # so few models are no work for several, which would wait for each other
         for event in train_path(config, should_stop=should_stop):
             if isinstance(event, RunFinished):
                 return event.result
@@ -67,8 +66,6 @@ def _trained(
                 before, now = (TOLD * epoch // epochs for epoch in (event.epoch - 1, event.epoch))
                 if now > before:
                     told(now)
-    finally:
-        torch.set_num_threads(threads)
     return None
 
 

@@ -36,6 +36,7 @@ def test_a_changed_number_is_found() -> None:
 def test_one_thread_and_two_agree(name: str) -> None:
     code = (
         "import sys, json, torch\nfrom crl_core import train\nfrom tests import golden\n"
+        "from crl_core.training import threads\nthreads.WORTH_SHARING = 0  # small as they are\n"
         "torch.set_num_threads(int(sys.argv[1]))\nprint(json.dumps(golden.figures(train(golden.small(sys.argv[2])))))"
     )
     one, two = (
