@@ -23,6 +23,11 @@ class Adam:
         self._squares = [torch.zeros_like(param) for param in params]
         self._steps = [torch.zeros((), dtype=torch.float32, device=param.device) for param in params]
 
+    @property
+    def lasting(self) -> list[torch.Tensor]:
+        """What a step changes besides the parameters."""
+        return [*self._means, *self._squares, *self._steps]
+
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for param in self._params:

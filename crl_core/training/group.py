@@ -39,6 +39,7 @@ from crl_core.training.nets import Ensemble, Pass, initial_weights
 from crl_core.training.penalties import REGISTRY, Batch
 from crl_core.training.penalties.base import gradient
 from crl_core.training.penalties.pairs import PAIRS
+from crl_core.training.recorded import Record, Recorded
 from crl_core.training.scales import Scales
 
 Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
@@ -62,7 +63,9 @@ class Group:
         data: Sequence[Rows],
         device: torch.device,
         dtype: torch.dtype,
+        record: Record | None = None,
     ) -> None:
+        """record: how a step is recorded, to be replayed; by default none is. Only the MMD² penalty can be."""
         training, source = config.training, config.source
         seeds = [training.seed + replicate for replicate in replicates]
         fits = [
@@ -104,6 +107,12 @@ class Group:
         self.optimiser = Adam(
             [self.net.flat], lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
         )
+        self._totals = (torch.zeros_like(self.lam), torch.zeros_like(self.lam))  # of the epoch: factual error, penalty
+        self._width = torch.ones_like(self.lam)
+        self._step: Callable[[Sequence[Tensor], bool], None] = self._take_step
+        if record is not None and self.penalty is None:
+            lasting = [self.net.flat, *self.optimiser.lasting, *self._totals, self._width]
+            self._step = Recorded(self._take_step, lasting, record)
         self._order = [rng_for(s, Stream.BATCHES) for s in seeds]
         self._scales = [
             Scales.of(rows, together=config.scaled_together) if training.standardise else Scales.raw(config.dim_x)
@@ -271,43 +280,51 @@ class Group:
         self, steps: int, should_stop: Callable[[], bool] | None, pauses: Collection[int] = ()
     ) -> Iterator[tuple[int, dict[str, Tensor] | None]]:
         """The steps of an epoch. Nothing here waits for the device: losses stay there until they are asked for."""
-        factual_sum = torch.zeros_like(self.lam)
-        penalty_sum = torch.zeros_like(self.lam)
-        bandwidth = torch.ones_like(self.lam)
-        lam = self.lam[:, None, None]
-        for step, (x, y, arm, left, right, *more) in enumerate(self._epoch_batches(steps)):
+        for total in self._totals:
+            total.zero_()
+        for step, batch in enumerate(self._epoch_batches(steps)):
             if should_stop is not None and step % STOP_STEPS == 0 and should_stop():
                 yield step, None
                 return
-            done = self.net(x)
-            if step % BANDWIDTH_STEPS == 0:
-                rows = self.batch if self._estimate == "exact" else min(self.batch, BLOCK_ROWS)
-                bandwidth = self._bandwidth(done.phi[:, :rows])
-            outcomes = done.y_hat[:, : self.batch]
-            if self._logits:
-                factual_sum += (arm * (softplus(outcomes) - y * outcomes)).sum(dim=(1, 2))
-                d_y = arm * (outcomes.sigmoid() - y)
-            else:
-                error = outcomes - y
-                d_y = arm * error  # half the derivative of Σ arm · error²
-                factual_sum += (d_y * error).sum(dim=(1, 2))
-                d_y.mul_(2)
-            if self.penalty is None:
-                penalty, d_phi = self._mmd2(done.phi, left, right, bandwidth, *more)
-                d_phi.mul_(lam)
-            else:
-                penalty, d_phi, d_own = self._other_penalty(done, y, arm, left, bandwidth, *more)
-                d_y += lam * d_own
-                if more:  # the pairs' outcomes are not asked for
-                    d_y = torch.cat([d_y, d_y.new_zeros((len(d_y), 2 * PAIRS, 2))], dim=1)
-                d_phi.mul_(lam)
-            penalty_sum += penalty
-            self.net.gradient(done, d_phi, d_y)
-            self.optimiser.step()
-            done_steps = step + 1
-            if done_steps == steps or done_steps in pauses:
-                factual, penalty = factual_sum / done_steps, penalty_sum / done_steps
-                yield done_steps, {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
+            self._step(batch, step % BANDWIDTH_STEPS == 0)
+            done = step + 1
+            if done == steps or done in pauses:
+                factual, penalty = (total / done for total in self._totals)
+                yield done, {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
+
+    def _take_step(self, batch: Sequence[Tensor], measure: bool) -> None:
+        """A gradient step on a batch of `_epoch_batches`. measure: the bandwidth is taken anew.
+
+        What outlasts it changes in place, so that it can be recorded.
+        """
+        x, y, arm, left, right, *more = batch
+        lam = self.lam[:, None, None]
+        factual_sum, penalty_sum = self._totals
+        done = self.net(x)
+        if measure:
+            rows = self.batch if self._estimate == "exact" else min(self.batch, BLOCK_ROWS)
+            self._width.copy_(self._bandwidth(done.phi[:, :rows]))
+        outcomes = done.y_hat[:, : self.batch]
+        if self._logits:
+            factual_sum += (arm * (softplus(outcomes) - y * outcomes)).sum(dim=(1, 2))
+            d_y = arm * (outcomes.sigmoid() - y)
+        else:
+            error = outcomes - y
+            d_y = arm * error  # half the derivative of Σ arm · error²
+            factual_sum += (d_y * error).sum(dim=(1, 2))
+            d_y.mul_(2)
+        if self.penalty is None:
+            penalty, d_phi = self._mmd2(done.phi, left, right, self._width, *more)
+            d_phi.mul_(lam)
+        else:
+            penalty, d_phi, d_own = self._other_penalty(done, y, arm, left, self._width, *more)
+            d_y += lam * d_own
+            if more:  # the pairs' outcomes are not asked for
+                d_y = torch.cat([d_y, d_y.new_zeros((len(d_y), 2 * PAIRS, 2))], dim=1)
+            d_phi.mul_(lam)
+        penalty_sum += penalty
+        self.net.gradient(done, d_phi, d_y)
+        self.optimiser.step()
 
     def _other_penalty(
         self, done: Pass, y: Tensor, arm: Tensor, left: Tensor, bandwidth: Tensor, valid: Tensor | None = None

@@ -30,6 +30,7 @@ from crl_core.events import (
 )
 from crl_core.results import RunResult, data_of
 from crl_core.training.group import Group, Rows
+from crl_core.training.recorded import cuda_graph
 from crl_core.training.threads import is_small, one_thread
 
 Dtype = Literal["float32", "float64"]
@@ -103,6 +104,7 @@ def _events(
             [data_of(config, r) if data is None else data[r] for r in replicates],
             torch.device(device),
             getattr(torch, dtype),
+            cuda_graph if device == "cuda" else None,
         )
         for replicates in _replicate_groups(config, device)
     ]

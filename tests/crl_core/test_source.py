@@ -18,7 +18,7 @@ from crl_core.cli.config import config_of as config_typed
 from crl_core.cli.program import _parser, main
 from crl_core.config.text import changes, differing, nearest, preset_of, reproducing_command, value_of
 from crl_core.data.scm import joined, sample, split
-from crl_core.events import ViewSampled
+from crl_core.events import StepsTaken, ViewSampled
 from crl_core.export.checkpoint import checkpoint, citation, history_csv, loading_example, metrics_csv
 from crl_core.export.figure_page import figures_of
 from crl_core.export.model_file import read_model
@@ -269,7 +269,7 @@ def test_evidence_holds_what_needs_no_latents(run: Stored) -> None:
 
 def test_events_tell_the_run_from_beginning_to_end(run: Stored) -> None:
     entries, _ = read_entries(run.store.events_path(run.config.key))
-    events = [entry.event for entry in entries if not isinstance(entry.event, ViewSampled)]
+    events = [entry.event for entry in entries if not isinstance(entry.event, StepsTaken | ViewSampled)]
     assert [type(event).__name__ for event in events][:10] == ["RunStarted", *["EpochEnded"] * 8, "RunFinished"]
     assert type(events[-1]).__name__ == "RunCompleted"
     assert (events[0].n_train, events[0].n_held_out) == (N_ROWS - N_HELD_OUT, N_HELD_OUT)
