@@ -30,10 +30,10 @@ from torch import Tensor
 
 from crl_core import RunStore, ipm, preset
 from crl_core.config.presets import DEFAULT_PRESET
+from crl_core.config.run import BLOCK_ROWS, FREQUENCIES
 from crl_core.figures.palette import FONT, palette
 from crl_core.network import predict
 from crl_core.results import mmd_rows, view_rows
-from crl_core.training.group import BLOCK_ROWS, FREQUENCIES
 
 FEATURES = (64, 128, 256, 512, 1024, 2048, 4096)
 DRAWS = 200

@@ -52,6 +52,8 @@ DEFAULT_LAMS = (
     0.0, 0.0001, 0.00027, 0.00072, 0.0019, 0.0052, 0.014, 0.037, 0.1, 0.27, 0.72, 1.9, 5.2, 14.0, 37.0, 100.0,
 )  # fmt: skip
 
+FREQUENCIES = 256  # of random Fourier features; each gives two
+BLOCK_ROWS = 128  # of the block estimator
 MAX_MODELS = 320
 MAX_QUEUE = 20  # runs that may wait for the worker at a time
 MAX_MODEL_SAMPLES = 2_000_000_000  # models × epochs × rows: about an hour on two cores

@@ -26,6 +26,7 @@ from torch.nn.functional import softplus
 
 from crl_core import ipm, metrics
 from crl_core.config import RunConfig
+from crl_core.config.run import BLOCK_ROWS, FREQUENCIES
 from crl_core.data.matching import matches
 from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for, strata
@@ -47,8 +48,6 @@ Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
 BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would cost as much as the network
 BATCHED_STEPS = 64  # whose rows are gathered at once, at most;
 BATCHED_NUMBERS = 8_000_000  # and how many numbers of x these come to, those of all models counted
-FREQUENCIES = 256  # of random Fourier features; each gives two
-BLOCK_ROWS = 128  # of the block estimator
 STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds
 EVALUATED_ROWS, EVALUATED_MODELS = 256, 4  # at once, for the same reason as `config.run.GROUP_MODELS`
 
