@@ -46,10 +46,10 @@ def pictures(lecture: Locator) -> dict[str, Any]:
 def test_every_panel_of_the_lecture_moves_while_it_trains_and_ends_with_the_final_picture(
     server: Server, page: Page
 ) -> None:
-    train(server, page, "lecture", epochs="40", seed="31")
+    train(server, page, "lecture", epochs="200", seed="31")
     lecture = page.locator(".lecture")
     bar, far = lecture.get_by_role("progressbar", name="Training"), lecture.locator(".far")
-    expect(far).to_contain_text(re.compile(r"Epoch \d+ of 40, .* left"), timeout=90_000)
+    expect(far).to_contain_text(re.compile(r"Epoch \d+ of 200, .* left"), timeout=90_000)
     expect(lecture.locator("[data-view=latent] .caption")).to_contain_text(
         "PCA of the 16-d representation, 200 held-out"
     )
