@@ -128,7 +128,7 @@ def drawn(figures: dict[str, Any]) -> go.Figure:
     figure.update_annotations(showarrow=False, font_size=12)
     figure.update_xaxes(type="log", dtick=1, gridcolor=ink["grid"])
     figure.update_yaxes(type="log", dtick=1, gridcolor=ink["grid"])
-    figure.update_yaxes(dtick="D2", row=1, col=1)
+    figure.update_yaxes(tickvals=[2, 5, 10, 20], row=1, col=1)
     for column, (x, y) in enumerate(
         (("features", "relative error, %"), ("rows in a batch", "ms, value and gradient"), ("latent dimensions", "ms")),
         1,

@@ -112,7 +112,7 @@ def estimate(seed: int) -> dict[str, Any]:
         store = RunStore(folder, Path(folder) / "baked")
         for config in configs[:KNOWN]:
             store.save(train(config))
-        known = store.list()
+        known = store.summaries()
         ratios = []
         for config in configs[KNOWN:]:
             said, seconds = estimate_seconds(config, known), train(config).seconds

@@ -127,14 +127,17 @@ def fourier_mmd2_and_gradient(
     h = bandwidth[:, None, None]
     c = (phi - phi.mean(dim=1, keepdim=True)).div_(h)  # a shift turns every ψ alike; small angles are exact ones
     angles = torch.bmm(c.view(groups, each * rows, k), frequencies).view(models, rows, n_frequencies)
-    psi = torch.cat([angles.cos(), angles.sin()], dim=-1)
+    psi = angles.new_empty((models, rows, 2 * n_frequencies))
+    cos, sin = psi.chunk(2, dim=-1)
+    torch.cos(angles, out=cos)
+    torch.sin(angles, out=sin)
     left, right = (side.repeat_interleave(each, dim=0) for side in (left, right))
     of_right = torch.bmm(right.mT, psi)  # [M, P, 2 D]
     value = (torch.bmm(left.mT, psi) * of_right).sum(dim=(1, 2)) / n_frequencies
     d_cos, d_sin = torch.bmm(left, of_right).mul_(2 / n_frequencies).chunk(2, dim=-1)
-    cos, sin = psi.chunk(2, dim=-1)
-    d_angles = (d_sin * cos).sub_(d_cos * sin).view(groups, each * rows, n_frequencies)
-    gradient = torch.bmm(d_angles, frequencies.mT).view(models, rows, k).div_(h)
+    torch.sub(d_sin.mul_(cos), d_cos.mul_(sin), out=angles)
+    of_group = angles.view(groups, each * rows, n_frequencies)
+    gradient = torch.bmm(of_group, frequencies.mT).view(models, rows, k).div_(h)
     return value.clamp_min_(0), gradient
 
 

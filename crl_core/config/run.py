@@ -52,6 +52,7 @@ DEFAULT_LAMS = (
     0.0, 0.0001, 0.00027, 0.00072, 0.0019, 0.0052, 0.014, 0.037, 0.1, 0.27, 0.72, 1.9, 5.2, 14.0, 37.0, 100.0,
 )  # fmt: skip
 
+BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would cost as much as the network
 FREQUENCIES = 256  # of random Fourier features; each gives two
 BLOCK_ROWS = 128  # of the block estimator
 MAX_MODELS = 320

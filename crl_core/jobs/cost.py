@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from crl_core.config import RunConfig
+from crl_core.config import RunConfig, Training
+from crl_core.config.run import BANDWIDTH_STEPS, BLOCK_ROWS, FREQUENCIES
 from crl_core.config.text import imagined
-from crl_core.results import products_of
+from crl_core.results import N_MMD, products_of
 from crl_core.runs.records import RunSummary
 
 RECENT = 5  # runs that the rate is taken from
-# Seconds a unit of `work`, until a run has been measured: twice what one busy core of a small virtual machine took,
-# so that the first surprise is a pleasant one.
-DEFAULT_RATE = 8e-10
-_STEP = 4e6  # work that a step costs however few models and rows it has: the calls themselves
+# How many times the seconds of `work` a run takes, until one has been measured here: so that the first surprise is a
+# pleasant one.
+DEFAULT_RATE = 1.5
+# Seconds on two cores, fitted by least squares of the relative error to 210 drawn configs (`benchmarks/growth.py` draws
+# others): of a run, a number of its rows, a call of a step, a product, a unit's value, an entry of a kernel.
+_RUN, _NUMBER, _CALL, _PRODUCT, _UNIT, _ENTRY = 0.014, 1.9e-7, 1.65e-4, 2.8e-11, 2.0e-9, 1.9e-9
 
 
 def estimates(configs: Iterable[RunConfig], runs: Sequence[RunSummary]) -> list[float]:
@@ -32,8 +35,9 @@ def estimates(configs: Iterable[RunConfig], runs: Sequence[RunSummary]) -> list[
 def estimate_seconds(config: RunConfig, runs: Iterable[RunSummary]) -> float:
     """Seconds that training `config` will take here, without the parts that follow it.
 
-    The rate is the median of the most recent runs that were trained on this machine and, as far as can be told, on the
-    same device; `DEFAULT_RATE` before there is one. Runs that came from elsewhere do not count.
+    How many times the seconds of `work` it takes is the median of the most recent runs that were trained on this
+    machine and, as far as can be told, on the same device; `DEFAULT_RATE` before there is one. Runs that came from
+    elsewhere do not count.
 
     runs: the stored ones, newest first.
     """
@@ -55,17 +59,44 @@ def smaller(config: RunConfig) -> RunConfig:
 
 
 def work(config: RunConfig) -> float:
-    """A measure of a run's arithmetic: parameters and kernel entries that each row of each model passes in all
-    epochs, or steps."""
-    training = config.training
-    k = training.latent_dim
-    rows = config.source.n_rows - config.source.n_held_out
+    """What training `config` takes on the machine that the constants are of, in seconds."""
+    training, source = config.training, config.source
+    rows = source.n_rows - source.n_held_out
     batch = min(training.batch_size, rows)
-    parameters = products_of(config)
-    kernel = batch * (k + 4)  # products of latents, and the exponential
-    passed = training.epochs * rows if not training.steps else training.steps * batch
-    steps = sum(training.steps_of_epochs(rows))
-    return training.n_models * passed * (parameters + kernel) + _STEP * steps
+    steps = training.steps_of_epochs(rows)
+    models, groups = training.n_models, -(-training.n_models // training.models_at_once)
+    passed = models * sum(steps) * batch
+    judged = models * training.epochs * (source.n_held_out + N_MMD)  # rows after the epochs, forward only
+    units = 3 * training.hidden + training.latent_dim + _OWN_UNITS.get(training.penalty, 0)
+    if training.encoder == "conv1d":
+        units += _CONVOLVED * config.dim_x
+    measured = sum(-(-own // BANDWIDTH_STEPS) for own in steps) if training.bandwidth == "median" else 0
+    among = batch if training.ipm_estimate == "exact" else min(batch, BLOCK_ROWS)
+    entries = passed * _entries_a_row(training, batch) + models * (measured * among**2 + training.epochs * N_MMD**2)
+    return (
+        _RUN
+        + _NUMBER * training.replicates * source.n_rows * config.dim_x
+        + _CALL * sum(steps) * groups * _CALLS.get(training.penalty, 5)
+        + _PRODUCT * (passed + judged) * products_of(config)
+        + _UNIT * passed * units
+        + _ENTRY * entries
+    )
+
+
+_CALLS: Mapping[str, float] = {"mmd": 1, "mmd-multi": 1, "adversarial": 11}  # of a step; others need autograd
+_CONVOLVED = (
+    6  # units' values for each sample of a row; beside the MLP it was measured at 2.6 to 3 and 2.9 to 4.2 times
+)
+_OWN_UNITS: Mapping[str, int] = {"wasserstein": 360}  # its projections are sorted
+
+
+def _entries_a_row(training: Training, batch: int) -> float:
+    """Entries of the penalty's kernel for each row of a batch."""
+    if training.penalty == "mmd-multi":
+        return 4 * batch
+    if training.penalty != "mmd":
+        return 0
+    return {"exact": batch, "rff": 4 * FREQUENCIES, "block": BLOCK_ROWS}[training.ipm_estimate]
 
 
 def _rate(item: RunSummary) -> float:

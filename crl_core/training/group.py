@@ -26,7 +26,7 @@ from torch.nn.functional import softplus
 
 from crl_core import ipm, metrics
 from crl_core.config import RunConfig
-from crl_core.config.run import BLOCK_ROWS, FREQUENCIES
+from crl_core.config.run import BANDWIDTH_STEPS, BLOCK_ROWS, FREQUENCIES
 from crl_core.data.matching import matches
 from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for, strata
@@ -45,7 +45,6 @@ from crl_core.training.scales import Scales
 
 Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
 
-BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would cost as much as the network
 BATCHED_STEPS = 64  # whose rows are gathered at once, at most;
 BATCHED_NUMBERS = 8_000_000  # and how many numbers of x these come to, those of all models counted
 STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds

@@ -79,7 +79,7 @@ class Reader:
             for name, points in (("touchStart", across[:1]), *(("touchMove", [at]) for at in across), ("touchEnd", [])):
                 touch = {"type": name, "touchPoints": [{"x": x, "y": y} for x, y in points]}
                 touches.send("Input.dispatchTouchEvent", touch)
-                self.page.wait_for_timeout(40)  # a finger that leaves at full speed is a fling, and the next tap stops it
+                self.page.wait_for_timeout(40)  # at full speed it would be a fling, which the next tap only stops
             return
         self.page.mouse.move(*across[0])
         self.page.mouse.down()

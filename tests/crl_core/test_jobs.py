@@ -375,7 +375,9 @@ def test_the_cost_is_judged_by_what_runs_have_cost_here(store: RunStore) -> None
     config = tiny_config(epochs=30)
     assert estimate_seconds(config, store.summaries()) == pytest.approx(work(config) * DEFAULT_RATE)
     store.save(made_up_result(tiny_config(epochs=10)))
-    assert estimate_seconds(config, store.summaries()) == pytest.approx(3 * 1.5)
+    assert estimate_seconds(config, store.summaries()) == pytest.approx(
+        1.5 * work(config) / work(tiny_config(epochs=10))
+    )
 
 
 # -- with a worker -------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 from crl_core import RunConfig, RunStore, Training, preset
 from crl_core.cli.config import config_of as config_typed
 from crl_core.cli.program import _parser, main
-from crl_core.config.text import changes, differing, nearest, preset_of, reproducing_command, value_of
+from crl_core.config.text import altered, changes, differing, nearest, preset_of, reproducing_command, value_of
 from crl_core.data.scm import joined, sample, split
 from crl_core.events import StepsTaken, ViewSampled
 from crl_core.export.checkpoint import checkpoint, citation, history_csv, loading_example, metrics_csv
@@ -26,7 +26,7 @@ from crl_core.export.models import export_model
 from crl_core.export.models.network import metadata_text, subject
 from crl_core.export.notebook import notebook
 from crl_core.figures import palette
-from crl_core.jobs.cost import work
+from crl_core.jobs import cost
 from crl_core.jobs.train_and_store import train_and_store
 from crl_core.lecture.frames import frames
 from crl_core.lecture.handout import handout_html, naming_of
@@ -34,7 +34,7 @@ from crl_core.lecture.shift import shift_arrays, shifted
 from crl_core.measures.average_effects import average_effects, average_levels
 from crl_core.measures.comparison import differing_settings, same_draws
 from crl_core.network import elu, state_dict
-from crl_core.results import N_VIEW, RunResult, data_of, view_rows
+from crl_core.results import N_MMD, N_VIEW, RunResult, data_of, view_rows
 from crl_core.runs.bundle import BundleRefused, export_bytes, import_run
 from crl_core.runs.bundle_arrays import evidence_specs, history_specs, metric_specs, projection_specs
 from crl_core.runs.eventlog import read_entries
@@ -292,8 +292,13 @@ def test_a_model_of_an_outcome_that_hardly_depends_on_x_has_not_collapsed() -> N
 
 
 def test_the_cost_counts_the_tables_rows_and_columns() -> None:
-    rows, network, kernel = N_ROWS - N_HELD_OUT, 4 * 8 + 8 * 8 + 8 * 3 + 3 * 8 + 2 * 4, 32 * (3 + 4)
-    assert work(config_of("blind")) == pytest.approx(8 * (6 * rows * (network + kernel) + 4e6 * (rows // 32)))
+    def products(hidden: int) -> int:
+        return 4 * hidden + hidden**2 + 2 * hidden * 3 + 2 * (hidden // 2)
+
+    config, epochs, models = config_of("blind"), 8, 6
+    trained, judged = (N_ROWS - N_HELD_OUT) // 32 * 32, N_HELD_OUT + N_MMD
+    more = cost._PRODUCT * (trained + judged) * (products(10) - products(8)) + cost._UNIT * trained * 3 * 2
+    assert cost.work(altered(config, hidden=10)) - cost.work(config) == pytest.approx(epochs * models * more)
 
 
 # -- kept and sent -----------------------------------------------------------------------------------------------------
