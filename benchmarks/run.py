@@ -244,7 +244,7 @@ def main() -> None:
     budgets = {
         "one_model_vs_lightning": "at least 8",
         "path_per_model_vs_lightning": "at least 25",
-        "path_vs_bare_products": "at most 3",
+        "path_vs_bare_products": "at most 2",
         "click_to_point_warm_s": "at most 0.5",
         "click_to_point_cold_s": "at most 4",
         "server_mb": "at most 300",
