@@ -214,6 +214,7 @@ def test_a_preset_resets_the_fields_and_more_environments_are_in_the_url(
     assert params(other_page) == params(page)
     page.get_by_test_id("stSidebar").get_by_role("combobox", name=re.compile("Preset")).click()
     page.get_by_role("option", name="Twenty noisy sensors").click()
+    page.wait_for_url(re.compile("preset=sensors"))  # the words alone also stand in the list of presets
     said(page, "Twenty noisy sensors")
     settled(page)
     assert params(page) == {"preset": ["sensors"]}
