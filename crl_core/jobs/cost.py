@@ -84,9 +84,7 @@ def work(config: RunConfig) -> float:
 
 
 _CALLS: Mapping[str, float] = {"mmd": 1, "mmd-multi": 1, "adversarial": 11}  # of a step; others need autograd
-_CONVOLVED = (
-    6  # units' values for each sample of a row; beside the MLP it was measured at 2.6 to 3 and 2.9 to 4.2 times
-)
+_CONVOLVED = 6  # units' values for each sample of a row; beside the MLP it took 2.6 to 4.2 times as long
 _OWN_UNITS: Mapping[str, int] = {"wasserstein": 360}  # its projections are sorted
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from crl_core.figures import palette
 from crl_core.figures.study_panel import MeanDot, study_panel
@@ -113,24 +115,10 @@ def _controls(study: Study, axes: list[str], frame: pd.DataFrame) -> tuple[str, 
     )
     others = [name for name in axes if name != x]
     first = next((name for name in usual if name != x), _NONE)
-    group = b.selectbox(
-        "Colour",
-        [_NONE, *others],
-        format_func=word,
-        index=[_NONE, *others].index(first),
-        key=f"{key}.group",
-        persist_state="session",
-    )
+    group = _axis_or_none(b, "Colour", others, first, word, f"{key}.group")
     rest = [name for name in others if name != group]
     second = next((name for name in usual if name not in (x, group)), _NONE)
-    panels = c.selectbox(
-        "Panels",
-        [_NONE, *rest],
-        format_func=word,
-        index=[_NONE, *rest].index(second),
-        key=f"{key}.panels",
-        persist_state="session",
-    )
+    panels = _axis_or_none(c, "Panels", rest, second, word, f"{key}.panels")
     metric = d.selectbox(
         "Figure",
         study.metrics,
@@ -149,6 +137,16 @@ def _controls(study: Study, axes: list[str], frame: pd.DataFrame) -> tuple[str, 
         help="A λ. A rule needs no truth, and picks one in each run and replicate; of a number the nearest counts.",
     )
     return x, group or _NONE, panels or _NONE, metric or study.metrics[0], places[0] if at is None else at
+
+
+def _axis_or_none(
+    column: DeltaGenerator, label: str, axes: list[str], first: str, word: Callable[[str], str], key: str
+) -> str | None:
+    """An axis that may be chosen, or none. first: what is chosen to begin with."""
+    options = [_NONE, *axes]
+    return column.selectbox(
+        label, options, format_func=word, index=options.index(first), key=key, persist_state="session"
+    )
 
 
 # -- verdicts and the table --------------------------------------------------------------------------------------------

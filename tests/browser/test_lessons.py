@@ -31,9 +31,7 @@ class Reader:
             button.focus()
             self.page.keyboard.press("Enter")
         elif self.by == "touch":
-            self.page.wait_for_timeout(
-                250
-            )  # no finger is there sooner, and a page that is redrawn meanwhile takes no tap
+            self.page.wait_for_timeout(250)  # no finger is there sooner; while it is redrawn a page takes no tap
             button.tap()
         else:
             button.click()
