@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from crl_core import train
 from crl_core.runs.store import RunStore
 from tests.browser.conftest import Server, drawn, start_server
+from tests.browser.pressing import Visitor
 from tests.browser.test_app import settled
 from tests.browser.test_room import SIZES, faults, opened
 from tests.pages.test_edits import FILTER, link
@@ -72,8 +73,9 @@ def test_no_word_is_cut_beside_a_trace_or_its_gradient(
     page = opened(chromium, server.url(stem, preset=preset))
     settled(page)
     if stem != "latent":
-        page.get_by_test_id("stExpander").filter(has_text="Where it looks").locator("summary").click()
-        expect(page.locator(".gtitle").filter(has_text="Spectrum of the gradient")).to_be_visible()
+        fold = page.get_by_test_id("stExpander").filter(has_text="Where it looks").locator("summary")
+        spectrum = page.locator(".gtitle").filter(has_text="Spectrum of the gradient")
+        Visitor(server, page).press_until("fold", at=fold, sees=spectrum.wait_for)
         settled(page)
     found = faults(page, SIZES)
     page.context.close()
