@@ -6,12 +6,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from crl_core.figures import palette
+from crl_core.studies.deployed import Reference
 from crl_core.studies.deployed_view import Deployment, deployment
 from pages.shared import (
     figure,
     page_header,
     require,
     run_in_view,
+    server_cache,
     unseen_batch,
     unseen_labels,
 )
@@ -47,12 +49,17 @@ def main() -> None:
 def deployed(head: DeltaGenerator, asked: Asked) -> None:
     """The model in view under the intervention: places of the rows, findings of the tests, and the truth."""
     here = scene(run)
-    found = deployment(here.model, asked.intervention.id, asked.dose, asked.n, asked.draw)
+    found = _found(run.key, run.lam, asked.intervention.id, asked.dose, asked.n, asked.draw, here.model)
     with head:
         header(asked, found)
     headline(found)
     pictures(run, here, found.batch)
     tests_and_truth(run, here, asked, found)
+
+
+@st.cache_resource(max_entries=2 * server_cache.HELD, show_spinner=False)
+def _found(key: str, lam: float, intervention: str, dose: float, n: int, draw: int, _model: Reference) -> Deployment:
+    return deployment(_model, intervention, dose, n, draw)
 
 
 def header(asked: Asked, found: Deployment) -> None:

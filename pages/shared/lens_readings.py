@@ -72,7 +72,7 @@ def _latents(key: str, _run: RunInView) -> tuple[np.ndarray, np.ndarray]:
 
 
 @server_cache.pictures
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=32 * server_cache.HELD, show_spinner=False)
 def _reading(key: str, convention: Convention, at: int | None, _run: RunInView) -> Reading:
     """Of every λ, or of the one at index `at` alone."""
     phi, groups = _latents(key, _run)

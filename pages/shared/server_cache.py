@@ -42,7 +42,7 @@ _PICTURES: list[Any] = []  # functions with a cache that may hold rows, latents 
 
 _LOG = logging.getLogger(__name__)
 F = TypeVar("F")
-HELD = 16  # runs whose results, rows and pictures are kept in memory for all visitors: the shipped ones, and some own
+HELD = 24  # runs whose results, rows and pictures are kept in memory for all visitors: the shipped ones, and some own
 
 
 def pictures(cached: F) -> F:

@@ -8,7 +8,7 @@ Links:     a session's first run mends what a link asks for and cannot have, in 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -21,6 +21,7 @@ from pages.shared import fields, job_panel, locks, sidebar_place, sidebar_table,
 from pages.shared.asked import Controls as Controls
 from pages.shared.fields import Field, Value, lam_text
 
+ADVANCED = "sidebar.advanced"  # whether the fold is open
 _CONTROLS = "sidebar.controls"
 _NOTES = "sidebar.notes"
 _N_ENVS = "sidebar.n_envs"
@@ -225,9 +226,14 @@ def _widgets() -> Controls:
         n_envs = _envs_and_sigma(preset, values)
     lam_slot = st.container(key="controls_lam")  # filled below: which λ there are is known once all fields are read
     with st.container(key="controls_world_further"):
-        values["epochs"] = _number(fields.BY_NAME["epochs"], fields.defaults(preset.id, n_envs))
-        with st.expander("Advanced"):
-            _advanced(preset, values, n_envs)
+        home = fields.defaults(preset.id, n_envs)
+        values["epochs"] = _number(fields.BY_NAME["epochs"], home)
+        fold = st.expander("Advanced", key=ADVANCED, on_change="rerun")
+        if fold.open or _is_changed(home.keys() - values.keys(), home):
+            with fold:
+                _advanced(preset, values, n_envs)
+        else:  # thirty elements that nobody sees cost a view a fifth of its time
+            values = home | values
     config, problem = None, None
     try:
         config = fields.build(preset.id, values)
@@ -269,6 +275,12 @@ def _envs_and_sigma(preset: Preset, values: dict[str, Value]) -> int:
             label, help = f"σ{_subscript(env + 1)}", f"Standard deviation of s in {names[env]}."
             values[name] = _per_env(st.slider, fields.SIGMA, name, shown, label, help)
     return n_envs
+
+
+def _is_changed(names: Iterable[str], home: Mapping[str, Value]) -> bool:
+    """Whether one of these fields is not as it comes, so that its widget must be there to hold the address."""
+    state, asked = st.session_state, st.query_params
+    return any(name in asked or state.get(name, home[name]) != home[name] for name in names)
 
 
 def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:

@@ -11,6 +11,7 @@ from crl_core.figures.base import Trace
 from crl_core.figures.unseen import cloud
 from crl_core.results import data_of
 from crl_core.studies.deployed_view import Scene, cause_and_nuisance, scene_of
+from pages.shared import server_cache
 from pages.shared.model_views import effects
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
@@ -22,12 +23,14 @@ def scene(run: RunInView) -> Scene:
     return _scene(run.key, run.lam, run)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@server_cache.pictures
+@st.cache_resource(max_entries=server_cache.HELD, show_spinner=False)
 def _scene(key: str, lam: float, _run: RunInView) -> Scene:
     return scene_of(_run.result, lam, _held_out_rows(key, _run))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@server_cache.pictures
+@st.cache_resource(max_entries=server_cache.HELD, show_spinner=False)
 def _held_out_rows(key: str, _run: RunInView) -> MultiEnvData:
     return data_of(_run.config)[1]
 
