@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,7 @@ def _parse(before: int, content: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**content, "first_seed": first, "claims": [{**entry, "first_seed": first} for entry in content["claims"]]}
 
 
+@cache  # one object an answer, since answers are kept by it
 def shipped_claims(study: str = "claims") -> Shipped[Mapping[str, Any]]:
     """Shipped answers: of the claims about λ paths, or "claims-<id>" of a study."""
     if study == "claims-identify":  # its flows are no runs, and have a version of their own

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ WORTH = 0.9  # a median ratio nearer to 1 is no gain that anyone would notice
 DESTROYS = 3.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Earned:
     """One preset's errors over seeds, each [S]; NaN where a rule picks nothing or no baseline can be fitted.
 
@@ -174,6 +175,7 @@ def earned(preset: str, config: RunConfig, found: Found) -> Earned:
     )
 
 
+@lru_cache(maxsize=64)
 def in_words(item: Earned) -> str:
     """The figures behind a preset's verdict, in a sentence."""
     if item.verdict is None:

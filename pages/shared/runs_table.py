@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -70,9 +71,13 @@ def shown_settings(runs: Sequence[RunSummary], *, every: bool = False) -> list[S
     Between worlds all that they are made of varies; the column of worlds says so. A preset as it comes counts among
     the runs of its world only where there are not two others.
     """
-    configs = [run.config for run in runs]
+    return list(_shown_settings(tuple(run.config for run in runs), every))
+
+
+@lru_cache(maxsize=32)  # three panels of a page ask for the same
+def _shown_settings(configs: tuple[RunConfig, ...], every: bool) -> tuple[Setting, ...]:
     if every:
-        return [setting for setting in all_settings(configs) if setting.field != ROWS]
+        return tuple(setting for setting in all_settings(configs) if setting.field != ROWS)
     by_world: dict[str, list[RunConfig]] = {}
     for config in configs:
         by_world.setdefault(world_of(config), []).append(config)
@@ -80,7 +85,7 @@ def shown_settings(runs: Sequence[RunSummary], *, every: bool = False) -> list[S
     for own in by_world.values():
         touched = [config for config in own if changed(config)]
         found |= set(varying(touched if len(touched) > 1 and len(by_world) > 1 else own))
-    return [setting for setting in all_settings(configs) if setting in found and setting.field != ROWS]
+    return tuple(setting for setting in all_settings(configs) if setting in found and setting.field != ROWS)
 
 
 def table(

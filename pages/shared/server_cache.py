@@ -207,7 +207,7 @@ def final_curves(key: str) -> Curves:
     return of_result(load(key)) if summary is None else _final_curves(key, summary.created)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_KEY)
+@st.cache_resource(max_entries=HELD, show_spinner=False, hash_funcs=_BY_KEY)
 def rows_of(scenario: Scenario, seed: int) -> MultiEnvData:
     """All rows of a scenario, as the Scenario page draws them before anything is trained."""
     return sample(scenario, seed)
