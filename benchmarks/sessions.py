@@ -42,6 +42,9 @@ class Visitor:
     polls: tuple[float, str] | None = None
     cookie: str = ""
     exceptions: list[str] = field(default_factory=list)  # tracebacks that pages showed
+    held: dict[str, tuple[str, int]] = field(default_factory=dict)  # large messages by hash: a text, the run it came in
+    runs: int = 0
+    oldest: int = 0  # a browser forgets a message that so many runs have not shown
 
     async def open(self) -> None:
         address = f"ws://127.0.0.1:{self.port}/_stcore/stream"
@@ -60,6 +63,7 @@ class Visitor:
         message = BackMsg()
         message.rerun_script.query_string, message.rerun_script.page_name = self.link, self.page
         message.rerun_script.fragment_id = fragment
+        message.rerun_script.cached_message_hashes.extend(self.held)
         for name, (kind, value) in (self.values | values).items():
             state = message.rerun_script.widget_states.widgets.add()
             state.id = next(id for id in self.ids if id.endswith(name))
@@ -71,26 +75,38 @@ class Visitor:
     async def until(self, words: str, *, widget: str = "") -> None:
         """Read until a run has ended whose texts have these words, and that has such a widget."""
         while True:
-            message = ForwardMsg()
-            message.ParseFromString(await asyncio.wait_for(self.socket.recv(), PATIENCE_S))
-            kind = message.WhichOneof("type")
-            if kind == "new_session":
-                self.texts = ""
-            elif kind == "delta":
-                element = message.delta.new_element
-                name = element.WhichOneof("type")
-                if name in ("button", "radio"):
-                    self.ids[getattr(element, name).id] = message.delta.fragment_id
-                elif name == "exception":
-                    self.exceptions.append(f"{element.exception.type}: {element.exception.message}"[:200])
-                elif name == "html":
-                    self.texts += element.html.body
-            elif kind == "auto_rerun":
-                self.polls = (message.auto_rerun.interval, message.auto_rerun.fragment_id)
-            elif kind == "script_finished":
-                there = any(id.endswith(widget) for id in self.ids)
-                if re.search(words, self.texts) and there:
-                    return
+            ended = await asyncio.wait_for(self.reads(), PATIENCE_S)
+            if ended and re.search(words, self.texts) and any(id.endswith(widget) for id in self.ids):
+                return
+
+    async def reads(self) -> bool:
+        """Take one message, as a browser does; whether a run has ended with it."""
+        message = ForwardMsg()
+        message.ParseFromString(await self.socket.recv())
+        kind = message.WhichOneof("type")
+        if kind == "new_session":
+            self.texts, self.oldest = "", message.new_session.config.max_cached_message_age
+        elif kind == "ref_hash":
+            text, _ = self.held[message.ref_hash]
+            self.held[message.ref_hash] = text, self.runs
+            self.texts += text
+        elif kind == "delta":
+            element = message.delta.new_element
+            name = element.WhichOneof("type")
+            if message.metadata.cacheable:
+                self.held[message.hash] = element.html.body, self.runs
+            if name in ("button", "radio"):
+                self.ids[getattr(element, name).id] = message.delta.fragment_id
+            elif name == "exception":
+                self.exceptions.append(f"{element.exception.type}: {element.exception.message}"[:200])
+            elif name == "html":
+                self.texts += element.html.body
+        elif kind == "auto_rerun":
+            self.polls = (message.auto_rerun.interval, message.auto_rerun.fragment_id)
+        elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            self.runs += 1
+            self.held = {hash: it for hash, it in self.held.items() if self.runs - it[1] <= self.oldest}
+        return kind == "script_finished"
 
     async def sees(self, **values: tuple[str, Any]) -> None:
         """`open`, or `rerun` with these values, to the end of the page's run."""
@@ -105,7 +121,7 @@ class Visitor:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
-                    await self.socket.recv()
+                    await self.reads()
 
 
 def run(visits: Coroutine[Any, Any, T]) -> T:
