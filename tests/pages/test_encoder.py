@@ -6,7 +6,7 @@ import pytest
 
 from crl_core.config.presets import PRESETS
 from crl_core.config.text import altered
-from pages.shared import fields
+from pages.shared import fields, sidebar
 from tests.pages.conftest import Open, words
 
 SAYS = "Conv1d"
@@ -27,6 +27,8 @@ def keys(app: object) -> set[str | None]:
 )
 def test_encoders_are_offered_where_x_is_a_signal(open_app: Open, link: dict[str, str], offered: bool) -> None:
     app = open_app(**link)
+    app.session_state[sidebar.ADVANCED] = True  # the fold is open
+    app.run()
     assert not app.exception
     assert ("encoder" in keys(app)) == offered
     assert (SAYS in words(app)) == offered

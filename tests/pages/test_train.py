@@ -266,6 +266,8 @@ def test_a_penalty_and_a_grid_chosen_in_the_sidebar_are_what_is_trained_and_a_pr
 ) -> None:
     app = open_app()
     home = PRESETS["hospital"].config
+    app.session_state[sidebar.ADVANCED] = True  # the fold is open
+    app.run()
     app.selectbox(key="penalty.by_word").set_value("coral").run()
     app.text_input(key="lams").set_value("0, 1, 10").run()
     assert not app.exception
@@ -275,6 +277,24 @@ def test_a_penalty_and_a_grid_chosen_in_the_sidebar_are_what_is_trained_and_a_pr
     app.selectbox(key="preset.by_word").set_value("shifted").run()
     assert app.session_state["sidebar.controls"].config == PRESETS["shifted"].config
     assert app.text_input(key="lams").value == ""
+
+
+def test_further_fields_are_drawn_when_their_fold_is_open_or_one_of_them_says_something(open_app: Open) -> None:
+    app = open_app()
+    drawn, asked = {item.key for item in app.sidebar.number_input}, app.session_state["sidebar.controls"]
+    assert "samples" not in drawn
+    assert asked.config == PRESETS["hospital"].config
+    app.session_state[sidebar.ADVANCED] = True
+    app.run()
+    assert "samples" in {item.key for item in app.sidebar.number_input}
+    assert app.session_state["sidebar.controls"].config == asked.config
+    app.number_input(key="samples").set_value(1000).run()
+    app.session_state[sidebar.ADVANCED] = False
+    app.run()
+    assert app.number_input(key="samples").value == 1000  # closed, and still the field that holds the address
+    assert app.session_state["sidebar.controls"].config == altered(PRESETS["hospital"].config, n_samples=1000)
+    linked = open_app(seed="7")
+    assert linked.number_input(key="seed").value == 7
 
 
 @pytest.mark.parametrize("noise", ["0.004", "0.0000125", "1.5"])
