@@ -8,7 +8,9 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
+from pages.shared import turns as room
 from pages.shared.turns import Turns
+from tests.pages.conftest import Open
 
 
 def test_of_many_who_come_at_once_one_is_drawn_at_a_time_and_all_are() -> None:
@@ -94,3 +96,19 @@ def test_turns_come_in_the_order_of_asking() -> None:
             while len(turns._waiting) <= number:
                 time.sleep(0.001)
     assert order == asked == list(range(20))
+
+
+def test_every_page_waits_for_its_turn_and_gives_it_back(open_app: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, asked = Turns(60), []
+    take = turns.turn
+
+    def noted():  # type: ignore[no-untyped-def]
+        asked.append(turns._holder)
+        return take()
+
+    monkeypatch.setattr(turns, "turn", noted)
+    monkeypatch.setattr(room, "TURNS", turns)
+    app = open_app()
+    assert not app.exception
+    assert asked
+    assert turns._holder is None
