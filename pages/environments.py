@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from crl_core.config import RunConfig
 from crl_core.jobs.ensure_runs import RunsFailed, missing
 from crl_core.runs.sealing import StoreError
 from crl_core.studies.environments import BAKED, SEEDS, baked_environments, cautions, cautions_before, runs_of
@@ -17,7 +18,7 @@ asked = controls()
 def main(preset_id: str) -> None:
     seeds = st.session_state.get("environments.seeds") or SEEDS
     try:
-        wanted, said = runs_of(preset_id, seeds), cautions_before(preset_id)
+        wanted, said = planned(preset_id, seeds)
     except ValueError as error:
         page_header(asked.preset.title)
         style.notice("This world cannot be studied", str(error)[:1].upper() + str(error)[1:])
@@ -61,6 +62,12 @@ def main(preset_id: str) -> None:
         )
         return
     environments_report.draw(study, where)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def planned(preset_id: str, seeds: int) -> tuple[list[tuple[RunConfig, bool]], tuple[str, ...]]:
+    """The study's runs, hundreds of configs that are each checked, and what it lacks whatever they say."""
+    return runs_of(preset_id, seeds), cautions_before(preset_id)
 
 
 main(asked.preset.id)

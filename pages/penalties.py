@@ -7,13 +7,13 @@ import streamlit as st
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.figures import palette
 from crl_core.measures.cautions import cautions_of_runs
-from crl_core.studies.penalties import cautions, configs_of
+from crl_core.studies.penalties import cautions
 from pages.shared import controls, many_runs, page_header, require, style
 from pages.shared.penalties_contest import answer, differences, every_number, pairs, ranking
 from pages.shared.penalties_known import not_tried, provenance
 from pages.shared.penalties_overview import overview
 from pages.shared.penalties_paths import multiples
-from pages.shared.penalties_setting import asked_setting, in_words, known_contest, wanted_runs
+from pages.shared.penalties_setting import asked_setting, configs_in, in_words, known_contest, wanted_runs
 from pages.shared.penalties_two import two_of_them
 from pages.shared.penalties_unit_tests import unit_tests
 from pages.shared.run_view import warn
@@ -31,7 +31,7 @@ def main() -> None:
     st.subheader("The world that is in view", anchor=False)
     setting = asked_setting(asked.preset)
     try:
-        configs, refused = configs_of(setting)
+        configs, refused = configs_in(setting)
     except ValueError as error:
         style.notice("No penalty can work in this world", str(error)[:1].upper() + str(error)[1:])
         with top:

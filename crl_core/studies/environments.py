@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -168,11 +167,6 @@ def runs_of(
         raise ValueError(f"there is no preset {preset_id!r}; choose one of {', '.join(PRESETS)}.")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 20:
         raise ValueError(f"seeds is {seeds!r}; it must be a whole number from 1 to 20.")
-    return list(_runs_of(preset_id, seeds, epochs, first_seed))
-
-
-@lru_cache(maxsize=64)  # hundreds of configs are checked for it, and a page asks at every view
-def _runs_of(preset_id: str, seeds: int, epochs: int, first_seed: int) -> tuple[tuple[RunConfig, bool], ...]:
     wanted: dict[RunConfig, bool] = {}
     for n_envs in SIZES:
         wanted[config_of(preset_id, scenario_of(preset_id, "inside", n_envs), seeds, epochs, first_seed)] = True
@@ -180,7 +174,7 @@ def _runs_of(preset_id: str, seeds: int, epochs: int, first_seed: int) -> tuple[
     rest += [item for n_envs in SIZES for item in left_out_scenarios(preset_id, n_envs) if item is not None]
     for scenario in rest:
         wanted.setdefault(config_of(preset_id, scenario, seeds, epochs, first_seed), False)
-    return tuple(wanted.items())
+    return list(wanted.items())
 
 
 # -- measuring ---------------------------------------------------------------------------------------------------------
@@ -313,7 +307,6 @@ def _measured(preset_id: str, seeds: int, epochs: int, found: Mapping[Scenario, 
     return EnvironmentsStudy(preset_id=preset_id, seeds=seeds, epochs=epochs, series=series, folds=tuple(folds))
 
 
-@lru_cache(maxsize=64)
 def cautions_before(preset_id: str) -> tuple[str, ...]:
     """What the study of a preset lacks whatever is measured. Raises ValueError for a world that cannot be."""
     named = {f"{n} environments": scenario_of(preset_id, "inside", n) for n in SIZES}

@@ -293,23 +293,13 @@ def configs_of(
             "one λ grid was given for several penalties, but their λ are not comparable; name one penalty, or leave "
             "the grid away: each penalty has its own."
         )
-    found, refused = _possible(setting, tuple(penalties or PENALTY_WORDS), lams)
-    if not found:
-        raise ValueError(" ".join(refused.values()))
-    return dict(found), dict(refused)
-
-
-@lru_cache(maxsize=64)  # rows are drawn for it, and a page asks at every view
-def _possible(
-    setting: ContestSetting, penalties: tuple[str, ...], lams: tuple[float, ...] | None
-) -> tuple[Mapping[str, RunConfig], Mapping[str, str]]:
     base = setting.config("mmd", lams)
     rows, _ = data_of(base)
     if len(np.unique(aligned_groups(rows, base.training.align))) < 2:
         what = "treatment arm" if base.training.align == "treatment" else "environment"
         raise ValueError(f"{setting.preset} has one {what}, so no penalty has anything to compare; use two or more.")
     found, refused = {}, {}
-    for name in penalties:
+    for name in penalties or PENALTY_WORDS:
         try:
             found[name] = setting.config(name, lams)
             if name == "contrastive":
@@ -317,6 +307,8 @@ def _possible(
         except ValueError as error:
             found.pop(name, None)
             refused[name] = str(error)
+    if not found:
+        raise ValueError(" ".join(refused.values()))
     return found, refused
 
 

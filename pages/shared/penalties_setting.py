@@ -16,6 +16,7 @@ from crl_core.studies.penalties import (
     Contest,
     ContestSetting,
     baked_contests,
+    configs_of,
     contest_of,
     run_contest,
     runs_of,
@@ -93,6 +94,12 @@ def asked_setting(preset: Preset) -> ContestSetting:
 def in_words(why: str) -> str:
     """A refusal of `config` with the names that this page's controls have."""
     return why.replace("scenario.shared_units", "Shared units").replace("training.matching", "Pairs")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={ContestSetting: repr})  # rows are drawn for it
+def configs_in(setting: ContestSetting) -> tuple[Mapping[str, RunConfig], Mapping[str, str]]:
+    """As `configs_of`, of all penalties."""
+    return configs_of(setting)
 
 
 def wanted_runs(setting: ContestSetting, configs: Mapping[str, RunConfig]) -> list[tuple[RunConfig, bool]]:

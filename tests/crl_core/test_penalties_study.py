@@ -348,7 +348,6 @@ def test_what_cannot_be_compared_is_said_in_a_line(
 def test_one_environment_or_one_arm_leaves_nothing_to_compare(monkeypatch: pytest.MonkeyPatch) -> None:
     home = preset("hospital")
     alone = replace(home, scenario=home.scenario.with_envs(1))
-    penalty_study._possible.cache_clear()  # of the preset as it comes
     monkeypatch.setattr(penalty_study, "preset", lambda _: alone)
     with pytest.raises(ValueError, match="hospital has one environment, so no penalty"):
         configs_of(ContestSetting(preset="hospital", shared=0))
