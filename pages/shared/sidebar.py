@@ -25,6 +25,7 @@ ADVANCED = "sidebar.advanced"  # whether the fold is open
 _CONTROLS = "sidebar.controls"
 _NOTES = "sidebar.notes"
 _N_ENVS = "sidebar.n_envs"
+_DRAWN = "sidebar.drawn"  # the fields that have a widget
 _PAGE = "sidebar.page"
 _MOVED = "sidebar.lam_moved"  # λ before and after it was moved by code, and when
 _UNMOVED = (None, None, 0.0)
@@ -128,17 +129,13 @@ def show(config: RunConfig) -> None:
 
 
 def _assign(preset_id: str, values: Mapping[str, Any]) -> None:
-    """Set fields by code. Those of environments that have no widget yet are written into the URL here."""
-    n_before = int(st.session_state.get(_N_ENVS, 0))
-    n_now = int(values["envs"])
-    at_home = fields.defaults(preset_id, n_now)
+    """Set fields by code. Those that have no widget yet are written into the URL here."""
+    drawn: frozenset[str] = st.session_state.get(_DRAWN, frozenset())
+    at_home = fields.defaults(preset_id, int(values["envs"]))
     for name, value in values.items():
         st.session_state[name] = value
-    for field in fields.PER_ENV:
-        for env in range(n_before, n_now):
-            name = fields.per_env_name(field, env)
-            if values.get(name, at_home[name]) != at_home[name]:
-                st.query_params[name] = str(values[name])
+        if name not in drawn and value != at_home.get(name, value):
+            st.query_params[name] = str(value)
 
 
 def _arrive() -> None:
@@ -232,7 +229,9 @@ def _widgets() -> Controls:
         if fold.open or _is_changed(home.keys() - values.keys(), home):
             with fold:
                 _advanced(preset, values, n_envs)
+            st.session_state[_DRAWN] = frozenset(values)
         else:  # thirty elements that nobody sees cost a view a fifth of its time
+            st.session_state[_DRAWN] = frozenset(values)
             values = home | values
     config, problem = None, None
     try:
