@@ -140,6 +140,8 @@ class Visitor:
 
     def turn_to(self, name: str, option: str, changes: Locator) -> None:
         """Choose another option, and wait until what it decides reads differently."""
+        self.settle()
+        expect(changes).not_to_have_text("")  # it may be just about to be drawn
         before = changes.text_content() or ""
         self.press(name, option)
         expect(changes.filter(has_not_text=before or "\n").first).to_be_visible()  # the old one may stand beside it
