@@ -201,9 +201,10 @@ def test_a_table_of_ones_own_is_loaded_confirmed_and_forgotten(visitor: Visitor)
     visitor.press("data-confirm")
     expect(visitor.main).to_contain_text("What can this table tell?")
     expect(visitor.main).to_contain_text("So it was said.")
+    visitor.settle()
     visitor.unfold("Load another table", "It takes the place of this one")
-    visitor.press("data-leave")
-    expect(visitor.main).to_contain_text("Load a file, say what its columns are")
+    gone = visitor.main.get_by_text("Load a file, say what its columns are").first
+    visitor.press_until("data-leave", sees=gone.wait_for)
 
 
 @presses(
