@@ -229,10 +229,8 @@ def _widgets() -> Controls:
         if fold.open or _is_changed(home.keys() - values.keys(), home):
             with fold:
                 _advanced(preset, values, n_envs)
-            st.session_state[_DRAWN] = frozenset(values)
-        else:  # thirty elements that nobody sees cost a view a fifth of its time
-            st.session_state[_DRAWN] = frozenset(values)
-            values = home | values
+    st.session_state[_DRAWN] = frozenset(values)
+    values = home | values  # thirty elements that nobody sees would cost a view a fifth of its time
     config, problem = None, None
     try:
         config = fields.build(preset.id, values)

@@ -674,7 +674,7 @@ def test_a_lecture_is_given_from_a_full_screen_with_other_worlds_and_training_in
     page.keyboard.press("f")
     page.wait_for_function("document.fullscreenElement !== null")
     visitor.press("scrubber-go", at=does("go"))
-    expect(page.locator(".lecture .progress")).to_contain_text(re.compile(r"[Ee]poch [1-9]\d* of 500"))
+    expect(page.locator(".lecture .progress")).to_contain_text(re.compile(r"Epoch [1-9]\d* of 500"))
     assert is_full()
     page.evaluate("document.exitFullscreen()")
     visitor.sidebar.get_by_role("button", name="Cancel").click()

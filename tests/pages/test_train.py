@@ -287,7 +287,7 @@ def test_further_fields_are_drawn_when_their_fold_is_open_or_one_of_them_says_so
     app.session_state[sidebar.ADVANCED] = True
     app.run()
     assert "samples" in {item.key for item in app.sidebar.number_input}
-    assert app.session_state["sidebar.controls"].config == asked.config
+    assert app.session_state["sidebar.controls"].values == asked.values
     app.number_input(key="samples").set_value(1000).run()
     app.session_state[sidebar.ADVANCED] = False
     app.run()
