@@ -33,8 +33,13 @@ def main() -> None:
         st.html(f'<p class="crl-learn">{tr(_WHAT)}</p>')
         with st.container(horizontal=True, vertical_alignment="center"):
             first = known["machine"]
-            if st.button(tr("Start with the first lesson"), key="lessons.first", type="primary"):
-                lesson_place.begin(first.id, lesson_answers.first_open(first))
+            st.button(
+                tr("Start with the first lesson"),
+                key="lessons.first",
+                type="primary",
+                on_click=begin,
+                args=(first,),
+            )
             st.page_link(page_file("train"), label=tr("Explore freely"))
         st.segmented_control(
             tr("Language"),
@@ -60,6 +65,14 @@ def main() -> None:
         st.button(tr("Forget my predictions"), key="lessons.forget", type="tertiary", on_click=lesson_answers.forget)
 
 
+def begin(lesson: Lesson) -> None:
+    """Where one stopped, or anew where one was done. A callback."""
+    at = lesson_answers.first_open(lesson)
+    if lesson_answers.done(lesson):
+        lesson_answers.forget(lesson)
+    lesson_place.begin(lesson.id, at)
+
+
 def tile(lesson: Lesson, number: int) -> None:
     """A lesson: how long it takes, how far one is, and what one predicted."""
     given, n_steps = lesson_answers.answers_of(lesson), len(lesson.steps)
@@ -70,10 +83,7 @@ def tile(lesson: Lesson, number: int) -> None:
         quiet(predictions_of(lesson))
     with st.container(horizontal=True):
         word = tr("Again") if done else tr("Go on") if given else tr("Start")
-        if st.button(word, key=f"lessons.begin.{number}"):
-            if done:
-                lesson_answers.forget(lesson)
-            lesson_place.begin(lesson.id, at)
+        st.button(word, key=f"lessons.begin.{number}", on_click=begin, args=(lesson,))
         if done:
             show = lesson_place.show_result
             st.button(tr("Result"), key=f"lessons.result.{number}", type="tertiary", on_click=show, args=(lesson.id,))

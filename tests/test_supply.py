@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,18 @@ def test_a_command_lists_the_licences_and_none_asks_more_than_to_be_named(capsys
     assert {"streamlit", "torch", "numpy", "plotly"} <= {row["package"] for row in rows}
     assert all(row["licence"] != "unknown" for row in rows)
     assert [row for row in rows if re.search(r"\b(A?GPL|LGPL)", row["licence"])] == []
+
+
+@pytest.mark.skipif(os.environ.get("CRL_AUDIT") != "1", reason="CRL_AUDIT=1 asks pypi.org, other tests no one outside.")
+def test_no_package_of_the_lock_file_has_a_known_vulnerability() -> None:
+    asked = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "-r", "requirements.lock"]
+    done = subprocess.run(
+        [*asked, "-f", "json", "--timeout", "10"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    if not done.stdout:
+        pytest.skip(f"The database of vulnerabilities cannot be reached: {done.stderr.strip().splitlines()[-1]}")
+    packages = json.loads(done.stdout)["dependencies"]
+    unknown = [package["name"] for package in packages if "skip_reason" in package]
+    assert [package for package in packages if package.get("vulns")] == []
+    if unknown:
+        pytest.skip(f"The database that answers does not know {len(unknown)} of {len(packages)} packages.")

@@ -20,8 +20,9 @@ from pages.shared.style import plain
 
 KEPT_PARAMS = ("lesson", "step", "lock", "show", "reveal", "room", "lang")  # of the address, from page to page
 RESULT = "lessons.result"  # the lesson whose result the page of the lessons shows
-# Where a button leads: kept here and not put into the address, so that the browser's own way back leads back.
-_GO, _OUT = "lesson.go", "out"
+# Where a button leads: kept here and not put into the address, so that the browser's own way back leads back. Buttons
+# say it in a callback: a run that another message cuts short may never come to the button itself, and the press is lost.
+_GO, _OUT, _BEGIN = "lesson.go", "out", "lesson.begin"
 _AT, _SET, _NOTE = "lesson.at", "lesson.set", "lesson.note"
 
 
@@ -55,6 +56,12 @@ def here() -> At | None:
 def arrive(stem: str) -> None:
     """Read the address, go to the step's page where this is another one, and set what the step sets. By the shell."""
     st.session_state[_AT] = None
+    if (first := st.session_state.pop(_BEGIN, None)) is not None:
+        lesson, index = first
+        st.switch_page(
+            places.page_file(lessons()[lesson].steps[index].page),
+            query_params=params(lesson=lesson, step=str(index + 1)),
+        )
     name, wanted = st.query_params.get("lesson"), st.session_state.pop(_GO, None)
     if name is None:
         st.session_state.pop(_SET, None)
@@ -123,9 +130,8 @@ def leave() -> None:
 
 
 def begin(name: str, index: int = 0) -> None:
-    """Go to a step of a lesson, from a page's own code."""
-    step = lessons()[name].steps[index]
-    st.switch_page(places.page_file(step.page), query_params=params(lesson=name, step=str(index + 1)))
+    """Go to a step of a lesson. A callback."""
+    st.session_state[_BEGIN] = (name, index)
 
 
 def _note(text: str, stem: str) -> None:

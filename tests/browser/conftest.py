@@ -39,6 +39,17 @@ WAIT_MS = 40_000  # generous: the machine may be busy, and nothing here measures
 expect.set_options(timeout=WAIT_MS)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test in a browser that fails is tried once more, and named at the end (R) where only that passed.
+
+    Two browsers and two servers share the cores with the rest of the suite, and what a page takes a moment to redraw
+    may take ten: of eight hundred such tests one or two missed a press in every run, each time another one.
+    """
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @dataclass
 class Server:
     port: int

@@ -126,6 +126,7 @@ def test_the_pages_own_button_trains_before_the_eyes_and_the_one_beside_it_leads
     main.get_by_role("button", name="Undo").click()
     expect(sidebar.get_by_role("spinbutton", name="Epochs")).to_have_value("3")
     said(page, re.compile(r"Already trained|Trained"))
+    settled(page)  # until then the picture of before may still stand beside it
     expect(main.locator(".st-key-panel_path")).to_have_css("opacity", "1")
     sidebar.get_by_role("spinbutton", name="Epochs").fill("1000")
     sidebar.get_by_role("spinbutton", name="Epochs").press("Enter")
