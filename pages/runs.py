@@ -18,7 +18,7 @@ from pages.shared import (
     style,
 )
 from pages.shared.runs_actions import actions
-from pages.shared.runs_callbacks import check, empty_trash, messages
+from pages.shared.runs_callbacks import check, empty_trash, messages, missing
 from pages.shared.runs_names import editor
 from pages.shared.runs_selected import choose, selected
 from pages.shared.runs_take_home import section, uploader
@@ -33,11 +33,7 @@ def main() -> None:
         numbers=room(Usage.of(runs, server_cache.store())),
     )
     messages()
-    if n := server_cache.foreign_runs():
-        style.quiet(
-            f"{style.count(n, 'run')} {'was' if n == 1 else 'were'} not sealed by this installation and cannot be "
-            "opened. Your own of before this version are marked by “Check every file”, once; others come in as bundles."
-        )
+    missing()
     if not runs:
         style.notice(
             "Nothing is stored yet",

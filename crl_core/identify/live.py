@@ -84,7 +84,7 @@ def state_of(target: Path, jobs: JobManager) -> State:
     """The state of a task that writes lines into `target`, from the queue and its file."""
     job = jobs.task_state(key_of(target))
     if job.phase == "queued":
-        return State("queued", ahead=job.position - 1 + jobs.training)
+        return State("queued", ahead=job.position - 1 + max(1, jobs.training))  # it may be another server's turn
     lines = _lines(target)
     if lines and "done" in lines[-1]:
         return State("done", lines)

@@ -62,6 +62,10 @@ class KeptQueue:
                 lost += unreadable
             yield found, lost
 
+    def elsewhere(self) -> list[list[Job]]:
+        """What each other server that lives has under way and waiting, in its order."""
+        return [_read(file)[0] for file in self._files() if file != self._file and _is_held(file)]
+
     def _files(self) -> list[Path]:
         try:
             return sorted(self._folder.glob("*.json"), key=lambda file: file.stat().st_mtime)
@@ -74,6 +78,19 @@ class KeptQueue:
             self._lock.release()
         if self._written == "[]":
             _remove(self._file)
+
+
+def _is_held(file: Path) -> bool:
+    """Whether the server whose file this is lives."""
+    lock = FileLock(file.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
 
 
 def _remove(file: Path) -> None:

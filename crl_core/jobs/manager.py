@@ -3,7 +3,7 @@
 State: read from the run's files (manifest, events, lock), so it survives reloads and restarts and is the same for
        every process that looks. Why a run failed, if the disk would not take it, is kept in memory.
 Queue: in memory and on disk, so that the next server goes on with it (`take_up`). In order, but fair: who asked for
-       many has one before what others asked for later.
+       many has one before what others asked for later. Several servers on one folder take turns (`turn`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from crl_core.jobs.executors import STOPPED, Executor, Job, LocalProcess
 from crl_core.jobs.kept_queue import KeptQueue
 from crl_core.jobs.progress import Progress, Tail
 from crl_core.jobs.train_and_store import Outcome
+from crl_core.jobs.turn import LOOK_S, Turn
 from crl_core.runs.eventlog import latest_attempt, read_entries
 from crl_core.runs.records import PART_NAMES
 from crl_core.runs.sealing import StoreError
@@ -66,11 +67,12 @@ class JobManager:
     """Runs and tasks that wait or are under way, with their state. Shared by threads; one a server is enough.
 
     executor: where they are carried out; default a worker process on this machine. The manager closes it.
+    turn:     taken while the executor has something in hand, and left afterwards; None where nobody else trains.
     Raises:   both ways to submit raise ValueError if too many wait; `submit` StoreError if the cache cannot be used;
               nothing else does.
     """
 
-    def __init__(self, store: RunStore, executor: Executor | None = None) -> None:
+    def __init__(self, store: RunStore, executor: Executor | None = None, turn: Turn | None = None) -> None:
         self.store = store
         self.executor: Executor = LocalProcess(store) if executor is None else executor
         self._mutex = threading.RLock()  # a job that ends at once is heard of while it is started
@@ -78,7 +80,10 @@ class JobManager:
         self._current: dict[str, _UnderWay] = {}
         self._reasons: dict[str, str] = {}
         self._tails: dict[str, Tail] = {}
+        self.lost = 0  # entries of earlier queues
         self._kept = KeptQueue(store.root)
+        self._turn = turn
+        self._asks_again: threading.Timer | None = None  # whether it is its turn
         atexit.register(self.close)
 
     # -- asking ------------------------------------------------------------------------------------------------------
@@ -137,6 +142,7 @@ class JobManager:
             waiting = self._waiting(key)
             if waiting is not None:
                 self._queue.remove(waiting)
+                self._fill()
                 self._keep()
             if key in self._current:
                 self.executor.stop(key)
@@ -154,10 +160,11 @@ class JobManager:
         with self._mutex:
             self._queue.clear()
             self._kept.close()
+            self._leave_turn()
 
     def take_up(self) -> tuple[int, int]:
         """Go on with what servers that have ended were asked for, in its order: how many that are, and how many entries
-        could not be read or do not fit into the queue."""
+        could not be read or do not fit into the queue; these are added to `lost`."""
         with self._mutex, self._kept.orphans() as (jobs, lost):
             for job in jobs:
                 try:
@@ -167,14 +174,16 @@ class JobManager:
                         self.submit_task(job.key, job.task)
                 except (ValueError, StoreError):
                     lost += 1
+        self.lost += lost
         return len(jobs), lost
 
     def ahead(self, key: str) -> list[RunConfig]:
-        """The runs that are under way or wait before this one."""
+        """The runs that are under way or wait before this one, also those of other servers that take turns with it."""
         with self._mutex:
             waiting = self._waiting(key)
-            before = [] if waiting is None else self._in_order()[: self._position(waiting) - 1]
+            before = [] if waiting is None else self._in_order()[: self._in_order().index(waiting)]
             jobs = [*(current.job for current in self._current.values()), *before]
+            jobs += [] if waiting is None else self._elsewhere(len(before) + 1)
         return [job.config for job in jobs if job.config is not None]
 
     @property
@@ -250,10 +259,15 @@ class JobManager:
         self._keep()
 
     def _fill(self) -> None:
-        """Start what waits, in its order, while the executor has free slots."""
+        """Start what waits, in its order, while the executor has free slots and it is this server's turn."""
         while len(self._current) < self.executor.slots and self.executor.alive():
             job = next((job for job in self._in_order() if job.key not in self._current), None)
             if job is None:
+                if not self._current:
+                    self._leave_turn()
+                return
+            if self._turn is not None and not self._turn.take():
+                self._ask_again()
                 return
             self._queue.remove(job)
             self._current[job.key] = _UnderWay(job, _size(self.store.events_path(job.key)))
@@ -265,9 +279,33 @@ class JobManager:
             if reason is not None:
                 self._reasons[key] = reason
             del self._current[key]
+            if not self._current:
+                self._leave_turn()
             self._fill()
             if self.executor.alive():  # what a closing server leaves unfinished waits on disk
                 self._keep()
+
+    def _ask_again(self) -> None:
+        """Whether it is this server's turn, soon; a thread at a time does."""
+
+        def ask() -> None:
+            with self._mutex:
+                self._asks_again = None
+                self._fill()
+                self._keep()
+
+        if self._asks_again is None:
+            self._asks_again = threading.Timer(LOOK_S, ask)
+            self._asks_again.daemon = True
+            self._asks_again.start()
+
+    def _leave_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.leave()
+
+    def _elsewhere(self, place: int) -> list[Job]:
+        """Those that come before the one at this place of the queue in other servers, which each take their turns."""
+        return [] if self._turn is None else [job for jobs in self._kept.elsewhere() for job in jobs[:place]]
 
     def _in_order(self) -> list[Job]:
         """What waits, as it will be started: the first of each visitor, then the second of each, and so on."""
@@ -280,7 +318,9 @@ class JobManager:
 
     def _position(self, waiting: Job) -> int:
         """Its place among those that wait, from 1."""
-        return self._in_order().index(waiting) + 1
+        own = self._in_order().index(waiting) + 1
+        others = len(self._elsewhere(own))
+        return own + others - (1 if others and not self._current else 0)  # one of them is under way
 
     def _keep(self) -> None:
         self._kept.write([*(current.job for current in self._current.values()), *self._queue])

@@ -186,7 +186,7 @@ def cost_line(config: RunConfig) -> str:
 def progress_line(state: JobState) -> tuple[float, str]:
     """How far a run is, 0 to 1, and the sentence to it."""
     if state.phase == "queued":
-        if state.position == 0 or not server_cache.jobs().training:
+        if state.position == 0:
             return 0.0, "Starting"
         return 0.0, queue_line(state.position, server_cache.jobs().executor.slots)
     if state.phase == "running":

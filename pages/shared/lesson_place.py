@@ -21,7 +21,7 @@ from pages.shared.style import plain
 KEPT_PARAMS = ("lesson", "step", "lock", "show", "reveal", "room", "lang")  # of the address, from page to page
 RESULT = "lessons.result"  # the lesson whose result the page of the lessons shows
 # Where a button leads: kept here and not put into the address, so that the browser's own way back leads back. Buttons
-# say it in a callback: a run that another message cuts short may never come to the button itself, and the press is lost.
+# say it in a callback: a run that another message cuts short may never come to the button, and the press is lost.
 _GO, _OUT, _BEGIN = "lesson.go", "out", "lesson.begin"
 _AT, _SET, _NOTE = "lesson.at", "lesson.set", "lesson.note"
 

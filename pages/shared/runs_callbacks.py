@@ -134,3 +134,15 @@ def messages() -> None:
             st.button("Undo", key="runs.undo", on_click=restore, args=(keys,))
             what = f"Run {keys[0]} was" if len(keys) == 1 else f"{len(keys)} runs were"
             style.quiet(f"{what} moved to the trash.")
+
+
+def missing() -> None:
+    """Say what a visitor may look for here in vain: runs of elsewhere, and what was asked for and never trained."""
+    if n := server_cache.foreign_runs():
+        style.quiet(
+            f"{style.count(n, 'run')} {'was' if n == 1 else 'were'} not sealed by this installation and cannot be "
+            "opened. Your own of before this version are marked by “Check every file”, once; others come in as bundles."
+        )
+    if n := server_cache.jobs().lost:
+        what = "one entry of its queue was" if n == 1 else f"{n} entries of its queue were"
+        style.quiet(f"When the server before this one ended, {what} lost: what you miss here, ask for again.")

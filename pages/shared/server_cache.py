@@ -20,6 +20,7 @@ from crl_core.identify.live import Trainer
 from crl_core.jobs import manager as crl_jobs
 from crl_core.jobs.background import Background
 from crl_core.jobs.manager import JobManager
+from crl_core.jobs.turn import Turn
 from crl_core.lecture.averages import Averages
 from crl_core.lecture.frames import frames
 from crl_core.lecture.handout import THEMES
@@ -93,7 +94,7 @@ def recent() -> list[RunSummary]:
 
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobManager:
-    return _warm(JobManager(store()))
+    return _warm(JobManager(store(), turn=Turn(store().root)))
 
 
 @st.cache_resource(show_spinner=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 import urllib.request
@@ -60,8 +61,8 @@ def test_new_visitors_are_spread_and_each_stays_with_his_process(site: Site) -> 
         assert {site.ask(node)[1] for _ in range(10)} == {node}
 
 
-async def trains(site: Site, node: str) -> Visitor:
-    visitor = Visitor(site.port, LINK, "train", cookie=f"crl_node={node}")
+async def trains(site: Site, node: str, link: str = LINK) -> Visitor:
+    visitor = Visitor(site.port, link, "train", cookie=f"crl_node={node}")
     await visitor.open()
     await visitor.until("", widget="job.train")
     await visitor.sees(**{"job.train": ("trigger_value", True)})
@@ -86,6 +87,28 @@ def test_one_run_asked_for_on_both_is_trained_once_and_seen_on_both(site: Site) 
     run(both())
     entries, _ = read_entries(store.events_path(key))
     assert sum(isinstance(entry.event, RunStarted) for entry in entries) == 1
+
+
+def test_runs_asked_for_on_both_are_trained_one_after_the_other(site: Site) -> None:
+    seeds = {"app1": 1, "app2": 2}
+    values = {"epochs": 3, "samples": 400, "replicates": 1, "set": TINY["set"]}
+    keys = [fields.build("hospital", values | {"seed": seed}).key for seed in seeds.values()]
+    store = RunStore(site.cache)
+
+    async def both() -> None:
+        asked = [trains(site, node, f"{LINK}&seed={seed}") for node, seed in seeds.items()]
+        visitors = await asyncio.gather(*asked)
+        deadline = time.monotonic() + 120
+        while not all(store.has(key) and not store.missing_parts(key) and not store.busy(key) for key in keys):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.2)
+        for visitor in visitors:
+            await visitor.socket.close()
+
+    run(both())
+    times = sorted([json.loads(line)["at"] for line in store.events_path(key).open()] for key in keys)
+    (_, *_, end), (begin, *_) = times
+    assert end <= begin
 
 
 def test_a_visitor_whose_process_is_killed_goes_on_with_the_other(site: Site) -> None:

@@ -1,5 +1,6 @@
 """Pressing Train: one training whoever asks, whatever is killed, and a state that the files alone can tell."""
 
+import itertools
 import json
 import os
 import signal
@@ -8,7 +9,9 @@ import sys
 import threading
 import time
 import types
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +31,10 @@ from crl_core.events import (
 )
 from crl_core.jobs import train_and_store as runner
 from crl_core.jobs.cost import DEFAULT_RATE, work
+from crl_core.jobs.executors import Job
 from crl_core.jobs.manager import STOPPED, JobManager, estimate_seconds
-from crl_core.jobs.train_and_store import OnProgress, train_and_store
+from crl_core.jobs.train_and_store import OnProgress, Outcome, train_and_store
+from crl_core.jobs.turn import LOOK_S, Turn
 from crl_core.results import RunResult
 from crl_core.runs.eventlog import EventLog, read_entries
 from crl_core.runs.sealing import StoreError
@@ -679,3 +684,114 @@ def test_who_asks_for_many_runs_has_one_before_what_others_ask_for(store: RunSto
     position = [jobs.state(endless_config(seed).key).position for seed in (0, 5, 1, 2)]
     assert position == [1, 2, 3, 4]
     jobs.close()
+
+
+# -- several servers on one folder -----------------------------------------------------------------------------------
+
+
+class ByHand:
+    """An executor whose job ends when the test says so."""
+
+    slots = 1
+
+    def __init__(self) -> None:
+        self.under_way: dict[str, Future[Outcome]] = {}
+        self.open = True
+
+    def start(self, job: Job) -> Future[Outcome]:
+        self.under_way[job.key] = Future()
+        return self.under_way[job.key]
+
+    def stop(self, key: str) -> None:
+        self.end()
+
+    def end(self) -> None:
+        _, future = self.under_way.popitem()
+        future.set_result(Outcome(ending="cancelled"))
+
+    def warm(self) -> None: ...
+
+    def alive(self) -> bool:
+        return self.open
+
+    def close(self) -> None:
+        self.open = False
+
+
+@pytest.fixture
+def servers(store: RunStore) -> Iterator[list[JobManager]]:
+    """Three on one folder, each with a visitor's three runs in its queue; the first came first."""
+    made = []
+    for at in range(3):
+        made.append(JobManager(store, ByHand(), Turn(store.root)))
+        for seed in range(3):
+            made[-1].submit(tiny_config(10 * at + seed), parts=())
+    yield made
+    for jobs in made:
+        jobs.close()
+
+
+def at_work(servers: list[JobManager]) -> list[str]:
+    return [key for jobs in servers for key in jobs.executor.under_way]
+
+
+def test_several_servers_train_one_run_at_a_time_and_none_twice_while_another_waits(servers: list[JobManager]) -> None:
+    order = []
+    for _ in range(9):
+        wait_until(lambda: len(at_work(servers)) == 1)
+        (at,) = [index for index, jobs in enumerate(servers) if jobs.executor.under_way]
+        order.append(at)
+        if at != 0 or len(order) > 1:
+            time.sleep(2 * LOOK_S)  # the others have asked
+        servers[at].executor.end()
+    assert sorted(order) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    left = Counter(order)
+    for before, after in itertools.pairwise(order):
+        left[before] -= 1
+        assert before != after or all(left[other] == 0 for other in range(3) if other != before), order
+    assert at_work(servers) == []
+
+
+def test_who_waits_for_another_server_is_told_his_place_and_what_comes_before_it(servers: list[JobManager]) -> None:
+    first, second, _ = servers
+    (under_way,) = at_work(servers)
+    assert under_way == tiny_config(0).key
+    state = second.state(tiny_config(10).key)
+    assert (state.phase, state.active) == ("queued", True)
+    assert state.position == 2  # after the run under way and the first of the third server, which may be before it
+    assert second.ahead(tiny_config(11).key)[0].key == tiny_config(10).key
+    assert under_way in [config.key for config in second.ahead(tiny_config(10).key)]
+    assert first.state(tiny_config(1).key).position == 3  # each of the others' first ones
+
+
+def test_cancelling_what_waits_for_another_server_lets_the_third_go_on(servers: list[JobManager]) -> None:
+    first, second, third = servers
+    for seed in range(3):
+        second.cancel(tiny_config(10 + seed).key)
+    time.sleep(2 * LOOK_S)  # the third has asked
+    first.executor.end()
+    wait_until(lambda: third.executor.under_way)
+    assert not second.state(tiny_config(10).key).active
+
+
+def test_a_server_that_dies_while_it_trains_leaves_its_turn_to_the_others(store: RunStore) -> None:
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom crl_core.jobs.turn import Turn\n"
+        "turn = Turn(Path(sys.argv[1]))\nassert turn.take()\nprint('mine', flush=True)\ntime.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(store.root)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "mine\n"
+    jobs = JobManager(store, ByHand(), Turn(store.root))
+    jobs.submit(tiny_config(), parts=())
+    time.sleep(2 * LOOK_S)
+    assert not jobs.executor.under_way
+    process.kill()
+    process.communicate()
+    wait_until(lambda: jobs.executor.under_way)
+    jobs.close()
+
+
+def test_a_disk_that_takes_no_lock_keeps_nobody_from_training(tmp_path: Path) -> None:
+    (tmp_path / "queue").write_text("a file where the folder should be")
+    assert Turn(tmp_path).take()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +40,15 @@ def test_an_empty_store_says_how_to_fill_it(open_app: Open, store: RunStore) -> 
     app = open_app("runs")
     assert not app.exception
     assert "Nothing is stored yet" in words(app)
+
+
+def test_what_the_queue_of_the_server_before_has_lost_is_told(open_app: Open, store: RunStore) -> None:
+    assert "lost" not in words(open_app("runs"))
+    (store.root / "queue").mkdir(parents=True, exist_ok=True)
+    (store.root / "queue/a.json").write_text(json.dumps([{"key": 1}, None]))
+    assert server_cache.jobs().take_up() == (0, 2)
+    app = open_app("runs")
+    assert "2 entries of its queue were lost: what you miss here, ask for again." in words(app)
 
 
 def test_a_stored_run_is_listed_with_its_least_error_and_the_run_in_view_is_marked(tiny: Tiny, store: RunStore) -> None:
