@@ -1,5 +1,8 @@
 """Whole replicates of a path, trained together: batches, loss, a step of the optimiser, and what is judged after it.
 
+Nothing waits for the device before an epoch's end; then one transfer brings its losses and what the models are judged
+by (`judging`).
+
 Loss:           Σ_t mean squared error over the batch's samples of arm t + λ · mean over pairs of MMD²(φ(D_i), φ(D_j)),
                 or λ times another of `penalties`, whose gradient is autograd's; plus L2 where there is weight decay.
 Arm weights:    plain, the first term is twice the mean squared error over the batch: the same where arms are of a size.
@@ -15,12 +18,11 @@ Bandwidth:      median heuristic on the batch, detached, taken anew at every `BA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy.special import expit
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -35,7 +37,8 @@ from crl_core.network import LINK, folded
 from crl_core.results import mmd_rows, view_of
 from crl_core.training.adam import Adam
 from crl_core.training.batches import balanced_order, pair_rows
-from crl_core.training.collapse import COLLAPSED_SHARE, arm_variance, explained_variance
+from crl_core.training.collapse import COLLAPSED_SHARE, explained_variance
+from crl_core.training.judging import Judge, exact, fetched
 from crl_core.training.nets import Ensemble, Pass, initial_weights
 from crl_core.training.penalties import REGISTRY, Batch
 from crl_core.training.penalties.base import gradient
@@ -48,7 +51,8 @@ Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
 BATCHED_STEPS = 64  # whose rows are gathered at once, at most;
 BATCHED_NUMBERS = 8_000_000  # and how many numbers of x these come to, those of all models counted
 STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds
-EVALUATED_ROWS, EVALUATED_MODELS = 256, 4  # at once, for the same reason as `config.run.GROUP_MODELS`
+# At once, on a processor for the same reason as `config.run.GROUP_MODELS`, elsewhere so that it fits a small card.
+EVALUATED_ROWS, EVALUATED_MODELS, EVALUATED_NUMBERS = 256, 4, 64_000_000
 
 
 class Group:
@@ -120,7 +124,8 @@ class Group:
         if self._logits:
             self._scales = [scales.of_logits() for scales in self._scales]
         self._y_mean, self._y_sd = (
-            np.repeat([getattr(s, name) for s in self._scales], self._n_lams) for name in ("y_mean", "y_sd")
+            self._exact(np.repeat([getattr(s, name) for s in self._scales], self._n_lams))
+            for name in ("y_mean", "y_sd")
         )
         self._x = self._covariates(train_rows)  # [G, n, d]
         self._y = self._tensor(np.stack([s.y(rows.y) for s, rows in zip(self._scales, train_rows, strict=True)]))
@@ -135,7 +140,9 @@ class Group:
         self._x_held_out = self._covariates(self.held_out)
         self._x_validation = self._covariates(self.validation) if self.validation else None
         self._best = {name: param.clone() for name, param in self.net.params.items()} if self.validation else {}
-        self._least = np.full(len(self.lam), np.inf)  # validation error of these
+        self._least = self._exact(np.full(len(self.lam), np.inf))  # validation error of these
+        self._judge = Judge(self.held_out, self._n_lams, device)
+        self._validation_judge = Judge(self.validation, self._n_lams, device) if self.validation else None
         views = [mmd_rows(view_of(rows, seed)) for rows, seed in zip(self.held_out, seeds, strict=True)]
         self._x_view = self._covariates(views)
         view_label = torch.from_numpy(np.stack([aligned_groups(rows, training.align) for rows in views])).to(device)
@@ -150,6 +157,9 @@ class Group:
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, self.dtype)
 
+    def _exact(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).to(self.device, exact(self.device))
+
     def _strata(self, rows: list[MultiEnvData]) -> Tensor:
         """Within which rows of each replicate are aligned, [G, n]."""
         return torch.from_numpy(np.stack([strata(part, self.config.training.align) for part in rows])).to(self.device)
@@ -161,11 +171,12 @@ class Group:
     def weights(self) -> dict[str, np.ndarray]:
         """Parameters of the networks as functions of raw covariates, to raw outcomes, [M, ...] float32."""
         own = {name: value.astype(np.float64) for name, value in self.net.weights().items()}
-        x_mean, x_sd = (
-            np.repeat([getattr(s, name) for s in self._scales], self._n_lams, axis=0) for name in ("x_mean", "x_sd")
+        x_mean, x_sd, y_mean, y_sd = (
+            np.repeat([getattr(s, name) for s in self._scales], self._n_lams, axis=0)
+            for name in ("x_mean", "x_sd", "y_mean", "y_sd")
         )
         with np.errstate(invalid="ignore", over="ignore"):  # a diverged model's weights are not finite
-            raw = folded(own, x_mean, x_sd, self._y_mean, self._y_sd)
+            raw = folded(own, x_mean, x_sd, y_mean, y_sd)
             if self._logits:
                 raw |= {LINK: np.ones(len(self.lam))}
             return {name: value.astype(np.float32) for name, value in raw.items()}
@@ -259,27 +270,18 @@ class Group:
             return ipm.median_distance(phi)
         return torch.full((len(phi),), float(fixed), device=phi.device, dtype=phi.dtype)
 
+    @torch.inference_mode()
     def train_epoch(
         self, epoch: int, should_stop: Callable[[], bool] | None = None, pauses: Collection[int] = ()
-    ) -> Iterator[tuple[int, dict[str, np.ndarray] | None]]:
-        """The steps of an epoch, counted from 1: how many by then, and mean losses over their batches, each [M].
+    ) -> Iterator[tuple[int, dict[str, Tensor] | None]]:
+        """The steps of an epoch, counted from 1: how many by then, and mean losses over their batches, each [M], on the
+        device.
 
         At the end, and before that after each number of steps in `pauses`. None, and no more, if asked to stop.
         """
-        for step, losses in self._pass_over_rows(self.steps[epoch - 1], should_stop, pauses):
-            if losses is None:
-                yield step, None
-                return
-            found = {name: value.cpu().numpy().astype(np.float64) for name, value in losses.items()}
-            yield step, found | {"factual_train": found["factual_train"] * self._y_sd**2}
-
-    @torch.inference_mode()
-    def _pass_over_rows(
-        self, steps: int, should_stop: Callable[[], bool] | None, pauses: Collection[int] = ()
-    ) -> Iterator[tuple[int, dict[str, Tensor] | None]]:
-        """The steps of an epoch. Nothing here waits for the device: losses stay there until they are asked for."""
         for total in self._totals:
             total.zero_()
+        steps = self.steps[epoch - 1]
         for step, batch in enumerate(self._epoch_batches(steps)):
             if should_stop is not None and step % STOP_STEPS == 0 and should_stop():
                 yield step, None
@@ -288,7 +290,8 @@ class Group:
             done = step + 1
             if done == steps or done in pauses:
                 factual, penalty = (total / done for total in self._totals)
-                yield done, {"loss": factual + self.lam * penalty, "factual_train": factual, "penalty": penalty}
+                raw = factual * self._y_sd**2
+                yield done, {"loss": factual + self.lam * penalty, "factual_train": raw, "penalty": penalty}
 
     def _take_step(self, batch: Sequence[Tensor], measure: bool) -> None:
         """A gradient step on a batch of `_epoch_batches`. measure: the bandwidth is taken anew.
@@ -353,66 +356,80 @@ class Group:
         found = found.unsqueeze(-1) * own
         return value, torch.zeros_like(done.phi), found * outcomes * (1 - outcomes) if self._logits else found
 
-    def _outcomes(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Both outcomes that the models give rows of their own replicate, [G, n, d] -> [M, n] each, float64."""
-        parts = [self.net(self._along_lams(rows)).y_hat for rows in torch.split(x, EVALUATED_ROWS, dim=1)]
-        found = torch.cat(parts, dim=1).cpu().numpy().astype(np.float64)
-        found = expit(found) if self._logits else found * self._y_sd[:, None, None] + self._y_mean[:, None, None]
-        return found[..., 0], found[..., 1]
+    def _outcomes(self, x: Tensor) -> Tensor:
+        """Both outcomes that the models give rows of their own replicate, [G, n, d] -> [M, n, 2], on the device."""
+        rows = EVALUATED_ROWS
+        if self.device.type != "cpu":
+            rows = max(rows, EVALUATED_NUMBERS // (self.net.n_models * max(self.config.training.hidden, x.shape[2])))
+        parts = [self.net(self._along_lams(part)).y_hat for part in torch.split(x, rows, dim=1)]
+        found = torch.cat(parts, dim=1).to(exact(self.device))
+        return found.sigmoid() if self._logits else found * self._y_sd[:, None, None] + self._y_mean[:, None, None]
 
-    def _held_out_mmd2(self) -> np.ndarray:
+    def _held_out_mmd2(self) -> Tensor:
         phi = self.net(self._along_lams(self._x_view)).phi
-        values = [
-            ipm.grouped_mmd2(part, self._view_weights[g : g + 1], self._bandwidth(part))
-            for g, of_replicate in enumerate(torch.split(phi, self._n_lams))
-            for part in torch.split(of_replicate, EVALUATED_MODELS)
-        ]
-        return torch.cat(values).cpu().numpy().astype(np.float64)
+        models = EVALUATED_MODELS
+        if self.device.type != "cpu":
+            models = max(models, EVALUATED_NUMBERS // phi.shape[1] ** 2)
+        return torch.cat(
+            [
+                ipm.grouped_mmd2(part, self._view_weights[g : g + 1], self._bandwidth(part))
+                for g, of_replicate in enumerate(torch.split(phi, self._n_lams))
+                for part in torch.split(of_replicate, models)
+            ]
+        )
 
-    def evaluate(self, *, keep: bool = True) -> dict[str, np.ndarray]:
+    def evaluate(self, losses: Mapping[str, Tensor] | None = None, *, keep: bool = True) -> dict[str, np.ndarray]:
         """Held-out factual MSE, MMD², ITE RMSE and average effect of every model, and what became of it, each [M].
 
-        keep: whether weights that have never done better on validation rows are kept.
+        losses: of `train_epoch`, which come along.
+        keep:   whether weights that have never done better on validation rows are kept.
         """
-        y0_hat, y1_hat = self._outcomes(self._x_held_out)
-        mmd2 = self._held_out_mmd2()
-        by_replicate = self._by_replicate(self.held_out, y0_hat, y1_hat)
-        numbers = {
-            "factual_mse": np.concatenate([metrics.factual_mse(a, b, rows.t, rows.y) for rows, a, b in by_replicate]),
-            "mmd2": mmd2,
-            "status": self._status(y0_hat, y1_hat, mmd2),
-        }
-        if self._x_validation is not None:
-            numbers["validation_mse"] = self._validate(self._x_validation, keep & (numbers["status"] != DIVERGED))
+        found = fetched({**(losses or {}), **self._judged(keep)})
+        return found | {"status": _status(found.pop("finite") == 1, found.pop("spread"), self._signal)}
+
+    @torch.inference_mode()
+    def _judged(self, keep: bool) -> dict[str, Tensor]:
+        """What `evaluate` says, [M] each, on the device; instead of the status what it follows from."""
+        outcomes, mmd2 = self._outcomes(self._x_held_out), self._held_out_mmd2()
+        finite = mmd2.isfinite() & outcomes.isfinite().flatten(1).all(dim=1)
+        for param in self.net.params.values():
+            finite &= param.isfinite().flatten(1).all(dim=1)
+        found = {"factual_mse": self._judge.factual_mse(outcomes), "mmd2": mmd2, "finite": finite}
+        if self._validation_judge is not None and self._x_validation is not None:
+            found["validation_mse"] = self._validation_judge.factual_mse(self._outcomes(self._x_validation))
+            if keep:
+                self._keep_best(found["validation_mse"], finite)
         if self.config.table is not None:
-            with np.errstate(invalid="ignore", over="ignore"):  # of a diverged model
-                numbers["ate"] = (y1_hat - y0_hat).mean(axis=1)
-        if self.held_out[0].ite is not None:
-            numbers["ite_rmse"] = np.concatenate([metrics.ite_rmse(b - a, _truth(rows)) for rows, a, b in by_replicate])
-        return numbers
+            found["ate"] = (outcomes[..., 1] - outcomes[..., 0]).mean(dim=1)
+        if (ite_rmse := self._judge.ite_rmse(outcomes)) is not None:
+            found["ite_rmse"] = ite_rmse
+        return found | {"spread": self._judge.spread(outcomes)}
 
-    def _validate(self, x: Tensor, usable: np.ndarray) -> np.ndarray:
-        """Factual MSE on validation rows, [M]; the weights of a usable model that has never done better are kept."""
-        by_replicate = self._by_replicate(self.validation, *self._outcomes(x))
-        error = np.concatenate([metrics.factual_mse(a, b, rows.t, rows.y) for rows, a, b in by_replicate])
+    def _keep_best(self, error: Tensor, usable: Tensor) -> None:
+        """Keep the weights of usable models that have never erred less on validation rows. error: [M]."""
         better = usable & (error < self._least)  # never where an error is not finite
-        self._least = np.where(better, error, self._least)
-        models = torch.from_numpy(np.flatnonzero(better)).to(self.device)
-        for name, param in self.net.params.items():
-            self._best[name][models] = param[models]
-        return error
+        self._least = torch.where(better, error, self._least)
+        for name, best in self._best.items():
+            param = self.net.params[name]
+            best.copy_(torch.where(better.view(-1, *[1] * (param.ndim - 1)), param, best))
 
+    @torch.inference_mode()
     def take_best(self) -> None:
         """Go back to the weights that erred least on validation rows; a model that never had a finite error stays."""
-        models = torch.from_numpy(np.flatnonzero(np.isfinite(self._least))).to(self.device)
+        there = self._least.isfinite()
         for name, best in self._best.items():
-            self.net.params[name][models] = best[models]
+            param = self.net.params[name]
+            param.copy_(torch.where(there.view(-1, *[1] * (param.ndim - 1)), best, param))
 
     def held_out_metrics(self) -> dict[str, np.ndarray]:
         """What is computed once, at the end: by environment, and for the average effect."""
         n_envs = self.config.source.n_envs
         numbers: dict[str, list[np.ndarray]] = {}
-        for rows, y0_hat, y1_hat in self._by_replicate(self.held_out, *self._outcomes(self._x_held_out)):
+        with torch.inference_mode():
+            y0_hats, y1_hats = self._outcomes(self._x_held_out).cpu().numpy().astype(np.float64).transpose(2, 0, 1)
+        size = self._n_lams
+        for g, rows in enumerate(self.held_out):
+            y0_hat, y1_hat = (both[g * size : (g + 1) * size] for both in (y0_hats, y1_hats))
             by_env = metrics.factual_mse_by_env(y0_hat, y1_hat, rows.t, rows.y, rows.env, n_envs)
             numbers.setdefault("factual_mse_by_env", []).append(by_env)
             if rows.ite is not None:
@@ -422,33 +439,12 @@ class Group:
                 numbers.setdefault("ite_rmse_by_env", []).append(ite_by_env)
         return {name: np.concatenate(parts) for name, parts in numbers.items()}
 
-    def _by_replicate(
-        self, parts: list[MultiEnvData], y0_hat: np.ndarray, y1_hat: np.ndarray
-    ) -> list[tuple[MultiEnvData, np.ndarray, np.ndarray]]:
-        size = self._n_lams
-        return [
-            (rows, y0_hat[g * size : (g + 1) * size], y1_hat[g * size : (g + 1) * size]) for g, rows in enumerate(parts)
-        ]
 
-    def _status(self, y0_hat: np.ndarray, y1_hat: np.ndarray, mmd2: np.ndarray) -> np.ndarray:
-        """Diverged: a weight, or what it makes of held-out rows, is not finite. Collapsed: within an arm predictions
-        hardly vary though outcomes do."""
-        finite = np.isfinite(mmd2) & np.isfinite(y0_hat).all(axis=1) & np.isfinite(y1_hat).all(axis=1)
-        for param in self.net.params.values():
-            finite &= param.isfinite().flatten(1).all(dim=1).cpu().numpy()
-        spread = np.concatenate(
-            [
-                arm_variance(np.where(rows.t == 1, b, a), rows.t)
-                for rows, a, b in self._by_replicate(self.held_out, y0_hat, y1_hat)
-            ]
-        )
-        collapsed = np.where(finite, spread, 0.0) < COLLAPSED_SHARE * self._signal
-        return np.where(finite, np.where(collapsed, COLLAPSED, OK), DIVERGED).astype(np.int64)
-
-
-def _truth(rows: MultiEnvData) -> np.ndarray:
-    assert rows.ite is not None
-    return rows.ite
+def _status(finite: np.ndarray, spread: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    """Diverged: a weight, or what it makes of held-out rows, is not finite. Collapsed: within an arm predictions hardly
+    vary though outcomes do."""
+    collapsed = np.where(finite, spread, 0.0) < COLLAPSED_SHARE * signal
+    return np.where(finite, np.where(collapsed, COLLAPSED, OK), DIVERGED).astype(np.int64)
 
 
 def _pairs_present(labels: np.ndarray) -> int:

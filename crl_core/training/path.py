@@ -130,7 +130,7 @@ def _events(
                 if losses is None:
                     return
                 ended = step == group.steps[epoch - 1]
-                numbers = losses | group.evaluate(keep=ended)
+                numbers = group.evaluate(losses, keep=ended)
                 if not ended:
                     began_s = time.perf_counter() - began
                     share = step / group.steps[0]

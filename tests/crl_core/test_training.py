@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl_core import RunConfig, Scenario, Training, ipm, preset, train, train_path
+from crl_core import RunConfig, Scenario, Training, preset, train, train_path
 from crl_core.data.scm import MultiEnvData
 from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted
 from crl_core.results import data_of, mmd_rows, predict, view_rows
@@ -274,18 +274,59 @@ def test_no_tensor_is_made_on_the_wrong_device_and_no_step_waits_for_it() -> Non
 
     from crl_core.training.group import Group
 
-    run = config()
+    run = config(validation=0.2)
     with FakeTensorMode(allow_non_fake_inputs=True), pytest.MonkeyPatch.context() as patch:
         # "meta" stands for the accelerator, which a processor's build of torch cannot name; Adam refuses to fuse on it.
         patch.setattr(torch.optim, "Adam", lambda params, lr, **_: torch.optim.SGD(params, lr, foreach=False))
         group = Group(run, [0, 1], [data_of(run, r) for r in (0, 1)], torch.device("meta"), torch.float32)
-        ((_, losses),) = group._pass_over_rows(group.steps[0], None)
-        phi = group.net(group._along_lams(group._x_view)).phi
-        mmd2 = ipm.grouped_mmd2(phi, group._view_weights, group._bandwidth(phi))
+        ((_, losses),) = group.train_epoch(1)
+        judged = group._judged(keep=True)
     assert losses is not None
-    for value in (*losses.values(), mmd2):
+    assert judged.keys() >= {"factual_mse", "mmd2", "ite_rmse", "validation_mse"}
+    for value in (*losses.values(), *judged.values()):
         assert value.device.type == "meta"
         assert value.shape == (6,)
+
+
+def test_an_epoch_is_brought_from_the_device_in_one_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
+    transfers = 0
+    fetch = torch.Tensor.cpu
+
+    def counted(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal transfers
+        transfers += 1
+        return fetch(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", counted)
+    events = train_path(config(epochs=4, validation=0.2))
+    assert [transfers for event in events if isinstance(event, EpochEnded)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("changes", [{}, {"propensity": (0.5, 0.3)}])
+def test_what_is_judged_on_the_device_is_what_plain_numpy_says(changes: dict[str, object]) -> None:
+    from crl_core import metrics
+    from crl_core.training.collapse import arm_variance
+    from crl_core.training.judging import Judge, fetched
+
+    run = config(**changes)
+    rows = [data_of(run, r)[1] for r in (0, 1)]
+    rng = np.random.default_rng(0)
+    outcomes = rng.normal(size=(6, len(rows[0]), 2))
+    outcomes[4] = 1e6  # a model that is far off
+    judge = Judge(rows, 3, torch.device("cpu"))
+    given = torch.from_numpy(outcomes)
+    found = fetched({name: getattr(judge, name)(given) for name in ("factual_mse", "ite_rmse", "spread")})
+    for m, model in enumerate(outcomes):
+        own = rows[m // 3]
+        y0_hat, y1_hat = model.T[:, None]
+        assert own.ite is not None
+        expected = {
+            "factual_mse": metrics.factual_mse(y0_hat, y1_hat, own.t, own.y),
+            "ite_rmse": metrics.ite_rmse(y1_hat - y0_hat, own.ite),
+            "spread": arm_variance(np.where(own.t == 1, y1_hat, y0_hat), own.t),
+        }
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name][m], value[0], rtol=1e-10, atol=1e-12)
 
 
 def test_importing_the_library_loads_numpy_and_nothing_else_that_is_slow() -> None:
