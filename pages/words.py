@@ -9,7 +9,7 @@ from pages.shared import page_header, require
 from pages.shared.glossary import end, filled
 from pages.shared.language import language, tr
 from pages.shared.places import TITLES
-from pages.shared.style import notice, quiet
+from pages.shared.style import notice
 
 require()
 
@@ -25,11 +25,9 @@ def main() -> None:
     found = [word for word in known.values() if all(part in searched(word) for part in asked.casefold().split())]
     if not found:
         notice("No term has these words", f"There are {len(known)} terms; clear the field to see all.")
-    with st.container(width=780):
-        for word in sorted(found, key=lambda word: word.term.casefold().lstrip("|")):
-            with st.container(key=f"word_{word.id}", gap="xxsmall"):
-                st.markdown(f"**{word.heading}**: {filled(word.text())}")
-                quiet(f"On {where(word)}.")
+    in_order = sorted(found, key=lambda word: word.term.casefold().lstrip("|"))
+    with st.container(key="words", width=780):  # in one piece: a message a term would take most of the page's time
+        st.markdown("\n\n".join(f"**{word.heading}**: {filled(word.text())}\n\nOn {where(word)}." for word in in_order))
 
 
 def searched(word: Word) -> str:

@@ -48,5 +48,5 @@ def test_the_glossary_is_in_the_menu_and_finds_a_term_by_any_word(server: Server
     field = main.get_by_role("textbox", name="Find a term")
     field.fill("coin flip")
     field.press("Enter")
-    expect(main.locator("[class*=st-key-word_]")).to_have_count(1)
+    expect(main.locator(".st-key-words p")).to_have_count(2)  # what it means, and where it is used
     expect(main).to_contain_text("Domain AUC")
