@@ -62,7 +62,7 @@ _CSS = """
 }
 .crl-quiet { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin: 0; }
 .st-key-words p:nth-of-type(odd) { margin-bottom: .2rem; }
-.st-key-words p:nth-of-type(even) { color: var(--quiet); font-size: .86rem; margin-bottom: 1.1rem; } /* where it is used */
+.st-key-words p:nth-of-type(even) { color: var(--quiet); font-size: .86rem; margin-bottom: 1.1rem; }
 .crl-quiet, .crl-numbers, .crl-panel { position: relative; } /* what a term means stands below these, as wide as they */
 .crl-word { text-decoration: underline dotted var(--quiet); text-underline-offset: .22em; cursor: help; }
 .crl-word:hover::after, .crl-word:focus::after { content: attr(aria-description); position: absolute; z-index: 9;
