@@ -9,6 +9,7 @@ from crl_core.figures.palette import palette
 from crl_core.studies import environments_report as report
 from crl_core.studies.environments import SETS, SIZES, EnvironmentsStudy
 from pages.shared import style
+from pages.shared.folds import fold
 from pages.shared.tables import chart, say, table
 
 
@@ -24,22 +25,26 @@ def draw(study: EnvironmentsStudy, where: str) -> None:
     if report.why_not(study):
         style.quiet(report.why_not(study))
     _section("Overlap of the environments in the latent", report.OVERLAP, study)
-    with st.expander("Choosing λ without the truth"):
-        style.quiet(
-            "Leave-one-environment-out factual error asks for no truth, only for more runs. Beside it: held-out "
-            "factual error and overlap. Regret is the effect error of the λ picked over the best of this study's four "
-            "λ; median [least, largest] over replicates."
-        )
-        table(report.RULE_HEADER, [report.rule_cells(row) for row in report.rules(study)], words_from=1)
-    with st.expander("Every number"):
-        for sentence in report.sentences(study):
-            style.quiet(sentence)
-        cells = [
-            row
-            for panels in (report.UNSEEN, report.LEFT_OUT, report.OVERLAP)
-            for row in report.table_cells(study, panels)
-        ]
-        table(report.HEADER, cells)
+    fold("Choosing λ without the truth", "environments.rules", lambda: _rules(study))
+    fold("Every number", "environments.every", lambda: _every_number(study))
+
+
+def _rules(study: EnvironmentsStudy) -> None:
+    style.quiet(
+        "Leave-one-environment-out factual error asks for no truth, only for more runs. Beside it: held-out "
+        "factual error and overlap. Regret is the effect error of the λ picked over the best of this study's four "
+        "λ; median [least, largest] over replicates."
+    )
+    table(report.RULE_HEADER, [report.rule_cells(row) for row in report.rules(study)], words_from=1)
+
+
+def _every_number(study: EnvironmentsStudy) -> None:
+    for sentence in report.sentences(study):
+        style.quiet(sentence)
+    cells = [
+        row for panels in (report.UNSEEN, report.LEFT_OUT, report.OVERLAP) for row in report.table_cells(study, panels)
+    ]
+    table(report.HEADER, cells)
 
 
 def downloads(study: EnvironmentsStudy) -> None:

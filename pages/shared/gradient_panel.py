@@ -11,6 +11,7 @@ from crl_core.figures import Level, along_lam, gradient_spectrum, palette, trace
 from crl_core.figures.axes import Range
 from crl_core.measures.saliency import BAND_HZ, gradient, smoothed
 from crl_core.measures.saliency_words import LIMITS, PICTURE, hum_place_said, looked_said
+from pages.shared.folds import fold
 from pages.shared.model_views import looked
 from pages.shared.run_view import RunInView
 from pages.shared.style import quiet
@@ -23,10 +24,8 @@ def draw(run: RunInView, rows: MultiEnvData, row: int, limits: Range) -> None:
     row:    of the held-out rows `rows`.
     limits: of mV, for every one of their traces.
     """
-    box = st.expander("Where it looks: the gradient, and what it cannot show", key="edits.gradient", on_change="rerun")
-    if not box.open:
-        return
-    with box:
+
+    def drawn() -> None:
         columns = st.columns(3)
         with columns[0]:
             _trace(run, rows.rows(np.array([row])), row, limits)
@@ -36,6 +35,8 @@ def draw(run: RunInView, rows: MultiEnvData, row: int, limits: Range) -> None:
             _along(run)
         say(looked_said(looked(run), run.result.lams, run.lam, label=run.config.source.two_outcomes))
         quiet(f"{LIMITS} {PICTURE} {hum_place_said(run.config.scenario)}")
+
+    fold("Where it looks: the gradient, and what it cannot show", "edits.gradient", drawn)
 
 
 def _trace(run: RunInView, one: MultiEnvData, row: int, limits: Range) -> None:

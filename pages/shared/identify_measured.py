@@ -16,6 +16,7 @@ from crl_core.identify.promises import Promise, promise_of
 from crl_core.identify.shipped import BAKED, agreement, coordinates, of_method, shipped
 from crl_core.measures.cautions import nothing_measured
 from pages.shared import server_cache, style
+from pages.shared.folds import fold
 from pages.shared.run_view import warn
 from pages.shared.style import quiet
 from pages.shared.tables import chart, table
@@ -67,27 +68,26 @@ def measured(ink: Palette) -> None:
             "model, data and restarts. iVAE, time-contrastive, β-VAE and the autoencoders ran in one untuned "
             "configuration each: their scores are no proof against the ideas."
         )
-    with st.expander("Every number"), st.container(key="identify_each"):
-        cells = []
-        for item in sorted(names, key=lambda item: list(ordered).index(METHOD_WORDS[item].short)):
-            mcc, r2 = of_method(rows, item), of_method(rows, item, "r2")
-            if np.isfinite(mcc).any():
-                cells.append(
-                    (
-                        METHOD_WORDS[item].short,
-                        f"{np.nanmedian(mcc):.3f} [{np.nanmin(mcc):.2f}, {np.nanmax(mcc):.2f}]",
-                        f"{np.nanmedian(r2):.2f}",
-                        agreement(rows, item),
+
+    def every_number() -> None:
+        with st.container(key="identify_each"):
+            cells = []
+            for item in sorted(names, key=lambda item: list(ordered).index(METHOD_WORDS[item].short)):
+                mcc, r2 = of_method(rows, item), of_method(rows, item, "r2")
+                if np.isfinite(mcc).any():
+                    cells.append(
+                        (
+                            METHOD_WORDS[item].short,
+                            f"{np.nanmedian(mcc):.3f} [{np.nanmin(mcc):.2f}, {np.nanmax(mcc):.2f}]",
+                            f"{np.nanmedian(r2):.2f}",
+                            agreement(rows, item),
+                        )
                     )
-                )
-        table(("method", "MCC, median [least, largest]", "R²", "fits agree"), cells)
-        quiet("R² and agreement of fits need no truth; they stay high where identification fails, too.")
-    with st.expander("What each method is"):
-        table(
-            ("method", "what it does"),
-            [(item.short, item.says) for item in METHOD_WORDS.values()],
-            words_from=1,
-        )
+            table(("method", "MCC, median [least, largest]", "R²", "fits agree"), cells)
+            quiet("R² and agreement of fits need no truth; they stay high where identification fails, too.")
+
+    fold("Every number", "identify.every", every_number)
+    fold("What each method is", "identify.what", _what_each_is)
     left, right = st.columns(2, gap="medium")
     with left, st.container(key="panel_identify_stairs"):
         stairs = content["staircase"]
@@ -159,3 +159,11 @@ def _promised(promise: Promise) -> str:
         for status in dict.fromkeys(promise.status)
     }
     return "; ".join(f"{' '.join(names)} {STATUS[status]}" for status, names in members.items())
+
+
+def _what_each_is() -> None:
+    table(
+        ("method", "what it does"),
+        [(item.short, item.says) for item in METHOD_WORDS.values()],
+        words_from=1,
+    )

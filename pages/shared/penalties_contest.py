@@ -19,6 +19,7 @@ from crl_core.studies.penalties import (
     better_than_none,
     pairings,
 )
+from pages.shared.folds import fold
 from pages.shared.style import quiet
 from pages.shared.tables import chart, say, table
 
@@ -89,7 +90,8 @@ def ranking(contest: Contest) -> None:
 def every_number(contest: Contest) -> None:
     """Ranges and λ of every penalty, and what each one is, in a fold."""
     rows = _ranked(contest)
-    with st.expander("Every number, and what each penalty is"):
+
+    def drawn() -> None:
         numbers = [
             (
                 PENALTY_WORDS[row.penalty].short,
@@ -104,6 +106,8 @@ def every_number(contest: Contest) -> None:
             for name, w in PENALTY_WORDS.items()
         ]
         table(("penalty", "formula", "assumes", "a step costs", "source"), details, words_from=1)
+
+    fold("Every number, and what each penalty is", "penalties.every", drawn)
 
 
 def _problem(contest: Contest, name: str) -> str:
@@ -164,7 +168,8 @@ def pair_rows(setting: ContestSetting) -> list[tuple[str, ...]]:
 
 def pairs(setting: ContestSetting) -> None:
     """The contrastive pairs by each definition."""
-    with st.expander("What a pair is, by each definition"):
+
+    def drawn() -> None:
         lines = pair_rows(setting)
         chosen = [line[0] for line in lines].index(setting.matching)
         table(
@@ -178,3 +183,5 @@ def pairs(setting: ContestSetting) -> None:
             "partners far apart teach the encoder that different units are one. Bold: the definition chosen above. "
             "Where arms are aligned, a shared unit is a pair only if it got both treatments."
         )
+
+    fold("What a pair is, by each definition", "penalties.pairs", drawn)

@@ -8,6 +8,7 @@ from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.figures import Palette
 from crl_core.figures.penalties import common_limits, path_of_penalty
 from crl_core.studies.penalties import WHERE, Contest, Contestant
+from pages.shared.folds import fold
 from pages.shared.style import quiet
 from pages.shared.tables import chart
 
@@ -54,11 +55,12 @@ def multiples(contest: Contest, ink: Palette) -> None:
     """The chosen quantity of every penalty, with the λ that it would be judged at, in a fold."""
     field, log, says = _QUANTITIES[str(st.session_state.get(_QUANTITY) or "Effect error")]
     limits = limits_of(contest, field, log)
-    with st.expander("All penalties along λ"):
+
+    def drawn() -> None:
         st.html(_GRID)
         with st.container(key="penalty_multiples"):
             for row in contest.rows:
-                drawn = path_of_penalty(
+                path = path_of_penalty(
                     row.lams,
                     getattr(row, field),
                     marks(row),
@@ -69,11 +71,13 @@ def multiples(contest: Contest, ink: Palette) -> None:
                     problem=row.problem,
                 )
                 with st.container(key=f"panel_penalty_{row.penalty}"):
-                    chart(drawn, f"penalties.{field}.{row.penalty}")
+                    chart(path, f"penalties.{field}.{row.penalty}")
         quiet(
             f"{says} Median and range over {contest.setting.seeds} replicates, one vertical axis. Ring: "
             f"{WHERE['at_best']}, diamond: {WHERE['at_blind']}. The horizontal axes are not comparable."
         )
+
+    fold("All penalties along λ", "penalties.all", drawn)
 
 
 def marks(row: Contestant) -> dict[str, float]:

@@ -21,6 +21,7 @@ from crl_core.figures.scenario import outcome_by_arm, propensities, world_plane
 from crl_core.studies.preset_verdicts import Earned, baked_verdicts, in_words
 from crl_core.world.environments import EnvRow, arms_said, newcomer_said, propensity_spans
 from pages.shared import server_cache
+from pages.shared.folds import fold
 from pages.shared.style import panel_title, quiet
 from pages.shared.tables import beyond, chart, say, table
 
@@ -127,7 +128,8 @@ def figures_of(preset: Preset) -> str:
 def worlds(preset: Preset) -> None:
     """Every preset with its verdict and the figures behind it, folded; `preset` is the one that is shown."""
     measured = _measured()
-    with st.expander("When does alignment help? All worlds, and what was measured on them"):
+
+    def drawn() -> None:
         table(
             ["World", "λ = 0", "chosen λ", "best baseline", "Verdict", "Why"],
             [(other.title, *_medians(measured.get(name)), other.verdict, other.why) for name, other in PRESETS.items()],
@@ -141,6 +143,8 @@ def worlds(preset: Preset) -> None:
                 f"{seeds} seeds that nothing was tuned on; λ is the largest that predicts at most twice as badly as "
                 "the best. python -m crl_core presets --measure prints them with their intervals."
             )
+
+    fold("When does alignment help? All worlds, and what was measured on them", "scenario.worlds", drawn)
 
 
 def _measured() -> dict[str, Earned]:

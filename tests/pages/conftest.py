@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from crl_core import RunConfig, Scenario, Training, train
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
-from pages.shared import fields, server_cache
+from pages.shared import fields, folds, server_cache
 
 ROOT = Path(__file__).parents[2]
 PARAMS = {"epochs": "3", "samples": "400", "replicates": "2", "set": "training.lams=0,0.1,1,10"}
@@ -35,9 +35,10 @@ def tiny() -> Tiny:
 
 
 def served(own: RunStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    """The app on this store; no worker is started unless a test trains."""
+    """The app on this store, all folds open; no worker is started unless a test trains."""
     monkeypatch.setattr(server_cache, "RunStore", lambda: own)
     monkeypatch.setattr(server_cache, "_warm", lambda manager: manager)
+    monkeypatch.setattr(folds, "is_open", lambda box: True)
     st.cache_resource.clear()
     yield own
     server_cache.jobs().close()

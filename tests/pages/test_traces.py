@@ -16,6 +16,7 @@ from crl_core.measures.saliency import gradient, looks
 from crl_core.measures.saliency_words import looked_said
 from crl_core.results import RunResult, data_of, view_rows
 from crl_core.runs.store import RunStore
+from pages.shared import folds
 from pages.shared.tables import signed
 from pages.shared.trace_viewer import INPUT, TRACE, representative
 from tests.lecture_runs import broken
@@ -114,6 +115,7 @@ def test_the_gradient_is_computed_when_it_is_asked_for_and_is_that_of_the_row_th
         return looks(result, replicate)
 
     monkeypatch.setattr("pages.shared.model_views.looks", counted)
+    monkeypatch.setattr(folds, "is_open", lambda box: bool(box.open))
     app = open_app("effects", **link(FILTER), lam="1")
     assert not app.exception
     assert not asked
@@ -141,8 +143,6 @@ def test_of_a_label_the_share_at_the_hum_is_drawn_along_lambda(
 ) -> None:
     store.save(labelled)
     app = open_app(page, **link(LABEL), lam="1")
-    app.session_state["edits.gradient"] = True
-    app.run()
     assert not app.exception
     points = next(
         trace for trace in titled(app, "Share of it at the hum")["data"] if trace.get("name") == "share of the spectrum"
@@ -157,8 +157,6 @@ def test_a_diverged_model_has_a_trace_no_answer_and_no_gradient(
     store.save(broken(trained, diverged=1, collapsed=2))
     for page in ("latent", "effects"):
         app = open_app(page, **link(FILTER), lam="1")
-        app.session_state["edits.gradient"] = True
-        app.run()
         assert not app.exception
         assert "nan" not in words(app).lower()
         assert not any("NaN" in str(figure["layout"]) for figure in figures(app))
