@@ -174,9 +174,18 @@ class DaskCluster:
         except StoreError as error:
             return Outcome(ending="failed", reason=str(error), error=error)
         except Exception as error:
+            if not self._answers():  # before the client has noticed it
+                return self._gone()
             return Outcome(ending="failed", reason=f"The worker's answer was lost ({error!s:.120}).")
         ending: Ending = reply["ending"]
         return Outcome(ending=ending, reason=reply["reason"])
+
+    def _answers(self) -> bool:
+        """Whether the scheduler does."""
+        with suppress(Exception):
+            self._client.sync(self._client.scheduler.identity, callback_timeout=5)  # type: ignore[union-attr]
+            return True
+        return False
 
     def _gone(self) -> Outcome:
         if self._closed:
