@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from crl_core.config.text import altered, nearest_lam
 from crl_core.data.scm import MultiEnvData, Stream, rng_for
 from crl_core.data.tables.source import TableSource
 from crl_core.metrics import Metric
-from crl_core.network import multiply_adds
+from crl_core.network import multiply_adds, shapes
 from crl_core.network import one_model as one_model
 from crl_core.network import predict as predict  # notebooks taken home import it from here
 
@@ -123,6 +124,12 @@ def products_of(config: RunConfig) -> int:
     """Products that a forward pass of one of a run's networks takes for one row."""
     training = config.training
     return multiply_adds(config.dim_x, training.hidden, training.latent_dim, training.encoder)
+
+
+def parameters_of(config: RunConfig) -> int:
+    """Numbers that one of a run's networks has learnt."""
+    training = config.training
+    return sum(map(prod, shapes(config.dim_x, training.hidden, training.latent_dim, training.encoder).values()))
 
 
 def data_of(config: RunConfig, replicate: int = 0) -> tuple[MultiEnvData, MultiEnvData]:

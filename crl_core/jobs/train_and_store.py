@@ -17,6 +17,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.events import Event, RunCancelled, RunCompleted, RunFailed, RunFinished, Stage, StageAdvanced
+from crl_core.jobs.memory import too_much
 from crl_core.measures.view_samples import ViewSampler
 from crl_core.results import RunResult
 from crl_core.runs.bundle_arrays import result_bytes
@@ -134,6 +135,8 @@ class _Job:
 
         result: RunResult | None = None
         try:
+            if (reason := too_much(self.config)) is not None:
+                raise ValueError(reason)
             for event in train_path(self.config, should_stop=self.should_stop, watch=ViewSampler(self.config)):
                 if isinstance(event, RunFinished):
                     result = event.result

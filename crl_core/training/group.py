@@ -28,7 +28,7 @@ from torch.nn.functional import softplus
 
 from crl_core import ipm, metrics
 from crl_core.config import RunConfig
-from crl_core.config.run import BANDWIDTH_STEPS, BLOCK_ROWS, FREQUENCIES
+from crl_core.config.run import BANDWIDTH_STEPS, BATCHED_NUMBERS, BATCHED_STEPS, BLOCK_ROWS, FREQUENCIES
 from crl_core.data.matching import matches
 from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for, strata
@@ -48,8 +48,6 @@ from crl_core.training.scales import Scales
 
 Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
 
-BATCHED_STEPS = 64  # whose rows are gathered at once, at most;
-BATCHED_NUMBERS = 8_000_000  # and how many numbers of x these come to, those of all models counted
 STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds
 # At once, on a processor for the same reason as `config.run.GROUP_MODELS`, elsewhere so that it fits a small card.
 EVALUATED_ROWS, EVALUATED_MODELS, EVALUATED_NUMBERS = 256, 4, 64_000_000

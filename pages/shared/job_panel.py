@@ -16,6 +16,7 @@ from crl_core.config.settings import name_of
 from crl_core.jobs import machine
 from crl_core.jobs.cost import smaller
 from crl_core.jobs.manager import JobState, queue_line
+from crl_core.jobs.memory import too_much
 from crl_core.runs.labels import MAX_NAME, Label
 from crl_core.runs.sealing import StoreError
 from pages.shared import load, locks, server_cache, strangers, style
@@ -176,6 +177,8 @@ def resting_line(config: RunConfig, state: JobState) -> str:
 def cost_line(config: RunConfig) -> str:
     """What training will cost."""
     training = config.training
+    if (reason := too_much(config)) is not None:
+        return reason
     models = f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"
     return (
         f"Training {models} takes about {style.duration(server_cache.estimate_s(config))} "

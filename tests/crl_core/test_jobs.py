@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crl_core import RunConfig, RunStore
+from crl_core import RunConfig, RunStore, preset
 from crl_core.config import MAX_QUEUE
+from crl_core.config.presets import PRESETS
+from crl_core.config.text import altered
 from crl_core.events import (
     EpochEnded,
     Event,
@@ -30,9 +33,10 @@ from crl_core.events import (
     StageAdvanced,
 )
 from crl_core.jobs import train_and_store as runner
-from crl_core.jobs.cost import DEFAULT_RATE, work
+from crl_core.jobs.cost import DEFAULT_RATE, smaller, work
 from crl_core.jobs.executors import Job
 from crl_core.jobs.manager import STOPPED, JobManager, estimate_seconds
+from crl_core.jobs.memory import memory_needed, too_much
 from crl_core.jobs.train_and_store import OnProgress, Outcome, train_and_store
 from crl_core.jobs.turn import LOOK_S, Turn
 from crl_core.results import RunResult
@@ -505,7 +509,7 @@ def test_a_cache_that_cannot_be_used_is_a_failure_with_a_sentence(tmp_path: Path
 
 SERVER = """
 import json, sys, time
-from crl_core import RunConfig, RunStore
+from crl_core import RunConfig, RunStore, preset
 from crl_core.jobs.manager import JobManager
 root, baked, *configs = sys.argv[1:]
 jobs = JobManager(RunStore(root, baked))
@@ -684,6 +688,46 @@ def test_who_asks_for_many_runs_has_one_before_what_others_ask_for(store: RunSto
     position = [jobs.state(endless_config(seed).key).position for seed in (0, 5, 1, 2)]
     assert position == [1, 2, 3, 4]
     jobs.close()
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_training_with_what_would(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crl_core.jobs.memory.memory_bytes", lambda: 700e6)
+    large = altered(preset("hospital"), n_samples=20_000, batch_size=4096, replicates=1, epochs=1, device="cpu")
+    outcome = train_and_store(large, store)
+    assert outcome.ending == "failed"
+    assert outcome.reason is not None
+    assert re.fullmatch(
+        r"To train this takes about 2\.[5-7] GB of memory, and this machine has 0\.7 GB; use a smaller batch, or "
+        r"training\.ipm_estimate rff\.",
+        outcome.reason,
+    )
+    assert kinds(store, large.key) == ["RunFailed"]
+    assert too_much(altered(large, batch_size=128)) is None  # what it says, helps
+    assert too_much(altered(large, ipm_estimate="rff")) is None
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_fits_into_the_memory_of_a_small_container(name: str) -> None:
+    assert too_much(smaller(PRESETS[name].config), 700e6) is None
+
+
+@pytest.mark.slow
+def test_what_a_run_takes_of_memory_is_known_within_a_third() -> None:
+    code = (
+        "import resource, sys\nfrom crl_core import RunConfig, train\n"
+        "train(RunConfig.from_json(sys.stdin.read()))\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    base = altered(preset("hospital"), n_samples=4_500, replicates=1, epochs=1, device="cpu", lams=(0.0, 1.0, 10.0))
+    for config in (base, altered(base, batch_size=3000), altered(base, hidden=512, batch_size=2048)):
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=config.to_json(), capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        assert 0.75 < memory_needed(config) / (1024 * int(done.stdout)) < 1.33
 
 
 # -- several servers on one folder -----------------------------------------------------------------------------------
