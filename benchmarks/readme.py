@@ -3,8 +3,8 @@
 presets, claims, penalties, unit tests, identify: from cache/baked (`python -m crl_core bake`); real data: from
 benchmarks/real_data.json, which `ihdp.py` and `jobs.py` write with --json; machine doses: from
 benchmarks/machine_doses.json, which `machine_doses.py` writes; speed: from benchmarks/figures.json, which
-`--speed FILE …` fills from the JSON that the benchmarks write. With --check nothing is written, and the exit status is
-1 if a table is not what it would be.
+`--speed FILE …` fills from the JSON that the benchmarks write, several runs of one by their median and range. With
+--check nothing is written, and the exit status is 1 if a table is not what it would be.
 """
 
 from __future__ import annotations
@@ -274,12 +274,19 @@ def machine_doses_table() -> str:
     return machine_doses.markdown(json.loads(MACHINE_DOSES.read_text(encoding="utf-8")))
 
 
+def _measured(values: float | list[float], form: str) -> str:
+    """A figure; of several runs the median, and between which they lie."""
+    if not isinstance(values, list):
+        return form.format(values)
+    return f"{form.format(np.median(values))} ({form.format(min(values))} to {form.format(max(values))})"
+
+
 def speed_table() -> str:
     figures = json.loads(FIGURES.read_text(encoding="utf-8"))
     lines = ["| what | budget | measured |", "|---|---|---|"]
     for name, (what, budget, form) in SPEED.items():
         if name in figures:
-            lines.append(f"| {what} | {budget} | {form.format(figures[name])} |")
+            lines.append(f"| {what} | {budget} | {_measured(figures[name], form)} |")
     return "\n".join(lines)
 
 
@@ -302,8 +309,10 @@ def main() -> int:
     options = parser.parse_args()
     if options.speed:
         known: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-        for file in options.speed:
-            known |= json.loads(file.read_text())
+        runs = [json.loads(file.read_text()) for file in options.speed]
+        for name in {name for run in runs for name in run}:
+            values = [run[name] for run in runs if name in run]
+            known[name] = values if len(values) > 1 else values[0]
         FIGURES.write_text(json.dumps({k: v for k, v in sorted(known.items()) if k in SPEED}, indent=1) + "\n")
     return fill(ROOT / "README.md", TABLES, check=options.check)
 
