@@ -708,7 +708,7 @@ def test_what_does_not_fit_into_memory_is_refused_before_training_with_what_woul
     )
     assert kinds(store, large.key) == ["RunFailed"]
     assert too_much(altered(large, batch_size=128)) is None  # what it says, helps
-    assert too_much(altered(large, ipm_estimate="rff")) is None
+    assert too_much(altered(large, batch_size=2048, ipm_estimate="rff")) is None
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -717,10 +717,11 @@ def test_every_preset_fits_into_the_memory_of_a_small_container(name: str) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Only Linux says what a process took at most.")
 def test_what_a_run_takes_of_memory_is_known_within_a_third() -> None:
     code = (
-        "import resource, sys\nfrom crl_core import RunConfig, train\n"
-        "train(RunConfig.from_json(sys.stdin.read()))\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "import sys\nfrom crl_core import RunConfig, train\ntrain(RunConfig.from_json(sys.stdin.read()))\n"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     base = altered(preset("hospital"), n_samples=4_500, replicates=1, epochs=1, device="cpu", lams=(0.0, 1.0, 10.0))
     for config in (base, altered(base, batch_size=3000), altered(base, hidden=512, batch_size=2048)):

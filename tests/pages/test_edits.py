@@ -87,7 +87,7 @@ def test_a_row_is_drawn_as_recorded_and_as_the_other_machine_has_it(
     app.slider(key="edits.row").set_value(7).run()
     assert not app.exception
     before, after = data_of(trained.config)[1], edited(trained.config, MACHINE)
-    drawn = titled(app, "Row 7")
+    drawn = titled(app, "Row 7,")
     lines = {trace["name"]: numbers(trace["y"]) for trace in drawn["data"]}
     np.testing.assert_allclose(lines["as recorded"], before.x[6], atol=1e-6)
     np.testing.assert_allclose(lines[MACHINE], after.x[6], atol=1e-6)
