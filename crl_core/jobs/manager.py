@@ -181,7 +181,8 @@ class JobManager:
         """The runs that are under way or wait before this one, also those of other servers that take turns with it."""
         with self._mutex:
             waiting = self._waiting(key)
-            before = [] if waiting is None else self._in_order()[: self._in_order().index(waiting)]
+            order = self._in_order()
+            before = [] if waiting is None else order[: order.index(waiting)]
             jobs = [*(current.job for current in self._current.values()), *before]
             jobs += [] if waiting is None else self._elsewhere(len(before) + 1)
         return [job.config for job in jobs if job.config is not None]
@@ -282,8 +283,7 @@ class JobManager:
             if not self._current:
                 self._leave_turn()
             self._fill()
-            if self.executor.alive():  # what a closing server leaves unfinished waits on disk
-                self._keep()
+            self._keep()
 
     def _ask_again(self) -> None:
         """Whether it is this server's turn, soon; a thread at a time does."""
@@ -323,7 +323,8 @@ class JobManager:
         return own + others - (1 if others and not self._current else 0)  # one of them is under way
 
     def _keep(self) -> None:
-        self._kept.write([*(current.job for current in self._current.values()), *self._queue])
+        if self.executor.alive():  # what a closing server leaves unfinished waits on disk
+            self._kept.write([*(current.job for current in self._current.values()), *self._queue])
 
     def _waiting(self, key: str) -> Job | None:
         return next((job for job in self._queue if job.key == key), None)

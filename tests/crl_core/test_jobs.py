@@ -819,6 +819,19 @@ def test_cancelling_what_waits_for_another_server_lets_the_third_go_on(servers: 
     assert not second.state(tiny_config(10).key).active
 
 
+def test_what_waited_for_another_server_is_still_asked_for_when_its_own_has_closed(store: RunStore) -> None:
+    first, second = (JobManager(store, ByHand(), Turn(store.root)) for _ in range(2))
+    first.submit(tiny_config(0), parts=())
+    second.submit(tiny_config(1), parts=())
+    second.close()
+    time.sleep(2 * LOOK_S)  # it would have asked again whether it is its turn
+    assert second.state(tiny_config(1).key).phase == "absent"
+    third = JobManager(store, ByHand(), Turn(store.root))
+    assert third.take_up() == (1, 0)
+    third.close()
+    first.close()
+
+
 def test_a_server_that_dies_while_it_trains_leaves_its_turn_to_the_others(store: RunStore) -> None:
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom crl_core.jobs.turn import Turn\n"
