@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from crl_core.jobs.executors import Job
+from crl_core.runs.locks import is_held
 from crl_core.runs.sealing import make_in_store, write_atomically
 
 
@@ -37,7 +38,7 @@ class KeptQueue:
         with suppress(OSError):
             if self._lock is None:
                 make_in_store(self._folder)
-                self._lock = FileLock(self._file.with_suffix(".lock"))
+                self._lock = FileLock(_lock_of(self._file))
                 self._lock.acquire(timeout=0)
             write_atomically(self._file, text.encode())
             self._written = text
@@ -50,7 +51,7 @@ class KeptQueue:
         lost = 0
         with ExitStack() as held:
             for file in self._files():
-                lock = FileLock(file.with_suffix(".lock"))
+                lock = FileLock(_lock_of(file))
                 try:
                     lock.acquire(timeout=0)
                 except (Timeout, OSError):  # its server lives
@@ -64,7 +65,7 @@ class KeptQueue:
 
     def elsewhere(self) -> list[list[Job]]:
         """What each other server that lives has under way and waiting, in its order."""
-        return [_read(file)[0] for file in self._files() if file != self._file and _is_held(file)]
+        return [_read(file)[0] for file in self._files() if file != self._file and is_held(_lock_of(file))]
 
     def _files(self) -> list[Path]:
         try:
@@ -80,22 +81,14 @@ class KeptQueue:
             _remove(self._file)
 
 
-def _is_held(file: Path) -> bool:
-    """Whether the server whose file this is lives."""
-    lock = FileLock(file.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False
-    lock.release()
-    return False
+def _lock_of(file: Path) -> Path:
+    """The lock that a server holds while it lives, beside its file."""
+    return file.with_suffix(".lock")
 
 
 def _remove(file: Path) -> None:
     """A server's file, and the lock beside it."""
-    for path in (file, file.with_suffix(".lock")):
+    for path in (file, _lock_of(file)):
         with suppress(OSError):
             path.unlink(missing_ok=True)
 

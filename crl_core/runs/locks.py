@@ -25,6 +25,21 @@ class RunBusy(StoreError):
     """The run is being trained or changed by someone else just now."""
 
 
+def is_held(path: Path) -> bool:
+    """Whether someone holds the lock of this file at this moment, this thread included."""
+    if not os.path.exists(path):
+        return False
+    probe = FileLock(path)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False  # a folder that cannot be written: nobody trains there
+    probe.release()
+    return False
+
+
 class Locks:
     """Locks and cancel flags in one folder; shared by threads, and by processes through the disk."""
 
@@ -53,18 +68,7 @@ class Locks:
 
     def busy(self, key: str) -> bool:
         """Whether someone holds the lock at this moment, this thread included."""
-        path = self._path(key)
-        if not os.path.exists(path):
-            return False
-        probe = FileLock(path)
-        try:
-            probe.acquire(timeout=0)
-        except Timeout:
-            return True
-        except OSError:
-            return False  # a folder that cannot be written: nobody trains there
-        probe.release()
-        return False
+        return is_held(self._path(key))
 
     def begin(self, key: str, attempt: str = "") -> str:
         """Say which attempt the holder of the lock is at; a new one where it has no name yet. Its name."""
