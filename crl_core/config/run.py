@@ -202,6 +202,10 @@ class Training:
         """Models that a processor trains together: whole replicates, one at least."""
         return len(self.lams) * min(self.replicates, max(1, GROUP_MODELS // len(self.lams)))
 
+    def bandwidth_rows(self, batch: int) -> int:
+        """Rows of a batch of so many that the median bandwidth is taken of."""
+        return batch if self.ipm_estimate == "exact" else min(batch, BLOCK_ROWS)
+
     def steps_of_epochs(self, n_train: int) -> list[int]:
         """Gradient steps of each epoch, where that many rows are trained on."""
         if self.steps == 0:

@@ -71,8 +71,10 @@ def work(config: RunConfig) -> float:
     if training.encoder == "conv1d":
         units += _CONVOLVED * config.dim_x
     measured = sum(-(-own // BANDWIDTH_STEPS) for own in steps) if training.bandwidth == "median" else 0
-    among = batch if training.ipm_estimate == "exact" else min(batch, BLOCK_ROWS)
-    entries = passed * _entries_a_row(training, batch) + models * (measured * among**2 + training.epochs * N_MMD**2)
+    among = training.bandwidth_rows(batch)
+    kernels = 4 if training.penalty == "mmd-multi" else 1
+    entries = passed * kernels * entries_a_row(training, batch)
+    entries += models * (measured * among**2 + training.epochs * N_MMD**2)
     return (
         _RUN
         + _NUMBER * training.replicates * source.n_rows * config.dim_x
@@ -88,11 +90,9 @@ _CONVOLVED = 6  # units' values for each sample of a row; beside the MLP it took
 _OWN_UNITS: Mapping[str, int] = {"wasserstein": 360}  # its projections are sorted
 
 
-def _entries_a_row(training: Training, batch: int) -> float:
-    """Entries of the penalty's kernel for each row of a batch."""
-    if training.penalty == "mmd-multi":
-        return 4 * batch
-    if training.penalty != "mmd":
+def entries_a_row(training: Training, batch: int) -> int:
+    """Entries of a kernel of the penalty for each row of a batch; none where it has no kernel."""
+    if training.penalty not in ("mmd", "mmd-multi"):
         return 0
     return {"exact": batch, "rff": 4 * FREQUENCIES, "block": BLOCK_ROWS}[training.ipm_estimate]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from crl_core.config import RunConfig
-from crl_core.config.run import BATCHED_NUMBERS, BATCHED_STEPS, BLOCK_ROWS, FREQUENCIES, KEPT_A_SAMPLE
+from crl_core.config.run import BATCHED_NUMBERS, BATCHED_STEPS, KEPT_A_SAMPLE
+from crl_core.jobs.cost import entries_a_row
 from crl_core.jobs.machine import memory_bytes
 from crl_core.results import parameters_of
 
@@ -53,22 +54,14 @@ def _parts(config: RunConfig) -> Mapping[str, float]:
     units = 3 * training.hidden + training.latent_dim + dim_x
     if training.encoder == "conv1d":
         units += KEPT_A_SAMPLE * dim_x
-    among = batch if training.ipm_estimate == "exact" else min(batch, BLOCK_ROWS)
+    kernels = 2 if training.penalty == "mmd-multi" else 1
     steps = min(BATCHED_STEPS, max(1, BATCHED_NUMBERS // (at_once * batch * dim_x)), rows // batch)
     numbers = {
         "rows": training.replicates * source.n_rows * (dim_x + 12),  # and what is known of a row beside x
         "weights": training.n_models * parameters_of(config),
         "activations": at_once * batch * units,
-        "penalty": at_once * batch * _entries(training.penalty, training.ipm_estimate, batch),
-        "bandwidth": at_once * among**2 if training.bandwidth == "median" else 0,
+        "penalty": at_once * batch * kernels * entries_a_row(training, batch),
+        "bandwidth": at_once * training.bandwidth_rows(batch) ** 2 if training.bandwidth == "median" else 0,
         "batches": at_once * batch * steps * (dim_x + 3),
     }
     return {part: _BYTES[part] * count for part, count in numbers.items()}
-
-
-def _entries(penalty: str, estimate: str, batch: int) -> int:
-    """Numbers of the penalty's kernel for each row of a batch."""
-    if penalty not in ("mmd", "mmd-multi"):
-        return 0
-    kernels = 2 if penalty == "mmd-multi" else 1
-    return kernels * {"exact": batch, "rff": 4 * FREQUENCIES, "block": BLOCK_ROWS}[estimate]

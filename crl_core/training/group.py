@@ -301,8 +301,7 @@ class Group:
         factual_sum, penalty_sum = self._totals
         done = self.net(x)
         if measure:
-            rows = self.batch if self._estimate == "exact" else min(self.batch, BLOCK_ROWS)
-            self._width.copy_(self._bandwidth(done.phi[:, :rows]))
+            self._width.copy_(self._bandwidth(done.phi[:, : self.config.training.bandwidth_rows(self.batch)]))
         outcomes = done.y_hat[:, : self.batch]
         if self._logits:
             factual_sum += (arm * (softplus(outcomes) - y * outcomes)).sum(dim=(1, 2))
@@ -354,20 +353,21 @@ class Group:
         found = found.unsqueeze(-1) * own
         return value, torch.zeros_like(done.phi), found * outcomes * (1 - outcomes) if self._logits else found
 
+    def _evaluated_at_once(self, here: int, numbers: int) -> int:
+        """Rows or models that take so many numbers each: so many `here`, on a processor; elsewhere as many as fit."""
+        return here if self.device.type == "cpu" else max(here, EVALUATED_NUMBERS // numbers)
+
     def _outcomes(self, x: Tensor) -> Tensor:
         """Both outcomes that the models give rows of their own replicate, [G, n, d] -> [M, n, 2], on the device."""
-        rows = EVALUATED_ROWS
-        if self.device.type != "cpu":
-            rows = max(rows, EVALUATED_NUMBERS // (self.net.n_models * max(self.config.training.hidden, x.shape[2])))
+        widest = max(self.config.training.hidden, x.shape[2])
+        rows = self._evaluated_at_once(EVALUATED_ROWS, self.net.n_models * widest)
         parts = [self.net(self._along_lams(part)).y_hat for part in torch.split(x, rows, dim=1)]
         found = torch.cat(parts, dim=1).to(exact(self.device))
         return found.sigmoid() if self._logits else found * self._y_sd[:, None, None] + self._y_mean[:, None, None]
 
     def _held_out_mmd2(self) -> Tensor:
         phi = self.net(self._along_lams(self._x_view)).phi
-        models = EVALUATED_MODELS
-        if self.device.type != "cpu":
-            models = max(models, EVALUATED_NUMBERS // phi.shape[1] ** 2)
+        models = self._evaluated_at_once(EVALUATED_MODELS, phi.shape[1] ** 2)
         return torch.cat(
             [
                 ipm.grouped_mmd2(part, self._view_weights[g : g + 1], self._bandwidth(part))

@@ -156,34 +156,34 @@ def _offer_small(small: RunConfig, lam: float, show: Callable[[RunConfig], None]
 
 def resting_line(config: RunConfig, state: JobState) -> str:
     """The state of a run that is not under way, with the cost of training it."""
-    cost = cost_line(config)
-    training = config.training
-    models = f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"
     match state.phase:
         case "completed":
             summary = server_cache.store().summary(config.key)
             where = f" on {summary.device}" if summary else ""
-            return f"Already trained: {models} in {style.duration(state.elapsed_s)}{where}."
+            return f"Already trained: {_models(config)} in {style.duration(state.elapsed_s)}{where}."
         case "finished":
             return "Trained; its maps and probes have not been computed."
         case "cancelled":
-            return f"Cancelled at epoch {state.epoch}; nothing was stored. {cost}"
+            return f"Cancelled at epoch {state.epoch}; nothing was stored. {cost_line(config)}"
         case "failed":
-            return f"Training failed. {cost}"
+            return f"Training failed. {cost_line(config)}"
         case _:
-            return f"Not trained yet. {cost}"
+            return f"Not trained yet. {cost_line(config)}"
 
 
 def cost_line(config: RunConfig) -> str:
     """What training will cost."""
-    training = config.training
     if (reason := too_much(config)) is not None:
         return reason
-    models = f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"
     return (
-        f"Training {models} takes about {style.duration(server_cache.estimate_s(config))} "
+        f"Training {_models(config)} takes about {style.duration(server_cache.estimate_s(config))} "
         f"({server_cache.device_line()})."
     )
+
+
+def _models(config: RunConfig) -> str:
+    training = config.training
+    return f"{len(training.lams)} λ × {style.count(training.replicates, 'replicate')}"
 
 
 def progress_line(state: JobState) -> tuple[float, str]:
