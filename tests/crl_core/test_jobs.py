@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.growth import ran
 from crl_core import RunConfig, RunStore, preset
 from crl_core.config import MAX_QUEUE
 from crl_core.config.presets import PRESETS
@@ -719,16 +720,10 @@ def test_every_preset_fits_into_the_memory_of_a_small_container(name: str) -> No
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Only Linux says what a process took at most.")
 def test_what_a_run_takes_of_memory_is_known_within_a_third() -> None:
-    code = (
-        "import sys\nfrom crl_core import RunConfig, train\ntrain(RunConfig.from_json(sys.stdin.read()))\n"
-        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-    )
     base = altered(preset("hospital"), n_samples=4_500, replicates=1, epochs=1, device="cpu", lams=(0.0, 1.0, 10.0))
     for config in (base, altered(base, batch_size=3000), altered(base, hidden=512, batch_size=2048)):
-        done = subprocess.run(
-            [sys.executable, "-c", code], input=config.to_json(), capture_output=True, text=True, check=True, cwd=ROOT
-        )
-        assert 0.75 < memory_needed(config) / (1024 * int(done.stdout)) < 1.33
+        _, taken, _ = ran(config)
+        assert 0.75 < memory_needed(config) / 2**20 / taken < 1.33
 
 
 # -- several servers on one folder -----------------------------------------------------------------------------------
