@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -44,6 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Two browsers and two servers share the cores with the rest of the suite, and what a page takes a moment to redraw
     may take ten: of eight hundred such tests one or two missed a press in every run, each time another one.
+    The second try has a server as the first test of the module had it (`as_if_it_were_the_first`).
     """
     for item in items:
         if item.get_closest_marker("browser"):
@@ -52,13 +53,65 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Server:
+    """The app on a loopback port, under a path prefix such as /tools/crl, with a cache folder of its own.
+
+    before: a command that starts the rest of its line, such as one that sets limits.
+    """
+
     port: int
     cache: Path
-    process: subprocess.Popen[bytes]
     prefix: str = ""
+    before: Sequence[str] = ()
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.cache.exists():
+            shutil.copytree(self.cache, self.at_first)
+        self.start()
+
+    @property
+    def at_first(self) -> Path:
+        """What lay in the cache folder before the first visit."""
+        return self.cache.with_name(f"{self.cache.name}-at-first-{self.port}")
 
     def url(self, page: str = "", **params: str) -> str:
         return f"http://127.0.0.1:{self.port}{self.prefix}/{page}" + (f"?{urlencode(params)}" if params else "")
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        log = (self.cache.parent / f"server-{self.port}.log").open("ab")
+        options = {
+            "port": str(self.port),
+            "address": "127.0.0.1",
+            "headless": "true",
+            "baseUrlPath": self.prefix,
+        }
+        flags = [part for name, value in options.items() for part in (f"--server.{name}", value)]
+        self.process = subprocess.Popen(
+            [*self.before, sys.executable, "-m", "streamlit", "run", "app.py", *flags],
+            cwd=ROOT,
+            env=os.environ | {"CRL_CACHE": str(self.cache)},
+            stdout=log,
+            stderr=log,
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(self.url("_stcore/health"), timeout=2):
+                    return
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    self.stop()
+                    pytest.fail(f"The server did not start: {Path(log.name).read_text()[-2000:]}")
+                time.sleep(0.2)
+
+    def start_anew(self) -> None:
+        """On the same port, with the cache folder as it was before the first visit."""
+        self.stop()
+        shutil.rmtree(self.cache, ignore_errors=True)
+        if self.at_first.exists():
+            shutil.copytree(self.at_first, self.cache)
+        self.start()
 
     def stop(self) -> None:
         self.process.terminate()
@@ -114,45 +167,8 @@ def nginx_serving(folder: Path, site: str, ready: str) -> Iterator[None]:
 
 
 def start_server(cache: Path, prefix: str = "", before: Sequence[str] = ()) -> Server:
-    """The app on a free port, under a path prefix such as /tools/crl; returns once it answers.
-
-    before: a command that starts the rest of its line, such as one that sets limits.
-    """
-    port = free_port()
-    log = (cache.parent / f"server-{port}.log").open("wb")
-    process = subprocess.Popen(
-        [
-            *before,
-            sys.executable,
-            "-m",
-            "streamlit",
-            "run",
-            "app.py",
-            "--server.port",
-            str(port),
-            "--server.address",
-            "127.0.0.1",
-            "--server.headless",
-            "true",
-            "--server.baseUrlPath",
-            prefix,
-        ],
-        cwd=ROOT,
-        env=os.environ | {"CRL_CACHE": str(cache)},
-        stdout=log,
-        stderr=log,
-    )
-    server = Server(port, cache, process, prefix)
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(server.url("_stcore/health"), timeout=2):
-                return server
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                server.stop()
-                pytest.fail(f"The server did not start: {Path(log.name).read_text()[-2000:]}")
-            time.sleep(0.2)
+    """The app on a free port; returns once it answers."""
+    return Server(free_port(), cache, prefix, before)
 
 
 def drawn(page: Page) -> None:
@@ -163,7 +179,7 @@ def drawn(page: Page) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = needed("chromium", "chromium-browser", what="Chromium")
+    path = needed("chromium-headless-shell", "chromium", "chromium-browser", what="Chromium")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         new_context = browser.new_context
@@ -185,6 +201,13 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Itera
     running = start_server(tmp_path_factory.mktemp("app") / "cache")
     yield running
     running.stop()
+
+
+@pytest.fixture(autouse=True)
+def as_if_it_were_the_first(request: pytest.FixtureRequest) -> None:
+    """What the first try of a test left in the module's server, a stored run or one under way, is not in its second."""
+    if getattr(request.node, "execution_count", 1) > 1 and "server" in request.fixturenames:
+        request.getfixturevalue("server").start_anew()
 
 
 @pytest.fixture
