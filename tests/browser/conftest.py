@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -35,6 +35,7 @@ FLAGS = [
 ]
 # To a browser with this cookie the bare address is that of Train; who was never here begins with the lessons.
 BEEN_HERE = {"name": "crl_last", "value": "", "url": "http://127.0.0.1"}
+STORED = "cookies,local_storage,indexeddb,cache_storage,service_workers"  # what a page may leave in a browser
 WAIT_MS = 40_000  # generous: the machine may be busy, and nothing here measures time
 expect.set_options(timeout=WAIT_MS)
 
@@ -206,7 +207,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Itera
 @pytest.fixture(autouse=True)
 def as_if_it_were_the_first(request: pytest.FixtureRequest) -> None:
     """What the first try of a test left in the module's server, a stored run or one under way, is not in its second."""
-    if getattr(request.node, "execution_count", 1) > 1 and "server" in request.fixturenames:
+    if is_again(request) and "server" in request.fixturenames:
         request.getfixturevalue("server").start_anew()
 
 
@@ -218,31 +219,79 @@ def cold_server(tmp_path: Path, chromium: Browser) -> Iterator[Server]:
     running.stop()
 
 
+class Profiles:
+    """Browser profiles by their options, kept from test to test: the app's scripts lie in their caches, as with whoever
+    has been here before, and nothing else does."""
+
+    def __init__(self, chromium: Browser) -> None:
+        self._chromium = chromium
+        self._kept: dict[str, BrowserContext] = {}
+        self._origins: set[str] = set()
+
+    @contextmanager
+    def visitor(self, name: str, *, anew: bool, **options) -> Iterator[Page]:
+        """A page in the profile of this name. anew: without what it kept."""
+        if anew and name in self._kept:
+            self._kept.pop(name).close()
+        if name not in self._kept:
+            context = self._kept[name] = self._chromium.new_context(**options)
+            context.set_default_timeout(WAIT_MS)
+            context.on("page", lambda page: page.on("framenavigated", lambda frame: self._visited(frame.url)))
+        context = self._kept[name]
+        yield context.new_page()
+        self._leave(context)
+
+    def _visited(self, url: str) -> None:
+        if url.startswith("http"):
+            self._origins.add("{0.scheme}://{0.netloc}".format(urlsplit(url)))
+
+    def _leave(self, context: BrowserContext) -> None:
+        blank = context.new_page()
+        for page in context.pages:
+            if page != blank:
+                page.close()
+        session = context.new_cdp_session(blank)
+        for origin in self._origins:
+            session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORED})
+        blank.close()
+        context.clear_cookies()
+        context.add_cookies([BEEN_HERE])
+        context.clear_permissions()
+        context.unroute_all()
+
+
+@pytest.fixture(scope="session")
+def profiles(chromium: Browser) -> Profiles:
+    return Profiles(chromium)
+
+
+def is_again(request: pytest.FixtureRequest) -> bool:
+    """Whether this is a test's second try."""
+    return getattr(request.node, "execution_count", 1) > 1
+
+
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def page(profiles: Profiles, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A visitor."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
-    context.set_default_timeout(WAIT_MS)
-    yield context.new_page()
-    context.close()
+    options = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"}
+    with profiles.visitor("desk", anew=is_again(request), **options) as page:
+        yield page
 
 
 @pytest.fixture
-def phone(chromium: Browser) -> Iterator[Page]:
+def phone(profiles: Profiles, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A visitor with a phone, upright."""
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    context.set_default_timeout(WAIT_MS)
-    yield context.new_page()
-    context.close()
+    options = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with profiles.visitor("phone", anew=is_again(request), **options) as page:
+        yield page
 
 
 @pytest.fixture
-def other_page(chromium: Browser) -> Iterator[Page]:
+def other_page(profiles: Profiles, request: pytest.FixtureRequest) -> Iterator[Page]:
     """Another visitor, with a browser profile of their own."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    context.set_default_timeout(WAIT_MS)
-    yield context.new_page()
-    context.close()
+    options = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}
+    with profiles.visitor("other", anew=is_again(request), **options) as page:
+        yield page
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def test_an_engineer_takes_away_a_model_that_opens(server: Server, page: Page, t
     settled(page)
     page.get_by_role("button", name="Export and measure").click()
     expect(page.get_by_text("What each format costs")).to_be_visible(timeout=6 * WAIT_MS)
+    settled(page)  # until then the page is still being drawn, and a press may meet what is about to go
     page.get_by_text("ONNX int8", exact=True).first.click()
     with page.expect_download() as coming:
         page.get_by_role("button", name="Download ONNX int8").click()

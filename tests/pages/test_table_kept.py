@@ -21,7 +21,7 @@ from crl_core.runs.bundle import export_bytes
 from crl_core.runs.kept_tables import PUBLIC, KeptTables
 from crl_core.runs.library import Library
 from crl_core.runs.store import RunStore
-from pages.shared import table_kept
+from pages.shared import fields, table_kept
 from pages.shared.places import TITLES
 from tests.crl_core.test_own_tables import frame
 from tests.pages.conftest import Open, Tiny
@@ -254,6 +254,9 @@ def test_a_world_that_is_opened_from_the_library_takes_the_place_of_a_table(
     press(choose(app, 0), "runs.open")
     go(app, "train")
     assert app.session_state["sidebar.controls"].config == tiny.config
+    preset, values = fields.describe(tiny.config)
+    at_home = fields.defaults(preset, int(values["envs"]))
+    assert {name for name, value in values.items() if value != at_home.get(name, value)} <= set(app.query_params)
 
 
 # -- taken home --------------------------------------------------------------------------------------------------------
