@@ -27,6 +27,11 @@ if _KEPT is not None:
     os.environ["CRL_SEAL_KEY"] = os.path.join(_KEPT.name, "seal.key")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker a core, two at least, since many tests wait; four at most: each may start a server and a browser."""
+    return min(4, max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Where several workers share the cores, one thread each: more wait for each other, for a third of their time."""
     if config.getoption("numprocesses", None):

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Literal
 
 from crl_core.data.fields import About, about_of, checked, described, known_fields, plain, shown
@@ -341,9 +342,8 @@ class RunConfig:
 
     def key_in(self, recipe_version: int) -> str:
         """The key that this config has, or had, under a version of the recipe."""
-        content = self.what_counts() | {"recipe_version": recipe_version}
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        worked_out = _worked_out_key if self.table is not None else _remembered_key
+        return worked_out(self, recipe_version)
 
     def what_counts(self) -> dict[str, Any]:
         """`to_dict` without what changes no number: the device, and a table's label."""
@@ -391,3 +391,13 @@ class RunConfig:
         except ValueError as error:
             raise ValueError(f"the config is not JSON ({error}); give what `RunConfig.to_json` wrote.") from None
         return cls.from_dict(content)
+
+
+def _worked_out_key(config: RunConfig, recipe_version: int) -> str:
+    content = config.what_counts() | {"recipe_version": recipe_version}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+# A view of a page asks for sixty. None of a table's: what is remembered would hold rows that were to be forgotten.
+_remembered_key = lru_cache(maxsize=4096)(_worked_out_key)

@@ -50,8 +50,8 @@ class Drawn(go.Figure):  # type: ignore[misc]
         if written is None:
             plain: dict[str, Any] = super().to_dict()
             return plain
-        layout = {"template": _template(), **written["layout"]}
-        return {"data": [_packed(trace) for trace in written["data"]], "layout": _packed(layout)}
+        layout = {"template": _template()} | _packed(written["layout"])
+        return {"data": [_packed(trace) for trace in written["data"]], "layout": layout}
 
 
 def written(drawn: go.Figure) -> dict[str, Any]:
@@ -64,8 +64,8 @@ def written(drawn: go.Figure) -> dict[str, Any]:
 
 @cache
 def _template() -> dict[str, Any]:
-    """What Plotly's figures are given of their default look."""
-    found: dict[str, Any] = plotly.io.templates[plotly.io.templates.default].to_plotly_json()
+    """What Plotly's figures are given of their default look; not to be changed."""
+    found: dict[str, Any] = _packed(plotly.io.templates[plotly.io.templates.default].to_plotly_json())
     return found
 
 

@@ -7,7 +7,7 @@ data and identifies nothing. Its mean is far from all of it: one rotation of thr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import permutations
 
 import numpy as np
@@ -20,7 +20,7 @@ HIGH = 0.95  # quantile that a claim must beat
 _WORLDS = 10  # draws of a chain's edges, each with its share of the rotations
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Chance:
     """scores: MCC of random rotations, in ascending order."""
 
@@ -30,11 +30,11 @@ class Chance:
     def mean(self) -> float:
         return float(self.scores.mean())
 
-    @property
+    @cached_property
     def median(self) -> float:
         return float(np.median(self.scores))
 
-    @property
+    @cached_property
     def high(self) -> float:
         """The 95 % point: one rotation in twenty scores more."""
         return float(np.quantile(self.scores, HIGH))

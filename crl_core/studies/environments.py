@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +314,7 @@ def cautions_before(preset_id: str) -> tuple[str, ...]:
     return cautions_of_runs({name: config_of(preset_id, scenario, 1, EPOCHS) for name, scenario in named.items()})
 
 
+@lru_cache(maxsize=64)
 def cautions(study: EnvironmentsStudy) -> tuple[str, ...]:
     """What a whole study lacks: see `cautions_before`; or no model of it is usable."""
     errors = [float(value) for name in SERIES if name.endswith("_mse") for value in study.series[name].flat]

@@ -423,6 +423,7 @@ def _broken(penalty: str, usable: np.ndarray) -> str:
     return f"{broken} of {usable.size} models diverged or collapsed{by_it}" if broken else ""
 
 
+@lru_cache(maxsize=64)
 def cautions(contest: Contest) -> tuple[str, ...]:
     """What the whole contest lacks: nothing to learn or to compare in its world, or no usable model of any penalty."""
     setting = contest.setting

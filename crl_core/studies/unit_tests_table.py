@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from crl_core.config import FIRST_SEED
@@ -14,6 +16,7 @@ def header(found: UnitTests) -> tuple[str, ...]:
     return ("penalty", "passes", *found.problems)
 
 
+@lru_cache(maxsize=16)
 def lines(found: UnitTests, where: str) -> list[tuple[str, ...]]:
     """A line a penalty: how many it passes; then, problem by problem, median test error and seeds passed.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import streamlit as st
 from crl_core.config import FIRST_SEED
 from crl_core.config.text import seed_words
 from crl_core.figures import claim_strips
-from crl_core.figures.palette import Palette, palette
+from crl_core.figures.palette import palette
 from crl_core.studies.claims import Statement, middle_of
 from crl_core.studies.claims_overview import World, by_world, study_of
 from crl_core.studies.claims_run import SEEDS, answer_to
@@ -64,10 +65,10 @@ def verdicts_of(answers: Mapping[str, Mapping[str, Any] | None]) -> dict[str, st
 
 def folds(claims: Sequence[Statement], answers: Mapping[str, Mapping[str, Any] | None], *, opened: bool) -> None:
     """A fold a world, a line a claim. opened: whether the folds are, to begin with."""
-    colours = palette(style.theme())
-    worlds = "".join(_fold(world, own, answers, colours, opened) for world, own in by_world(claims).items())
+    theme = style.theme()
+    worlds = "".join(_fold(world, own, answers, theme, opened) for world, own in by_world(claims).items())
     with st.container(key="panel_claims_worlds"):
-        st.html(f'{claim_strips.CSS}{_CSS}<div style="--ink:{colours["text"]}">{worlds}</div>')
+        st.html(f'{claim_strips.CSS}{_CSS}<div style="--ink:{palette(theme)["text"]}">{worlds}</div>')
     st.html(f"<script>(() => {{\n{_ANCHOR}}})()</script>", unsafe_allow_javascript=True)
 
 
@@ -75,7 +76,7 @@ def _fold(
     world: World,
     claims: Sequence[Statement],
     answers: Mapping[str, Mapping[str, Any] | None],
-    colours: Palette,
+    theme: str,
     opened: bool,
 ) -> str:
     verdicts = verdicts_of({claim.id: answers[claim.id] for claim in claims})
@@ -83,7 +84,7 @@ def _fold(
         f"{MARKS[name]}\u00a0{count}" for name in MARKS if (count := list(verdicts.values()).count(name))
     )
     words = ", ".join(f"{count} {name}" for name in MARKS if (count := list(verdicts.values()).count(name)))
-    rows = "".join(_row(claim, answers[claim.id], colours) for claim in claims)
+    rows = "".join(_row(claim, answers[claim.id], theme) for claim in claims)
     return (
         f'<details class="crl-world-claims"{" open" if opened else ""}><summary id="world-{world.id}">'
         f'<b role="heading" aria-level="2">{escape(world.title)}</b><span class="about">{escape(world.sentence)}</span>'
@@ -113,7 +114,12 @@ def _unbroken(text: str) -> str:
     return escape(text).replace(" = ", "\u00a0=\u00a0")
 
 
-def _row(claim: Statement, entry: Mapping[str, Any] | None, colours: Palette) -> str:
+@lru_cache(maxsize=2048)  # a third of what a view of the page takes
+def _strip(values: tuple[float | None, ...], interval: tuple[float | None, ...], theme: str, **more: Any) -> str:
+    return claim_strips.strip(values, interval=interval, colours=palette(theme), **more)
+
+
+def _row(claim: Statement, entry: Mapping[str, Any] | None, theme: str) -> str:
     words = (
         f'<div class="words"><p class="statement">{_unbroken(claim.statement)} '
         f'<a href="#claim-{escape(claim.id)}" target="_self" aria-label="Link to this claim">#</a></p>'
@@ -123,14 +129,14 @@ def _row(claim: Statement, entry: Mapping[str, Any] | None, colours: Palette) ->
     row = f'<div class="crl-claim" id="claim-{escape(claim.id)}">'
     if entry is None:
         return f'{row}{words}<p class="small">Not measured in this version: run the claims again.</p><i></i></div>'
-    line = claim_strips.strip(
-        entry["measured"],
+    line = _strip(
+        tuple(entry["measured"]),
+        tuple(entry["interval"]),
+        theme,
         median=entry[middle],
-        interval=entry["interval"],
         threshold=claim.threshold,
         holds_if=claim.holds_if,
         label=label,
-        colours=colours,
     )
     verdict = str(entry["verdict"])
     low, high = (claim_strips.number(end) for end in entry["interval"])

@@ -107,15 +107,13 @@ def wanted_runs(setting: ContestSetting, configs: Mapping[str, RunConfig]) -> li
     names = configs if not missing([(config, True) for config in configs.values()], server_cache.store()) else {}
     steps = [setting.config(name, step) for name in names for step in steps_beyond(PENALTY_WORDS[name].lams)]
     stored = server_cache.stamp([(config, True) for config in (*configs.values(), *steps)])
-    return [(config, True) for config in _runs_of(setting, tuple(configs.items()), stored)]
+    return [(config, True) for config in _runs_of(setting, configs, stored)]
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the stored paths")
-def _runs_of(
-    setting: ContestSetting, configs: tuple[tuple[str, RunConfig], ...], stamp: tuple[float, ...]
-) -> list[RunConfig]:
-    """As `penalties.runs_of`. stamp: when those that are stored were sealed."""
-    return runs_of(setting, dict(configs), server_cache.store())
+@st.cache_resource(max_entries=8, show_spinner="Reading the stored paths", hash_funcs={ContestSetting: repr})
+def _runs_of(setting: ContestSetting, _configs: Mapping[str, RunConfig], stamp: tuple[float, ...]) -> list[RunConfig]:
+    """As `penalties.runs_of`. _configs: those of the setting.  stamp: when those that are stored were sealed."""
+    return runs_of(setting, _configs, server_cache.store())
 
 
 def known_contest(
@@ -135,7 +133,7 @@ def known_contest(
         return None, ""
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the stored paths")
+@st.cache_resource(max_entries=8, show_spinner="Reading the stored paths", hash_funcs={ContestSetting: repr})
 def _measured_here(setting: ContestSetting, stamp: tuple[float, ...]) -> Contest:
     """The contest on stored runs. stamp: when these were sealed."""
     return run_contest(setting, server_cache.store())

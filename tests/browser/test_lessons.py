@@ -262,7 +262,7 @@ def test_a_class_sees_its_histogram_once_the_lecturer_reveals(
 
 def test_a_room_of_two_hundred_counts_every_prediction_and_all_see_the_reveal(server: Server) -> None:
     code = "import asyncio, sys; from benchmarks import rooms; "
-    code += "print(asyncio.run(rooms.run(int(sys.argv[1]), 200, 60.0))['counted'])"
+    code += "print(asyncio.run(rooms.run(int(sys.argv[1]), 200, 40.0))['counted'])"
     found = subprocess.run([sys.executable, "-c", code, str(server.port)], capture_output=True, text=True, cwd=ROOT)
     assert found.stdout.strip() == "200", found.stderr[-2000:]
 

@@ -350,7 +350,7 @@ def test_whatever_call_the_disk_refuses_the_store_says_so_in_a_sentence_and_lose
             with refusing(monkeypatch, nth, code, for_good="good" in how, short=how == "short write") as calls:
                 said = refusal(act)
             assert said is None or "\n" not in said
-            assert len(os.listdir("/proc/self/fd")) == descriptors, f"call {nth}, {calls[nth - 1]}, left a file open"
+            assert len(os.listdir("/proc/self/fd")) <= descriptors, f"call {nth}, {calls[nth - 1]}, left a file open"
             assert_same(store.load(tiny_config(0).key), made_up_result(tiny_config(0)))
             said = refusal(act)  # it can be tried again, but for what was done already
             assert said is None or any(words in said for words in ("already", "no run", "not in the trash")), said

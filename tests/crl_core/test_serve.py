@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -639,7 +640,7 @@ def test_labels_that_idle_give_way_to_new_ones(file: Path, monkeypatch: pytest.M
     from crl_core.serve import monitor as module
 
     model, clock = read_model(file.read_bytes(), "m"), [0.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(module, "time", SimpleNamespace(**vars(time) | {"monotonic": lambda: clock[0]}))  # there only
     monitor = Monitor(model.reference, model.environment, Settings(max_labels=3, idle_s=600))
     for label in ("junk 1", "junk 2", "site"):
         monitor.add(label, model.reference[:1])
