@@ -248,8 +248,8 @@ def _frequent(of: np.ndarray, names: Sequence[str], *, most: int) -> tuple[np.nd
 def _hover(rows: Units) -> np.ndarray:
     names = np.array(list(rows.env_names), dtype=object)[rows.env] + ", " + np.array(ARM_NAMES, dtype=object)[rows.t]
     for name, amount in rows.amounts.items():
-        told = ["missing" if np.isnan(value) else f"{value:.2f}" for value in amount]
-        names = names + np.array([f"<br>{escape(name)} = {value}" for value in told], dtype=object)
+        told = ["missing" if value != value else f"{value:.2f}" for value in amount.tolist()]
+        names = names + f"<br>{escape(name)} = " + np.array(told, dtype=object)
     for name, (of, kinds) in rows.kinds.items():
-        names = names + np.array([f"<br>{escape(name)} = {escape(kinds[kind])}" for kind in of.tolist()], dtype=object)
+        names = names + f"<br>{escape(name)} = " + np.array([escape(kind) for kind in kinds], dtype=object)[of]
     return np.asarray(names)

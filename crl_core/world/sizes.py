@@ -8,6 +8,7 @@ Weights: an environment counts by its share of the rows; pairs of groups count a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -61,6 +62,7 @@ def cause_gap(scenario: Scenario, align: Align) -> float:
     return _cause_gap(_World(scenario), align)
 
 
+@lru_cache(maxsize=256)
 def sizes(scenario: Scenario, align: Align) -> Sizes | None:
     """The sizes of a world; None where one treatment is never given, of which no predictor can be told anything."""
     world = _World(scenario)

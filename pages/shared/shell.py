@@ -11,8 +11,10 @@ On a fresh server the first such visitor has been answered with a dialogue befor
 from __future__ import annotations
 
 import re
+from copy import copy
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, unquote
 
 import streamlit as st
@@ -37,7 +39,7 @@ from pages.shared import (
     style,
 )
 from pages.shared.link_notes import say_in_vain
-from pages.shared.places import DEFAULT_PAGE, SECTIONS, START, TITLES, page_file
+from pages.shared.places import DEFAULT_PAGE, SECTIONS, START, TITLES, Place, page_file
 
 ROOT = Path(__file__).parents[2]
 _VISITED = "shell.visited"
@@ -74,17 +76,19 @@ def _pages() -> dict[str, list[Any]]:
     only = locks.pages()
     return {
         name: [
-            st.Page(
-                page_file(place.stem),
-                title=place.title,
-                url_path="" if place.stem == DEFAULT_PAGE else place.stem,
-                default=place.stem == DEFAULT_PAGE,
-                visibility="visible" if only is None or place.stem in only else "hidden",
-            )
+            copy(_page(page_file(place.stem), place, "visible" if only is None or place.stem in only else "hidden"))
             for place in section
         ]
         for name, section in SECTIONS.items()
     }
+
+
+@lru_cache  # twenty files that are looked for in every view
+def _page(file: str, place: Place, visibility: Literal["visible", "hidden"]) -> Any:
+    """A page as Streamlit has it; a run of the script needs a copy, in which it notes whether it may be run."""
+    is_first = place.stem == DEFAULT_PAGE
+    url_path = "" if is_first else place.stem
+    return st.Page(file, title=place.title, url_path=url_path, default=is_first, visibility=visibility)
 
 
 def _navigation(**options: Any) -> Any:
