@@ -48,7 +48,6 @@ from crl_core.training.scales import Scales
 
 Rows = tuple[MultiEnvData, MultiEnvData]  # training and held out
 
-STOP_STEPS = 8  # how often a step looks whether to stop; a step takes milliseconds
 # At once, on a processor for the same reason as `config.run.GROUP_MODELS`, elsewhere so that it fits a small card.
 EVALUATED_ROWS, EVALUATED_MODELS, EVALUATED_NUMBERS = 256, 4, 64_000_000
 
@@ -281,7 +280,7 @@ class Group:
             total.zero_()
         steps = self.steps[epoch - 1]
         for step, batch in enumerate(self._epoch_batches(steps)):
-            if should_stop is not None and step % STOP_STEPS == 0 and should_stop():
+            if should_stop is not None and should_stop():
                 yield step, None
                 return
             self._step(batch, step % BANDWIDTH_STEPS == 0)

@@ -78,7 +78,7 @@ def train_path(
     """Train all λ × replicates of `config`; yields RunStarted, one EpochEnded an epoch, RunFinished with the result.
 
     dtype:       precision of the networks; float64 is for tests.
-    should_stop: asked every few steps; when it says True the stream ends at once, without RunFinished.
+    should_stop: asked before every step; when it says True the stream ends at once, without RunFinished.
     data:        training and held-out rows of each replicate, instead of those that the config asks for.
     watch:       is asked after every epoch what is to be seen of replicate 0; it reads, and changes nothing. Where
                  there is one, StepsTaken say how the first replicates begin.

@@ -256,6 +256,13 @@ def test_a_stop_ends_the_stream_without_a_result() -> None:
     assert len(events) < 10
 
 
+def test_a_cancel_waits_for_one_step_of_training_at_most() -> None:
+    asked = []
+    events = train_path(config(epochs=3), should_stop=lambda: bool(asked.append(True)))
+    (started,) = (event for event in events if isinstance(event, RunStarted))
+    assert len(asked) >= 3 * started.steps_per_epoch
+
+
 def test_a_batch_larger_than_the_data_is_the_whole_data() -> None:
     result = train(config(batch_size=4096, replicates=1))
     assert np.isfinite(result.ite_rmse).all()
