@@ -112,7 +112,7 @@ class Server:
         self.stop()
         shutil.rmtree(self.cache, ignore_errors=True)
         if self.at_first.exists():
-            shutil.copytree(self.at_first, self.cache)
+            shutil.copytree(self.at_first, self.cache, dirs_exist_ok=True)  # a worker that ends may still write
         self.start()
 
     def stop(self) -> None:
