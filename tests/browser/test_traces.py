@@ -37,6 +37,11 @@ def tap_a_point(page: Page, tap: Callable[[float, float], None], rank: int = 0) 
     page.wait_for_function(_LAID_OUT)
     plot.scroll_into_view_if_needed()
     found = np.array(plot.evaluate(_PLACES))
+    for _ in range(20):  # the panels above may still be growing
+        page.wait_for_timeout(150)
+        before, found = found, np.array(plot.evaluate(_PLACES))
+        if np.array_equal(before, found):
+            break
     apart = np.hypot(*(found[:, None, 1:] - found[None, :, 1:]).transpose(2, 0, 1))
     np.fill_diagonal(apart, np.inf)
     row, x, y = found[np.argsort(-apart.min(axis=1))[rank]].tolist()
