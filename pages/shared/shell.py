@@ -75,19 +75,17 @@ def _plain(name: str) -> str:
 def _pages() -> dict[str, list[Any]]:
     only = locks.pages()
     return {
-        name: [
-            copy(_page(page_file(place.stem), place, "visible" if only is None or place.stem in only else "hidden"))
-            for place in section
-        ]
+        name: [copy(_page(place, "visible" if only is None or place.stem in only else "hidden")) for place in section]
         for name, section in SECTIONS.items()
     }
 
 
 @lru_cache  # twenty files that are looked for in every view
-def _page(file: str, place: Place, visibility: Literal["visible", "hidden"]) -> Any:
+def _page(place: Place, visibility: Literal["visible", "hidden"]) -> Any:
     """A page as Streamlit has it; a run of the script needs a copy, in which it notes whether it may be run."""
     is_first = place.stem == DEFAULT_PAGE
     url_path = "" if is_first else place.stem
+    file = page_file(place.stem)
     return st.Page(file, title=place.title, url_path=url_path, default=is_first, visibility=visibility)
 
 
