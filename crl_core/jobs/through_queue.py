@@ -22,6 +22,7 @@ class ThroughQueue:
 
     def __init__(self, jobs: JobManager, visitor: str = "") -> None:
         self._jobs, self._visitor = jobs, visitor
+        self._mutex = threading.Lock()  # whatever is stopped has been submitted before, or never is
         self._closed = threading.Event()
         self._under_way: set[str] = set()
 
@@ -32,12 +33,13 @@ class ThroughQueue:
     def start(self, job: Job) -> Future[Outcome]:
         future: Future[Outcome] = Future()
         self._under_way.add(job.key)
-        future.add_done_callback(lambda _: self._under_way.discard(job.key))
         threading.Thread(target=self._follow, args=(job, future), name="crl study run", daemon=True).start()
         return future
 
     def stop(self, key: str) -> None:
-        self._jobs.cancel(key)
+        with self._mutex:
+            self._under_way.discard(key)
+            self._jobs.cancel(key)
 
     def warm(self) -> None:
         pass
@@ -52,25 +54,32 @@ class ThroughQueue:
     def close(self) -> None:
         self._closed.set()
         for key in list(self._under_way):
-            self._jobs.cancel(key)
+            self.stop(key)
 
     def _follow(self, job: Job, future: Future[Outcome]) -> None:
+        outcome = self._outcome(job)
+        self._under_way.discard(job.key)
+        future.set_result(outcome)
+
+    def _outcome(self, job: Job) -> Outcome:
         assert job.config is not None
         try:
-            while self._jobs.room == 0 and self.alive():
+            while self._jobs.room == 0 and self._wanted(job) and self.alive():
                 time.sleep(_POLL_S)
-            self._jobs.submit(job.config, parts=tuple(job.parts), visitor=self._visitor)
+            with self._mutex:
+                if not self._wanted(job):
+                    return Outcome(ending="cancelled")
+                self._jobs.submit(job.config, parts=tuple(job.parts), visitor=self._visitor)
             while (state := self._jobs.state(job.key)).active:
                 time.sleep(_POLL_S)
         except (StoreError, ValueError) as error:
-            future.set_result(Outcome(ending="failed", reason=str(error), error=error))
-            return
-        if self.closed and state.phase not in ("finished", "completed"):
-            future.set_result(Outcome(ending="cancelled"))
-        elif state.phase in ("finished", "completed"):
+            return Outcome(ending="failed", reason=str(error), error=error)
+        if state.phase in ("finished", "completed"):
             lacking = job.parts & set(self._jobs.store.missing_parts(job.key))
-            future.set_result(Outcome(ending="trained", reason=state.reason if lacking else None))
-        elif state.phase == "cancelled":
-            future.set_result(Outcome(ending="cancelled"))
-        else:
-            future.set_result(Outcome(ending="failed", reason=state.reason or STOPPED))
+            return Outcome(ending="trained", reason=state.reason if lacking else None)
+        if state.phase == "cancelled" or not self._wanted(job):
+            return Outcome(ending="cancelled")
+        return Outcome(ending="failed", reason=state.reason or STOPPED)
+
+    def _wanted(self, job: Job) -> bool:
+        return not self.closed and job.key in self._under_way

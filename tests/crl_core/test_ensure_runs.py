@@ -1,6 +1,7 @@
 """Several runs: each once, in order, on every slot there is, and one clear failure."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from crl_core.jobs.background import Background
 from crl_core.jobs.ensure_runs import RunsFailed, each_run, ensure_runs, missing
 from crl_core.jobs.executors import Job
 from crl_core.jobs.manager import JobManager
+from crl_core.jobs.through_queue import ThroughQueue
 from crl_core.jobs.train_and_store import Outcome
 from crl_core.runs.sealing import StoreError
 from tests.crl_core.made_up import assert_same, made_up_part, made_up_result, store_in, tiny_config, wait_until
@@ -209,6 +211,29 @@ def test_the_first_run_that_fails_ends_the_work_with_its_reason_and_pressing_aga
     assert background.problem("study") == ""
     assert missing(wanted, store) == []
     jobs.close()
+
+
+@pytest.mark.parametrize("stop", [ThroughQueue.close, lambda queue: queue.stop(CONFIGS[0].key)], ids=["all", "the run"])
+def test_a_run_stopped_just_before_it_is_asked_for_never_starts(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, stop: Callable[[ThroughQueue], None]
+) -> None:
+    executor, asked, stopped = Held(store, slots=1), threading.Event(), threading.Event()
+    jobs = JobManager(store, executor)
+
+    def room(_: JobManager) -> int:
+        asked.set()
+        stopped.wait()
+        return 1
+
+    monkeypatch.setattr(JobManager, "room", property(room))
+    queue = ThroughQueue(jobs)
+    future = queue.start(Job(key=CONFIGS[0].key, config=CONFIGS[0], parts=frozenset()))
+    asked.wait()
+    stop(queue)
+    stopped.set()
+    assert future.result(timeout=60).ending == "cancelled"
+    assert not executor.jobs
+    assert not jobs.state(CONFIGS[0].key).active
 
 
 def test_work_that_is_stopped_cancels_its_runs_and_is_no_failure(store: RunStore) -> None:
