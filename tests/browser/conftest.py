@@ -36,6 +36,7 @@ FLAGS = [
 # To a browser with this cookie the bare address is that of Train; who was never here begins with the lessons.
 BEEN_HERE = {"name": "crl_last", "value": "", "url": "http://127.0.0.1"}
 STORED = "cookies,local_storage,indexeddb,cache_storage,service_workers"  # what a page may leave in a browser
+FINDER = Path(__file__).with_name("room.js")  # of words that have no room
 WAIT_MS = 40_000  # generous: the machine may be busy, and nothing here measures time
 expect.set_options(timeout=WAIT_MS)
 
@@ -197,8 +198,19 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
+    """One server for all tests that look only at what comes with the program, or at what nobody else asks for.
+
+    A module whose tests mind what others have trained takes `own_server` in its place.
+    """
+    running = start_server(tmp_path_factory.mktemp("app") / "cache")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Server]:
     """One server for the tests of a module."""
     running = start_server(tmp_path_factory.mktemp("app") / "cache")
     yield running
@@ -207,7 +219,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Itera
 
 @pytest.fixture(autouse=True)
 def as_if_it_were_the_first(request: pytest.FixtureRequest) -> None:
-    """What the first try of a test left in the module's server, a stored run or one under way, is not in its second."""
+    """What the first try of a test left on its server, a stored run or one under way, is not there in its second."""
     if is_again(request) and "server" in request.fixturenames:
         request.getfixturevalue("server").start_anew()
 
@@ -228,19 +240,27 @@ class Profiles:
         self._chromium = chromium
         self._kept: dict[str, BrowserContext] = {}
         self._origins: set[str] = set()
+        self._asked: list[str] = []
 
     @contextmanager
     def visitor(self, name: str, *, anew: bool, **options) -> Iterator[Page]:
-        """A page in the profile of this name. anew: without what it kept."""
+        """A page in the profile of this name, which may ask this machine alone. anew: without what the profile kept."""
         if anew and name in self._kept:
             self._kept.pop(name).close()
         if name not in self._kept:
             context = self._kept[name] = self._chromium.new_context(**options)
             context.set_default_timeout(WAIT_MS)
-            context.on("page", lambda page: page.on("framenavigated", lambda frame: self._visited(frame.url)))
+            context.on("page", self._follow)
+            context.on("request", lambda request: self._asked.append(request.url))
         context = self._kept[name]
+        self._asked.clear()
         yield context.new_page()
         self._leave(context)
+        assert [url for url in self._asked if is_outside(url)] == []
+
+    def _follow(self, page: Page) -> None:
+        page.on("framenavigated", lambda frame: self._visited(frame.url))
+        page.on("websocket", lambda socket: self._asked.append(socket.url))
 
     def _visited(self, url: str) -> None:
         if url.startswith("http"):
@@ -261,6 +281,12 @@ class Profiles:
         context.unroute_all()
 
 
+def is_outside(url: str) -> bool:
+    """Whether an address leads to another machine."""
+    host = urlsplit(url).hostname
+    return host is not None and host != "127.0.0.1" and not host.endswith("localhost")
+
+
 @pytest.fixture(scope="session")
 def profiles(chromium: Browser) -> Profiles:
     return Profiles(chromium)
@@ -277,6 +303,14 @@ def page(profiles: Profiles, request: pytest.FixtureRequest) -> Iterator[Page]:
     options = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"}
     with profiles.visitor("desk", anew=is_again(request), **options) as page:
         yield page
+
+
+@pytest.fixture
+def window(page: Page) -> Page:
+    """A visitor's page that notes from its start what is written on canvases, so that words without room are found."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.add_init_script(path=FINDER)
+    return page
 
 
 @pytest.fixture

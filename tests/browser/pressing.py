@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from fnmatch import fnmatch
 from functools import wraps
 from pathlib import Path
@@ -21,6 +20,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from crl_core.config.presets import PRESETS
 from tests.browser.conftest import WAIT_MS, Server
 
+LOST_MS = 8_000
 PRESSED: set[str] = set()  # the names of all that some test has said to press
 _KINDS = {
     "button": "stButton",
@@ -125,11 +125,16 @@ class Visitor:
         self, name: str, option: str = "", *, sees: Callable[[], object], at: Locator | None = None
     ) -> None:
         """Press, and again where nothing came of it: a click is lost where the panel is just then drawn anew."""
-        for _ in range(4):
+        for _ in range(6):
             self.press(name, option, at)
-            with suppress(PlaywrightTimeout):
+            self.page.set_default_timeout(LOST_MS)
+            try:
                 sees()
                 return
+            except PlaywrightTimeout:
+                continue
+            finally:
+                self.page.set_default_timeout(WAIT_MS)
         sees()
 
     def take(self, name: str, at: Locator | None = None) -> bytes:

@@ -13,6 +13,12 @@ from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
 
+
+@pytest.fixture(scope="module")
+def server(own_server: Server) -> Server:
+    return own_server
+
+
 TINY = {"epochs": "3", "samples": "400", "replicates": "1", "set": "training.lams=0,0.1,1,10"}
 # Long enough to be looked at while it trains, short enough not to be waited for.
 SLOW = {"epochs": "1000", "samples": "8000", "replicates": "1", "set": "training.lams=0,0.1,1,10"}

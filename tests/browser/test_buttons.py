@@ -114,7 +114,7 @@ def test_what_is_aligned_can_be_chosen_and_is_in_the_link(visitor: Visitor) -> N
     expect(visitor.of("align")).to_be_visible()
     visitor.settle()
     said_in_link = re.compile("align=treatment")
-    visitor.press_until("align", "treatment", sees=lambda: visitor.page.wait_for_url(said_in_link, timeout=10_000))
+    visitor.press_until("align", "treatment", sees=lambda: visitor.page.wait_for_url(said_in_link))
     expect(visitor.main).to_contain_text("treated and untreated units alike")
     expect(visitor.sidebar).to_contain_text("Not trained yet")
 
@@ -126,7 +126,7 @@ def test_an_encoder_of_signals_can_be_chosen_and_is_in_the_link(visitor: Visitor
     expect(visitor.of("encoder")).to_be_visible()
     visitor.settle()
     said_in_link = re.compile("encoder=conv1d")
-    visitor.press_until("encoder", "conv1d", sees=lambda: visitor.page.wait_for_url(said_in_link, timeout=10_000))
+    visitor.press_until("encoder", "conv1d", sees=lambda: visitor.page.wait_for_url(said_in_link))
     expect(visitor.sidebar).to_contain_text("Not trained yet")
 
 

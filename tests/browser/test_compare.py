@@ -15,6 +15,12 @@ from tests.browser.test_app import settled
 
 pytestmark = pytest.mark.browser
 
+
+@pytest.fixture(scope="module")
+def server(own_server: Server) -> Server:
+    return own_server
+
+
 FOUR = [PRESETS[name].config.key for name in ("hospital", "shifted", "leaky", "recipe")]
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
 from tests.browser.pressing import Visitor
 from tests.browser.test_app import params, settled
-from tests.browser.test_room import SIZES, faults, opened
+from tests.browser.test_room import SIZES, faults
 from tests.crl_core.test_own_tables import frame
 from tests.crl_core.test_table_verdict import confounded
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server(own_server: Server) -> Server:
+    return own_server
+
+
 CANARY = "canary-5512"
 
 
@@ -68,8 +75,9 @@ def test_a_file_that_is_no_table_costs_a_sentence_and_the_next_is_read(server: S
 
 
 @pytest.mark.parametrize("n_envs", [1, 10])
-def test_words_have_room_before_and_after_roles_are_confirmed(server: Server, chromium: Browser, n_envs: int) -> None:
-    page = opened(chromium, server.url("data"))
+def test_words_have_room_before_and_after_roles_are_confirmed(server: Server, window: Page, n_envs: int) -> None:
+    page = window
+    page.goto(server.url("data"))
     visitor = Visitor(server, page)
     settled(page)
     table = frame(n=1500).rename(columns={"age": "age at the first visit, in years"})
@@ -82,6 +90,5 @@ def test_words_have_room_before_and_after_roles_are_confirmed(server: Server, ch
     expect(visitor.main).to_contain_text("What can this table tell?")
     settled(page)
     after = faults(page, SIZES)
-    page.context.close()
     assert not any(before.values()), before
     assert not any(after.values()), after

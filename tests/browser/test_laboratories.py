@@ -18,6 +18,11 @@ from tests.browser.test_app import settled
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def server(own_server: Server) -> Server:
+    return own_server
+
+
 def test_latents_are_recovered_while_a_visitor_watches_and_the_next_draw_is_in_the_link(
     server: Server, page: Page
 ) -> None:

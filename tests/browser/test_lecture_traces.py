@@ -17,9 +17,9 @@ from crl_core.lecture.traces import N_TRACES
 from crl_core.measures.edits import EDITS, moved
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
-from tests.browser.conftest import Server
+from tests.browser.conftest import FINDER, Server
 from tests.browser.hand import Hand, Open
-from tests.browser.test_room import FINDER, faults
+from tests.browser.test_room import faults
 from tests.lecture_runs import broken
 
 pytestmark = pytest.mark.browser

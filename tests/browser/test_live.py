@@ -11,6 +11,13 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import WAIT_MS, Server
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server(own_server: Server) -> Server:
+    return own_server
+
+
 # Ten seconds of training and more: long enough to be looked at twice on a fast machine, too.
 RUN = {"samples": "8000", "replicates": "1", "set": "training.lams=0,0.1,1,10"}
 VIEWS = ("latent", "effect", "map")

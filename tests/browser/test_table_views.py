@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import WAIT_MS, Server
 from tests.browser.pressing import Visitor
 from tests.browser.test_app import settled
 from tests.browser.test_data import drop
-from tests.browser.test_room import SIZES, faults, opened
+from tests.browser.test_room import SIZES, faults
 from tests.crl_core.test_own_tables import frame
 
 pytestmark = pytest.mark.browser
@@ -26,8 +26,9 @@ def choose(visitor: Visitor, key: str, option: str) -> None:
     visitor.settle()
 
 
-def test_effects_and_latents_are_seen_by_any_column_and_words_have_room(server: Server, chromium: Browser) -> None:
-    page = opened(chromium, server.url("data"))
+def test_effects_and_latents_are_seen_by_any_column_and_words_have_room(server: Server, window: Page) -> None:
+    page = window
+    page.goto(server.url("data"))
     visitor = Visitor(server, page)
     settled(page)
     table = frame(n=600).rename(columns={"age": AGE})
@@ -58,6 +59,5 @@ def test_effects_and_latents_are_seen_by_any_column_and_words_have_room(server: 
     expect(visitor.of("panel_latent").locator(".colorbar")).to_have_count(0)
     expect(visitor.of("panel_latent").locator(".legendtext").first).to_contain_text("full time, permanent")
     latent = faults(page, SIZES)
-    page.context.close()
     assert not any(effects.values()), effects
     assert not any(latent.values()), latent

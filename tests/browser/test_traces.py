@@ -15,7 +15,7 @@ from crl_core.runs.store import RunStore
 from tests.browser.conftest import Server, drawn, start_server
 from tests.browser.pressing import Visitor
 from tests.browser.test_app import settled
-from tests.browser.test_room import SIZES, faults, opened
+from tests.browser.test_room import SIZES, faults
 from tests.pages.test_edits import FILTER, link
 
 pytestmark = pytest.mark.browser
@@ -72,10 +72,9 @@ def test_each_tap_of_a_finger_shows_the_trace_of_the_point_below_it(server: Serv
 
 
 @pytest.mark.parametrize(("preset", "stem"), [("filter", "effects"), ("hum-label", "path"), ("hum-label", "latent")])
-def test_no_word_is_cut_beside_a_trace_or_its_gradient(
-    server: Server, chromium: Browser, preset: str, stem: str
-) -> None:
-    page = opened(chromium, server.url(stem, preset=preset))
+def test_no_word_is_cut_beside_a_trace_or_its_gradient(server: Server, window: Page, preset: str, stem: str) -> None:
+    page = window
+    page.goto(server.url(stem, preset=preset))
     settled(page)
     if stem != "latent":
         fold = page.get_by_test_id("stExpander").filter(has_text="Where it looks").locator("summary")
@@ -83,5 +82,4 @@ def test_no_word_is_cut_beside_a_trace_or_its_gradient(
         Visitor(server, page).press_until("fold", at=fold, sees=spectrum.wait_for)
         settled(page)
     found = faults(page, SIZES)
-    page.context.close()
     assert not any(found.values()), found
