@@ -23,6 +23,7 @@ from crl_core.runs.store import RunStore
 Evidence = Mapping[str, np.ndarray]
 Wanted = Sequence[tuple[RunConfig, bool]]  # each run once, and whether its evidence is needed
 Found = tuple[RunResult, Evidence]  # evidence is empty unless it was asked for
+_LOOK_S = 0.2  # how often runs that another process has in hand are looked at
 OnRun = Callable[[int, int, RunConfig], None]  # runs begun before, runs in all, the one that begins
 
 
@@ -73,22 +74,27 @@ def each_outcome(
     on_retry: hears of each, with the reason.
     """
     waiting, under_way = deque(wanted), dict[Future[Outcome], tuple[RunConfig, bool]]()
+    elsewhere: list[tuple[RunConfig, bool]] = []  # in another process's hands
     tried, begun = Counter[str](), set[str]()
     try:
-        while waiting or under_way:
+        while waiting or under_way or elsewhere:
+            for item in [item for item in elsewhere if not store.busy(item[0].key)]:
+                elsewhere.remove(item)
+                waiting.appendleft(item)
             while waiting and len(under_way) < executor.slots:
                 item = waiting.popleft()
                 if on_run is not None and item[0].key not in begun:
                     on_run(len(begun), len(wanted), item[0])
                 begun.add(item[0].key)
                 under_way[_start(executor, *item)] = item
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+            if not under_way:
+                time.sleep(_LOOK_S)
+            look_s = _LOOK_S if elsewhere else None
+            for future in wait(under_way, timeout=look_s, return_when=FIRST_COMPLETED).done:
                 config, _ = item = under_way.pop(future)
                 outcome = future.result()
                 if outcome.ending == "busy":
-                    while store.busy(config.key):
-                        time.sleep(0.2)
-                    under_way[_start(executor, *item)] = item
+                    elsewhere.append(item)
                 elif _worth_another_try(outcome) and tried[config.key] < retries and executor.alive():
                     tried[config.key] += 1
                     if on_retry is not None:

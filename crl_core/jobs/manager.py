@@ -200,6 +200,13 @@ class JobManager:
             free = max(0, self.executor.slots - len(self._current))
             return max(0, MAX_QUEUE - len(self._queue)) + (free if not self._queue else 0)
 
+    def would_join(self, key: str) -> bool:
+        """Whether somebody has asked for this run already, and it waits or is under way, here or in another process."""
+        with self._mutex:
+            if self._waiting(key) is not None:
+                return True
+            return not self._ending(key) if key in self._current else self.store.busy(key)
+
     def in_hand(self, which: Callable[[RunConfig], bool]) -> bool:
         """Whether a run of this kind waits or is under way."""
         with self._mutex:

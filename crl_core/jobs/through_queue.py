@@ -25,6 +25,7 @@ class ThroughQueue:
         self._mutex = threading.Lock()  # whatever is stopped has been submitted before, or never is
         self._closed = threading.Event()
         self._under_way: set[str] = set()
+        self._joined: set[str] = set()  # of these, what others had asked for before: it is not ours to cancel
 
     @property
     def slots(self) -> int:
@@ -38,8 +39,9 @@ class ThroughQueue:
 
     def stop(self, key: str) -> None:
         with self._mutex:
+            if key in self._under_way and key not in self._joined:
+                self._jobs.cancel(key)
             self._under_way.discard(key)
-            self._jobs.cancel(key)
 
     def warm(self) -> None:
         pass
@@ -59,6 +61,7 @@ class ThroughQueue:
     def _follow(self, job: Job, future: Future[Outcome]) -> None:
         outcome = self._outcome(job)
         self._under_way.discard(job.key)
+        self._joined.discard(job.key)
         future.set_result(outcome)
 
     def _outcome(self, job: Job) -> Outcome:
@@ -69,8 +72,10 @@ class ThroughQueue:
             with self._mutex:
                 if not self._wanted(job):
                     return Outcome(ending="cancelled")
+                if self._jobs.would_join(job.key):
+                    self._joined.add(job.key)
                 self._jobs.submit(job.config, parts=tuple(job.parts), visitor=self._visitor)
-            while (state := self._jobs.state(job.key)).active:
+            while (state := self._jobs.state(job.key)).active and (self._wanted(job) or job.key not in self._joined):
                 time.sleep(_POLL_S)
         except (StoreError, ValueError) as error:
             return Outcome(ending="failed", reason=str(error), error=error)

@@ -93,7 +93,7 @@ def test_every_slot_is_used_and_a_free_one_takes_the_next_run_at_once(
 ) -> None:
     executor, ended = Held(store, slots=2), []
 
-    def second_first(waited: object, return_when: object) -> object:
+    def second_first(waited: object, **options: object) -> object:
         under_way = [job for job in executor.jobs if not executor.futures[job.key].done()]
         assert len(under_way) == min(2, 4 - len(ended))
         job = under_way[-1]
@@ -166,6 +166,23 @@ def test_a_run_that_another_process_trains_is_waited_for(store: RunStore, monkey
     assert len(begun) == 1
 
 
+def test_while_another_process_trains_one_the_others_go_on(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    executor, theirs = Held(store, slots=1, at_once=True), CONFIGS[0].key
+    start = executor.start
+
+    def first_is_theirs(job: Job) -> Future[Outcome]:
+        return _done(Outcome(ending="busy")) if job.key == theirs and busy(theirs) else start(job)
+
+    def busy(key: str) -> bool:
+        return key == theirs and len(executor.jobs) < 3
+
+    executor.start = first_is_theirs  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "busy", busy)
+    found = ensure_runs([(config, False) for config in CONFIGS], store, executor)
+    assert set(found) == set(CONFIGS)
+    assert [job.key for job in executor.jobs] == [*(config.key for config in CONFIGS[1:]), theirs]
+
+
 def _done(outcome: Outcome) -> Future[Outcome]:
     future: Future[Outcome] = Future()
     future.set_result(outcome)
@@ -234,6 +251,23 @@ def test_a_run_stopped_just_before_it_is_asked_for_never_starts(
     assert future.result(timeout=60).ending == "cancelled"
     assert not executor.jobs
     assert not jobs.state(CONFIGS[0].key).active
+
+
+def test_work_that_is_stopped_leaves_a_run_that_somebody_else_had_asked_for(store: RunStore) -> None:
+    executor = Held(store, slots=1)
+    jobs = JobManager(store, executor)
+    background = Background(jobs)
+    jobs.submit(CONFIGS[0], parts=())
+    background.train("study", [(CONFIGS[0], False), (CONFIGS[1], False)])
+    wait_until(lambda: jobs.state(CONFIGS[1].key).active)
+    background.stop("study")
+    assert background.under_way() == ()
+    wait_until(lambda: not jobs.state(CONFIGS[1].key).active)
+    assert executor.stopped == []
+    assert jobs.state(CONFIGS[0].key).active
+    executor.end(executor.jobs[0])
+    wait_until(lambda: store.has(CONFIGS[0].key))
+    jobs.close()
 
 
 def test_work_that_is_stopped_cancels_its_runs_and_is_no_failure(store: RunStore) -> None:
