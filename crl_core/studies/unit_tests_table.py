@@ -17,7 +17,7 @@ def header(found: UnitTests) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=16)
-def lines(found: UnitTests, where: str) -> list[tuple[str, ...]]:
+def lines(found: UnitTests, where: str) -> tuple[tuple[str, ...], ...]:
     """A line a penalty: how many it passes; then, problem by problem, median test error and seeds passed.
 
     The oracle and the network without a penalty stand first.
@@ -30,7 +30,7 @@ def lines(found: UnitTests, where: str) -> list[tuple[str, ...]]:
     for penalty in found.penalties:
         cells = (_cell(found, name, found.of(name, penalty).errors(where)) for name in found.problems)
         rows.append((PENALTY_WORDS[penalty].short, _passes(found.passed(penalty, where), n), *cells))
-    return rows
+    return tuple(rows)
 
 
 def verdict(found: UnitTests, where: str) -> str:
