@@ -108,6 +108,10 @@ def grouped_mmd2_and_gradient(phi: Tensor, weights: Tensor, bandwidth: Tensor) -
     return row_sum.sum(dim=(1, 2)).clamp_min_(0), gradient
 
 
+# Rows go through the features so many numbers at a time: where they leave the cache, it takes 1.4 to 1.7 times as long.
+_NUMBERS, _FEWEST_ROWS = 2**19, 64
+
+
 @torch.no_grad()
 def fourier_mmd2_and_gradient(
     phi: Tensor, left: Tensor, right: Tensor, frequencies: Tensor, bandwidth: Tensor
@@ -121,24 +125,30 @@ def fourier_mmd2_and_gradient(
     bandwidth: h, [M].  Returns: value [M], unbiased over frequencies, and its gradient with respect to `phi`.
     Source: Rahimi, Recht (2007), Random Features for Large-Scale Kernel Machines, NeurIPS.
     """
-    models, rows, k = phi.shape
+    models, _, k = phi.shape
     groups, n_frequencies = len(frequencies), frequencies.shape[-1]
     each = models // groups
     h = bandwidth[:, None, None]
     c = (phi - phi.mean(dim=1, keepdim=True)).div_(h)  # a shift turns every ψ alike; small angles are exact ones
-    angles = torch.bmm(c.view(groups, each * rows, k), frequencies).view(models, rows, n_frequencies)
-    psi = angles.new_empty((models, rows, 2 * n_frequencies))
-    cos, sin = psi.chunk(2, dim=-1)
-    torch.cos(angles, out=cos)
-    torch.sin(angles, out=sin)
     left, right = (side.repeat_interleave(each, dim=0) for side in (left, right))
-    of_right = torch.bmm(right.mT, psi)  # [M, P, 2 D]
-    value = (torch.bmm(left.mT, psi) * of_right).sum(dim=(1, 2)) / n_frequencies
-    d_cos, d_sin = torch.bmm(left, of_right).mul_(2 / n_frequencies).chunk(2, dim=-1)
-    torch.sub(d_sin.mul_(cos), d_cos.mul_(sin), out=angles)
-    of_group = angles.view(groups, each * rows, n_frequencies)
-    gradient = torch.bmm(of_group, frequencies.mT).view(models, rows, k).div_(h)
-    return value.clamp_min_(0), gradient
+    n_rows = max(_FEWEST_ROWS, _NUMBERS // (models * n_frequencies))
+    of_left, of_right = phi.new_zeros((2, models, left.shape[-1], 2 * n_frequencies))
+    features = []
+    for some, its_left, its_right in zip(*(torch.split(of, n_rows, dim=1) for of in (c, left, right)), strict=True):
+        angles = torch.bmm(some.reshape(groups, -1, k), frequencies).view(models, -1, n_frequencies)
+        psi = torch.cat([angles.cos(), angles.sin()], dim=-1)
+        of_left.baddbmm_(its_left.mT, psi)
+        of_right.baddbmm_(its_right.mT, psi)
+        features.append((psi, its_left))
+    value = (of_left * of_right).sum(dim=(1, 2)) / n_frequencies
+    of_right.mul_(2 / n_frequencies)
+    parts = []
+    for psi, its_left in features:
+        cos, sin = psi.chunk(2, dim=-1)
+        d_cos, d_sin = torch.bmm(its_left, of_right).chunk(2, dim=-1)
+        of_angles = d_sin.mul_(cos).sub_(d_cos.mul_(sin)).view(groups, -1, n_frequencies)
+        parts.append(torch.bmm(of_angles, frequencies.mT).view(models, -1, k))
+    return value.clamp_min_(0), torch.cat(parts, dim=1).div_(h)
 
 
 @torch.no_grad()

@@ -30,6 +30,7 @@ from crl_core.events import (
 )
 from crl_core.results import RunResult, data_of
 from crl_core.training.group import Group, Rows
+from crl_core.training.heap import kept_pages
 from crl_core.training.recorded import cuda_graph
 from crl_core.training.threads import is_small, one_thread
 
@@ -84,7 +85,7 @@ def train_path(
                  there is one, StepsTaken say how the first replicates begin.
     Raises:      ValueError if the device is not there.
     """
-    with one_thread(is_small(config.training)):
+    with one_thread(is_small(config.training)), kept_pages():
         yield from _events(config, dtype, should_stop, data, watch)
 
 
