@@ -34,6 +34,7 @@ from crl_core.config.run import BLOCK_ROWS, FREQUENCIES
 from crl_core.figures.palette import FONT, palette
 from crl_core.network import predict
 from crl_core.results import mmd_rows, view_rows
+from crl_core.training.heap import kept_pages
 
 FEATURES = (64, 128, 256, 512, 1024, 2048, 4096)
 DRAWS = 200
@@ -86,6 +87,7 @@ def ways(batch: int, latent: int) -> dict[str, Callable[[], tuple[Tensor, Tensor
     }
 
 
+@kept_pages()  # as where a path trains
 def costs(sizes: list[tuple[int, int]], rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each way at each (batch, latent)."""
     found: dict[str, list[float]] = {way: [] for way in WAYS}
