@@ -37,7 +37,6 @@ print(without, kept, during - resident())
 def test_a_step_asks_for_no_new_pages_and_they_go_back_afterwards() -> None:
     found = subprocess.run([sys.executable, "-c", _STEPS], capture_output=True, text=True, check=True, cwd=ROOT)
     without, kept, given_back = map(int, found.stdout.split())
-    pages = 40_000_000 // resource.getpagesize()
-    assert without > 10 * pages  # of 20 steps: the system's own rule
-    assert kept < pages
+    assert without > 40_000_000 // resource.getpagesize()  # by glibc's own rule: all that a step takes, over and over
+    assert kept < without / 10
     assert given_back > 20_000_000

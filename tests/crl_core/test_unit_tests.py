@@ -186,12 +186,12 @@ def test_the_table_says_who_passes_what_broke_and_where_a_grid_ends_too_soon() -
     broken = path([[np.nan, np.nan]] * 5, [[np.nan, np.nan]] * 5, penalty="coral")
     found = made_up(5, 0.01, 0.01)
     both = replace(found, paths=(*found.paths, broken))
-    assert lines(both, "oracle") == [
+    assert lines(both, "oracle") == (
         ("oracle", "", "0.010"),
         ("none, λ = 0", "0 of 1", "1.0 (0/5)"),
         ("MMD²", "1 of 1", "0.010 (5/5)"),
         ("CORAL", "0 of 1", "broke (0/5)"),
-    ]
+    )
     assert verdict(both, "oracle") == (
         "With λ chosen by the test, the most that a penalty passes is 1 of 1: MMD². λ = 0 passes 0."
     )
