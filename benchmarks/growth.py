@@ -56,10 +56,13 @@ print(json.dumps([result.seconds, largest(), largest() - before]))
 CONFIGS, KNOWN = 30, 3
 
 
-def ran(config: RunConfig) -> list[float]:
-    """Seconds of training, the process's largest memory, and what the run added to it, both in MB. Needs Linux."""
+def ran(config: RunConfig, first: str = "") -> list[float]:
+    """Seconds of training, the process's largest memory, and what the run added to it, both in MB. Needs Linux.
+
+    first: a line that the process carries out before.
+    """
     found = subprocess.run(
-        [sys.executable, "-c", _RUN],
+        [sys.executable, "-c", first + _RUN],
         input=config.to_json(),
         capture_output=True,
         text=True,

@@ -23,8 +23,8 @@ from crl_core.runs.store import RunStore
 Evidence = Mapping[str, np.ndarray]
 Wanted = Sequence[tuple[RunConfig, bool]]  # each run once, and whether its evidence is needed
 Found = tuple[RunResult, Evidence]  # evidence is empty unless it was asked for
-_LOOK_S = 0.2  # how often runs that another process has in hand are looked at
 OnRun = Callable[[int, int, RunConfig], None]  # runs begun before, runs in all, the one that begins
+_LOOK_S = 0.2  # how often runs that another process has in hand are looked at
 
 
 class RunsFailed(RuntimeError):

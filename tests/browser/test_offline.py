@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from crl_core.config.presets import PRESETS
 from crl_core.export.figure_page import figure_page
 from crl_core.runs.store import RunStore
-from tests.browser.conftest import Profiles, Server, drawn
+from pages.shared.places import TITLES
+from tests.browser.conftest import Server, drawn
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_visitor_of_any_test_whose_page_asks_another_machine_fails_it(profiles: Profiles, server: Server) -> None:
-    """test_access.py and others open every page as such a visitor."""
-
-    def ask(url: str) -> None:
-        with profiles.visitor("asks", anew=False) as page:
-            page.goto(server.url("lessons"))
-            drawn(page)
-            page.evaluate("url => fetch(url).catch(() => 0)", url)
-
-    ask(server.url("_stcore/health"))
-    with pytest.raises(AssertionError, match=r"elsewhere\.invalid"):
-        ask("https://elsewhere.invalid/a.js")
+def test_no_page_asks_for_anything_from_outside(server: Server, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.context.route(lambda url: urlparse(url).hostname not in ("127.0.0.1", None), lambda route: route.abort())
+    for stem in TITLES:
+        page.goto(server.url(stem))
+        drawn(page)
+        page.wait_for_load_state("networkidle")
+    assert len([url for url in asked if url.startswith("ws:")]) >= len(TITLES)
+    assert {urlparse(url).netloc for url in asked if urlparse(url).scheme not in ("data", "blob")} == {
+        f"127.0.0.1:{server.port}"
+    }
 
 
 def test_the_figures_taken_home_are_drawn_without_a_network(chromium: Browser, tmp_path: Path) -> None:
