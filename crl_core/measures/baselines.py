@@ -259,13 +259,12 @@ def z_scored(train: MultiEnvData, held_out: MultiEnvData) -> tuple[np.ndarray, n
 
 
 def each_fitted(
-    train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator, views: Mapping[str, View] = _NO_VIEWS
+    train: MultiEnvData, held_out: MultiEnvData, seed: int, views: Mapping[str, View] = _NO_VIEWS
 ) -> Iterator[Baseline]:
     """Every baseline fitted on `train` and judged on `held_out`, one after the other, in the order of `methods`.
 
     views: of a row, by name (`views.views_of`).
     """
-    seed = int(rng.integers(2**31))
 
     def given_to(x: np.ndarray, at: np.ndarray) -> Rows:
         return Rows(x=x, t=train.t, y=train.y, at=at, seed=seed)
@@ -293,8 +292,8 @@ def each_fitted(
 def fit_all(
     train: MultiEnvData, held_out: MultiEnvData, rng: np.random.Generator, views: Mapping[str, View] = _NO_VIEWS
 ) -> list[Baseline]:
-    """`each_fitted`, all of them."""
-    return list(each_fitted(train, held_out, rng, views))
+    """`each_fitted`, all of them, with a seed that is drawn."""
+    return list(each_fitted(train, held_out, int(rng.integers(2**31)), views))
 
 
 # -- as a run's evidence holds them: names and figures are read from there, since older runs know fewer of them --------

@@ -15,8 +15,9 @@ are taken on each replicate's view rows; baselines and choices on all held-out r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from crl_core.events import OK
 from crl_core.measures import selection
 from crl_core.measures.baselines import REGULARISED, Baseline, each_fitted, methods
 from crl_core.measures.lam_choice import RULES
-from crl_core.measures.overlap import Overlap, overlap, overlaps
+from crl_core.measures.overlap import Overlap, overlaps
 from crl_core.measures.probes import effective_rank, latent_norm, read_from
 from crl_core.measures.use import use_of_s
 from crl_core.measures.views import views_of
@@ -33,6 +34,10 @@ from crl_core.metrics import kept_in
 from crl_core.results import RunResult, data_of, mmd_index, view_of
 
 OnProgress = Callable[[int, int], None]
+T = TypeVar("T")
+_OF_ROWS: dict[Hashable, list[Any]] = {}  # what `_once` knows: a few numbers each, never rows
+_MOST_ROWS = 256
+_ONE_AT_A_TIME = Lock()
 
 
 def gather(
@@ -69,12 +74,15 @@ def gather(
             used = use_of_s(result.of_replicate(replicate), view, result.config.scenario, seed + replicate)
             for name, values in used.items():
                 per_model.setdefault(name, []).extend(values)
-        inputs = overlap(view.x, groups, rng_for(seed + replicate, Stream.OVERLAP), at)
+        rows = (result.config.source, seed + replicate)
+        of_inputs = overlaps(view.x[None], groups, rng_for(seed + replicate, Stream.OVERLAP), at)
+        (inputs,) = _once(("overlap", *rows, result.config.training.align), of_inputs)
         _add(per_replicate, {f"x_{name}": value for name, value in _of_overlap(inputs).items()})
         _add(per_replicate, {"x_mmd2": inputs.mmd2})
         rng = rng_for(seed + replicate, Stream.BASELINES)
+        of_seed = int(rng.integers(2**31))
         baselines = []
-        for item in each_fitted(train, held_out, rng, views):
+        for item in _once(("baselines", *rows), each_fitted(train, held_out, of_seed, views)):
             baselines.append(item)
             told.one_more()
         _add(per_replicate, _of_baselines([*baselines, _regularised(regularised, replicate)]))
@@ -101,6 +109,23 @@ class _Counted:
         self.done += 1
         if self.progress is not None:
             self.progress(self.done, self.total)
+
+
+def _once(key: Hashable, found: Iterator[T]) -> Iterator[T]:
+    """What is found, or what was found before under this key: what rows alone decide is the same for every run on
+    them, and the runs of a study or of a contest of penalties often share their rows."""
+    known = _OF_ROWS.get(key)
+    if known is None:
+        known = []
+        for item in found:
+            known.append(item)
+            yield item
+        with _ONE_AT_A_TIME:
+            _OF_ROWS[key] = known
+            while len(_OF_ROWS) > _MOST_ROWS:
+                del _OF_ROWS[next(iter(_OF_ROWS))]
+    else:
+        yield from known
 
 
 def _regularised(found: Mapping[str, np.ndarray] | None, replicate: int) -> Baseline:

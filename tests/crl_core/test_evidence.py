@@ -1,7 +1,9 @@
 """Probes, baselines and the choices of λ are what scikit-learn gives when asked another way; none of them sees the
 truth."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from crl_core import MultiEnvData, RunConfig, Scenario, Training, sample, train
 from crl_core.data.scm import split
+from crl_core.measures import evidence
 from crl_core.measures import selection as rules
-from crl_core.measures.baselines import BASELINES, REGULARISED, fit_all
+from crl_core.measures.baselines import BASELINES, REGULARISED, Baseline, each_fitted, fit_all
 from crl_core.measures.evidence import gather
 from crl_core.measures.lam_choice import RULES
 from crl_core.measures.probes import better_r2, effective_rank, latent_norm, norm_and_rank, read_from
@@ -38,6 +41,33 @@ def rows(scenario: Scenario = HOSPITAL) -> tuple[MultiEnvData, MultiEnvData]:
 @pytest.fixture(scope="module")
 def result() -> RunResult:
     return train(RunConfig(scenario=HOSPITAL, training=TINY))
+
+
+def test_runs_on_the_same_rows_have_their_baselines_fitted_once(
+    result: RunResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = train(RunConfig(scenario=HOSPITAL, training=replace(TINY, penalty="coral")))
+    monkeypatch.setattr(evidence, "_OF_ROWS", {})
+    alone = gather(other)
+    evidence._OF_ROWS.clear()
+    fitted: list[object] = []
+
+    def counted(*args: Any) -> Iterator[Baseline]:
+        fitted.append(args)
+        yield from each_fitted(*args)
+
+    monkeypatch.setattr(evidence, "each_fitted", counted)
+    first = gather(result)
+    assert len(fitted) == TINY.replicates
+    told: list[tuple[int, int]] = []
+    again = gather(other, lambda done, total: told.append((done, total)))
+    assert len(fitted) == TINY.replicates
+    assert told == [(k + 1, len(told)) for k in range(len(told))]
+    for name, values in alone.items():
+        np.testing.assert_array_equal(again[name], values, err_msg=name)
+    assert not np.array_equal(again["r2_z_knn"], first["r2_z_knn"])
+    elsewhere = train(RunConfig(scenario=replace(HOSPITAL, heterogeneity=0.7), training=TINY))
+    assert not np.array_equal(gather(elsewhere)["baseline_ite_rmse"], first["baseline_ite_rmse"])
 
 
 # -- probes --

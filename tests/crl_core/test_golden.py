@@ -32,23 +32,27 @@ def test_a_changed_number_is_found() -> None:
     assert line.startswith("hospital: ite_rmse was [")
 
 
-@pytest.mark.parametrize("name", ["hospital", "filter", "lamp"])
-def test_one_thread_and_two_agree(name: str) -> None:
+def test_one_thread_and_two_agree() -> None:
     code = (
         "import sys, json, torch\nfrom crl_core import train\nfrom tests import golden\n"
         "from crl_core.training import threads\nthreads.WORTH_SHARING = 0  # small as they are\n"
-        "torch.set_num_threads(int(sys.argv[1]))\nprint(json.dumps(golden.figures(train(golden.small(sys.argv[2])))))"
+        "torch.set_num_threads(int(sys.argv[1]))\n"
+        "print(json.dumps({name: golden.figures(train(golden.small(name))) for name in sys.argv[2:]}))"
     )
+    names = ("hospital", "filter", "lamp")
     one, two = (
         subprocess.run(
-            [sys.executable, "-c", code, threads, name], cwd=ROOT, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code, threads, *names], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout
         for threads in ("1", "2")
     )
     first, second = (golden.json.loads(text) for text in (one, two))
-    assert first.keys() == second.keys()
-    for figure in first:
-        np.testing.assert_allclose(np.array(first[figure], float), np.array(second[figure], float), THREADS, 1e-6)
+    for name in names:
+        assert first[name].keys() == second[name].keys()
+        for figure, values in first[name].items():
+            said = f"{name}: {figure}"
+            other = np.array(second[name][figure], float)
+            np.testing.assert_allclose(np.array(values, float), other, THREADS, 1e-6, err_msg=said)
 
 
 @pytest.mark.parametrize("name", ["hospital", "leaky", "filter"])

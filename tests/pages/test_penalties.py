@@ -136,7 +136,7 @@ def test_trained_here_two_penalties_stand_side_by_side_with_latents_and_effect_m
         config = of_setting(setting, penalty, (0.0, 1.0))
         return replace(
             config,
-            scenario=replace(config.scenario, n_samples=1500),
+            scenario=replace(config.scenario, n_samples=400),
             training=replace(config.training, epochs=30, replicates=2, hidden=16),
         )
 
