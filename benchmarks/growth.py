@@ -32,7 +32,7 @@ from crl_core.jobs.memory import memory_needed
 
 BASE = altered(preset(DEFAULT_PRESET), device="cpu", replicates=1, epochs=4)
 AXES: Mapping[str, tuple[str, Sequence[int], Mapping[str, Any]]] = {  # name -> what grows, sizes, the rest
-    "rows": ("n_samples", (1_000, 3_000, 10_000, 30_000, 100_000), {}),
+    "rows": ("n_samples", (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000), {}),
     "columns": ("dim_spurious", (1, 10, 30, 100, 200), {}),
     "hidden units": ("hidden", (16, 64, 128, 256, 512), {"n_samples": 2_000}),
     "latent dimensions": ("latent_dim", (2, 8, 32, 64, 128), {"n_samples": 2_000}),

@@ -63,7 +63,7 @@ def _number(item: Field[Any], value: Any, kind: type[float] | type[int]) -> Any:
     name, limits = item.name, about_of(item).limits
     assert limits is not None
     low, high = limits
-    allowed = f"{name} must be {'a whole number' if kind is int else 'a number'} from {low:g} to {high:g}"
+    allowed = f"{name} must be {'a whole number' if kind is int else 'a number'} from {low:.10g} to {high:.10g}"
     if isinstance(value, bool) or (not isinstance(value, (int, float)) and not hasattr(value, "__float__")):
         raise ValueError(f"{name} is {shown(value)}; {allowed}.")
     try:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from crl_core.data import ecg, scm
 from crl_core.data.fields import about_of, checked, described, plain, shown
 from crl_core.data.observations import OBSERVATIONS
+from crl_core.data.on_disk import lies_on_disk, rows_on_disk
 from crl_core.data.scm import MultiEnvData, Surface
 from crl_core.data.source import Truth
 
@@ -30,7 +31,7 @@ class Scenario:
     Raises: ValueError naming the field, the value and the allowed range.
     """
 
-    n_samples: int = described(10_000, "samples", "All environments together; a fifth is held out.", (100, 100_000))
+    n_samples: int = described(10_000, "samples", "All environments together; a fifth is held out.", (100, 1_000_000))
     sigma: tuple[float, ...] = described((0.1, 1.0), "σ", "Standard deviation of s.", (0.0, 10.0), per_env=True)
     offset: tuple[float, ...] = described((0.0,), "offset of s", "Mean of s.", (-20.0, 20.0), per_env=True)
     propensity: tuple[float, ...] = described(
@@ -250,9 +251,11 @@ class Scenario:
         )
 
     def rows(self, seed: int, change: scm.Change = scm.UNCHANGED) -> tuple[MultiEnvData, MultiEnvData]:
-        """A fifth is held out; see `scm.sample` and `scm.split`."""
+        """A fifth is held out; see `scm.sample` and `scm.split`. Many rows are kept `on_disk`."""
         data = scm.sample(self, seed, change)
         train, held_out = scm.split(data, seed)
+        if lies_on_disk(self.n_samples):
+            return rows_on_disk(data, train), rows_on_disk(data, held_out)
         return data.rows(train), data.rows(held_out)
 
     def to_dict(self) -> dict[str, Any]:

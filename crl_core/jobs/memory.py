@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from crl_core.config import RunConfig
 from crl_core.config.run import BATCHED_NUMBERS, BATCHED_STEPS, KEPT_A_SAMPLE
+from crl_core.data.on_disk import lies_on_disk
 from crl_core.jobs.cost import entries_a_row
 from crl_core.jobs.machine import memory_bytes
 from crl_core.results import parameters_of
@@ -14,6 +15,7 @@ PROCESS = 410e6  # bytes of a process that has loaded torch and trained somethin
 # Bytes for each number of a part, fitted by least squares of the relative error to 70 drawn configs on a processor
 # (`benchmarks/growth.py --only memory` draws others).
 _BYTES = {"rows": 13.6, "weights": 25.8, "activations": 3.9, "penalty": 3.2, "bandwidth": 5.0, "batches": 16.5}
+_WHILE_DRAWN = 2.2  # replicates' rows that are in memory while one replicate's are drawn and put on the disk
 _INSTEAD = {
     "rows": "use fewer samples or replicates",
     "weights": "use fewer hidden units, latent dimensions or replicates",
@@ -54,10 +56,12 @@ def _parts(config: RunConfig) -> Mapping[str, float]:
     units = 3 * training.hidden + training.latent_dim + dim_x
     if training.encoder == "conv1d":
         units += KEPT_A_SAMPLE * dim_x
+    on_disk = config.table is None and lies_on_disk(source.n_rows)
+    held = _WHILE_DRAWN if on_disk else training.replicates
     kernels = 2 if training.penalty == "mmd-multi" else 1
     steps = min(BATCHED_STEPS, max(1, BATCHED_NUMBERS // (at_once * batch * dim_x)), rows // batch)
     numbers = {
-        "rows": training.replicates * source.n_rows * (dim_x + 12),  # and what is known of a row beside x
+        "rows": held * source.n_rows * (dim_x + 12),  # and what is known of a row beside x
         "weights": training.n_models * parameters_of(config),
         "activations": at_once * batch * units,
         "penalty": at_once * batch * kernels * entries_a_row(training, batch),

@@ -18,8 +18,9 @@ Bandwidth:      median heuristic on the batch, detached, taken anew at every `BA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from crl_core import ipm, metrics
 from crl_core.config import RunConfig
 from crl_core.config.run import BANDWIDTH_STEPS, BATCHED_NUMBERS, BATCHED_STEPS, BLOCK_ROWS, FREQUENCIES
 from crl_core.data.matching import matches
+from crl_core.data.on_disk import empty_on_disk, lies_on_disk, rows_on_disk
 from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for, strata
 from crl_core.events import COLLAPSED, DIVERGED, OK
@@ -71,8 +73,11 @@ class Group:
             fitted_rows(train, validation=training.validation, bootstrap=training.resample == "bootstrap", seed=seed)
             for (train, _), seed in zip(data, seeds, strict=True)
         ]
-        train_rows = [train.rows(fit) for (train, _), (fit, _) in zip(data, fits, strict=True)]
-        self.validation = [train.rows(kept) for (train, _), (_, kept) in zip(data, fits, strict=True) if len(kept)]
+        self._on_disk = config.table is None and lies_on_disk(source.n_rows)  # a table's rows may be private
+        train_rows = [self._rows(train, fit) for (train, _), (fit, _) in zip(data, fits, strict=True)]
+        self.validation = [
+            self._rows(train, kept) for (train, _), (_, kept) in zip(data, fits, strict=True) if len(kept)
+        ]
         self.config, self.device, self.dtype = config, device, dtype
         self._estimate = training.ipm_estimate
         self.penalty = None if training.penalty == "mmd" else REGISTRY[training.penalty]
@@ -125,9 +130,9 @@ class Group:
             for name in ("y_mean", "y_sd")
         )
         self._x = self._covariates(train_rows)  # [G, n, d]
-        self._y = self._tensor(np.stack([s.y(rows.y) for s, rows in zip(self._scales, train_rows, strict=True)]))
-        self._t = torch.from_numpy(np.stack([rows.t for rows in train_rows])).to(device)
-        self._label = torch.from_numpy(np.stack(groups)).to(device)
+        self._y = self._stacked((s.y(rows.y) for s, rows in zip(self._scales, train_rows, strict=True)), dtype)
+        self._t = self._stacked((rows.t for rows in train_rows), torch.int64)
+        self._label = self._stacked(groups, torch.int64)
         within = training.align == "environment within outcome"
         self._stratum = self._strata(train_rows) if within else None
         self.opponent = None
@@ -157,13 +162,32 @@ class Group:
     def _exact(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(values).to(self.device, exact(self.device))
 
+    def _rows(self, data: MultiEnvData, index: np.ndarray) -> MultiEnvData:
+        """`data.rows(index)`, without a copy where that is all of them."""
+        if np.array_equal(index, np.arange(len(data))):
+            return data
+        return rows_on_disk(data, index) if self._on_disk else data.rows(index)
+
     def _strata(self, rows: list[MultiEnvData]) -> Tensor:
         """Within which rows of each replicate are aligned, [G, n]."""
         return torch.from_numpy(np.stack([strata(part, self.config.training.align) for part in rows])).to(self.device)
 
     def _covariates(self, rows: list[MultiEnvData]) -> Tensor:
         """What the networks are given of rows of each replicate, [G, n, d]."""
-        return self._tensor(np.stack([s.x(part.x) for s, part in zip(self._scales, rows, strict=True)]))
+        return self._stacked((s.x(part.x) for s, part in zip(self._scales, rows, strict=True)), self.dtype)
+
+    def _stacked(self, parts: Iterable[np.ndarray], dtype: torch.dtype) -> Tensor:
+        """What there is of the rows of each replicate, [G, n, ...]; many rows of a world `on_disk`."""
+        parts = iter(parts)
+        first = next(parts)
+        shape = (len(self._scales), *first.shape)
+        if self._on_disk and self.device.type == "cpu":
+            found = torch.from_numpy(empty_on_disk(shape, np.dtype(str(dtype).removeprefix("torch."))))
+        else:
+            found = torch.empty(shape, dtype=dtype, device=self.device)
+        for mine, part in zip(found, chain([first], parts), strict=True):
+            mine.copy_(torch.from_numpy(np.ascontiguousarray(part)))
+        return found
 
     def weights(self) -> dict[str, np.ndarray]:
         """Parameters of the networks as functions of raw covariates, to raw outcomes, [M, ...] float32."""
@@ -360,9 +384,12 @@ class Group:
         """Both outcomes that the models give rows of their own replicate, [G, n, d] -> [M, n, 2], on the device."""
         widest = max(self.config.training.hidden, x.shape[2])
         rows = self._evaluated_at_once(EVALUATED_ROWS, self.net.n_models * widest)
-        parts = [self.net(self._along_lams(part)).y_hat for part in torch.split(x, rows, dim=1)]
-        found = torch.cat(parts, dim=1).to(exact(self.device))
-        return found.sigmoid() if self._logits else found * self._y_sd[:, None, None] + self._y_mean[:, None, None]
+        found = torch.empty((self.net.n_models, x.shape[1], 2), dtype=exact(self.device), device=self.device)
+        for part, own in zip(torch.split(found, rows, dim=1), torch.split(x, rows, dim=1), strict=True):
+            part.copy_(self.net(self._along_lams(own)).y_hat)
+        if self._logits:
+            return found.sigmoid_()
+        return found.mul_(self._y_sd[:, None, None]).add_(self._y_mean[:, None, None])
 
     def _held_out_mmd2(self) -> Tensor:
         phi = self.net(self._along_lams(self._x_view)).phi

@@ -24,38 +24,45 @@ class Judge:
     def __init__(self, rows: Sequence[MultiEnvData], n_lams: int, device: torch.device) -> None:
         """n_lams: models of a replicate, which follow each other."""
 
-        def along_lams(values: Sequence[np.ndarray]) -> Tensor:
-            return torch.from_numpy(np.stack(values)).to(device, exact(device)).repeat_interleave(n_lams, dim=0)
+        def by_replicate(values: Sequence[np.ndarray]) -> Tensor:
+            return torch.from_numpy(np.stack(values)).to(device, exact(device)).unsqueeze(1)
 
-        self._y = along_lams([part.y for part in rows])  # [M, n]
-        self._treated = along_lams([part.t for part in rows]) == 1
+        self._n_lams = n_lams
+        self._y = by_replicate([part.y for part in rows])  # [G, 1, n]
+        self._treated = by_replicate([part.t for part in rows]) == 1
         effects = [part.ite for part in rows if part.ite is not None]
-        self._ite = along_lams(effects) if effects else None
+        self._ite = by_replicate(effects) if effects else None
 
     def factual_mse(self, outcomes: Tensor) -> Tensor:
         """Of the outcomes under both arms, [M, n, 2] -> [M]."""
-        return (self._received(outcomes) - self._y).square().mean(dim=1)
+        return self._received(outcomes).sub_(self._y).square_().mean(dim=2).flatten()
 
     def ite_rmse(self, outcomes: Tensor) -> Tensor | None:
         """[M, n, 2] -> [M]; None where no effect is known."""
         if self._ite is None:
             return None
-        return (outcomes[..., 1] - outcomes[..., 0] - self._ite).square().mean(dim=1).sqrt()
+        y0_hat, y1_hat = self._by_replicate(outcomes).unbind(-1)
+        return (y1_hat - y0_hat).sub_(self._ite).square_().mean(dim=2).sqrt_().flatten()
 
     def spread(self, outcomes: Tensor) -> Tensor:
         """Mean over the arms present of the variance of predictions within the arm, [M, n, 2] -> [M]."""
         received = self._received(outcomes)
-        total, arms = torch.zeros_like(received[:, 0]), torch.zeros_like(received[:, 0])
+        total, arms = torch.zeros_like(received[..., 0]), torch.zeros_like(received[..., 0])
         for arm in (self._treated, ~self._treated):
-            n = arm.sum(dim=1).clamp_min(1)
-            mean = (received * arm).sum(dim=1) / n
-            total += ((received - mean[:, None]).square() * arm).sum(dim=1) / n
-            arms += arm.any(dim=1)
-        return total / arms
+            n = arm.sum(dim=2).clamp_min(1)
+            mean = (received * arm).sum(dim=2) / n
+            total += (received - mean[..., None]).square_().mul_(arm).sum(dim=2) / n
+            arms += arm.any(dim=2)
+        return (total / arms).flatten()
+
+    def _by_replicate(self, outcomes: Tensor) -> Tensor:
+        """[M, n, 2] -> [G, L, n, 2]."""
+        return outcomes.view(-1, self._n_lams, *outcomes.shape[1:])
 
     def _received(self, outcomes: Tensor) -> Tensor:
-        """Under the treatment that each row has had."""
-        return torch.where(self._treated, outcomes[..., 1], outcomes[..., 0])
+        """Under the treatment that each row has had, [G, L, n]."""
+        y0_hat, y1_hat = self._by_replicate(outcomes).unbind(-1)
+        return torch.where(self._treated, y1_hat, y0_hat)
 
 
 def fetched(numbers: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

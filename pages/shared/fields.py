@@ -67,7 +67,7 @@ class Field:
     def allowed(self) -> str:
         if self.options:
             return " or ".join(self.options)
-        return f"{'a whole number' if self.whole else 'a number'} from {self.range[0]:g} to {self.range[1]:g}"
+        return f"{'a whole number' if self.whole else 'a number'} from {self.range[0]:.10g} to {self.range[1]:.10g}"
 
 
 SIGMA = Field("sigma", "sigma", step=0.05, high=3.0)

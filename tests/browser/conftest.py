@@ -32,6 +32,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--process-per-site",  # a page of a profile finds the scripts of the last one compiled: half of what opening it costs
 ]
 # To a browser with this cookie the bare address is that of Train; who was never here begins with the lessons.
 BEEN_HERE = {"name": "crl_last", "value": "", "url": "http://127.0.0.1"}
@@ -234,39 +235,46 @@ def cold_server(tmp_path: Path, chromium: Browser) -> Iterator[Server]:
 
 class Profiles:
     """Browser profiles by their options, kept from test to test: the app's scripts lie in their caches, as with whoever
-    has been here before, and nothing else does."""
+    has been here before, and nothing else does. A page of the same site that stays open keeps the process alive, in
+    which these scripts are compiled already."""
 
     def __init__(self, chromium: Browser) -> None:
         self._chromium = chromium
-        self._kept: dict[str, BrowserContext] = {}
+        self._kept: dict[str, Page] = {}  # the page that stays, of each profile
         self._origins: set[str] = set()
 
     @contextmanager
     def visitor(self, name: str, *, anew: bool, **options) -> Iterator[Page]:
         """A page in the profile of this name. anew: without what it kept."""
         if anew and name in self._kept:
-            self._kept.pop(name).close()
+            self._kept.pop(name).context.close()
         if name not in self._kept:
-            context = self._kept[name] = self._chromium.new_context(**options)
-            context.set_default_timeout(WAIT_MS)
-            context.on("page", lambda page: page.on("framenavigated", lambda frame: self._visited(frame.url)))
-        context = self._kept[name]
-        yield context.new_page()
-        self._leave(context)
+            self._kept[name] = self._begun(**options)
+        yield self._kept[name].context.new_page()
+        self._leave(self._kept[name])
+
+    def _begun(self, **options) -> Page:
+        context = self._chromium.new_context(**options)
+        context.set_default_timeout(WAIT_MS)
+        stays = context.new_page()
+        stays.route("http://127.0.0.1/", lambda route: route.fulfill(body=""))
+        stays.goto("http://127.0.0.1/")
+        context.on("page", lambda page: page.on("framenavigated", lambda frame: self._visited(frame.url)))
+        return stays
 
     def _visited(self, url: str) -> None:
         if url.startswith("http"):
             self._origins.add("{0.scheme}://{0.netloc}".format(urlsplit(url)))
 
-    def _leave(self, context: BrowserContext) -> None:
-        blank = context.new_page()
+    def _leave(self, stays: Page) -> None:
+        context = stays.context
         for page in context.pages:
-            if page != blank:
+            if page != stays:
                 page.close()
-        session = context.new_cdp_session(blank)
+        session = context.new_cdp_session(stays)
         for origin in self._origins:
             session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORED})
-        blank.close()
+        session.detach()
         context.clear_cookies()
         context.add_cookies([BEEN_HERE])
         context.clear_permissions()

@@ -122,7 +122,7 @@ def test_a_config_cannot_be_changed_in_place() -> None:
         ("sigma", "0.1", "give a list of numbers"),
         ("offset", (1.0, 2.0, 3.0), "offset has 3 values but sigma has 2"),
         ("propensity", (1.5,), "propensity is 1.5; propensity must be a number from 0 to 1"),
-        ("n_samples", 10, "n_samples is 10; n_samples must be a whole number from 100 to 100000"),
+        ("n_samples", 10, "n_samples is 10; n_samples must be a whole number from 100 to 1000000"),
         ("n_samples", 200.5, "n_samples is 200.5"),
         ("n_samples", True, "n_samples is True"),
         ("n_samples", 10**400, "n_samples is inf; n_samples must be a whole number"),
