@@ -32,7 +32,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--process-per-site",  # a page of a profile finds the scripts of the last one compiled: half of what opening it costs
+    "--process-per-site",  # a page finds the scripts of the last one of its profile compiled: half of what it costs
 ]
 # To a browser with this cookie the bare address is that of Train; who was never here begins with the lessons.
 BEEN_HERE = {"name": "crl_last", "value": "", "url": "http://127.0.0.1"}
