@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ FLAGS = [
 BEEN_HERE = {"name": "crl_last", "value": "", "url": "http://127.0.0.1"}
 STORED = "cookies,local_storage,indexeddb,cache_storage,service_workers"  # what a page may leave in a browser
 FINDER = Path(__file__).with_name("room.js")  # of words that have no room
+VISITS = 30  # after which a profile has a new process
 WAIT_MS = 40_000  # generous: the machine may be busy, and nothing here measures time
 expect.set_options(timeout=WAIT_MS)
 
@@ -241,6 +243,7 @@ class Profiles:
     def __init__(self, chromium: Browser) -> None:
         self._chromium = chromium
         self._kept: dict[str, Page] = {}  # the page that stays, of each profile
+        self._visits: Counter[Page] = Counter()
         self._origins: set[str] = set()
 
     @contextmanager
@@ -250,16 +253,25 @@ class Profiles:
             self._kept.pop(name).context.close()
         if name not in self._kept:
             self._kept[name] = self._begun(**options)
-        yield self._kept[name].context.new_page()
-        self._leave(self._kept[name])
+        stays = self._kept[name]
+        yield stays.context.new_page()
+        self._leave(stays)
+        self._visits[stays] += 1
+        if self._visits[stays] == VISITS:  # the process, which keeps a little of every page, ends with its last one
+            stays.close()
+            self._kept[name] = self._staying(stays.context)
 
     def _begun(self, **options) -> Page:
         context = self._chromium.new_context(**options)
         context.set_default_timeout(WAIT_MS)
+        context.on("page", lambda page: page.on("framenavigated", lambda frame: self._visited(frame.url)))
+        return self._staying(context)
+
+    @staticmethod
+    def _staying(context: BrowserContext) -> Page:
         stays = context.new_page()
         stays.route("http://127.0.0.1/", lambda route: route.fulfill(body=""))
         stays.goto("http://127.0.0.1/")
-        context.on("page", lambda page: page.on("framenavigated", lambda frame: self._visited(frame.url)))
         return stays
 
     def _visited(self, url: str) -> None:

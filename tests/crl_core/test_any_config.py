@@ -43,12 +43,14 @@ from pages.shared import fields
 from tests.any_config import configs
 from tests.crl_core.made_up import assert_same, store_in
 
+PARSER = program._parser()
+
 
 def trained_by(command: str) -> RunConfig:
     """The config that a command line would train."""
     words = shlex.split(command)
     assert words[:4] == ["python", "-m", "crl_core", "train"]
-    return cli_config.config_of(program._parser().parse_args(words[3:]))
+    return cli_config.config_of(PARSER.parse_args(words[3:]))
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------
