@@ -9,7 +9,7 @@ from typing import Any, Literal
 from crl_core.data import ecg, scm
 from crl_core.data.fields import about_of, checked, described, plain, shown
 from crl_core.data.observations import OBSERVATIONS
-from crl_core.data.on_disk import lies_on_disk, rows_on_disk
+from crl_core.data.on_disk import IN_MEMORY, lies_on_disk, rows_on_disk
 from crl_core.data.scm import MultiEnvData, Surface
 from crl_core.data.source import Truth
 
@@ -257,6 +257,14 @@ class Scenario:
         if lies_on_disk(self.n_samples):
             return rows_on_disk(data, train), rows_on_disk(data, held_out)
         return data.rows(train), data.rows(held_out)
+
+    @property
+    def in_memory(self) -> Scenario:
+        """The same world with as many rows as are kept in memory, where it has more and may have so few."""
+        try:
+            return replace(self, n_samples=IN_MEMORY) if lies_on_disk(self.n_samples) else self
+        except ValueError:  # of one environment's weight, or of shared units, too few would be left
+            return self
 
     def to_dict(self) -> dict[str, Any]:
         return plain(self)

@@ -13,7 +13,7 @@ import numpy as np
 
 from crl_core.config import RunConfig
 from crl_core.data.ecg import folded
-from crl_core.data.scm import HELD_OUT
+from crl_core.data.scm import HELD_OUT, sample
 from crl_core.events import OK, STATUS_WORDS
 from crl_core.results import RunResult, data_of
 
@@ -97,9 +97,13 @@ def nothing_usable(config: RunConfig, status: np.ndarray) -> str:
 
 def _untaught(config: RunConfig) -> str:
     """Where one treatment is never given in the training rows of a replicate."""
-    if _both_expected(config):
+    if _both_expected(config) or _both_among_few(config):
         return ""
-    shares = [float(np.mean(data_of(config, replicate)[0].t)) for replicate in range(config.training.replicates)]
+    large = (
+        config.table is None and config.scenario.in_memory != config.scenario
+    )  # of which one replicate takes seconds
+    looked_at = range(1 if large else config.training.replicates)
+    shares = [float(np.mean(data_of(config, replicate)[0].t)) for replicate in looked_at]
     empty = [share for share in shares if share in (0.0, 1.0)]
     if not empty:
         return ""
@@ -119,6 +123,15 @@ def _both_expected(config: RunConfig) -> bool:
     scenario = config.scenario
     treated = sum(n * p for n, p in zip(scenario.env_sizes, scenario.propensity, strict=True))
     return bool(min(treated, scenario.n_samples - treated) > _PLENTY)
+
+
+def _both_among_few(config: RunConfig) -> bool:
+    """Whether in a large world both treatments are frequent among as many rows as fit into memory; so they are among
+    all of them."""
+    if config.table is not None or (few := config.scenario.in_memory) == config.scenario:
+        return False
+    treated = int(sample(few, config.training.seed).t.sum())
+    return min(treated, few.n_samples - treated) > _PLENTY
 
 
 def _one_label(config: RunConfig) -> str:

@@ -210,8 +210,9 @@ def final_curves(key: str) -> Curves:
 
 @st.cache_resource(max_entries=HELD, show_spinner=False, hash_funcs=_BY_KEY)
 def rows_of(scenario: Scenario, seed: int) -> MultiEnvData:
-    """All rows of a scenario, as the Scenario page draws them before anything is trained."""
-    return sample(scenario, seed)
+    """All rows of a scenario, as the Scenario page draws them before anything is trained; of a large one as many as
+    fit into memory."""
+    return sample(scenario.in_memory, seed)
 
 
 @pictures

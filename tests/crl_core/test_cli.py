@@ -288,7 +288,7 @@ def test_a_damaged_run_is_told_once_and_trained_again(capsys: Output, cache: Pat
         ("train --epochs 2.5", "epochs is 2.5; epochs must be a whole number"),
         ("train --sigma -0.1 1", "sigma is -0.1; sigma must be a number from 0 to 10."),
         ("train --sigma nan 1", "sigma is nan"),
-        ("train --lam -1", "lams is -1; lams must be a number from 0 to 1e+06."),
+        ("train --lam -1", "lams is -1; lams must be a number from 0 to 1000000."),
         ("train --lam inf", "lams is inf"),
         ("train --envs 0", "number of environments is 0; it must be a whole number from 1 to 10."),
         ("train --envs 11", "number of environments is 11"),
