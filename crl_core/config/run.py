@@ -56,6 +56,8 @@ DEFAULT_LAMS = (
 BANDWIDTH_STEPS = 20  # the median moves slowly; taking it at each step would cost as much as the network
 FREQUENCIES = 256  # of random Fourier features; each gives two
 BLOCK_ROWS = 128  # of the block estimator
+PAIRS = 32  # of the contrastive penalty, in a step
+SIMPLE_ROWS = 2000  # of an arm, that the regressions see at most by which a collapse is known (`training.collapse`)
 MAX_MODELS = 320
 MAX_QUEUE = 20  # runs that may wait for the worker at a time
 MAX_MODEL_SAMPLES = 2_000_000_000  # models × epochs × rows: an hour on slow cores, 20 minutes on those of the README
@@ -206,6 +208,10 @@ class Training:
     def bandwidth_rows(self, batch: int) -> int:
         """Rows of a batch of so many that the median bandwidth is taken of."""
         return batch if self.ipm_estimate == "exact" else min(batch, BLOCK_ROWS)
+
+    def n_fitted(self, n_train: int) -> int:
+        """Rows that the networks are fitted to, of so many that may be trained on; the others choose the epoch."""
+        return n_train if self.resample == "bootstrap" else n_train - round(self.validation * n_train)
 
     def steps_of_epochs(self, n_train: int) -> list[int]:
         """Gradient steps of each epoch, where that many rows are trained on."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from crl_core.config import RunConfig, Training
-from crl_core.config.run import BANDWIDTH_STEPS, BLOCK_ROWS, FREQUENCIES
+from crl_core.config.run import BANDWIDTH_STEPS, BLOCK_ROWS, FREQUENCIES, PAIRS, SIMPLE_ROWS
 from crl_core.config.text import imagined
 from crl_core.results import N_MMD, products_of
 from crl_core.runs.records import RunSummary
@@ -15,9 +15,12 @@ RECENT = 5  # runs that the rate is taken from
 # How many times the seconds of `work` a run takes, until one has been measured here: so that the first surprise is a
 # pleasant one.
 DEFAULT_RATE = 1.5
-# Seconds on two cores, fitted by least squares of the relative error to 210 drawn configs (`benchmarks/growth.py` draws
-# others): of a run, a number of its rows, a call of a step, a product, a unit's value, an entry of a kernel.
-_RUN, _NUMBER, _CALL, _PRODUCT, _UNIT, _ENTRY = 0.014, 1.9e-7, 1.65e-4, 2.8e-11, 2.0e-9, 1.9e-9
+# Seconds on two cores, fitted by least squares of the logarithm to 254 drawn configs (`benchmarks/growth.py` draws
+# others): of a run, a replicate, a number of its rows, a pair of rows of which the nearest are looked for, a call of a
+# step, a product, a unit's value, an entry of a kernel.
+_RUN, _REPLICATE, _NUMBER, _PAIR, _CALL, _PRODUCT, _UNIT, _ENTRY = (
+    0.0055, 0.0049, 2.4e-7, 1.7e-9, 2.0e-4, 2.2e-11, 1.8e-9, 1.3e-9,
+)  # fmt: skip
 
 
 def estimates(configs: Iterable[RunConfig], runs: Sequence[RunSummary]) -> list[float]:
@@ -62,30 +65,37 @@ def work(config: RunConfig) -> float:
     """What training `config` takes on the machine that the constants are of, in seconds."""
     training, source = config.training, config.source
     rows = source.n_rows - source.n_held_out
-    batch = min(training.batch_size, rows)
-    steps = training.steps_of_epochs(rows)
+    fitted = training.n_fitted(rows)
+    batch = min(training.batch_size, fitted)
+    steps = training.steps_of_epochs(fitted)
     models, groups = training.n_models, -(-training.n_models // training.models_at_once)
-    passed = models * sum(steps) * batch
-    judged = models * training.epochs * (source.n_held_out + N_MMD)  # rows after the epochs, forward only
-    units = 3 * training.hidden + training.latent_dim + _OWN_UNITS.get(training.penalty, 0)
+    passed = models * sum(steps) * (batch + (2 * PAIRS if training.penalty == "contrastive" else 0))
+    judged = models * training.epochs * (source.n_held_out + round(training.validation * rows) + N_MMD)
+    units = 3 * training.hidden + 2 * training.latent_dim + _OWN_UNITS.get(training.penalty, 0)
     if training.encoder == "conv1d":
         units += _CONVOLVED * config.dim_x
     measured = sum(-(-own // BANDWIDTH_STEPS) for own in steps) if training.bandwidth == "median" else 0
     among = training.bandwidth_rows(batch)
     kernels = 4 if training.penalty == "mmd-multi" else 1
-    entries = passed * kernels * entries_a_row(training, batch)
-    entries += models * (measured * among**2 + training.epochs * N_MMD**2)
+    entries = models * sum(steps) * batch * kernels * entries_a_row(training, batch)
+    entries += 2 * models * (measured * among**2 + training.epochs * N_MMD**2)  # sorted as well
     return (
         _RUN
+        + _REPLICATE * training.replicates
         + _NUMBER * training.replicates * source.n_rows * config.dim_x
-        + _CALL * sum(steps) * groups * _CALLS.get(training.penalty, 5)
-        + _PRODUCT * (passed + judged) * products_of(config)
+        + _PAIR * training.replicates * source.n_held_out * min(2 * SIMPLE_ROWS, rows)
+        + _CALL * sum(steps) * groups * _CALLS.get(training.penalty, 1)
+        + _PRODUCT * (passed + 1.5 * judged) * products_of(config)
         + _UNIT * passed * units
         + _ENTRY * entries
     )
 
 
-_CALLS: Mapping[str, float] = {"mmd": 1, "mmd-multi": 1, "adversarial": 11}  # of a step; others need autograd
+# Of a step, in those of MMD²; autograd, critics and projections take more.
+_CALLS: Mapping[str, float] = {
+    "adversarial": 9.4, "contrastive": 3.5, "coral": 4.8, "groupdro": 2.7, "irm": 2.2, "mmd-linear": 2.4, "vrex": 1.7,
+    "wasserstein": 4.1,
+}  # fmt: skip
 _CONVOLVED = 6  # units' values for each sample of a row; beside the MLP it took 2.6 to 4.2 times as long
 _OWN_UNITS: Mapping[str, int] = {"wasserstein": 360}  # its projections are sorted
 

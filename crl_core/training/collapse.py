@@ -7,10 +7,11 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 
+from crl_core.config.run import SIMPLE_ROWS
 from crl_core.data.scm import MultiEnvData
 
 COLLAPSED_SHARE = 0.01  # of what simple regressions explain of the outcome's variance within an arm
-SIMPLE_ROWS, NEAREST = 2000, 15  # of an arm, that these regressions see at most; rows that the second one averages
+NEAREST = 15  # rows that the second regression averages
 
 
 def arm_variance(values: np.ndarray, t: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ from torch.nn.functional import softplus
 
 from crl_core import ipm, metrics
 from crl_core.config import RunConfig
-from crl_core.config.run import BANDWIDTH_STEPS, BATCHED_NUMBERS, BATCHED_STEPS, BLOCK_ROWS, FREQUENCIES
+from crl_core.config.run import BANDWIDTH_STEPS, BATCHED_NUMBERS, BATCHED_STEPS, BLOCK_ROWS, FREQUENCIES, PAIRS
 from crl_core.data.matching import matches
 from crl_core.data.on_disk import empty_on_disk, lies_on_disk, rows_on_disk
 from crl_core.data.refits import fitted_rows
@@ -44,7 +44,6 @@ from crl_core.training.judging import Judge, exact, fetched
 from crl_core.training.nets import Ensemble, Pass, initial_weights
 from crl_core.training.penalties import REGISTRY, Batch
 from crl_core.training.penalties.base import gradient
-from crl_core.training.penalties.pairs import PAIRS
 from crl_core.training.recorded import Record, Recorded
 from crl_core.training.scales import Scales
 

@@ -15,6 +15,7 @@ from sklearn.metrics import log_loss
 from crl_core import RunConfig, Scenario, Training, train
 from crl_core.config import Penalty as Names
 from crl_core.config.penalty_words import PENALTY_WORDS
+from crl_core.config.run import PAIRS
 from crl_core.config.text import altered
 from crl_core.data.matching import matches
 from crl_core.ipm import mmd2
@@ -22,7 +23,6 @@ from crl_core.training.batches import pair_rows
 from crl_core.training.penalties import REGISTRY, Batch, Penalty
 from crl_core.training.penalties.base import gradient
 from crl_core.training.penalties.latents import directions
-from crl_core.training.penalties.pairs import PAIRS
 from tests.crl_core.made_up import tiny_config
 from tests.crl_core.test_conv1d import plain_convolution
 

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from crl_core import RunConfig, Scenario, Training, preset, train, train_path
+from crl_core.config.text import altered
 from crl_core.data.scm import MultiEnvData
 from crl_core.events import COLLAPSED, DIVERGED, OK, EpochEnded, RunFinished, RunStarted
 from crl_core.results import data_of, mmd_rows, predict, view_rows
 from crl_core.training.path import resolve_device
+from tests.crl_core.made_up import tiny_config
 
 
 def config(**changes: object) -> RunConfig:
@@ -373,3 +375,11 @@ def test_a_kernel_far_narrower_than_the_distances_overflows_nothing(penalty: str
     assert all(np.isfinite(value).all() for value in result.weights.values())
     assert (result.status != DIVERGED).all()
     assert np.isfinite(result.mmd2).all()
+
+
+@pytest.mark.parametrize("kept", [{}, {"validation": 0.2}, {"validation": 0.3, "resample": "bootstrap"}])
+def test_how_many_rows_are_fitted_is_known_before(kept: dict[str, object]) -> None:
+    config = altered(tiny_config(), **kept)
+    started = next(train_path(config))
+    assert isinstance(started, RunStarted)
+    assert started.n_train == config.training.n_fitted(config.source.n_rows - config.source.n_held_out)

@@ -8,7 +8,6 @@ from torch import Tensor
 from crl_core.training.penalties.base import Batch, Penalty
 
 TEMPERATURE = 0.1
-PAIRS = 32  # in a step
 
 
 def info_nce(batch: Batch) -> Tensor:
