@@ -29,6 +29,7 @@ from crl_core.config.presets import DEFAULT_PRESET
 from crl_core.config.text import altered, imagined
 from crl_core.jobs.cost import estimate_seconds, work
 from crl_core.jobs.memory import memory_needed
+from crl_core.training.path import warm_up
 
 BASE = altered(preset(DEFAULT_PRESET), device="cpu", replicates=1, epochs=4)
 AXES: Mapping[str, tuple[str, Sequence[int], Mapping[str, Any]]] = {  # name -> what grows, sizes, the rest
@@ -116,6 +117,7 @@ def drawn(seed: int) -> list[RunConfig]:
 def estimate(seed: int) -> dict[str, Any]:
     """What the estimate says of configs after the first few, over what they take."""
     configs = drawn(seed)
+    warm_up()  # as a worker does before its first run
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(folder, Path(folder) / "baked")
         for config in configs[:KNOWN]:

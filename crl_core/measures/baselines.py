@@ -278,7 +278,7 @@ def each_fitted(
             reason = f"{arms[0]} untreated and {arms[1]} treated rows; both arms need at least {item.least_rows}"
             yield Baseline(name=item.name, ite_rmse=np.nan, factual_mse=np.nan, ate_error=np.nan, reason=reason)
             continue
-        with threadpool_limits(1, user_api="openmp"):  # threads that wait for each other cost more than such a fit
+        with threadpool_limits(1):  # threads that wait for each other cost more than such a fit
             y0_hat, y1_hat = (outcome[None] for outcome in item.estimate(given[item.z_scored, item.view]))
         ite_hat, ite = y1_hat - y0_hat, held_out.ite
         yield Baseline(
