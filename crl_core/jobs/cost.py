@@ -21,6 +21,7 @@ DEFAULT_RATE = 1.5
 _RUN, _REPLICATE, _NUMBER, _PAIR, _CALL, _PRODUCT, _UNIT, _ENTRY = (
     0.0055, 0.0049, 2.4e-7, 1.7e-9, 2.0e-4, 2.2e-11, 1.8e-9, 1.3e-9,
 )  # fmt: skip
+_JUDGED = 1.5  # times a trained row's, the products of a row that is judged: in smaller parts, and kept in float64
 
 
 def estimates(configs: Iterable[RunConfig], runs: Sequence[RunSummary]) -> list[float]:
@@ -85,7 +86,7 @@ def work(config: RunConfig) -> float:
         + _NUMBER * training.replicates * source.n_rows * config.dim_x
         + _PAIR * training.replicates * source.n_held_out * min(2 * SIMPLE_ROWS, rows)
         + _CALL * sum(steps) * groups * _CALLS.get(training.penalty, 1)
-        + _PRODUCT * (passed + 1.5 * judged) * products_of(config)
+        + _PRODUCT * (passed + _JUDGED * judged) * products_of(config)
         + _UNIT * passed * units
         + _ENTRY * entries
     )

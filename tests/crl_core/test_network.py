@@ -96,7 +96,7 @@ def test_files_and_costs_ask_for_the_layers_that_are_trained(name: str) -> None:
     wider = replace(config, training=replace(training, hidden=h + 2))
     more = d * (h + 2) + (h + 2) ** 2 + 2 * (h + 2) * k + (h + 2) - (d * h + h**2 + 2 * h * k + h)
     judged = training.epochs * training.n_models * (0.2 * scenario.n_samples + N_MMD)
-    seconds = cost._PRODUCT * (passes + 1.5 * judged) * more + cost._UNIT * passes * 3 * 2
+    seconds = cost._PRODUCT * (passes + cost._JUDGED * judged) * more + cost._UNIT * passes * 3 * 2
     assert cost.work(wider) - cost.work(config) == pytest.approx(
         seconds, rel=0.01
     )  # a last, incomplete batch is left out

@@ -297,7 +297,9 @@ def test_the_cost_counts_the_tables_rows_and_columns() -> None:
 
     config, epochs, models = config_of("blind"), 8, 6
     trained, judged = (N_ROWS - N_HELD_OUT) // 32 * 32, N_HELD_OUT + N_MMD
-    more = cost._PRODUCT * (trained + judged) * (products(10) - products(8)) + cost._UNIT * trained * 3 * 2
+    more = (
+        cost._PRODUCT * (trained + cost._JUDGED * judged) * (products(10) - products(8)) + cost._UNIT * trained * 3 * 2
+    )
     assert cost.work(altered(config, hidden=10)) - cost.work(config) == pytest.approx(epochs * models * more)
 
 
