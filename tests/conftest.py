@@ -28,8 +28,8 @@ if _KEPT is not None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """A worker a core, two at least, since many tests wait; four at most: each may start a server and a browser."""
-    return min(4, max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2))
+    """One more than cores, since many tests wait; four at most: each may start a server and a browser."""
+    return min(4, 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
 
 
 def pytest_configure(config: pytest.Config) -> None:
