@@ -5,6 +5,7 @@ Neither has a deadline: how long an example takes depends on what else the machi
 """
 
 import functools
+import itertools
 import os
 import tempfile
 
@@ -36,3 +37,25 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where several workers share the cores, one thread each: more wait for each other, for a third of their time."""
     if config.getoption("numprocesses", None):
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each worker begins with a share of the tests in browsers, and ends with small ones, which others can take over.
+
+    Workers are handed equal parts of this list. As collected, the first would get all browsers, and the others would
+    wait at the end for the last of its long tests.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers == 1:
+        return
+    hands: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    rest: list[pytest.Item] = []
+    for _, found in itertools.groupby(items, lambda item: item.path):  # a file's tests share its server
+        tests = list(found)
+        in_browser = tests[0].get_closest_marker("browser") is not None
+        (min(hands, key=len) if in_browser else rest).extend(tests)
+    for left, hand in zip(range(workers, 0, -1), sorted(hands, key=len, reverse=True), strict=True):
+        share = max(0, (sum(map(len, hands)) + len(rest)) // workers - len(hand)) if left > 1 else len(rest)
+        hand += rest[:share]
+        del rest[:share]
+    items[:] = itertools.chain.from_iterable(hands)
