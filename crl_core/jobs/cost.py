@@ -15,11 +15,11 @@ RECENT = 5  # runs that the rate is taken from
 # How many times the seconds of `work` a run takes, until one has been measured here: so that the first surprise is a
 # pleasant one.
 DEFAULT_RATE = 1.5
-# Seconds on two cores, fitted by least squares of the logarithm to 254 drawn configs (`benchmarks/growth.py` draws
+# Seconds on two cores, fitted by least squares of the logarithm to 203 drawn configs (`benchmarks/growth.py` draws
 # others): of a run, a replicate, a number of its rows, a pair of rows of which the nearest are looked for, a call of a
 # step, a product, a unit's value, an entry of a kernel.
 _RUN, _REPLICATE, _NUMBER, _PAIR, _CALL, _PRODUCT, _UNIT, _ENTRY = (
-    0.0055, 0.0049, 2.4e-7, 1.7e-9, 2.0e-4, 2.2e-11, 1.8e-9, 1.3e-9,
+    0.0104, 0.0089, 1.3e-7, 2.1e-9, 1.9e-4, 2.0e-11, 1.8e-9, 1.2e-9,
 )  # fmt: skip
 _JUDGED = 1.5  # times a trained row's, the products of a row that is judged: in smaller parts, and kept in float64
 
@@ -94,8 +94,8 @@ def work(config: RunConfig) -> float:
 
 # Of a step, in those of MMD²; autograd, critics and projections take more.
 _CALLS: Mapping[str, float] = {
-    "adversarial": 9.4, "contrastive": 3.5, "coral": 4.8, "groupdro": 2.7, "irm": 2.2, "mmd-linear": 2.4, "vrex": 1.7,
-    "wasserstein": 4.1,
+    "adversarial": 9.8, "contrastive": 3.8, "coral": 5.7, "groupdro": 2.0, "irm": 2.5, "mmd-linear": 2.3, "vrex": 2.0,
+    "wasserstein": 4.5,
 }  # fmt: skip
 _CONVOLVED = 6  # units' values for each sample of a row; beside the MLP it took 2.6 to 4.2 times as long
 _OWN_UNITS: Mapping[str, int] = {"wasserstein": 360}  # its projections are sorted
