@@ -33,7 +33,8 @@ def plane(shown: MultiEnvData, scenario: Scenario, n_rows: int, names: Sequence[
     bars = max(scenario.dim_causal, scenario.dim_spurious) > 1
     drawn = world_plane(along(shown.z), along(shown.s), shown.env, shown.t, names, ink, bars=bars)
     chart(drawn, "scenario.plane")
-    quiet(f"{len(shown)} of {n_rows} rows. {_given(scenario)}{beyond(outside(drawn))}")
+    few = "" if n_rows == scenario.n_samples else f", drawn and counted here for a run of {scenario.n_samples}"
+    quiet(f"{len(shown)} of {n_rows} rows{few}. {_given(scenario)}{beyond(outside(drawn))}")
 
 
 def _given(scenario: Scenario) -> str:

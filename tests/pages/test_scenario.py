@@ -142,3 +142,10 @@ def test_a_trained_run_changes_nothing_on_the_page(open_app: Open, tiny: Tiny, s
     assert "The penalty removes" in before
     store.save(tiny.result)
     assert page() == before
+
+
+def test_of_a_large_world_as_many_rows_are_drawn_as_fit_into_memory_and_it_is_said(open_app: Open) -> None:
+    app = open_app("scenario", samples="200000")
+    assert not app.exception
+    assert "of 100000 rows, drawn and counted here for a run of 200000." in words(app)
+    assert "drawn and counted here" not in words(open_app("scenario", samples="100000"))
