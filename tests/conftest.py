@@ -54,8 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         tests = list(found)
         in_browser = tests[0].get_closest_marker("browser") is not None
         (min(hands, key=len) if in_browser else rest).extend(tests)
-    for left, hand in zip(range(workers, 0, -1), sorted(hands, key=len, reverse=True), strict=True):
-        share = max(0, (sum(map(len, hands)) + len(rest)) // workers - len(hand)) if left > 1 else len(rest)
-        hand += rest[:share]
-        del rest[:share]
+    left = iter(rest)
+    for hand in hands:
+        hand += itertools.islice(left, max(0, -(-len(items) // workers) - len(hand)))
     items[:] = itertools.chain.from_iterable(hands)

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from crl_core.data.fields import About, about_of, checked, described, known_fields, plain, shown
+from crl_core.data.on_disk import lies_on_disk
 from crl_core.data.scenario import MAX_ENVS as MAX_ENVS
 from crl_core.data.scenario import PER_ENV as PER_ENV
 from crl_core.data.scenario import Scenario as Scenario
@@ -310,6 +311,11 @@ class RunConfig:
     def source(self) -> Source:
         """Where the rows come from."""
         return self.scenario if self.table is None else self.table
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether its rows are kept `data.on_disk`: those of a large world. A table's never, as they may be private."""
+        return self.table is None and lies_on_disk(self.scenario.n_samples)
 
     @property
     def of_signals(self) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from crl_core.config import RunConfig
 from crl_core.config.run import BATCHED_NUMBERS, BATCHED_STEPS, KEPT_A_SAMPLE
-from crl_core.data.on_disk import lies_on_disk
 from crl_core.jobs.cost import entries_a_row
 from crl_core.jobs.machine import memory_bytes
 from crl_core.results import parameters_of
@@ -56,8 +55,7 @@ def _parts(config: RunConfig) -> Mapping[str, float]:
     units = 3 * training.hidden + training.latent_dim + dim_x
     if training.encoder == "conv1d":
         units += KEPT_A_SAMPLE * dim_x
-    on_disk = config.table is None and lies_on_disk(source.n_rows)
-    held = _WHILE_DRAWN if on_disk else training.replicates
+    held = _WHILE_DRAWN if config.on_disk else training.replicates
     kernels = 2 if training.penalty == "mmd-multi" else 1
     steps = min(BATCHED_STEPS, max(1, BATCHED_NUMBERS // (at_once * batch * dim_x)), rows // batch)
     numbers = {

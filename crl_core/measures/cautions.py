@@ -99,9 +99,8 @@ def _untaught(config: RunConfig) -> str:
     """Where one treatment is never given in the training rows of a replicate."""
     if _both_expected(config) or _both_among_few(config):
         return ""
-    large = (
-        config.table is None and config.scenario.in_memory != config.scenario
-    )  # of which one replicate takes seconds
+    # Drawing a replicate of a large world takes seconds, so that one is looked at.
+    large = config.table is None and config.scenario.in_memory != config.scenario
     looked_at = range(1 if large else config.training.replicates)
     shares = [float(np.mean(data_of(config, replicate)[0].t)) for replicate in looked_at]
     empty = [share for share in shares if share in (0.0, 1.0)]

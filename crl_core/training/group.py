@@ -31,7 +31,7 @@ from crl_core import ipm, metrics
 from crl_core.config import RunConfig
 from crl_core.config.run import BANDWIDTH_STEPS, BATCHED_NUMBERS, BATCHED_STEPS, BLOCK_ROWS, FREQUENCIES, PAIRS
 from crl_core.data.matching import matches
-from crl_core.data.on_disk import empty_on_disk, lies_on_disk, rows_on_disk
+from crl_core.data.on_disk import empty_on_disk, rows_on_disk
 from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData, Stream, aligned_groups, rng_for, strata
 from crl_core.events import COLLAPSED, DIVERGED, OK
@@ -72,7 +72,7 @@ class Group:
             fitted_rows(train, validation=training.validation, bootstrap=training.resample == "bootstrap", seed=seed)
             for (train, _), seed in zip(data, seeds, strict=True)
         ]
-        self._on_disk = config.table is None and lies_on_disk(source.n_rows)  # a table's rows may be private
+        self._on_disk = config.on_disk
         train_rows = [self._rows(train, fit) for (train, _), (fit, _) in zip(data, fits, strict=True)]
         self.validation = [
             self._rows(train, kept) for (train, _), (_, kept) in zip(data, fits, strict=True) if len(kept)
