@@ -105,19 +105,19 @@ async def watches(server: Served, minutes: float, found: Found, say: bool) -> No
             print(f"{line}  {dict(found.done)}", flush=True)
 
 
-async def use(server: Served, minutes: float, found: Found, say: bool) -> None:
+async def use(server: Served, minutes: float, visitors: int, found: Found, say: bool) -> None:
     until, rng = time.monotonic() + 60 * minutes, random.Random(0)
     store = RunStore(server.cache)
-    tasks = [looks(server.port, random.Random(at), until, found) for at in range(VISITORS)]
+    tasks = [looks(server.port, random.Random(at), until, found) for at in range(visitors)]
     tasks += [trains(server.port, random.Random(100 + at), until, found) for at in range(TRAINERS)]
     await asyncio.gather(*tasks, keeps(store, rng, until, found), watches(server, minutes, found, say))
 
 
-def soak(minutes: float, port: int, *, say: bool = False) -> Found:
+def soak(minutes: float, port: int, *, visitors: int = VISITORS, say: bool = False) -> Found:
     found = Found()
     with served(port) as server:
         children = [server.pid]
-        run(use(server, minutes, found, say))
+        run(use(server, minutes, visitors, found, say))
         children += [child.pid for child in psutil.Process(server.pid).children(recursive=True)]
     end = time.monotonic() + 10
     while time.monotonic() < end and any(map(psutil.pid_exists, children)):

@@ -33,6 +33,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.localhost",  # there is no outside
     "--process-per-site",  # a page finds the scripts of the last one of its profile compiled: half of what it costs
 ]
 # To a browser with this cookie the bare address is that of Train; who was never here begins with the lessons.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -17,10 +19,12 @@ PANEL = "getComputedStyle(document.querySelector('.stApp')).getPropertyValue('--
 
 
 @pytest.mark.parametrize("stem", TITLES)
-def test_axe_finds_nothing_serious_in_either_theme_nor_after_dusk_and_the_tab_says_which_page_it_is(
+def test_axe_finds_nothing_serious_in_either_theme_the_tab_names_the_page_and_nothing_is_asked_for_from_outside(
     server: Server, other_page: Page, stem: str
 ) -> None:
-    page = other_page
+    page, asked = other_page, list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
     page.goto(server.url("" if stem == "train" else stem))
     ready(page, stem)
     expect(page).to_have_title(f"{TITLES[stem]} · CRL Explorer")
@@ -30,6 +34,9 @@ def test_axe_finds_nothing_serious_in_either_theme_nor_after_dusk_and_the_tab_sa
     ready(page, stem)
     found += serious(page)
     assert found == []
+    assert any(url.startswith("ws:") for url in asked)
+    of_a_server = [url for url in asked if urlsplit(url).scheme not in ("data", "blob")]
+    assert {urlsplit(url).netloc for url in of_a_server} == {f"127.0.0.1:{server.port}"}
 
 
 def test_a_theme_chosen_in_the_menu_is_that_of_figures_and_tables_at_once(server: Server, page: Page) -> None:
@@ -56,7 +63,7 @@ def serious(page: Page) -> list[str]:
     """What axe-core finds that is serious or critical, and where."""
     return [
         f"{fault['id']}: {node['target'][-1]}: {node['failureSummary'][:200]}"
-        for fault in Axe().run(page).response["violations"]
+        for fault in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         if fault["impact"] in SERIOUS
         for node in fault["nodes"]
     ]

@@ -1,4 +1,4 @@
-"""Two minutes of mixed use: nothing fails, nothing grows without end, nothing outlives the server."""
+"""A minute and a half of mixed use: nothing fails, nothing grows without end, nothing outlives the server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def test_mixed_use_fails_nowhere_and_leaves_nothing_behind() -> None:
-    found = soak(2.0, free_port())
+    found = soak(1.5, free_port(), visitors=4)
     assert found.failures == []
     assert found.orphans == []
     assert found.done["views"] > 20
