@@ -253,6 +253,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as a user's Python: modules are compiled at the first start only
     figures = training_ratios(options.rounds, options.epochs) | stored_run_figures() | import_figures() | page_figures()
     about = {"python": platform.python_version(), "torch": torch.__version__, "cores": os.cpu_count()}
     budgets = {

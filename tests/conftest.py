@@ -46,7 +46,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each worker begins with a share of the tests in browsers, and ends with small ones, which others can take over.
+    """Each worker begins with a share of the files in browsers or with slow tests, and ends with small ones, which
+    others can take over.
 
     Workers are handed equal parts of this list. As collected, the first would get all browsers, and the others would
     wait at the end for the last of its long tests.
@@ -58,8 +59,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     rest: list[pytest.Item] = []
     for _, found in itertools.groupby(items, lambda item: item.path):  # a file's tests share its server
         tests = list(found)
-        in_browser = tests[0].get_closest_marker("browser") is not None
-        (min(hands, key=len) if in_browser else rest).extend(tests)
+        long = any(test.get_closest_marker(name) for test in tests for name in ("browser", "slow"))
+        (min(hands, key=len) if long else rest).extend(tests)
     left = iter(rest)
     for hand in hands:
         hand += itertools.islice(left, max(0, -(-len(items) // workers) - len(hand)))

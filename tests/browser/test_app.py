@@ -31,7 +31,9 @@ def said(page: Page, what: str | re.Pattern[str]) -> None:
 def settled(page: Page) -> None:
     """Wait until no script runs and the page is drawn."""
     page.wait_for_selector("[data-testid=stMain] h1")
-    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'", polling=50
+    )
 
 
 def params(page: Page) -> dict[str, list[str]]:

@@ -66,6 +66,7 @@ def by_link(config: RunConfig) -> RunConfig:
     return fields.build(preset_id, read_back)
 
 
+@pytest.mark.slow
 @settings(max_examples=500, suppress_health_check=list(HealthCheck))
 @given(configs())
 def test_any_config_comes_back_from_command_line_link_sidebar_and_json_with_its_key(
@@ -183,6 +184,7 @@ def taken_home(result: RunResult, folder: Path) -> None:
     assert_same(there.load(config.key), result)
 
 
+@pytest.mark.slow
 @settings(max_examples=24, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
 @given(configs(small=True))
 def test_a_run_of_any_config_is_taken_home_in_every_form(

@@ -429,6 +429,7 @@ def test_two_command_lines_asking_for_one_run_train_it_once(tmp_path: Path) -> N
     assert contents[0]["models"] == contents[1]["models"]
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_trains_is_followed(tmp_path: Path) -> None:
     config = endless_config()
     (tmp_path / "config.json").write_text(config.to_json())

@@ -150,6 +150,7 @@ def recorded_store(folder: Path) -> tuple[Recorder, RunStore]:
     return Recorder(root), RunStore(root, folder / "none")
 
 
+@pytest.mark.slow
 def test_whatever_was_stored_survives_a_power_cut_at_any_moment_and_any_loss_of_what_was_not_flushed(
     shm: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,6 +332,7 @@ def refusal(act: Callable[[], object]) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["ENOSPC", "EIO", "ENOSPC for good", "EIO for good", "short write"])
 @pytest.mark.parametrize("operation", operations(RunStore("unused"), None))  # type: ignore[arg-type]
 def test_whatever_call_the_disk_refuses_the_store_says_so_in_a_sentence_and_loses_nothing(

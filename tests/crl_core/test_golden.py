@@ -32,6 +32,7 @@ def test_a_changed_number_is_found() -> None:
     assert line.startswith("hospital: ite_rmse was [")
 
 
+@pytest.mark.slow
 def test_one_thread_and_two_agree() -> None:
     code = (
         "import sys, json, torch\nfrom crl_core import train\nfrom tests import golden\n"

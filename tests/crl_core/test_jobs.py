@@ -453,6 +453,7 @@ def test_a_running_and_a_waiting_run_can_be_cancelled_and_asked_for_again(manage
     assert kinds(store, running.key)[-1] == "RunCancelled"
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_a_clear_failure_and_the_next_run_is_trained(manager: JobManager, store: RunStore) -> None:
     doomed, next_one = endless_config(), tiny_config()
     sealed = store.save(made_up_result(tiny_config(7)))

@@ -94,6 +94,7 @@ def test_without_room_on_the_disk_rows_stay_in_memory(monkeypatch: pytest.Monkey
     assert found.flags.owndata
 
 
+@pytest.mark.slow
 def test_more_replicates_of_many_rows_take_less_than_half_of_what_they_would_in_memory() -> None:
     def most(replicates: int, in_memory: int) -> float:
         arguments = [sys.executable, "-c", MEMORY, str(replicates), str(in_memory)]

@@ -51,6 +51,7 @@ def test_environments_of_one_distribution_are_at_chance_and_mix_fully() -> None:
     assert found.p_value > 0.01
 
 
+@pytest.mark.slow
 def test_the_p_value_is_uniform_when_nothing_differs() -> None:
     small = [
         overlap(*two(0.0, n=25, k=2, seed=seed), np.random.default_rng(seed)).p_value <= 0.1 for seed in range(200)

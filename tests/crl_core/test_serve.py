@@ -595,6 +595,7 @@ def test_two_hundred_windows_of_unchanged_rows_raise_hardly_an_alarm(file: Path)
     assert alarms <= 2  # 1 %; the level asks for .05 in expectation, and windows share one reference sample
 
 
+@pytest.mark.slow
 def test_a_long_sliding_stream_of_unchanged_rows_stays_quiet_and_a_shift_is_seen_in_each_of_five_draws(
     file: Path,
 ) -> None:

@@ -99,6 +99,7 @@ def test_an_answer_that_cannot_be_written_says_where(tmp_path: Path) -> None:
 # -- made anew, small --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_study_writes_an_envelope_that_its_page_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, said = store_in(tmp_path), list[str]()
     here = Here(store)

@@ -265,6 +265,7 @@ def test_claims_of_a_study_are_measured_on_its_runs(store: RunStore) -> None:
 # -- several workers ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_workers_make_the_table_of_one_and_share_the_cores(store: RunStore, study: Study, tmp_path: Path) -> None:
     other = store_in(tmp_path / "one")
     tables = []
@@ -369,6 +370,7 @@ def test_a_study_is_planned_run_looked_at_and_written_out(
     assert capsys.readouterr().out.strip() == TINY.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -475,6 +477,7 @@ def test_two_studies_do_not_write_one_table(file: Path, tmp_path: Path, capsys: 
     assert refused
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_leaves_a_study_that_goes_on(file: Path, tmp_path: Path) -> None:
     """SIGKILL of the driver while its workers train; they end with it, and the next one trains what is left."""
     store = RunStore()

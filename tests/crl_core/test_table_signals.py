@@ -270,6 +270,7 @@ def test_who_reads_the_file_again_as_the_notebook_does_trains_the_same_network_o
         np.testing.assert_array_equal(weights, again.weights[name])
 
 
+@pytest.mark.slow
 def test_the_endpoint_takes_a_row_with_its_samples_and_refuses_one_that_is_no_trace(tmp_path: Path) -> None:
     table, store = source(), store_in(tmp_path)
     result = train(small(private_rows(table)))

@@ -50,6 +50,7 @@ def test_a_page_opens_on_a_run_of_any_config(page: str, open_app: Open, store: R
     look()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["scenario", "latent", "unseen"])
 def test_a_page_opens_on_any_config_that_is_not_trained(page: str, open_app: Open) -> None:
     @SOME

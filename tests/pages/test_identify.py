@@ -157,6 +157,7 @@ def trainer_of(jobs: JobManager) -> Trainer:
     return Trainer(jobs.store.root / "identify", jobs)
 
 
+@pytest.mark.slow
 def test_the_worker_trains_one_world_after_the_other_and_keeps_what_it_found(jobs: JobManager) -> None:
     trainer = trainer_of(jobs)
     first, second = (LatentWorld(scales=single_targets(2, n), n_rows=200) for n in (3, 2))
@@ -189,6 +190,7 @@ def test_a_training_can_be_cancelled_under_way_and_asked_for_again_at_once(jobs:
     assert trainer.state(world, 1).phase == "absent"
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_ends_the_training_with_a_reason_and_the_next_one_works(
     jobs: JobManager,
 ) -> None:

@@ -127,6 +127,7 @@ def test_without_shared_units_pairs_are_left_out_with_the_reason_and_the_others_
     assert "Train the penalties here" in [button.label for button in app.button]
 
 
+@pytest.mark.slow
 def test_trained_here_two_penalties_stand_side_by_side_with_latents_and_effect_maps(
     open_app: Open, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

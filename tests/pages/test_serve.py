@@ -227,6 +227,7 @@ def test_a_diverged_model_is_not_exported(open_app: Open, tiny: Tiny, store: Run
     assert "There is no model to export" in words(app)
 
 
+@pytest.mark.slow
 def test_the_process_writes_every_format_and_a_damaged_report_counts_as_none(tiny: Tiny, store: RunStore) -> None:
     store.save(tiny.result)
     found = exports.make(store, tiny.result, 1.0)
