@@ -33,6 +33,7 @@ import torch
 
 from benchmarks.lightning_recipe import fit
 from crl_core import RunConfig, Training, preset, train
+from crl_core.config.presets import DEFAULT_PRESET
 from crl_core.results import N_MMD
 from crl_core.training.path import warm_up
 
@@ -171,7 +172,9 @@ def page_figures() -> dict[str, float]:
 
     def visit(port: int) -> float:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
-        taken = seconds(lambda: (page.goto(f"http://127.0.0.1:{port}/"), page.wait_for_selector(chart)))
+        taken = seconds(
+            lambda: (page.goto(f"http://127.0.0.1:{port}/?preset={DEFAULT_PRESET}"), page.wait_for_selector(chart))
+        )
         page.close()
         return taken
 
