@@ -31,9 +31,7 @@ def said(page: Page, what: str | re.Pattern[str]) -> None:
 def settled(page: Page) -> None:
     """Wait until no script runs and the page is drawn."""
     page.wait_for_selector("[data-testid=stMain] h1")
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'", polling=50
-    )
+    page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
 
 
 def params(page: Page) -> dict[str, list[str]]:

@@ -159,9 +159,9 @@ def test_a_lesson_can_be_read_from_start_to_end(
     read(browser, lesson, by)
     stored = browser.evaluate(STORED)
     assert len(stored[lesson.id]["answers"]) == sum(step.asks for step in lesson.steps)
-    if by == "mouse":
-        browser.reload()  # another session: what was predicted is in the browser
-        expect(browser.locator(f".st-key-panel_lesson_{lesson.id}")).to_contain_text("done")
+    browser.reload()  # another session: what was predicted is in the browser
+    tile = browser.locator(f".st-key-panel_lesson_{lesson.id}")
+    expect(tile).to_contain_text("done")
 
 
 def test_a_first_visit_begins_with_the_lessons_and_the_next_one_where_the_last_ended(

@@ -20,7 +20,7 @@ def server(own_server: Server) -> Server:
 
 
 # Ten seconds of training and more: long enough to be looked at twice on a fast machine, too.
-RUN = {"samples": "2000", "replicates": "1", "set": "training.lams=0,0.1,1,10"}
+RUN = {"samples": "2000", "epochs": "300", "replicates": "1", "set": "training.lams=0,0.1,1,10"}
 VIEWS = ("latent", "effect", "map")
 # What stands in a panel while its page says that a run is in training, and the epochs that the page names.
 RECORDER = """(panel) => {
@@ -30,14 +30,13 @@ RECORDER = """(panel) => {
     const picture = main && main.querySelector(`.st-key-${panel} .js-plotly-plot`);
     if (!picture || !picture.checkVisibility() || !main.innerText.includes('In training')) return;
     window.pictures.add(picture.querySelector('.cartesianlayer').innerHTML);  // what is drawn, not what was asked for
-    const epoch = /Epoch (\\d+) of 300, .* left/.exec(main.innerText);
+    const epoch = /Epoch (\\d+) of EPOCHS, .* left/.exec(main.innerText);
     if (epoch) window.epochs.add(epoch[1]);
   }, 100);
-}"""
+}""".replace("EPOCHS", RUN["epochs"])
 
 
-def train(server: Server, page: Page, address: str, **params: str) -> None:
-    page.goto(server.url(address, **RUN, **params))
+def begin(page: Page) -> None:
     page.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click(timeout=WAIT_MS)
 
 
@@ -54,10 +53,11 @@ def pictures(lecture: Locator) -> dict[str, Any]:
 def test_every_panel_of_the_lecture_moves_while_it_trains_and_ends_with_the_final_picture(
     server: Server, page: Page
 ) -> None:
-    train(server, page, "lecture", epochs="300", seed="31")
+    page.goto(server.url("lecture", **RUN, seed="31"))
+    begin(page)
     lecture = page.locator(".lecture")
     bar, far = lecture.get_by_role("progressbar", name="Training"), lecture.locator(".far")
-    expect(far).to_contain_text(re.compile(r"Epoch \d+ of 300, .* left"), timeout=90_000)
+    expect(far).to_contain_text(re.compile(rf"Epoch \d+ of {RUN['epochs']}, .* left"), timeout=90_000)
     expect(lecture.locator("[data-view=latent] .caption")).to_contain_text(
         "PCA of the 16-d representation, 200 held-out"
     )
@@ -91,10 +91,10 @@ def test_latents_effects_and_the_path_move_while_they_train_and_give_way_to_the_
     windows = {name: page if name == "latent" else page.context.new_page() for name in PAGES}
     for name, window in windows.items():
         window.add_init_script(f"({RECORDER})('{PAGES[name][0]}')")  # by itself: a slow test process misses nothing
-        window.goto(server.url(name, **RUN, epochs="300", seed="32"))
+        window.goto(server.url(name, **RUN, seed="32"))
         settled(window)
     for window in windows.values():  # the first begins the run, the others join it
-        window.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click()
+        begin(window)
     for name, window in windows.items():
         main = window.get_by_test_id("stMain")
         expect(main).to_contain_text(PAGES[name][1], timeout=180_000)
