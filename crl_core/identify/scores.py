@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import rankdata
 
 Kind = Literal["pearson", "spearman"]
 
@@ -40,6 +39,8 @@ class Score:
 
 def correlations(z: np.ndarray, found: np.ndarray, kind: Kind = "pearson") -> np.ndarray:
     """|correlation| of every column of z [n, d] with every column of found [n, k], [d, k]; 0 for a constant column."""
+    from scipy.stats import rankdata
+
     a, b = (rankdata(part, axis=0) if kind == "spearman" else np.asarray(part, float) for part in (z, found))
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     norm = np.sqrt((a**2).sum(axis=0))[:, None] * np.sqrt((b**2).sum(axis=0))[None]

@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import Ridge
-from sklearn.preprocessing import StandardScaler
 
 from crl_core.data.refits import fitted_rows
 from crl_core.data.scm import MultiEnvData
@@ -122,6 +120,9 @@ def average_effects(result: RunResult, rows: MultiEnvData) -> AverageEffects:
 def average_levels(rows: MultiEnvData) -> AverageLevels:
     """What those who align nothing say of `rows`, of which both arms have some; least squares is fitted to all of
     them."""
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
     x = StandardScaler().fit_transform(rows.x)
     treated = rows.t == 1
     # The faintest ridge: levels of a category add up to one, for which its solver has no inverse otherwise.

@@ -17,12 +17,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import StratifiedKFold
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from crl_core import metrics
@@ -94,12 +88,16 @@ def constant_effect(rows: Rows) -> Outcomes:
 
 def least_squares_with_t(rows: Rows) -> Outcomes:
     """One linear regression of y on x and t (an S-learner): the same effect for everyone."""
+    from sklearn.linear_model import LinearRegression
+
     model = LinearRegression().fit(np.column_stack([rows.x, rows.t]), rows.y)
     return tuple(model.predict(np.column_stack([rows.at, np.full(len(rows.at), arm)])) for arm in (0, 1))
 
 
 def least_squares_per_arm(rows: Rows) -> Outcomes:
     """A linear regression for each arm (a T-learner)."""
+    from sklearn.linear_model import LinearRegression
+
     return _per_arm(rows, lambda n: LinearRegression())
 
 
@@ -110,6 +108,8 @@ def ridge_per_arm(rows: Rows) -> Outcomes:
 
 def random_forest_per_arm(rows: Rows) -> Outcomes:
     """A random forest for each arm (a T-learner)."""
+
+    from sklearn.ensemble import RandomForestRegressor
 
     def new(n: int) -> RandomForestRegressor:
         return RandomForestRegressor(
@@ -130,6 +130,10 @@ def boosting_per_arm(rows: Rows) -> Outcomes:
 
 def neighbours_per_arm(rows: Rows) -> Outcomes:
     """The mean outcome of the nearest neighbours in each arm, on scaled covariates."""
+    from sklearn.neighbors import KNeighborsRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     return _per_arm(rows, lambda n: make_pipeline(StandardScaler(), KNeighborsRegressor(min(NEIGHBOURS, n))), ARM_ROWS)
 
 
@@ -158,6 +162,8 @@ def dr_learner(rows: Rows) -> Outcomes:
 
 def cross_fitted(rows: Rows) -> CrossFitted:
     """Boosted outcomes of each arm and a logistic propensity, held at `FLOOR` and 1 - it. Folds share the arms."""
+    from sklearn.model_selection import StratifiedKFold
+
     own, at = np.empty((3, len(rows.t))), np.zeros((3, len(rows.at)))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=rows.seed)
     for others, left_out in folds.split(rows.x, rows.t):
@@ -170,14 +176,16 @@ def cross_fitted(rows: Rows) -> CrossFitted:
     return CrossFitted(y0=own[0], y1=own[1], propensity=own[2], y0_at=at[0], y1_at=at[1], propensity_at=at[2])
 
 
-def _boosting(rows: Rows) -> HistGradientBoostingRegressor:
+def _boosting(rows: Rows) -> Any:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
     size = boosting_size(rows.x.shape[1])
     return HistGradientBoostingRegressor(
         max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=rows.seed, **size
     )
 
 
-def _fitted(rows: Rows, which: np.ndarray, y: np.ndarray) -> HistGradientBoostingRegressor:
+def _fitted(rows: Rows, which: np.ndarray, y: np.ndarray) -> Any:
     """Boosting fitted to the values y [n] of these rows, or of some of them."""
     some = some_of(which, ARM_ROWS * len(np.unique(rows.t[which])), rows.seed)
     return _boosting(rows).fit(rows.x[some], y[some])
@@ -248,6 +256,8 @@ def z_scored(train: MultiEnvData, held_out: MultiEnvData) -> tuple[np.ndarray, n
 
     A column that is constant there is moved only; rows of an environment without training rows go by all of them.
     """
+    from sklearn.preprocessing import StandardScaler
+
     found = tuple(np.empty_like(part.x, dtype=np.float64) for part in (train, held_out))
     for env in np.union1d(train.env, held_out.env):
         own = train.x[train.env == env]

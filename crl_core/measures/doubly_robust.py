@@ -18,9 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from crl_core.data.scm import MultiEnvData
 
@@ -156,11 +153,19 @@ def effect_in_overlap(rows: MultiEnvData, known: Nuisances) -> Estimate:
 
 def scaled_ridge() -> Any:
     """Ridge on standardised covariates, its strength by leave-one-out error."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     return make_pipeline(StandardScaler(), RidgeCV(RIDGE))
 
 
 def scaled_logistic() -> Any:
     """Logistic regression on standardised covariates."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     return make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
 
 

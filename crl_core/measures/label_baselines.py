@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from threadpoolctl import threadpool_limits
 
 from crl_core.config import RunConfig
@@ -20,12 +19,23 @@ from crl_core.measures.prediction import elsewhere, judged
 from crl_core.measures.views import views_of
 from crl_core.results import data_of
 
+
+def _forest(seed: int) -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(100, min_samples_leaf=5, random_state=seed)
+
+
+def _boosting(seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed)
+
+
 LEARNERS: Mapping[str, Callable[[int], Any]] = {
     "logistic regression": lambda seed: scaled_logistic(),
-    "random forest": lambda seed: RandomForestClassifier(100, min_samples_leaf=5, random_state=seed),
-    "gradient boosting": lambda seed: HistGradientBoostingClassifier(
-        max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=seed
-    ),
+    "random forest": _forest,
+    "gradient boosting": _boosting,
 }
 
 

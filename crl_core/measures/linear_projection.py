@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import f as f_distribution
-from scipy.stats import norm
+from scipy.special import fdtrc, ndtri
 
 from crl_core.data.tables.columns import Column, placed
 from crl_core.measures.effect_checks import LEAST_IN_GROUP
@@ -61,7 +60,7 @@ class LinearProjection:
     def wide(self) -> float:
         """Standard errors of an interval that is widened for so many terms (Bonferroni): at least one of all misses
         zero in 5 of 100 tables at most, if no input matters."""
-        return float(norm.isf(0.025 / max(1, len(self.terms))))
+        return -float(ndtri(0.025 / max(1, len(self.terms))))
 
 
 def linear_projection(
@@ -155,4 +154,4 @@ def _of_none(slope: np.ndarray, spread: np.ndarray, n: int) -> float:
     if np.linalg.matrix_rank(spread, hermitian=True) < len(slope):
         return float("nan")
     wald = float(slope @ np.linalg.solve(spread, slope))
-    return float(f_distribution.sf(wald / len(slope), len(slope), n - len(slope) - 1))
+    return float(fdtrc(len(slope), n - len(slope) - 1, wald / len(slope)))

@@ -26,9 +26,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import expit, logit
-from sklearn.metrics import roc_auc_score
 
 from crl_core.data.scm import MultiEnvData, Stream, rng_for, split
 from crl_core.data.tables.making import LEAST_IN_ARM
@@ -153,6 +151,8 @@ def _changed(y: np.ndarray, effect: np.ndarray, p: np.ndarray, rng: np.random.Ge
 def placebo_chances(rows: MultiEnvData, known: Nuisances) -> tuple[np.ndarray, bool]:
     """Chance of the placebo of every untreated row, [n], whose mean is the table's share of treated rows; and whether
     it is a coin."""
+    from sklearn.metrics import roc_auc_score
+
     share, untreated = float(rows.t.mean()), rows.t == 0
     propensity = known.propensity
     n_untreated, n_treated = int(untreated.sum()), int((~untreated).sum())
@@ -164,6 +164,8 @@ def placebo_chances(rows: MultiEnvData, known: Nuisances) -> tuple[np.ndarray, b
 
 def shifted(propensity: np.ndarray, share: float) -> np.ndarray:
     """Propensities [n] whose logits are moved by one number, so that their mean is `share`, in (0, 1)."""
+    from scipy.optimize import brentq
+
     logits = logit(np.clip(propensity, _SURE, 1 - _SURE))
     move = brentq(lambda by: float(expit(logits + by).mean()) - share, -60, 60, xtol=1e-12)
     return np.asarray(expit(logits + move))

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
-from sklearn.metrics import accuracy_score, roc_auc_score
 
 from crl_core.data import scm
 from crl_core.data.interventions import backgrounds
@@ -106,6 +104,8 @@ def _judged_along(result: RunResult, rows: MultiEnvData, replicate: int) -> list
 
 def judged(chance: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Accuracy of saying yes above `YES`, and AUC, of chances [n] of labels y [n]; NaN where not defined."""
+    from sklearn.metrics import accuracy_score, roc_auc_score
+
     if not np.isfinite(chance).all():
         return np.nan, np.nan
     hits = float(accuracy_score(y, chance > YES))
@@ -137,6 +137,8 @@ def ceiling(scenario: Scenario) -> float:
     environments have the cause N(0, 1): p Φ(d - c) + (1 - p) Φ(d + c) with d the separation, p the pooled prevalence
     and c = log((1 - p) / p) / 2d. Of an environment whose cause does not vary at all it is taken as nearly constant.
     """
+    from scipy.stats import norm
+
     share = np.array(scenario.env_sizes) / scenario.n_samples
     mean = np.sqrt(scenario.dim_causal) * np.array(scenario.cause_mean)
     sd = np.maximum(scenario.cause_scale, 1e-2)

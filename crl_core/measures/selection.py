@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.neighbors import NearestNeighbors
 
 from crl_core.data.scm import MultiEnvData
 from crl_core.measures.overlap import LEAST_ROWS
@@ -98,6 +96,8 @@ def r_score(
     Not defined where x all but decides the treatment: NaN, and the reason.
     Source: Nie, Wager (2021), Quasi-oracle estimation; Schuler et al. (2018) for its use in selection.
     """
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
     undefined = np.full(len(ite_hat), np.nan)
     if len(np.unique(train.t)) < 2:
         return undefined, "not defined: one arm only"
@@ -130,6 +130,8 @@ def nearest_neighbour_error(ite_hat: np.ndarray, held_out: MultiEnvData) -> tupl
     τ_nn compares a unit with its nearest neighbour of the other arm in x, standardised within each environment so that
     an environment's offset does not decide who is near.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     arms = [np.flatnonzero(held_out.t == arm) for arm in (0, 1)]
     if min(len(arm) for arm in arms) == 0:
         return np.full(len(ite_hat), np.nan), "not defined: one arm only"

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import f_oneway
 
 from crl_core.data.tables.columns import MISSING, OTHER, Column, decoded
 from crl_core.measures.effect_checks import LEAST_IN_GROUP, Groups, by_group
@@ -46,6 +45,8 @@ def effects_by_column(
     scores, effects: [n], finite.  clipped: which rows' propensity was held, [n] bool.
     inputs: what the covariate became, [n, its inputs].
     """
+    from scipy.stats import f_oneway
+
     of, names = groups_of(column, inputs)
     shown = [scores[of == one] for one in range(len(names)) if (of == one).sum() >= LEAST_IN_GROUP]
     tested = len(shown) >= 2 and all(np.ptp(own) > 0 for own in shown)

@@ -4,8 +4,6 @@ do."""
 from __future__ import annotations
 
 import numpy as np
-from sklearn.linear_model import LinearRegression
-from sklearn.neighbors import KNeighborsRegressor
 from threadpoolctl import threadpool_limits
 
 from crl_core.config.run import SIMPLE_ROWS
@@ -25,6 +23,9 @@ def explained_variance(train: MultiEnvData, held_out: MultiEnvData) -> float:
 
     Without the truth: an outcome that is all noise, which an honest model predicts by a constant, has none.
     """
+    from sklearn.linear_model import LinearRegression
+    from sklearn.neighbors import KNeighborsRegressor
+
     found = []
     for arm in np.unique(held_out.t):
         of_arm, asked = np.flatnonzero(train.t == arm)[:SIMPLE_ROWS], held_out.t == arm

@@ -12,8 +12,7 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-from scipy.special import logsumexp
-from scipy.stats import norm
+from scipy.special import logsumexp, ndtri
 
 from crl_core.config import Align, Scenario
 from crl_core.data.scm import effect, outcomes, propensity
@@ -23,7 +22,7 @@ NEAR = 0.1  # spreads; a cause that differs by less is called nearly the same
 LITTLE = 0.05  # share of the outcome's spread that s may have, and y does not need it
 RARE = 0.05  # a treatment that fewer than one in twenty get counts as not seen
 _QUANTILES = (np.arange(400) + 0.5) / 400
-_NORMAL = norm.ppf(_QUANTILES)
+_NORMAL = ndtri(_QUANTILES)
 _LEAST_SPREAD = 1e-6  # a constant is a very narrow normal,
 _NARROW = 0.01  # and in ratios of spreads no narrower than that
 _UNLEARNT = 0.05  # share of the outcome's spread that a network leaves unexplained, beside the noise
@@ -128,7 +127,7 @@ class _World:
 
     def shared_cause(self) -> float:
         share = self.cells.sum(axis=(1, 2))
-        density = norm.logpdf(self.z[..., None], self.z_mean, self.z_spread) + np.log(self.weight)  # [E, q, E]
+        density = _log_density(self.z[..., None], self.z_mean, self.z_spread) + np.log(self.weight)  # [E, q, E]
         member = np.exp(density - logsumexp(density, axis=-1, keepdims=True))
         treated = (member * propensity(self.scenario, self.z[..., None])).sum(axis=-1)  # P(t = 1 | z̄)
         both = np.minimum(treated / share[1], (1 - treated) / share[0])
@@ -151,7 +150,7 @@ class _World:
             ranks = np.cumsum(self.cells[arm], axis=1) - self.cells[arm] / 2  # [E, q]
             below = np.sum([np.interp(z, *of) for of in zip(self.z, ranks, strict=True)], axis=0) / share[arm]
             at = np.interp(_QUANTILES, below, z)  # z̄ at each quantile of the arm, [q]
-            density = norm.logpdf(at[:, None], self.z_mean, self.z_spread) + np.log(self.weight)
+            density = _log_density(at[:, None], self.z_mean, self.z_spread) + np.log(self.weight)
             treated = propensity(self.scenario, at[:, None])
             density = density + np.log(np.maximum(treated if arm else 1 - treated, 1e-300))
             member = np.exp(density - logsumexp(density, axis=1, keepdims=True))  # P(e | z̄, t), [q, E]
@@ -173,7 +172,7 @@ class _World:
 def share_with_both(scenario: Scenario) -> float:
     """Share of units whose z sees each treatment with probability at least .05, all environments pooled."""
     world = _World(scenario)
-    log_density = norm.logpdf(world.z[..., None], world.z_mean, world.z_spread) + np.log(world.weight)  # [E, q, E]
+    log_density = _log_density(world.z[..., None], world.z_mean, world.z_spread) + np.log(world.weight)  # [E, q, E]
     member = np.exp(log_density - logsumexp(log_density, axis=-1, keepdims=True))
     pooled = (member * propensity(scenario, world.z[..., None])).sum(axis=-1)
     return float(world.weight @ np.mean((pooled >= RARE) & (pooled <= 1 - RARE), axis=1))
@@ -236,6 +235,11 @@ def _gap(mean: np.ndarray, spread: np.ndarray) -> float:
     return float(np.sqrt(np.mean(squares))) if squares else 0.0
 
 
+def _log_density(at: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Of a normal."""
+    return np.asarray(-np.square((at - mean) / spread) / 2 - np.log(spread * np.sqrt(2 * np.pi)))
+
+
 def _alone(weight: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> float:
     """Share of units whose value is hardly ever seen with the other treatment; all [2, E], arms by environments.
 
@@ -243,7 +247,7 @@ def _alone(weight: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> float:
     """
     value = mean[..., None] + spread[..., None] * _NORMAL  # [2, E, q]
     log_weight = np.log(np.maximum(weight, 1e-300))
-    of_arm = logsumexp(norm.logpdf(value[..., None, None], mean, spread) + log_weight, axis=-1)  # [2, E, q, 2]
+    of_arm = logsumexp(_log_density(value[..., None, None], mean, spread) + log_weight, axis=-1)  # [2, E, q, 2]
     chance = np.exp(of_arm - logsumexp(of_arm, axis=-1, keepdims=True))  # P(t | value)
     return float((weight * np.exp(-chance.min(axis=-1) / RARE).mean(axis=-1)).sum())
 

@@ -9,10 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import KFold, LeaveOneGroupOut, StratifiedKFold, cross_val_predict
-from sklearn.preprocessing import StandardScaler
 
 from crl_core.data.scm import MultiEnvData
 
@@ -22,6 +18,10 @@ def propensities(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
     Folds are drawn: in a file that is sorted, e.g. by site, those of neighbours would be sites never seen.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.preprocessing import StandardScaler
+
     scaled = StandardScaler().fit_transform(x)
     folds = StratifiedKFold(int(min(5, np.bincount(t, minlength=2).min())), shuffle=True, random_state=0)
     model = LogisticRegression(max_iter=1000)
@@ -31,6 +31,8 @@ def propensities(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 def aucs(values: np.ndarray, t: np.ndarray) -> np.ndarray:
     """How well each column tells treated from untreated rows, [d]: Mann and Whitney's U as a share. values: [n, d]."""
+    from scipy.stats import rankdata
+
     n_treated = int(t.sum())
     ranks = rankdata(values, axis=0)[t == 1].sum(axis=0)
     return np.asarray((ranks - n_treated * (n_treated + 1) / 2) / (n_treated * (len(t) - n_treated)))
@@ -54,6 +56,9 @@ def mean_differences(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 def accuracies(rows: MultiEnvData) -> tuple[float, float]:
     """R² of the outcome, cross-fitted over rows drawn of every environment, and over environments left out whole."""
+    from sklearn.model_selection import KFold, LeaveOneGroupOut
+    from sklearn.preprocessing import StandardScaler
+
     groups = np.unique(rows.env)
     if len(groups) < 2 or np.ptp(rows.y) == 0:
         return float("nan"), float("nan")
@@ -64,6 +69,8 @@ def accuracies(rows: MultiEnvData) -> tuple[float, float]:
 
 
 def _r2(x: np.ndarray, y: np.ndarray, folds: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    from sklearn.linear_model import Ridge
+
     y_hat = np.empty(len(y))
     for train, others in folds:
         y_hat[others] = Ridge(alpha=1.0).fit(x[train], y[train]).predict(x[others])
