@@ -29,7 +29,6 @@ from crl_core.runs.bundle import AlreadyStored, BundleRefused, export_run, impor
 from crl_core.runs.eventlog import EventLog, read_entries
 from crl_core.runs.labels import Label
 from crl_core.runs.library import Library
-from crl_core.runs.records import PART_NAMES
 from crl_core.runs.sealing import DiskFull, StoreError, read_manifest, write_manifest
 from crl_core.runs.store import RunStore
 from tests.crl_core.crashes import Recorder, lay_out
@@ -91,7 +90,8 @@ def goes_on(store: RunStore) -> None:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A run of another copy of the program, with a name and its parts, as a bundle."""
+    """A run of another copy of the program, with a name and a part, as a bundle. Each further part would be as many calls of
+    the disk again."""
 
     bundle: Path
     promise: Promise
@@ -100,12 +100,15 @@ class Elsewhere:
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
     folder = tmp_path_factory.mktemp("elsewhere")
-    store, config, label = store_in(folder), tiny_config(1), Label(name="from elsewhere")
-    assert train_and_store(config, store).ending == "trained"
+    trained, store, label = store_in(folder / "trained"), store_in(folder / "stored"), Label(name="from elsewhere")
+    config = tiny_config(1)
+    assert train_and_store(config, trained).ending == "trained"
+    result, part = trained.load(config.key), trained.part(config.key, "projection") or {}
+    store.save(result)
+    store.add(config.key, "projection", part)
     store.label(config.key, label)
     export_run(store, config.key, folder / "run.zip")
-    parts = {name: store.part(config.key, name) or {} for name in PART_NAMES}
-    return Elsewhere(folder / "run.zip", Promise(store.load(config.key), parts, (label,)))
+    return Elsewhere(folder / "run.zip", Promise(result, {"projection": part}, (label,)))
 
 
 def acts(store: RunStore, elsewhere: Elsewhere, say: Callable[[dict[str, Promise]], None]) -> None:
