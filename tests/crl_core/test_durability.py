@@ -90,8 +90,10 @@ def goes_on(store: RunStore) -> None:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A run of another copy of the program, with a name and a part, as a bundle. Each further part would be as many calls of
-    the disk again."""
+    """A run of another copy of the program, with a name and a part, as a bundle.
+
+    Further parts would only be the same calls of the disk again.
+    """
 
     bundle: Path
     promise: Promise
