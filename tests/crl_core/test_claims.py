@@ -415,16 +415,25 @@ KEY_VERDICTS = {
 }
 
 
+PATH = (0.0, 0.3, 10.0)  # of claims about the whole path: as few λ as bring out what they say
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "epochs"), list(KEY_VERDICTS))
-def test_the_key_verdicts_come_out_from_scratch(tmp_path: Path, seeds: int, epochs: int) -> None:
+def test_the_key_verdicts_come_out_from_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: int, epochs: int
+) -> None:
+    monkeypatch.setattr(rooms, "PATH", PATH)
     expected = KEY_VERDICTS[seeds, epochs]
     measured = run_claims(pick(list(expected), load_claims()), seeds, store_in(tmp_path), epochs=epochs)
     assert {item.claim.id: item.verdict for item in measured} == expected
 
 
 @pytest.mark.slow
-def test_least_factual_error_picks_a_bad_lam_where_the_label_leaks(tmp_path: Path) -> None:
+def test_least_factual_error_picks_a_bad_lam_where_the_label_leaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms, "PATH", PATH)
     (measured,) = run_claims(pick(["factual-error-picks-lam"], load_claims()), 5, store_in(tmp_path), epochs=40)
     assert measured.verdict == "does not hold"
     assert measured.median > 3

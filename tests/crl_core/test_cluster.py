@@ -102,7 +102,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     found.close()
 
 
-RUNS = int(os.environ.get("CRL_STUDY_RUNS", "40"))
+RUNS = int(os.environ.get("CRL_STUDY_RUNS", "24"))
 
 
 def kill_study(store: RunStore) -> Study:
