@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from crl_core.studies import claims as rooms
 from crl_core.studies.claims import (
     QUANTITIES,
     Claim,
+    Setting,
     load_claims,
     measure,
     median_interval,
@@ -394,9 +396,9 @@ def test_a_damaged_stored_answer_counts_as_none(tmp_path: Path, text: str) -> No
 
 # -- science -----------------------------------------------------------------------------------------------------------
 
-# At the smallest size at which each verdict comes out: (seeds, epochs) -> verdicts.
+# At the smallest size at which each verdict comes out with room to spare: (seeds, epochs, rows) -> verdicts.
 KEY_VERDICTS = {
-    (5, 25): {
+    (5, 30, 4000): {
         "recipe-factual": "holds",
         "recipe-with": "holds",
         "recipe-without": "does not hold",
@@ -405,7 +407,7 @@ KEY_VERDICTS = {
         "overlap-mixing-grows": "holds",
         "overlap-mmd-shrinks": "holds",
     },
-    (10, 50): {
+    (10, 60, 5000): {
         "hospital-factual": "holds",
         "hospital-with": "does not hold",
         "hospital-without": "holds",
@@ -415,17 +417,18 @@ KEY_VERDICTS = {
 }
 
 
-PATH = (0.0, 0.3, 10.0)  # of claims about the whole path: as few λ as bring out what they say
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "epochs"), list(KEY_VERDICTS))
-def test_the_key_verdicts_come_out_from_scratch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: int, epochs: int
-) -> None:
-    monkeypatch.setattr(rooms, "PATH", PATH)
-    expected = KEY_VERDICTS[seeds, epochs]
-    measured = run_claims(pick(list(expected), load_claims()), seeds, store_in(tmp_path), epochs=epochs)
+@pytest.mark.parametrize(("seeds", "epochs", "rows"), list(KEY_VERDICTS))
+def test_the_key_verdicts_come_out_from_scratch(tmp_path: Path, seeds: int, epochs: int, rows: int) -> None:
+    def smaller(setting: Setting | None) -> Any:
+        return setting and replace(setting, scenario=(*setting.scenario, ("n_samples", rows)))
+
+    expected = KEY_VERDICTS[seeds, epochs, rows]
+    asked = [
+        replace(claim, setting=smaller(claim.setting), against=smaller(claim.against))
+        for claim in pick(list(expected), load_claims())
+    ]
+    measured = run_claims(asked, seeds, store_in(tmp_path), epochs=epochs)
     assert {item.claim.id: item.verdict for item in measured} == expected
 
 
@@ -433,7 +436,7 @@ def test_the_key_verdicts_come_out_from_scratch(
 def test_least_factual_error_picks_a_bad_lam_where_the_label_leaks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rooms, "PATH", PATH)
+    monkeypatch.setattr(rooms, "PATH", (0.0, 0.3, 10.0))  # as few λ as bring it out
     (measured,) = run_claims(pick(["factual-error-picks-lam"], load_claims()), 5, store_in(tmp_path), epochs=40)
     assert measured.verdict == "does not hold"
     assert measured.median > 3
