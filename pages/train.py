@@ -90,7 +90,7 @@ else:
         draw(last, job_panel.state_of(last.key), nearest_lam(last.training.lams, asked.lam))
     elif live:
         begun = len(train_curves.curves_of(asked.config, now).at) > 0
-        look = load.live(watch, _POLL_S if begun else _FIRST_S)
+        look = st.fragment(watch, run_every=load.pace(_POLL_S if begun else _FIRST_S))
         look(asked.config, asked.lam, begun)
     else:
         draw(asked.config, now, asked.lam)

@@ -54,7 +54,7 @@ def _train(world: LatentWorld, seed: int) -> None:
 def training(world: LatentWorld, seed: int, state: State) -> None:
     """The training's pictures, as they come; nothing before there is one."""
     if state.active:
-        load.live(_watch, _POLL_S)(world, seed)
+        st.fragment(_watch, run_every=load.pace(_POLL_S))(world, seed)
     elif state.done:
         _pictures(world, state)
 

@@ -81,7 +81,7 @@ def sidebar_panel(config: RunConfig | None, problem: str | None, lam: float, sho
             disabled=not own,
             help=None if own else strangers.FOREIGN,
         )
-        watch = load.live(_watch, _POLL_S)
+        watch = st.fragment(_watch, run_every=load.pace(_POLL_S))
         watch(config.key, state.phase, state.active)
     else:
         done = state.phase == "completed"

@@ -20,6 +20,7 @@ def draw(now: Controls, config: RunConfig) -> None:
     naming, levels = naming_of(config, now.preset.env_word), table_run.levels_of(config)
     before = last_run.before(config)
 
+    @st.fragment(run_every=load.pace(_POLL_S))
     def live() -> None:
         state = job_panel.state_of(config.key)
         moved = st.session_state["lam"] != now.lam  # by hand: the sidebar is outside of this fragment
@@ -39,4 +40,4 @@ def draw(now: Controls, config: RunConfig) -> None:
         stamp = f"{config.key}|epoch {len(so_far.epochs)}|{so_far.views and so_far.views.epoch}|{progress[1]}"
         scrubber(data, stamp, now.lam, lambda sigma: None, stage_of(now), before=before)
 
-    load.live(live, _POLL_S)()
+    live()

@@ -78,6 +78,7 @@ def waits() -> None:
 def watch(asked: Controls, config: RunConfig, draw: Callable[[Live], None]) -> None:
     """Draw the page of a run under way, again and again; the whole page is drawn anew when something else is so."""
 
+    @st.fragment(run_every=load.pace(_POLL_S))
     def look() -> None:
         state = job_panel.state_of(config.key)
         moved = st.session_state["lam"] != asked.lam  # by hand: the sidebar is outside of this fragment
@@ -97,7 +98,7 @@ def watch(asked: Controls, config: RunConfig, draw: Callable[[Live], None]) -> N
             )
         )
 
-    load.live(look, _POLL_S)()
+    look()
 
 
 def moves(config: RunConfig) -> bool:

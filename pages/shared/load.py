@@ -10,20 +10,14 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
-from typing import ParamSpec
 
-import streamlit as st
 from streamlit.runtime import get_instance
 
 from crl_core.serve.descriptors import raise_limit
 
 RESERVE = 64  # descriptors that visitors leave for files, the worker and the log
 AT_FULL_PACE = 20  # visitors
-REST = 3  # times what a look takes that a live page waits until the next: a slow machine is there to train, too,
-LONGEST_REST_S = 2.0  # but something has to move
 MOST_A_MINUTE = 20  # lines of a log that say the same
 FULL = (
     "<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=20><title>CRL Explorer</title>"
@@ -31,7 +25,6 @@ FULL = (
     "<h1>Every seat is taken</h1><p>As many people as this server can hold are looking at it. This page tries again "
     "every 20 seconds; nothing that is trained is lost.</p>"
 )
-P = ParamSpec("P")
 _LOGS = ("asyncio", "streamlit", "uvicorn", "uvicorn.error")
 
 
@@ -53,7 +46,6 @@ class Sparingly(logging.Filter):
 
 
 _sparingly, _limit = Sparingly(), None
-_look_s = 0.0  # what a look took of late
 
 
 def prepare() -> None:
@@ -64,28 +56,12 @@ def prepare() -> None:
         logging.getLogger(name).addFilter(_sparingly)
 
 
-def live(look: Callable[P, None], seconds: float) -> Callable[P, None]:
-    """A fragment that looks again every so many seconds, or at its `pace`."""
-
-    @wraps(look)
-    def timed(*args: P.args, **kwargs: P.kwargs) -> None:
-        global _look_s
-        begun = time.monotonic()
-        try:
-            look(*args, **kwargs)
-        finally:
-            _look_s += (time.monotonic() - begun - _look_s) / 4
-
-    return st.fragment(timed, run_every=pace(seconds))
-
-
 def pace(seconds: float) -> float:
-    """How often a live page looks again: as it would, for a few visitors on a machine that draws at once; less often
-    the more there are, and where looking itself takes long."""
+    """How often a live page looks again: as it would, for a few visitors; the more there are, the less often."""
     audience = 1
     with suppress(RuntimeError, AttributeError):  # no server, or a Streamlit that counts otherwise
         audience = get_instance()._session_mgr.num_active_sessions()
-    return max(seconds * max(1.0, audience / AT_FULL_PACE), min(REST * _look_s, LONGEST_REST_S))
+    return seconds * max(1.0, audience / AT_FULL_PACE)
 
 
 def full() -> bool:

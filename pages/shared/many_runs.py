@@ -21,7 +21,7 @@ def panel(name: str, wanted: Wanted, *, start: str, again: bool) -> bool:
     which = _id(name, wanted)
     if which in server_cache.background().under_way():
         with st.container():
-            load.live(_watch, _POLL_S)(name, which, wanted)
+            st.fragment(_watch, run_every=load.pace(_POLL_S))(name, which, wanted)
         return False
     seconds = sum(server_cache.estimate_s(config) for config, _ in lacking)
     done = len(wanted) - len(lacking)

@@ -38,7 +38,7 @@ def draw(run: RunInView) -> None:
         asked = own.planted.get(run.key)
         phase = "absent" if asked is None else asked.state().phase
         if asked is not None and phase in ("queued", "running"):
-            load.live(_watch, _POLL_S)(asked)
+            st.fragment(_watch, run_every=load.pace(_POLL_S))(asked)
         else:
             if asked is not None:
                 _answer(run, asked)

@@ -31,7 +31,7 @@ def panel(chosen: Sequence[RunSummary]) -> None:
     with st.container(key="panel_runs_sweep", height="stretch"):
         style.panel_title("New sweep", "each value of one setting, or each pair of two")
         if asked := st.session_state.get(_ASKED):
-            load.live(_watch, _POLL_S)(asked)
+            st.fragment(_watch, run_every=load.pace(_POLL_S))(asked)
             return
         base = _base(chosen)
         if base is not None:

@@ -24,7 +24,7 @@ def watch(study: Study, status: Status | None) -> None:
         going = _here(study) or (status is not None and status.driven)
         st.session_state[_SEEN] = study.id, -1 if status is None else len(status.done), going
         if going:
-            load.live(_watch, _POLL_S)(study)
+            st.fragment(_watch, run_every=load.pace(_POLL_S))(study)
         elif status is not None:
             _say(study, status)
 

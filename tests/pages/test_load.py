@@ -80,7 +80,6 @@ def test_what_a_log_repeats_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_live_pages_look_less_often_the_more_visitors_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "_look_s", 0.0)
     assert load.pace(0.7) == 0.7  # without a server
 
     class Runtime:
@@ -94,20 +93,3 @@ def test_live_pages_look_less_often_the_more_visitors_there_are(monkeypatch: pyt
     assert load.pace(0.7) == 0.7
     audience[0] = 200
     assert load.pace(0.7) == pytest.approx(7.0)
-
-
-def test_a_machine_on_which_a_look_takes_long_is_left_time_to_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "_look_s", 0.0)
-    clock, found = [0.0], []
-    monkeypatch.setattr(load.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(load.st, "fragment", lambda look, run_every: look)
-
-    def look(takes: float) -> None:
-        clock[0] += takes
-
-    for takes in (0.01, 0.4, 60.0):
-        for _ in range(30):
-            load.live(look, 0.5)(takes)
-        found.append(load.pace(0.5))
-    assert found == [0.5, pytest.approx(load.REST * 0.4, rel=0.01), load.LONGEST_REST_S]
-    assert load.pace(4.0) == 4.0
