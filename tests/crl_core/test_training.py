@@ -348,6 +348,15 @@ def test_importing_the_library_loads_numpy_and_nothing_else_that_is_slow() -> No
     assert slow & set(loaded) == set()
 
 
+def test_servers_commands_and_training_start_without_what_only_fits_baselines() -> None:
+    import subprocess
+    import sys
+
+    rooms = "crl_core.figures, crl_core.cli.program, crl_core.training.path"
+    code = f"import sys, {rooms}; assert not sys.modules.keys() & {{'sklearn', 'scipy.stats'}}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_opening_a_result_does_not_load_torch() -> None:
     import subprocess
     import sys
