@@ -39,9 +39,11 @@ class Score:
 
 def correlations(z: np.ndarray, found: np.ndarray, kind: Kind = "pearson") -> np.ndarray:
     """|correlation| of every column of z [n, d] with every column of found [n, k], [d, k]; 0 for a constant column."""
-    from scipy.stats import rankdata
+    a, b = np.asarray(z, float), np.asarray(found, float)
+    if kind == "spearman":
+        from scipy.stats import rankdata
 
-    a, b = (rankdata(part, axis=0) if kind == "spearman" else np.asarray(part, float) for part in (z, found))
+        a, b = rankdata(a, axis=0), rankdata(b, axis=0)
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     norm = np.sqrt((a**2).sum(axis=0))[:, None] * np.sqrt((b**2).sum(axis=0))[None]
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from crl_core import metrics
 from crl_core.data.scm import MultiEnvData
-from crl_core.measures.doubly_robust import FLOOR, aipw, scaled_logistic, scaled_ridge, some_of
+from crl_core.measures.doubly_robust import FLOOR, aipw, scaled, scaled_logistic, scaled_ridge, some_of
 from crl_core.measures.trace_views import VIEWS
 from crl_core.measures.trees import boosting_size, forest_size
 from crl_core.measures.views import IMAGE_VIEWS, SAID, WORDS, View
@@ -108,7 +108,6 @@ def ridge_per_arm(rows: Rows) -> Outcomes:
 
 def random_forest_per_arm(rows: Rows) -> Outcomes:
     """A random forest for each arm (a T-learner)."""
-
     from sklearn.ensemble import RandomForestRegressor
 
     def new(n: int) -> RandomForestRegressor:
@@ -131,10 +130,8 @@ def boosting_per_arm(rows: Rows) -> Outcomes:
 def neighbours_per_arm(rows: Rows) -> Outcomes:
     """The mean outcome of the nearest neighbours in each arm, on scaled covariates."""
     from sklearn.neighbors import KNeighborsRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    return _per_arm(rows, lambda n: make_pipeline(StandardScaler(), KNeighborsRegressor(min(NEIGHBOURS, n))), ARM_ROWS)
+    return _per_arm(rows, lambda n: scaled(KNeighborsRegressor(min(NEIGHBOURS, n))), ARM_ROWS)
 
 
 def x_learner(rows: Rows) -> Outcomes:

@@ -151,22 +151,26 @@ def effect_in_overlap(rows: MultiEnvData, known: Nuisances) -> Estimate:
     return average(scores(rows, known)[~known.clipped])
 
 
-def scaled_ridge() -> Any:
-    """Ridge on standardised covariates, its strength by leave-one-out error."""
-    from sklearn.linear_model import RidgeCV
+def scaled(model: Any) -> Any:
+    """A model of scikit-learn on standardised covariates."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), RidgeCV(RIDGE))
+    return make_pipeline(StandardScaler(), model)
+
+
+def scaled_ridge() -> Any:
+    """Ridge on standardised covariates, its strength by leave-one-out error."""
+    from sklearn.linear_model import RidgeCV
+
+    return scaled(RidgeCV(RIDGE))
 
 
 def scaled_logistic() -> Any:
     """Logistic regression on standardised covariates."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
+    return scaled(LogisticRegression(solver="newton-cholesky"))
 
 
 def some_of(which: np.ndarray, most: int, seed: int) -> np.ndarray:
