@@ -21,7 +21,7 @@ from crl_core.runs.labels import MAX_NAME, Label
 from crl_core.runs.sealing import StoreError
 from pages.shared import load, locks, server_cache, strangers, style
 
-_POLL_S = 0.7
+_POLL_S = 2.0  # a page that moves looks more often by itself; with every look Streamlit draws all of a page anew
 _NAME = "job.name"
 _STAGES = {"projection": "t-SNE maps", "evidence": "overlap and baselines"}
 
