@@ -79,7 +79,7 @@ def _stored(asked: Mapping[str, RunConfig]) -> bool:
     with st.container(horizontal=True, vertical_alignment="center"):
         many_runs.panel(
             f"penalties.runs.{'.'.join(config.key for config in asked.values())}",
-            [(config, True) for config in asked.values()],
+            [(config, False) for config in asked.values()],  # what is drawn here needs no baselines
             start="Train them to see their latents and effects",
             again=True,
         )
