@@ -11,6 +11,7 @@ from crl_core.config import RunConfig
 from crl_core.config.penalty_words import PENALTY_WORDS
 from crl_core.figures import Palette, effect_plane, outside
 from crl_core.figures.compare import Pane, latents_in_a_row
+from crl_core.jobs.ensure_runs import is_there
 from crl_core.studies.penalties import WHERE, Contest
 from pages.shared import many_runs, server_cache
 from pages.shared.compare_runs import opened
@@ -72,7 +73,7 @@ def _choice(names: Sequence[str]) -> tuple[list[str], str]:
 
 def _stored(asked: Mapping[str, RunConfig]) -> bool:
     """Whether the networks are on this machine; where they are not, a way to train them."""
-    missing = [name for name, config in asked.items() if server_cache.store().summary(config.key) is None]
+    missing = [name for name, config in asked.items() if not is_there(config, server_cache.store())]
     if not missing:
         return True
     quiet(f"The networks of {named(missing)} are not stored on this machine.")

@@ -17,8 +17,7 @@ from crl_core.cli.program import main
 from crl_core.config import MAX_MODELS, PER_ENV, RECIPE_VERSION
 from crl_core.config.presets import preset
 from crl_core.jobs.executors import Here
-from crl_core.measures import evidence
-from crl_core.measures.baselines import methods
+from crl_core.measures import baselines, evidence
 from crl_core.results import RunResult
 from crl_core.runs.store import RunStore
 from crl_core.studies import claims as rooms
@@ -422,9 +421,7 @@ KEY_VERDICTS = {
 @pytest.fixture
 def no_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take a third of the time of these runs, and none of these verdicts looks at one."""
-    left_out = evidence._regularised(None, 0)
-    names = [item.name for item in methods({})]
-    monkeypatch.setattr(evidence, "each_fitted", lambda *_: iter([replace(left_out, name=name) for name in names]))
+    monkeypatch.setattr(baselines, "BASELINES", {})
     monkeypatch.setattr(evidence, "_OF_ROWS", {})  # nor is it remembered that there were none
 
 

@@ -95,12 +95,12 @@ def test_without_room_on_the_disk_rows_stay_in_memory(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
+@pytest.mark.flaky(reruns=1)  # peaks are what a thread sees every 5 ms: on a busy machine some are missed
 def test_more_replicates_of_many_rows_take_less_than_half_of_what_they_would_in_memory() -> None:
     def most(replicates: int, in_memory: int) -> float:
         arguments = [sys.executable, "-c", MEMORY, str(replicates), str(in_memory)]
         done = subprocess.run(arguments, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
         return float(done.stdout)
 
-    one, six_in_memory = most(1, 100_000), most(6, 10_000_000)
-    six = min(most(6, 100_000) for _ in range(2))  # a fifth of it comes and goes with the moment of a look
+    one, six, six_in_memory = most(1, 100_000), most(6, 100_000), most(6, 10_000_000)
     assert six - one < (six_in_memory - one) / 2

@@ -1,5 +1,7 @@
 """A path trains every λ as it would be trained alone, reports what happened, and hides no failure."""
 
+import subprocess
+import sys
 from dataclasses import fields, replace
 
 import numpy as np
@@ -339,9 +341,6 @@ def test_what_is_judged_on_the_device_is_what_plain_numpy_says(changes: dict[str
 
 
 def test_importing_the_library_loads_numpy_and_nothing_else_that_is_slow() -> None:
-    import subprocess
-    import sys
-
     code = "import sys, crl_core, crl_core.events; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     slow = {"torch", "scipy", "sklearn", "pandas", "plotly", "streamlit", "joblib", "safetensors"}
@@ -349,18 +348,12 @@ def test_importing_the_library_loads_numpy_and_nothing_else_that_is_slow() -> No
 
 
 def test_servers_commands_and_training_start_without_what_only_fits_baselines() -> None:
-    import subprocess
-    import sys
-
     rooms = "crl_core.figures, crl_core.cli.program, crl_core.training.path"
     code = f"import sys, {rooms}; assert not sys.modules.keys() & {{'sklearn', 'scipy.stats'}}"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_opening_a_result_does_not_load_torch() -> None:
-    import subprocess
-    import sys
-
     code = "import sys, crl_core.results, crl_core.runs.store; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
