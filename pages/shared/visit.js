@@ -8,6 +8,7 @@ if (!window.crlVisit) {
     document.cookie = `crl_last=${value}; path=/; max-age=31536000; SameSite=Lax`;
   };
   keep();
+  window.navigation?.addEventListener("currententrychange", keep); // a window that is killed tells nobody it goes
   addEventListener("pagehide", keep);
   document.addEventListener("visibilitychange", keep);
 }

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
@@ -131,6 +132,30 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def trainer(server: Server) -> psutil.Process:
+    """The process that trains for this server, once it is there."""
+    app = psutil.Process(server.process.pid)
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while time.monotonic() < deadline:
+        for process in app.children():
+            if "crl_core.jobs.worker" in process.cmdline():
+                return process
+        time.sleep(0.1)
+    pytest.fail("The server started no process to train in.")
+
+
+@contextmanager
+def at_rest(server: Server) -> Iterator[psutil.Process]:
+    """What trains rests while a test looks on: however busy the machine is, pages have the time that they need to
+    follow, and nothing is computed that nobody looks at."""
+    worker = trainer(server)
+    worker.suspend()
+    try:
+        yield worker
+    finally:
+        worker.resume()
 
 
 def free_port() -> int:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, at_rest
 
 pytestmark = pytest.mark.browser
 
@@ -69,18 +69,19 @@ def test_a_link_opens_its_page_with_all_settings_on_a_server_nobody_has_visited(
 
 
 @pytest.mark.parametrize(
-    ("typed", "shown", "title"),
+    ("to", "typed", "shown", "title"),
     [
-        ("train", "", "Train"),
-        ("Latent", "latent", "Latent"),
-        ("latent/of/mine", "latent", "Latent"),
+        ("server", "train", "", "Train"),
+        ("server", "Latent", "latent", "Latent"),
+        ("cold_server", "latent/of/mine", "latent", "Latent"),
     ],
 )
 def test_a_page_opens_by_the_name_a_person_types_also_on_a_server_nobody_has_visited(
-    cold_server: Server, page: Page, other_page: Page, typed: str, shown: str, title: str
+    request: pytest.FixtureRequest, page: Page, other_page: Page, to: str, typed: str, shown: str, title: str
 ) -> None:
+    server: Server = request.getfixturevalue(to)
     for visitor in (page, other_page):  # the second finds the server warm
-        visitor.goto(cold_server.url(typed, preset="leaky", sigma1="0.5"))
+        visitor.goto(server.url(typed, preset="leaky", sigma1="0.5"))
         settled(visitor)
         expect(visitor.get_by_role("heading", name=title, exact=True)).to_be_visible()
         expect(visitor.get_by_role("dialog")).to_have_count(0)
@@ -108,9 +109,10 @@ def test_train_draws_curves_live_and_the_run_is_found_again(server: Server, page
     page.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click()
     said(page, re.compile(r"Epoch [1-9]\d* of 1000"))
     page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
-    assert "double-click to reset" not in page.content()  # no zoom while data comes in: it would not be kept
-    other_page.goto(server.url(**SLOW))  # a late visitor sees the same run, from its start
-    said(other_page, re.compile(r"Epoch [1-9]\d* of 1000"))
+    with at_rest(server):
+        assert "double-click to reset" not in page.content()  # no zoom while data comes in: it would not be kept
+        other_page.goto(server.url(**SLOW))  # a late visitor sees the same run, from its start
+        said(other_page, re.compile(r"Epoch [1-9]\d* of 1000"))
     other_page.get_by_test_id("stSidebar").get_by_role("button", name="Cancel").click()
     said(page, re.compile(r"Cancelled at epoch \d+"))
     said(other_page, re.compile(r"Cancelled at epoch \d+"))

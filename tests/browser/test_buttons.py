@@ -23,7 +23,7 @@ from crl_core.runs.store import RunStore
 from crl_core.serve.app import create_app
 from crl_core.serve.settings import Settings
 from pages.shared.places import SECTIONS
-from tests.browser.conftest import ROOT, WAIT_MS, Server, start_server
+from tests.browser.conftest import ROOT, WAIT_MS, Server, at_rest, start_server
 from tests.browser.pressing import Visitor, buttons_in_source, is_pressed, presses
 from tests.browser.test_app import TINY, params, said
 from tests.browser.test_traces import tap_a_point
@@ -147,10 +147,11 @@ def test_a_page_without_its_run_trains_it_shows_the_way_to_watch_and_leads_back(
     epochs.press("Enter")
     visitor.press("run-train")
     expect(visitor.main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))  # it moves here, too
-    visitor.open("lens", **TINY | {"samples": LONG["samples"], "epochs": LONG["epochs"]})
-    expect(visitor.main).to_contain_text("This run is being trained")
-    visitor.press("Watch it live", at=page.get_by_test_id("stPageLink").get_by_role("link"))
-    expect(visitor.main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))
+    with at_rest(visitor.server):
+        visitor.open("lens", **TINY | {"samples": LONG["samples"], "epochs": LONG["epochs"]})
+        expect(visitor.main).to_contain_text("This run is being trained")
+        visitor.press("Watch it live", at=page.get_by_test_id("stPageLink").get_by_role("link"))
+        expect(visitor.main).to_contain_text(re.compile(r"Epoch [1-9]\d* of 1000"))
     visitor.press("job-cancel")
     expect(visitor.main).to_contain_text(re.compile(r"Cancelled at epoch \d+"))
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from crl_core import PRESETS, RunStore
 from crl_core.export.figure_page import figure_page
-from tests.browser.conftest import WAIT_MS, Server
+from tests.browser.conftest import Server
 from tests.browser.test_app import settled
 
 pytestmark = pytest.mark.browser
@@ -24,38 +24,28 @@ def server(own_server: Server) -> Server:
 FOUR = [PRESETS[name].config.key for name in ("hospital", "shifted", "leaky", "recipe")]
 
 
-@pytest.fixture
-def page(chromium: Browser) -> Page:
-    opened = chromium.new_context(viewport={"width": 1600, "height": 1000}, accept_downloads=True).new_page()
-    opened.set_default_timeout(WAIT_MS)
-    return opened
-
-
 def test_four_runs_follow_one_lambda_and_their_link_brings_them_back(
-    server: Server, page: Page, chromium: Browser
+    server: Server, page: Page, other_page: Page
 ) -> None:
+    page.set_viewport_size({"width": 1600, "height": 1000})
     page.goto(server.url("compare") + "?" + "&".join(f"runs={key}" for key in FOUR))
     settled(page)
     expect(page.locator(".js-plotly-plot").nth(3)).to_be_visible()
-    titles = page.locator(".js-plotly-plot").all_inner_texts()
+    figures = page.get_by_test_id("stPlotlyChart").count()
     handle = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")
     handle.focus()
     handle.press("ArrowRight")
     page.wait_for_url("**lam=1.9**")
     settled(page)
-    assert len(page.locator(".js-plotly-plot").all_inner_texts()) == len(titles)
-    other = chromium.new_context().new_page()
-    other.set_default_timeout(WAIT_MS)
-    other.goto(page.url)
-    settled(other)
-    expect(other.locator(".js-plotly-plot").nth(3)).to_be_visible()
+    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(figures)
+    other_page.goto(page.url)
+    settled(other_page)
+    expect(other_page.locator(".js-plotly-plot").nth(3)).to_be_visible()
     for key in FOUR:
-        assert f"runs={key}" in other.url
-    expect(other.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")).to_have_attribute(
+        assert f"runs={key}" in other_page.url
+    expect(other_page.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")).to_have_attribute(
         "aria-valuetext", "1.9"
     )
-    other.close()
-    page.close()
 
 
 def test_the_figures_of_a_run_save_themselves_as_svg_and_png_from_a_file_on_disk(page: Page, tmp_path: Path) -> None:

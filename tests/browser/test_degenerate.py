@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from crl_core.runs.store import RunStore
 from pages.shared import fields
@@ -29,12 +29,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Itera
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_every_page_that_draws_the_run_opens_without_an_exception(chromium: Browser, filled: Server, name: str) -> None:
+def test_every_page_that_draws_the_run_opens_without_an_exception(page: Page, filled: Server, name: str) -> None:
     config = degenerate.RUNS[name]().config
     preset_id, values = fields.describe(config)
     home = fields.defaults(preset_id)
     link = {field: str(value) for field, value in values.items() if value != home.get(field)}
-    page, trouble = chromium.new_page(viewport={"width": 1280, "height": 900}), []
+    trouble: list[str] = []
     page.on("pageerror", lambda error: trouble.append(str(error)))
     for address in PAGES:
         also = {"runs": config.key} if address == "compare" else {}
@@ -47,4 +47,3 @@ def test_every_page_that_draws_the_run_opens_without_an_exception(chromium: Brow
         expect(page.locator("[data-testid=stException]")).to_have_count(0)
         expect(page.get_by_text("cannot be drawn")).to_have_count(0)
     assert trouble == []
-    page.close()

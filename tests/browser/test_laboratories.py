@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from crl_core.export.model_file import open_model
@@ -88,17 +88,6 @@ def test_a_link_to_a_contest_sets_what_decides_it_and_a_change_is_in_the_link(se
     shared.press("ArrowLeft")
     page.wait_for_url(re.compile("shared=16"))
     expect(page.get_by_text("This world has not been tried yet")).to_be_visible()
-
-
-@pytest.mark.parametrize("address", ["penalties", "identify", "serve"])
-def test_nothing_stands_out_of_a_narrow_window(server: Server, chromium: Browser, address: str) -> None:
-    phone = chromium.new_page(viewport={"width": 390, "height": 844})
-    phone.set_default_timeout(WAIT_MS)
-    phone.goto(server.url(address))
-    settled(phone)
-    main = phone.get_by_test_id("stMain")
-    assert main.evaluate("box => box.scrollWidth <= box.clientWidth + 1")
-    phone.close()
 
 
 def test_an_engineer_takes_away_a_model_that_opens(server: Server, page: Page, tmp_path: Path) -> None:

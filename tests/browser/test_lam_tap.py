@@ -6,12 +6,12 @@ import re
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, expect
 
 from crl_core.config import DEFAULT_LAMS
 from pages.shared.fields import lam_text
-from tests.browser.conftest import WAIT_MS, Server
+from tests.browser.conftest import Server
 from tests.browser.test_app import settled
 
 pytestmark = pytest.mark.browser
@@ -38,9 +38,8 @@ def tap(page: Page, panel: str, at: int, lam: str) -> None:
     raise AssertionError(f"no tap on point {at} brought λ = {lam}")
 
 
-def test_a_tap_on_a_point_takes_its_lam_again_and_again(server: Server, chromium: Browser) -> None:
-    page = chromium.new_context(viewport={"width": 1440, "height": 1000}).new_page()
-    page.set_default_timeout(WAIT_MS)
+def test_a_tap_on_a_point_takes_its_lam_again_and_again(server: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 1000})
     page.goto(server.url("path", preset="hospital"))
     settled(page)
     slider = page.get_by_test_id("stSidebar").get_by_role("slider", name="λ shown")
@@ -48,4 +47,3 @@ def test_a_tap_on_a_point_takes_its_lam_again_and_again(server: Server, chromium
     for at in (3, 8, 3):
         tap(page, "panel_path_error", at, lams[at])
         expect(slider).to_have_attribute("aria-valuetext", lams[at])
-    page.context.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from crl_core import train
 from crl_core.runs.store import RunStore
@@ -58,9 +58,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.stop()
 
 
-def test_each_tap_of_a_finger_shows_the_trace_of_the_point_below_it(server: Server, chromium: Browser) -> None:
-    context = chromium.new_context(viewport={"width": 390, "height": 900}, has_touch=True)
-    page = context.new_page()
+def test_each_tap_of_a_finger_shows_the_trace_of_the_point_below_it(server: Server, phone: Page) -> None:
+    page = phone
     page.goto(server.url("latent", **link(FILTER), lam="1"))
     drawn(page)
     for rank in range(3):
@@ -68,7 +67,6 @@ def test_each_tap_of_a_finger_shows_the_trace_of_the_point_below_it(server: Serv
         title = page.locator(".st-key-panel_trace .gtitle").first
         expect(title).to_have_text(re.compile(rf"^Row {row + 1}, hospital [AB]$"))
         drawn(page)
-    context.close()
 
 
 @pytest.mark.parametrize(("preset", "stem"), [("filter", "effects"), ("hum-label", "path"), ("hum-label", "latent")])
