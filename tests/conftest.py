@@ -46,8 +46,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each worker begins with a share of the files in browsers or with slow tests, and ends with small ones, which
-    others can take over.
+    """Who looks at pages waits, and who computes does not: all workers but one begin with the tests in browsers, and
+    the last with the slow ones of the rest. All end with small ones, which others can take over.
 
     Workers are handed equal parts of this list. As collected, the first would get all browsers, and the others would
     wait at the end for the last of its long tests.
@@ -59,8 +59,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     rest: list[pytest.Item] = []
     for _, found in itertools.groupby(items, lambda item: item.path):  # a file's tests share its server
         tests = list(found)
-        long = any(test.get_closest_marker(name) for test in tests for name in ("browser", "slow"))
-        (min(hands, key=len) if long else rest).extend(tests)
+        if any(test.get_closest_marker("browser") for test in tests):
+            min(hands[:-1], key=len).extend(tests)
+        else:
+            slow = any(test.get_closest_marker("slow") for test in tests)
+            (hands[-1] if slow else rest).extend(tests)
     left = iter(rest)
     for hand in hands:
         hand += itertools.islice(left, max(0, -(-len(items) // workers) - len(hand)))
