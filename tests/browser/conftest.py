@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from crl_core.lecture.handout import handout_html
 from crl_core.results import RunResult
 from tests.browser.hand import N_ROWS, Hand, Open
+from tests.crl_core.made_up import wait_until
 from tests.lecture_runs import evidence_of
 
 ROOT = Path(__file__).parents[2]
@@ -136,14 +137,13 @@ class Server:
 
 def trainer(server: Server) -> psutil.Process:
     """The process that trains for this server, once it is there."""
-    app = psutil.Process(server.process.pid)
-    deadline = time.monotonic() + WAIT_MS / 1000
-    while time.monotonic() < deadline:
-        for process in app.children():
-            if "crl_core.jobs.worker" in process.cmdline():
-                return process
-        time.sleep(0.1)
-    pytest.fail("The server started no process to train in.")
+
+    def found() -> list[psutil.Process]:
+        children = psutil.Process(server.process.pid).children()
+        return [process for process in children if "crl_core.jobs.worker" in process.cmdline()]
+
+    wait_until(lambda: bool(found()), WAIT_MS / 1000)
+    return found()[0]
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def test_every_page_that_draws_the_run_opens_without_an_exception(page: Page, fi
     home = fields.defaults(preset_id)
     link = {field: str(value) for field, value in values.items() if value != home.get(field)}
     trouble: list[str] = []
+    page.set_viewport_size({"width": 1280, "height": 900})
     page.on("pageerror", lambda error: trouble.append(str(error)))
     for address in PAGES:
         also = {"runs": config.key} if address == "compare" else {}

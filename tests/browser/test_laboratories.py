@@ -90,6 +90,15 @@ def test_a_link_to_a_contest_sets_what_decides_it_and_a_change_is_in_the_link(se
     expect(page.get_by_text("This world has not been tried yet")).to_be_visible()
 
 
+@pytest.mark.parametrize("address", ["penalties", "identify", "serve"])
+def test_nothing_stands_out_of_a_narrow_window(server: Server, page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(server.url(address))
+    settled(page)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("box => box.scrollWidth <= box.clientWidth + 1")
+
+
 def test_an_engineer_takes_away_a_model_that_opens(server: Server, page: Page, tmp_path: Path) -> None:
     page.goto(server.url("serve", lam="1.9"))
     settled(page)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 import psutil
@@ -12,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import WAIT_MS, Server, at_rest
 from tests.browser.test_app import settled
+from tests.crl_core.made_up import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -43,17 +43,16 @@ def begin(page: Page) -> None:
     page.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True).click(timeout=WAIT_MS)
 
 
-def train_a_little(server: Server, worker: psutil.Process, page: Page) -> None:
+def train_a_little(server: Server, worker: psutil.Process) -> None:
     """Until its models were looked at again, and an epoch ended after that."""
 
     def told() -> list[str]:
         logs = (server.cache / "runs").glob("*/events.jsonl")
         return re.findall("ViewSampled|EpochEnded", "".join(log.read_text() for log in logs))
 
-    before, deadline = len(told()), time.monotonic() + 2 * WAIT_MS / 1000
+    before = len(told())
     worker.resume()
-    while "ViewSampled EpochEnded" not in " ".join(told()[before:]) and time.monotonic() < deadline:
-        page.wait_for_timeout(50)
+    wait_until(lambda: "ViewSampled EpochEnded" in " ".join(told()[before:]), 2 * WAIT_MS / 1000)
     worker.suspend()
 
 
@@ -115,7 +114,7 @@ def test_latents_effects_and_the_path_move_while_they_train_and_give_way_to_the_
             begin(window)
             expect(window.get_by_test_id("stMain")).to_contain_text("In training")
         for looks in range(LOOKS):
-            train_a_little(server, worker, page)
+            train_a_little(server, worker)
             for window in windows.values():
                 window.wait_for_function("looks => window.epochs.size > looks", arg=looks)
         for name, window in windows.items():

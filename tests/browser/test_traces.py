@@ -59,14 +59,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_each_tap_of_a_finger_shows_the_trace_of_the_point_below_it(server: Server, phone: Page) -> None:
-    page = phone
-    page.goto(server.url("latent", **link(FILTER), lam="1"))
-    drawn(page)
+    phone.set_viewport_size({"width": 390, "height": 900})
+    phone.goto(server.url("latent", **link(FILTER), lam="1"))
+    drawn(phone)
     for rank in range(3):
-        row = tap_a_point(page, page.touchscreen.tap, rank)
-        title = page.locator(".st-key-panel_trace .gtitle").first
+        row = tap_a_point(phone, phone.touchscreen.tap, rank)
+        title = phone.locator(".st-key-panel_trace .gtitle").first
         expect(title).to_have_text(re.compile(rf"^Row {row + 1}, hospital [AB]$"))
-        drawn(page)
+        drawn(phone)
 
 
 @pytest.mark.parametrize(("preset", "stem"), [("filter", "effects"), ("hum-label", "path"), ("hum-label", "latent")])
