@@ -7,17 +7,16 @@ Links:     a session's first run mends what a link asks for and cannot have, in 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from crl_core.config import MAX_ENVS, RunConfig
 from crl_core.config.presets import DEFAULT_PRESET, Preset
 from crl_core.config.text import imagined, nearest_lam
-from pages.shared import fields, job_panel, locks, sidebar_place, sidebar_table, style, table_run
+from pages.shared import fields, job_panel, locks, moved, sidebar_place, sidebar_table, style, table_run
 from pages.shared.asked import Controls as Controls
 from pages.shared.fields import Field, Value, lam_text
 
@@ -27,10 +26,6 @@ _NOTES = "sidebar.notes"
 _N_ENVS = "sidebar.n_envs"
 _DRAWN = "sidebar.drawn"  # the fields that have a widget
 _PAGE = "sidebar.page"
-_MOVED = "sidebar.lam_moved"  # λ before and after it was moved by code, and when
-_UNMOVED = (None, None, 0.0)
-_STALE_S = 10.0
-_HAND_S = 2.0  # from another control to the slider
 _ENCODERS = (  # measured by benchmarks/encoders.py
     "Conv1d takes about 3 times as long. On “The hum and the label” it trusts the hum as much as the MLP does, and "
     "with batches of 128 it collapses at a λ where the MLP does not."
@@ -51,37 +46,20 @@ def move_lam(lam: float, *, polled: bool = True) -> None:
     """
     if locks.locked("lam"):
         return
-    st.session_state[_MOVED] = (st.session_state.get("lam"), lam, time.monotonic()) if polled else _UNMOVED
-    st.session_state["lam"] = lam
+    moved.move("lam", lam)
+    if not polled:
+        moved.at_rest("lam")
 
 
 def set_view(preset_id: str, lam: float) -> None:
     """Put a preset, as it comes, and λ in view, whatever a link holds fast. Before the controls of a run are drawn."""
-    st.session_state["preset"] = preset_id
-    _preset_changed()
-    st.session_state["lam"] = lam
+    _take_preset(preset_id)
+    moved.move("lam", lam)
 
 
 def arrived() -> bool:
     """Whether the session's first run has mended its link, so that controls are bound to the address."""
     return _CONTROLS in st.session_state
-
-
-def _keep_lam() -> None:
-    """A poll that was under way when λ was moved by code still brings the λ of before, which nobody asks for."""
-    before, after, since = st.session_state.get(_MOVED, _UNMOVED)
-    if after is not None and st.session_state.get("lam") == before and time.monotonic() - since < _STALE_S:
-        st.session_state["lam"] = after
-
-
-def _lam_by_hand() -> None:
-    """A hand on the slider may go back to the λ before: what no poll sends, and not at once after the move, when any
-    message can still bring that λ."""
-    _forget_notes()
-    context = get_script_run_ctx()
-    of_poll = context is not None and bool(context.fragment_ids_this_run)
-    if not of_poll and time.monotonic() - st.session_state.get(_MOVED, _UNMOVED)[2] > _HAND_S:
-        st.session_state[_MOVED] = _UNMOVED
 
 
 def _keep_link(page: str) -> None:
@@ -100,7 +78,7 @@ def draw(page: str, of_lesson: Sequence[str] | None = None) -> Controls:
     of_lesson: the controls that a lesson leaves in reach; None outside lessons.
     """
     _arrive()
-    _keep_lam()
+    moved.keep()
     _keep_link(page)
     own = table_run.current()
     with st.sidebar:
@@ -117,8 +95,7 @@ def draw(page: str, of_lesson: Sequence[str] | None = None) -> Controls:
 def choose_preset(preset_id: str) -> None:
     """Take another preset, as it comes, unless a link holds it fast. For callbacks."""
     if not locks.locked("preset"):
-        st.session_state["preset"] = preset_id
-        _preset_changed()
+        _take_preset(preset_id)
 
 
 def show(config: RunConfig) -> None:
@@ -133,7 +110,7 @@ def _assign(preset_id: str, values: Mapping[str, Any]) -> None:
     drawn: frozenset[str] = st.session_state.get(_DRAWN, frozenset())
     at_home = fields.defaults(preset_id, int(values["envs"]))
     for name, value in values.items():
-        st.session_state[name] = value
+        moved.move(name, value)
         if name not in drawn and value != at_home.get(name, value):
             st.query_params[name] = str(value)
 
@@ -180,15 +157,27 @@ def _forget_notes() -> None:
     st.session_state[_NOTES] = []
 
 
-def _preset_changed() -> None:
+def _changed(name: str) -> bool:
+    """A field's callback: whether a hand changed it, after which the notes on the link are no longer of this page."""
+    if by_hand := moved.by_hand(name):
+        _forget_notes()
+    return by_hand
+
+
+def _take_preset(preset_id: str) -> None:
     _forget_notes()
-    preset_id = st.session_state["preset"]
-    _assign(preset_id, fields.defaults(preset_id))
+    _assign(preset_id, {"preset": preset_id} | fields.defaults(preset_id))
+
+
+def _preset_changed() -> None:
+    if _changed("preset"):
+        _take_preset(st.session_state["preset"])
 
 
 def _envs_changed() -> None:
     """Environments that stay keep their values; a new one gets what `Scenario.with_envs` gives it."""
-    _forget_notes()
+    if not _changed("envs"):
+        return
     state = st.session_state
     old_n, new_n = int(state.get(_N_ENVS, 2)), int(state["envs"])
     shown = fields.defaults(state["preset"], old_n)
@@ -300,7 +289,8 @@ def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
         key=fields.LAMS,
         bind="query-params",
         placeholder=_as_it_comes(preset.config.training.lams),
-        on_change=_forget_notes,
+        on_change=_changed,
+        args=(fields.LAMS,),
         disabled=locks.locked("world"),
         help="The λ that are trained, with commas between them, such as 0, 0.1, 1, 10. Empty: the preset's. "
         "λ counts in units of the penalty, so that another penalty may need another grid.",
@@ -311,7 +301,8 @@ def _advanced(preset: Preset, values: dict[str, Value], n_envs: int) -> None:
         key=fields.SET,
         bind="query-params",
         placeholder="training.hidden=32",
-        on_change=_forget_notes,
+        on_change=_changed,
+        args=(fields.SET,),
         disabled=locks.locked("world"),
         help="Anything else a config holds, written as on the command line, e.g. training.hidden=32 "
         "scenario.cause_mean=1,-1. It wins over the fields above.",
@@ -335,7 +326,8 @@ def _lam_slider(lams: Sequence[float]) -> float:
         format_func=lam_text,
         key="lam",
         bind="query-params",
-        on_change=_lam_by_hand,
+        on_change=_changed,
+        args=("lam",),
         disabled=locks.locked("lam"),
         help="Weight of the penalty. All λ are trained at once; this one is drawn. Arrow keys move it.",
     )
@@ -364,7 +356,8 @@ def _per_env(
         key=name,
         bind="query-params",
         help=help or None,
-        on_change=_forget_notes,
+        on_change=_changed,
+        args=(name,),
         disabled=locks.locked("world"),
     )
 
@@ -380,7 +373,8 @@ def _number(field: Field, shown: Mapping[str, Value]) -> Value:
         key=field.name,
         bind="query-params",
         help=field.help,
-        on_change=_forget_notes,
+        on_change=_changed,
+        args=(field.name,),
         disabled=locks.locked("world"),
     )
     return value
@@ -388,7 +382,7 @@ def _number(field: Field, shown: Mapping[str, Value]) -> Value:
 
 def _choice(field: Field, shown: Mapping[str, Value]) -> Value:
     if field.name == "penalty":  # too many to stand side by side
-        return sidebar_place.penalty_by_word(field, str(shown[field.name]), _forget_notes)
+        return sidebar_place.penalty_by_word(field, str(shown[field.name]), partial(_changed, field.name))
     value: Value | None = st.segmented_control(
         field.label,
         field.options,
@@ -397,7 +391,8 @@ def _choice(field: Field, shown: Mapping[str, Value]) -> Value:
         bind="query-params",
         required=True,
         help=field.help,
-        on_change=_forget_notes,
+        on_change=_changed,
+        args=(field.name,),
         disabled=locks.locked("world"),
     )
     return value if value is not None else shown[field.name]

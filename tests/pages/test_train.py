@@ -13,11 +13,12 @@ import pytest
 from crl_core import PRESETS, train_path
 from crl_core.config.text import altered
 from crl_core.events import EpochEnded, RunCancelled, RunFailed, RunStarted
+from crl_core.jobs.cost import smaller
 from crl_core.jobs.manager import JobState
 from crl_core.runs.eventlog import EventLog
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore
-from pages.shared import server_cache, sidebar
+from pages.shared import moved, server_cache, sidebar
 from tests.pages.conftest import ROOT, Open, Tiny, charts, words
 
 CHARTS = 5
@@ -254,13 +255,50 @@ def test_another_penalty_is_named_and_takes_back_what_the_preset_promises(open_a
 def test_a_hand_on_the_slider_takes_back_the_lam_that_another_control_moved(open_app: Open) -> None:
     app = open_app()
     before = app.select_slider(key="lam").value
-    app.session_state[sidebar._MOVED] = (before, 14.0, time.monotonic() - 3)  # as the bottom bar does
+    app.session_state[moved._MOVES] = {"lam": moved._Move((before,), 14.0, time.monotonic() - 3)}  # by the bottom bar
     app.session_state["lam"] = 14.0
     app.run()
     assert app.session_state["sidebar.controls"].lam == 14.0
     app.select_slider(key="lam").set_value(before).run()
     assert app.session_state["lam"] == before
     assert app.session_state["sidebar.controls"].lam == before
+
+
+def test_a_message_that_was_under_way_when_a_button_set_fields_takes_none_of_them_back(
+    open_app: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow machine a poll leaves with the fields of before a tenth of a second after the press."""
+    monkeypatch.setattr("crl_core.jobs.machine.why_small", lambda: "1 processor core")
+    app = open_app(samples="2000", epochs="30", seed="7")
+    full = app.session_state["sidebar.controls"].config
+    app.button(key="job.train_small").click().run()
+    small = app.session_state["sidebar.controls"].config
+    assert small == smaller(full)
+    assert small.training.epochs != full.training.epochs
+    app.number_input(key="epochs").set_value(full.training.epochs)
+    app.number_input(key="replicates").set_value(full.training.replicates).run()
+    assert app.session_state["sidebar.controls"].config == small
+    app.number_input(key="epochs").set_value(31).run()  # what was not there before is somebody's wish
+    assert app.session_state["sidebar.controls"].config == altered(small, epochs=31)
+
+
+def test_a_message_that_was_under_way_when_a_preset_was_chosen_brings_nothing_of_the_one_before(
+    open_app: Open,
+) -> None:
+    app = open_app()
+    before = app.session_state["sidebar.controls"].values
+    app.session_state[moved._MOVES] = {"preset": moved._Move(("hospital",), "shifted", time.monotonic())}  # by the bar
+    app.session_state["preset"] = "shifted"
+    app.run()
+    chosen = PRESETS["shifted"].config
+    assert app.session_state["sidebar.controls"].config == chosen
+    app.selectbox(key="preset").set_value("hospital")
+    app.selectbox(key="preset.by_word").set_value("hospital").run()
+    assert app.session_state["sidebar.controls"].config == chosen
+    assert app.selectbox(key="preset.by_word").value == "shifted"
+    app.selectbox(key="preset.by_word").set_value("confounded").run()  # by hand, which sets σ₁
+    app.slider(key="sigma1").set_value(before["sigma1"]).run()
+    assert app.session_state["sidebar.controls"].config == PRESETS["confounded"].config
 
 
 def test_a_penalty_and_a_grid_chosen_in_the_sidebar_are_what_is_trained_and_a_preset_takes_them_back(
