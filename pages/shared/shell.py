@@ -37,6 +37,7 @@ from pages.shared import (
     server_cache,
     sidebar,
     style,
+    whole_callbacks,
 )
 from pages.shared.link_notes import say_in_vain
 from pages.shared.places import DEFAULT_PAGE, SECTIONS, START, TITLES, Place, page_file
@@ -129,6 +130,7 @@ def _come_back(stem: str) -> None:
 
 def main() -> None:
     """What `app.py` does."""
+    whole_callbacks.install()
     st.set_page_config(page_title="CRL Explorer", layout="wide", initial_sidebar_state="auto")
     locks.arrive()
     page = _navigation(position="top", expanded=True)  # a phone has the menu in its drawer: all of it

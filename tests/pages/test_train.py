@@ -6,19 +6,22 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
 from crl_core import PRESETS, train_path
+from crl_core.config import RunConfig
 from crl_core.config.text import altered
 from crl_core.events import EpochEnded, RunCancelled, RunFailed, RunStarted
 from crl_core.jobs.cost import smaller
-from crl_core.jobs.manager import JobState
+from crl_core.jobs.manager import JobManager, JobState
 from crl_core.runs.eventlog import EventLog
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunStore
-from pages.shared import moved, server_cache, sidebar
+from pages.shared import moved, server_cache, sidebar, strangers
 from tests.pages.conftest import ROOT, Open, Tiny, charts, words
 
 CHARTS = 5
@@ -299,6 +302,27 @@ def test_a_message_that_was_under_way_when_a_preset_was_chosen_brings_nothing_of
     app.selectbox(key="preset.by_word").set_value("confounded").run()  # by hand, which sets σ₁
     app.slider(key="sigma1").set_value(before["sigma1"]).run()
     assert app.session_state["sidebar.controls"].config == PRESETS["confounded"].config
+
+
+def test_a_press_is_carried_out_to_its_end_whatever_the_browser_sends_meanwhile(
+    open_app: Open, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[RunConfig] = []
+
+    def submit(self: JobManager, config: RunConfig, **options: object) -> None:
+        submitted.append(config)
+
+    def start(keys: Sequence[str]) -> None:
+        context = get_script_run_ctx()
+        assert context is not None
+        assert context.script_requests is not None
+        context.script_requests.request_rerun(RerunData())  # another control's message comes just now
+
+    monkeypatch.setattr(JobManager, "submit", submit)
+    monkeypatch.setattr(strangers, "start", start)
+    app = open_app(**tiny.params)
+    app.button(key="job.train").click().run()
+    assert submitted == [tiny.config]
 
 
 def test_a_penalty_and_a_grid_chosen_in_the_sidebar_are_what_is_trained_and_a_preset_takes_them_back(
