@@ -7,11 +7,14 @@ is kept on this machine (`table_kept`) the config names the table itself, and it
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime import Runtime
@@ -33,6 +36,7 @@ from pages.shared.own_table import OwnTable
 _RUN, _IN_VIEW = "table.run", "table.in_view"
 PROBLEM = "table.problem"  # a sentence that the Data page and the Library say once
 _CAN_COME_BACK_S, _LOOK_S = 130.0, 5.0  # a session whose tab is closed can be come back to for two minutes
+_OVER: SimpleQueue[Any] = SimpleQueue()  # whose `put` takes no lock
 _GIVE_UP_S = 60.0  # a training that is asked to stop does so within a second
 LEAST_STEPS, MOST_STEPS, MOST_SEED = 20, 5000, 999_999  # of the sidebar's fields
 
@@ -145,6 +149,7 @@ def show(table: OwnTable) -> TableRun:
         of_server = (server_cache.store(), server_cache.jobs(), server_cache.exporter())
         token = rows.token if isinstance(rows, PrivateRows) else ""
         run.end = weakref.finalize(run, _ended, token, run.keys, run.planted, *of_server)
+        _await_ends()
         st.session_state[_RUN] = run
         _watch_session(run)
     st.session_state[_IN_VIEW] = True
@@ -206,27 +211,37 @@ def _await_end(session_id: str, holding: weakref.ref[TableRun]) -> None:
         run.end()
 
 
-def _ended(
-    token: str,
-    keys: set[str],
-    planted: dict[str, PlantedTraining],
-    store: RunStore,
-    jobs: JobManager,
-    exporter: Exporter,
-) -> None:
-    """The session is over, or has another table: nothing of this one is kept."""
+def _ended(token: str, *rest: Any) -> None:
+    """The session is over, or has another table: nothing of this one is kept.
+
+    Also called where Python collects, in any thread that has just asked for memory and may hold any lock: what takes
+    one is left to another thread.
+    """
     forget_rows(token)
+    _OVER.put(rest)
+
+
+@functools.cache
+def _await_ends() -> None:
+    """Clear up after every session that ends from now on; once in a process."""
+
+    def work() -> None:
+        while True:
+            threading.Thread(target=_clear_up, args=_OVER.get(), name="crl private", daemon=True).start()
+
+    threading.Thread(target=work, name="crl ends", daemon=True).start()
+
+
+def _clear_up(
+    keys: set[str], planted: dict[str, PlantedTraining], store: RunStore, jobs: JobManager, exporter: Exporter
+) -> None:
     for key in keys:
         exporter.forget(key, store)
     for asked in planted.values():
         asked.forget()
     server_cache.forget_pictures()
-    threading.Thread(target=_remove, args=(sorted(keys), store, jobs), name="crl private", daemon=True).start()
-
-
-def _remove(keys: list[str], store: RunStore, jobs: JobManager) -> None:
     until = time.monotonic() + _GIVE_UP_S
-    for key in keys:
+    for key in sorted(keys):
         try:
             jobs.cancel(key)
             while jobs.state(key).active and time.monotonic() < until:
