@@ -447,7 +447,10 @@ def test_the_same_hearts_are_recorded_otherwise(visitor: Visitor) -> None:
 @presses(GRADIENT, "latent-layout", "latent-beside")
 def test_a_tapped_point_shows_its_trace_and_the_gradient_unfolds(visitor: Visitor) -> None:
     visitor.open("latent", **link(FILTER), lam="1")
+    stands_in = visitor.main.get_by_text("PCA stands in for it")
+    expect(stands_in).to_be_visible()
     visitor.press("latent-layout", "PCA")
+    expect(stands_in).to_be_hidden()  # else the picture may be drawn anew below the tap
     visitor.settle()
     trace = visitor.of("panel_trace").locator(".gtitle").first
     row = tap_a_point(visitor.page, lambda x, y: visitor.page.mouse.click(x, y))
