@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
-from threadpoolctl import threadpool_limits
+from threadpoolctl import OpenBLASController, threadpool_limits
 
 from crl_core.config import RunConfig, Scenario
 from crl_core.data.scm import MultiEnvData, sample
@@ -61,6 +61,7 @@ def forget_pictures() -> None:
 @st.cache_resource(show_spinner=False)
 def store() -> RunStore:
     threadpool_limits(1, user_api="blas")  # visitors share the processors; threads of one would wait for each other
+    OpenBLASController.clear_controlling_thread()  # which is this visitor's, with all that the session holds
     found = RunStore()
     ensure_temporary_folder(found.root)
     KeptTables(found).serve_rows()

@@ -294,6 +294,14 @@ def test_the_end_of_a_session_leaves_no_run_no_row_and_no_name(
     assert threading.current_thread() not in cleared  # who collects may hold a lock that is wanted there
 
 
+def test_a_server_keeps_nothing_of_the_session_that_came_first(open_app: Open) -> None:
+    app = open_app("scenario")
+    session = weakref.ref(app.session_state._state)
+    del app
+    gc.collect()
+    assert session() is None
+
+
 @pytest.mark.parametrize("looks_open", [0, 30])
 def test_a_run_ends_soon_after_its_tab_is_closed_and_not_before(
     looks_open: int, monkeypatch: pytest.MonkeyPatch
