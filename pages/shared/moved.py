@@ -48,12 +48,12 @@ def at_rest(name: str) -> None:
 def by_hand(name: str) -> bool:
     """In the field's own callback: whether a hand changed it. A hand may go back to a value of before: what no poll
     sends, and not at once after the move, when any message can still bring it."""
-    move: _Move | None = st.session_state.get(_MOVES, {}).get(name)
-    context = get_script_run_ctx()
-    of_poll = context is not None and bool(context.fragment_ids_this_run)
-    early = move is not None and time.monotonic() - move.since <= _HAND_S
-    if move is not None and (of_poll or early) and move.is_late(st.session_state[name]):
-        return False
+    last: _Move | None = st.session_state.get(_MOVES, {}).get(name)
+    if last is not None and last.is_late(st.session_state[name]):
+        context = get_script_run_ctx()
+        of_poll = context is not None and bool(context.fragment_ids_this_run)
+        if of_poll or time.monotonic() - last.since <= _HAND_S:
+            return False
     at_rest(name)
     return True
 
