@@ -159,8 +159,9 @@ class Exporter:
 
     def forget(self, key: str, store: RunStore) -> None:
         """Keep no export of a run any more, neither in memory nor on disk."""
-        for folder in [folder for folder in list(self._held) if folder.name.startswith(f"{key}-")]:
-            self._held.pop(folder, None)
+        for folder in list(self._held):  # another thread may add one meanwhile
+            if folder.name.startswith(f"{key}-"):
+                self._held.pop(folder, None)
         for folder in _exports(store).glob(f"{key}-*"):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -24,19 +24,23 @@ class _Move:
     after: Any
     since: float
 
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self.since
+
     def is_late(self, value: Any) -> bool:
-        return value in self.before and time.monotonic() - self.since < _STALE_S
+        return value in self.before and self.age_s < _STALE_S
 
 
 def move(name: str, value: Any) -> None:
     """Set a field by code, before the fields are drawn."""
     state = st.session_state
     moves: dict[str, _Move] = state.setdefault(_MOVES, {})
-    now, last = time.monotonic(), moves.pop(name, None)
-    earlier = [*last.before, last.after] if last is not None and now - last.since < _STALE_S else []
+    last = moves.pop(name, None)
+    earlier = [*last.before, last.after] if last is not None and last.age_s < _STALE_S else []
     before = tuple(one for one in (*earlier, state.get(name, value)) if one != value)
     if before:
-        moves[name] = _Move(before, value, now)
+        moves[name] = _Move(before, value, time.monotonic())
     state[name] = value
 
 
@@ -52,7 +56,7 @@ def by_hand(name: str) -> bool:
     if last is not None and last.is_late(st.session_state[name]):
         context = get_script_run_ctx()
         of_poll = context is not None and bool(context.fragment_ids_this_run)
-        if of_poll or time.monotonic() - last.since <= _HAND_S:
+        if of_poll or last.age_s <= _HAND_S:
             return False
     at_rest(name)
     return True
@@ -60,6 +64,6 @@ def by_hand(name: str) -> bool:
 
 def keep() -> None:
     """Set again what a late message has changed. Before the fields are drawn."""
-    for name, move in st.session_state.get(_MOVES, {}).items():
-        if move.is_late(st.session_state.get(name)):
-            st.session_state[name] = move.after
+    for name, last in st.session_state.get(_MOVES, {}).items():
+        if last.is_late(st.session_state.get(name)):
+            st.session_state[name] = last.after

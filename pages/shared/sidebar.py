@@ -100,9 +100,7 @@ def choose_preset(preset_id: str) -> None:
 
 def show(config: RunConfig) -> None:
     """Set the sidebar to `config`. For callbacks."""
-    _forget_notes()
-    preset_id, values = fields.describe(config)
-    _assign(preset_id, {"preset": preset_id} | values)
+    _take(*fields.describe(config))
 
 
 def _assign(preset_id: str, values: Mapping[str, Any]) -> None:
@@ -164,9 +162,13 @@ def _changed(name: str) -> bool:
     return by_hand
 
 
-def _take_preset(preset_id: str) -> None:
+def _take(preset_id: str, values: Mapping[str, Any]) -> None:
     _forget_notes()
-    _assign(preset_id, {"preset": preset_id} | fields.defaults(preset_id))
+    _assign(preset_id, {"preset": preset_id} | values)
+
+
+def _take_preset(preset_id: str) -> None:
+    _take(preset_id, fields.defaults(preset_id))
 
 
 def _preset_changed() -> None:

@@ -14,7 +14,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from typing import Any
 
 import streamlit as st
 from streamlit.runtime import Runtime
@@ -36,7 +35,7 @@ from pages.shared.own_table import OwnTable
 _RUN, _IN_VIEW = "table.run", "table.in_view"
 PROBLEM = "table.problem"  # a sentence that the Data page and the Library say once
 _CAN_COME_BACK_S, _LOOK_S = 130.0, 5.0  # a session whose tab is closed can be come back to for two minutes
-_OVER: SimpleQueue[Any] = SimpleQueue()  # whose `put` takes no lock
+_OVER: SimpleQueue[Callable[[], None]] = SimpleQueue()  # whose `put` takes no lock
 _GIVE_UP_S = 60.0  # a training that is asked to stop does so within a second
 LEAST_STEPS, MOST_STEPS, MOST_SEED = 20, 5000, 999_999  # of the sidebar's fields
 
@@ -148,7 +147,8 @@ def show(table: OwnTable) -> TableRun:
         run.settings = Settings(align=run.can_align[0])
         of_server = (server_cache.store(), server_cache.jobs(), server_cache.exporter())
         token = rows.token if isinstance(rows, PrivateRows) else ""
-        run.end = weakref.finalize(run, _ended, token, run.keys, run.planted, *of_server)
+        clear_up = functools.partial(_clear_up, run.keys, run.planted, *of_server)
+        run.end = weakref.finalize(run, _ended, token, clear_up)
         _await_ends()
         st.session_state[_RUN] = run
         _watch_session(run)
@@ -211,14 +211,14 @@ def _await_end(session_id: str, holding: weakref.ref[TableRun]) -> None:
         run.end()
 
 
-def _ended(token: str, *rest: Any) -> None:
+def _ended(token: str, clear_up: Callable[[], None]) -> None:
     """The session is over, or has another table: nothing of this one is kept.
 
     Also called where Python collects, in any thread that has just asked for memory and may hold any lock: what takes
     one is left to another thread.
     """
     forget_rows(token)
-    _OVER.put(rest)
+    _OVER.put(clear_up)
 
 
 @functools.cache
@@ -227,7 +227,7 @@ def _await_ends() -> None:
 
     def work() -> None:
         while True:
-            threading.Thread(target=_clear_up, args=_OVER.get(), name="crl private", daemon=True).start()
+            threading.Thread(target=_OVER.get(), name="crl private", daemon=True).start()
 
     threading.Thread(target=work, name="crl ends", daemon=True).start()
 

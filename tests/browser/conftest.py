@@ -146,6 +146,11 @@ def trainer(server: Server) -> psutil.Process:
     return found()[0]
 
 
+def told(server: Server) -> str:
+    """All that the runs of this server have told, as it stands in their logs."""
+    return "".join(log.read_text() for log in (server.cache / "runs").glob("*/events.jsonl"))
+
+
 @contextmanager
 def at_rest(server: Server) -> Iterator[psutil.Process]:
     """What trains rests while a test looks on: however busy the machine is, pages have the time that they need to

@@ -18,7 +18,7 @@ from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from crl_core.config.presets import PRESETS
-from tests.browser.conftest import WAIT_MS, Server, at_rest
+from tests.browser.conftest import WAIT_MS, Server, at_rest, told
 from tests.crl_core.made_up import wait_until
 
 LOST_MS = 8_000
@@ -166,19 +166,14 @@ class Visitor:
         start = start.first  # while the page is drawn anew, the button of the world before may still stand there
         cancel = self.main.get_by_role("button", name="Cancel")
         self.settle()
-        before = self._epochs()
+        before = told(self.server).count("EpochEnded")
         self.press_until(name, at=start, sees=cancel.wait_for)
-        wait_until(lambda: self._epochs() > before, WAIT_MS / 1000)
+        wait_until(lambda: told(self.server).count("EpochEnded") > before, WAIT_MS / 1000)
         with at_rest(self.server):  # else a busy machine can train the first run to its end between two looks
             expect(self.main).to_contain_text(re.compile(r"Run 1 of \d+\. Epoch [1-9]"))
         self.press(f"{key}-cancel", at=cancel)
         expect(start).to_be_visible()
         expect(self.main.get_by_text(re.compile(r"Run \d+ of"))).to_have_count(0)
-
-    def _epochs(self) -> int:
-        """How many epochs the server has trained, of all runs."""
-        logs = (self.server.cache / "runs").glob("*/events.jsonl")
-        return sum(log.read_text().count("EpochEnded") for log in logs)
 
 
 def buttons_in_source(folder: Path) -> set[str]:

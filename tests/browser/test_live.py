@@ -9,7 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import WAIT_MS, Server, at_rest
+from tests.browser.conftest import WAIT_MS, Server, at_rest, told
 from tests.browser.test_app import settled
 from tests.crl_core.made_up import wait_until
 
@@ -46,13 +46,12 @@ def begin(page: Page) -> None:
 def train_a_little(server: Server, worker: psutil.Process) -> None:
     """Until its models were looked at again, and an epoch ended after that."""
 
-    def told() -> list[str]:
-        logs = (server.cache / "runs").glob("*/events.jsonl")
-        return re.findall("ViewSampled|EpochEnded", "".join(log.read_text() for log in logs))
+    def events() -> list[str]:
+        return re.findall("ViewSampled|EpochEnded", told(server))
 
-    before = len(told())
+    before = len(events())
     worker.resume()
-    wait_until(lambda: "ViewSampled EpochEnded" in " ".join(told()[before:]), 2 * WAIT_MS / 1000)
+    wait_until(lambda: "ViewSampled EpochEnded" in " ".join(events()[before:]), 2 * WAIT_MS / 1000)
     worker.suspend()
 
 
