@@ -29,7 +29,7 @@ def chart_along(drawn: go.Figure, key: str, lams: Sequence[float]) -> None:
     def choose(place: float) -> None:
         lam = lams[int(np.abs(positions(lams) - place).argmin())]
         taken = nearest_lam((asked.config or asked.preset.config).training.lams, lam)
-        sidebar.move_lam(taken, polled=False)  # a figure that can be tapped is of a run at rest
+        sidebar.move_lam(taken)
         state[f"{key}.tapped"] = taken, turn
 
     chart(_undimmed(drawn), f"{key}.{turn}" if turn else key, on_place=choose)

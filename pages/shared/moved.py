@@ -1,35 +1,27 @@
 """Fields that code sets, and messages that were under way when it did.
 
 A browser sends the values of all its controls with every message. One that it sent before it had drawn what code set, a
-poll's or another control's, still brings a value of before, which nobody asks for: the field stays as code set it.
+poll's or another control's, still brings a value of before, which nobody asks for: the field stays as code set it. What
+the browser had drawn, it says itself: a hidden field holds the number of the last move, and comes back with the rest.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+ECHO = "moved.echo"  # the hidden field's key
 _MOVES = "moved.fields"  # by name
-_STALE_S = 10.0
-_HAND_S = 2.0  # from another control to this one
+_NUMBER = "moved.number"  # of the last move
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
+    number: int
     before: tuple[Any, ...]  # all values that a message under way may bring
     after: Any
-    since: float
-
-    @property
-    def age_s(self) -> float:
-        return time.monotonic() - self.since
-
-    def is_late(self, value: Any) -> bool:
-        return value in self.before and self.age_s < _STALE_S
 
 
 def move(name: str, value: Any) -> None:
@@ -37,33 +29,42 @@ def move(name: str, value: Any) -> None:
     state = st.session_state
     moves: dict[str, _Move] = state.setdefault(_MOVES, {})
     last = moves.pop(name, None)
-    earlier = [*last.before, last.after] if last is not None and last.age_s < _STALE_S else []
+    earlier = (*last.before, last.after) if last is not None and _is_under_way(last) else ()
     before = tuple(one for one in (*earlier, state.get(name, value)) if one != value)
     if before:
-        moves[name] = _Move(before, value, time.monotonic())
+        state[_NUMBER] = state.get(_NUMBER, 0) + 1
+        moves[name] = _Move(state[_NUMBER], before, value)
     state[name] = value
 
 
-def at_rest(name: str) -> None:
-    """No page polls, so any other value of the field is somebody's wish."""
-    st.session_state.get(_MOVES, {}).pop(name, None)
-
-
 def by_hand(name: str) -> bool:
-    """In the field's own callback: whether a hand changed it. A hand may go back to a value of before: what no poll
-    sends, and not at once after the move, when any message can still bring it."""
-    last: _Move | None = st.session_state.get(_MOVES, {}).get(name)
-    if last is not None and last.is_late(st.session_state[name]):
-        context = get_script_run_ctx()
-        of_poll = context is not None and bool(context.fragment_ids_this_run)
-        if of_poll or last.age_s <= _HAND_S:
-            return False
-    at_rest(name)
+    """In the field's own callback: whether a hand changed it."""
+    moves: dict[str, _Move] = st.session_state.get(_MOVES, {})
+    if name in moves and _is_late(name, moves[name]):
+        return False
+    moves.pop(name, None)
     return True
 
 
 def keep() -> None:
     """Set again what a late message has changed. Before the fields are drawn."""
     for name, last in st.session_state.get(_MOVES, {}).items():
-        if last.is_late(st.session_state.get(name)):
+        if _is_late(name, last):
             st.session_state[name] = last.after
+
+
+def echo() -> None:
+    """Draw the hidden field. After the fields, so that a browser that has drawn it has drawn them too."""
+    if _NUMBER in st.session_state:
+        st.session_state[ECHO] = st.session_state[_NUMBER]
+    with st.container(key="bound_moves"):
+        st.number_input("Moves drawn", value=0, key=ECHO)
+
+
+def _is_under_way(last: _Move) -> bool:
+    """Whether the message of this run left before the browser had drawn the move."""
+    return bool(st.session_state.get(ECHO, 0) < last.number)
+
+
+def _is_late(name: str, last: _Move) -> bool:
+    return st.session_state.get(name) in last.before and _is_under_way(last)

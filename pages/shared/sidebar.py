@@ -39,16 +39,10 @@ def controls() -> Controls:
     return found
 
 
-def move_lam(lam: float, *, polled: bool = True) -> None:
-    """Set λ, unless a link holds it fast. For callbacks.
-
-    polled: by a page that polls; for a while no poll takes λ back to the one before.
-    """
-    if locks.locked("lam"):
-        return
-    moved.move("lam", lam)
-    if not polled:
-        moved.at_rest("lam")
+def move_lam(lam: float) -> None:
+    """Set λ, unless a link holds it fast. For callbacks."""
+    if not locks.locked("lam"):
+        moved.move("lam", lam)
 
 
 def set_view(preset_id: str, lam: float) -> None:
@@ -86,6 +80,7 @@ def draw(page: str, of_lesson: Sequence[str] | None = None) -> Controls:
         st.session_state[_CONTROLS] = found
         with st.container(key="controls_train"):
             job_panel.sidebar_panel(found.config, found.problem, found.lam, show)
+        moved.echo()
     sidebar_place.only_used(own is not None, of_lesson)
     for note in st.session_state.get(_NOTES, ()):
         st.warning(style.plain(note))  # above the page, where it is seen also with the sidebar closed

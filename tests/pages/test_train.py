@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+from streamlit.testing.v1 import AppTest
 
 from crl_core import PRESETS, train_path
 from crl_core.config import RunConfig
@@ -255,12 +255,19 @@ def test_another_penalty_is_named_and_takes_back_what_the_preset_promises(open_a
     assert "penalty is 'nonsense'" in words(wrong)
 
 
+def _moved_by_the_bar(app: AppTest, name: str, value: object) -> None:
+    """As the bar at a phone's lower edge sets a field, which no simulated browser can press."""
+    before = app.session_state[name]
+    app.session_state[moved._MOVES] = {name: moved._Move(1, (before,), value)}
+    app.session_state[moved._NUMBER] = 1
+    app.session_state[name] = value
+    app.run()
+
+
 def test_a_hand_on_the_slider_takes_back_the_lam_that_another_control_moved(open_app: Open) -> None:
     app = open_app()
     before = app.select_slider(key="lam").value
-    app.session_state[moved._MOVES] = {"lam": moved._Move((before,), 14.0, time.monotonic() - 3)}  # by the bottom bar
-    app.session_state["lam"] = 14.0
-    app.run()
+    _moved_by_the_bar(app, "lam", 14.0)
     assert app.session_state["sidebar.controls"].lam == 14.0
     app.select_slider(key="lam").set_value(before).run()
     assert app.session_state["lam"] == before
@@ -279,10 +286,19 @@ def test_a_message_that_was_under_way_when_a_button_set_fields_takes_none_of_the
     assert small == smaller(full)
     assert small.training.epochs != full.training.epochs
     app.number_input(key="epochs").set_value(full.training.epochs)
-    app.number_input(key="replicates").set_value(full.training.replicates).run()
+    app.number_input(key="replicates").set_value(full.training.replicates)
+    app.number_input(key=moved.ECHO).set_value(0).run()  # sent before the browser had drawn what the button set
     assert app.session_state["sidebar.controls"].config == small
-    app.number_input(key="epochs").set_value(31).run()  # what was not there before is somebody's wish
-    assert app.session_state["sidebar.controls"].config == altered(small, epochs=31)
+    app.number_input(key="epochs").set_value(full.training.epochs).run()  # at once, but by hand
+    assert app.session_state["sidebar.controls"].config == altered(small, epochs=full.training.epochs)
+
+
+def test_a_wish_that_was_not_there_before_is_heard_also_from_a_message_under_way(open_app: Open) -> None:
+    app = open_app()
+    _moved_by_the_bar(app, "lam", 14.0)
+    app.number_input(key=moved.ECHO).set_value(0)
+    app.select_slider(key="lam").set_value(0.0).run()
+    assert app.session_state["sidebar.controls"].lam == 0.0
 
 
 def test_a_message_that_was_under_way_when_a_preset_was_chosen_brings_nothing_of_the_one_before(
@@ -290,16 +306,17 @@ def test_a_message_that_was_under_way_when_a_preset_was_chosen_brings_nothing_of
 ) -> None:
     app = open_app()
     before = app.session_state["sidebar.controls"].values
-    app.session_state[moved._MOVES] = {"preset": moved._Move(("hospital",), "shifted", time.monotonic())}  # by the bar
-    app.session_state["preset"] = "shifted"
-    app.run()
+    _moved_by_the_bar(app, "preset", "shifted")
     chosen = PRESETS["shifted"].config
     assert app.session_state["sidebar.controls"].config == chosen
     app.selectbox(key="preset").set_value("hospital")
+    app.number_input(key=moved.ECHO).set_value(0)
     app.selectbox(key="preset.by_word").set_value("hospital").run()
     assert app.session_state["sidebar.controls"].config == chosen
     assert app.selectbox(key="preset.by_word").value == "shifted"
+    drawn = app.number_input(key=moved.ECHO).value
     app.selectbox(key="preset.by_word").set_value("confounded").run()  # by hand, which sets σ₁
+    app.number_input(key=moved.ECHO).set_value(drawn)
     app.slider(key="sigma1").set_value(before["sigma1"]).run()
     assert app.session_state["sidebar.controls"].config == PRESETS["confounded"].config
 
