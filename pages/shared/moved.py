@@ -14,12 +14,12 @@ import streamlit as st
 
 ECHO = "moved.echo"  # the hidden field's key
 _MOVES = "moved.fields"  # by name
-_NUMBER = "moved.number"  # of the last move
+_COUNT = "moved.count"
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    number: int
+    number: str  # all of one length, so that they compare as numbers do
     before: tuple[Any, ...]  # all values that a message under way may bring
     after: Any
 
@@ -32,8 +32,8 @@ def move(name: str, value: Any) -> None:
     earlier = (*last.before, last.after) if last is not None and _is_under_way(last) else ()
     before = tuple(one for one in (*earlier, state.get(name, value)) if one != value)
     if before:
-        state[_NUMBER] = state.get(_NUMBER, 0) + 1
-        moves[name] = _Move(state[_NUMBER], before, value)
+        state[_COUNT] = state.get(_COUNT, 0) + 1
+        moves[name] = _Move(_written(state[_COUNT]), before, value)
     state[name] = value
 
 
@@ -55,15 +55,19 @@ def keep() -> None:
 
 def echo() -> None:
     """Draw the hidden field. After the fields, so that a browser that has drawn it has drawn them too."""
-    if _NUMBER in st.session_state:
-        st.session_state[ECHO] = st.session_state[_NUMBER]
+    if _COUNT in st.session_state:
+        st.session_state[ECHO] = _written(st.session_state[_COUNT])
     with st.container(key="bound_moves"):
-        st.number_input("Moves drawn", value=0, key=ECHO)
+        st.text_input("Last move drawn", key=ECHO)
+
+
+def _written(number: int) -> str:
+    return f"{number:012}"
 
 
 def _is_under_way(last: _Move) -> bool:
     """Whether the message of this run left before the browser had drawn the move."""
-    return bool(st.session_state.get(ECHO, 0) < last.number)
+    return bool(st.session_state.get(ECHO, "") < last.number)
 
 
 def _is_late(name: str, last: _Move) -> bool:

@@ -258,8 +258,8 @@ def test_another_penalty_is_named_and_takes_back_what_the_preset_promises(open_a
 def _moved_by_the_bar(app: AppTest, name: str, value: object) -> None:
     """As the bar at a phone's lower edge sets a field, which no simulated browser can press."""
     before = app.session_state[name]
-    app.session_state[moved._MOVES] = {name: moved._Move(1, (before,), value)}
-    app.session_state[moved._NUMBER] = 1
+    app.session_state[moved._MOVES] = {name: moved._Move(moved._written(1), (before,), value)}
+    app.session_state[moved._COUNT] = 1
     app.session_state[name] = value
     app.run()
 
@@ -287,7 +287,7 @@ def test_a_message_that_was_under_way_when_a_button_set_fields_takes_none_of_the
     assert small.training.epochs != full.training.epochs
     app.number_input(key="epochs").set_value(full.training.epochs)
     app.number_input(key="replicates").set_value(full.training.replicates)
-    app.number_input(key=moved.ECHO).set_value(0).run()  # sent before the browser had drawn what the button set
+    app.text_input(key=moved.ECHO).set_value("").run()  # sent before the browser had drawn what the button set
     assert app.session_state["sidebar.controls"].config == small
     app.number_input(key="epochs").set_value(full.training.epochs).run()  # at once, but by hand
     assert app.session_state["sidebar.controls"].config == altered(small, epochs=full.training.epochs)
@@ -296,7 +296,7 @@ def test_a_message_that_was_under_way_when_a_button_set_fields_takes_none_of_the
 def test_a_wish_that_was_not_there_before_is_heard_also_from_a_message_under_way(open_app: Open) -> None:
     app = open_app()
     _moved_by_the_bar(app, "lam", 14.0)
-    app.number_input(key=moved.ECHO).set_value(0)
+    app.text_input(key=moved.ECHO).set_value("")
     app.select_slider(key="lam").set_value(0.0).run()
     assert app.session_state["sidebar.controls"].lam == 0.0
 
@@ -310,13 +310,13 @@ def test_a_message_that_was_under_way_when_a_preset_was_chosen_brings_nothing_of
     chosen = PRESETS["shifted"].config
     assert app.session_state["sidebar.controls"].config == chosen
     app.selectbox(key="preset").set_value("hospital")
-    app.number_input(key=moved.ECHO).set_value(0)
+    app.text_input(key=moved.ECHO).set_value("")
     app.selectbox(key="preset.by_word").set_value("hospital").run()
     assert app.session_state["sidebar.controls"].config == chosen
     assert app.selectbox(key="preset.by_word").value == "shifted"
-    drawn = app.number_input(key=moved.ECHO).value
+    drawn = app.text_input(key=moved.ECHO).value
     app.selectbox(key="preset.by_word").set_value("confounded").run()  # by hand, which sets σ₁
-    app.number_input(key=moved.ECHO).set_value(drawn)
+    app.text_input(key=moved.ECHO).set_value(drawn)
     app.slider(key="sigma1").set_value(before["sigma1"]).run()
     assert app.session_state["sidebar.controls"].config == PRESETS["confounded"].config
 
