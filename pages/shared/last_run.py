@@ -29,7 +29,8 @@ _DIM = """<style>
 .stMain [class*="st-key-panel"], .stMain [data-testid="stPlotlyChart"], .stMain .lecture-frame, .stMain .crl-numbers,
 .stMain [data-testid="stBidiComponentRegular"], .stMain [data-testid="stBidiComponentIsolated"] {
   opacity: .45; transition: opacity .2s; }
-.stMain [class*="st-key-panel"] [data-testid="stPlotlyChart"] { opacity: 1; }
+.stMain [class*="st-key-panel"] [data-testid="stPlotlyChart"],
+.stMain .st-key-bottom_bar [data-testid^="stBidiComponent"] { opacity: 1; }  /* of it Train is what is wanted now */
 </style>"""
 
 

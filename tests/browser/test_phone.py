@@ -37,6 +37,11 @@ _TOO_SMALL = """least => {
 }"""
 
 # Scrolled to its end, the page's last line stands above the bar.
+_SEEN_THROUGH = """node => {
+  let share = 1;
+  for (let e = node; e; e = e.parentElement ?? e.getRootNode().host) share *= getComputedStyle(e).opacity;
+  return share;
+}"""
 _END_IS_SEEN = """bar => {
   const main = document.querySelector('[data-testid=stMain]');
   main.scrollTo(0, main.scrollHeight);
@@ -77,6 +82,16 @@ def test_the_bar_trains_and_cancels(phone: Page, server: Server) -> None:
     bar.get_by_role("button", name=re.compile("^Train")).click()
     bar.get_by_role("button", name="Cancel").click()
     expect(bar.get_by_role("button", name=re.compile("^Train"))).to_be_enabled()
+
+
+def test_where_the_last_picture_is_dimmed_the_bar_that_trains_is_not(phone: Page, server: Server) -> None:
+    opened(phone, server, "train")
+    phone.locator(BAR).get_by_role("button", name="Menu and settings").tap()
+    epochs = phone.get_by_test_id("stSidebar").get_by_role("spinbutton", name="Epochs")
+    epochs.fill("77")
+    epochs.press("Enter")
+    expect(phone.locator(".stMain .st-key-panel_path")).to_have_css("opacity", "0.45")
+    assert phone.locator(BAR).evaluate(_SEEN_THROUGH) == 1
 
 
 def test_every_page_is_two_taps_away_and_the_drawer_closes_behind_it(phone: Page, server: Server) -> None:
