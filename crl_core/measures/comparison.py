@@ -27,7 +27,7 @@ AT_BEST = "Effect error at the λ best in the other replicates (oracle)"
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class VariedSetting:
     """One setting that is not the same in all runs: its words, and its value in each run as text."""
 
     name: str
@@ -65,10 +65,10 @@ class Difference:
         return not self.too_few and self.p < 1 - intervals.LEVEL
 
 
-def differing_settings(configs: Sequence[RunConfig]) -> list[Setting]:
+def differing_settings(configs: Sequence[RunConfig]) -> list[VariedSetting]:
     """The settings in which the runs differ, in the order of the config. The device changes no number: it is none."""
     return [
-        Setting(word_of(name), _texts(name, [value_of(config, name) for config in configs]))
+        VariedSetting(word_of(name), _texts(name, [value_of(config, name) for config in configs]))
         for name in differing(configs)
     ]
 

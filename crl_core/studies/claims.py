@@ -120,7 +120,7 @@ QUANTITIES: Mapping[str, Quantity] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class ClaimSetting:
     """Where something is measured: a preset, with changes, at a λ (None: over the whole path)."""
 
     preset: str
@@ -179,8 +179,8 @@ class Statement(ABC):
 class Claim(Statement):
     """A claim about λ paths, one entry of `claims.toml`; the fields are explained there."""
 
-    setting: Setting
-    against: Setting | None
+    setting: ClaimSetting
+    against: ClaimSetting | None
 
     def where(self) -> dict[str, Any]:
         return {"preset": self.setting.preset}
@@ -335,13 +335,13 @@ def _claim(entry: Mapping[str, Any]) -> Claim:
     )
 
 
-def _setting(content: Mapping[str, Any]) -> Setting:
+def _setting(content: Mapping[str, Any]) -> ClaimSetting:
     scenario, known = content.get("scenario", {}), {f.name for f in fields(Scenario)}
     if not isinstance(scenario, Mapping) or not set(scenario) <= known:
         unknown = ", ".join(sorted(set(scenario) - known)) if isinstance(scenario, Mapping) else repr(scenario)
         raise ValueError(f"a scenario has no field {unknown}; its fields are {', '.join(sorted(known))}.")
     changes = tuple((key, tuple(v) if isinstance(v, list) else v) for key, v in sorted(scenario.items()))
-    setting = Setting(preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes)
+    setting = ClaimSetting(preset=content["preset"], lam=content.get("lam"), envs=content.get("envs"), scenario=changes)
     _ = setting.trained_on  # an impossible world or λ is refused here, not in the middle of a study
     if setting.lam is not None:
         altered(preset(setting.preset), lams=(setting.lam,))
@@ -376,7 +376,7 @@ def measure(
 ) -> Measured:
     """Values of a claim on the runs of `plan`, with median, interval and verdict."""
 
-    def values_in(setting: Setting) -> np.ndarray:
+    def values_in(setting: ClaimSetting) -> np.ndarray:
         run, evidence = runs[setting.trained_on]
         at = None if setting.lam is None else run.lams.index(setting.lam)
         return QUANTITIES[claim.quantity].of(run, evidence, at)

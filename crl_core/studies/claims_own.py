@@ -13,7 +13,7 @@ from crl_core.config.presets import preset
 from crl_core.config.text import FLAGS, PART_OF, nearest, value_of, written
 from crl_core.jobs.ensure_runs import Evidence
 from crl_core.results import RunResult
-from crl_core.studies.claims import BETWEEN, QUANTITIES, Claim, Measured, Setting, judged
+from crl_core.studies.claims import BETWEEN, QUANTITIES, Claim, ClaimSetting, Measured, judged
 
 _OF_THE_COMMAND = frozenset(FLAGS)  # fields of training that whoever measures claims chooses anew
 
@@ -46,11 +46,11 @@ def own_claim(config: RunConfig, quantity: str, lam: float, holds_if: str, thres
     )
 
 
-def _setting(config: RunConfig, lam: float | None) -> Setting:
+def _setting(config: RunConfig, lam: float | None) -> ClaimSetting:
     name, changed = nearest(config)
     own = [item.name for item in changed if PART_OF.get(item.name) == "scenario"]
     n_envs = config.scenario.n_envs
-    return Setting(
+    return ClaimSetting(
         preset=name,
         lam=lam,
         envs=None if n_envs == preset(name).scenario.n_envs else n_envs,

@@ -24,7 +24,7 @@ from crl_core.studies import claims as rooms
 from crl_core.studies.claims import (
     QUANTITIES,
     Claim,
-    Setting,
+    ClaimSetting,
     load_claims,
     measure,
     median_interval,
@@ -429,7 +429,7 @@ def no_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_baselines")
 @pytest.mark.parametrize(("seeds", "epochs", "rows"), list(KEY_VERDICTS))
 def test_the_key_verdicts_come_out_from_scratch(tmp_path: Path, seeds: int, epochs: int, rows: int) -> None:
-    def smaller(setting: Setting | None) -> Any:
+    def smaller(setting: ClaimSetting | None) -> Any:
         return setting and replace(setting, scenario=(*setting.scenario, ("n_samples", rows)))
 
     expected = KEY_VERDICTS[seeds, epochs, rows]
