@@ -36,12 +36,12 @@ _TOO_SMALL = """least => {
   return found;
 }"""
 
-# Scrolled to its end, the page's last line stands above the bar.
 _SEEN_THROUGH = """node => {
   let share = 1;
   for (let e = node; e; e = e.parentElement ?? e.getRootNode().host) share *= getComputedStyle(e).opacity;
   return share;
 }"""
+# Scrolled to its end, the page's last line stands above the bar.
 _END_IS_SEEN = """bar => {
   const main = document.querySelector('[data-testid=stMain]');
   main.scrollTo(0, main.scrollHeight);

@@ -291,6 +291,8 @@ def test_a_message_that_was_under_way_when_a_button_set_fields_takes_none_of_the
     assert app.session_state["sidebar.controls"].config == small
     app.number_input(key="epochs").set_value(full.training.epochs).run()  # at once, but by hand
     assert app.session_state["sidebar.controls"].config == altered(small, epochs=full.training.epochs)
+    app.number_input(key="epochs").set_value(31).run()  # what was not there before is somebody's wish
+    assert app.session_state["sidebar.controls"].config == altered(small, epochs=31)
 
 
 def test_a_wish_that_was_not_there_before_is_heard_also_from_a_message_under_way(open_app: Open) -> None:
