@@ -14,6 +14,7 @@ from crl_core.studies.claims_own import COMMAND, entry_of, measured_on, not_in_t
 from pages.shared import job_panel, server_cache, style
 from pages.shared.asked import Controls
 from pages.shared.claims_matrix import mark
+from pages.shared.folds import fold
 
 
 def about_my_run(asked: Controls) -> None:
@@ -82,13 +83,16 @@ def _form(asked: Controls) -> None:
         return
     _answer(found)
     lost = not_in_the_entry(config)
-    with st.expander("Keep this claim"):
+
+    def kept() -> None:
         style.quiet(
             "Add this entry to crl_core/studies/claims.toml, give it an id and a source, and measure it on new "
             f"replicates with the command below. {lost}"
         )
         st.code(entry_of(claim), language="toml")
         st.code(COMMAND, language="bash")
+
+    fold("Keep this claim", "claims.own_entry", kept)
 
 
 def _answer(found: Measured) -> None:

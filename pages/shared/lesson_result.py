@@ -10,6 +10,7 @@ from crl_core.lessons.answers import Answer, code, filled, measured, said, words
 from crl_core.lessons.facts import key_of
 from crl_core.lessons.lesson import Lesson
 from pages.shared import lesson_answers, lesson_facts, lesson_place, page_header
+from pages.shared.folds import fold
 from pages.shared.language import language, tr
 from pages.shared.style import listed, panel_title, quiet
 
@@ -75,8 +76,11 @@ def draw(lesson: Lesson) -> None:
         st.button(
             tr("All lessons"), key="lessons.all", type="tertiary", on_click=lesson_place.show_result, args=(None,)
         )
-    with st.expander(tr("As text, to copy")):
-        st.code(as_text(lesson, given), language=None, wrap_lines=True)
+    fold(
+        tr("As text, to copy"),
+        "lessons.text",
+        lambda: st.code(as_text(lesson, given), language=None, wrap_lines=True),
+    )
     quiet(tr("The answers are in this browser alone. Whoever has them can work the code out again."))
 
 

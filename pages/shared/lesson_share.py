@@ -12,41 +12,51 @@ import streamlit as st
 from crl_core.lessons.lesson import lessons
 from crl_core.lessons.rooms import room_name
 from pages.shared import locks, places
+from pages.shared.folds import fold
 from pages.shared.language import language, tr
 from pages.shared.style import picture, plain, quiet
 
 
 def panel() -> None:
     """“Teach with it”, on the page of the lessons."""
-    with st.expander(tr("Teach with it"), key="lessons.teach"):
+    fold(tr("Teach with it"), "lessons.teach", _for_a_class)
+
+
+def _for_a_class() -> None:
+    quiet(
+        tr(
+            "A link begins a lesson for a whole class. Locks are for attention, not for secrecy: whoever edits the "
+            "address has everything."
+        )
+    )
+    known = lessons(language())
+    left, right = st.columns([3, 2])
+    with left:
+        name = st.selectbox(
+            tr("Lesson"),
+            list(known),
+            format_func=lambda id: known[id].title,
+            key="share.lesson",
+            persist_state="session",
+        )
+        step = st.number_input(tr("Step"), 1, len(known[name].steps), 1, format="%d", key="share.step", width=160)
+        room = st.text_input(tr("Room"), key="share.room", persist_state="session", placeholder="blue7", width=220)
+        waits = st.checkbox(tr("The reveal is mine"), key="share.waits", persist_state="session")
         quiet(
             tr(
-                "A link begins a lesson for a whole class. Locks are for attention, not for secrecy: whoever edits the "
-                "address has everything."
+                "With a room, what is predicted is gathered without names and shown at the reveal. Open the second "
+                "link on the stage; what you reveal or skip there is revealed to the class."
             )
         )
-        known = lessons(language())
-        left, right = st.columns([3, 2])
-        with left:
-            name = st.selectbox(tr("Lesson"), list(known), format_func=lambda id: known[id].title, key="share.lesson")
-            step = st.number_input(tr("Step"), 1, len(known[name].steps), 1, format="%d", key="share.step", width=160)
-            room = st.text_input(tr("Room"), key="share.room", placeholder="blue7", width=220)
-            waits = st.checkbox(tr("The reveal is mine"), key="share.waits")
-            quiet(
-                tr(
-                    "With a room, what is predicted is gathered without names and shown at the reveal. Open the second "
-                    "link on the stage; what you reveal or skip there is revealed to the class."
-                )
-            )
-        kept = {"lesson": name, "step": str(step)} | ({"lang": language()} if language() != "en" else {})
-        try:
-            if room:
-                kept["room"] = room_name(room)
-        except ValueError as error:
-            st.warning(plain(str(error)))
-        stage = address(places.START, kept)
-        with right:
-            offer(address(places.START, kept | ({"reveal": "off"} if waits else {})), stage if waits and room else None)
+    kept = {"lesson": name, "step": str(step)} | ({"lang": language()} if language() != "en" else {})
+    try:
+        if room:
+            kept["room"] = room_name(room)
+    except ValueError as error:
+        st.warning(plain(str(error)))
+    stage = address(places.START, kept)
+    with right:
+        offer(address(places.START, kept | ({"reveal": "off"} if waits else {})), stage if waits and room else None)
 
 
 def dialogue() -> None:

@@ -12,6 +12,7 @@ from crl_core.runs.sealing import StoreError
 from crl_core.studies.grid.folder import StudyFolder
 from crl_core.studies.grid.study_file import Study, shipped, study_of
 from pages.shared import server_cache, strangers, style
+from pages.shared.folds import fold
 from pages.shared.style import plain
 
 MOST_BYTES = 200_000
@@ -34,9 +35,12 @@ def chosen_study() -> tuple[Study | None, str]:
     if refused := st.session_state.get(_REFUSED):
         st.error(plain(refused))
     text = texts.get(name or "", "")
-    with st.expander("The file"):
+
+    def the_file() -> None:
         st.code(text, language="toml", wrap_lines=True)
         style.quiet("Change it in an editor and drop it here. docs/studies.md explains every entry.")
+
+    fold("The file", "studies.text", the_file)
     try:
         return _read(text, _stem(name or "")), ""
     except (ValueError, StoreError) as error:

@@ -1018,6 +1018,7 @@ def test_a_search_is_in_the_link_all_settings_are_a_switch_away_and_a_name_is_ty
             break
         page.wait_for_timeout(100)
     visitor.press("runs-edit", at=visitor.of("runs-edit").locator("label"))
+    expect(grid).to_have_count(1)  # for a moment the table of the fields stands beside it
     expect(grid).to_contain_text("leak at night")
 
 
