@@ -9,7 +9,7 @@ import streamlit as st
 from crl_core.config.presets import PRESETS
 from pages.shared import job_panel, locks, sidebar
 from pages.shared.asked import Controls
-from pages.shared.component import component
+from pages.shared.component import component, said
 from pages.shared.fields import lam_text
 
 KEY = "bottom_bar"
@@ -25,16 +25,16 @@ def draw(controls: Controls) -> None:
     word, act = ("Train", None) if config is None else job_panel.next_step(config, controls.lam, sidebar.show)
 
     def move() -> None:
-        at = st.session_state[KEY].lam
+        at = said(KEY).get("lam")
         if at is not None and at < len(lams):
             sidebar.move_lam(lams[at])
 
     def choose() -> None:
-        if (preset := st.session_state[KEY].preset) in PRESETS:
+        if (preset := said(KEY).get("preset")) in PRESETS:
             sidebar.choose_preset(preset)
 
     def train() -> None:
-        if act is not None and st.session_state[KEY].train:
+        if act is not None and said(KEY).get("train"):
             act()
             if refusal := st.session_state.get("job.refusal"):
                 st.toast(refusal)  # the sidebar, which says it too, is closed on a phone

@@ -8,7 +8,7 @@ import streamlit as st
 
 from crl_core.config import LIMITS
 from crl_core.config.table import LAMS, REPLICATES, STEPS, table_config
-from pages.shared import job_panel, sidebar_table, table_run
+from pages.shared import job_panel, led, sidebar_table, table_run
 from pages.shared.lam_grid import lam_grid
 from pages.shared.own_table import OwnTable
 from pages.shared.places import page_file
@@ -20,7 +20,7 @@ _GO = "data.go"  # set by the button, read by the run of the script after it
 def offer(table: OwnTable) -> None:
     """The button that trains, or the way to what has been trained."""
     if st.session_state.pop(_GO, False):
-        st.switch_page(page_file("train"))
+        led.to("train")
     with st.container(key="panel_data_train"):
         if table_run.of_table() is None:
             panel_title("Train on it", "nothing has been trained so far")

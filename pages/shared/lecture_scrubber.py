@@ -10,7 +10,7 @@ import streamlit as st
 from crl_core.lecture.assets import script, style
 from crl_core.lecture.frames import curve_before
 from pages.shared import lecture_stage, sidebar
-from pages.shared.component import component
+from pages.shared.component import component, said
 from pages.shared.last_run import Before
 
 KEY = "lecture.scrubber"
@@ -69,7 +69,7 @@ export default function (component) {
 
 def _follow() -> None:
     """Set sidebar and URL to the λ that was released in the browser."""
-    lam = st.session_state[KEY].get("lam")
+    lam = said(KEY).get("lam")
     if lam is not None:
         sidebar.move_lam(lam)
         st.session_state[_AT] = lam
@@ -102,12 +102,12 @@ def scrubber(
     st.session_state[_SENT], st.session_state[_AT] = sent, lam
 
     def wish() -> None:
-        sigma = st.session_state[KEY].get("train")
+        sigma = said(KEY).get("train")
         if sigma:
             on_train([float(value) for value in sigma])
 
     def chosen() -> None:
-        if preset := st.session_state[KEY].get("preset"):
+        if preset := said(KEY).get("preset"):
             lecture_stage.choose(str(preset))
 
     component("lambda_scrubber", _HTML, _GLUE_AND_SCRIPT, style() + _STYLE)(

@@ -11,7 +11,7 @@ import streamlit as st
 
 from crl_core.lessons.answers import Answer, checked
 from crl_core.lessons.lesson import Lesson, lessons
-from pages.shared.component import component
+from pages.shared.component import component, said
 from pages.shared.language import tr
 from pages.shared.style import quiet
 
@@ -57,11 +57,13 @@ def keep() -> None:
     state = st.session_state
 
     def read() -> None:
-        state[_READ] = True
-        _merge(state[_KEY].get("kept") or "{}")
+        if "kept" in (found := said(_KEY)):
+            state[_READ] = True
+            _merge(found["kept"] or "{}")
 
     def off() -> None:
-        state[_OFF] = bool(state[_KEY].get("off"))
+        if "off" in (found := said(_KEY)):
+            state[_OFF] = bool(found["off"])
 
     write = None
     if state.get(_READ):

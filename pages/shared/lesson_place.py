@@ -13,7 +13,7 @@ from crl_core.config.presets import PRESETS
 from crl_core.config.text import nearest_lam
 from crl_core.data.tables.examples import EXAMPLES, load_example
 from crl_core.lessons.lesson import Lesson, Step, lessons
-from pages.shared import own_table, places, sidebar, table_run
+from pages.shared import led, own_table, places, sidebar, table_run
 from pages.shared.fields import lam_text
 from pages.shared.language import language
 from pages.shared.style import plain
@@ -56,13 +56,13 @@ def here() -> At | None:
 def arrive(stem: str) -> None:
     """Read the address, go to the step's page where this is another one, and set what the step sets. By the shell."""
     st.session_state[_AT] = None
-    if (first := st.session_state.pop(_BEGIN, None)) is not None:
+    first, wanted = st.session_state.pop(_BEGIN, None), st.session_state.pop(_GO, None)
+    if first is not None:
         lesson, index = first
-        st.switch_page(
-            places.page_file(lessons()[lesson].steps[index].page),
-            query_params=params(lesson=lesson, step=str(index + 1)),
-        )
-    name, wanted = st.query_params.get("lesson"), st.session_state.pop(_GO, None)
+        led.to(lessons()[lesson].steps[index].page, params(lesson=lesson, step=str(index + 1)))
+    if wanted is None:
+        led.on()
+    name = st.query_params.get("lesson")
     if name is None:
         st.session_state.pop(_SET, None)
         return
@@ -71,7 +71,7 @@ def arrive(stem: str) -> None:
         if wanted != _OUT:
             says = f"There is no lesson “{name[:40]}”; there are {', '.join(known)}. Choose one below."
             _note(says, places.START)
-        _leave_for(places.START, stem)
+        led.to(places.START, {kept: value for kept, value in params().items() if kept not in ("lesson", "step")})
         return
     lesson = known[name]
     asked = wanted or st.query_params.get("step", "1")
@@ -83,10 +83,8 @@ def arrive(stem: str) -> None:
         _note(says, lesson.steps[0].page)
         st.query_params["step"] = asked = "1"
     at = At(lesson, int(asked) - 1)
-    if at.step.page != stem:
-        st.switch_page(places.page_file(at.step.page), query_params=params(step=asked))
-    if wanted is not None:
-        st.query_params["step"] = wanted
+    if wanted is not None or at.step.page != stem:
+        led.to(at.step.page, params(step=asked))
     st.session_state[_AT] = at
     if st.session_state.get(_SET) != (name, asked):
         st.session_state[_SET] = (name, asked)
@@ -97,14 +95,6 @@ def params(**changed: str) -> dict[str, str]:
     """What of the address a lesson takes along."""
     kept = {name: st.query_params[name] for name in KEPT_PARAMS if name in st.query_params}
     return kept | changed
-
-
-def _leave_for(page: str, stem: str) -> None:
-    kept = {name: value for name, value in params().items() if name not in ("lesson", "step")}
-    if stem != page:
-        st.switch_page(places.page_file(page), query_params=kept)
-    for name in ("lesson", "step"):
-        st.query_params.pop(name, None)
 
 
 def go(index: int) -> None:

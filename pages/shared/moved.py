@@ -29,11 +29,10 @@ def move(name: str, value: Any) -> None:
     state = st.session_state
     moves: dict[str, _Move] = state.setdefault(_MOVES, {})
     last = moves.pop(name, None)
-    earlier = (*last.before, last.after) if last is not None and _is_under_way(last) else ()
+    earlier = (*last.before, last.after) if last is not None and not is_drawn(last.number) else ()
     before = tuple(one for one in (*earlier, state.get(name, value)) if one != value)
     if before:
-        state[_COUNT] = state.get(_COUNT, 0) + 1
-        moves[name] = _Move(_written(state[_COUNT]), before, value)
+        moves[name] = _Move(counted(), before, value)
     state[name] = value
 
 
@@ -65,10 +64,16 @@ def _written(number: int) -> str:
     return f"{number:012}"
 
 
-def _is_under_way(last: _Move) -> bool:
-    """Whether the message of this run left before the browser had drawn the move."""
-    return bool(st.session_state.get(ECHO, "") < last.number)
+def counted() -> str:
+    """The number of a new move."""
+    st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
+    return _written(st.session_state[_COUNT])
+
+
+def is_drawn(number: str) -> bool:
+    """Whether the browser had drawn the move of this number when it sent the message of this run."""
+    return bool(st.session_state.get(ECHO, "") >= number)
 
 
 def _is_late(name: str, last: _Move) -> bool:
-    return st.session_state.get(name) in last.before and _is_under_way(last)
+    return st.session_state.get(name) in last.before and not is_drawn(last.number)

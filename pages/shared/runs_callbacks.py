@@ -10,7 +10,7 @@ import streamlit as st
 from crl_core.runs.labels import Label
 from crl_core.runs.sealing import StoreError
 from crl_core.runs.store import RunSummary
-from pages.shared import compare_runs, run_view, server_cache, strangers, style, table_kept
+from pages.shared import compare_runs, led, run_view, server_cache, strangers, style, table_kept
 
 _DELETED = "runs.deleted"  # keys of the last deletion
 _PROBLEMS = "runs.problems"
@@ -46,7 +46,7 @@ def open_run(run: RunSummary) -> None:
 def compare(keys: Sequence[str]) -> None:
     """Put runs on the Compare page."""
     compare_runs.put(keys)
-    st.session_state[_GO] = "pages/compare.py"
+    st.session_state[_GO] = "compare"
 
 
 def pin(keys: Sequence[str], pinned: bool) -> None:
@@ -117,7 +117,7 @@ def messages() -> None:
     """What the last click did, and the way back."""
     go = st.session_state.pop(_GO, None)
     if go is not None:
-        st.switch_page(go)
+        led.to(go)
     table_kept.messages()
     for problem in st.session_state.pop(_PROBLEMS, []):
         st.error(style.plain(problem))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Literal
@@ -162,6 +163,38 @@ def test_a_lesson_can_be_read_from_start_to_end(
     browser.reload()  # another session: what was predicted is in the browser
     tile = browser.locator(f".st-key-panel_lesson_{lesson.id}")
     expect(tile).to_contain_text("done")
+
+
+def test_begin_next_and_leave_are_not_lost_where_something_else_is_pressed_before_the_page_has_come(
+    server: Server, page: Page
+) -> None:
+    """A message of the page that is being left asks for it again. A polling page sends one without a hand."""
+    page.goto(server.url("lessons"))
+    reader = Reader(page, "mouse")
+    settled(page)
+    at_once(page, ".st-key-lessons-begin-1 button", ".stMain summary")
+    reader.at(1, 5)
+    expect(page).to_have_url(re.compile("/scenario.*lesson=machine&step=1"))
+    expect(reader.button("Next")).to_be_visible()
+    at_once(page, ".st-key-lesson-next button", ".stMain summary")
+    reader.at(2, 5)
+    expect(page).to_have_url(re.compile("/effects.*lesson=machine&step=2"))
+    expect(reader.button("leave lesson")).to_be_visible()
+    at_once(page, ".st-key-lesson-leave button", ".st-key-lesson_card [role=radiogroup] label")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Learn")
+    settled(page)
+    expect(reader.card.locator(".crl-steps")).to_have_count(0)
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def at_once(page: Page, first: str, then: str) -> None:
+    """Press what the one selector finds, and what the other finds as soon as the message of the first is on its way."""
+    page.wait_for_timeout(500)  # so that no message is under way
+    page.evaluate(
+        "([first, then]) => { const next = document.querySelector(then); document.querySelector(first).click();"
+        " setTimeout(() => next.click(), 5); }",
+        [first, then],
+    )
 
 
 def test_a_first_visit_begins_with_the_lessons_and_the_next_one_where_the_last_ended(

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from crl_core.lessons.answers import SKIPPED
 from crl_core.lessons.lesson import Lesson, lessons
 from crl_core.runs.store import RunStore
-from pages.shared import lesson_answers
+from pages.shared import lesson_answers, moved
 from tests.pages import conftest
 from tests.pages.conftest import ROOT, served
 
@@ -203,3 +203,52 @@ def test_a_class_waits_for_the_lecturer_and_sees_what_the_room_predicted(shipped
     student = students[0].run()
     assert "hospital B 2.08" in html(student)
     assert "<b>2</b>" in html(student)
+
+
+def late(app: AppTest, drawn: str, page: str, **params: str) -> AppTest:
+    """What follows a message of `page` at an address with `params`, from a browser that has drawn the move `drawn`."""
+    app.text_input(key=moved.ECHO).set_value(drawn)
+    app.switch_page(f"pages/{page}.py")
+    for name in ("lesson", "step"):
+        if name in params:
+            app.query_params[name] = params[name]
+        elif name in app.query_params:
+            del app.query_params[name]
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_a_lesson_begun_is_not_left_for_a_message_that_the_list_of_lessons_sent_right_after(shipped: RunStore) -> None:
+    app = opened("lessons")
+    press(app, "lessons.begin.1")
+    assert at(app) == ("machine", "1")
+    there, drawn = app.session_state["places.here"], app.text_input(key=moved.ECHO).value
+    late(app, "", "lessons")
+    assert at(app) == ("machine", "1")
+    assert app.session_state["places.here"] == there == lessons()["machine"].steps[0].page
+    late(app, drawn, "lessons")  # by hand, once the step is there
+    assert app.session_state["places.here"] == "lessons"
+    assert "lesson" not in app.query_params
+
+
+def test_next_and_leave_are_not_lost_to_a_message_that_was_under_way(shipped: RunStore) -> None:
+    lesson, index = next(
+        (lesson, index)
+        for lesson in lessons().values()
+        for index, step in enumerate(lesson.steps[:-1])
+        if not step.asks and lesson.steps[index + 1].page == step.page
+    )
+    page = lesson.steps[index].page
+    app = opened(page, lesson=lesson.id, step=str(index + 1))
+    press(app, "lesson.next")
+    drawn = app.text_input(key=moved.ECHO).value
+    late(app, "", page, lesson=lesson.id, step=str(index + 1))
+    assert at(app) == (lesson.id, str(index + 2))
+    late(app, drawn, page, lesson=lesson.id, step=str(index + 1))  # the browser's own way back
+    assert at(app) == (lesson.id, str(index + 1))
+    press(app, "lesson.leave")
+    assert app.session_state["places.here"] == "lessons"
+    late(app, drawn, page, lesson=lesson.id, step=str(index + 1))
+    assert app.session_state["places.here"] == "lessons"
+    assert "lesson" not in app.query_params
