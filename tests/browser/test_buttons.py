@@ -677,8 +677,10 @@ def test_a_lecture_is_given_from_a_full_screen_with_other_worlds_and_training_in
     page.locator(".lecture [role=slider]").focus()
     page.keyboard.press("f")
     page.wait_for_function("document.fullscreenElement !== null")
+    page.locator(".lecture").evaluate("e => { e.dataset.same = true; }")
     visitor.press("scrubber-go", at=does("go"))
     expect(page.locator(".lecture .progress")).to_contain_text(re.compile(r"Epoch [1-9]\d* of 500"))
+    expect(page.locator(".lecture[data-same]")).to_have_count(1)  # one mounted anew would have left the full screen
     assert is_full()
     page.evaluate("document.exitFullscreen()")
     visitor.sidebar.get_by_role("button", name="Cancel").click()
