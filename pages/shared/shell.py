@@ -27,6 +27,7 @@ from pages.shared import (
     bottom_bar,
     glossary,
     language,
+    late_fragments,
     lesson_answers,
     lesson_card,
     lesson_place,
@@ -131,6 +132,7 @@ def _come_back(stem: str) -> None:
 def main() -> None:
     """What `app.py` does."""
     whole_callbacks.install()
+    late_fragments.install()
     st.set_page_config(page_title="CRL Explorer", layout="wide", initial_sidebar_state="auto")
     locks.arrive()
     page = _navigation(position="top", expanded=True)  # a phone has the menu in its drawer: all of it
