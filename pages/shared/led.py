@@ -14,7 +14,7 @@ import streamlit as st
 from pages.shared import moved, places
 
 _LAST = "led.last"
-_OF_A_LESSON = ("lesson", "step")  # what of an address tells places on one page apart
+OF_A_LESSON = ("lesson", "step")  # what of an address tells places on one page apart
 Address = tuple[str, ...]
 
 
@@ -46,13 +46,13 @@ def on() -> None:
 
 
 def _address() -> Address:
-    return (places.here().stem, *(st.query_params.get(name, "") for name in _OF_A_LESSON))
+    return (places.here().stem, *(st.query_params.get(name, "") for name in OF_A_LESSON))
 
 
 def _follow(lead: _Lead) -> None:
     if lead.stem != places.here().stem:
         st.switch_page(places.page_file(lead.stem), query_params=lead.params)
     st.query_params.update(lead.params)
-    for name in _OF_A_LESSON:
+    for name in OF_A_LESSON:
         if name not in lead.params:
             st.query_params.pop(name, None)

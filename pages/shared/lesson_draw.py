@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from crl_core.lessons.answers import SKIPPED, Answer, checked
 from crl_core.lessons.lesson import Step
 from crl_core.metrics import METRIC
 from pages.shared import lesson_answers, lesson_facts, lesson_place, lesson_room
+from pages.shared.component import component
 from pages.shared.fields import lam_text
 from pages.shared.language import tr
 from pages.shared.lesson_place import At
 from pages.shared.style import panel_title, quiet
 
 _HERE = Path(__file__).parent
+_HTML = '<svg role="group" aria-label="λ axis to draw on"></svg>'
 _ROOM_FOR = 0.5  # decades above what a metric usually is
 
 
@@ -34,13 +36,6 @@ def drawn(at: At) -> Answer | None:
     """The line that the reader has drawn, log10 along λ; None before the first stroke."""
     state: Any = st.session_state.get(key_of(at))
     return None if not state or not state.get("drawn") else checked(at.step, list(state["drawn"]))
-
-
-@st.cache_resource(show_spinner=False)
-def _component(css: str, js: str) -> Callable[..., Any]:
-    """Registered once a server, and again only when its source changes."""
-    svg = '<svg role="group" aria-label="λ axis to draw on"></svg>'
-    return st.components.v2.component("lesson_draw", html=svg, css=css, js=js)
 
 
 def under_header() -> None:
@@ -67,7 +62,8 @@ def _draw(at: At, lams: tuple[float, ...], path: np.ndarray) -> None:
     found = lesson_room.tally(at) if shown else None
     lines: Sequence[Sequence[float]] = [] if found is None else found.lines
     mine = None if given in (None, SKIPPED) else given
-    _component(*((_HERE / f"lesson_draw.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")))(
+    css, js = ((_HERE / f"lesson_draw.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    component("lesson_draw", _HTML, js, css)(
         key=key_of(at),
         data={
             "stamp": f"{at.lesson.id}|{at.index}|{shown}|{mine is not None}",

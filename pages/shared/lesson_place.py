@@ -71,7 +71,7 @@ def arrive(stem: str) -> None:
         if wanted != _OUT:
             says = f"There is no lesson “{name[:40]}”; there are {', '.join(known)}. Choose one below."
             _note(says, places.START)
-        led.to(places.START, {kept: value for kept, value in params().items() if kept not in ("lesson", "step")})
+        led.to(places.START, {kept: value for kept, value in params().items() if kept not in led.OF_A_LESSON})
         return
     lesson = known[name]
     asked = wanted or st.query_params.get("step", "1")
