@@ -36,6 +36,12 @@ _FOR_EVER = {"Cache-Control": "public, immutable, max-age=31536000", "Vary": "Ac
 # Scripts of the elements that come first: in the sidebar of every page, and on a page that is one large element.
 _CHUNKS = ("Selectbox", "Slider", "NumberInput", "ButtonGroup", "TextInput", "Button", "Html")
 _CHUNKS_OF = {"lecture": ("BidiComponent", "DownloadButton")}
+# Streamlit draws a Plotly figure first for a width that it does not know yet, unseen, and hands Plotly copies of what
+# is drawn already: every figure was drawn twice. The names are those of the pinned version's script.
+_DRAWN_ONCE = {
+    b"return t?i(Je,{width:t,": b"return t>0?i(Je,{width:t,",
+    b"F(t=>Le(t,e.theme,c))": b"F(t=>e.theme?Le(t,e.theme,c):t)",
+}
 _LATEST_MS = 30_000  # a run that computes for longer has its icons before it ends
 # While the app arrives no font is fetched: not Streamlit's own, 170 kB, which it uses until it knows our theme, and the
 # icons', 375 kB, which it asks for at once, only when the first run of the script has sent all it has.
@@ -137,7 +143,16 @@ def _index_etag() -> str:
 @cache
 def packed_file(name: str) -> bytes:
     """A script or style sheet of Streamlit's, gzipped. name: its place in `STATIC`; it is there."""
-    return gzip.compress((STATIC / name).read_bytes(), mtime=0)
+    return gzip.compress(script(name), mtime=0)
+
+
+def script(name: str) -> bytes:
+    """What a script or style sheet says in a browser."""
+    body = (STATIC / name).read_bytes()
+    if Path(name).name.startswith("PlotlyChart."):
+        for theirs, ours in _DRAWN_ONCE.items():
+            body = body.replace(theirs, ours)
+    return body
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from crl_core.figures.base import Drawn, written
 from crl_core.figures.spoken import spoken
 
 _PHONE = 36  # letters of a table that a phone of 360 pixels has room for
@@ -130,11 +131,15 @@ def chart(
             on_place(float(points[0]["x"]))
 
     st.html(f'<span class="crl-spoken" role="img" aria-label="{escape(spoken(drawn))}"></span>')
+    taken = on_tap is not None or on_place is not None
+    if taken:  # as Streamlit would have it, once the figure is drawn, and then draw it anew
+        plain = written(drawn)
+        drawn = Drawn(plain["data"], plain["layout"] | {"clickmode": "event+select"})
     st.plotly_chart(
         drawn,
         theme=None,
         key=key,
-        on_select="ignore" if on_tap is None and on_place is None else tapped,
+        on_select=tapped if taken else "ignore",
         selection_mode="points",
         config={
             "displaylogo": False,

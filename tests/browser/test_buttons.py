@@ -885,9 +885,11 @@ def test_alarm_rates_are_shown_for_another_lambda_and_more_rows(visitor: Visitor
 
 def cancel_identify(visitor: Visitor) -> None:
     """Cancel a training, which takes seconds; where it ended before the hand was there, that of the next draw."""
+    cancel = visitor.of("identify-cancel").get_by_role("button")
     for _ in range(5):
+        cancel.or_(visitor.of("identify-another")).first.wait_for()
         with suppress(PlaywrightTimeout):
-            visitor.of("identify-cancel").get_by_role("button").click(timeout=8_000)
+            cancel.click(timeout=8_000)
             visitor.of("identify-train").wait_for(timeout=10_000)
             visitor.pressed.add("identify-cancel")
             break

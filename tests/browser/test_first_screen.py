@@ -1,11 +1,13 @@
-"""What is read while the app arrives, in a real browser."""
+"""What is read while the app arrives, and what is drawn once it has, in a real browser."""
 
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 
+from pages.shared import delivery
 from tests.browser.conftest import Server
+from tests.browser.test_app import settled
 
 pytestmark = pytest.mark.browser
 SAYS = "λ under the finger"  # the lecture's own sentence
@@ -43,3 +45,42 @@ def test_a_narrow_window_shows_the_first_screen_whole(server: Server, page: Page
     assert screen.evaluate("it => it.scrollWidth <= it.clientWidth")
     screen.evaluate("it => it.scrollTo(0, 1e6)")
     expect(screen.locator("p").last).to_be_in_viewport()
+
+
+def test_every_figure_is_drawn_once_on_a_page_that_was_opened_and_on_one_from_the_menu(
+    server: Server, page: Page
+) -> None:
+    counts = page.context.new_cdp_session(page)
+    counts.send("Profiler.enable")
+    counts.send("Profiler.startPreciseCoverage", {"callCount": True, "detailed": False})
+    page.goto(server.url("effects"))
+    assert drawings(page, counts) == figures(page)
+    page.get_by_role("link", name="λ path", exact=True).click()  # with figures that are tapped
+    expect(page.get_by_role("heading", level=1)).to_contain_text("λ")
+    assert drawings(page, counts) == figures(page)
+
+
+def figures(page: Page) -> int:
+    return page.locator(".js-plotly-plot").count()
+
+
+def drawings(page: Page, counts: CDPSession) -> int:
+    """How many times Plotly has drawn since it was asked last, once all figures stand there."""
+    settled(page)
+    page.wait_for_function(
+        "() => { const all = [...document.querySelectorAll('[data-testid=stPlotlyChart]')];"
+        " return all.length > 3 && all.every(one => one.querySelector('.cartesianlayer path')); }"
+    )
+    page.wait_for_timeout(1500)  # a second drawing would follow the first
+    name = delivery.chunks("PlotlyChart")[0]
+    place = delivery.script(f"static/js/{name}").decode().index("plotly_beforeplot")  # each begins with this event
+    found = counts.send("Profiler.takePreciseCoverage")["result"]
+    spans = [
+        (end - start, function["ranges"][0]["count"])
+        for script in found
+        if script["url"].endswith(name)
+        for function in script["functions"]
+        for start, end in [(function["ranges"][0]["startOffset"], function["ranges"][0]["endOffset"])]
+        if start <= place < end
+    ]
+    return min(spans)[1]  # of the innermost function

@@ -157,6 +157,15 @@ def test_each_script_named_ahead_is_one_that_this_streamlit_has(stem: str) -> No
     assert delivery.chunks(stem)[0].startswith(f"{stem}.")
 
 
+def test_one_script_of_streamlits_is_changed_where_this_version_draws_figures_twice() -> None:
+    names = [f"static/js/{path.name}" for path in (delivery.STATIC / "static" / "js").glob("*.js")]
+    changed = [name for name in names if delivery.script(name) != (delivery.STATIC / name).read_bytes()]
+    assert changed == [f"static/js/{delivery.chunks('PlotlyChart')[0]}"]
+    theirs, ours = (delivery.STATIC / changed[0]).read_bytes(), delivery.script(changed[0])
+    for before, after in delivery._DRAWN_ONCE.items():
+        assert (theirs.count(before), ours.count(after)) == (1, 1)
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_lectures_one_large_message_is_small(name: str, tmp_path: Path) -> None:
     store = RunStore(tmp_path, baked=ROOT / "cache" / "baked")
