@@ -70,7 +70,7 @@ def begin(lesson: Lesson) -> None:
     at = lesson_answers.first_open(lesson)
     if lesson_answers.done(lesson):
         lesson_answers.forget(lesson)
-    lesson_place.begin(lesson.id, at)
+    lesson_place.go(lesson.id, at)
 
 
 def tile(lesson: Lesson, number: int) -> None:

@@ -14,13 +14,9 @@ from pages.shared.own_table import OwnTable
 from pages.shared.places import page_file
 from pages.shared.style import panel_title, plain, quiet
 
-_GO = "data.go"  # set by the button, read by the run of the script after it
-
 
 def offer(table: OwnTable) -> None:
     """The button that trains, or the way to what has been trained."""
-    if st.session_state.pop(_GO, False):
-        led.to("train")
     with st.container(key="panel_data_train"):
         if table_run.of_table() is None:
             panel_title("Train on it", "nothing has been trained so far")
@@ -82,4 +78,4 @@ def _begin(table: OwnTable, lams: tuple[float, ...], replicates: int) -> None:
     sidebar_table.forget_fields()  # those of a table before
     config = run.config()
     job_panel.train(config, config.training.lams[0])
-    st.session_state[_GO] = True
+    led.ask("train")

@@ -21,28 +21,47 @@ Address = tuple[str, ...]
 @dataclass(frozen=True, slots=True)
 class _Lead:
     number: str  # of the move, see moved.py
-    left: frozenset[Address]  # all places that a message under way may come from
+    left: frozenset[Address]  # all places that a message under way may come from, and not the one it leads to
     stem: str
     params: dict[str, str]
 
 
-def to(stem: str, params: Mapping[str, str] | None = None) -> None:
-    """Another page, or another step of a lesson on this one: `params` are what its address has of them.
+def ask(stem: str, params: Mapping[str, str] | None = None) -> None:
+    """Lead to another page, or to another step of a lesson: `params` are what its address has of them. A callback.
 
-    This run of the script ends here where it is another page.
+    The run that follows goes there. A newer message may end that run at any of its lines, and a callback nowhere: here
+    the press is remembered before it can be lost.
     """
-    last: _Lead | None = st.session_state.get(_LAST)
-    earlier = frozenset() if last is None or moved.is_drawn(last.number) else last.left
-    lead = _Lead(moved.counted(), earlier | {_address()}, stem, dict(params or {}))
-    st.session_state[_LAST] = lead
-    _follow(lead)
+    last = _last()
+    target = (stem, *((params or {}).get(name, "") for name in OF_A_LESSON))
+    left = (frozenset() if last is None else last.left) | {_address()}
+    st.session_state[_LAST] = _Lead(moved.counted(), left - {target}, stem, dict(params or {}))
 
 
 def on() -> None:
-    """Lead on a message that left before the browser had drawn where it was led. Before anything else is drawn."""
-    last: _Lead | None = st.session_state.get(_LAST)
-    if last is not None and not moved.is_drawn(last.number) and _address() in last.left:
+    """Go where this visitor was led, and lead on a message that left before the browser had drawn that. Before anything
+    else is drawn; this run of the script ends here where it is another page."""
+    last = _last()
+    if last is not None and _address() in last.left:
         _follow(last)
+
+
+def to(stem: str, params: Mapping[str, str] | None = None) -> None:
+    """Lead there at once, in a run of the script."""
+    ask(stem, params)
+    on()
+
+
+def waits() -> bool:
+    """Whether this visitor was led away from what this run draws: a run of a fragment leads nowhere by itself."""
+    last = _last()
+    return last is not None and _address() in last.left
+
+
+def _last() -> _Lead | None:
+    """Where this visitor was led, unless the browser had drawn it when it sent the message of this run."""
+    last: _Lead | None = st.session_state.get(_LAST)
+    return None if last is None or moved.is_drawn(last.number) else last
 
 
 def _address() -> Address:

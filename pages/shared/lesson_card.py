@@ -24,7 +24,7 @@ from crl_core.lessons.answers import (
 )
 from crl_core.lessons.facts import Facts
 from crl_core.lessons.lesson import lessons
-from pages.shared import lesson_answers, lesson_draw, lesson_facts, lesson_place, lesson_room, masks
+from pages.shared import led, lesson_answers, lesson_draw, lesson_facts, lesson_place, lesson_room, masks
 from pages.shared.language import tr
 from pages.shared.lesson_place import At
 from pages.shared.style import listed, quiet
@@ -237,16 +237,14 @@ def _waiting(at: At, answer: Answer, facts: Facts | None) -> None:
 
 def _onward(at: At) -> None:
     """On, or back: another page, so that all is drawn again."""
-    moved = False
+    if led.waits():
+        st.rerun()
+    go, name = lesson_place.go, at.lesson.id
     with st.container(horizontal=True, vertical_alignment="center"):
         if at.last:
-            finish = lesson_place.finish
-            moved |= st.button(tr("Finish"), key="lesson.finish", type="primary", on_click=finish, args=(at.lesson.id,))
+            st.button(tr("Finish"), key="lesson.finish", type="primary", on_click=lesson_place.finish, args=(name,))
         else:
-            go, on = lesson_place.go, (at.index + 1,)
-            moved |= st.button(tr("Next"), key="lesson.next", type="primary", shortcut="PageDown", on_click=go, args=on)
+            on = (name, at.index + 1)
+            st.button(tr("Next"), key="lesson.next", type="primary", shortcut="PageDown", on_click=go, args=on)
         if at.index:
-            back = (at.index - 1,)
-            moved |= st.button(tr("Back"), key="lesson.back", type="tertiary", on_click=lesson_place.go, args=back)
-    if moved:
-        st.rerun()
+            st.button(tr("Back"), key="lesson.back", type="tertiary", on_click=go, args=(name, at.index - 1))

@@ -20,9 +20,6 @@ from pages.shared.style import plain
 
 KEPT_PARAMS = ("lesson", "step", "lock", "show", "reveal", "room", "lang")  # of the address, from page to page
 RESULT = "lessons.result"  # the lesson whose result the page of the lessons shows
-# Where a button leads: kept here and not put into the address, so that the browser's own way back leads back. Buttons
-# say it in a callback: a run that another message cuts short may never come to the button, and the press is lost.
-_GO, _OUT, _BEGIN = "lesson.go", "out", "lesson.begin"
 _AT, _SET, _NOTE = "lesson.at", "lesson.set", "lesson.note"
 
 
@@ -56,25 +53,18 @@ def here() -> At | None:
 def arrive(stem: str) -> None:
     """Read the address, go to the step's page where this is another one, and set what the step sets. By the shell."""
     st.session_state[_AT] = None
-    first, wanted = st.session_state.pop(_BEGIN, None), st.session_state.pop(_GO, None)
-    if first is not None:
-        lesson, index = first
-        led.to(lessons()[lesson].steps[index].page, params(lesson=lesson, step=str(index + 1)))
-    if wanted is None:
-        led.on()
+    led.on()
     name = st.query_params.get("lesson")
     if name is None:
         st.session_state.pop(_SET, None)
         return
     known = lessons(language())
-    if name not in known or wanted == _OUT:
-        if wanted != _OUT:
-            says = f"There is no lesson “{name[:40]}”; there are {', '.join(known)}. Choose one below."
-            _note(says, places.START)
-        led.to(places.START, {kept: value for kept, value in params().items() if kept not in led.OF_A_LESSON})
+    if name not in known:
+        _note(f"There is no lesson “{name[:40]}”; there are {', '.join(known)}. Choose one below.", places.START)
+        led.to(places.START, _outside())
         return
     lesson = known[name]
-    asked = wanted or st.query_params.get("step", "1")
+    asked = st.query_params.get("step", "1")
     if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked) <= len(lesson.steps)):
         says = (
             f"The link asks for step {asked[:20]} of “{lesson.title}”; it has steps 1 to {len(lesson.steps)}. "
@@ -83,7 +73,7 @@ def arrive(stem: str) -> None:
         _note(says, lesson.steps[0].page)
         st.query_params["step"] = asked = "1"
     at = At(lesson, int(asked) - 1)
-    if wanted is not None or at.step.page != stem:
+    if at.step.page != stem:
         led.to(at.step.page, params(step=asked))
     st.session_state[_AT] = at
     if st.session_state.get(_SET) != (name, asked):
@@ -97,14 +87,19 @@ def params(**changed: str) -> dict[str, str]:
     return kept | changed
 
 
-def go(index: int) -> None:
-    """To a step of the lesson in view. A callback; the page follows in the run that comes."""
-    st.session_state[_GO] = str(index + 1)
+def _outside() -> dict[str, str]:
+    """What of the address stays on the way out of a lesson."""
+    return {kept: value for kept, value in params().items() if kept not in led.OF_A_LESSON}
+
+
+def go(lesson: str, index: int) -> None:
+    """To a step of a lesson. A callback."""
+    led.ask(lessons()[lesson].steps[index].page, params(lesson=lesson, step=str(index + 1)))
 
 
 def finish(name: str) -> None:
     """Out of the lesson, to its result. A callback."""
-    st.session_state[_GO] = _OUT
+    led.ask(places.START, _outside())
     st.session_state[RESULT] = name
 
 
@@ -115,13 +110,8 @@ def show_result(name: str | None) -> None:
 
 def leave() -> None:
     """Out of the lesson, back to the list of lessons. A callback."""
-    st.session_state[_GO] = _OUT
+    led.ask(places.START, _outside())
     st.session_state.pop(RESULT, None)
-
-
-def begin(name: str, index: int = 0) -> None:
-    """Go to a step of a lesson. A callback."""
-    st.session_state[_BEGIN] = (name, index)
 
 
 def _note(text: str, stem: str) -> None:

@@ -16,7 +16,6 @@ _DELETED = "runs.deleted"  # keys of the last deletion
 _PROBLEMS = "runs.problems"
 _CHECKED = "runs.checked"  # sentences of the last check; one empty sentence: nothing was found
 _EMPTIED = "runs.emptied"  # what emptying the trash did, in a sentence
-_GO = "runs.go"  # the page to go to
 
 
 def save(key: str, was: Label, fields: dict[str, str]) -> None:
@@ -46,7 +45,7 @@ def open_run(run: RunSummary) -> None:
 def compare(keys: Sequence[str]) -> None:
     """Put runs on the Compare page."""
     compare_runs.put(keys)
-    st.session_state[_GO] = "compare"
+    led.ask("compare")
 
 
 def pin(keys: Sequence[str], pinned: bool) -> None:
@@ -115,9 +114,6 @@ def _problem(sentence: str) -> None:
 
 def messages() -> None:
     """What the last click did, and the way back."""
-    go = st.session_state.pop(_GO, None)
-    if go is not None:
-        led.to(go)
     table_kept.messages()
     for problem in st.session_state.pop(_PROBLEMS, []):
         st.error(style.plain(problem))

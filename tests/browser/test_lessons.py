@@ -190,7 +190,7 @@ def test_begin_next_and_leave_are_not_lost_where_something_else_is_pressed_befor
 def at_once(page: Page, first: str, then: str) -> None:
     """Press what the one selector finds, and what the other finds as soon as the message of the first is on its way."""
     for selector in (first, then):
-        page.locator(selector).first.wait_for()
+        page.locator(selector).first.wait_for(state="attached")  # what a lesson veils is there, too
     settled(page)
     page.wait_for_timeout(500)  # so that no message is under way
     page.evaluate(

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from crl_core import PRESETS, train_path
 from crl_core.config import RunConfig
@@ -341,6 +343,28 @@ def test_a_press_is_carried_out_to_its_end_whatever_the_browser_sends_meanwhile(
     monkeypatch.setattr(strangers, "start", start)
     app = open_app(**tiny.params)
     app.button(key="job.train").click().run()
+    assert submitted == [tiny.config]
+
+
+def test_a_press_is_heard_where_another_message_comes_before_it_was_looked_at(
+    open_app: Open, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[RunConfig] = []
+
+    def submit(self: JobManager, config: RunConfig, **options: object) -> None:
+        submitted.append(config)
+
+    def prepare(runner: LocalScriptRunner, name: str) -> ModuleType:
+        if waiting:
+            runner._requests.request_rerun(waiting.pop())
+        return module(runner, name)
+
+    monkeypatch.setattr(JobManager, "submit", submit)
+    app = open_app(**tiny.params)
+    waiting, module = [RerunData()], LocalScriptRunner._new_module
+    monkeypatch.setattr(LocalScriptRunner, "_new_module", prepare)  # on the way to the callbacks
+    app.button(key="job.train").click().run()
+    assert waiting == []
     assert submitted == [tiny.config]
 
 
