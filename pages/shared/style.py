@@ -55,7 +55,7 @@ _CSS = """
     min-height: 32px; min-width: 32px; align-items: center; }
   .stApp [data-testid="stTooltipHoverTarget"] { padding: 8px; margin: -8px; }  /* its icon is 16 px */
 }
-.stMain [data-testid="stPlotlyChart"] { container-type: inline-size; }
+.stMain [data-testid="stPlotlyChart"] { container-type: inline-size; width: 100%; }
 @container (max-width: 19.5rem) {  /* words of a figure in a narrow panel: smaller rather than cut */
   .js-plotly-plot .gtitle { font-size: 11px !important; }
   .js-plotly-plot .legendtext { font-size: 10px !important; }

@@ -84,3 +84,21 @@ def drawings(page: Page, counts: CDPSession) -> int:
         if start <= place < end
     ]
     return min(spans)[1]  # of the innermost function
+
+
+def test_a_figure_fills_the_window_and_goes_back_to_its_place(server: Server, page: Page) -> None:
+    page.goto(server.url("latent"))
+    settled(page)
+    picture = page.locator(".st-key-panel_latent .js-plotly-plot").first
+
+    def press(title: str) -> None:
+        picture.hover()
+        picture.locator(f".modebar-btn[data-title='{title}']").click()
+
+    picture.locator(".main-svg").first.wait_for()
+    width = "document.querySelector('.st-key-panel_latent .js-plotly-plot .main-svg').clientWidth"
+    narrow = page.evaluate(width)
+    press("Fullscreen")
+    page.wait_for_function(f"{width} > 0.9 * innerWidth")
+    press("Close fullscreen")
+    page.wait_for_function(f"{width} === {narrow}")
