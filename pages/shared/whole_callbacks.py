@@ -2,8 +2,7 @@
 
 Streamlit looks for newer messages of the browser before it runs the callbacks of the one at hand, and again whenever a
 callback reads or sets session state, and takes one that has come for the callback's own `st.rerun()`: the press is lost
-in the first case and half done in the second. Here the newer message waits until the callbacks are through. (With
-Streamlit's `fastReruns` it would not wait at all: see .streamlit/config.toml.)
+in the first case and half done in the second. Here the newer message waits until the callbacks are through.
 """
 
 from __future__ import annotations
