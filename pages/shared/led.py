@@ -41,9 +41,9 @@ def ask(stem: str, params: Mapping[str, str] | None = None) -> None:
 def on() -> None:
     """Go where this visitor was led, and lead on a message that left before the browser had drawn that. Before anything
     else is drawn; this run of the script ends here where it is another page."""
-    last = _last()
-    if last is not None and _address() in last.left:
-        _follow(last)
+    lead = _waiting()
+    if lead is not None:
+        _follow(lead)
 
 
 def to(stem: str, params: Mapping[str, str] | None = None) -> None:
@@ -54,8 +54,12 @@ def to(stem: str, params: Mapping[str, str] | None = None) -> None:
 
 def waits() -> bool:
     """Whether this visitor was led away from what this run draws: a run of a fragment leads nowhere by itself."""
+    return _waiting() is not None
+
+
+def _waiting() -> _Lead | None:
     last = _last()
-    return last is not None and _address() in last.left
+    return last if last is not None and _address() in last.left else None
 
 
 def _last() -> _Lead | None:

@@ -131,15 +131,15 @@ def chart(
             on_place(float(points[0]["x"]))
 
     st.html(f'<span class="crl-spoken" role="img" aria-label="{escape(spoken(drawn))}"></span>')
-    taken = on_tap is not None or on_place is not None
-    if taken:  # as Streamlit would have it, once the figure is drawn, and then draw it anew
+    tappable = on_tap is not None or on_place is not None
+    if tappable:  # as Streamlit would have it, once the figure is drawn, and then draw it anew
         plain = written(drawn)
         drawn = Drawn(plain["data"], plain["layout"] | {"clickmode": "event+select"})
     st.plotly_chart(
         drawn,
         theme=None,
         key=key,
-        on_select=tapped if taken else "ignore",
+        on_select=tapped if tappable else "ignore",
         selection_mode="points",
         config={
             "displaylogo": False,

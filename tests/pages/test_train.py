@@ -325,21 +325,27 @@ def test_a_message_that_was_under_way_when_a_preset_was_chosen_brings_nothing_of
     assert app.session_state["sidebar.controls"].config == PRESETS["confounded"].config
 
 
-def test_a_press_is_carried_out_to_its_end_whatever_the_browser_sends_meanwhile(
-    open_app: Open, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    submitted: list[RunConfig] = []
+@pytest.fixture
+def submitted(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
+    """What was asked for, of which nothing is trained."""
+    found: list[RunConfig] = []
 
     def submit(self: JobManager, config: RunConfig, **options: object) -> None:
-        submitted.append(config)
+        found.append(config)
 
+    monkeypatch.setattr(JobManager, "submit", submit)
+    return found
+
+
+def test_a_press_is_carried_out_to_its_end_whatever_the_browser_sends_meanwhile(
+    open_app: Open, tiny: Tiny, submitted: list[RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def start(keys: Sequence[str]) -> None:
         context = get_script_run_ctx()
         assert context is not None
         assert context.script_requests is not None
         context.script_requests.request_rerun(RerunData())  # another control's message comes just now
 
-    monkeypatch.setattr(JobManager, "submit", submit)
     monkeypatch.setattr(strangers, "start", start)
     app = open_app(**tiny.params)
     app.button(key="job.train").click().run()
@@ -347,19 +353,13 @@ def test_a_press_is_carried_out_to_its_end_whatever_the_browser_sends_meanwhile(
 
 
 def test_a_press_is_heard_where_another_message_comes_before_it_was_looked_at(
-    open_app: Open, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+    open_app: Open, tiny: Tiny, submitted: list[RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submitted: list[RunConfig] = []
-
-    def submit(self: JobManager, config: RunConfig, **options: object) -> None:
-        submitted.append(config)
-
     def prepare(runner: LocalScriptRunner, name: str) -> ModuleType:
         if waiting:
             runner._requests.request_rerun(waiting.pop())
         return module(runner, name)
 
-    monkeypatch.setattr(JobManager, "submit", submit)
     app = open_app(**tiny.params)
     waiting, module = [RerunData()], LocalScriptRunner._new_module
     monkeypatch.setattr(LocalScriptRunner, "_new_module", prepare)  # on the way to the callbacks
